@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tern/types.hpp"
+
+namespace tern {
+
+/// Walker's alias method with integer thresholds, so that every backend draws the same items:
+/// c uniform over [0, n), w a random 32-bit word; the draw is c where w < threshold[c], else
+/// alias[c].
+struct AliasTable {
+  std::vector<std::uint32_t> threshold;
+  std::vector<NodeId> alias;
+};
+
+/// The law p_i ∝ degree_i^exponent (0 for degree 0), to within 2⁻³² a cell. O(n), f64, one fixed
+/// order: the same table everywhere. Throws ConfigError when every degree is zero or exponent is
+/// not finite. Source: Vose 1991, "A linear algorithm for generating random numbers with a given
+/// distribution".
+AliasTable make_alias_table(std::span<const std::int64_t> degrees, double exponent);
+
+}  // namespace tern

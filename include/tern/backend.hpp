@@ -1,0 +1,210 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tern/interactions.hpp"
+#include "tern/sampling.hpp"
+#include "tern/statistics.hpp"
+#include "tern/storage.hpp"
+#include "tern/types.hpp"
+
+namespace tern {
+
+// The seam. Models, trainer and program are written over this class and never know which backend
+// they run on. The ops are coarse and fused, so that virtual dispatch costs nothing. An op's name
+// is the name of its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
+// cuda/ops/<op>.{cuh,cu} (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp.
+//
+// Common to all ops: they check shapes (ShapeError), allocate nothing that lasts, may return before
+// the work is done (synchronize() or a download waits), and are bitwise reproducible: the same
+// inputs give the same bits on the same backend, whatever the number of threads.
+
+/// What `propagate` does besides the product.
+struct PropagateOptions {
+  /// Only these rows of y are written; the others keep their content. Null: every row.
+  const RowSet* to = nullptr;
+  /// Only these rows of x are read; the others count as zero, whatever they hold. Null: every row.
+  const RowSet* from = nullptr;
+  /// Added to the product before scaling; same shape as y, never y itself. Null: nothing.
+  const Matrix* addend = nullptr;
+  /// Only these rows of the addend are read; the others count as zero. Null: every row.
+  const RowSet* addend_rows = nullptr;
+  double scale = 1.0;
+};
+
+struct AdamOptions {
+  double learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  /// Adds weight_decay · parameter to the gradient (PyTorch's Adam; not AdamW).
+  double weight_decay = 0.0;
+};
+
+/// Both moments have the parameter's shape and start at zero.
+struct AdamState {
+  Matrix first_moment;
+  Matrix second_moment;
+};
+
+struct SgdOptions {
+  double learning_rate = 1e-2;
+  double momentum = 0.0;
+  double weight_decay = 0.0;
+};
+
+/// The velocity has the parameter's shape and starts at zero; it stays empty without momentum.
+struct SgdState {
+  Matrix velocity;
+};
+
+/// The k best items of each query, best first, ties by ascending item id. Both arrays are
+/// (queries, k) row-major; where a query has fewer candidates, the rest is item -1, score -inf.
+struct TopItems {
+  std::int64_t k = 0;
+  std::vector<NodeId> items;
+  std::vector<float> scores;
+};
+
+/// A stretch of ops that can be run again. On a GPU: a captured graph; on a CPU: the function.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void replay() = 0;
+};
+
+struct DeviceDescription {
+  std::string name;       // of the processor, as it calls itself
+  std::string precision;  // "f64", "f32"
+  std::string details;    // instruction set, threads, libraries
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// "reference", "cpu" or "cuda:N".
+  virtual std::string name() const = 0;
+  virtual DeviceDescription describe() const = 0;
+
+  // --- Memory
+  // -------------------------------------------------------------------------------------
+
+  /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError when memory
+  /// is short (with the need in bytes).
+  virtual Matrix allocate(std::int64_t rows, std::int64_t cols) = 0;
+  /// values.size() == to.size(), row-major.
+  virtual void upload(std::span<const float> values, Matrix& to) = 0;
+  virtual void upload(std::span<const double> values, Matrix& to) = 0;
+  /// Waits for the work before it. values.size() == from.size().
+  virtual void download(const Matrix& from, std::span<float> values) = 0;
+  virtual void download(const Matrix& from, std::span<double> values) = 0;
+  virtual void copy(const Matrix& from, Matrix& to) = 0;
+  virtual void fill(Matrix& matrix, double value) = 0;
+
+  virtual Graph make_graph(const Interactions& interactions) = 0;
+  /// rows: any order, repeats kept once; each in [0, num_nodes).
+  virtual RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) = 0;
+
+  virtual Counter make_counter(std::int64_t value = 0) = 0;
+  virtual void set(Counter& counter, std::int64_t value) = 0;
+  virtual std::int64_t get(const Counter& counter) = 0;
+  /// A step op: adds one.
+  virtual void increment(Counter& counter) = 0;
+
+  /// Waits until everything asked for so far is done.
+  virtual void synchronize() = 0;
+  /// Runs nothing yet; replay() runs what step() asks for. The ops in it must not allocate,
+  /// download or change shapes, and everything they refer to must outlive the recording.
+  virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
+
+  // --- Sampling
+  // -----------------------------------------------------------------------------------
+
+  /// Room for one epoch of triplets drawn from the graph, and the tables that drawing needs.
+  /// Throws ConfigError on options out of range, or when no user can be sampled.
+  virtual Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                                 std::int64_t batch_size) = 0;
+  virtual SamplingCounts sampling_counts(const Triplets& triplets) const = 0;
+
+  /// Draws the epoch's triplets and makes batch 0 current. Triplet t of epoch e, with
+  /// q = t / negatives_per_positive and streams as in tern/random.hpp:
+  ///   user:        P = stream(positive, e, q); u = participants[P.below(#participants)] (ascending
+  ///                ids), p = row(u)[P.below(deg u)];
+  ///   interaction: the Permutation(seed, e, E')(q)-th of the E' interactions of participants, in
+  ///                CSR order;
+  ///   uniform:     Q = stream(negative, e, t); n = the Q.below(I - deg u)-th item absent from
+  ///   row(u); popularity:  Q likewise; up to `popularity_tries` times c = Q.below(I), w =
+  ///   Q.next(),
+  ///                n = w < threshold[c] ? c : alias[c], taken when absent from row(u); then as
+  ///                uniform from the same stream. The tables are make_alias_table(degrees,
+  ///                exponent)'s.
+  /// Exact integers: the same triplets on every backend. Source: design §4; He et al. 2020.
+  virtual void sample(Triplets& triplets, std::uint32_t epoch) = 0;
+  /// Takes the given triplets for the epoch's instead (as many as size()); batch 0 becomes current.
+  /// Throws ShapeError on an id out of range.
+  virtual void set_triplets(Triplets& triplets, std::span<const Triplet> values) = 0;
+  virtual std::vector<Triplet> get_triplets(const Triplets& triplets) = 0;
+  /// A step op: makes the next batch current; after the last one, the first.
+  virtual void next_batch(Triplets& triplets) = 0;
+
+  // --- Ops
+  // ----------------------------------------------------------------------------------------
+
+  /// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend): one degree-normalised propagation to one side.
+  /// A is R for to = kUser, Rᵀ for kItem; x: (nodes of the other side, D), y: (nodes of `to`, D),
+  /// y overwritten and distinct from x; scales s = 1/sqrt(degree), 0 for degree 0. The backward
+  /// pass of a propagation is the propagation to the other side. Neighbours are summed in CSR
+  /// order. Source: He et al. 2020, eq. 7; the addend is one step of Horner's rule on Σ Âˡ.
+  virtual void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                         const PropagateOptions& options = {}) = 0;
+
+  /// The BPR loss of the current batch and its gradient by the final embeddings.
+  /// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), B = triplets in the current batch;
+  /// ∂/∂u = 1/B Σ σ_t (n_t - p_t), ∂/∂p = -1/B Σ σ_t u_t, ∂/∂n = 1/B Σ σ_t u_t,
+  /// σ_t = sigmoid(u_t·n_t - u_t·p_t).
+  /// users: (U, D), items: (I, D), read at the batch's rows; gradients of the same shapes,
+  /// overwritten at the batch's rows, untouched elsewhere. losses: (2, num_batches); element
+  /// (0, current batch) is overwritten. Source: Rendle et al. 2009, eq. 4.
+  virtual void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+                   Matrix& grad_items, Matrix& losses) = 0;
+
+  /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
+  /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Shapes as for bpr;
+  /// element (1, current batch) of losses is overwritten. Source: LightGCN-PyTorch's regulariser.
+  virtual void l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
+                          const Matrix& items, Matrix& grad_users, Matrix& grad_items,
+                          Matrix& losses) = 0;
+
+  /// One step of Adam, t = step (1 at the first):
+  /// g = gradient + weight_decay · parameter; m = β1 m + (1-β1) g; v = β2 v + (1-β2) g²;
+  /// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε).
+  /// With rows: only these rows are read and written, moments included, t counts all steps
+  /// (torch.optim.SparseAdam). Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
+  virtual void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+                    Matrix& parameter, AdamState& state, const RowSet* rows = nullptr) = 0;
+
+  /// g = gradient + weight_decay · parameter; v = momentum v + g; parameter -= lr · v.
+  /// Without momentum v is g and the state stays empty. With rows: only these rows are read and
+  /// written. Source: PyTorch's torch.optim.SGD with dampening 0.
+  virtual void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter,
+                   SgdState& state, const RowSet* rows = nullptr) = 0;
+
+  /// The k items of greatest score users[q]·items[i] for each query row q, items observed with q in
+  /// any of `observed` left out. users: (any number of rows, D); items: (I, D); a graph in
+  /// `observed` has as many users as `users` has rows, and I items. Never holds more than a block
+  /// of queries × I scores. top is resized to (queries, k). Throws ShapeError unless 1 <= k.
+  virtual void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                          std::span<const Graph* const> observed, std::int64_t k,
+                          TopItems& top) = 0;
+
+  /// Norms, mean pairwise cosine, column deviations and Gram matrix of the rows; see the struct.
+  virtual EmbeddingStatistics embedding_statistics(const Matrix& embeddings) = 0;
+};
+
+}  // namespace tern

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace tern {
+
+/// A dense row-major tensor on the host. Element types: f32, f64, i32, i64.
+struct Tensor {
+  std::vector<std::int64_t> shape;
+  std::variant<std::vector<float>, std::vector<double>, std::vector<std::int32_t>,
+               std::vector<std::int64_t>>
+      values;
+};
+
+/// What a safetensors file holds: named tensors, and string metadata.
+struct TensorFile {
+  std::map<std::string, Tensor> tensors;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Writers write beside, fsync, rename, and fsync the directory: a reader sees the old file or the
+/// new one, never a part. They throw Error with the path and the system's reason.
+/// Readers check every size against the file before allocating, and throw DataError.
+/// Formats: https://github.com/huggingface/safetensors (header of at most 100 MB, no holes, no
+/// overlaps), and NumPy's .npy version 1.0 (written) and 1.0-3.0 (read; C order, little endian).
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
+TensorFile read_safetensors(const std::filesystem::path& path);
+void write_npy(const std::filesystem::path& path, const Tensor& tensor);
+Tensor read_npy(const std::filesystem::path& path);
+
+/// Replaces the file at path by these bytes in the way described above.
+void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
+
+}  // namespace tern

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tern/backend.hpp"
+#include "tern/config.hpp"
+#include "tern/dataset.hpp"
+#include "tern/evaluation.hpp"
+#include "tern/model.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern {
+
+/// What one epoch left behind: a line of metrics.jsonl.
+struct EpochRecord {
+  int epoch = 0;      // from 1
+  double loss = 0.0;  // mean over batches of BPR + L2
+  double bpr_loss = 0.0;
+  double l2_loss = 0.0;
+  double seconds = 0.0;  // training only, evaluation apart
+  double evaluation_seconds = 0.0;
+  double triplets_per_second = 0.0;
+  std::optional<Metrics> metrics;  // of the selection split, where this epoch was evaluated
+  bool best = false;               // the best so far by the chosen metric
+  EmbeddingStatistics users;       // of the final embeddings, where evaluated
+  EmbeddingStatistics items;
+};
+
+/// Progress within an epoch, for a live line.
+struct StepProgress {
+  int epoch = 0;
+  std::int64_t step = 0;
+  std::int64_t steps = 0;
+};
+
+struct TrainerCallbacks {
+  std::function<void(const StepProgress&)> on_step;
+  std::function<void(const EpochRecord&)> on_epoch;
+  /// Asked after every step; true ends training at once (a signal).
+  std::function<bool()> should_stop;
+};
+
+enum class StopReason : std::uint8_t { kEpochs, kPatience, kRequested };
+
+struct TrainingResult {
+  StopReason reason = StopReason::kEpochs;
+  int epochs = 0;
+  int best_epoch = 0;
+  double best_metric = 0.0;
+};
+
+/// Drives a model over the seam: sample, step, evaluate, select. It knows no device and does no
+/// I/O.
+class Trainer {
+ public:
+  /// data must outlive the trainer. Throws ConfigError, DeviceError, ShapeError.
+  Trainer(Backend& backend, const Dataset& data, const Config& config);
+  ~Trainer();
+
+  TrainingResult run(const TrainerCallbacks& callbacks = {});
+
+  Model& model();
+  /// The parameters of the best epoch so far (of the last one where nothing was evaluated).
+  const TensorFile& best() const;
+  /// The parameters as they are now.
+  TensorFile last();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace tern

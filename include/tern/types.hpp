@@ -1,0 +1,49 @@
+#pragma once
+
+#include <compare>
+#include <cstdint>
+
+/// Marks the few functions that kernels and host code share; nothing outside CUDA compilation.
+#if defined(__CUDACC__)
+#define TERN_HD __host__ __device__
+#else
+#define TERN_HD
+#endif
+
+namespace tern {
+
+/// A row of the user or of the item table. 32 bits: the tables are gathered by these.
+using NodeId = std::int32_t;
+
+/// A position in a CSR. 64 bits, as is every product of sizes.
+using EdgeOffset = std::int64_t;
+
+/// The two node sets of the bipartite graph.
+enum class Side : std::uint8_t { kUser, kItem };
+
+constexpr Side opposite(Side side) {
+  return side == Side::kUser ? Side::kItem : Side::kUser;
+}
+
+/// The key of every random stream of a job.
+struct Seed {
+  std::uint64_t value = 0;
+  friend bool operator==(Seed, Seed) = default;
+};
+
+/// One observed pair: an entry of R.
+struct Interaction {
+  NodeId user = 0;
+  NodeId item = 0;
+  friend auto operator<=>(const Interaction&, const Interaction&) = default;
+};
+
+/// One training example of BPR: `user` is observed with `positive`, and not with `negative`.
+struct Triplet {
+  NodeId user = 0;
+  NodeId positive = 0;
+  NodeId negative = 0;
+  friend auto operator<=>(const Triplet&, const Triplet&) = default;
+};
+
+}  // namespace tern

@@ -1,0 +1,12 @@
+# find_package(tern) for others: tern::tern, with the headers of include/tern.
+
+install(TARGETS tern EXPORT tern-targets)
+install(TARGETS tern_program)
+install(DIRECTORY include/tern DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(EXPORT tern-targets NAMESPACE tern:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tern)
+configure_package_config_file(tools/cmake/tern-config.cmake.in ${PROJECT_BINARY_DIR}/tern-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tern)
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/tern-config-version.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/tern-config.cmake ${PROJECT_BINARY_DIR}/tern-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/tern)

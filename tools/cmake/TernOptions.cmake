@@ -1,0 +1,58 @@
+# The options that a builder may set.
+
+set(TERN_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (where nvcc is found), ON, OFF")
+set_property(CACHE TERN_CUDA PROPERTY STRINGS AUTO ON OFF)
+set(TERN_SANITIZE "" CACHE STRING "Sanitizers for all host code, e.g. address,undefined")
+option(TERN_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(TERN_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(TERN_WERROR "Turn warnings into errors" OFF)
+
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the CUDA backend is a shared library over the same code
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
+
+find_program(TERN_CCACHE ccache)
+if(TERN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${TERN_CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${TERN_CCACHE})
+endif()
+
+# What every target of ours is compiled with, and nobody who uses the library.
+add_library(tern_flags INTERFACE)
+target_compile_options(tern_flags INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wconversion -Wno-sign-conversion>
+  $<$<AND:$<BOOL:${TERN_WERROR}>,$<COMPILE_LANGUAGE:CXX>>:-Werror>)
+if(TERN_SANITIZE)
+  target_compile_options(tern_flags INTERFACE
+    $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TERN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer>)
+  target_link_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE})
+endif()
+
+set(TERN_WITH_CUDA OFF)
+if(NOT TERN_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  if(NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    find_program(TERN_NVCC nvcc HINTS /usr/local/cuda/bin)
+    if(TERN_NVCC)
+      set(CMAKE_CUDA_COMPILER ${TERN_NVCC} CACHE FILEPATH "The CUDA compiler")
+    endif()
+  endif()
+  if(CMAKE_CUDA_COMPILER OR DEFINED ENV{CUDACXX})
+    set(TERN_WITH_CUDA ON)
+    # `native` fails where there is no GPU; a builder names others, e.g. 80-real;90-real;90-virtual.
+    set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to generate code for")
+  elseif(TERN_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "TERN_CUDA=ON, but no CUDA compiler was found (looked for nvcc on PATH and in "
+                        "/usr/local/cuda/bin)")
+  endif()
+endif()
+message(STATUS "Tern ${PROJECT_VERSION}: ${CMAKE_BUILD_TYPE}, CUDA backend: ${TERN_WITH_CUDA}")
