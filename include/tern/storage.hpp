@@ -108,7 +108,7 @@ class Triplets : public Owner {
   /// Triplets a batch; the last batch of an epoch may be shorter.
   std::int64_t batch_size() const noexcept { return batch_size_; }
   std::int64_t num_batches() const noexcept {
-    return batch_size_ == 0 ? 0 : (size_ + batch_size_ - 1) / batch_size_;
+    return size_ == 0 ? 0 : (size_ - 1) / batch_size_ + 1;
   }
 
   /// The distinct rows of the current batch. The object stays the same while its content follows
