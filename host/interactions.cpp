@@ -1,0 +1,186 @@
+#include "tern/interactions.hpp"
+
+#include <fmt/format.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
+
+/// Calls emit(e, place) for every element e of a stable counting sort by key(e) in [0, num_keys).
+/// Returns where each key's elements begin: num_keys + 1 offsets. Each thread counts and places one
+/// contiguous chunk; a stable order is unique, so that their number does not show in the result.
+template <typename Key, typename Emit>
+std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Key& key,
+                                      const Emit& emit) {
+  // A histogram a chunk: no more chunks than keep all histograms O(size + num_keys) together.
+  const EdgeOffset keys = num_keys;
+  const EdgeOffset chunks =
+      std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, omp_get_max_threads());
+  const auto first = [&](EdgeOffset chunk) {
+    return size / chunks * chunk + std::min(chunk, size % chunks);
+  };
+  std::vector<EdgeOffset> places(static_cast<std::size_t>(chunks * keys), 0);
+  std::vector<EdgeOffset> offsets(static_cast<std::size_t>(keys + 1), 0);
+
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(chunks))
+  for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
+    EdgeOffset* count = places.data() + chunk * keys;
+    for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) ++count[key(e)];
+  }
+  EdgeOffset place = 0;
+  for (EdgeOffset k = 0; k < keys; ++k) {
+    offsets[k] = place;
+    for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
+      place += std::exchange(places[chunk * keys + k], place);
+    }
+  }
+  offsets[keys] = place;
+#pragma omp parallel for schedule(static) num_threads(static_cast <int>(chunks))
+  for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
+    EdgeOffset* next = places.data() + chunk * keys;
+    for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) emit(e, next[key(e)]++);
+  }
+  return offsets;
+}
+
+void check_sizes(NodeId num_users, NodeId num_items) {
+  if (num_users < 0 || num_items < 0) {
+    throw ShapeError(
+        fmt::format("Interactions of {} users and {} items: sizes must not be negative.", num_users,
+                    num_items));
+  }
+}
+
+void check_offsets(NodeId num_users, std::span<const EdgeOffset> offsets, std::size_t num_entries) {
+  if (offsets.size() != static_cast<std::size_t>(num_users) + 1) {
+    throw ShapeError(fmt::format("Interactions have {} offsets, expected one more than {} users.",
+                                 offsets.size(), num_users));
+  }
+  const auto size = static_cast<EdgeOffset>(num_entries);
+  if (offsets.front() != 0 || offsets.back() != size) {
+    throw ShapeError(fmt::format("Offsets of interactions run from {} to {}, expected 0 to {}.",
+                                 offsets.front(), offsets.back(), size));
+  }
+  const auto step = std::is_sorted_until(offsets.begin(), offsets.end());
+  if (step != offsets.end()) {
+    throw ShapeError(fmt::format("Offset {} of interactions is {}, below the one before it ({}).",
+                                 step - offsets.begin(), *step, *(step - 1)));
+  }
+}
+
+}  // namespace
+
+Interactions::Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeOffset> offsets,
+                           std::vector<NodeId> items)
+    : num_items_(num_items), offsets_(std::move(offsets)), items_(std::move(items)) {
+  check_sizes(num_users, num_items);
+  check_offsets(num_users, offsets_, items_.size());
+
+  EdgeOffset bad = kNone;  // the first entry that is out of range or does not ascend
+#pragma omp parallel for schedule(dynamic, 1024) reduction(min : bad)
+  for (NodeId user = 0; user < num_users; ++user) {
+    NodeId before = -1;
+    for (EdgeOffset e = offsets_[user]; e < offsets_[user + 1]; ++e) {
+      if (items_[e] <= before || items_[e] >= num_items) bad = std::min(bad, e);
+      before = items_[e];
+    }
+  }
+  if (bad != kNone) {
+    const auto user =
+        std::upper_bound(offsets_.begin(), offsets_.end(), bad) - offsets_.begin() - 1;
+    throw ShapeError(fmt::format(
+        "Entry {} of the interactions of user {} is item {}, expected strictly ascending items in "
+        "[0, {}).",
+        bad - offsets_[user], user, items_[bad], num_items));
+  }
+}
+
+Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
+                                      std::span<const Interaction> pairs,
+                                      std::int64_t* duplicates) {
+  check_sizes(num_users, num_items);
+  const auto size = static_cast<EdgeOffset>(pairs.size());
+  EdgeOffset bad = kNone;
+#pragma omp parallel for schedule(static) reduction(min : bad)
+  for (EdgeOffset e = 0; e < size; ++e) {
+    const auto [user, item] = pairs[e];
+    if (user < 0 || user >= num_users || item < 0 || item >= num_items) bad = std::min(bad, e);
+  }
+  if (bad != kNone) {
+    throw ShapeError(fmt::format(
+        "Interaction {} is (user {}, item {}), expected users in [0, {}) and items in [0, {}).",
+        bad, pairs[bad].user, pairs[bad].item, num_users, num_items));
+  }
+
+  // By item, then stably by user: rows ascend, repeats end up next to each other.
+  std::vector<Interaction> by_item(pairs.size());
+  counting_sort(
+      size, num_items, [&](EdgeOffset e) { return pairs[e].item; },
+      [&](EdgeOffset e, EdgeOffset place) { by_item[place] = pairs[e]; });
+  std::vector<NodeId> sorted(pairs.size());
+  const std::vector<EdgeOffset> with_repeats = counting_sort(
+      size, num_users, [&](EdgeOffset e) { return by_item[e].user; },
+      [&](EdgeOffset e, EdgeOffset place) { sorted[place] = by_item[e].item; });
+  by_item = {};
+
+  Interactions result;
+  result.num_items_ = num_items;
+  result.offsets_.assign(static_cast<std::size_t>(num_users) + 1, 0);
+#pragma omp parallel for schedule(dynamic, 1024)
+  for (NodeId user = 0; user < num_users; ++user) {
+    const auto begin = sorted.begin() + with_repeats[user];
+    const auto end = sorted.begin() + with_repeats[user + 1];
+    result.offsets_[user + 1] = std::unique(begin, end) - begin;
+  }
+  for (NodeId user = 0; user < num_users; ++user) {
+    result.offsets_[user + 1] += result.offsets_[user];
+  }
+  const EdgeOffset distinct = result.offsets_.back();
+  if (duplicates != nullptr) *duplicates += size - distinct;
+  if (distinct == size) {
+    result.items_ = std::move(sorted);
+    return result;
+  }
+  result.items_.resize(static_cast<std::size_t>(distinct));
+#pragma omp parallel for schedule(dynamic, 1024)
+  for (NodeId user = 0; user < num_users; ++user) {
+    std::copy_n(sorted.begin() + with_repeats[user],
+                result.offsets_[user + 1] - result.offsets_[user],
+                result.items_.begin() + result.offsets_[user]);
+  }
+  return result;
+}
+
+std::span<const NodeId> Interactions::row(NodeId user) const {
+  if (user < 0 || user >= num_users()) {
+    throw ShapeError(fmt::format("There is no user {}: there are {} users.", user, num_users()));
+  }
+  return std::span(items_).subspan(static_cast<std::size_t>(offsets_[user]),
+                                   static_cast<std::size_t>(offsets_[user + 1] - offsets_[user]));
+}
+
+Interactions Interactions::transposed() const {
+  std::vector<NodeId> user_of(items_.size());
+#pragma omp parallel for schedule(dynamic, 1024)
+  for (NodeId user = 0; user < num_users(); ++user) {
+    std::fill(user_of.begin() + offsets_[user], user_of.begin() + offsets_[user + 1], user);
+  }
+  Interactions result;
+  result.num_items_ = num_users();
+  result.items_.resize(items_.size());
+  // Stable by item over ascending users: the users of each item ascend.
+  result.offsets_ = counting_sort(
+      size(), num_items_, [&](EdgeOffset e) { return items_[e]; },
+      [&](EdgeOffset e, EdgeOffset place) { result.items_[place] = user_of[e]; });
+  return result;
+}
+
+}  // namespace tern
