@@ -1,0 +1,315 @@
+#include "host/checks.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <limits>
+#include <new>
+#include <stdexcept>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+template <typename... Args>
+[[noreturn]] void throw_shape(fmt::format_string<Args...> format, Args&&... args) {
+  throw ShapeError(fmt::format(format, std::forward<Args>(args)...));
+}
+
+void expect_present(std::string_view op, std::string_view what, const Owner& owner) {
+  if (owner.empty()) throw_empty(op, what);
+}
+
+void expect_shape(std::string_view op, std::string_view what, const Matrix& matrix,
+                  std::int64_t rows, std::int64_t cols) {
+  expect_present(op, what, matrix);
+  if (matrix.rows() != rows || matrix.cols() != cols) {
+    throw_shape("{}: {} is ({}, {}), expected ({}, {}).", op, what, matrix.rows(), matrix.cols(),
+                rows, cols);
+  }
+}
+
+void expect_row_set(std::string_view op, std::string_view what, const RowSet& set,
+                    std::int64_t num_nodes) {
+  expect_present(op, what, set);
+  if (set.num_nodes() != num_nodes) {
+    throw_shape("{}: {} chooses among {} rows, expected {}.", op, what, set.num_nodes(), num_nodes);
+  }
+}
+
+void expect_distinct(std::string_view op, std::string_view what, const Matrix& matrix,
+                     std::string_view other_what, const Matrix& other) {
+  if (matrix.storage() == other.storage()) {
+    throw_shape("{}: {} and {} are the same matrix, expected two.", op, what, other_what);
+  }
+}
+
+void expect_in(std::string_view op, std::string_view what, std::int64_t position, NodeId id,
+               NodeId size) {
+  if (id < 0 || id >= size) {
+    throw_shape("{}: {} {} is {}, expected [0, {}).", op, what, position, id, size);
+  }
+}
+
+void expect_option(std::string_view name, double value, bool fits, std::string_view expected) {
+  if (!fits) throw ConfigError(fmt::format("{} is {}, expected {}.", name, value, expected));
+}
+
+/// What bpr and l2_penalty have in common.
+void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix& users,
+                    const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
+                    const Matrix& losses) {
+  expect_present(op, "triplets", triplets);
+  expect_present(op, "users", users);
+  const std::int64_t width = users.cols();
+  const NodeId num_users = triplets.rows(Side::kUser).num_nodes();
+  const NodeId num_items = triplets.rows(Side::kItem).num_nodes();
+  expect_shape(op, "users", users, num_users, width);
+  expect_shape(op, "items", items, num_items, width);
+  expect_shape(op, "grad_users", grad_users, num_users, width);
+  expect_shape(op, "grad_items", grad_items, num_items, width);
+  expect_shape(op, "losses", losses, 2, triplets.num_batches());
+  expect_distinct(op, "grad_users", grad_users, "grad_items", grad_items);
+  expect_distinct(op, "users", users, "grad_users", grad_users);
+  expect_distinct(op, "users", users, "grad_items", grad_items);
+  expect_distinct(op, "items", items, "grad_users", grad_users);
+  expect_distinct(op, "items", items, "grad_items", grad_items);
+}
+
+}  // namespace
+
+void throw_empty(std::string_view op, std::string_view what) {
+  throw_shape("{}: {} is empty: nothing was allocated for it.", op, what);
+}
+
+void throw_foreign(std::string_view op, std::string_view what) {
+  throw_shape("{}: {} belongs to another backend.", op, what);
+}
+
+std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t element_bytes) {
+  if (rows < 0 || cols < 0) {
+    throw_shape("allocate: a matrix of ({}, {}), expected no negative size.", rows, cols);
+  }
+  std::int64_t bytes = 0;
+  if (__builtin_mul_overflow(rows, cols, &bytes) ||
+      __builtin_mul_overflow(bytes, element_bytes, &bytes)) {
+    throw DeviceError(fmt::format("allocate: a matrix of ({}, {}) needs {:.3g} bytes: too large.",
+                                  rows, cols,
+                                  static_cast<double>(rows) * static_cast<double>(cols) *
+                                      static_cast<double>(element_bytes)));
+  }
+  return rows * cols;
+}
+
+void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make) {
+  const auto fail = [&] {
+    throw DeviceError(fmt::format("{}: out of memory: {:.0f} bytes are needed.", op, bytes));
+  };
+  try {
+    make();
+  } catch (const std::bad_alloc&) {
+    fail();
+  } catch (const std::length_error&) {
+    fail();
+  }
+}
+
+void check_transfer(std::string_view op, const Matrix& matrix, std::size_t num_values) {
+  expect_present(op, "matrix", matrix);
+  if (num_values != static_cast<std::size_t>(matrix.size())) {
+    throw_shape("{}: {} values for a matrix of ({}, {}), expected {}.", op, num_values,
+                matrix.rows(), matrix.cols(), matrix.size());
+  }
+}
+
+void check_copy(const Matrix& from, const Matrix& to) {
+  expect_present("copy", "from", from);
+  expect_shape("copy", "to", to, from.rows(), from.cols());
+}
+
+void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
+  if (num_nodes < 0) {
+    throw_shape("make_row_set: {} nodes, expected no negative number.", num_nodes);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    expect_in("make_row_set", "row", static_cast<std::int64_t>(i), rows[i], num_nodes);
+  }
+}
+
+SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
+                                   std::span<const EdgeOffset> offsets, NodeId num_items) {
+  expect_option("batch_size", static_cast<double>(batch_size), batch_size >= 1, "at least 1");
+  expect_option("negatives_per_positive", options.negatives_per_positive,
+                options.negatives_per_positive >= 1, "at least 1");
+  expect_option("popularity_tries", options.popularity_tries, options.popularity_tries >= 0,
+                "at least 0");
+  expect_option("popularity_exponent", options.popularity_exponent,
+                std::isfinite(options.popularity_exponent), "a finite number");
+  SamplingCounts counts;
+  for (std::size_t user = 0; user + 1 < offsets.size(); ++user) {
+    const EdgeOffset degree = offsets[user + 1] - offsets[user];
+    if (degree == 0) {
+      ++counts.users_without_interactions;
+    } else if (degree >= num_items) {
+      ++counts.users_with_every_item;
+    } else {
+      ++counts.users;
+      counts.interactions += degree;
+    }
+  }
+  if (counts.users == 0) {
+    throw ConfigError(
+        fmt::format("No user can be sampled: {} have no interaction and {} have every item.",
+                    counts.users_without_interactions, counts.users_with_every_item));
+  }
+  if (counts.interactions >
+      std::numeric_limits<std::int64_t>::max() / 16 / options.negatives_per_positive) {
+    throw ConfigError(fmt::format("{} negatives for each of {} interactions are too many.",
+                                  options.negatives_per_positive, counts.interactions));
+  }
+  return counts;
+}
+
+void check_set_triplets(const Triplets& triplets, std::span<const Triplet> values) {
+  constexpr std::string_view kOp = "set_triplets";
+  expect_present(kOp, "triplets", triplets);
+  if (values.size() != static_cast<std::size_t>(triplets.size())) {
+    throw_shape("{}: {} triplets, expected {}.", kOp, values.size(), triplets.size());
+  }
+  for (std::size_t t = 0; t < values.size(); ++t) {
+    const auto position = static_cast<std::int64_t>(t);
+    expect_in(kOp, "the user of triplet", position, values[t].user,
+              triplets.rows(Side::kUser).num_nodes());
+    expect_in(kOp, "the positive of triplet", position, values[t].positive,
+              triplets.rows(Side::kItem).num_nodes());
+    expect_in(kOp, "the negative of triplet", position, values[t].negative,
+              triplets.rows(Side::kItem).num_nodes());
+  }
+}
+
+void check_sampled(std::string_view op, bool sampled) {
+  if (!sampled) {
+    throw_shape("{}: there are no triplets yet, expected sample() or set_triplets() before.", op);
+  }
+}
+
+void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix& y,
+                     const PropagateOptions& options) {
+  constexpr std::string_view kOp = "propagate";
+  expect_present(kOp, "graph", graph);
+  expect_present(kOp, "x", x);
+  expect_shape(kOp, "x", x, graph.num_nodes(opposite(to)), x.cols());
+  expect_shape(kOp, "y", y, graph.num_nodes(to), x.cols());
+  expect_distinct(kOp, "x", x, "y", y);
+  if (options.to != nullptr) expect_row_set(kOp, "to", *options.to, graph.num_nodes(to));
+  if (options.from != nullptr) {
+    expect_row_set(kOp, "from", *options.from, graph.num_nodes(opposite(to)));
+  }
+  if (options.addend != nullptr) {
+    expect_shape(kOp, "addend", *options.addend, y.rows(), y.cols());
+    expect_distinct(kOp, "addend", *options.addend, "y", y);
+  }
+  if (options.addend_rows != nullptr) {
+    if (options.addend == nullptr) throw_shape("{}: addend_rows without an addend.", kOp);
+    expect_row_set(kOp, "addend_rows", *options.addend_rows, graph.num_nodes(to));
+  }
+}
+
+void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
+               const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses) {
+  check_batch_op("bpr", triplets, users, items, grad_users, grad_items, losses);
+}
+
+void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
+                      const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
+                      const Matrix& losses) {
+  expect_option("lambda of l2_penalty", lambda, lambda >= 0 && std::isfinite(lambda),
+                "a finite number, at least 0");
+  check_batch_op("l2_penalty", triplets, users, items, grad_users, grad_items, losses);
+}
+
+void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+                const Matrix& parameter, const AdamState& state, const RowSet* rows) {
+  constexpr std::string_view kOp = "adam";
+  const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
+  expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
+                "a finite number, at least 0");
+  expect_option("beta1", options.beta1, options.beta1 >= 0 && options.beta1 < 1, "[0, 1)");
+  expect_option("beta2", options.beta2, options.beta2 >= 0 && options.beta2 < 1, "[0, 1)");
+  expect_option("epsilon", options.epsilon, non_negative(options.epsilon),
+                "a finite number, at least 0");
+  expect_option("weight_decay", options.weight_decay, non_negative(options.weight_decay),
+                "a finite number, at least 0");
+  expect_present(kOp, "step", step);
+  expect_present(kOp, "parameter", parameter);
+  expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
+  expect_shape(kOp, "first_moment", state.first_moment, parameter.rows(), parameter.cols());
+  expect_shape(kOp, "second_moment", state.second_moment, parameter.rows(), parameter.cols());
+  expect_distinct(kOp, "parameter", parameter, "gradient", gradient);
+  expect_distinct(kOp, "first_moment", state.first_moment, "parameter", parameter);
+  expect_distinct(kOp, "first_moment", state.first_moment, "gradient", gradient);
+  expect_distinct(kOp, "first_moment", state.first_moment, "second_moment", state.second_moment);
+  expect_distinct(kOp, "second_moment", state.second_moment, "parameter", parameter);
+  expect_distinct(kOp, "second_moment", state.second_moment, "gradient", gradient);
+  if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
+}
+
+void check_adam_step(std::int64_t step) {
+  if (step < 1) {
+    throw ConfigError(fmt::format("adam: the step is {}, expected the first to be 1.", step));
+  }
+}
+
+void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& parameter,
+               const SgdState& state, const RowSet* rows) {
+  constexpr std::string_view kOp = "sgd";
+  const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
+  expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
+                "a finite number, at least 0");
+  expect_option("momentum", options.momentum, non_negative(options.momentum),
+                "a finite number, at least 0");
+  expect_option("weight_decay", options.weight_decay, non_negative(options.weight_decay),
+                "a finite number, at least 0");
+  expect_present(kOp, "parameter", parameter);
+  expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
+  expect_distinct(kOp, "parameter", parameter, "gradient", gradient);
+  if (options.momentum != 0) {
+    expect_shape(kOp, "velocity", state.velocity, parameter.rows(), parameter.cols());
+    expect_distinct(kOp, "velocity", state.velocity, "parameter", parameter);
+    expect_distinct(kOp, "velocity", state.velocity, "gradient", gradient);
+  }
+  if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
+}
+
+void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                      std::span<const Graph* const> observed, std::int64_t k) {
+  constexpr std::string_view kOp = "score_topk";
+  if (k < 1) throw_shape("{}: k is {}, expected at least 1.", kOp, k);
+  expect_present(kOp, "users", users);
+  expect_present(kOp, "items", items);
+  expect_shape(kOp, "items", items, items.rows(), users.cols());
+  constexpr std::int64_t kMostNodes = std::numeric_limits<NodeId>::max();
+  if (users.rows() > kMostNodes || items.rows() > kMostNodes) {
+    throw_shape("{}: {} users and {} items, expected at most {}.", kOp, users.rows(), items.rows(),
+                kMostNodes);
+  }
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    expect_in(kOp, "query", static_cast<std::int64_t>(q), queries[q],
+              static_cast<NodeId>(users.rows()));
+  }
+  for (const Graph* graph : observed) {
+    if (graph == nullptr) throw_empty(kOp, "an observed graph");
+    expect_present(kOp, "an observed graph", *graph);
+    if (graph->num_users() != users.rows() || graph->num_items() != items.rows()) {
+      throw_shape("{}: an observed graph of {} users and {} items, expected {} and {}.", kOp,
+                  graph->num_users(), graph->num_items(), users.rows(), items.rows());
+    }
+  }
+}
+
+void check_embedding_statistics(const Matrix& embeddings) {
+  expect_present("embedding_statistics", "embeddings", embeddings);
+}
+
+}  // namespace tern

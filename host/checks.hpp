@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string_view>
+
+#include "tern/backend.hpp"
+
+namespace tern {
+
+// What every backend checks before it works, in one place, so that all throw the same errors with
+// the same words. `op` is the method's name and begins each message.
+
+/// The storage behind an owner as the backend's own type. Throws ShapeError on an empty handle and
+/// on one that another backend made.
+template <typename BackendStorage>
+BackendStorage& storage_of(const Owner& owner, std::string_view op, std::string_view what);
+
+/// rows · cols. Throws ShapeError on a negative size, DeviceError where a matrix of elements of so
+/// many bytes cannot be addressed.
+std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t element_bytes);
+/// Runs make() and turns the standard library's complaints about memory into a DeviceError that
+/// says how many bytes were needed.
+void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make);
+
+/// Upload and download: as many values as the matrix has elements.
+void check_transfer(std::string_view op, const Matrix& matrix, std::size_t num_values);
+void check_copy(const Matrix& from, const Matrix& to);
+void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows);
+
+/// Checks the options, and counts who takes part in sampling. offsets: of R, num_users + 1.
+SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
+                                   std::span<const EdgeOffset> offsets, NodeId num_items);
+void check_set_triplets(const Triplets& triplets, std::span<const Triplet> values);
+/// Step ops need a current batch: sample() or set_triplets() comes first.
+void check_sampled(std::string_view op, bool sampled);
+
+void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix& y,
+                     const PropagateOptions& options);
+void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
+               const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses);
+void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
+                      const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
+                      const Matrix& losses);
+void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+                const Matrix& parameter, const AdamState& state, const RowSet* rows);
+/// t of adam counts from 1. A backend that would have to wait for the value leaves this out.
+void check_adam_step(std::int64_t step);
+void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& parameter,
+               const SgdState& state, const RowSet* rows);
+void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                      std::span<const Graph* const> observed, std::int64_t k);
+void check_embedding_statistics(const Matrix& embeddings);
+
+/// Throws the errors of storage_of().
+[[noreturn]] void throw_empty(std::string_view op, std::string_view what);
+[[noreturn]] void throw_foreign(std::string_view op, std::string_view what);
+
+template <typename BackendStorage>
+BackendStorage& storage_of(const Owner& owner, std::string_view op, std::string_view what) {
+  if (owner.empty()) throw_empty(op, what);
+  auto* storage = dynamic_cast<BackendStorage*>(owner.storage());
+  if (storage == nullptr) throw_foreign(op, what);
+  return *storage;
+}
+
+}  // namespace tern
