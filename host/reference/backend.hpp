@@ -1,0 +1,74 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/reference/storage.hpp"
+#include "tern/backend.hpp"
+
+namespace tern::reference {
+
+/// The oracle: every method as tern/backend.hpp says, in f64, on one thread, done on return.
+class ReferenceBackend final : public Backend {
+ public:
+  std::string name() const override { return "reference"; }
+  DeviceDescription describe() const override;
+
+  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  void upload(std::span<const float> values, Matrix& to) override;
+  void upload(std::span<const double> values, Matrix& to) override;
+  void download(const Matrix& from, std::span<float> values) override;
+  void download(const Matrix& from, std::span<double> values) override;
+  void copy(const Matrix& from, Matrix& to) override;
+  void fill(Matrix& matrix, double value) override;
+
+  Graph make_graph(const Interactions& interactions) override;
+  RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override;
+
+  Counter make_counter(std::int64_t value) override;
+  void set(Counter& counter, std::int64_t value) override;
+  std::int64_t get(const Counter& counter) override;
+  void increment(Counter& counter) override;
+
+  void synchronize() override {}
+  std::unique_ptr<Recording> record(std::function<void()> step) override;
+
+  Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                         std::int64_t batch_size) override;
+  SamplingCounts sampling_counts(const Triplets& triplets) const override;
+  void sample(Triplets& triplets, std::uint32_t epoch) override;
+  void set_triplets(Triplets& triplets, std::span<const Triplet> values) override;
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override;
+  void next_batch(Triplets& triplets) override;
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override;
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override;
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows) override;
+  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
+           const RowSet* rows) override;
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+};
+
+/// The elements of a matrix. Throws ShapeError on an empty or foreign one.
+MatrixView<double> view(Matrix& matrix, std::string_view op, std::string_view what);
+MatrixView<const double> view(const Matrix& matrix, std::string_view op, std::string_view what);
+
+/// The rows that an op works on, ascending: all of num_rows where the set is null.
+std::vector<NodeId> rows_to_visit(const RowSet* rows, std::int64_t num_rows, std::string_view op);
+/// Which rows an op reads: all of num_rows where the set is null.
+std::vector<bool> rows_to_read(const RowSet* rows, std::int64_t num_rows, std::string_view op);
+
+/// The triplets of the current batch. Throws ShapeError before the first sample().
+std::span<const Triplet> current_batch(const Triplets& triplets, std::string_view op);
+
+}  // namespace tern::reference

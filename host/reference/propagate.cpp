@@ -1,0 +1,33 @@
+#include "host/checks.hpp"
+#include "host/reference/backend.hpp"
+
+namespace tern::reference {
+
+// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend)
+void ReferenceBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                                 const PropagateOptions& options) {
+  check_propagate(graph, to, x, y, options);
+  const auto& storage = storage_of<GraphStorage>(graph, "propagate", "graph");
+  const auto& [neighbours, scales_to] = storage.rows_of(to);
+  const std::vector<double>& scales_from = storage.rows_of(opposite(to)).scales;
+  const MatrixView<const double> in = view(x, "propagate", "x");
+  const MatrixView<double> out = view(y, "propagate", "y");
+  MatrixView<const double> addend;
+  if (options.addend != nullptr) addend = view(*options.addend, "propagate", "addend");
+
+  const std::vector<bool> reads_x = rows_to_read(options.from, in.rows, "propagate");
+  const std::vector<bool> reads_addend = rows_to_read(options.addend_rows, out.rows, "propagate");
+  for (const NodeId row : rows_to_visit(options.to, out.rows, "propagate")) {
+    for (std::int64_t d = 0; d < out.cols; ++d) {
+      double sum = 0;
+      for (const NodeId neighbour : neighbours.row(row)) {
+        if (reads_x[neighbour]) sum += scales_from[neighbour] * in(neighbour, d);
+      }
+      sum *= scales_to[row];
+      if (options.addend != nullptr && reads_addend[row]) sum += addend(row, d);
+      out(row, d) = options.scale * sum;
+    }
+  }
+}
+
+}  // namespace tern::reference
