@@ -1,0 +1,192 @@
+#include "host/cpu/backend.hpp"
+
+#include <cblas.h>
+#include <hwy/highway.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "host/checks.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cpu {
+
+namespace {
+
+/// Cuts the rows where the work (edges, and a little for each row) passes equal shares.
+std::vector<NodeId> cut_rows(std::span<const EdgeOffset> offsets) {
+  // Enough pieces that a slow thread is relieved, few enough that a piece amortises its start.
+  constexpr std::int64_t kPieces = 256;
+  constexpr std::int64_t kRowWork = 4;
+  const auto rows = static_cast<std::int64_t>(offsets.size()) - 1;
+  const std::int64_t work = offsets[rows] + kRowWork * rows;
+  std::vector<NodeId> cuts{0};
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t done = offsets[row + 1] + kRowWork * (row + 1);
+    const auto made = static_cast<std::int64_t>(cuts.size());
+    if (done >= work / kPieces * made + work % kPieces * made / kPieces || row + 1 == rows) {
+      cuts.push_back(static_cast<NodeId>(row + 1));
+    }
+  }
+  return cuts;
+}
+
+Direction make_direction(const Interactions& rows) {
+  Direction direction;
+  direction.offsets.assign(rows.offsets().begin(), rows.offsets().end());
+  direction.columns.assign(rows.items().begin(), rows.items().end());
+  direction.scale.resize(direction.offsets.size() - 1);
+  for (std::size_t r = 0; r < direction.scale.size(); ++r) {
+    const auto degree = static_cast<double>(direction.offsets[r + 1] - direction.offsets[r]);
+    direction.scale[r] = degree == 0.0 ? 0.0F : static_cast<float>(1.0 / std::sqrt(degree));
+  }
+  direction.cuts = cut_rows(direction.offsets);
+  return direction;
+}
+
+class Replay final : public Recording {
+ public:
+  explicit Replay(std::function<void()> step) : step_(std::move(step)) {}
+  void replay() override { step_(); }
+
+ private:
+  std::function<void()> step_;
+};
+
+template <class From, class To>
+void copy_rows(std::int64_t rows, std::int64_t cols, const From* from, std::int64_t from_stride,
+               To* to, std::int64_t to_stride, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (std::int64_t r = 0; r < rows; ++r) {
+    for (std::int64_t c = 0; c < cols; ++c) {
+      to[r * to_stride + c] = static_cast<To>(from[r * from_stride + c]);
+    }
+  }
+}
+
+}  // namespace
+
+MatrixView<float> view(const Matrix& matrix) {
+  auto& found = storage_of<MatrixStorage>(matrix, "cpu", "matrix");
+  return {found.values.data(), matrix.rows(), matrix.cols(), found.stride};
+}
+const GraphStorage& storage(const Graph& graph) {
+  return storage_of<GraphStorage>(graph, "cpu", "graph");
+}
+const RowSetStorage& storage(const RowSet& rows) {
+  return storage_of<RowSetStorage>(rows, "cpu", "row set");
+}
+TripletsStorage& storage(const Triplets& triplets) {
+  return storage_of<TripletsStorage>(triplets, "cpu", "triplets");
+}
+CounterStorage& storage(const Counter& counter) {
+  return storage_of<CounterStorage>(counter, "cpu", "counter");
+}
+
+CpuBackend::CpuBackend(int threads) : threads_(threads) {
+  // The scoring product is cut into tiles by us, one thread a tile: what a tile computes must not
+  // depend on how many threads the library would have liked.
+  openblas_set_num_threads(1);
+}
+
+DeviceDescription CpuBackend::describe() const {
+  return {.name = "CPU",
+          .precision = "f32",
+          .details = std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ") +
+                     hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()) +
+                     ", OpenBLAS " + openblas_get_corename()};
+}
+
+Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
+  check_allocate(rows, padded(cols), sizeof(float));
+  return {std::make_unique<MatrixStorage>(rows, cols), rows, cols};
+}
+
+void CpuBackend::upload(std::span<const float> values, Matrix& to) {
+  check_transfer("upload", to, values.size());
+  const auto v = view(to);
+  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
+}
+
+void CpuBackend::upload(std::span<const double> values, Matrix& to) {
+  check_transfer("upload", to, values.size());
+  const auto v = view(to);
+  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
+}
+
+void CpuBackend::download(const Matrix& from, std::span<float> values) {
+  check_transfer("download", from, values.size());
+  const auto v = view(from);
+  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, threads_);
+}
+
+void CpuBackend::download(const Matrix& from, std::span<double> values) {
+  check_transfer("download", from, values.size());
+  const auto v = view(from);
+  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, threads_);
+}
+
+void CpuBackend::copy(const Matrix& from, Matrix& to) {
+  check_copy(from, to);
+  const auto source = view(from);
+  const auto target = view(to);
+  copy_rows(source.rows, source.cols, source.data, source.stride, target.data, target.stride,
+            threads_);
+}
+
+void CpuBackend::fill(Matrix& matrix, double value) {
+  const auto v = view(matrix);
+  const auto number = static_cast<float>(value);
+  for (std::int64_t r = 0; r < v.rows; ++r) std::fill_n(v.row(r), v.cols, number);
+}
+
+Graph CpuBackend::make_graph(const Interactions& interactions) {
+  auto parts = std::make_unique<GraphStorage>();
+  parts->directions[0] = make_direction(interactions);
+  parts->directions[1] = make_direction(interactions.transposed());
+  return {std::move(parts), interactions.num_users(), interactions.num_items(),
+          interactions.size()};
+}
+
+RowSet CpuBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
+  check_make_row_set(num_nodes, rows);
+  auto set = std::make_unique<RowSetStorage>();
+  set->marks.assign(static_cast<std::size_t>(num_nodes), 0);
+  set->rows.assign(rows.begin(), rows.end());
+  std::ranges::sort(set->rows);
+  set->rows.erase(std::unique(set->rows.begin(), set->rows.end()), set->rows.end());
+  for (const NodeId row : set->rows) set->marks[row] = 1;
+  const auto capacity = static_cast<std::int64_t>(set->rows.size());
+  return {std::move(set), num_nodes, capacity};
+}
+
+Counter CpuBackend::make_counter(std::int64_t value) {
+  return Counter(std::make_unique<CounterStorage>(value));
+}
+void CpuBackend::set(Counter& counter, std::int64_t value) {
+  storage(counter).value = value;
+}
+std::int64_t CpuBackend::get(const Counter& counter) {
+  return storage(counter).value;
+}
+void CpuBackend::increment(Counter& counter) {
+  ++storage(counter).value;
+}
+
+std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {
+  return std::make_unique<Replay>(std::move(step));
+}
+
+}  // namespace tern::cpu
+
+namespace tern {
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  if (threads < 0) throw ConfigError("threads is " + std::to_string(threads) + ", expected >= 0");
+  return std::make_unique<cpu::CpuBackend>(threads == 0 ? omp_get_max_threads() : threads);
+}
+
+}  // namespace tern

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/cpu/storage.hpp"
+#include "tern/backend.hpp"
+
+namespace tern::cpu {
+
+/// The f32 backend for the CPU. threads: how many OpenMP threads an op uses; >= 1.
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(int threads);
+
+  std::string name() const override { return "cpu"; }
+  DeviceDescription describe() const override;
+
+  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  void upload(std::span<const float> values, Matrix& to) override;
+  void upload(std::span<const double> values, Matrix& to) override;
+  void download(const Matrix& from, std::span<float> values) override;
+  void download(const Matrix& from, std::span<double> values) override;
+  void copy(const Matrix& from, Matrix& to) override;
+  void fill(Matrix& matrix, double value) override;
+
+  Graph make_graph(const Interactions& interactions) override;
+  RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override;
+
+  Counter make_counter(std::int64_t value) override;
+  void set(Counter& counter, std::int64_t value) override;
+  std::int64_t get(const Counter& counter) override;
+  void increment(Counter& counter) override;
+
+  void synchronize() override {}
+  std::unique_ptr<Recording> record(std::function<void()> step) override;
+
+  Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                         std::int64_t batch_size) override;
+  SamplingCounts sampling_counts(const Triplets& triplets) const override;
+  void sample(Triplets& triplets, std::uint32_t epoch) override;
+  void set_triplets(Triplets& triplets, std::span<const Triplet> values) override;
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override;
+  void next_batch(Triplets& triplets) override;
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override;
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override;
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows) override;
+  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
+           const RowSet* rows) override;
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+
+ private:
+  int threads_;
+};
+
+/// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one.
+MatrixView<float> view(const Matrix& matrix);
+const GraphStorage& storage(const Graph& graph);
+const RowSetStorage& storage(const RowSet& rows);
+TripletsStorage& storage(const Triplets& triplets);
+CounterStorage& storage(const Counter& counter);
+
+/// Draws triplets [first, first + triplets.size()) of the epoch.
+void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets);
+
+/// Makes the batch current: its triplets, its distinct rows and their occurrences.
+void select_batch(TripletsStorage& state, std::int64_t batch, int threads);
+
+}  // namespace tern::cpu

@@ -1,0 +1,150 @@
+// Norms, cosines, column deviations and Gram matrix of a table, see Backend::embedding_statistics.
+//
+// All in f64. The table is cut into stretches of fixed size, each summed by one thread, and the
+// stretches are merged in order (column moments by Chan's update, so that no large mean swallows a
+// small deviation): the same figures for any number of threads.
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <cblas.h>
+
+#include "host/checks.hpp"
+#include "host/cpu/backend.hpp"
+
+namespace tern::cpu {
+
+namespace {
+
+/// Cuts of a table, each with a Gram matrix of its own while they are summed side by side.
+constexpr std::int64_t kStretches = 16;
+
+/// The sums of a stretch of rows.
+struct Moments {
+  std::int64_t rows = 0;
+  std::int64_t non_finite = 0;
+  std::int64_t directed = 0;  // rows of nonzero norm
+  double norm_sum = 0.0;
+  double max_norm = 0.0;
+  std::vector<double> unit_sum;  // (D): sum of the rows scaled to norm 1
+  std::vector<double> mean;      // (D)
+  std::vector<double> square;    // (D): sum of squared deviations from the mean
+  std::vector<double> gram;      // (D, D)
+};
+
+void add_row(const double* row, std::int64_t width, Moments& m) {
+  double square = 0.0;
+  for (std::int64_t c = 0; c < width; ++c) {
+    square += row[c] * row[c];
+    m.non_finite += std::isfinite(row[c]) ? 0 : 1;
+  }
+  const double norm = std::sqrt(square);
+  ++m.rows;
+  m.norm_sum += norm;
+  m.max_norm = std::max(m.max_norm, norm);
+  if (norm > 0.0) {
+    ++m.directed;
+    for (std::int64_t c = 0; c < width; ++c) m.unit_sum[c] += row[c] / norm;
+  }
+}
+
+Moments sum_tile(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
+  const std::int64_t width = table.cols;
+  const auto cells = static_cast<std::size_t>(width);
+  Moments m{.unit_sum = std::vector<double>(cells),
+            .mean = std::vector<double>(cells),
+            .square = std::vector<double>(cells),
+            .gram = std::vector<double>(cells * cells)};
+  std::vector<double> rows(static_cast<std::size_t>((end - begin) * width));
+  for (std::int64_t r = begin; r < end; ++r) {
+    double* row = rows.data() + (r - begin) * width;
+    std::copy_n(table.row(r), width, row);
+    add_row(row, width, m);
+    for (std::int64_t c = 0; c < width; ++c) m.mean[c] += row[c];
+  }
+  for (double& mean : m.mean) mean /= static_cast<double>(m.rows);
+  for (std::int64_t r = 0; r < m.rows; ++r) {
+    for (std::int64_t c = 0; c < width; ++c) {
+      const double deviation = rows[r * width + c] - m.mean[c];
+      m.square[c] += deviation * deviation;
+    }
+  }
+  const int d = static_cast<int>(width);
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, d, d, static_cast<int>(m.rows), 1.0,
+              rows.data(), d, rows.data(), d, 0.0, m.gram.data(), d);
+  return m;
+}
+
+/// Merges the sums of `other`, whose rows come after those of m. Chan, Golub and LeVeque 1979.
+void merge(const Moments& other, Moments& m) {
+  const auto n = static_cast<double>(m.rows);
+  const auto k = static_cast<double>(other.rows);
+  for (std::size_t c = 0; c < m.mean.size(); ++c) {
+    const double delta = other.mean[c] - m.mean[c];
+    m.mean[c] += delta * k / (n + k);
+    m.square[c] += other.square[c] + delta * delta * n * k / (n + k);
+    m.unit_sum[c] += other.unit_sum[c];
+  }
+  for (std::size_t c = 0; c < m.gram.size(); ++c) m.gram[c] += other.gram[c];
+  m.rows += other.rows;
+  m.non_finite += other.non_finite;
+  m.directed += other.directed;
+  m.norm_sum += other.norm_sum;
+  m.max_norm = std::max(m.max_norm, other.max_norm);
+}
+
+/// Tile by tile, so that the copy in f64 stays in the cache.
+Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
+  constexpr std::int64_t kTile = 512;
+  Moments total = sum_tile(table, begin, std::min(begin + kTile, end));
+  for (std::int64_t r = begin + kTile; r < end; r += kTile) {
+    merge(sum_tile(table, r, std::min(r + kTile, end)), total);
+  }
+  return total;
+}
+
+EmbeddingStatistics summarize(Moments m, std::int64_t width) {
+  EmbeddingStatistics s;
+  s.rows = m.rows;
+  s.non_finite = m.non_finite;
+  const auto n = static_cast<double>(m.rows);
+  s.mean_norm = m.norm_sum / n;
+  s.max_norm = m.max_norm;
+  if (m.directed > 1) {
+    double square = 0.0;
+    for (const double u : m.unit_sum) square += u * u;
+    const auto k = static_cast<double>(m.directed);
+    s.mean_cosine = (square - k) / (k * (k - 1.0));
+  }
+  const auto [least, most] = std::ranges::minmax_element(m.square);
+  s.min_column_deviation = std::sqrt(*least / n);
+  s.max_column_deviation = std::sqrt(*most / n);
+  if (m.non_finite == 0) s.effective_rank = effective_rank(m.gram, width);
+  s.gram = std::move(m.gram);
+  return s;
+}
+
+}  // namespace
+
+EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings) {
+  check_embedding_statistics(embeddings);
+  const auto table = view(embeddings);
+  if (table.rows == 0 || table.cols == 0) {
+    EmbeddingStatistics none;
+    none.rows = table.rows;
+    return none;
+  }
+  const std::int64_t stretch = (table.rows + kStretches - 1) / kStretches;
+  const std::int64_t stretches = (table.rows + stretch - 1) / stretch;
+  std::vector<Moments> parts(static_cast<std::size_t>(stretches));
+#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
+  for (std::int64_t s = 0; s < stretches; ++s) {
+    parts[s] = sum_stretch(table, s * stretch, std::min((s + 1) * stretch, table.rows));
+  }
+  Moments total = std::move(parts[0]);
+  for (std::int64_t s = 1; s < stretches; ++s) merge(parts[s], total);
+  return summarize(std::move(total), table.cols);
+}
+
+}  // namespace tern::cpu

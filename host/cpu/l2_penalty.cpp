@@ -1,0 +1,65 @@
+// λ/(2B) Σ (‖u‖² + ‖p‖² + ‖n‖²) over a batch and its gradient, see Backend::l2_penalty. A row that
+// occurs c times adds λ c/(2B) ‖row‖²: one pass over the distinct rows.
+
+#include "host/checks.hpp"
+#include "host/cpu/backend.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "host/cpu/l2_penalty.cpp"
+#include <hwy/foreach_target.h>  // after HWY_TARGET_INCLUDE
+#include <hwy/highway.h>         // after foreach_target.h
+
+HWY_BEFORE_NAMESPACE();
+namespace tern::cpu::HWY_NAMESPACE {
+
+/// gradient += weight · row over whole blocks; returns ‖row‖².
+float penalize_row(const float* HWY_RESTRICT row, float weight, float* HWY_RESTRICT gradient,
+                   std::int64_t stride) {
+  namespace hn = hwy::HWY_NAMESPACE;
+  const hn::CappedTag<float, kBlock> tag;
+  const auto w = hn::Set(tag, weight);
+  auto sum = hn::Zero(tag);
+  for (std::int64_t f = 0; f < stride; f += static_cast<std::int64_t>(hn::Lanes(tag))) {
+    const auto x = hn::Load(tag, row + f);
+    hn::Store(hn::MulAdd(w, x, hn::Load(tag, gradient + f)), tag, gradient + f);
+    sum = hn::MulAdd(x, x, sum);
+  }
+  return hn::GetLane(hn::SumOfLanes(tag, sum));
+}
+
+}  // namespace tern::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tern::cpu {
+HWY_EXPORT(penalize_row);
+
+void CpuBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
+                            const Matrix& items, Matrix& grad_users, Matrix& grad_items,
+                            Matrix& losses) {
+  check_l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
+  TripletsStorage& state = storage(triplets);
+  check_sampled("l2_penalty", state.sampled());
+  const auto count = static_cast<double>(state.current.size());
+  const auto penalize_row = HWY_DYNAMIC_DISPATCH(penalize_row);
+  double sum = 0.0;
+  for (const int side : {0, 1}) {
+    const Occurrences& of = state.occurrences[side];
+    const auto values = view(side == 0 ? users : items);
+    const auto gradient = view(side == 0 ? grad_users : grad_items);
+    const auto rows = static_cast<std::int64_t>(of.set->rows.size());
+#pragma omp parallel for num_threads(threads_) schedule(static)
+    for (std::int64_t r = 0; r < rows; ++r) {
+      const NodeId row = of.set->rows[r];
+      const double times = of.starts[r + 1] - of.starts[r];
+      const float square = penalize_row(values.row(row), static_cast<float>(lambda * times / count),
+                                        gradient.row(row), values.stride);
+      state.losses[r] = times * square;
+    }
+    for (std::int64_t r = 0; r < rows; ++r) sum += state.losses[r];
+  }
+  view(losses)(1, state.batch) = static_cast<float>(lambda / (2.0 * count) * sum);
+}
+
+}  // namespace tern::cpu
+#endif  // HWY_ONCE

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tern/view.hpp"
+
+namespace tern::cpu {
+
+/// What the SIMD kernel of propagate needs, free of handles. Widths are strides: whole blocks.
+struct PropagateTask {
+  CsrView csr;
+  const float* to_scale = nullptr;
+  const float* from_scale = nullptr;
+  MatrixView<const float> x;
+  MatrixView<float> y;
+  const NodeId* rows = nullptr;                // the rows to write; null: row i is i
+  const std::uint8_t* from_marks = nullptr;    // null: every column counts
+  const float* addend = nullptr;               // of y's stride; null: none
+  const std::uint8_t* addend_marks = nullptr;  // null: every row of the addend counts
+  float scale = 1.0F;
+};
+
+}  // namespace tern::cpu

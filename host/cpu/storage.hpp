@@ -1,0 +1,113 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tern/alias_table.hpp"
+#include "tern/sampling.hpp"
+#include "tern/storage.hpp"
+#include "tern/view.hpp"
+
+namespace tern::cpu {
+
+/// Rows start on a cache line: the stride of a matrix is its width rounded up to this many floats.
+/// The padding is zero and every op keeps it zero, so that kernels have no tails.
+inline constexpr std::int64_t kBlock = 16;
+
+constexpr std::int64_t padded(std::int64_t cols) {
+  return (cols + kBlock - 1) / kBlock * kBlock;
+}
+
+/// An owned block of zeroed floats on a cache line; on huge pages where it is large, since a gather
+/// over a table of many small pages spends its time in the TLB.
+class FloatBlock {
+ public:
+  /// Throws DeviceError, with the need in bytes, when memory is short.
+  explicit FloatBlock(std::int64_t size);
+  float* data() const noexcept { return data_.get(); }
+  std::int64_t size() const noexcept { return size_; }
+
+ private:
+  struct Free {
+    void operator()(float* block) const noexcept;
+  };
+  std::unique_ptr<float, Free> data_;
+  std::int64_t size_ = 0;
+};
+
+struct MatrixStorage final : Storage {
+  MatrixStorage(std::int64_t rows, std::int64_t cols)
+      : stride(padded(cols)), values(rows * stride) {}
+  std::int64_t stride;
+  FloatBlock values;
+};
+
+/// One direction of the graph, and where to cut its rows for the threads.
+struct Direction {
+  std::vector<EdgeOffset> offsets;
+  std::vector<NodeId> columns;
+  std::vector<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
+  /// Boundaries of stretches of rows with about equal work, taken by threads as they get free.
+  std::vector<NodeId> cuts;
+};
+
+struct GraphStorage final : Storage {
+  /// [Side::kUser]: R, [Side::kItem]: Rᵀ.
+  std::array<Direction, 2> directions;
+  NodeId num_columns(Side side) const {
+    return static_cast<NodeId>(directions[1 - static_cast<int>(side)].scale.size());
+  }
+  CsrView csr(Side side) const {
+    const Direction& d = directions[static_cast<int>(side)];
+    return {d.offsets.data(), d.columns.data(), static_cast<NodeId>(d.scale.size()),
+            num_columns(side)};
+  }
+};
+
+struct RowSetStorage final : Storage {
+  std::vector<NodeId> rows;         // ascending
+  std::vector<std::uint8_t> marks;  // one for every node: 1 where it is in rows
+};
+
+/// The occurrences of the current batch's rows on one side: row i of the set occurs in
+/// occurrences[starts[i] .. starts[i + 1]), ascending.
+/// Of a user: triplet t. Of an item: 2t as the positive, 2t + 1 as the negative of triplet t.
+struct Occurrences {
+  RowSetStorage* set = nullptr;
+  std::vector<std::int32_t> starts;
+  std::vector<std::int32_t> occurrences;
+  std::vector<std::uint64_t> keys;     // row << 32 | occurrence, while sorting
+  std::vector<std::uint64_t> scratch;  // the other half of the radix sort
+};
+
+struct TripletsStorage final : Storage {
+  const GraphStorage* graph = nullptr;
+  SamplingOptions options;
+  SamplingCounts counts;
+  std::vector<NodeId> participants;             // ascending
+  std::vector<EdgeOffset> participant_offsets;  // of their interactions, put end to end
+  AliasTable alias;                             // only for popularity sampling
+  std::int64_t size = 0;
+  std::int64_t batch_size = 0;
+
+  std::uint32_t epoch = 0;
+  /// Where the caller brought the triplets: all of them. Else they are drawn batch by batch.
+  std::optional<std::vector<Triplet>> given;
+
+  std::int64_t batch = 0;
+  std::vector<Triplet> current;  // of the current batch; empty before the first sample
+  bool sampled() const { return !current.empty(); }
+  std::array<Occurrences, 2> occurrences;
+  std::vector<float> weights;  // workspace of bpr: ∂loss/∂(score difference) of each triplet
+  std::vector<double> losses;  // workspace of bpr and l2_penalty: one term a triplet or row
+};
+
+struct CounterStorage final : Storage {
+  explicit CounterStorage(std::int64_t start) : value(start) {}
+  std::int64_t value;
+};
+
+}  // namespace tern::cpu
