@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Installs what building and checking Tern needs, through apt, and only what is missing.
+set -euo pipefail
+
+# What the library and the program are built with.
+readonly kProgram=(
+  cmake ninja-build g++
+  libhwy-dev libopenblas-dev libcli11-dev libtomlplusplus-dev libfmt-dev nlohmann-json3-dev
+  libfast-float-dev zlib1g-dev libzstd-dev
+)
+# What the tests and the benchmarks add; ccache makes the second build quick, and zstd and python3
+# serve the data set tools and their tests.
+readonly kTests=(
+  ccache libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev libeigen3-dev zstd python3
+)
+# What the checks of the source add. Other versions of clang-format lay the same code out otherwise.
+readonly kChecks=(clang-format-14 clang-tidy-14 shellcheck)
+
+usage() {
+  cat <<'TEXT'
+usage: tools/setup.sh [--minimal | --tests] [--dry-run]
+
+Installs the Debian packages that Tern is built from, and only those that are missing. Needs apt,
+and root or sudo where there is something to install. Made for Debian 12 (bookworm).
+
+  --minimal   only what building the library and the program needs
+  --tests     that, and what the tests and benchmarks need
+  (neither)   all: the tests' packages, and clang-format, clang-tidy, shellcheck
+  --dry-run   say what is missing, install nothing
+TEXT
+}
+
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+installed() {
+  local status
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) || return 1
+  [[ $status == installed ]]
+}
+
+install_packages() {
+  local as_root=()
+  if [[ $(id -u) -ne 0 ]]; then
+    command -v sudo >/dev/null ||
+      fail "neither root nor sudo; as root: apt-get install --no-install-recommends $*"
+    as_root=(sudo)
+  fi
+  local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2
+    -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
+  # A source that fails (some vendor's, say) does not matter as long as Debian's own answers; if it
+  # does matter, the installation says so.
+  "${apt[@]}" update </dev/null || echo "setup: apt-get update had trouble; going on" >&2
+  "${apt[@]}" install --no-install-recommends "$@" </dev/null >/dev/null ||
+    fail "apt-get could not install: $*"
+}
+
+main() {
+  local packages=("${kProgram[@]}" "${kTests[@]}" "${kChecks[@]}") dry_run=no
+  while (($#)); do
+    case $1 in
+      --minimal) packages=("${kProgram[@]}") ;;
+      --tests) packages=("${kProgram[@]}" "${kTests[@]}") ;;
+      --dry-run) dry_run=yes ;;
+      -h | --help) usage && exit 0 ;;
+      *) usage >&2 && exit 2 ;;
+    esac
+    shift
+  done
+
+  if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+    fail "this machine has no apt (Tern is built on Debian 12); install by other means what these" \
+      "packages hold, and run the scripts with --no-setup: ${packages[*]}"
+  fi
+
+  local missing=() package
+  for package in "${packages[@]}"; do
+    installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then
+    echo "setup: all ${#packages[@]} packages are there"
+  elif [[ $dry_run == yes ]]; then
+    echo "setup: missing: ${missing[*]}"
+  else
+    echo "setup: installing with apt-get: ${missing[*]}"
+    local start=$SECONDS
+    install_packages "${missing[@]}"
+    echo "setup: installed in $((SECONDS - start)) s"
+  fi
+}
+
+main "$@"
