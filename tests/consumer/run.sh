@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Installs a build of Tern and builds and runs this project against it: run.sh BUILD_DIRECTORY
+set -euo pipefail
+
+build=${1:?usage: run.sh BUILD_DIRECTORY}
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Installed in one place and used in another: nothing in the package may name where it was built.
+cmake --install "$build" --prefix "$work/installed" >/dev/null
+mv "$work/installed" "$work/moved"
+cmake -G Ninja -S "$here" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/moved"
+cmake --build "$work/build"
+"$work/build/consumer"
+
+# The installed program starts on its own.
+"$work/moved/bin/tern" --help >/dev/null
