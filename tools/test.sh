@@ -1,0 +1,147 @@
+#!/usr/bin/env bash
+# Builds Tern, tests it, and checks its sources: everything that must hold before a change lands.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+readonly kParts=(setup sources release no-cuda asan tidy)
+
+usage() {
+  cat <<'TEXT'
+usage: tools/test.sh [--quick] [--only PART[,PART...]] [--no-setup] [--jobs N]
+
+Runs these parts in turn and ends with a table of them and the totals of ctest. A part that fails
+does not stop those that do not need it; the exit status is 0 only if all passed.
+
+  setup    install the Debian packages that are missing (tools/setup.sh)
+  sources  layout of the C++ sources, shellcheck of the scripts
+  release  build with -Werror, run every test, use the installed package; CUDA where nvcc is
+  no-cuda  where nvcc is: build without it as well (where it is not, release has done so)
+  asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run every test
+  tidy     clang-tidy over host/
+
+  --quick      only setup and release
+  --only       only these parts
+  --no-setup   install nothing: everything is there
+  --jobs N     how many compilers or tests at a time (default: one a processor)
+TEXT
+}
+
+# --- The parts ------------------------------------------------------------------------------------
+
+part_setup() {
+  local packages=()
+  if [[ $quick == yes ]]; then packages=(--tests); fi
+  tools/setup.sh "${packages[@]}"
+}
+
+part_sources() {
+  tools/format.sh --check
+  local scripts
+  mapfile -t scripts < <(find tools tests bench .ci -type f \( -name '*.sh' -o -path .ci/run \))
+  shellcheck "${scripts[@]}"
+  echo "shellcheck: ${#scripts[@]} scripts in order"
+}
+
+build() {
+  cmake --preset "$1"
+  cmake --build --preset "$1" --parallel "$jobs"
+}
+
+build_and_test() {
+  build "$1"
+  mkdir -p build/test-logs
+  ctest --preset "$1" --parallel "$jobs" | tee "build/test-logs/$1.log"
+}
+
+part_release() { build_and_test release; }
+
+part_no-cuda() {
+  if grep -q '^CMAKE_CUDA_COMPILER:.*=/' build/release/CMakeCache.txt; then
+    # The host's objects are those of the release build: with ccache this is a matter of seconds.
+    build no-cuda
+    build/no-cuda/bin/tern info
+  else
+    echo "no-cuda: the release build is one already: there is no nvcc here"
+  fi
+}
+
+part_asan() {
+  UBSAN_OPTIONS=print_stacktrace=1 build_and_test asan
+}
+
+part_tidy() { tools/tidy.sh --jobs "$jobs"; }
+
+# --- The sequence ---------------------------------------------------------------------------------
+
+# The parts without which this one is not worth trying.
+needs() {
+  case $1 in
+    no-cuda | asan | tidy) echo release ;;
+  esac
+}
+
+run_part() {
+  local part=$1 start=$SECONDS needed
+  needed=$(needs "$part")
+  if [[ -n $needed && ${results[$needed]-passed} != passed ]]; then
+    results[$part]="not run: $needed did not pass"
+  else
+    echo
+    echo "=== $part"
+    # A shell of its own, so that `set -e` holds inside although the result is asked for here.
+    set +e
+    (set -e && "part_$part")
+    local status=$?
+    set -e
+    if ((status == 0)); then results[$part]=passed; else results[$part]=FAILED && all_passed=no; fi
+  fi
+  seconds[$part]=$((SECONDS - start))
+}
+
+summary() {
+  local part log
+  printf '\n%-10s %6s  %s\n' part seconds result
+  for part in "$@"; do
+    printf '%-10s %6d  %s\n' "$part" "${seconds[$part]}" "${results[$part]}"
+  done
+  printf '%-10s %6d\n' total "$SECONDS"
+  # Release, which everything else adds to, comes last.
+  for part in asan release; do
+    log=build/test-logs/$part.log
+    if [[ -v results[$part] && -f $log ]] && grep -q '% tests passed' "$log"; then
+      printf '\n%s:\n%s\n' "$part" "$(grep '% tests passed' "$log")"
+    fi
+  done
+}
+
+main() {
+  local parts=("${kParts[@]}")
+  quick=no
+  jobs=$(nproc)
+  while (($#)); do
+    case $1 in
+      --quick) quick=yes && parts=(setup release) ;;
+      --only) IFS=, read -r -a parts <<<"${2:?--only needs parts}" && shift ;;
+      --no-setup) no_setup=yes ;;
+      --jobs) jobs=${2:?--jobs needs a number} && shift ;;
+      -h | --help) usage && exit 0 ;;
+      *) usage >&2 && exit 2 ;;
+    esac
+    shift
+  done
+
+  declare -gA results seconds
+  all_passed=yes
+  rm -rf build/test-logs
+  local part run=()
+  for part in "${parts[@]}"; do
+    [[ " ${kParts[*]} " == *" $part "* ]] ||
+      { echo "test: no part '$part'; there are: ${kParts[*]}" >&2 && exit 2; }
+    [[ $part == setup && ${no_setup-no} == yes ]] || run+=("$part")
+  done
+  for part in "${run[@]}"; do run_part "$part"; done
+  summary "${run[@]}"
+  [[ $all_passed == yes ]]
+}
+
+main "$@"
