@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -174,6 +175,12 @@ std::int64_t CpuBackend::get(const Counter& counter) {
 }
 void CpuBackend::increment(Counter& counter) {
   ++storage(counter).value;
+}
+
+double CpuBackend::seconds(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {

@@ -1,6 +1,7 @@
 #include "host/reference/backend.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <utility>
 
@@ -129,6 +130,12 @@ std::int64_t ReferenceBackend::get(const Counter& counter) {
 
 void ReferenceBackend::increment(Counter& counter) {
   ++storage_of<CounterStorage>(counter, "increment", "counter").value;
+}
+
+double ReferenceBackend::seconds(const std::function<void()>& work) {
+  const auto begin = std::chrono::steady_clock::now();
+  work();
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 std::unique_ptr<Recording> ReferenceBackend::record(std::function<void()> step) {

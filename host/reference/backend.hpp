@@ -34,6 +34,7 @@ class ReferenceBackend final : public Backend {
   void increment(Counter& counter) override;
 
   void synchronize() override {}
+  double seconds(const std::function<void()>& work) override;
   std::unique_ptr<Recording> record(std::function<void()> step) override;
 
   Triplets make_triplets(const Graph& graph, const SamplingOptions& options,

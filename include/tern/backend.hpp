@@ -119,6 +119,9 @@ class Backend {
 
   /// Waits until everything asked for so far is done.
   virtual void synchronize() = 0;
+  /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock on
+  /// a CPU, by events around it on a GPU (so that what the host spends on asking is not counted).
+  virtual double seconds(const std::function<void()>& work) = 0;
   /// Runs nothing yet; replay() runs what step() asks for. The ops in it must not allocate,
   /// download or change shapes, and everything they refer to must outlive the recording.
   virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
