@@ -1,0 +1,127 @@
+// propagate: both directions, as layers use it (with an addend), to and from a batch's rows; beside
+// it a plain loop and Eigen's sparse product (which have no addend: they are given none).
+
+#include <memory>
+
+#include "bench/support/batch.hpp"
+#include "bench/support/case.hpp"
+#include "bench/variants/cpu/propagate_rivals.hpp"
+
+namespace tern::bench {
+namespace {
+
+enum class Addend : std::uint8_t { kNone, kFull };
+enum class Subset : std::uint8_t { kAll, kToBatch, kFromBatch };
+
+const char* side_name(Side side) {
+  return side == Side::kUser ? "users" : "items";
+}
+
+/// Tables and row sets of one backend.
+struct Tables {
+  Tables(const Workload& w, Backend& backend, const Graph& graph, Side to, Subset subset)
+      : x(w.table(backend, opposite(to), 1)),
+        addend(w.table(backend, to, 2)),
+        y(backend.allocate(w.nodes(to), w.width())),
+        batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {}
+
+  PropagateOptions options(Side to, Addend use_addend, Subset subset) const {
+    PropagateOptions options;
+    if (use_addend == Addend::kFull) options.addend = &addend;
+    if (subset == Subset::kToBatch) options.to = &batch.rows(to);
+    if (subset == Subset::kFromBatch) options.from = &batch.rows(opposite(to));
+    return options;
+  }
+
+  Matrix x;
+  Matrix addend;
+  Matrix y;
+  Triplets batch;
+};
+
+/// The edges and rows that the variant touches, counted on the host.
+Cost cost_of(const Workload& w, Side to, Addend addend, Subset subset) {
+  const Interactions& rows = to == Side::kUser ? w.interactions() : w.transposed();
+  std::int64_t edges = rows.size();
+  std::int64_t count = rows.num_users();
+  if (subset != Subset::kAll) {
+    const BatchRows batch(w);
+    const auto& touched = subset == Subset::kToBatch ? batch[to] : batch[opposite(to)];
+    const Interactions& lists =
+        (subset == Subset::kToBatch) == (to == Side::kUser) ? w.interactions() : w.transposed();
+    edges = 0;
+    for (const NodeId row : touched) edges += static_cast<std::int64_t>(lists.row(row).size());
+    if (subset == Subset::kToBatch) count = static_cast<std::int64_t>(touched.size());
+  }
+  return propagate_cost(count, edges, w.width(), addend == Addend::kFull);
+}
+
+PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset) {
+  auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset);
+  PreparedCase ready;
+  ready.cost = cost_of(w, to, addend, subset);
+  ready.run = [&w, tables, to, addend, subset] {
+    w.backend().propagate(w.graph(), to, tables->x, tables->y, tables->options(to, addend, subset));
+  };
+  ready.verify = [&w, tables, to, addend, subset, run = ready.run] {
+    Tables expected(w, w.reference(), w.reference_graph(), to, subset);
+    w.reference().propagate(w.reference_graph(), to, expected.x, expected.y,
+                            expected.options(to, addend, subset));
+    run();
+    expect_equal("propagate", w.backend(), tables->y, w.reference(), expected.y);
+  };
+  return ready;
+}
+
+using MakeRival = std::unique_ptr<PropagateRival> (*)(const Interactions&, const Interactions&,
+                                                      std::int64_t, int);
+
+PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
+  struct State {
+    std::unique_ptr<PropagateRival> rival;
+    std::vector<float> x;
+    std::vector<float> y;
+  };
+  auto state = std::make_shared<State>();
+  const Interactions& rows = to == Side::kUser ? w.interactions() : w.transposed();
+  const Interactions& columns = to == Side::kUser ? w.transposed() : w.interactions();
+  state->rival = make(rows, columns, w.width(), w.threads());
+  state->x = w.table_values(opposite(to), 1);
+  state->y.resize(static_cast<std::size_t>(w.nodes(to) * w.width()));
+  PreparedCase ready;
+  ready.cost = cost_of(w, to, Addend::kNone, Subset::kAll);
+  ready.run = [state] { state->rival->run(state->x, state->y); };
+  ready.verify = [&w, state, to, run = ready.run] {
+    Tables expected(w, w.reference(), w.reference_graph(), to, Subset::kAll);
+    w.reference().propagate(w.reference_graph(), to, expected.x, expected.y);
+    std::vector<double> values(state->y.size());
+    w.reference().download(expected.y, values);
+    run();
+    expect_equal("a rival of propagate", state->y, values);
+  };
+  return ready;
+}
+
+}  // namespace
+
+void add_propagate_cases(Cases& cases, const std::string& device) {
+  for (const Side to : {Side::kUser, Side::kItem}) {
+    const std::string side = side_name(to);
+    const auto add = [&](const std::string& variant, Addend addend, Subset subset) {
+      cases.push_back({"propagate", variant, "tern", Bound::kGather,
+                       [=](Workload& w) { return prepare_tern(w, to, addend, subset); }});
+    };
+    add("to_" + side, Addend::kNone, Subset::kAll);
+    if (device == "cpu") {
+      cases.push_back({"propagate", "to_" + side, "plain_loop", Bound::kGather,
+                       [to](Workload& w) { return prepare_rival(w, to, make_plain_loop); }});
+      cases.push_back({"propagate", "to_" + side, "eigen", Bound::kGather,
+                       [to](Workload& w) { return prepare_rival(w, to, make_eigen); }});
+    }
+    add("to_" + side + "_addend", Addend::kFull, Subset::kAll);
+    add("to_batch_" + side, Addend::kFull, Subset::kToBatch);
+    add("from_batch_to_" + side, Addend::kNone, Subset::kFromBatch);
+  }
+}
+
+}  // namespace tern::bench

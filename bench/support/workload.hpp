@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "tern/backend.hpp"
+#include "tern/interactions.hpp"
+
+namespace tern::bench {
+
+/// A graph's size by the name of the data set that has it.
+struct Shape {
+  std::string_view name;
+  NodeId users;
+  NodeId items;
+  std::int64_t interactions;  // of the training split
+};
+
+/// Sizes as their papers state them: Gowalla, Yelp2018, Amazon-Book (He et al. 2020, table 2; the
+/// training share of the published splits), MovieLens-1M (Harper and Konstan 2015, all ratings).
+const std::vector<Shape>& known_shapes();
+
+/// Interactions of a known shape, generated: power-law degrees, planted tastes, seed 1.
+/// Throws ConfigError on an unknown name.
+Interactions generate_shape(std::string_view name);
+
+/// What the cases of one run share: the graph on the backend under test and on the reference, and
+/// tables of the right sizes on both with the same content (N(0, 0.1²), seed 1).
+class Workload {
+ public:
+  Workload(Backend& backend, Interactions interactions, std::int64_t width, int threads);
+
+  Backend& backend() const { return backend_; }
+  Backend& reference() const { return *reference_; }
+  const Interactions& interactions() const { return interactions_; }
+  const Interactions& transposed() const { return transposed_; }
+  const Graph& graph() const { return graph_; }
+  const Graph& reference_graph() const { return reference_graph_; }
+  std::int64_t width() const { return width_; }
+  std::int64_t nodes(Side side) const { return graph_.num_nodes(side); }
+  int threads() const { return threads_; }
+
+  static constexpr std::int64_t kBatchSize = 2048;
+  /// How triplets are drawn: the defaults, seed 1.
+  static SamplingOptions sampling();
+  /// The triplets of epoch 0, drawn by the CPU backend.
+  const std::vector<Triplet>& epoch() const { return epoch_; }
+
+  /// (nodes of the side, width) normal values, the same for a salt; f32 numbers on either backend.
+  std::vector<float> table_values(Side side, std::uint32_t salt) const;
+  Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
+
+ private:
+  Backend& backend_;
+  std::unique_ptr<Backend> reference_;
+  Interactions interactions_;
+  Interactions transposed_;
+  Graph graph_;
+  Graph reference_graph_;
+  std::vector<Triplet> epoch_;
+  std::int64_t width_;
+  int threads_;
+};
+
+/// Throws Error unless the matrix on its backend is that of the reference: ‖a - b‖ <= 10⁻⁵ ‖b‖ in
+/// the Frobenius norm, and every element finite.
+void expect_equal(std::string_view what, Backend& backend, const Matrix& matrix, Backend& reference,
+                  const Matrix& expected);
+void expect_equal(std::string_view what, std::span<const float> values,
+                  std::span<const double> expected);
+
+}  // namespace tern::bench

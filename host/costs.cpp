@@ -1,0 +1,66 @@
+#include "host/costs.hpp"
+
+namespace tern {
+namespace {
+
+constexpr double kValue = 4.0;
+constexpr double kId = 4.0;
+constexpr double kOffset = 8.0;
+
+}  // namespace
+
+Cost propagate_cost(std::int64_t rows, std::int64_t edges, std::int64_t width, bool with_addend) {
+  const auto n = static_cast<double>(rows);
+  const auto e = static_cast<double>(edges);
+  const auto d = static_cast<double>(width);
+  const double addend = with_addend ? 1.0 : 0.0;
+  return {.bytes = e * (kId + kValue + d * kValue) + n * (kOffset + kValue + d * kValue) +
+                   addend * n * d * kValue,
+          .flops = 2.0 * e * d + n * d + addend * n * d};
+}
+
+Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_rows,
+              std::int64_t width) {
+  const auto b = static_cast<double>(triplets);
+  const auto rows = static_cast<double>(user_rows + item_rows);
+  const auto d = static_cast<double>(width);
+  const double scores = b * (3.0 * kId + 3.0 * d * kValue + kValue);
+  const double gradients = b * (3.0 * (kId + kValue) + 4.0 * d * kValue) + rows * d * kValue;
+  return {.bytes = scores + gradients, .flops = b * d * (3.0 + 3.0 + 2.0 * 2.0)};
+}
+
+Cost l2_penalty_cost(std::int64_t rows, std::int64_t width) {
+  const auto n = static_cast<double>(rows) * static_cast<double>(width);
+  return {.bytes = 3.0 * n * kValue, .flops = 4.0 * n};
+}
+
+Cost adam_cost(std::int64_t elements) {
+  const auto n = static_cast<double>(elements);
+  return {.bytes = 7.0 * n * kValue, .flops = 14.0 * n};
+}
+
+Cost sgd_cost(std::int64_t elements, bool with_momentum) {
+  const auto n = static_cast<double>(elements);
+  return {.bytes = (with_momentum ? 5.0 : 3.0) * n * kValue,
+          .flops = (with_momentum ? 6.0 : 4.0) * n};
+}
+
+Cost score_topk_cost(std::int64_t queries, std::int64_t items, std::int64_t width) {
+  const auto q = static_cast<double>(queries);
+  const auto i = static_cast<double>(items);
+  const auto d = static_cast<double>(width);
+  return {.bytes = (q + i) * d * kValue, .flops = 2.0 * q * i * d};
+}
+
+Cost embedding_statistics_cost(std::int64_t rows, std::int64_t width) {
+  const auto n = static_cast<double>(rows);
+  const auto d = static_cast<double>(width);
+  return {.bytes = n * d * kValue, .flops = 2.0 * n * d * d};
+}
+
+Cost sample_cost(std::int64_t triplets) {
+  const auto t = static_cast<double>(triplets);
+  return {.bytes = t * (3.0 * kId + 2.0 * kOffset + kId), .flops = 0.0};
+}
+
+}  // namespace tern

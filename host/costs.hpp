@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tern {
+
+/// What one call of an op must move and compute: the fewest bytes that any implementation reads and
+/// writes when no gathered row is found in a cache, and the floating-point operations (a fused
+/// multiply-add counts two, a root or a division one). f32 values, 4-byte ids, 8-byte offsets.
+/// Benchmarks divide by these, so that rivals of an op are compared by the same measure.
+struct Cost {
+  double bytes = 0.0;
+  double flops = 0.0;
+  friend bool operator==(const Cost&, const Cost&) = default;
+};
+
+/// propagate to `rows` rows over `edges` edges: per edge an id, a scale and a row of x; per row an
+/// offset, a scale and a row of y; with an addend one more row read and one addition an element.
+Cost propagate_cost(std::int64_t rows, std::int64_t edges, std::int64_t width, bool with_addend);
+
+/// bpr over `triplets` with `user_rows` + `item_rows` distinct rows: each triplet's three rows for
+/// the score, then per occurrence the rows that its gradient needs (two for a user, one for an
+/// item), an id and a weight; each distinct row's gradient written once.
+Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_rows,
+              std::int64_t width);
+
+/// l2_penalty over `rows` distinct rows: the row and its gradient read, the gradient written.
+Cost l2_penalty_cost(std::int64_t rows, std::int64_t width);
+
+/// adam on `elements`: gradient read; parameter and both moments read and written.
+Cost adam_cost(std::int64_t elements);
+
+/// sgd on `elements`: gradient read; parameter, and with momentum the velocity, read and written.
+Cost sgd_cost(std::int64_t elements, bool with_momentum);
+
+/// score_topk of `queries` against `items`: both tables read once, the product's 2·Q·I·D
+/// operations.
+Cost score_topk_cost(std::int64_t queries, std::int64_t items, std::int64_t width);
+
+/// embedding_statistics of (rows, width): the table read once, the Gram matrix's 2·N·D² operations.
+Cost embedding_statistics_cost(std::int64_t rows, std::int64_t width);
+
+/// sample of `triplets`: the triplets written, and per triplet two offsets and one id read.
+Cost sample_cost(std::int64_t triplets);
+
+}  // namespace tern
