@@ -14,6 +14,9 @@ namespace {
 
 constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
 
+/// Entries from which on threads are woken: below, waking them costs more than the work.
+constexpr EdgeOffset kParallelFrom = 1 << 15;
+
 /// Calls emit(e, place) for every element e of a stable counting sort by key(e) in [0, num_keys).
 /// Returns where each key's elements begin: num_keys + 1 offsets. Each thread counts and places one
 /// contiguous chunk; a stable order is unique, so that their number does not show in the result.
@@ -22,15 +25,16 @@ std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Ke
                                       const Emit& emit) {
   // A histogram a chunk: no more chunks than keep all histograms O(size + num_keys) together.
   const EdgeOffset keys = num_keys;
-  const EdgeOffset chunks =
-      std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, omp_get_max_threads());
+  const EdgeOffset most = size < kParallelFrom ? 1 : omp_get_max_threads();
+  const EdgeOffset chunks = std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, most);
+  const auto threads = static_cast<int>(chunks);
   const auto first = [&](EdgeOffset chunk) {
     return size / chunks * chunk + std::min(chunk, size % chunks);
   };
   std::vector<EdgeOffset> places(static_cast<std::size_t>(chunks * keys), 0);
   std::vector<EdgeOffset> offsets(static_cast<std::size_t>(keys + 1), 0);
 
-#pragma omp parallel for schedule(static) num_threads(static_cast <int>(chunks))
+#pragma omp parallel for schedule(static) num_threads(threads)
   for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
     EdgeOffset* count = places.data() + chunk * keys;
     for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) ++count[key(e)];
@@ -43,7 +47,7 @@ std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Ke
     }
   }
   offsets[keys] = place;
-#pragma omp parallel for schedule(static) num_threads(static_cast <int>(chunks))
+#pragma omp parallel for schedule(static) num_threads(threads)
   for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
     EdgeOffset* next = places.data() + chunk * keys;
     for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) emit(e, next[key(e)]++);
@@ -85,7 +89,7 @@ Interactions::Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeO
   check_offsets(num_users, offsets_, items_.size());
 
   EdgeOffset bad = kNone;  // the first entry that is out of range or does not ascend
-#pragma omp parallel for schedule(dynamic, 1024) reduction(min : bad)
+#pragma omp parallel for schedule(dynamic, 1024) reduction(min : bad) if (size() >= kParallelFrom)
   for (NodeId user = 0; user < num_users; ++user) {
     NodeId before = -1;
     for (EdgeOffset e = offsets_[user]; e < offsets_[user + 1]; ++e) {
@@ -109,7 +113,7 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
   check_sizes(num_users, num_items);
   const auto size = static_cast<EdgeOffset>(pairs.size());
   EdgeOffset bad = kNone;
-#pragma omp parallel for schedule(static) reduction(min : bad)
+#pragma omp parallel for schedule(static) reduction(min : bad) if (size >= kParallelFrom)
   for (EdgeOffset e = 0; e < size; ++e) {
     const auto [user, item] = pairs[e];
     if (user < 0 || user >= num_users || item < 0 || item >= num_items) bad = std::min(bad, e);
@@ -134,7 +138,7 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
   Interactions result;
   result.num_items_ = num_items;
   result.offsets_.assign(static_cast<std::size_t>(num_users) + 1, 0);
-#pragma omp parallel for schedule(dynamic, 1024)
+#pragma omp parallel for schedule(dynamic, 1024) if (size >= kParallelFrom)
   for (NodeId user = 0; user < num_users; ++user) {
     const auto begin = sorted.begin() + with_repeats[user];
     const auto end = sorted.begin() + with_repeats[user + 1];
@@ -150,7 +154,7 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
     return result;
   }
   result.items_.resize(static_cast<std::size_t>(distinct));
-#pragma omp parallel for schedule(dynamic, 1024)
+#pragma omp parallel for schedule(dynamic, 1024) if (size >= kParallelFrom)
   for (NodeId user = 0; user < num_users; ++user) {
     std::copy_n(sorted.begin() + with_repeats[user],
                 result.offsets_[user + 1] - result.offsets_[user],
@@ -169,7 +173,7 @@ std::span<const NodeId> Interactions::row(NodeId user) const {
 
 Interactions Interactions::transposed() const {
   std::vector<NodeId> user_of(items_.size());
-#pragma omp parallel for schedule(dynamic, 1024)
+#pragma omp parallel for schedule(dynamic, 1024) if (size() >= kParallelFrom)
   for (NodeId user = 0; user < num_users(); ++user) {
     std::fill(user_of.begin() + offsets_[user], user_of.begin() + offsets_[user + 1], user);
   }
