@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tern/interactions.hpp"
+
+namespace tern::test {
+
+/// A graph of the battery, and the widths D that it is tried with.
+struct NamedGraph {
+  std::string name;
+  Interactions interactions;
+  std::vector<std::int64_t> widths;
+};
+
+/// The awkward graphs that every op meets, those whose edges × width stay within the budget.
+/// All widths together: 1, 2, 3, 8, 16, 31, 32, 33, 64, 100, 128, 200, 256, 512, 1000.
+std::vector<NamedGraph> graph_battery(std::int64_t budget);
+
+/// Each of the num_users · num_items pairs with probability `density`, by a seed.
+Interactions random_interactions(NodeId num_users, NodeId num_items, double density,
+                                 std::uint64_t seed);
+
+}  // namespace tern::test
