@@ -38,7 +38,7 @@ class Model {
   /// Final embeddings of every node.
   virtual void embed() = 0;
 
-  /// (nodes, D), as the last forward() or embed() left them.
+  /// (nodes, D), as the last forward() or embed() left them; backward() may overwrite them.
   virtual const Matrix& embeddings(Side side) const = 0;
   virtual Matrix& embedding_gradient(Side side) = 0;
   /// The layer-0 rows that the L2 penalty falls on, and the gradient that it is added to after
@@ -47,7 +47,9 @@ class Model {
   virtual Matrix& layer0_gradient(Side side) = 0;
 };
 
-/// graph and triplets must outlive the model.
+/// graph and triplets must outlive the model. Empty triplets make a model that can only be
+/// initialised, loaded and asked to embed(), and that has no room for gradients.
+/// Throws ConfigError on options out of range.
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
                                   const ModelOptions& options);
 
