@@ -1,0 +1,86 @@
+#include "tern/evaluation.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "host/train/metric_sums.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+/// Users whose rankings are on the host at one time: enough to keep a backend busy, few enough
+/// that the lists stay small beside the embeddings.
+constexpr std::size_t kUsersPerBlock = 4096;
+
+std::vector<NodeId> users_with_items(const Interactions& held_out) {
+  std::vector<NodeId> users;
+  for (NodeId user = 0; user < held_out.num_users(); ++user) {
+    if (!held_out.row(user).empty()) users.push_back(user);
+  }
+  return users;
+}
+
+/// Calls visit(block) for consecutive blocks of the users.
+template <typename Visit>
+void for_each_block(std::span<const NodeId> users, Visit visit) {
+  for (std::size_t begin = 0; begin < users.size(); begin += kUsersPerBlock) {
+    visit(users.subspan(begin, std::min(kUsersPerBlock, users.size() - begin)));
+  }
+}
+
+}  // namespace
+
+double metric(const Metrics& metrics, std::string_view name) {
+  for (const auto& [known, value] : metrics) {
+    if (known == name) return value;
+  }
+  throw ConfigError(fmt::format("metric \"{}\" is not among those evaluated", name));
+}
+
+Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
+                 std::span<const Graph* const> observed, const Interactions& held_out,
+                 const EvaluationOptions& options) {
+  if (held_out.num_users() != users.rows() || held_out.num_items() != items.rows()) {
+    throw ShapeError(
+        fmt::format("the held-out split has {} users and {} items, the embeddings have {} and {}",
+                    held_out.num_users(), held_out.num_items(), users.rows(), items.rows()));
+  }
+  MetricSums sums(options, held_out.num_items());
+  TopItems top;
+  const std::vector<NodeId> evaluated = users_with_items(held_out);
+  for_each_block(evaluated, [&](std::span<const NodeId> block) {
+    backend.score_topk(users, items, block, observed, sums.max_k(), top);
+    sums.add(block, top.items, held_out);
+  });
+  return sums.means();
+}
+
+Metrics evaluate_rankings(std::span<const NodeId> rankings, std::int64_t k,
+                          const Interactions& held_out, const EvaluationOptions& options) {
+  if (k < 1 || static_cast<std::int64_t>(rankings.size()) != k * held_out.num_users()) {
+    throw ShapeError(fmt::format("{} ranked items are not {} for each of {} users", rankings.size(),
+                                 k, held_out.num_users()));
+  }
+  MetricSums sums(options, held_out.num_items());
+  if (sums.max_k() > k) {
+    throw ConfigError(
+        fmt::format("evaluation.ks has {}, but the rankings end at {}", sums.max_k(), k));
+  }
+  const auto width = static_cast<std::size_t>(sums.max_k());
+  std::vector<NodeId> lists;
+  const std::vector<NodeId> evaluated = users_with_items(held_out);
+  for_each_block(evaluated, [&](std::span<const NodeId> block) {
+    lists.clear();
+    for (const NodeId user : block) {
+      const auto row = rankings.subspan(static_cast<std::size_t>(user * k), width);
+      lists.insert(lists.end(), row.begin(), row.end());
+    }
+    sums.add(block, lists, held_out);
+  });
+  return sums.means();
+}
+
+}  // namespace tern
