@@ -11,9 +11,10 @@
 
 namespace tern {
 
-/// A run directory: config.toml (fully resolved), metrics.jsonl (an object an epoch), users.tsv and
-/// items.tsv (names in id order), checkpoints/{best,last}.safetensors (parameters; metadata: format
-/// version, model, epoch, config hash, data fingerprint).
+/// A run directory: config.toml (fully resolved), run.json (format version and fingerprint of the
+/// data), metrics.jsonl (an object an epoch), users.tsv and items.tsv (names in id order),
+/// checkpoints/{best,last}.safetensors (parameters; metadata: format version, model, epoch, config
+/// hash, data fingerprint).
 class Run {
  public:
   /// Makes the directory and writes config and vocabularies. Throws Error when it already holds a
@@ -27,8 +28,10 @@ class Run {
   const std::filesystem::path& path() const noexcept { return path_; }
   const Config& config() const noexcept { return config_; }
 
-  /// Appends one line, flushed. JSON keys: epoch, loss, seconds, triplets_per_second, every metric
-  /// by its name, monitors.
+  /// Appends one line, flushed. JSON keys: epoch, loss, bpr_loss, l2_loss, seconds,
+  /// triplets_per_second; on evaluated epochs evaluation_seconds, best, every metric by its name,
+  /// and the monitors user_mean_norm, user_max_norm, user_mean_cosine, user_min_column_deviation,
+  /// user_max_column_deviation, user_effective_rank, item_... likewise. What is not finite is null.
   void append(const EpochRecord& record);
   /// name: "best" or "last". Adds the metadata; atomic.
   void write_checkpoint(std::string_view name, const TensorFile& parameters, int epoch);

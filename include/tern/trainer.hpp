@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tern/backend.hpp"
@@ -42,6 +43,8 @@ struct StepProgress {
 struct TrainerCallbacks {
   std::function<void(const StepProgress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
+  /// What is odd about the job, before its first epoch: one sentence each, for the log.
+  std::function<void(std::string_view)> on_note;
   /// Asked after every step; true ends training at once (a signal).
   std::function<bool()> should_stop;
 };
@@ -63,10 +66,15 @@ class Trainer {
   Trainer(Backend& backend, const Dataset& data, const Config& config);
   ~Trainer();
 
+  /// Trains until config.epochs epochs are done. best() is up to date whenever on_epoch is called.
+  /// Where the chosen split has no interactions, all epochs are trained, nothing is selected, and
+  /// the last parameters count as the best. Throws Error on a loss or parameter that is not finite,
+  /// with epoch, step and tensor; best() then still has the best parameters of earlier epochs.
   TrainingResult run(const TrainerCallbacks& callbacks = {});
 
   Model& model();
-  /// The parameters of the best epoch so far (of the last one where nothing was evaluated).
+  /// The parameters of the best epoch so far (after run(), of the last one where nothing was
+  /// evaluated); no tensors before there is one.
   const TensorFile& best() const;
   /// The parameters as they are now.
   TensorFile last();
