@@ -1,0 +1,50 @@
+#include "host/train/selection.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "host/train/metric_sums.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+
+Selection::Selection(Backend& backend, const Dataset& data, const Graph& train,
+                     const Config& config)
+    : backend_(backend),
+      held_out_(config.select_on == SelectionSplit::kTest ? &data.test : &data.valid),
+      train_(train),
+      options_(config.evaluation),
+      metric_(config.metric) {
+  const std::vector<std::string> names = metric_names(options_);
+  if (std::find(names.begin(), names.end(), metric_) == names.end()) {
+    throw ConfigError(
+        fmt::format("train.metric is \"{}\", expected one of {}", metric_, fmt::join(names, ", ")));
+  }
+  if (!possible()) return;
+  check_ks(options_, data.train.num_items());
+  if (config.select_on == SelectionSplit::kTest && data.valid.size() > 0) {
+    valid_ = backend.make_graph(data.valid);
+  }
+}
+
+Metrics Selection::evaluate(const Model& model) const {
+  std::vector<const Graph*> observed{&train_};
+  if (!valid_.empty()) observed.push_back(&valid_);
+  return tern::evaluate(backend_, model.embeddings(Side::kUser), model.embeddings(Side::kItem),
+                        observed, *held_out_, options_);
+}
+
+bool Selection::improves(const Metrics& metrics) {
+  const double value = metric(metrics, metric_);
+  if (best_.has_value() && value <= *best_) {
+    ++since_best_;
+    return false;
+  }
+  best_ = value;
+  since_best_ = 0;
+  return true;
+}
+
+}  // namespace tern

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tern/backend.hpp"
+#include "tern/config.hpp"
+#include "tern/dataset.hpp"
+#include "tern/evaluation.hpp"
+#include "tern/model.hpp"
+
+namespace tern {
+
+/// What the best epoch is chosen by: a split, the items left out when ranking for it (training
+/// items; for the test split validation items as well), and the best value so far.
+class Selection {
+ public:
+  /// data and train must outlive the object. Throws ConfigError where a k is out of range or the
+  /// metric is not among those evaluated.
+  Selection(Backend& backend, const Dataset& data, const Graph& train, const Config& config);
+
+  /// Whether the split has interactions; where it has none, nothing can be selected.
+  bool possible() const noexcept { return held_out_->size() > 0; }
+
+  /// Metrics of the model's final embeddings, as embed() left them.
+  Metrics evaluate(const Model& model) const;
+  /// Takes in the metrics of one epoch. Whether it is the best so far: the first, or better.
+  bool improves(const Metrics& metrics);
+
+  double best() const noexcept { return best_.value_or(0.0); }
+  /// Epochs taken in since the best one.
+  int since_best() const noexcept { return since_best_; }
+
+ private:
+  Backend& backend_;
+  const Interactions* held_out_;
+  const Graph& train_;
+  Graph valid_;  // only where the test split is ranked
+  EvaluationOptions options_;
+  std::string metric_;
+  std::optional<double> best_;
+  int since_best_ = 0;
+};
+
+}  // namespace tern
