@@ -1,0 +1,171 @@
+#include "tern/device.hpp"
+
+#include <dlfcn.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "tern/error.hpp"
+#include "tern/plugin.hpp"
+
+// Finds the CUDA backend where there is one. The library is looked for, in this order: at the path
+// in the environment variable TERN_CUDA_LIBRARY (and then nowhere else), beside the program, in
+// ../lib from there, and on the system's library path.
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// The outcome of looking for the library: the plugin, or one line that says why there is none.
+struct Lookup {
+  const Plugin* plugin = nullptr;
+  /// Whether a library is there at all, usable or not.
+  bool present = false;
+  std::string problem;
+};
+
+struct Candidate {
+  std::string path;
+  bool present;
+};
+
+Candidate find_library() {
+  if (const char* named = std::getenv("TERN_CUDA_LIBRARY"); named != nullptr && *named != '\0') {
+    return {named, true};
+  }
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) {
+    for (const fs::path& folder : {program.parent_path(), program.parent_path() / "../lib"}) {
+      const fs::path file = folder / kCudaPluginFile;
+      if (fs::exists(file, ignored)) return {file.lexically_normal().string(), true};
+    }
+  }
+  return {kCudaPluginFile, false};
+}
+
+Lookup look_up_plugin() {
+  const Candidate candidate = find_library();
+  Lookup found;
+  found.present = candidate.present;
+  // Never unloaded: backends, and exceptions in flight, have their code there.
+  void* library = dlopen(candidate.path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  if (library == nullptr) {
+    const char* reason = dlerror();
+    found.problem = reason != nullptr ? reason : "the loader gave no reason";
+    // On the library path, absence shows only in the reason; it then names the library itself
+    // instead of one that the library needs.
+    if (!candidate.present) found.present = !found.problem.starts_with(kCudaPluginFile);
+    if (!found.present) found.problem = fmt::format("there is no {} here", kCudaPluginFile);
+    return found;
+  }
+  found.present = true;
+  const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, kPluginSymbol));
+  const Plugin* plugin = entry != nullptr ? entry() : nullptr;
+  dlclose(library);
+  if (plugin == nullptr || plugin->abi == nullptr) {
+    found.problem = fmt::format("{} is not a plugin of Tern", candidate.path);
+  } else if (std::string_view(plugin->abi) != kPluginAbi) {
+    found.problem = fmt::format("{} is of another version of Tern (it answers {}, expected {})",
+                                candidate.path, plugin->abi, kPluginAbi);
+  } else {
+    found.plugin = plugin;
+  }
+  return found;
+}
+
+/// The plugin and the devices that it can use; problem is empty where there is one.
+struct CudaDevices {
+  Lookup lookup;
+  std::vector<DeviceDescription> devices;
+};
+
+CudaDevices find_cuda() {
+  CudaDevices cuda{look_up_plugin(), {}};
+  if (cuda.lookup.plugin != nullptr) {
+    cuda.devices = cuda.lookup.plugin->list_devices(&cuda.lookup.problem);
+    if (!cuda.devices.empty()) cuda.lookup.problem.clear();
+    if (cuda.devices.empty() && cuda.lookup.problem.empty()) {
+      cuda.lookup.problem = "no CUDA device was found";
+    }
+  }
+  return cuda;
+}
+
+/// N of "cuda:N", 0 for "cuda".
+int cuda_index(std::string_view device) {
+  if (device == "cuda") return 0;
+  const std::string_view digits = device.substr(std::string_view("cuda:").size());
+  int index = -1;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (error != std::errc() || end != digits.data() + digits.size() || index < 0) {
+    throw ConfigError(fmt::format(
+        "device {}: what follows \"cuda:\" must be the number of a device, such as cuda:0",
+        device));
+  }
+  return index;
+}
+
+std::unique_ptr<Backend> make_cuda_backend(std::string_view device) {
+  const int index = cuda_index(device);
+  const CudaDevices cuda = find_cuda();
+  if (!cuda.lookup.problem.empty()) {
+    throw DeviceError(fmt::format("device {} cannot be used: {}", device, cuda.lookup.problem));
+  }
+  const int count = static_cast<int>(cuda.devices.size());
+  if (index >= count) {
+    throw DeviceError(fmt::format(
+        "device {} is not there: this machine has {} CUDA device{}, cuda:0{}", device, count,
+        count == 1 ? "" : "s", count == 1 ? "" : fmt::format(" to cuda:{}", count - 1)));
+  }
+  return cuda.lookup.plugin->make_backend(index);
+}
+
+std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice) {
+  CudaDevices cuda = find_cuda();
+  std::string problem = std::move(cuda.lookup.problem);
+  if (problem.empty()) {
+    try {
+      return cuda.lookup.plugin->make_backend(0);
+    } catch (const DeviceError& error) {
+      problem = error.what();
+    }
+  }
+  if (notice != nullptr && cuda.lookup.present) {
+    *notice = fmt::format("CUDA cannot be used ({}); running on the CPU.", problem);
+  }
+  return make_cpu_backend(threads);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice) {
+  if (device == "auto") return make_auto_backend(threads, notice);
+  if (device == "cpu") return make_cpu_backend(threads);
+  if (device == "reference") return make_reference_backend();
+  if (device == "cuda" || device.starts_with("cuda:")) return make_cuda_backend(device);
+  throw ConfigError(
+      fmt::format("unknown device \"{}\": expected auto, cpu, cuda, cuda:N or reference", device));
+}
+
+std::vector<DeviceDescription> list_devices(std::string* cuda_status) {
+  std::vector<DeviceDescription> devices;
+  devices.push_back(make_cpu_backend()->describe());
+  CudaDevices cuda = find_cuda();
+  if (cuda_status != nullptr) {
+    *cuda_status = cuda.lookup.problem.empty()
+                       ? fmt::format("CUDA is usable: {} device{}", cuda.devices.size(),
+                                     cuda.devices.size() == 1 ? "" : "s")
+                       : fmt::format("CUDA is not usable: {}", cuda.lookup.problem);
+  }
+  for (DeviceDescription& device : cuda.devices) devices.push_back(std::move(device));
+  return devices;
+}
+
+}  // namespace tern
