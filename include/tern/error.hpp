@@ -32,7 +32,7 @@ class DataError : public Error {
  private:
   static std::string locate(std::string_view file, std::int64_t line) {
     std::string where(file);
-    if (line > 0) where += ":" + std::to_string(line);
+    if (line > 0) where.append(1, ':').append(std::to_string(line));
     return where + ": ";
   }
 
