@@ -1,0 +1,127 @@
+// The gradient of the whole loss, BPR of final embeddings and L2 of layer 0, by every parameter of
+// either model, in f64 on the reference backend, against the loss alone.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "host/train/bpr_loss.hpp"
+#include "tests/model/model_fixture.hpp"
+
+namespace tern::test {
+namespace {
+
+constexpr double kL2 = 0.05;  // large enough that leaving it out would show
+
+struct Case {
+  ModelKind kind;
+  int layers;
+  int width;
+};
+
+void PrintTo(const Case& c, std::ostream* out) {
+  *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
+       << c.width;
+}
+
+class Gradient : public ::testing::TestWithParam<Case> {
+ protected:
+  static ModelOptions options() {
+    ModelOptions options = model_options(GetParam().kind, GetParam().width, GetParam().layers);
+    options.init_std = 0.7;  // wide enough that softplus leaves its linear part
+    return options;
+  }
+
+  ModelFixture f{make_reference_backend(), random_interactions(12, 9, 30, 5), options(), 5};
+  BprLoss loss{*f.backend, kL2};
+
+  /// The loss of current batch b at the parameters as they are, gradients as a side effect.
+  double loss_of(std::int64_t b) {
+    f.model->forward();
+    loss.backward(*f.model, f.triplets, f.losses);
+    const std::vector<double> values = values_of(*f.backend, f.losses);
+    return values[b] + values[f.triplets.num_batches() + b];
+  }
+
+  /// The gradient as dense numbers: zero outside a parameter's rows.
+  std::vector<double> gradient_of(const Parameter& parameter, std::int64_t b) {
+    std::vector<double> values = values_of(*f.backend, *parameter.gradient);
+    if (parameter.rows == nullptr) return values;
+    const auto width = static_cast<std::size_t>(parameter.value->cols());
+    std::vector<bool> meant(values.size(), false);
+    for (const Triplet& triplet : f.batch(b)) {
+      const bool users = parameter.name == "user_embedding";
+      for (std::size_t c = 0; c < width; ++c) {
+        meant[(users ? triplet.user : triplet.positive) * width + c] = true;
+        meant[(users ? triplet.user : triplet.negative) * width + c] = true;
+      }
+    }
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = meant[i] ? values[i] : 0.0;
+    return values;
+  }
+
+  /// (loss(x + h direction) - loss(x - h direction)) / 2h; the parameter is as before afterwards.
+  double difference(Matrix& parameter, const std::vector<double>& direction, std::int64_t b) {
+    constexpr double kStep = 1e-5;
+    const std::vector<double> x = values_of(*f.backend, parameter);
+    const auto shifted = [&](double step) {
+      std::vector<double> at = x;
+      for (std::size_t i = 0; i < at.size(); ++i) at[i] += step * direction[i];
+      upload(*f.backend, at, parameter);
+      return loss_of(b);
+    };
+    const double result = (shifted(kStep) - shifted(-kStep)) / (2.0 * kStep);
+    upload(*f.backend, x, parameter);
+    return result;
+  }
+};
+
+TEST_P(Gradient, EqualsCentralDifferencesElementByElement) {
+  // The second batch: whatever the first one left in the buffers must not matter.
+  loss_of(0);
+  f.backend->next_batch(f.triplets);
+  for (const Parameter& parameter : f.model->parameters()) {
+    loss_of(1);
+    const std::vector<double> gradient = gradient_of(parameter, 1);
+    double largest = 0.0;
+    for (std::size_t i = 0; i < gradient.size(); ++i) {
+      std::vector<double> direction(gradient.size(), 0.0);
+      direction[i] = 1.0;
+      const double expected = difference(*parameter.value, direction, 1);
+      EXPECT_NEAR(gradient[i], expected, 1e-9) << parameter.name << " element " << i;
+      largest = std::max(largest, std::abs(gradient[i]));
+    }
+    EXPECT_GT(largest, 1e-2) << parameter.name;  // not zero against zero
+  }
+}
+
+TEST_P(Gradient, EqualsDirectionalDerivatives) {
+  const std::int64_t last = f.triplets.num_batches() - 1;  // a short batch
+  for (std::int64_t b = 0; b < last; ++b) f.backend->next_batch(f.triplets);
+  ASSERT_NE(f.triplets.size() % f.triplets.batch_size(), 0);
+  std::mt19937 random(11);
+  std::normal_distribution<double> normal;
+  for (int repeat = 0; repeat < 5; ++repeat) {
+    for (const Parameter& parameter : f.model->parameters()) {
+      loss_of(last);
+      const std::vector<double> gradient = gradient_of(parameter, last);
+      std::vector<double> direction(gradient.size());
+      double expected = 0.0;
+      for (std::size_t i = 0; i < gradient.size(); ++i) {
+        direction[i] = normal(random);
+        expected += direction[i] * gradient[i];
+      }
+      EXPECT_NEAR(difference(*parameter.value, direction, last), expected, 1e-8) << parameter.name;
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , Gradient,
+    ::testing::Values(Case{ModelKind::kLightGcn, 0, 3}, Case{ModelKind::kLightGcn, 1, 5},
+                      Case{ModelKind::kLightGcn, 2, 1}, Case{ModelKind::kLightGcn, 3, 7},
+                      Case{ModelKind::kLightGcn, 4, 3}, Case{ModelKind::kMatrixFactorization, 0, 1},
+                      Case{ModelKind::kMatrixFactorization, 0, 7}));
+
+}  // namespace
+}  // namespace tern::test
