@@ -1,0 +1,114 @@
+// The formulas that benchmarks divide by, against counts made by walking over a small case.
+
+#include "host/costs.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tern/interactions.hpp"
+
+namespace tern {
+namespace {
+
+/// Counts what is touched while an op's loops run.
+struct Tally {
+  double bytes = 0.0;
+  double flops = 0.0;
+  void touch_values(std::int64_t count) { bytes += 4.0 * static_cast<double>(count); }
+  void touch_ids(std::int64_t count) { bytes += 4.0 * static_cast<double>(count); }
+  void touch_offsets(std::int64_t count) { bytes += 8.0 * static_cast<double>(count); }
+  void compute(std::int64_t count) { flops += static_cast<double>(count); }
+};
+
+void expect_tally(const Cost& cost, const Tally& tally) {
+  EXPECT_DOUBLE_EQ(cost.bytes, tally.bytes);
+  EXPECT_DOUBLE_EQ(cost.flops, tally.flops);
+}
+
+Interactions small_graph() {
+  const std::vector<Interaction> pairs{{0, 1}, {0, 3}, {2, 0}, {2, 1}, {2, 2}, {4, 3}};
+  return Interactions::from_pairs(5, 4, pairs);
+}
+
+Tally walk_propagate(const Interactions& rows, std::int64_t width, bool addend) {
+  Tally tally;
+  for (NodeId row = 0; row < rows.num_users(); ++row) {
+    tally.touch_offsets(1);
+    tally.touch_values(1);  // the row's scale
+    for ([[maybe_unused]] const NodeId column : rows.row(row)) {
+      tally.touch_ids(1);
+      tally.touch_values(1 + width);  // its scale, its row
+      tally.compute(2 * width);
+    }
+    tally.compute(width);  // the row's scale
+    if (addend) {
+      tally.touch_values(width);
+      tally.compute(width);
+    }
+    tally.touch_values(width);
+  }
+  return tally;
+}
+
+TEST(Costs, PropagateCountsEveryGather) {
+  const Interactions rows = small_graph();
+  for (const bool addend : {false, true}) {
+    expect_tally(propagate_cost(rows.num_users(), rows.size(), 7, addend),
+                 walk_propagate(rows, 7, addend));
+  }
+}
+
+TEST(Costs, BprCountsScoresAndGradients) {
+  const std::int64_t width = 5;
+  const std::int64_t triplets = 6;
+  const std::int64_t user_rows = 4;
+  const std::int64_t item_rows = 9;
+  Tally tally;
+  for (std::int64_t t = 0; t < triplets; ++t) {
+    tally.touch_ids(3);
+    tally.touch_values(3 * width + 1);  // three rows read, one weight written
+    tally.compute(3 * width);           // n - p, times u, added
+    tally.touch_ids(1);                 // as an occurrence of its user
+    tally.touch_values(1 + 2 * width);
+    tally.compute(3 * width);
+    for (int side = 0; side < 2; ++side) {  // of its positive and of its negative
+      tally.touch_ids(1);
+      tally.touch_values(1 + width);
+      tally.compute(2 * width);
+    }
+  }
+  tally.touch_values((user_rows + item_rows) * width);
+  expect_tally(bpr_cost(triplets, user_rows, item_rows, width), tally);
+}
+
+TEST(Costs, OptimisersCountEachArrayOnce) {
+  Tally adam;
+  Tally sgd;
+  Tally momentum;
+  for (int element = 0; element < 11; ++element) {
+    adam.touch_values(1 + 3 * 2);
+    // weight decay 2, first moment 3, second moment 4, root, its correction and ε 3, step 2
+    adam.compute(2 + 3 + 4 + 3 + 2);
+    sgd.touch_values(1 + 2);
+    sgd.compute(2 + 2);
+    momentum.touch_values(1 + 2 + 2);
+    momentum.compute(2 + 2 + 2);
+  }
+  expect_tally(adam_cost(11), adam);
+  expect_tally(sgd_cost(11, false), sgd);
+  expect_tally(sgd_cost(11, true), momentum);
+}
+
+TEST(Costs, TablesAreReadOnce) {
+  EXPECT_EQ(l2_penalty_cost(3, 4), (Cost{.bytes = 3.0 * 12 * 4, .flops = 4.0 * 12}));
+  EXPECT_EQ(score_topk_cost(2, 3, 4), (Cost{.bytes = 5.0 * 4 * 4, .flops = 2.0 * 2 * 3 * 4}));
+  EXPECT_EQ(embedding_statistics_cost(3, 4), (Cost{.bytes = 48.0, .flops = 2.0 * 3 * 16}));
+  EXPECT_EQ(sample_cost(2), (Cost{.bytes = 2.0 * (12 + 16 + 4), .flops = 0.0}));
+}
+
+TEST(Costs, SizesBeyondThirtyTwoBitsDoNotOverflow) {
+  EXPECT_DOUBLE_EQ(adam_cost(std::int64_t{1} << 40).bytes, 28.0 * 0x1p40);
+  EXPECT_DOUBLE_EQ(propagate_cost(0, std::int64_t{1} << 36, 64, false).flops, 128.0 * 0x1p36);
+}
+
+}  // namespace
+}  // namespace tern
