@@ -23,6 +23,8 @@ void PrintTo(const BackendCase& backend, std::ostream* out) {
 std::vector<BackendCase> backends_under_test() {
   return {
       {.name = "reference", .family = "reference", .make = [] { return make_reference_backend(); }},
+      {.name = "cpu_1_thread", .family = "cpu", .make = [] { return make_cpu_backend(1); }},
+      {.name = "cpu_2_threads", .family = "cpu", .make = [] { return make_cpu_backend(2); }},
   };
 }
 
