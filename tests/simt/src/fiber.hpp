@@ -1,0 +1,57 @@
+// Fibers: stacks that one CPU thread switches between. A switch is ~40 instructions (Boost's
+// jump_fcontext); AddressSanitizer is told of each, so that it knows the stack it is on.
+#pragma once
+
+#include <boost/context/detail/fcontext.hpp>
+#include <cstddef>
+#include <vector>
+
+namespace simt::detail {
+
+struct Fiber {
+  boost::context::detail::fcontext_t context = nullptr;  // where to go on; set when left
+  const void* stack_bottom = nullptr;                    // of the stack, for the sanitizer
+  std::size_t stack_size = 0;
+  void* fake_stack = nullptr;  // the sanitizer's, kept while the fiber is away
+};
+
+/// Leaves `from`, goes on in `to`; returns when something switches back to `from`.
+void switch_fiber(Fiber& from, Fiber& to);
+
+/// Stacks for as many fibers as were ever asked for, each with an unreadable page below it, all
+/// kept until the pool goes. Every fiber runs `main`, which never returns.
+class FiberPool {
+ public:
+  explicit FiberPool(void (*main)()) : main_(main) {}
+  FiberPool(const FiberPool&) = delete;
+  FiberPool& operator=(const FiberPool&) = delete;
+  ~FiberPool();
+
+  /// A fiber that waits at the start of main or where it last called put.
+  Fiber& take() {
+    if (idle_.empty()) grow();
+    last_taken_ = idle_.back();
+    idle_.pop_back();
+    return *last_taken_;
+  }
+  /// How a fiber learns, at the start of main, which one it is.
+  Fiber& last_taken() { return *last_taken_; }
+  void put(Fiber& fiber) { idle_.push_back(&fiber); }
+  /// Forgets what every fiber was doing: all are idle, at the start of main.
+  void reset();
+
+ private:
+  struct Region {
+    std::byte* memory;
+    std::vector<Fiber> fibers;
+  };
+  void grow();
+  void prepare(Fiber& fiber, std::size_t number);
+
+  void (*main_)();
+  std::vector<Region> regions_;
+  std::vector<Fiber*> idle_;
+  Fiber* last_taken_ = nullptr;
+};
+
+}  // namespace simt::detail
