@@ -1,8 +1,7 @@
 // Norms, cosines, column deviations and Gram matrix of a table, see Backend::embedding_statistics.
 //
-// All in f64. The table is cut into stretches of fixed size, each summed by one thread, and the
-// stretches are merged in order (column moments by Chan's update, so that no large mean swallows a
-// small deviation): the same figures for any number of threads.
+// All in f64. The table is cut into stretches, each summed by one thread, and these are merged in
+// order: the same figures for any number of threads.
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,7 @@
 
 #include "host/checks.hpp"
 #include "host/cpu/backend.hpp"
+#include "host/moments.hpp"
 
 namespace tern::cpu {
 
@@ -19,19 +19,6 @@ namespace {
 
 /// Cuts of a table, each with a Gram matrix of its own while they are summed side by side.
 constexpr std::int64_t kStretches = 16;
-
-/// The sums of a stretch of rows.
-struct Moments {
-  std::int64_t rows = 0;
-  std::int64_t non_finite = 0;
-  std::int64_t directed = 0;  // rows of nonzero norm
-  double norm_sum = 0.0;
-  double max_norm = 0.0;
-  std::vector<double> unit_sum;  // (D): sum of the rows scaled to norm 1
-  std::vector<double> mean;      // (D)
-  std::vector<double> square;    // (D): sum of squared deviations from the mean
-  std::vector<double> gram;      // (D, D)
-};
 
 void add_row(const double* row, std::int64_t width, Moments& m) {
   double square = 0.0;
@@ -76,24 +63,6 @@ Moments sum_tile(MatrixView<float> table, std::int64_t begin, std::int64_t end) 
   return m;
 }
 
-/// Merges the sums of `other`, whose rows come after those of m. Chan, Golub and LeVeque 1979.
-void merge(const Moments& other, Moments& m) {
-  const auto n = static_cast<double>(m.rows);
-  const auto k = static_cast<double>(other.rows);
-  for (std::size_t c = 0; c < m.mean.size(); ++c) {
-    const double delta = other.mean[c] - m.mean[c];
-    m.mean[c] += delta * k / (n + k);
-    m.square[c] += other.square[c] + delta * delta * n * k / (n + k);
-    m.unit_sum[c] += other.unit_sum[c];
-  }
-  for (std::size_t c = 0; c < m.gram.size(); ++c) m.gram[c] += other.gram[c];
-  m.rows += other.rows;
-  m.non_finite += other.non_finite;
-  m.directed += other.directed;
-  m.norm_sum += other.norm_sum;
-  m.max_norm = std::max(m.max_norm, other.max_norm);
-}
-
 /// Tile by tile, so that the copy in f64 stays in the cache.
 Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
   constexpr std::int64_t kTile = 512;
@@ -102,27 +71,6 @@ Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t en
     merge(sum_tile(table, r, std::min(r + kTile, end)), total);
   }
   return total;
-}
-
-EmbeddingStatistics summarize(Moments m, std::int64_t width) {
-  EmbeddingStatistics s;
-  s.rows = m.rows;
-  s.non_finite = m.non_finite;
-  const auto n = static_cast<double>(m.rows);
-  s.mean_norm = m.norm_sum / n;
-  s.max_norm = m.max_norm;
-  if (m.directed > 1) {
-    double square = 0.0;
-    for (const double u : m.unit_sum) square += u * u;
-    const auto k = static_cast<double>(m.directed);
-    s.mean_cosine = (square - k) / (k * (k - 1.0));
-  }
-  const auto [least, most] = std::ranges::minmax_element(m.square);
-  s.min_column_deviation = std::sqrt(*least / n);
-  s.max_column_deviation = std::sqrt(*most / n);
-  if (m.non_finite == 0) s.effective_rank = effective_rank(m.gram, width);
-  s.gram = std::move(m.gram);
-  return s;
 }
 
 }  // namespace

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "tern/statistics.hpp"
+
+namespace tern {
+
+/// The sums of a stretch of an embedding table's rows, in f64: what stretches are merged by.
+struct Moments {
+  std::int64_t rows = 0;
+  std::int64_t non_finite = 0;  // elements
+  std::int64_t directed = 0;    // rows of nonzero norm
+  double norm_sum = 0.0;
+  double max_norm = 0.0;
+  std::vector<double> unit_sum;  // (D): sum of the rows scaled to norm 1
+  std::vector<double> mean;      // (D)
+  std::vector<double> square;    // (D): sum of squared deviations from the mean
+  std::vector<double> gram;      // (D, D)
+};
+
+/// Merges the sums of `next`, whose rows come after those of m: the column moments by Chan's
+/// update, so that no large mean swallows a small deviation. Merged in one order, the bits are the
+/// same however the stretches were shared out. Source: Chan, Golub and LeVeque 1979.
+void merge(const Moments& next, Moments& m);
+
+/// The figures of EmbeddingStatistics from the sums of the whole table, (rows, width).
+EmbeddingStatistics summarize(Moments m, std::int64_t width);
+
+}  // namespace tern
