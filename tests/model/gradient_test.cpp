@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "host/train/bpr_loss.hpp"
+#include "tern/device.hpp"
 #include "tests/model/model_fixture.hpp"
 
 namespace tern::test {
@@ -32,7 +33,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
     return options;
   }
 
-  ModelFixture f{make_reference_backend(), random_interactions(12, 9, 30, 5), options(), 5};
+  ModelFixture f{make_reference_backend(), with_isolated_nodes(12, 9, 30, 5), options(), 5};
   BprLoss loss{*f.backend, kL2};
 
   /// The loss of current batch b at the parameters as they are, gradients as a side effect.
@@ -67,11 +68,11 @@ class Gradient : public ::testing::TestWithParam<Case> {
     const auto shifted = [&](double step) {
       std::vector<double> at = x;
       for (std::size_t i = 0; i < at.size(); ++i) at[i] += step * direction[i];
-      upload(*f.backend, at, parameter);
+      assign(*f.backend, parameter, at);
       return loss_of(b);
     };
     const double result = (shifted(kStep) - shifted(-kStep)) / (2.0 * kStep);
-    upload(*f.backend, x, parameter);
+    assign(*f.backend, parameter, x);
     return result;
   }
 };

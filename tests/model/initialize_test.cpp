@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "host/model/embedding_tables.hpp"
+#include "tern/device.hpp"
 #include "tern/random.hpp"
 #include "tests/model/model_fixture.hpp"
 
@@ -69,6 +70,13 @@ TEST(InitializeNormal, DependsOnSeedAndTensorOnly) {
     EXPECT_EQ(normal_values(50, 7, 0.1, Seed{1}, 0), values) << count;
   }
   omp_set_num_threads(threads);
+}
+
+TEST(InitializeNormal, GivesEveryBackendTheSameNumbers) {
+  const auto backend = make_cpu_backend(2);
+  Matrix matrix = backend->allocate(50, 7);
+  initialize_normal(*backend, matrix, 0.1, Seed{1}, 0);
+  EXPECT_EQ(values_of(*backend, matrix), normal_values(50, 7, 0.1, Seed{1}, 0));
 }
 
 TEST(InitializeNormal, AcceptsZeroDeviationAndNoRows) {

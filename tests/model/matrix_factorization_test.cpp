@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "host/train/bpr_loss.hpp"
+#include "tern/device.hpp"
 #include "tests/model/model_fixture.hpp"
 
 namespace tern::test {
@@ -8,7 +9,7 @@ namespace {
 
 class MatrixFactorizationTest : public ::testing::Test {
  protected:
-  const Interactions interactions = random_interactions(14, 11, 40, 3);
+  const Interactions interactions = with_isolated_nodes(14, 11, 40, 3);
   ModelFixture f{make_reference_backend(), interactions,
                  model_options(ModelKind::kMatrixFactorization, 5, 3), 6};
 };

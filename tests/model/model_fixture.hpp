@@ -7,14 +7,15 @@
 #include <vector>
 
 #include "tern/backend.hpp"
-#include "tern/device.hpp"
 #include "tern/model.hpp"
+#include "tests/support/matrices.hpp"
+#include "tests/support/sampling.hpp"
 
 namespace tern::test {
 
 /// About `size` random interactions of the first users and items only: the last two of either side
 /// stay isolated.
-inline Interactions random_interactions(NodeId num_users, NodeId num_items, int size,
+inline Interactions with_isolated_nodes(NodeId num_users, NodeId num_items, int size,
                                         std::uint32_t seed) {
   std::mt19937 random(seed);
   std::uniform_int_distribution<NodeId> user(0, num_users - 3);
@@ -24,13 +25,7 @@ inline Interactions random_interactions(NodeId num_users, NodeId num_items, int 
   return Interactions::from_pairs(num_users, num_items, pairs);
 }
 
-inline std::vector<double> values_of(Backend& backend, const Matrix& matrix) {
-  std::vector<double> values(static_cast<std::size_t>(matrix.size()));
-  backend.download(matrix, std::span<double>(values));
-  return values;
-}
-
-inline void upload(Backend& backend, const std::vector<double>& values, Matrix& matrix) {
+inline void assign(Backend& backend, Matrix& matrix, const Values& values) {
   backend.upload(std::span<const double>(values), matrix);
 }
 
@@ -47,15 +42,9 @@ struct ModelFixture {
     backend->sample(triplets, 1);
   }
 
-  std::vector<double> embeddings(Side side) { return values_of(*backend, model->embeddings(side)); }
+  Values embeddings(Side side) { return values_of(*backend, model->embeddings(side)); }
 
-  /// The triplets of batch b of the sampled epoch.
-  std::vector<Triplet> batch(std::int64_t b) {
-    const std::vector<Triplet> all = backend->get_triplets(triplets);
-    const std::int64_t begin = b * triplets.batch_size();
-    const std::int64_t end = std::min(begin + triplets.batch_size(), triplets.size());
-    return {all.begin() + begin, all.begin() + end};
-  }
+  std::vector<Triplet> batch(std::int64_t b) { return batch_of(*backend, triplets, b); }
 
   std::unique_ptr<Backend> backend;
   Graph graph;
