@@ -1,0 +1,457 @@
+#include "tern/trainer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tern/baselines.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+#include "tern/run.hpp"
+#include "tests/train/planted.hpp"
+
+namespace tern::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr ModelKind kBothModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
+
+std::vector<double> values_of(const TensorFile& file, const std::string& name) {
+  return std::get<std::vector<double>>(file.tensors.at(name).values);
+}
+
+bool same(const TensorFile& a, const TensorFile& b) {
+  return values_of(a, "user_embedding") == values_of(b, "user_embedding") &&
+         values_of(a, "item_embedding") == values_of(b, "item_embedding");
+}
+
+/// A trainer on the reference backend, and what it reported.
+struct Job {
+  explicit Job(Dataset data_in = planted_dataset(), const Config& config_in = planted_config())
+      : data(std::move(data_in)), config(config_in), trainer(*backend, data, config) {
+    callbacks.on_epoch = [this](const EpochRecord& record) { records.push_back(record); };
+    callbacks.on_note = [this](std::string_view note) { notes.emplace_back(note); };
+  }
+
+  TrainingResult run() { return trainer.run(callbacks); }
+
+  std::unique_ptr<Backend> backend = make_reference_backend();
+  Dataset data;
+  Config config;
+  Trainer trainer;
+  TrainerCallbacks callbacks;
+  std::vector<EpochRecord> records;
+  std::vector<std::string> notes;
+};
+
+/// Metrics of parameters by way of a model of their own, observed items as named.
+Metrics metrics_of(Job& job, const TensorFile& parameters,
+                   const std::vector<const Interactions*>& observed, const Interactions& held_out) {
+  const Graph graph = job.backend->make_graph(job.data.train);
+  std::vector<Graph> graphs;
+  for (const Interactions* interactions : observed) {
+    graphs.push_back(job.backend->make_graph(*interactions));
+  }
+  std::vector<const Graph*> masks;
+  for (const Graph& mask : graphs) masks.push_back(&mask);
+  const Triplets none;
+  const auto model = make_model(*job.backend, graph, none, job.config.model);
+  load_parameters(*job.backend, *model, parameters);
+  model->embed();
+  return evaluate(*job.backend, model->embeddings(Side::kUser), model->embeddings(Side::kItem),
+                  masks, held_out, job.config.evaluation);
+}
+
+TEST(Trainer, LearnsWhatPopularityCannotTell) {
+  for (const ModelKind kind : kBothModels) {
+    Job job(planted_dataset(), planted_config(kind));
+    const TrainingResult result = job.run();
+    EXPECT_EQ(result.reason, StopReason::kEpochs);
+    EXPECT_EQ(result.epochs, 20);
+    ASSERT_EQ(job.records.size(), 20u);
+    EXPECT_NEAR(job.records.front().loss, std::log(2.0), 0.05);  // nothing is known at first
+    EXPECT_LT(job.records.back().loss, 0.5 * job.records.front().loss);
+
+    const Interactions* observed[] = {&job.data.train};
+    const Metrics popular = evaluate_rankings(popularity_rankings(job.data.train, observed, 10), 10,
+                                              job.data.valid, job.config.evaluation);
+    EXPECT_GT(result.best_metric, 2.0 * metric(popular, "recall@10"));
+    EXPECT_GT(result.best_metric, 0.45);  // a perfect oracle of the groups reaches about 0.65
+  }
+}
+
+TEST(Trainer, DoesWhatItsPartsDoByHand) {
+  Config config = planted_config();
+  config.epochs = 2;
+  config.batch_size = 77;           // a short last batch
+  config.sampling.seed = Seed{99};  // the job's own seed rules
+  Job job(planted_dataset(), config);
+  job.run();
+
+  const auto backend = make_reference_backend();
+  const Graph graph = backend->make_graph(job.data.train);
+  SamplingOptions sampling;
+  sampling.seed = config.seed;
+  Triplets triplets = backend->make_triplets(graph, sampling, config.batch_size);
+  const auto model = make_model(*backend, graph, triplets, config.model);
+  model->initialize(config.seed);
+  std::vector<AdamState> states;
+  for (const Parameter& parameter : model->parameters()) {
+    const std::int64_t rows = parameter.value->rows();
+    states.push_back({backend->allocate(rows, 8), backend->allocate(rows, 8)});
+  }
+  Counter steps = backend->make_counter();
+  Matrix losses = backend->allocate(2, triplets.num_batches());
+  for (std::uint32_t epoch = 1; epoch <= 2; ++epoch) {
+    backend->sample(triplets, epoch);
+    for (std::int64_t batch = 0; batch < triplets.num_batches(); ++batch) {
+      const auto user = Side::kUser;
+      const auto item = Side::kItem;
+      model->forward();
+      backend->bpr(triplets, model->embeddings(user), model->embeddings(item),
+                   model->embedding_gradient(user), model->embedding_gradient(item), losses);
+      model->backward();
+      backend->l2_penalty(triplets, config.l2, model->layer0(user), model->layer0(item),
+                          model->layer0_gradient(user), model->layer0_gradient(item), losses);
+      backend->increment(steps);
+      for (std::size_t i = 0; i < 2; ++i) {
+        const Parameter& parameter = model->parameters()[i];
+        backend->adam(config.optimizer.adam, steps, *parameter.gradient, *parameter.value,
+                      states[i]);
+      }
+      backend->next_batch(triplets);
+    }
+    std::vector<double> values(static_cast<std::size_t>(losses.size()));
+    backend->download(losses, std::span<double>(values));
+    const auto count = static_cast<std::size_t>(losses.cols());
+    double bpr = 0.0;
+    double l2 = 0.0;
+    for (std::size_t i = 0; i < count; ++i) {
+      bpr += values[i] / static_cast<double>(count);
+      l2 += values[count + i] / static_cast<double>(count);
+    }
+    EXPECT_NEAR(job.records[epoch - 1].bpr_loss, bpr, 1e-14);
+    EXPECT_NEAR(job.records[epoch - 1].l2_loss, l2, 1e-14);
+    EXPECT_NEAR(job.records[epoch - 1].loss, bpr + l2, 1e-14);
+    EXPECT_GT(l2, 0.0);
+  }
+  const TensorFile last = job.trainer.last();
+  for (const Parameter& parameter : model->parameters()) {
+    std::vector<double> values(static_cast<std::size_t>(parameter.value->size()));
+    backend->download(*parameter.value, std::span<double>(values));
+    EXPECT_EQ(values_of(last, parameter.name), values) << parameter.name;
+  }
+}
+
+TEST(Trainer, SameSeedSameBitsAnotherSeedOthers) {
+  for (const ModelKind kind : kBothModels) {
+    Config config = planted_config(kind);
+    config.epochs = 3;
+    Job first(planted_dataset(), config);
+    Job second(planted_dataset(), config);
+    config.seed = Seed{6};
+    Job other(planted_dataset(), config);
+    for (Job* job : {&first, &second, &other}) job->run();
+    EXPECT_TRUE(same(first.trainer.last(), second.trainer.last()));
+    EXPECT_FALSE(same(first.trainer.last(), other.trainer.last()));
+  }
+}
+
+TEST(Trainer, EvaluatesEveryFewEpochsAndTheLast) {
+  Config config = planted_config();
+  config.epochs = 7;
+  config.evaluate_every = 3;
+  Job job(planted_dataset(), config);
+  job.run();
+  for (const EpochRecord& record : job.records) {
+    const bool due = record.epoch == 3 || record.epoch == 6 || record.epoch == 7;
+    EXPECT_EQ(record.metrics.has_value(), due) << record.epoch;
+    EXPECT_EQ(record.users.rows, due ? 120 : 0) << record.epoch;
+    EXPECT_EQ(record.items.rows, due ? 80 : 0) << record.epoch;
+    EXPECT_GT(record.triplets_per_second, 0.0);
+  }
+  config.evaluate_every = 0;
+  Job only_last(planted_dataset(), config);
+  only_last.run();
+  for (const EpochRecord& record : only_last.records) {
+    EXPECT_EQ(record.metrics.has_value(), record.epoch == 7);
+  }
+}
+
+TEST(Trainer, KeepsTheBestParameters) {
+  Config config = planted_config();
+  config.epochs = 12;
+  config.evaluate_every = 1;
+  config.optimizer.adam.learning_rate = 0.5;  // so rough that the metric goes up and down
+  Job job(planted_dataset(), config);
+  TensorFile at_best;
+  double best = -1.0;
+  int best_epoch = 0;
+  job.callbacks.on_epoch = [&](const EpochRecord& record) {
+    job.records.push_back(record);
+    const double value = metric(*record.metrics, "recall@10");
+    EXPECT_EQ(record.best, value > best) << record.epoch;
+    if (value <= best) return;
+    best = value;
+    best_epoch = record.epoch;
+    at_best = job.trainer.last();
+    EXPECT_TRUE(same(job.trainer.best(), at_best));  // already there when the epoch is reported
+  };
+  const TrainingResult result = job.run();
+  ASSERT_LT(best_epoch, 12);  // else the last parameters would do as well
+  EXPECT_EQ(result.best_epoch, best_epoch);
+  EXPECT_EQ(result.best_metric, best);
+  EXPECT_TRUE(same(job.trainer.best(), at_best));
+  EXPECT_FALSE(same(job.trainer.best(), job.trainer.last()));
+  // Restored, they give the metric again.
+  const Metrics again = metrics_of(job, job.trainer.best(), {&job.data.train}, job.data.valid);
+  EXPECT_EQ(metric(again, "recall@10"), best);
+}
+
+TEST(Trainer, StopsWhenPatienceIsOver) {
+  Config config = planted_config();
+  config.epochs = 50;
+  config.evaluate_every = 2;
+  config.patience = 3;
+  config.optimizer.adam.learning_rate = 0.0;  // never better than at first
+  Job job(planted_dataset(), config);
+  const TrainingResult result = job.run();
+  EXPECT_EQ(result.reason, StopReason::kPatience);
+  EXPECT_EQ(result.epochs, 2 * (1 + 3));
+  EXPECT_EQ(result.best_epoch, 2);
+}
+
+TEST(Trainer, RanksForValidationBesidesTrainingItems) {
+  Job job;
+  job.run();
+  const Metrics expected = metrics_of(job, job.trainer.last(), {&job.data.train}, job.data.valid);
+  EXPECT_EQ(*job.records.back().metrics, expected);
+  EXPECT_TRUE(job.notes.empty() || job.notes.size() == 1);  // the user without interactions
+}
+
+TEST(Trainer, RanksForTestBesidesTrainingAndValidationItems) {
+  Config config = planted_config();
+  config.select_on = SelectionSplit::kTest;
+  Job job(planted_dataset(), config);
+  job.run();
+  EXPECT_EQ(*job.records.back().metrics,
+            metrics_of(job, job.trainer.last(), {&job.data.train, &job.data.valid}, job.data.test));
+  EXPECT_NE(*job.records.back().metrics,
+            metrics_of(job, job.trainer.last(), {&job.data.train}, job.data.test));
+  EXPECT_THAT(job.notes, ::testing::Contains(HasSubstr("selected on the test split")));
+}
+
+TEST(Trainer, WithoutAValidationSplitTheLastParametersCount) {
+  Dataset data = planted_dataset();
+  data.valid = Interactions::from_pairs(120, 80, {});
+  Config config = planted_config();
+  config.epochs = 4;
+  config.evaluate_every = 1;
+  config.patience = 1;
+  Job job(std::move(data), config);
+  const TrainingResult result = job.run();
+  EXPECT_EQ(result.reason, StopReason::kEpochs);
+  EXPECT_EQ(result.epochs, 4);
+  EXPECT_EQ(result.best_epoch, 4);
+  EXPECT_TRUE(same(job.trainer.best(), job.trainer.last()));
+  EXPECT_THAT(job.notes, ::testing::Contains(HasSubstr("no validation split")));
+  for (const EpochRecord& record : job.records) {
+    EXPECT_FALSE(record.metrics.has_value());
+    EXPECT_FALSE(record.best);
+    EXPECT_GT(record.users.mean_norm, 0.0);  // still watched
+  }
+}
+
+TEST(Trainer, NotesWhoIsLeftOutOfSampling) {
+  std::vector<Interaction> pairs{{0, 0}, {0, 1}, {0, 2}, {1, 1}, {2, 0}};
+  Dataset data;
+  data.train = Interactions::from_pairs(5, 3, pairs);
+  data.valid = data.test = Interactions::from_pairs(5, 3, {});
+  Config config = planted_config();
+  config.epochs = 1;
+  Job job(std::move(data), config);
+  job.run();
+  EXPECT_THAT(job.notes, ::testing::Contains(HasSubstr("1 of 5 users have every item")));
+  EXPECT_THAT(job.notes, ::testing::Contains(HasSubstr("2 of 5 users have no training")));
+}
+
+TEST(Trainer, StopsAfterTheStepWhenAsked) {
+  Job job;
+  std::int64_t steps = 0;
+  std::int64_t per_epoch = 0;
+  job.callbacks.on_step = [&](const StepProgress& progress) {
+    ++steps;
+    per_epoch = progress.steps;
+    EXPECT_EQ(progress.epoch, 1 + (steps - 1) / progress.steps);
+    EXPECT_EQ(progress.step, 1 + (steps - 1) % progress.steps);
+  };
+  job.callbacks.should_stop = [&] { return steps == per_epoch + 3; };
+  const TrainingResult result = job.run();
+  EXPECT_EQ(result.reason, StopReason::kRequested);
+  EXPECT_EQ(result.epochs, 1);  // finished ones
+  EXPECT_EQ(job.records.size(), 1u);
+  EXPECT_EQ(steps, per_epoch + 3);
+  EXPECT_TRUE(same(job.trainer.best(), job.trainer.last()));  // nothing was evaluated
+}
+
+TEST(Trainer, StoppedAtTheEndOfAnEpochHasFinishedIt) {
+  Job job;
+  bool at_end = false;
+  job.callbacks.on_step = [&](const StepProgress& progress) {
+    at_end = progress.step == progress.steps;
+  };
+  job.callbacks.should_stop = [&] { return at_end; };
+  const TrainingResult result = job.run();
+  EXPECT_EQ(result.reason, StopReason::kRequested);
+  EXPECT_EQ(result.epochs, 1);
+  EXPECT_EQ(job.records.size(), 1u);
+}
+
+TEST(Trainer, MatrixFactorizationLeavesUntouchedRowsAlone) {
+  Config config = planted_config(ModelKind::kMatrixFactorization);
+  config.epochs = 2;
+  Job job(planted_dataset(), config);
+  const std::vector<double> before = values_of(job.trainer.last(), "user_embedding");
+  job.run();
+  const std::vector<double> after = values_of(job.trainer.last(), "user_embedding");
+  const std::size_t last_user = 119 * 8;  // it has no interactions
+  EXPECT_TRUE(std::equal(before.begin() + last_user, before.end(), after.begin() + last_user));
+  EXPECT_NE(std::vector<double>(before.begin(), before.begin() + 8),
+            std::vector<double>(after.begin(), after.begin() + 8));
+}
+
+TEST(Trainer, LearnsWithSgdToo) {
+  for (const double momentum : {0.0, 0.9}) {
+    Config config = planted_config(ModelKind::kMatrixFactorization);
+    config.optimizer.kind = OptimizerKind::kSgd;
+    config.optimizer.sgd.learning_rate = momentum == 0.0 ? 10.0 : 1.0;
+    config.optimizer.sgd.momentum = momentum;
+    Job job(planted_dataset(), config);
+    job.run();
+    EXPECT_LT(job.records.back().loss, 0.6 * job.records.front().loss) << momentum;
+  }
+}
+
+TEST(Trainer, NamesStepAndTensorOfANaN) {
+  for (const ModelKind kind : kBothModels) {
+    Job job(planted_dataset(), planted_config(kind));
+    Matrix& items = *job.trainer.model().parameters()[1].value;
+    std::vector<double> values(static_cast<std::size_t>(items.size()), 0.1);
+    values[3 * 8 + 1] = std::nan("");
+    job.backend->upload(std::span<const double>(values), items);
+    try {
+      job.run();
+      FAIL() << "trained on a NaN";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr("epoch 1"), HasSubstr("at step "),
+                        HasSubstr("item_embedding has "), HasSubstr("no earlier parameters")));
+    }
+    EXPECT_TRUE(job.trainer.best().tensors.empty());
+  }
+}
+
+TEST(Trainer, NamesTheFirstStepThatWasBad) {
+  // The first batches are fine; a NaN comes with the only item of the last triplet's negative.
+  Config config = planted_config(ModelKind::kMatrixFactorization);
+  config.batch_size = 1;
+  config.epochs = 1;
+  Job job(planted_dataset(), config);
+  const Graph graph = job.backend->make_graph(job.data.train);
+  SamplingOptions sampling;
+  sampling.seed = config.seed;
+  Triplets triplets = job.backend->make_triplets(graph, sampling, 1);
+  job.backend->sample(triplets, 1);
+  const std::vector<Triplet> drawn = job.backend->get_triplets(triplets);
+  const NodeId bad = drawn[40].negative;
+  std::size_t first = 0;
+  while (drawn[first].positive != bad && drawn[first].negative != bad) ++first;
+  Matrix& items = *job.trainer.model().parameters()[1].value;
+  std::vector<double> values(static_cast<std::size_t>(items.size()), 0.1);
+  values[static_cast<std::size_t>(bad) * 8] = std::numeric_limits<double>::quiet_NaN();
+  job.backend->upload(std::span<const double>(values), items);
+  try {
+    job.run();
+    FAIL() << "trained on a NaN";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("at step " + std::to_string(first + 1) + " of " +
+                                        std::to_string(drawn.size())));
+  }
+}
+
+TEST(Trainer, KeepsTheBestParametersWhenALaterEpochDiverges) {
+  Config config = planted_config(ModelKind::kMatrixFactorization);
+  config.evaluate_every = 1;
+  Job job(planted_dataset(), config);
+  TensorFile good;
+  job.callbacks.on_epoch = [&](const EpochRecord& record) {
+    if (record.epoch < 2) return;
+    good = job.trainer.best();
+    Matrix& users = *job.trainer.model().parameters()[0].value;
+    job.backend->fill(users, std::numeric_limits<double>::infinity());
+  };
+  try {
+    job.run();
+    FAIL() << "trained on infinities";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("epoch 3"), HasSubstr("user_embedding has 960 of 960 elements"),
+                      HasSubstr("of epoch "), HasSubstr("are kept")));
+  }
+  EXPECT_TRUE(same(job.trainer.best(), good));
+}
+
+TEST(Trainer, FindsDivergenceThatTheLossHasNotSeenYet) {
+  // One batch an epoch: the loss is of the step before the update that breaks everything.
+  Config config = planted_config();
+  config.batch_size = 100000;
+  config.epochs = 1;
+  config.optimizer.kind = OptimizerKind::kSgd;
+  config.optimizer.sgd.learning_rate = 1e308;
+  config.optimizer.sgd.weight_decay = 1e308;
+  Job job(planted_dataset(), config);
+  try {
+    job.run();
+    FAIL() << "took infinities for embeddings";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("epoch 1"), HasSubstr("after its last step"),
+                                    HasSubstr("user_embedding has")));
+  }
+}
+
+TEST(Trainer, RefusesConfigurationsThatCannotWork) {
+  const auto refuses = [](auto change) {
+    Config config = planted_config();
+    change(config);
+    EXPECT_THROW(Job(planted_dataset(), config).run(), ConfigError);
+  };
+  refuses([](Config& c) { c.epochs = -1; });
+  refuses([](Config& c) { c.batch_size = 0; });
+  refuses([](Config& c) { c.evaluate_every = -1; });
+  refuses([](Config& c) { c.patience = -1; });
+  refuses([](Config& c) { c.l2 = std::nan(""); });
+  refuses([](Config& c) { c.l2 = -1e-4; });
+  refuses([](Config& c) { c.metric = "recall@11"; });
+  refuses([](Config& c) { c.evaluation.ks = {10, 81}; });
+  refuses([](Config& c) { c.evaluation.ks = {0, 10}; });
+  refuses([](Config& c) { c.model.width = 0; });
+  refuses([](Config& c) { c.optimizer.adam.beta1 = 1.0; });
+  refuses([](Config& c) { c.sampling.negatives_per_positive = 0; });
+}
+
+TEST(Trainer, NoEpochsLeaveTheInitialParameters) {
+  Config config = planted_config();
+  config.epochs = 0;
+  Job job(planted_dataset(), config);
+  const TensorFile start = job.trainer.last();
+  const TrainingResult result = job.run();
+  EXPECT_EQ(result.epochs, 0);
+  EXPECT_TRUE(same(job.trainer.best(), start));
+}
+
+}  // namespace
+}  // namespace tern::test
