@@ -1,0 +1,34 @@
+// A stand-in for the CUDA library: what it answers is told by an environment variable.
+
+#include <cstdlib>
+#include <string_view>
+
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+#include "tern/plugin.hpp"
+
+namespace {
+
+std::string_view mode() {
+  const char* value = std::getenv("TERN_FAKE_PLUGIN");
+  return value != nullptr ? value : "";
+}
+
+std::vector<tern::DeviceDescription> list_devices(std::string* problem) {
+  if (mode() == "no driver") *problem = "the driver is not installed";
+  if (mode() == "no driver" || mode() == "no device") return {};
+  return {{"First Device", "f32", ""}, {"Second Device", "f32", ""}};
+}
+
+std::unique_ptr<tern::Backend> make_backend(int) {
+  if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
+  return tern::make_reference_backend();
+}
+
+}  // namespace
+
+extern "C" const tern::Plugin* tern_plugin() {
+  static const tern::Plugin good{tern::kPluginAbi, list_devices, make_backend};
+  static const tern::Plugin other{"tern-plugin-0", nullptr, nullptr};
+  return mode() == "other version" ? &other : &good;
+}
