@@ -119,8 +119,9 @@ class Backend {
 
   /// Waits until everything asked for so far is done.
   virtual void synchronize() = 0;
-  /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock on
-  /// a CPU, by events around it on a GPU (so that what the host spends on asking is not counted).
+  /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock
+  /// on a CPU, by events around it on a GPU (so that what the host spends on asking is not
+  /// counted).
   virtual double seconds(const std::function<void()>& work) = 0;
   /// Runs nothing yet; replay() runs what step() asks for. The ops in it must not allocate,
   /// download or change shapes, and everything they refer to must outlive the recording.
@@ -129,7 +130,8 @@ class Backend {
   // --- Sampling
   // -----------------------------------------------------------------------------------
 
-  /// Room for one epoch of triplets drawn from the graph, and the tables that drawing needs.
+  /// Room for one epoch of triplets drawn from the graph, and the tables that drawing needs. The
+  /// graph must outlive them.
   /// Throws ConfigError on options out of range, or when no user can be sampled.
   virtual Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                                  std::int64_t batch_size) = 0;
