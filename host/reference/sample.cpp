@@ -14,18 +14,14 @@ bool contains(std::span<const NodeId> row, NodeId item) {
   return std::find(row.begin(), row.end(), item) != row.end();
 }
 
-/// The r-th item absent from the row, counted from 0.
+/// The r-th item absent from the row, counted from 0: every observed item on the way is one more to
+/// step over.
 NodeId absent_item(std::span<const NodeId> row, std::uint32_t r) {
-  NodeId item = 0;
-  auto observed = row.begin();
-  while (true) {
-    if (observed != row.end() && *observed == item) {
-      ++observed;
-    } else if (r-- == 0) {
-      return item;
-    }
-    ++item;
+  auto item = static_cast<NodeId>(r);
+  for (const NodeId observed : row) {
+    if (observed <= item) ++item;
   }
+  return item;
 }
 
 Interaction draw_positive(const TripletsStorage& storage, const Permutation& permutation,
