@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <new>
@@ -91,8 +92,10 @@ std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t e
   if (rows < 0 || cols < 0) {
     throw_shape("allocate: a matrix of ({}, {}), expected no negative size.", rows, cols);
   }
+  // An empty side counts as one row, so that no stride overflows either.
   std::int64_t bytes = 0;
-  if (__builtin_mul_overflow(rows, cols, &bytes) ||
+  if (__builtin_mul_overflow(std::max<std::int64_t>(rows, 1), std::max<std::int64_t>(cols, 1),
+                             &bytes) ||
       __builtin_mul_overflow(bytes, element_bytes, &bytes)) {
     throw DeviceError(fmt::format("allocate: a matrix of ({}, {}) needs {:.3g} bytes: too large.",
                                   rows, cols,
@@ -306,6 +309,21 @@ void check_score_topk(const Matrix& users, const Matrix& items, std::span<const 
                   graph->num_users(), graph->num_items(), users.rows(), items.rows());
     }
   }
+}
+
+void resize_top_items(std::size_t num_queries, std::int64_t k, TopItems& top) {
+  constexpr std::int64_t kBytes = sizeof(NodeId) + sizeof(float);
+  const double bytes = static_cast<double>(num_queries) * static_cast<double>(k) * kBytes;
+  std::int64_t size = 0;
+  if (__builtin_mul_overflow(static_cast<std::int64_t>(num_queries), k, &size)) {
+    throw DeviceError(fmt::format("score_topk: {} lists of {} items need {:.3g} bytes: too large.",
+                                  num_queries, k, bytes));
+  }
+  reserve_memory("score_topk", bytes, [&] {
+    top.k = k;
+    top.items.assign(static_cast<std::size_t>(size), -1);
+    top.scores.assign(static_cast<std::size_t>(size), -std::numeric_limits<float>::infinity());
+  });
 }
 
 void check_embedding_statistics(const Matrix& embeddings) {

@@ -51,6 +51,9 @@ void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& 
                const SgdState& state, const RowSet* rows);
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                       std::span<const Graph* const> observed, std::int64_t k);
+/// Makes (queries, k) lists of nothing: item -1, score -inf. Throws DeviceError where no memory
+/// holds them.
+void resize_top_items(std::size_t num_queries, std::int64_t k, TopItems& top);
 void check_embedding_statistics(const Matrix& embeddings);
 
 /// Throws the errors of storage_of().

@@ -167,9 +167,7 @@ void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
   for (const Graph* graph : observed) masks.push_back(storage(*graph).csr(Side::kUser));
   const BlockScorer scorer(view(users), view(items), std::move(masks), k);
   const auto count = static_cast<std::int64_t>(queries.size());
-  top.k = k;
-  top.items.resize(static_cast<std::size_t>(count * k));
-  top.scores.resize(static_cast<std::size_t>(count * k));
+  resize_top_items(queries.size(), k, top);
 #pragma omp parallel num_threads(threads_)
   {
     Workspace work;

@@ -27,16 +27,7 @@ void ReferenceBackend::score_topk(const Matrix& users, const Matrix& items,
   check_score_topk(users, items, queries, observed, k);
   const MatrixView<const double> user_rows = view(users, "score_topk", "users");
   const MatrixView<const double> item_rows = view(items, "score_topk", "items");
-  const double bytes = static_cast<double>(queries.size()) * static_cast<double>(k) *
-                       (sizeof(NodeId) + sizeof(float));
-  const auto size =
-      check_allocate(static_cast<std::int64_t>(queries.size()), k, sizeof(NodeId) + sizeof(float));
-  reserve_memory("score_topk", bytes, [&] {
-    top.k = k;
-    top.items.assign(static_cast<std::size_t>(size), -1);
-    top.scores.assign(static_cast<std::size_t>(size), -std::numeric_limits<float>::infinity());
-  });
-
+  resize_top_items(queries.size(), k, top);
   for (std::size_t q = 0; q < queries.size(); ++q) {
     const NodeId user = queries[q];
     std::vector<bool> masked(static_cast<std::size_t>(items.rows()), false);
