@@ -102,6 +102,7 @@ DeviceDescription CpuBackend::describe() const {
 }
 
 Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
+  check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));
   return {std::make_unique<MatrixStorage>(rows, cols), rows, cols};
 }
