@@ -81,6 +81,7 @@ EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings) {
   if (table.rows == 0 || table.cols == 0) {
     EmbeddingStatistics none;
     none.rows = table.rows;
+    none.gram.assign(static_cast<std::size_t>(table.cols * table.cols), 0.0);
     return none;
   }
   const std::int64_t stretch = (table.rows + kStretches - 1) / kStretches;
