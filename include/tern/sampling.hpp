@@ -33,7 +33,7 @@ struct SamplingOptions {
   int popularity_tries = 16;
   /// Triplets made of each positive pair, each with a negative of its own.
   int negatives_per_positive = 1;
-  Seed seed;
+  Seed seed{};
 };
 
 /// Who takes part in sampling. A user takes part with 1 <= degree < I; the others are left out.
