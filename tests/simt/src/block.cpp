@@ -57,9 +57,8 @@ bool Block::is_running() {
   return watched.block != nullptr;
 }
 
-Block& Block::current() {
-  if (!watched.block) throw std::logic_error("simt: device code was called outside a launch");
-  return *watched.block;
+void Block::fail_outside() {
+  throw std::logic_error("simt: device code was called outside a launch");
 }
 
 // An odd multiplier and any start make i -> i*m+s a permutation modulo any power of two.
@@ -186,32 +185,6 @@ void Block::finish_thread() {
   }
 }
 
-// Parks the running thread; returns when another has woken it.
-void Block::wait(State state) {
-  const unsigned self = current_;
-  threads_[self].state = state;
-  go_on(*threads_[self].fiber);
-  current_ = self;
-  threads_[self].state = State::running;
-  threadIdx = threads_[self].index;
-}
-
-void Block::go_on(Fiber& from) {
-  if (!ready_.empty()) {
-    const unsigned next = ready_.back();
-    ready_.pop_back();
-    switch_fiber(from, *threads_[next].fiber);
-  } else if (started_ < start_.size()) {
-    switch_fiber(from, fibers_.take());
-  } else if (!paused_.empty()) {
-    const unsigned next = paused_.front();
-    paused_.erase(paused_.begin());
-    if (threads_[next].fiber != &from) switch_fiber(from, *threads_[next].fiber);
-  } else {
-    stuck();
-  }
-}
-
 void Block::go_home() {
   switch_fiber(*threads_[current_].fiber, home_);
   std::abort();  // the fiber is reset before it runs again
@@ -238,9 +211,7 @@ int Block::barrier(Barrier kind, int predicate, std::source_location where) {
     barrier_where_ = where;
     barrier_true_ = 0;
   } else if (kind != barrier_kind_ || !same_place(where, barrier_where_)) {
-    std::string text = "one block barrier is reached at " + to_text(barrier_where_) +
-                       " by some threads and by this one";
-    fail_at(where, Fault::divergent_barrier, std::move(text));
+    fail_two_places(where);
   }
   ++at_barrier_;
   barrier_true_ += predicate != 0;
@@ -254,10 +225,7 @@ int Block::barrier(Barrier kind, int predicate, std::source_location where) {
 
 void Block::release_barrier() {
   if (live_ < threads_.size() && job_->options.exited_at_barrier == Exited::reported) {
-    std::string text = "the block barrier is reached by " + std::to_string(live_) +
-                       " threads, the other " + std::to_string(threads_.size() - live_) +
-                       " have returned";
-    fail_at(barrier_where_, Fault::divergent_barrier, std::move(text));
+    fail_returned_threads();
   }
   const auto came = static_cast<int>(at_barrier_);
   barrier_result_ = barrier_kind_ == Barrier::all   ? barrier_true_ == came
@@ -272,14 +240,8 @@ void Block::release_barrier() {
   }
 }
 
-void Block::shared_access(std::uintptr_t address, std::size_t bytes, Access kind,
-                          const void* code) {
-  if (watch_.access(current_, address, bytes, kind, code)) return;
-  Finding finding = watch_.take_finding();
-  const Fault fault = finding.kind == Finding::Kind::race        ? Fault::shared_race
-                      : finding.kind == Finding::Kind::unwritten ? Fault::unwritten_shared
-                                                                 : Fault::out_of_bounds;
-  fail(fault, std::move(finding.text), code, finding.other_code);
+int barrier(Barrier kind, int predicate, std::source_location where) {
+  return Block::current().barrier(kind, predicate, where);
 }
 
 }  // namespace simt::detail

@@ -18,9 +18,11 @@
 #include "fiber.hpp"
 #include "shared_watch.hpp"
 #include "simt/device/barrier.hpp"
+#include "simt/device/language.hpp"
 #include "simt/device/vector_types.hpp"
 #include "simt/device/warp.hpp"
 #include "simt/simt.hpp"
+#include "watch.hpp"
 
 namespace simt::detail {
 
@@ -56,7 +58,10 @@ class Block {
 
   /// The block whose thread is running on this CPU thread; throws std::logic_error if there is
   /// none.
-  static Block& current();
+  static Block& current() {
+    if (!watched.block) fail_outside();
+    return *watched.block;
+  }
   static bool is_running();
 
   // What device code calls.
@@ -65,7 +70,9 @@ class Block {
                      std::source_location where);
   void pause();
   unsigned lane() const { return current_ % 32; }
-  void shared_access(std::uintptr_t address, std::size_t bytes, Access kind, const void* code);
+  void shared_access(std::uintptr_t address, std::size_t bytes, Access kind, const void* code) {
+    if (!watch_.access(current_, address, bytes, kind, code)) fail_shared_access(code);
+  }
   /// Ends the launch with this fault of the running thread. Does not return.
   [[noreturn]] void fail(Fault fault, std::string text, const void* code = nullptr,
                          const void* other_code = nullptr);
@@ -111,6 +118,13 @@ class Block {
   [[noreturn]] void end(Failure failure);
   [[noreturn]] void go_home();
   [[noreturn]] void stuck();
+  [[noreturn]] static void fail_outside();
+  [[noreturn]] void fail_two_places(std::source_location where);
+  [[noreturn]] void fail_returned_threads();
+  [[noreturn]] void fail_mask(unsigned mask, std::source_location where);
+  [[noreturn]] void fail_two_operations(const Meeting& meeting, std::source_location where);
+  [[noreturn]] void fail_source(unsigned thread, unsigned source, const Meeting& meeting);
+  [[noreturn]] void fail_shared_access(const void* code);
   std::string describe_waiting() const;
   [[noreturn]] void raise();
 
@@ -146,5 +160,33 @@ class Block {
   std::unique_ptr<Failure> failure_;
   std::exception_ptr thrown_;
 };
+
+// Inline, these two: what a waiting thread leaves on its stack is one frame, and few cache lines.
+
+inline void Block::go_on(Fiber& from) {
+  if (!ready_.empty()) {
+    const unsigned next = ready_.back();
+    ready_.pop_back();
+    switch_fiber(from, *threads_[next].fiber);
+  } else if (started_ < start_.size()) {
+    switch_fiber(from, fibers_.take());
+  } else if (!paused_.empty()) {
+    const unsigned next = paused_.front();
+    paused_.erase(paused_.begin());
+    if (threads_[next].fiber != &from) switch_fiber(from, *threads_[next].fiber);
+  } else {
+    stuck();
+  }
+}
+
+// Parks the running thread; returns when another has woken it.
+inline void Block::wait(State state) {
+  const unsigned self = current_;
+  threads_[self].state = state;
+  go_on(*threads_[self].fiber);
+  current_ = self;
+  threads_[self].state = State::running;
+  threadIdx = threads_[self].index;
+}
 
 }  // namespace simt::detail

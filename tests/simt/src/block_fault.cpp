@@ -39,6 +39,47 @@ void Block::fail_at(std::source_location where, Fault fault, std::string text) {
   fail(fault, std::move(text));
 }
 
+void Block::fail_two_places(std::source_location where) {
+  std::string text = "one block barrier is reached at " + to_text(barrier_where_) +
+                     " by some threads and by this one";
+  fail_at(where, Fault::divergent_barrier, std::move(text));
+}
+
+void Block::fail_returned_threads() {
+  std::string text = "the block barrier is reached by " + std::to_string(live_) +
+                     " threads, the other " + std::to_string(threads_.size() - live_) +
+                     " have returned";
+  fail_at(barrier_where_, Fault::divergent_barrier, std::move(text));
+}
+
+void Block::fail_mask(unsigned mask, std::source_location where) {
+  std::string text = "lane " + std::to_string(lane()) + " calls with mask " + mask_text(mask) +
+                     ", which does not name it";
+  fail_at(where, Fault::bad_mask, std::move(text));
+}
+
+void Block::fail_two_operations(const Meeting& meeting, std::source_location where) {
+  std::string text = "lanes of mask " + mask_text(meeting.mask) + " meet for one operation at " +
+                     to_text(meeting.where) + " and for another";
+  fail_at(where, Fault::divergent_warp, std::move(text));
+}
+
+void Block::fail_source(unsigned thread, unsigned source, const Meeting& meeting) {
+  std::string text = "lane " + std::to_string(thread % 32) + " shuffles from lane " +
+                     std::to_string(source) + ", which takes no part (mask " +
+                     mask_text(meeting.mask) + ", lanes here " + mask_text(meeting.arrived) +
+                     ") at " + to_text(meeting.where);
+  end({Fault::inactive_lane, thread, std::move(text)});
+}
+
+void Block::fail_shared_access(const void* code) {
+  Finding finding = watch_.take_finding();
+  const Fault fault = finding.kind == Finding::Kind::race        ? Fault::shared_race
+                      : finding.kind == Finding::Kind::unwritten ? Fault::unwritten_shared
+                                                                 : Fault::out_of_bounds;
+  fail(fault, std::move(finding.text), code, finding.other_code);
+}
+
 // No thread can go on, and not all have returned.
 void Block::stuck() {
   const bool barrier = at_barrier_ > 0;

@@ -45,9 +45,7 @@ std::uint64_t Block::meet(WarpOperation operation, unsigned mask, std::uint64_t 
   const unsigned lane = current_ % 32;
   Warp& warp = warps_[number];
   if (!(mask >> lane & 1)) {
-    fail_at(where, Fault::bad_mask,
-            "lane " + std::to_string(lane) + " calls with mask " + mask_text(mask) +
-                ", which does not name it");
+    fail_mask(mask, where);
   }
   unsigned i = 0;
   while (i < warp.meetings && warp.open[i].mask != mask) ++i;
@@ -56,9 +54,7 @@ std::uint64_t Block::meet(WarpOperation operation, unsigned mask, std::uint64_t 
     meeting = {mask, 0, operation, where};
     ++warp.meetings;
   } else if (meeting.operation != operation) {
-    std::string text = "lanes of mask " + mask_text(mask) + " meet for one operation at " +
-                       to_text(meeting.where) + " and for another";
-    fail_at(where, Fault::divergent_warp, std::move(text));
+    fail_two_operations(meeting, where);
   }
   meeting.arrived |= 1u << lane;
   warp.value[lane] = value;
@@ -91,11 +87,7 @@ void Block::exchange(unsigned number, const Meeting& meeting) {
     case WarpOperation::shuffle_xor:
       for_each_lane(lanes, [&](unsigned i) {
         if (warp.source[i] > 31 || !(lanes >> warp.source[i] & 1)) {
-          std::string text = "lane " + std::to_string(i) + " shuffles from lane " +
-                             std::to_string(warp.source[i]) + ", which takes no part (mask " +
-                             mask_text(meeting.mask) + ", lanes here " + mask_text(lanes) +
-                             ") at " + to_text(meeting.where);
-          end({Fault::inactive_lane, number * 32 + i, std::move(text)});
+          fail_source(number * 32 + i, warp.source[i], meeting);
         }
         warp.result[i] = warp.value[warp.source[i]];
       });
@@ -123,6 +115,11 @@ void Block::exchange(unsigned number, const Meeting& meeting) {
       for_each_lane(lanes, [&](unsigned i) { warp.result[i] = total; });
     }
   }
+}
+
+std::uint64_t meet(WarpOperation operation, unsigned mask, std::uint64_t value, unsigned source,
+                   std::source_location where) {
+  return Block::current().meet(operation, mask, value, source, where);
 }
 
 }  // namespace simt::detail

@@ -23,12 +23,6 @@ constexpr std::size_t kFibersPerRegion = 64;
 constexpr std::size_t kColours = 32;
 constexpr std::size_t kColourBytes = 320;
 
-void left([[maybe_unused]] Fiber& from, [[maybe_unused]] Fiber& to) {
-#ifdef __SANITIZE_ADDRESS__
-  __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_bottom, to.stack_size);
-#endif
-}
-
 // Called on arrival; `fake_stack` is null in a fiber that has just begun.
 void arrived(boost::context::detail::transfer_t transfer, [[maybe_unused]] void* fake_stack) {
   Fiber& origin = *static_cast<Fiber*>(transfer.data);
@@ -55,10 +49,13 @@ void begin(boost::context::detail::transfer_t transfer) {
 
 }  // namespace
 
+#ifdef __SANITIZE_ADDRESS__
 void switch_fiber(Fiber& from, Fiber& to) {
-  left(from, to);
-  arrived(boost::context::detail::jump_fcontext(to.context, &from), from.fake_stack);
+  __sanitizer_start_switch_fiber(&from.fake_stack, to.stack_bottom, to.stack_size);
+  const auto transfer = boost::context::detail::jump_fcontext(to.context, &from);
+  arrived(transfer, from.fake_stack);
 }
+#endif
 
 FiberPool::~FiberPool() {
   for (Region& region : regions_) {

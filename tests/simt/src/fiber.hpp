@@ -16,7 +16,14 @@ struct Fiber {
 };
 
 /// Leaves `from`, goes on in `to`; returns when something switches back to `from`.
+#ifdef __SANITIZE_ADDRESS__
 void switch_fiber(Fiber& from, Fiber& to);
+#else
+inline void switch_fiber(Fiber& from, Fiber& to) {
+  const auto [context, origin] = boost::context::detail::jump_fcontext(to.context, &from);
+  static_cast<Fiber*>(origin)->context = context;
+}
+#endif
 
 /// Stacks for as many fibers as were ever asked for, each with an unreadable page below it, all
 /// kept until the pool goes. Every fiber runs `main`, which never returns.

@@ -142,15 +142,6 @@ void launch(dim3 grid, dim3 block, std::size_t shared_bytes, const Options& opti
   if (first) std::rethrow_exception(first);
 }
 
-int barrier(Barrier kind, int predicate, std::source_location where) {
-  return Block::current().barrier(kind, predicate, where);
-}
-
-std::uint64_t meet(WarpOperation operation, unsigned mask, std::uint64_t value, unsigned source,
-                   std::source_location where) {
-  return Block::current().meet(operation, mask, value, source, where);
-}
-
 unsigned lane_for_width(int width, std::source_location where) {
   Block& block = Block::current();
   if (width < 1 || width > 32 || (width & (width - 1)) != 0) {
