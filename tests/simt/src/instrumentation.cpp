@@ -15,7 +15,7 @@
 #include "block.hpp"
 #include "watch.hpp"
 
-#ifndef __SANITIZE_ADDRESS__  // which brings its own
+#if SIMT_WATCHED  // else the sanitizers' own libraries are there
 
 namespace simt::detail {
 namespace {
