@@ -1,0 +1,56 @@
+#include "cuda/support/device_query.hpp"
+
+#include <cuda_runtime_api.h>
+
+#include "cuda/support/error.hpp"
+
+namespace tern::cuda {
+namespace {
+
+std::string version_text(int version) {
+  return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
+}
+
+std::string why_none(cudaError_t status) {
+  int driver = 0;
+  (void)cudaDriverGetVersion(&driver);  // 0 where there is no driver
+  if (driver == 0) return "CUDA: no driver is installed.";
+  if (status == cudaErrorInsufficientDriver) {
+    return "CUDA: the driver serves CUDA " + version_text(driver) +
+           ", this program was built for CUDA " + version_text(CUDART_VERSION) + ".";
+  }
+  if (status == cudaSuccess || status == cudaErrorNoDevice) return "CUDA: no device is there.";
+  return std::string("CUDA: ") + cudaGetErrorString(status) + ".";
+}
+
+DeviceDescription describe(int index, int driver) {
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, index));
+  const auto mib = [](std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
+  return {properties.name, "f32",
+          "compute capability " + std::to_string(properties.major) + "." +
+              std::to_string(properties.minor) + ", " +
+              std::to_string(properties.multiProcessorCount) + " multiprocessors, " +
+              mib(properties.totalGlobalMem) + ", L2 " +
+              mib(static_cast<std::size_t>(properties.l2CacheSize)) + ", driver for CUDA " +
+              version_text(driver)};
+}
+
+}  // namespace
+
+std::vector<DeviceDescription> query_devices(std::string* problem) {
+  int count = 0;
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    (void)cudaGetLastError();
+    if (problem != nullptr) *problem = why_none(status);
+    return {};
+  }
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver));
+  std::vector<DeviceDescription> devices;
+  for (int index = 0; index < count; ++index) devices.push_back(describe(index, driver));
+  return devices;
+}
+
+}  // namespace tern::cuda
