@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <limits>
+#include <source_location>
+#include <string>
+#include <type_traits>
+
+#include "cuda/support/error.hpp"
+#include "cuda/support/launch_shape.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cuda {
+
+/// Where ops put their work: one stream of one device.
+struct Queue {
+  cudaStream_t stream = nullptr;
+  int multiprocessors = 1;
+};
+
+/// Launches kernels on a queue, checked; an empty grid is skipped. The sequences of launches in
+/// cuda/ops/*.cuh take any class that is called like this one.
+class Launcher {
+ public:
+  explicit Launcher(const Queue& queue,
+                    std::source_location where = std::source_location::current())
+      : queue_(queue), where_(where) {}
+
+  int multiprocessors() const { return queue_.multiprocessors; }
+
+  template <typename... Parameters>
+  void operator()(const LaunchShape& shape, void (*kernel)(Parameters...),
+                  std::type_identity_t<Parameters>... arguments) const {
+    if (shape.blocks == 0 || shape.blocks_y == 0) return;
+    if (shape.blocks > std::numeric_limits<std::int32_t>::max()) {
+      throw DeviceError("A launch of " + std::to_string(shape.blocks) +
+                        " blocks, expected at most 2147483647.");
+    }
+    void* pointers[] = {static_cast<void*>(&arguments)...};
+    check(cudaLaunchKernel(
+              reinterpret_cast<const void*>(kernel),
+              dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y)),
+              dim3(static_cast<unsigned>(shape.threads)), pointers, shape.shared_bytes,
+              queue_.stream),
+          where_);
+    check(cudaGetLastError(), where_);
+  }
+
+ private:
+  Queue queue_;
+  std::source_location where_;
+};
+
+}  // namespace tern::cuda

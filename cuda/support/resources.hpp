@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <type_traits>
+
+#include "cuda/support/error.hpp"
+
+namespace tern::cuda {
+
+// Owners of what CUDA hands out. Destructors never throw: what a device reports after a failure it
+// reports again at the next call.
+
+namespace detail {
+struct Destroy {
+  void operator()(cudaStream_t stream) const noexcept { (void)cudaStreamDestroy(stream); }
+  void operator()(cudaEvent_t event) const noexcept { (void)cudaEventDestroy(event); }
+  void operator()(cudaGraph_t graph) const noexcept { (void)cudaGraphDestroy(graph); }
+  void operator()(cudaGraphExec_t graph) const noexcept { (void)cudaGraphExecDestroy(graph); }
+  void operator()(cublasHandle_t handle) const noexcept { (void)cublasDestroy(handle); }
+};
+}  // namespace detail
+
+/// An owned handle of CUDA's; every one of them is a pointer.
+template <typename Handle>
+using Unique = std::unique_ptr<std::remove_pointer_t<Handle>, detail::Destroy>;
+
+using Stream = Unique<cudaStream_t>;
+using Event = Unique<cudaEvent_t>;
+using CapturedGraph = Unique<cudaGraph_t>;
+using ExecutableGraph = Unique<cudaGraphExec_t>;
+using CublasHandle = Unique<cublasHandle_t>;
+
+/// A stream that does not wait for the default stream.
+Stream make_stream();
+Event make_event();
+CublasHandle make_cublas(cudaStream_t stream);
+
+/// Makes a device the calling thread's current one, and the former one again at the end.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device) {
+    check(cudaGetDevice(&former_));
+    changed_ = former_ != device;
+    if (changed_) check(cudaSetDevice(device));
+  }
+  ~DeviceScope() {
+    if (changed_) (void)cudaSetDevice(former_);
+  }
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  int former_ = 0;
+  bool changed_ = false;
+};
+
+/// Bytes from the device's pool, ordered by a stream. Throws DeviceError with the need and what is
+/// free when memory is short.
+void* allocate_bytes(std::size_t bytes, cudaStream_t stream);
+
+/// An owned array in device memory, allocated and freed in the order of a stream; 256-byte aligned,
+/// its content undefined at first.
+template <typename T>
+class DeviceArray {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  DeviceArray() = default;
+  DeviceArray(std::int64_t size, cudaStream_t stream)
+      : data_(size == 0 ? nullptr
+                        : static_cast<T*>(
+                              allocate_bytes(static_cast<std::size_t>(size) * sizeof(T), stream)),
+              Free{stream}),
+        size_(size) {}
+
+  T* data() const noexcept { return data_.get(); }
+  std::int64_t size() const noexcept { return size_; }
+  std::size_t bytes() const noexcept { return static_cast<std::size_t>(size_) * sizeof(T); }
+
+  void zero() { fill_bytes(0); }
+  void fill_bytes(int byte) {
+    if (size_ > 0) check(cudaMemsetAsync(data(), byte, bytes(), stream()));
+  }
+  /// Returns when the host's values may change. values.size() <= size().
+  void upload(std::span<const T> values) {
+    if (values.empty()) return;
+    check(cudaMemcpyAsync(data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice,
+                          stream()));
+    check(cudaStreamSynchronize(stream()));
+  }
+  /// Waits for the work before it. values.size() <= size().
+  void download(std::span<T> values) const {
+    if (values.empty()) return;
+    check(cudaMemcpyAsync(values.data(), data(), values.size_bytes(), cudaMemcpyDeviceToHost,
+                          stream()));
+    check(cudaStreamSynchronize(stream()));
+  }
+
+ private:
+  struct Free {
+    cudaStream_t stream = nullptr;
+    void operator()(T* data) const noexcept { (void)cudaFreeAsync(data, stream); }
+  };
+  cudaStream_t stream() const noexcept { return data_.get_deleter().stream; }
+
+  std::unique_ptr<T, Free> data_;
+  std::int64_t size_ = 0;
+};
+
+/// An array with the host's values in it.
+template <typename T>
+DeviceArray<T> to_device(std::span<const T> values, cudaStream_t stream) {
+  DeviceArray<T> array(static_cast<std::int64_t>(values.size()), stream);
+  array.upload(values);
+  return array;
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace tern::cuda {
+
+// A row of a matrix is read and written 16 bytes at a time: rows start on 16 bytes, their length is
+// a whole number of float4, and what lies beyond the width is zero (cuda/storage.hpp).
+
+/// Floats in one vector.
+inline constexpr std::int64_t kVector = 4;
+
+__host__ __device__ inline const float4* as_vectors(const float* row) {
+  return reinterpret_cast<const float4*>(row);
+}
+__host__ __device__ inline float4* as_vectors(float* row) {
+  return reinterpret_cast<float4*>(row);
+}
+
+/// weight · x + sum, element by element, rounded once.
+__device__ inline float4 fma(float weight, float4 x, float4 sum) {
+  return make_float4(fmaf(weight, x.x, sum.x), fmaf(weight, x.y, sum.y), fmaf(weight, x.z, sum.z),
+                     fmaf(weight, x.w, sum.w));
+}
+
+__device__ inline float4 add(float4 x, float4 y) {
+  return make_float4(x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w);
+}
+
+__device__ inline float4 subtract(float4 x, float4 y) {
+  return make_float4(x.x - y.x, x.y - y.y, x.z - y.z, x.w - y.w);
+}
+
+__device__ inline float4 scale(float factor, float4 x) {
+  return make_float4(factor * x.x, factor * x.y, factor * x.z, factor * x.w);
+}
+
+/// sum + x · y, in the order of the elements.
+__device__ inline float dot(float4 x, float4 y, float sum) {
+  return fmaf(x.w, y.w, fmaf(x.z, y.z, fmaf(x.y, y.y, fmaf(x.x, y.x, sum))));
+}
+
+}  // namespace tern::cuda
