@@ -1,0 +1,326 @@
+#pragma once
+
+// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend): x (C, D), y (R, D), A with E entries as CSR.
+//
+// Moves E·D·4 bytes of x (gathered), E·4 of ids, E·4 of scales (gathered), R·D·4 of y, and as much
+// of the addend; the arithmetic is 2·E·D flops, far below what hides behind the gather. So the
+// mapping serves the gather alone: a group of lanes holds one row of y in registers, 16 bytes a
+// lane, and asks for several neighbours' rows before it uses the first. The ids of the next
+// neighbours are read one a lane, coalesced, and passed around by shuffles; rows so narrow that a
+// group has fewer lanes than gathers in flight read them directly, all lanes the same.
+//
+// Groups take rows in order; rows of more than kHeavyDegree neighbours are left to whole blocks,
+// which come first in the grid so that the longest work starts first. Every sum has one order,
+// which depends on the row alone: FMAs in CSR order within a group; a heavy row's contiguous
+// portions, one a group, joined by a tree; its segments, joined in order by a second kernel.
+
+#include "cuda/ops/propagate.hpp"
+#include "cuda/support/group.cuh"
+#include "cuda/support/vector.cuh"
+
+namespace tern::cuda {
+namespace {
+
+/// The part of a row that one lane holds: kChunks vectors, kLanes apart.
+template <int kChunks>
+struct RowSum {
+  float4 chunk[kChunks];
+
+  __device__ RowSum() {
+    for (float4& c : chunk) c = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+  }
+};
+
+/// What the lanes of a group share while they sum a row: which vectors of a row are this lane's.
+template <int kLanes, int kChunks>
+struct RowLanes {
+  LaneGroup<kLanes> group;
+  int vectors;          // of a whole row
+  int offset[kChunks];  // this lane's; lanes beyond the row reread its last vector, and store none
+
+  __device__ explicit RowLanes(const PropagateTask& task)
+      : vectors(static_cast<int>(task.x.stride / kVector)) {
+    for (int c = 0; c < kChunks; ++c) offset[c] = min(place(c), vectors - 1);
+  }
+  __device__ int place(int c) const {
+    return (static_cast<int>(blockIdx.y) * kChunks + c) * kLanes + group.lane;
+  }
+};
+
+/// Neighbours whose rows a group asks for before it uses the first. Four where a lane holds one
+/// vector: with 32 warps to a multiprocessor that is 64 KiB under way, several times what latency
+/// and bandwidth ask for, and rows of some 20 neighbours waste little on their last turn. Wider
+/// rows run with fewer warps, and have eight vectors a lane under way.
+template <int kChunks>
+constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
+
+/// Blocks of 256 threads that a multiprocessor shall hold at the least: ptxas may spend 64 or
+/// 128 of its 65536 registers on a thread.
+template <int kChunks>
+constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
+
+/// Adds neighbours [begin, end), ids one a lane. The unroll divides kLanes.
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                             EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  constexpr int kAtOnce = kUnroll<kChunks>;
+  static_assert(kLanes % kAtOnce == 0);
+  const LaneGroup<kLanes>& group = lanes.group;
+  const float4* x = as_vectors(task.x.data);
+  NodeId next = begin + group.lane < end ? __ldg(task.csr.columns + begin + group.lane) : 0;
+  for (EdgeOffset base = begin; base < end; base += kLanes) {
+    const int count = static_cast<int>(min(end - base, static_cast<EdgeOffset>(kLanes)));
+    const NodeId id = next;
+    bool wanted = group.lane < count;
+    if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
+    const float weight = wanted ? __ldg(task.from_scale + id) : 0.0F;
+    const EdgeOffset ahead = base + kLanes + group.lane;
+    next = ahead < end ? __ldg(task.csr.columns + ahead) : 0;
+    // Bit i: neighbour base + i counts.
+    unsigned left = kMarked ? group.ballot(wanted) : 0u;
+    for (int j = 0; kMarked ? left != 0 : j < count; j += kAtOnce) {
+      float4 value[kAtOnce][kChunks];
+      float weights[kAtOnce];
+      bool present[kAtOnce];
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        int source = j + u;
+        present[u] = source < count;
+        if constexpr (kMarked) {
+          present[u] = left != 0;
+          source = present[u] ? __ffs(static_cast<int>(left)) - 1 : 0;
+          left &= left - 1;
+        }
+        const std::int64_t row = group.broadcast(id, source);
+        weights[u] = group.broadcast(weight, source);
+        if (present[u]) {
+          const float4* from = x + row * lanes.vectors;
+#pragma unroll
+          for (int c = 0; c < kChunks; ++c) value[u][c] = __ldg(from + lanes.offset[c]);
+        }
+      }
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        if (present[u]) {
+#pragma unroll
+          for (int c = 0; c < kChunks; ++c) {
+            sum.chunk[c] = fma(weights[u], value[u][c], sum.chunk[c]);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Adds neighbours [begin, end) of a narrow row: every lane reads all ids.
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                           EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  static_assert(kChunks == 1);
+  constexpr int kAtOnce = kUnroll<kChunks>;
+  const float4* x = as_vectors(task.x.data) + lanes.offset[0];
+  for (EdgeOffset base = begin; base < end; base += kAtOnce) {
+    NodeId id[kAtOnce];
+    bool present[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      present[u] = base + u < end;
+      if (present[u]) id[u] = __ldg(task.csr.columns + base + u);
+    }
+    if constexpr (kMarked) {
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        present[u] = present[u] && __ldg(task.from_marks + id[u]) != 0;
+      }
+    }
+    float weight[kAtOnce];
+    float4 value[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (present[u]) {
+        weight[u] = __ldg(task.from_scale + id[u]);
+        value[u] = __ldg(x + static_cast<std::int64_t>(id[u]) * lanes.vectors);
+      }
+    }
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (present[u]) sum.chunk[0] = fma(weight[u], value[u], sum.chunk[0]);
+    }
+  }
+}
+
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                               EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  if constexpr (kLanes < kUnroll<kChunks>) {
+    add_direct<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
+  } else {
+    add_shuffled<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
+  }
+}
+
+/// The epilogue of one vector of a row's sum.
+__device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
+  const std::int64_t at = row * (task.y.stride / kVector) + place;
+  float4 value = scale(task.to_scale[row], sum);
+  if (task.addend != nullptr && (task.addend_marks == nullptr || task.addend_marks[row] != 0)) {
+    value = add(value, __ldg(as_vectors(task.addend) + at));
+  }
+  as_vectors(task.y.data)[at] = scale(task.scale, value);
+}
+
+/// Joins the sums of a block's groups by a tree; group 0 gets the total. All threads take part.
+template <int kLanes, int kChunks>
+__device__ void join_groups(const RowLanes<kLanes, kChunks>& lanes, RowSum<kChunks>& sum) {
+  __shared__ float4 joined[kPropagateThreads / 2 * kChunks];
+  const int group = static_cast<int>(threadIdx.x) / kLanes;
+  for (int half = kPropagateThreads / kLanes / 2; half > 0; half /= 2) {
+    if (group >= half && group < 2 * half) {
+      for (int c = 0; c < kChunks; ++c) {
+        joined[((group - half) * kChunks + c) * kLanes + lanes.group.lane] = sum.chunk[c];
+      }
+    }
+    __syncthreads();
+    if (group < half) {
+      for (int c = 0; c < kChunks; ++c) {
+        sum.chunk[c] = add(sum.chunk[c], joined[(group * kChunks + c) * kLanes + lanes.group.lane]);
+      }
+    }
+    __syncthreads();
+  }
+}
+
+/// What one group sums: neighbours [begin, end) of a row.
+struct Portion {
+  std::int64_t row = -1;  // -1: nothing to do
+  std::int32_t slot = -1;
+  EdgeOffset begin = 0;
+  EdgeOffset end = 0;
+};
+
+/// A contiguous portion of the block's heavy segment; the same row in the whole block.
+__device__ inline Portion portion_of_segment(const PropagateTask& task, int group, int groups) {
+  const HeavySegment segment = task.segments[blockIdx.x];
+  if (task.to.marks != nullptr && task.to.marks[segment.row] == 0) return {};
+  const EdgeOffset size = (segment.end - segment.begin + groups - 1) / groups;
+  const EdgeOffset begin = min(segment.begin + group * size, segment.end);
+  return {segment.row, segment.slot, begin, min(begin + size, segment.end)};
+}
+
+/// A whole row, unless it is heavy.
+__device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t index) {
+  const bool every = task.to.rows == nullptr;
+  if (index >= (every ? task.y.rows : task.to.span->count)) return {};
+  const std::int64_t row = every ? index : task.to.rows[task.to.span->begin + index];
+  const EdgeOffset begin = __ldg(task.csr.offsets + row);
+  const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
+  if (end - begin > kHeavyDegree) return {};
+  return {row, -1, begin, end};
+}
+
+/// One group a row; the first num_segments blocks take one heavy segment each.
+/// Grid: (num_segments + rows / groups, tiles of kLanes · kChunks vectors).
+template <int kLanes, int kChunks, bool kMarked>
+__global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
+    propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
+  constexpr int kGroups = kPropagateThreads / kLanes;
+  const int group = static_cast<int>(threadIdx.x) / kLanes;
+  const bool whole_block = static_cast<std::int32_t>(blockIdx.x) < task.num_segments;
+  const Portion portion =
+      whole_block
+          ? portion_of_segment(task, group, kGroups)
+          : portion_of_row(task, static_cast<std::int64_t>(static_cast<std::int32_t>(blockIdx.x) -
+                                                           task.num_segments) *
+                                         kGroups +
+                                     group);
+  if (portion.row < 0) return;
+  const RowLanes<kLanes, kChunks> lanes(task);
+  RowSum<kChunks> sum;
+  add_neighbours<kLanes, kChunks, kMarked>(task, lanes, portion.begin, portion.end, sum);
+  if (whole_block) {
+    join_groups(lanes, sum);
+    if (group != 0) return;
+  }
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int place = lanes.place(c);
+    if (place >= lanes.vectors) continue;
+    if (portion.slot < 0) {
+      finish(task, portion.row, place, sum.chunk[c]);
+    } else {
+      const std::int64_t at = static_cast<std::int64_t>(portion.slot) * lanes.vectors + place;
+      as_vectors(task.partials)[at] = sum.chunk[c];
+    }
+  }
+}
+
+/// Joins the partial sums of rows of several segments, in order. One thread a vector.
+__global__ void __launch_bounds__(kPropagateThreads)
+    propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
+  const int vectors = static_cast<int>(task.y.stride / kVector);
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * kPropagateThreads + threadIdx.x;
+  if (index >= static_cast<std::int64_t>(task.num_split) * vectors) return;
+  const SplitRow split = task.split[index / vectors];
+  const int place = static_cast<int>(index % vectors);
+  if (task.to.marks != nullptr && task.to.marks[split.row] == 0) return;
+  const float4* partial =
+      as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
+  float4 sum = partial[0];
+  for (int s = 1; s < split.count; ++s) {
+    sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
+  }
+  finish(task, split.row, place, sum);
+}
+
+template <int kLanes, int kChunks, typename Launch>
+void propagate_rows(const Launch& launch, const PropagateTask& task) {
+  const std::int64_t rows = task.to.every() ? task.y.rows : task.to.capacity;
+  const std::int64_t vectors = task.x.stride / kVector;
+  const LaunchShape shape{.blocks = task.num_segments + pieces(rows, kPropagateThreads / kLanes),
+                          .threads = kPropagateThreads,
+                          .blocks_y = static_cast<int>(pieces(vectors, kLanes * kChunks))};
+  if (task.from_marks == nullptr) {
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
+  } else {
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, task);
+  }
+}
+
+/// The whole op: (lanes, chunks) by the width, from one list. Rows wider than 1024 go in tiles.
+template <typename Launch>
+void run_propagate(const Launch& launch, const PropagateTask& task) {
+  const std::int64_t vectors = task.x.stride / kVector;
+  if (task.y.rows == 0 || vectors == 0) return;
+  if (vectors <= 1) {
+    propagate_rows<1, 1>(launch, task);
+  } else if (vectors <= 2) {
+    propagate_rows<2, 1>(launch, task);
+  } else if (vectors <= 4) {
+    propagate_rows<4, 1>(launch, task);
+  } else if (vectors <= 8) {
+    propagate_rows<8, 1>(launch, task);
+  } else if (vectors <= 16) {
+    propagate_rows<16, 1>(launch, task);
+  } else if (vectors <= 32) {
+    propagate_rows<32, 1>(launch, task);
+  } else if (vectors <= 64) {
+    propagate_rows<32, 2>(launch, task);
+  } else if (vectors <= 96) {
+    propagate_rows<32, 3>(launch, task);
+  } else if (vectors <= 128) {
+    propagate_rows<32, 4>(launch, task);
+  } else if (vectors <= 192) {
+    propagate_rows<32, 6>(launch, task);
+  } else {
+    propagate_rows<32, 8>(launch, task);
+  }
+  if (task.num_split > 0) {
+    launch(LaunchShape{.blocks = pieces(task.num_split * vectors, kPropagateThreads),
+                       .threads = kPropagateThreads},
+           propagate_join_segments_kernel, task);
+  }
+}
+
+}  // namespace
+}  // namespace tern::cuda

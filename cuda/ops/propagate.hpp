@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "cuda/ops/rows.hpp"
+#include "cuda/support/launch_shape.hpp"
+#include "tern/view.hpp"
+
+namespace tern::cuda {
+
+struct Queue;
+
+/// Rows with more neighbours are summed by a whole block. 256 because a group's serial sum of that
+/// many costs about what a few hundred short rows cost beside it; on Gowalla 243 rows are longer,
+/// with 6% of the edges (counted, not measured on a GPU).
+inline constexpr EdgeOffset kHeavyDegree = 256;
+/// Neighbours that one block sums of a heavy row; longer rows are shared by several blocks.
+inline constexpr EdgeOffset kSegment = 2048;
+/// 256 threads a block: 8 warps, so that a block of the widest rows (one a warp) still fills a
+/// multiprocessor in a few blocks, and a heavy row has 8 warps.
+inline constexpr int kPropagateThreads = 256;
+
+/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 where
+/// the stretch is the whole row.
+struct HeavySegment {
+  NodeId row = 0;
+  std::int32_t slot = -1;
+  EdgeOffset begin = 0;
+  EdgeOffset end = 0;
+};
+
+/// A row of several segments, whose partial sums lie in slots [first_slot, first_slot + count).
+struct SplitRow {
+  NodeId row = 0;
+  std::int32_t first_slot = 0;
+  std::int32_t count = 0;
+};
+
+/// The heavy rows of one direction of a graph. The cuts depend on a row's degree alone, so that a
+/// row is summed in the same order whichever rows are asked for.
+struct HeavyRows {
+  std::vector<HeavySegment> segments;
+  std::vector<SplitRow> split;
+  std::int32_t slots = 0;
+};
+HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets);
+
+/// One propagation, all pointers on the device; strides in floats, whole vectors.
+struct PropagateTask {
+  CsrView csr;
+  const float* to_scale = nullptr;
+  const float* from_scale = nullptr;
+  MatrixView<const float> x;
+  MatrixView<float> y;
+  RowsView to;                                 // the rows to write
+  const std::uint8_t* from_marks = nullptr;    // null: every row of x counts
+  const float* addend = nullptr;               // of y's stride; null: none
+  const std::uint8_t* addend_marks = nullptr;  // null: every row of the addend counts
+  float scale = 1.0F;
+
+  const HeavySegment* segments = nullptr;
+  std::int32_t num_segments = 0;
+  const SplitRow* split = nullptr;
+  std::int32_t num_split = 0;
+  float* partials = nullptr;  // (slots, y's stride): workspace
+};
+
+/// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend), see Backend::propagate.
+void launch_propagate(const Queue& queue, const PropagateTask& task);
+
+}  // namespace tern::cuda

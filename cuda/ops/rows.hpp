@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tern/types.hpp"
+#include "tern/view.hpp"
+
+namespace tern::cuda {
+
+/// Where the rows of a set lie within an array of rows: in device memory, so that a recorded step
+/// meets the current batch's.
+struct RowSpan {
+  std::int64_t begin = 0;
+  std::int64_t count = 0;
+};
+
+/// A set of rows as kernels see it: rows[span->begin + i], i < span->count <= capacity, ascending,
+/// and marks[row] != 0 exactly for these. All pointers null: every row.
+struct RowsView {
+  const NodeId* rows = nullptr;
+  const RowSpan* span = nullptr;
+  const std::uint8_t* marks = nullptr;
+  std::int64_t capacity = 0;
+
+  bool every() const { return rows == nullptr; }
+};
+
+}  // namespace tern::cuda
