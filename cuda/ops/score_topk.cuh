@@ -18,8 +18,12 @@ namespace {
 inline constexpr int kSelectThreads = 256;
 /// Digits of a 32-bit score, most significant first: three passes of at most 2048 bins, 8 KiB.
 inline constexpr int kBins = 2048;
-inline constexpr int kDigitShift[] = {21, 10, 0};
-inline constexpr int kDigitBits[] = {11, 11, 10};
+__device__ inline int digit_shift(int digit) {
+  return digit == 0 ? 21 : (digit == 1 ? 10 : 0);
+}
+__device__ inline int digit_bins(int digit) {
+  return digit == 2 ? kBins / 2 : kBins;
+}
 
 /// A 32-bit key that orders as scores do; 0 for what is no candidate (-inf, NaN). -0 counts as 0.
 __device__ inline std::uint32_t key_of(float score) {
@@ -65,7 +69,7 @@ struct Threshold {
 __device__ inline void find_digit(const std::uint32_t* counts, int digit, const Threshold& before,
                                   Threshold& after) {
   const LaneGroup<32> warp;
-  const int bins = 1 << kDigitBits[digit];
+  const int bins = digit_bins(digit);
   const int share = bins / 32;
   const int top = bins - 1 - warp.lane * share;
   std::int64_t own = 0;
@@ -78,8 +82,8 @@ __device__ inline void find_digit(const std::uint32_t* counts, int digit, const 
   if (above >= before.wanted || before.wanted > above + own) return;
   int bin = top;
   while (above + counts[bin] < before.wanted) above += counts[bin--];
-  after.prefix = before.prefix | static_cast<std::uint32_t>(bin) << kDigitShift[digit];
-  after.known = before.known | static_cast<std::uint32_t>(bins - 1) << kDigitShift[digit];
+  after.prefix = before.prefix | static_cast<std::uint32_t>(bin) << digit_shift(digit);
+  after.known = before.known | static_cast<std::uint32_t>(bins - 1) << digit_shift(digit);
   after.wanted = before.wanted - above;
   after.sharing = counts[bin];
 }
@@ -91,13 +95,13 @@ __device__ inline Threshold find_threshold(const float* scores, std::int64_t ite
   __shared__ Threshold found;
   Threshold threshold{0, 0, k, items};
   for (int digit = 0; digit < 3; ++digit) {
-    const int bins = 1 << kDigitBits[digit];
+    const int bins = digit_bins(digit);
     for (int b = static_cast<int>(threadIdx.x); b < bins; b += kSelectThreads) counts[b] = 0;
     __syncthreads();
     for (std::int64_t i = threadIdx.x; i < items; i += kSelectThreads) {
       const std::uint32_t key = key_of(scores[i]);
       if ((key & threshold.known) == threshold.prefix) {
-        atomicAdd(&counts[(key >> kDigitShift[digit]) & static_cast<std::uint32_t>(bins - 1)], 1u);
+        atomicAdd(&counts[(key >> digit_shift(digit)) & static_cast<std::uint32_t>(bins - 1)], 1u);
       }
     }
     __syncthreads();
@@ -178,7 +182,7 @@ __device__ inline void sort_keys(std::uint64_t* keys, std::int64_t room) {
 }
 
 /// The k best of each query's scores: a block a query.
-__global__ void __launch_bounds__(kSelectThreads)
+__global__ void __launch_bounds__(kSelectThreads, 4)
     select_best_kernel(const float* scores, std::int64_t items, std::int64_t k, std::int64_t room,
                        std::uint64_t* workspace, NodeId* top_items, float* top_scores) {
   __shared__ std::uint64_t small[kSharedBest];

@@ -1,0 +1,125 @@
+#pragma once
+
+// One step of Adam over a table (N, D), or over some of its rows.
+//
+// One pass: reads gradient, parameter and both moments, writes parameter and moments: 28·N·D bytes,
+// a dozen flops an element. One thread a vector of four elements: four 16-byte loads under way
+// each. Gradient and moments are not needed again before the next step and go past the cache
+// (evict-first), so that the parameter, which the next propagation gathers, can stay there.
+// The step number is in device memory, so that a recorded step can be replayed; one thread a block
+// works out the two bias corrections in f64.
+
+#include "cuda/ops/adam.hpp"
+#include "cuda/support/launch_shape.hpp"
+#include "cuda/support/vector.cuh"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kAdamThreads = 256;
+/// Blocks that a multiprocessor holds at once, at 48 registers a thread: a grid of one such wave
+/// works out the corrections a few hundred times instead of once for every kilobyte.
+constexpr int kAdamBlocks = 5;
+
+struct AdamCoefficients {
+  float beta1;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float step_size;        // lr / (1 - β1ᵗ)
+  float root_correction;  // 1 / sqrt(1 - β2ᵗ)
+};
+
+__device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
+  const auto t = static_cast<double>(*task.step);
+  return {static_cast<float>(task.beta1),
+          static_cast<float>(1.0 - task.beta1),
+          static_cast<float>(task.beta2),
+          static_cast<float>(1.0 - task.beta2),
+          static_cast<float>(task.learning_rate / (1.0 - pow(task.beta1, t))),
+          static_cast<float>(1.0 / sqrt(1.0 - pow(task.beta2, t)))};
+}
+
+__device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
+                                    float& parameter, float& first, float& second) {
+  const float g = fmaf(task.weight_decay, parameter, gradient);
+  first = fmaf(c.beta1, first, c.one_minus_beta1 * g);
+  second = fmaf(c.beta2, second, c.one_minus_beta2 * g * g);
+  const float denominator = fmaf(sqrtf(second), c.root_correction, task.epsilon);
+  parameter = fmaf(-c.step_size, first / denominator, parameter);
+}
+
+/// Steps vector `at` of the table; `place` is its place within its row.
+__device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients& c, std::int64_t at,
+                                   std::int64_t place) {
+  const float4 g = __ldcs(as_vectors(task.gradient) + at);
+  float4 m = __ldcs(as_vectors(task.first_moment) + at);
+  float4 v = __ldcs(as_vectors(task.second_moment) + at);
+  float4 p = as_vectors(task.parameter)[at];
+  // How many of the four are not padding: padding stays zero, and without ε it would be 0 / 0.
+  const std::int64_t used = task.cols - place * kVector;
+  adam_element(task, c, g.x, p.x, m.x, v.x);
+  if (used > 1) adam_element(task, c, g.y, p.y, m.y, v.y);
+  if (used > 2) adam_element(task, c, g.z, p.z, m.z, v.z);
+  if (used > 3) adam_element(task, c, g.w, p.w, m.w, v.w);
+  __stcs(as_vectors(task.first_moment) + at, m);
+  __stcs(as_vectors(task.second_moment) + at, v);
+  as_vectors(task.parameter)[at] = p;
+}
+
+/// Every row, vector by vector; the grid strides over the table.
+__global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
+    adam_dense_kernel(const __grid_constant__ AdamTask task) {
+  __shared__ AdamCoefficients coefficients;
+  if (threadIdx.x == 0) coefficients = adam_coefficients(task);
+  __syncthreads();
+  const AdamCoefficients c = coefficients;
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t size = task.rows * vectors;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kAdamThreads;
+  const bool padded = task.cols != task.stride;
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kAdamThreads + threadIdx.x;
+       at < size; at += step) {
+    adam_vector(task, c, at, padded ? at % vectors : 0);
+  }
+}
+
+/// The rows of a set, `lanes` threads a row.
+__global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
+    adam_rows_kernel(const __grid_constant__ AdamTask task, int lanes) {
+  __shared__ AdamCoefficients coefficients;
+  if (threadIdx.x == 0) coefficients = adam_coefficients(task);
+  __syncthreads();
+  const AdamCoefficients c = coefficients;
+  const int groups = kAdamThreads / lanes;
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * groups + static_cast<int>(threadIdx.x) / lanes;
+  if (index >= task.only.span->count) return;
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t row = task.only.rows[task.only.span->begin + index];
+  for (std::int64_t place = static_cast<int>(threadIdx.x) % lanes; place < vectors;
+       place += lanes) {
+    adam_vector(task, c, row * vectors + place, place);
+  }
+}
+
+template <typename Launch>
+void run_adam(const Launch& launch, const AdamTask& task) {
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t size = task.rows * vectors;
+  if (size == 0) return;
+  if (task.only.every()) {
+    const std::int64_t wave = static_cast<std::int64_t>(launch.multiprocessors()) * kAdamBlocks;
+    const std::int64_t blocks = pieces(size, kAdamThreads);
+    launch(LaunchShape{.blocks = blocks < wave ? blocks : wave, .threads = kAdamThreads},
+           adam_dense_kernel, task);
+    return;
+  }
+  const int lanes = lanes_for(vectors);
+  launch(LaunchShape{.blocks = pieces(task.only.capacity, kAdamThreads / lanes),
+                     .threads = kAdamThreads},
+         adam_rows_kernel, task, lanes);
+}
+
+}  // namespace
+}  // namespace tern::cuda
