@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "tern/types.hpp"
+
+namespace tern::cuda {
+
+struct Queue;
+
+/// One side of a window of batches: from its triplets to each batch's distinct rows and their
+/// occurrences, in the layout of OccurrencesView. n = occurrences = triplets (users) or twice as
+/// many (items), at most 2³¹ - 1; all pointers on the device.
+struct PlanTask {
+  Side side = Side::kUser;
+  const Triplet* triplets = nullptr;
+  std::int64_t num_triplets = 0;
+  std::int64_t batch_size = 0;
+  int row_bits = 0;  // rows < 2^row_bits
+
+  std::uint64_t* keys = nullptr;        // (n) workspace: batch of the window << row_bits | row
+  std::uint64_t* sorted = nullptr;      // (n) workspace
+  std::int32_t* unsorted = nullptr;     // (n) workspace: occurrences, as they come
+  std::int32_t* runs = nullptr;         // (n) workspace: how many distinct rows so far
+  std::int32_t* occurrences = nullptr;  // (n)
+  NodeId* rows = nullptr;               // (n at the most)
+  std::int32_t* starts = nullptr;       // (n + 1 at the most)
+  std::int32_t* first_row = nullptr;    // (batches + 1): the batch's first index into rows
+
+  constexpr std::int64_t occurrences_per_triplet() const { return side == Side::kUser ? 1 : 2; }
+  constexpr std::int64_t size() const { return num_triplets * occurrences_per_triplet(); }
+  constexpr std::int64_t batches() const { return (num_triplets - 1) / batch_size + 1; }
+};
+
+/// The number of bits that ids below `count` need; at least 1.
+constexpr int bits_for(std::uint64_t count) {
+  int bits = 1;
+  while (bits < 63 && (std::uint64_t{1} << bits) < count) ++bits;
+  return bits;
+}
+
+/// Bytes of temporary storage that planning n occurrences takes.
+std::size_t plan_bytes(std::int64_t n);
+
+/// Sorts the occurrences by (batch, row), keeping their order, and lists the distinct rows.
+/// Nothing waits; the same result every time. temporary: plan_bytes(n).
+void launch_plan(const Queue& queue, const PlanTask& task, void* temporary, std::size_t bytes);
+
+}  // namespace tern::cuda
