@@ -4,7 +4,7 @@
 
 namespace tern::cuda {
 
-void launch_embedding_statistics(const Queue& queue, const StatisticsTask& task) {
+void launch_embedding_statistics(const Queue& queue, const EmbeddingStatisticsTask& task) {
   run_embedding_statistics(Launcher(queue), task);
 }
 

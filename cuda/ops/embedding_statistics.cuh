@@ -1,126 +1,229 @@
 #pragma once
 
-// Norms, column moments and Gram matrix of a table (N, D), see Backend::embedding_statistics.
+// Norms, column moments and Gram matrix of a table (N, D), all in f64.
 //
-// Reads the table three times, N·D·4 bytes each: once a row to a warp for the norms, once a column
-// to a thread for the column sums, once a tile to a block for the 2·N·D² operations of the Gram
-// matrix. All sums are f64 and have one order: within a stretch of rows by ascending row, then the
-// stretches in order. It runs once an evaluation: plainness before the last third of its time.
-
-#include <cfloat>
+// Moments: one block a stretch of rows, tile by tile: a warp sums a row's square; then a thread a
+// column takes mean, squared deviations and unit sum of the tile (from the cache) and merges them
+// into the stretch's (Chan, Golub and LeVeque 1979: a large mean swallows no small deviation). The
+// stretches are merged in order by one thread a column. 4·N·D bytes and some 8·N·D flops.
+// Gram: one block a (32, 32) tile of XᵀX and a split of the rows; 2·N·D² flops in f64, products of
+// two floats exact. Splits are added in order. Once an epoch: neither is worth more than this.
 
 #include "cuda/ops/embedding_statistics.hpp"
-#include "cuda/support/group.cuh"
+
+#include <cuda_runtime.h>
+
+#include "cuda/support/block.cuh"
+#include "cuda/support/launch_shape.hpp"
 
 namespace tern::cuda {
 namespace {
 
-inline constexpr int kNormThreads = 256;    // 8 rows a block
-inline constexpr int kColumnThreads = 128;  // columns a block
-inline constexpr int kGramTile = 16;        // a block makes 16 × 16 elements, 16 rows at a time
+constexpr int kStatisticsThreads = 256;
+constexpr int kStatisticsTile = 64;  // rows; their norms lie in shared memory
+constexpr int kGramTile = 32;        // columns on a side; each thread holds 2 × 2 of the products
+constexpr int kGramRows = 32;        // rows at once in shared memory: two tiles of 4 KiB
 
-/// norms[r] = ‖row r‖, non_finite[r] = how many of its elements are NaN or infinite: a warp a row.
-__global__ void row_norms_kernel(MatrixView<const float> table, double* norms,
-                                 std::int32_t* non_finite) {
+/// Norms of a tile's rows, one warp a row: their reciprocals to memory shared by the block, 0 for a
+/// zero row; this lane's share of the figures to `figures`.
+__device__ inline void sum_norms(const MatrixView<const float>& table, std::int64_t begin, int rows,
+                                 double* reciprocals, RowFigures& figures) {
   const LaneGroup<32> warp;
-  const std::int64_t row =
-      static_cast<std::int64_t>(blockIdx.x) * (kNormThreads / 32) + threadIdx.x / 32;
-  if (row >= table.rows) return;
-  double square = 0.0;
-  int bad = 0;
-  for (std::int64_t c = warp.lane; c < table.cols; c += 32) {
-    const double x = static_cast<double>(table(row, c));
-    square += x * x;
-    bad += fabsf(table(row, c)) <= FLT_MAX ? 0 : 1;  // so that a NaN counts
-  }
-  square = warp.sum(square);
-  bad = warp.sum(bad);
-  if (warp.lane == 0) {
-    norms[row] = sqrt(square);
-    non_finite[row] = bad;
+  for (int r = static_cast<int>(threadIdx.x) / 32; r < rows; r += kStatisticsThreads / 32) {
+    const float* row = table.row(begin + r);
+    double square = 0.0;
+    for (std::int64_t c = warp.lane; c < table.cols; c += 32) {
+      const double x = row[c];
+      square += x * x;
+      figures.non_finite += isfinite(row[c]) ? 0 : 1;
+    }
+    const double norm = sqrt(warp.sum(square));
+    if (warp.lane == 0) {
+      figures.norm_sum += norm;
+      figures.max_norm = fmax(figures.max_norm, norm);
+      figures.directed += norm > 0.0 ? 1 : 0;
+      reciprocals[r] = norm > 0.0 ? 1.0 / norm : 0.0;
+    }
   }
 }
 
-/// Column sums of one stretch of rows (blockIdx.x) for the columns of blockIdx.y: a thread a
-/// column, so that neighbouring threads read neighbouring elements. Mean and squared deviations by
-/// Welford's update.
-__global__ void column_moments_kernel(StatisticsTask task) {
-  const std::int64_t column = static_cast<std::int64_t>(blockIdx.y) * kColumnThreads + threadIdx.x;
-  const std::int64_t stretch = blockIdx.x;
-  if (column >= task.table.cols) return;
-  const std::int64_t begin = stretch * task.cut.stretch;
-  const std::int64_t end = min(begin + task.cut.stretch, task.table.rows);
+/// Column c of rows [begin, begin + rows), merged into the sums of the `before` rows of its
+/// stretch.
+__device__ inline void merge_tile(const EmbeddingStatisticsTask& task, std::int64_t begin, int rows,
+                                  std::int64_t before, const double* reciprocals, std::int64_t c) {
+  const MatrixView<const float>& table = task.table;
   double mean = 0.0;
-  double square = 0.0;
-  double unit_sum = 0.0;
-  for (std::int64_t row = begin; row < end; ++row) {
-    const double x = static_cast<double>(task.table(row, column));
-    const double delta = x - mean;
-    mean += delta / static_cast<double>(row - begin + 1);
-    square += delta * (x - mean);
-    const double norm = task.norms[row];
-    if (norm > 0.0) unit_sum += x / norm;
+  double units = 0.0;
+  for (int r = 0; r < rows; ++r) {
+    const double x = table(begin + r, c);
+    mean += x;
+    units = ::fma(x, reciprocals[r], units);
   }
-  const std::int64_t place = stretch * task.table.cols + column;
-  task.means[place] = mean;
-  task.squares[place] = square;
-  task.unit_sums[place] = unit_sum;
+  mean /= rows;
+  double square = 0.0;
+  for (int r = 0; r < rows; ++r) {
+    const double deviation = table(begin + r, c) - mean;
+    square = ::fma(deviation, deviation, square);
+  }
+  const std::int64_t at = blockIdx.x * table.cols + c;
+  if (before > 0) {
+    const auto n = static_cast<double>(before);
+    const auto k = static_cast<double>(rows);
+    const double delta = mean - task.mean[at];
+    mean = task.mean[at] + delta * k / (n + k);
+    square += task.square[at] + delta * delta * n * k / (n + k);
+    units += task.unit_sum[at];
+  }
+  task.mean[at] = mean;
+  task.square[at] = square;
+  task.unit_sum[at] = units;
 }
 
-/// One tile (blockIdx.y, row-major over the tiles) of one stretch's Gram matrix (blockIdx.x).
-__global__ void gram_parts_kernel(StatisticsTask task) {
-  __shared__ float left[kGramTile][kGramTile + 1];
-  __shared__ float right[kGramTile][kGramTile + 1];
-  const std::int64_t width = task.table.cols;
-  const std::int64_t tiles = pieces(width, kGramTile);
-  const std::int64_t first_a = blockIdx.y / tiles * kGramTile;
-  const std::int64_t first_b = blockIdx.y % tiles * kGramTile;
-  const int a = static_cast<int>(threadIdx.x) / kGramTile;
-  const int b = static_cast<int>(threadIdx.x) % kGramTile;
-  const std::int64_t begin = static_cast<std::int64_t>(blockIdx.x) * task.cut.gram_stretch;
-  const std::int64_t end = min(begin + task.cut.gram_stretch, task.table.rows);
-  double sum = 0.0;
-  for (std::int64_t first = begin; first < end; first += kGramTile) {
-    // Thread (a, b) brings element (first + a, first_* + b): neighbours read neighbours.
-    const std::int64_t row = first + a;
-    left[a][b] = row < end && first_a + b < width ? task.table(row, first_a + b) : 0.0F;
-    right[a][b] = row < end && first_b + b < width ? task.table(row, first_b + b) : 0.0F;
+__device__ inline void join_figures(RowFigures figures, RowFigures& to) {
+  __shared__ double norms[kStatisticsThreads];
+  norms[threadIdx.x] = figures.max_norm;
+  const double norm_sum = block_sum<kStatisticsThreads>(figures.norm_sum);
+  // Counts below 2⁵³ are exact in f64.
+  const double non_finite = block_sum<kStatisticsThreads>(static_cast<double>(figures.non_finite));
+  const double directed = block_sum<kStatisticsThreads>(static_cast<double>(figures.directed));
+  if (threadIdx.x == 0) {
+    double most = norms[0];
+    for (int t = 1; t < kStatisticsThreads; ++t) most = fmax(most, norms[t]);
+    to = RowFigures{norm_sum, most, static_cast<std::int64_t>(non_finite),
+                    static_cast<std::int64_t>(directed)};
+  }
+}
+
+/// One block a stretch.
+__global__ void __launch_bounds__(kStatisticsThreads)
+    embedding_stretch_kernel(const __grid_constant__ EmbeddingStatisticsTask task) {
+  __shared__ double reciprocals[kStatisticsTile];
+  const std::int64_t first = blockIdx.x * task.cuts.stretch_rows;
+  const std::int64_t end = min(first + task.cuts.stretch_rows, task.table.rows);
+  RowFigures figures{0.0, 0.0, 0, 0};
+  for (std::int64_t begin = first; begin < end; begin += kStatisticsTile) {
+    const int rows = static_cast<int>(min(end - begin, std::int64_t{kStatisticsTile}));
+    sum_norms(task.table, begin, rows, reciprocals, figures);
     __syncthreads();
-    for (int r = 0; r < kGramTile; ++r) {
-      sum += static_cast<double>(left[r][a]) * static_cast<double>(right[r][b]);
+    for (std::int64_t c = threadIdx.x; c < task.table.cols; c += kStatisticsThreads) {
+      merge_tile(task, begin, rows, begin - first, reciprocals, c);
     }
     __syncthreads();
   }
-  if (first_a + a < width && first_b + b < width) {
-    task.gram_parts[(static_cast<std::int64_t>(blockIdx.x) * width + first_a + a) * width +
-                    first_b + b] = sum;
+  join_figures(figures, task.figures[blockIdx.x]);
+}
+
+/// Block 0 joins the figures; the others merge one column a thread, stretch after stretch.
+__global__ void __launch_bounds__(kStatisticsThreads)
+    embedding_merge_kernel(const __grid_constant__ EmbeddingStatisticsTask task) {
+  const StatisticsCuts& cuts = task.cuts;
+  if (blockIdx.x == 0) {
+    RowFigures figures{0.0, 0.0, 0, 0};
+    for (std::int64_t s = threadIdx.x; s < cuts.stretches; s += kStatisticsThreads) {
+      figures.norm_sum += task.figures[s].norm_sum;
+      figures.max_norm = fmax(figures.max_norm, task.figures[s].max_norm);
+      figures.non_finite += task.figures[s].non_finite;
+      figures.directed += task.figures[s].directed;
+    }
+    __syncthreads();  // the first of them is about to be overwritten
+    join_figures(figures, task.figures[0]);
+    return;
+  }
+  const std::int64_t cols = task.table.cols;
+  const std::int64_t c =
+      static_cast<std::int64_t>(blockIdx.x - 1) * kStatisticsThreads + threadIdx.x;
+  if (c >= cols) return;
+  double mean = task.mean[c];
+  double square = task.square[c];
+  double units = task.unit_sum[c];
+  for (std::int64_t s = 1; s < cuts.stretches; ++s) {
+    const std::int64_t begin = s * cuts.stretch_rows;
+    const auto n = static_cast<double>(begin);
+    const auto k = static_cast<double>(min(cuts.stretch_rows, task.table.rows - begin));
+    const double delta = task.mean[s * cols + c] - mean;
+    mean += delta * k / (n + k);
+    square += task.square[s * cols + c] + delta * delta * n * k / (n + k);
+    units += task.unit_sum[s * cols + c];
+  }
+  task.mean[c] = mean;
+  task.square[c] = square;
+  task.unit_sum[c] = units;
+}
+
+/// One block a tile of the upper half of XᵀX and a split. Grid: (tiles², splits).
+__global__ void __launch_bounds__(kStatisticsThreads)
+    embedding_gram_kernel(const __grid_constant__ EmbeddingStatisticsTask task, int tiles) {
+  __shared__ float left[kGramRows][kGramTile];
+  __shared__ float right[kGramRows][kGramTile];
+  const int tile_row = static_cast<int>(blockIdx.x) / tiles;
+  const int tile_col = static_cast<int>(blockIdx.x) % tiles;
+  if (tile_row > tile_col) return;  // the other half is the same
+  const MatrixView<const float>& table = task.table;
+  const std::int64_t end = min((blockIdx.y + 1) * task.cuts.split_rows, table.rows);
+  const int i = static_cast<int>(threadIdx.x) / 16;
+  const int j = static_cast<int>(threadIdx.x) % 16;
+  double sum[2][2] = {};
+  for (std::int64_t begin = blockIdx.y * task.cuts.split_rows; begin < end; begin += kGramRows) {
+    for (int at = static_cast<int>(threadIdx.x); at < kGramRows * kGramTile;
+         at += kStatisticsThreads) {
+      const int r = at / kGramTile;
+      const int c = at % kGramTile;
+      const std::int64_t x = static_cast<std::int64_t>(tile_row) * kGramTile + c;
+      const std::int64_t y = static_cast<std::int64_t>(tile_col) * kGramTile + c;
+      const bool inside = begin + r < end;
+      left[r][c] = inside && x < table.cols ? table(begin + r, x) : 0.0F;
+      right[r][c] = inside && y < table.cols ? table(begin + r, y) : 0.0F;
+    }
+    __syncthreads();
+#pragma unroll 4
+    for (int r = 0; r < kGramRows; ++r) {
+      const double x[2] = {left[r][i], left[r][i + 16]};
+      const double y[2] = {right[r][j], right[r][j + 16]};
+      for (int a = 0; a < 2; ++a) {
+        for (int b = 0; b < 2; ++b) sum[a][b] = ::fma(x[a], y[b], sum[a][b]);
+      }
+    }
+    __syncthreads();
+  }
+  double* gram = task.gram + blockIdx.y * table.cols * table.cols;
+  for (int a = 0; a < 2; ++a) {
+    for (int b = 0; b < 2; ++b) {
+      const std::int64_t x = static_cast<std::int64_t>(tile_row) * kGramTile + i + 16 * a;
+      const std::int64_t y = static_cast<std::int64_t>(tile_col) * kGramTile + j + 16 * b;
+      if (x < table.cols && y < table.cols) gram[x * table.cols + y] = sum[a][b];
+    }
   }
 }
 
-/// gram = the sum of its parts, in the order of the stretches: a thread an element.
-__global__ void gram_kernel(StatisticsTask task) {
-  const std::int64_t size = task.table.cols * task.table.cols;
-  const std::int64_t element = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-  if (element >= size) return;
+/// Adds the splits in order; one thread an element on or above the diagonal, which writes both
+/// halves. It alone reads the elements that it writes.
+__global__ void __launch_bounds__(kStatisticsThreads)
+    embedding_gram_merge_kernel(const __grid_constant__ EmbeddingStatisticsTask task) {
+  const std::int64_t cols = task.table.cols;
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kStatisticsThreads + threadIdx.x;
+  if (at >= cols * cols) return;
+  const std::int64_t x = at / cols;
+  const std::int64_t y = at % cols;
+  if (x > y) return;
   double sum = 0.0;
-  for (std::int64_t s = 0; s < task.cut.gram_stretches; ++s) {
-    sum += task.gram_parts[s * size + element];
-  }
-  task.gram[element] = sum;
+  for (std::int64_t s = 0; s < task.cuts.splits; ++s) sum += task.gram[s * cols * cols + at];
+  task.gram[at] = sum;
+  task.gram[y * cols + x] = sum;
 }
 
-/// The launches of the op, by anything that is called like a Launcher.
-template <class Launch>
-void run_embedding_statistics(const Launch& launch, const StatisticsTask& task) {
-  const std::int64_t width = task.table.cols;
-  const std::int64_t tiles = pieces(width, kGramTile);
-  launch({pieces(task.table.rows, kNormThreads / 32), kNormThreads}, row_norms_kernel, task.table,
-         task.norms, task.non_finite);
-  launch({task.cut.stretches, kColumnThreads, 0, static_cast<int>(pieces(width, kColumnThreads))},
-         column_moments_kernel, task);
-  launch({task.cut.gram_stretches, kGramTile * kGramTile, 0, static_cast<int>(tiles * tiles)},
-         gram_parts_kernel, task);
-  launch({pieces(width * width, 256), 256}, gram_kernel, task);
+template <typename Launch>
+void run_embedding_statistics(const Launch& launch, const EmbeddingStatisticsTask& task) {
+  const std::int64_t cols = task.table.cols;
+  const auto shape = [](std::int64_t blocks, std::int64_t blocks_y = 1) {
+    return LaunchShape{
+        .blocks = blocks, .threads = kStatisticsThreads, .blocks_y = static_cast<int>(blocks_y)};
+  };
+  launch(shape(task.cuts.stretches), embedding_stretch_kernel, task);
+  launch(shape(1 + pieces(cols, kStatisticsThreads)), embedding_merge_kernel, task);
+  const std::int64_t tiles = pieces(cols, kGramTile);
+  launch(shape(tiles * tiles, task.cuts.splits), embedding_gram_kernel, task,
+         static_cast<int>(tiles));
+  launch(shape(pieces(cols * cols, kStatisticsThreads)), embedding_gram_merge_kernel, task);
 }
 
 }  // namespace

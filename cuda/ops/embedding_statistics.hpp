@@ -1,65 +1,61 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
-#include <span>
 
-#include "cuda/support/launch_shape.hpp"
-#include "tern/statistics.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {
 
 struct Queue;
 
-/// How a table is cut for its statistics. The cuts depend on its shape alone: one order of
-/// summation.
-struct StatisticsCut {
-  std::int64_t stretches = 0;       // of rows, each with column sums of its own
-  std::int64_t stretch = 0;         // rows of each but the last
-  std::int64_t gram_stretches = 0;  // likewise for the Gram matrix, whose partial sums are larger
-  std::int64_t gram_stretch = 0;
+/// Sums over rows: of their norms, and counts.
+struct RowFigures {
+  double norm_sum;
+  double max_norm;
+  std::int64_t non_finite;  // elements
+  std::int64_t directed;    // rows of nonzero norm
 };
 
-inline StatisticsCut cut_for_statistics(std::int64_t rows, std::int64_t width) {
-  // 256 rows a stretch: enough blocks for a large device from 40,000 rows on; at most 1024, which
-  // bounds what the host merges. Gram matrices of all stretches together take at most 32 MiB.
-  constexpr std::int64_t kRows = 256;
-  constexpr std::int64_t kMost = 1024;
-  constexpr std::int64_t kGramElements = std::int64_t{1} << 22;
-  if (rows == 0 || width == 0) return {};
-  StatisticsCut cut;
-  cut.stretch = std::max(kRows, pieces(rows, kMost));
-  cut.stretches = pieces(rows, cut.stretch);
-  const std::int64_t affordable =
-      std::clamp<std::int64_t>(kGramElements / (width * width), 1, kMost);
-  cut.gram_stretch = std::max(kRows, pieces(rows, affordable));
-  cut.gram_stretches = pieces(rows, cut.gram_stretch);
-  return cut;
+/// How a table (N, D) is cut: stretches of rows for the moments, splits of rows for the Gram
+/// matrix. By N and D alone, so that the sums have one order on every device.
+struct StatisticsCuts {
+  std::int64_t stretch_rows = 0;
+  std::int64_t stretches = 0;
+  std::int64_t split_rows = 0;
+  std::int64_t splits = 0;
+};
+constexpr StatisticsCuts cut_statistics(std::int64_t rows, std::int64_t cols) {
+  // Enough stretches to fill a GPU of some hundred multiprocessors, few enough to merge in order.
+  constexpr std::int64_t kMostStretches = 1024;
+  constexpr std::int64_t kLeastRows = 64;
+  // Partial Gram matrices of 8 MiB together, and no more splits than stretches.
+  constexpr std::int64_t kGramElements = std::int64_t{1} << 20;
+  StatisticsCuts cuts;
+  cuts.stretch_rows = (rows + kMostStretches - 1) / kMostStretches;
+  if (cuts.stretch_rows < kLeastRows) cuts.stretch_rows = kLeastRows;
+  cuts.stretches = (rows + cuts.stretch_rows - 1) / cuts.stretch_rows;
+  std::int64_t splits = kGramElements / (cols * cols);
+  if (splits < 1) splits = 1;
+  if (splits > kMostStretches) splits = kMostStretches;
+  cuts.split_rows = (rows + splits - 1) / splits;
+  if (cuts.split_rows < kLeastRows) cuts.split_rows = kLeastRows;
+  cuts.splits = (rows + cuts.split_rows - 1) / cuts.split_rows;
+  return cuts;
 }
 
-/// The statistics of a table (N, D); all pointers on the device, all sums in f64.
-struct StatisticsTask {
+/// The sums behind EmbeddingStatistics, in f64; rows, cols >= 1. All pointers on the device. The
+/// totals end up in the first row of each array.
+struct EmbeddingStatisticsTask {
   MatrixView<const float> table;
-  StatisticsCut cut;
-  double* norms = nullptr;             // (N): ‖row‖
-  std::int32_t* non_finite = nullptr;  // (N): elements of the row that are NaN or infinite
-  double* unit_sums = nullptr;         // (stretches, D): sums of the rows scaled to norm 1
-  double* means = nullptr;             // (stretches, D)
-  double* squares = nullptr;           // (stretches, D): squared deviations from the stretch's mean
-  double* gram_parts = nullptr;        // (gram_stretches, D, D)
-  double* gram = nullptr;              // (D, D)
+  StatisticsCuts cuts;
+  RowFigures* figures = nullptr;  // (stretches)
+  double* unit_sum = nullptr;     // (stretches, D): sum of the rows scaled to norm 1
+  double* mean = nullptr;         // (stretches, D)
+  double* square = nullptr;       // (stretches, D): sum of squared deviations from the mean
+  double* gram = nullptr;         // (splits, D, D)
 };
 
-/// Fills norms, non_finite, unit_sums, means, squares and gram of the task.
-void launch_embedding_statistics(const Queue& queue, const StatisticsTask& task);
-
-/// The statistics from what the launch left, brought to the host; merges the stretches in order.
-EmbeddingStatistics merge_statistics(const StatisticsCut& cut, std::int64_t rows,
-                                     std::int64_t width, std::span<const double> norms,
-                                     std::span<const std::int32_t> non_finite,
-                                     std::span<const double> unit_sums,
-                                     std::span<const double> means, std::span<const double> squares,
-                                     std::span<const double> gram);
+/// Column moments merged by Chan's update, XᵀX; see Backend::embedding_statistics.
+void launch_embedding_statistics(const Queue& queue, const EmbeddingStatisticsTask& task);
 
 }  // namespace tern::cuda

@@ -1,64 +1,46 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <span>
 
-#include "cuda/support/launch_shape.hpp"
-#include "tern/types.hpp"
 #include "tern/view.hpp"
-
-struct cublasContext;
-using cublasHandle_t = cublasContext*;
 
 namespace tern::cuda {
 
 struct Queue;
 
-/// Best items that are sorted in shared memory; longer lists are sorted in global memory.
-inline constexpr std::int64_t kSharedBest = 1024;
+/// Up to this k a block keeps a query's candidates in shared memory; beyond, a row of scores is
+/// sorted whole.
+inline constexpr std::int64_t kMostSelected = 1024;
 
-/// Room for the sort of a list of k: the next power of two.
-constexpr std::int64_t sorting_room(std::int64_t k) {
-  std::int64_t room = 1;
-  while (room < k) room *= 2;
-  return room;
-}
-
-/// Queries that are scored at a time: their (queries, items) scores shall stay within half of the
-/// L2 cache, since five passes go over them; at least one, at most 4096, and no more than there
-/// are.
-constexpr std::int64_t query_block(std::int64_t queries, std::int64_t items,
-                                   std::int64_t cache_bytes) {
-  const std::int64_t fitting = cache_bytes / 2 / (4 * (items > 0 ? items : 1));
-  const std::int64_t block = fitting < 1 ? 1 : (fitting > 4096 ? 4096 : fitting);
-  return block < queries ? block : queries;
-}
-
-/// One block of queries against all items; all pointers on the device but `observed`.
-struct ScoreTopkTask {
+/// The rows of `users` at a block of queries, gathered: out (count, stride).
+struct GatherTask {
   MatrixView<const float> users;
-  MatrixView<const float> items;
-  const NodeId* queries = nullptr;  // (num_queries): rows of users
-  std::int64_t num_queries = 0;
-  std::span<const CsrView> observed;  // on the host; their arrays on the device
+  const NodeId* queries = nullptr;
+  std::int64_t count = 0;
+  float* out = nullptr;
+};
+void launch_gather(const Queue& queue, const GatherTask& task);
+
+/// Scores of a block of queries (count, num_items) with a stride, and what is selected of them.
+struct SelectTask {
+  const NodeId* queries = nullptr;
+  std::int64_t count = 0;
+  float* scores = nullptr;
+  std::int64_t stride = 0;
+  NodeId num_items = 0;
   std::int64_t k = 0;
-
-  float* gathered = nullptr;      // (num_queries, users' stride): workspace
-  float* scores = nullptr;        // (num_queries, items): workspace
-  std::uint64_t* keys = nullptr;  // (num_queries, sorting_room(k)) where k > kSharedBest: workspace
-  NodeId* top_items = nullptr;    // (num_queries, k)
-  float* top_scores = nullptr;    // (num_queries, k)
+  NodeId* top_items = nullptr;  // (count, k)
+  float* top_scores = nullptr;  // (count, k)
 };
 
-/// scores = gathered · itemsᵀ, row-major (num_queries, items), by cuBLAS in f32.
-struct ProductTask {
-  const float* gathered;
-  MatrixView<const float> items;
-  float* scores;
-  std::int64_t num_queries;
-};
+/// Scores of a query's observed items become -inf.
+void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& observed);
 
-/// One block of queries; the caller cuts them, and brings the results to the host.
-void launch_score_topk(const Queue& queue, cublasHandle_t cublas, const ScoreTopkTask& task);
+/// The k best scores of each query, ties by ascending item; -inf and NaN are no candidates: what is
+/// missing is item -1, score -inf. Exact. `sorting`: for k > kMostSelected, select_bytes() of it.
+void launch_select(const Queue& queue, const SelectTask& task, void* sorting, std::size_t bytes);
+/// Temporary storage that selecting `count` rows takes; 0 for k <= kMostSelected.
+std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k);
 
 }  // namespace tern::cuda
