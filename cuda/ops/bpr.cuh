@@ -15,6 +15,7 @@
 
 #include "cuda/ops/bpr.hpp"
 #include "cuda/support/block.cuh"
+#include "cuda/support/group.cuh"
 #include "cuda/support/lanes.hpp"
 #include "cuda/support/vector.cuh"
 
@@ -157,7 +158,7 @@ __device__ inline void bpr_loss(const BprTask& task) {
   const std::int64_t count = task.batch.state->count;
   double sum = 0.0;
   for (std::int64_t t = threadIdx.x; t < count; t += kBprThreads) sum += task.terms[t];
-  sum = block_sum<kBprThreads>(sum);
+  sum = block_reduce<Sum>(sum);
   if (threadIdx.x == 0) {
     task.losses(0, task.batch.state->batch) = static_cast<float>(sum / static_cast<double>(count));
   }

@@ -13,7 +13,10 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
+
 #include "cuda/support/block.cuh"
+#include "cuda/support/group.cuh"
 #include "cuda/support/launch_shape.hpp"
 
 namespace tern::cuda {
@@ -35,7 +38,7 @@ __device__ inline void sum_norms(const MatrixView<const float>& table, std::int6
     for (std::int64_t c = warp.lane; c < table.cols; c += 32) {
       const double x = row[c];
       square += x * x;
-      figures.non_finite += isfinite(row[c]) ? 0 : 1;
+      figures.non_finite += std::isfinite(row[c]) ? 0 : 1;
     }
     const double norm = sqrt(warp.sum(square));
     if (warp.lane == 0) {
@@ -79,19 +82,10 @@ __device__ inline void merge_tile(const EmbeddingStatisticsTask& task, std::int6
   task.unit_sum[at] = units;
 }
 
-__device__ inline void join_figures(RowFigures figures, RowFigures& to) {
-  __shared__ double norms[kStatisticsThreads];
-  norms[threadIdx.x] = figures.max_norm;
-  const double norm_sum = block_sum<kStatisticsThreads>(figures.norm_sum);
-  // Counts below 2⁵³ are exact in f64.
-  const double non_finite = block_sum<kStatisticsThreads>(static_cast<double>(figures.non_finite));
-  const double directed = block_sum<kStatisticsThreads>(static_cast<double>(figures.directed));
-  if (threadIdx.x == 0) {
-    double most = norms[0];
-    for (int t = 1; t < kStatisticsThreads; ++t) most = fmax(most, norms[t]);
-    to = RowFigures{norm_sum, most, static_cast<std::int64_t>(non_finite),
-                    static_cast<std::int64_t>(directed)};
-  }
+/// The figures of all threads of the block, in every thread.
+__device__ inline RowFigures join_figures(const RowFigures& figures) {
+  return {block_reduce<Sum>(figures.norm_sum), block_reduce<Max>(figures.max_norm),
+          block_reduce<Sum>(figures.non_finite), block_reduce<Sum>(figures.directed)};
 }
 
 /// One block a stretch.
@@ -110,7 +104,8 @@ __global__ void __launch_bounds__(kStatisticsThreads)
     }
     __syncthreads();
   }
-  join_figures(figures, task.figures[blockIdx.x]);
+  const RowFigures joined = join_figures(figures);
+  if (threadIdx.x == 0) task.figures[blockIdx.x] = joined;
 }
 
 /// Block 0 joins the figures; the others merge one column a thread, stretch after stretch.
@@ -125,8 +120,8 @@ __global__ void __launch_bounds__(kStatisticsThreads)
       figures.non_finite += task.figures[s].non_finite;
       figures.directed += task.figures[s].directed;
     }
-    __syncthreads();  // the first of them is about to be overwritten
-    join_figures(figures, task.figures[0]);
+    const RowFigures joined = join_figures(figures);  // barriers: all have been read by then
+    if (threadIdx.x == 0) task.figures[0] = joined;
     return;
   }
   const std::int64_t cols = task.table.cols;

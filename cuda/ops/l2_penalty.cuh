@@ -6,6 +6,7 @@
 
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/support/block.cuh"
+#include "cuda/support/group.cuh"
 #include "cuda/support/lanes.hpp"
 #include "cuda/support/vector.cuh"
 
@@ -54,7 +55,7 @@ __global__ void __launch_bounds__(kL2Threads)
     }
     terms += task.batch.sides[s].capacity;
   }
-  sum = block_sum<kL2Threads>(sum);
+  sum = block_reduce<Sum>(sum);
   if (threadIdx.x == 0) {
     const auto count = static_cast<double>(task.batch.state->count);
     task.losses(1, task.batch.state->batch) = static_cast<float>(task.lambda / (2.0 * count) * sum);

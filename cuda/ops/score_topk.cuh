@@ -89,19 +89,12 @@ __device__ inline void sort_descending(TopKey* keys, int size) {
 }
 
 /// How many keys of the row reach the bound, in every thread.
-__device__ inline std::int64_t count_reaching(const float* scores, NodeId num_items, TopKey bound) {
-  __shared__ std::int64_t total;
-  std::int64_t count = 0;
+__device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
+  int count = 0;
   for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
     count += top_key(scores[i], i) >= bound ? 1 : 0;
   }
-  // Below 2³¹, and so exact.
-  const double sum = block_sum<kTopThreads>(static_cast<double>(count));
-  if (threadIdx.x == 0) total = static_cast<std::int64_t>(sum);
-  __syncthreads();
-  count = total;
-  __syncthreads();
-  return count;
+  return block_reduce<Sum>(count);
 }
 
 /// A bound that at least min(k, candidates) keys of the row reach, from the threads' best keys.
@@ -124,7 +117,7 @@ __device__ inline TopKey raise_bound(const float* scores, NodeId num_items, std:
   TopKey high = ~TopKey{0};  // nothing reaches it: its score would be a NaN
   for (;;) {
     const TopKey middle = low + (high - low) / 2;
-    const std::int64_t count = count_reaching(scores, num_items, middle);
+    const int count = count_reaching(scores, num_items, middle);
     if (count > kTopCapacity) {
       low = middle;
     } else if (count < k) {

@@ -2,25 +2,73 @@
 
 #include <cuda_runtime.h>
 
-#include "cuda/support/group.cuh"
+#include "cuda/support/warp.cuh"
 
 namespace tern::cuda {
 
-/// The sum of one value a thread over a block of kThreads (a whole number of warps), in thread 0;
-/// always in the same order. Every thread of the block takes part.
-template <int kThreads, typename T>
-__device__ T block_sum(T value) {
-  static_assert(kThreads % 32 == 0);
-  __shared__ T parts[kThreads / 32];
-  const LaneGroup<32> warp;
-  value = warp.sum(value);
-  __syncthreads();  // an earlier call's parts have been read
-  if (warp.lane == 0) parts[threadIdx.x / 32] = value;
+// Reductions and scans over a one-dimensional block of 1..1024 threads, all of which must call.
+// Warps combine their lanes, then the first warp combines the warps' results: one order, which
+// depends on the size of the block alone. Each function ends with a barrier, so that it may be
+// called again at once; one instance (operation and type) uses 128 or 256 bytes of shared memory.
+
+/// Lanes of this thread's warp that the block has: 32, but for a last warp.
+__device__ inline int lanes_of_warp() {
+  const int left = static_cast<int>(blockDim.x - threadIdx.x / 32 * 32);
+  return left < 32 ? left : 32;
+}
+
+/// The combination of the values of all threads, in every thread.
+template <typename Op, typename T>
+__device__ inline T block_reduce(T value) {
+  __shared__ T of_warp[32];
+  const int warps = static_cast<int>((blockDim.x + 31) / 32);
+  const int warp = static_cast<int>(threadIdx.x / 32);
+  value = warp_reduce<Op>(value, lanes_of_warp());
+  if (warps == 1) return value;
+  if (lane_of_thread() == 0) of_warp[warp] = value;
   __syncthreads();
-  if (threadIdx.x == 0) {
-    for (int w = 1; w < kThreads / 32; ++w) value += parts[w];
+  if (warp == 0) {
+    const bool there = lane_of_thread() < warps;
+    value = warp_reduce<Op>(there ? of_warp[lane_of_thread()] : Op::template neutral<T>());
+    if (lane_of_thread() == 0) of_warp[0] = value;
   }
+  __syncthreads();
+  value = of_warp[0];
+  __syncthreads();
   return value;
+}
+
+/// What a scan tells each thread.
+template <typename T>
+struct Scanned {
+  T before;     ///< the combination of the values of all threads before this one
+  T inclusive;  ///< and this one's
+  T total;      ///< of all threads
+};
+
+/// Scans in the order of threadIdx.x.
+template <typename Op, typename T>
+__device__ inline Scanned<T> block_scan(T value) {
+  __shared__ T of_warp[32];
+  const int warps = static_cast<int>((blockDim.x + 31) / 32);
+  const int warp = static_cast<int>(threadIdx.x / 32);
+  const int lanes = lanes_of_warp();
+  const T inclusive = warp_scan<Op>(value, lanes);
+  const T own = __shfl_up_sync(mask_of(lanes), inclusive, 1);
+  if (lane_of_thread() == lanes - 1) of_warp[warp] = inclusive;
+  __syncthreads();
+  if (warp == 0) {
+    const bool there = lane_of_thread() < warps;
+    const T of_lane = there ? of_warp[lane_of_thread()] : Op::template neutral<T>();
+    const T up_to = warp_scan<Op>(of_lane, lanes);
+    if (there) of_warp[lane_of_thread()] = up_to;
+  }
+  __syncthreads();
+  const T offset = warp == 0 ? Op::template neutral<T>() : of_warp[warp - 1];
+  const T total = of_warp[warps - 1];
+  __syncthreads();
+  const T before = lane_of_thread() == 0 ? offset : Op::combine(offset, own);
+  return {before, Op::combine(offset, inclusive), total};
 }
 
 }  // namespace tern::cuda
