@@ -140,6 +140,10 @@ void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
   }
 }
 
+void check_record(const std::function<void()>& step) {
+  if (!step) throw Error("record: there is no step to record.");
+}
+
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items) {
   expect_option("batch_size", static_cast<double>(batch_size), batch_size >= 1, "at least 1");

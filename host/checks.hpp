@@ -29,6 +29,9 @@ void check_transfer(std::string_view op, const Matrix& matrix, std::size_t num_v
 void check_copy(const Matrix& from, const Matrix& to);
 void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows);
 
+/// Throws Error where there is no step to record.
+void check_record(const std::function<void()>& step);
+
 /// Checks the options, and counts who takes part in sampling. offsets: of R, num_users + 1.
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items);

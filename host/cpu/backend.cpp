@@ -185,6 +185,7 @@ double CpuBackend::seconds(const std::function<void()>& work) {
 }
 
 std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {
+  check_record(step);
   return std::make_unique<Replay>(std::move(step));
 }
 

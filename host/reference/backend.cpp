@@ -7,7 +7,6 @@
 
 #include "host/checks.hpp"
 #include "tern/device.hpp"
-#include "tern/error.hpp"
 
 namespace tern {
 
@@ -139,7 +138,7 @@ double ReferenceBackend::seconds(const std::function<void()>& work) {
 }
 
 std::unique_ptr<Recording> ReferenceBackend::record(std::function<void()> step) {
-  if (!step) throw Error("record: there is no step to record.");
+  check_record(step);
   return std::make_unique<PlainRecording>(std::move(step));
 }
 

@@ -1,10 +1,8 @@
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "host/checks.hpp"
 #include "host/reference/backend.hpp"
-#include "tern/error.hpp"
 #include "tern/random.hpp"
 
 namespace tern::reference {
