@@ -1,0 +1,127 @@
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <string>
+
+#include "tern/error.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/graphs.hpp"
+#include "tests/support/matrices.hpp"
+#include "tests/support/sampling.hpp"
+
+// The current batch: which one it is, its rows, and how it follows the epoch.
+namespace tern::test {
+namespace {
+
+class Batches : public BackendTest {
+ protected:
+  /// The rows that the triplets hold are those of this batch of the epoch.
+  void expect_current(const Triplets& triplets, std::int64_t batch, const std::string& where) {
+    const auto members_of_batch = batch_of(backend_, triplets, batch);
+    for (const Side side : {Side::kUser, Side::kItem}) {
+      const RowSet& rows = triplets.rows(side);
+      EXPECT_EQ(members(backend_, rows), marks(rows.num_nodes(), rows_of(members_of_batch, side)))
+          << where << ", batch " << batch;
+    }
+  }
+
+  static Interactions small_graph() { return {3, 4, {0, 2, 3, 4}, {0, 1, 2, 3}}; }
+};
+
+TEST_P(Batches, FollowTheEpochAndWrapAround) {
+  for (const NamedGraph& named : graph_battery(GetParam().budget)) {
+    if (!can_sample(named.interactions)) continue;
+    const Graph graph = backend_.make_graph(named.interactions);
+    const std::int64_t batch_size = named.interactions.size() / 3 + 1;
+    Triplets triplets = backend_.make_triplets(graph, {.seed = Seed{8}}, batch_size);
+    backend_.sample(triplets, 2);
+    for (std::int64_t step = 0; step <= triplets.num_batches(); ++step) {
+      expect_current(triplets, step % triplets.num_batches(), named.name);
+      backend_.next_batch(triplets);
+    }
+    backend_.sample(triplets, 3);  // in the middle of an epoch: back to the first batch
+    expect_current(triplets, 0, named.name);
+  }
+}
+
+TEST_P(Batches, HaveTheSizesTheyShould) {
+  const Graph graph = backend_.make_graph(random_interactions(20, 10, 0.5, 1));
+  const std::int64_t size = graph.size();
+  for (const std::int64_t batch_size : {std::int64_t{1}, std::int64_t{7}, size - 1, size, size + 1,
+                                        std::numeric_limits<std::int64_t>::max()}) {
+    Triplets triplets = backend_.make_triplets(graph, {}, batch_size);
+    EXPECT_EQ(triplets.size(), size);
+    EXPECT_EQ(triplets.num_batches(), (size - 1) / batch_size + 1);
+    EXPECT_EQ(triplets.rows(Side::kUser).num_nodes(), 20);
+    EXPECT_EQ(triplets.rows(Side::kItem).num_nodes(), 10);
+    EXPECT_LE(triplets.rows(Side::kUser).capacity(), 20);
+    EXPECT_LE(triplets.rows(Side::kItem).capacity(), 10);
+    backend_.sample(triplets, 0);
+    for (std::int64_t batch = 0; batch < triplets.num_batches(); ++batch) {
+      expect_current(triplets, batch, "batches of " + std::to_string(batch_size));
+      backend_.next_batch(triplets);
+    }
+  }
+}
+
+TEST_P(Batches, TakeTripletsThatAreGiven) {
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets triplets = backend_.make_triplets(graph, {}, 3);
+  const std::vector<Triplet> given{{2, 3, 0}, {2, 3, 3}, {0, 0, 1}, {1, 2, 2}};
+  backend_.set_triplets(triplets, given);
+  EXPECT_EQ(backend_.get_triplets(triplets), given);
+  expect_current(triplets, 0, "given");
+  EXPECT_EQ(members(backend_, triplets.rows(Side::kUser)), (std::vector<bool>{true, false, true}));
+  backend_.next_batch(triplets);
+  EXPECT_EQ(members(backend_, triplets.rows(Side::kItem)),
+            (std::vector<bool>{false, false, true, false}));
+  backend_.set_triplets(triplets, given);  // the first batch again
+  expect_current(triplets, 0, "given again");
+  backend_.sample(triplets, 0);  // and drawn ones after given ones
+  EXPECT_NE(backend_.get_triplets(triplets), given);
+  expect_current(triplets, 0, "drawn");
+}
+
+TEST_P(Batches, StayTogetherWhenTheHandleMoves) {
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets first = backend_.make_triplets(graph, {}, 3);
+  backend_.sample(first, 0);
+  Triplets moved = std::move(first);
+  expect_current(moved, 0, "moved");
+  backend_.next_batch(moved);
+  expect_current(moved, 1, "moved");
+}
+
+TEST_P(Batches, RefuseTripletsThatDoNotFit) {
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets triplets = backend_.make_triplets(graph, {}, 3);
+  EXPECT_THROW(backend_.get_triplets(triplets), ShapeError) << "nothing was drawn yet";
+  EXPECT_THROW(backend_.next_batch(triplets), ShapeError);
+  const std::vector<Triplet> sound{{2, 3, 0}, {2, 3, 3}, {0, 0, 1}, {1, 2, 2}};
+  const auto refuses = [&](std::vector<Triplet> values) {
+    EXPECT_THROW(backend_.set_triplets(triplets, values), ShapeError);
+  };
+  refuses({sound.begin(), sound.end() - 1});
+  refuses({});
+  for (const Triplet& wrong : {Triplet{3, 0, 0}, Triplet{-1, 0, 0}, Triplet{0, 4, 0},
+                               Triplet{0, -1, 0}, Triplet{0, 0, 4}, Triplet{0, 0, -1}}) {
+    std::vector<Triplet> values = sound;
+    values[2] = wrong;
+    refuses(values);
+  }
+  Triplets none;
+  Triplets foreign(std::make_unique<StrangerStorage>(), 4, 3, backend_.make_row_set(3, {}),
+                   backend_.make_row_set(4, {}));
+  for (Triplets* wrong : {&none, &foreign}) {
+    EXPECT_THROW(backend_.sample(*wrong, 0), ShapeError);
+    EXPECT_THROW(backend_.set_triplets(*wrong, sound), ShapeError);
+    EXPECT_THROW(backend_.get_triplets(*wrong), ShapeError);
+    EXPECT_THROW(backend_.next_batch(*wrong), ShapeError);
+    EXPECT_THROW(backend_.sampling_counts(*wrong), ShapeError);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, Batches, testing::ValuesIn(backends_under_test()), backend_name);
+
+}  // namespace
+}  // namespace tern::test
