@@ -1,0 +1,72 @@
+#include <gtest/gtest.h>
+
+#include "tern/error.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/compare.hpp"
+#include "tests/support/graphs.hpp"
+#include "tests/support/training_step.hpp"
+
+namespace tern::test {
+namespace {
+
+class Record : public BackendTest {};
+
+TEST_P(Record, RunsNothingUntilItIsReplayed) {
+  Counter counter = backend_.make_counter();
+  const auto recording = backend_.record([&] { backend_.increment(counter); });
+  EXPECT_EQ(backend_.get(counter), 0);
+  recording->replay();
+  recording->replay();
+  backend_.synchronize();
+  EXPECT_EQ(backend_.get(counter), 2);
+}
+
+TEST_P(Record, ReplaysSeeWhatMatricesHoldThen) {
+  Matrix from = make_matrix(backend_, 1, 3, Values{1, 2, 3});
+  Matrix to = backend_.allocate(1, 3);
+  const auto recording = backend_.record([&] { backend_.copy(from, to); });
+  backend_.upload(Values{4, 5, 6}, from);
+  recording->replay();
+  EXPECT_TRUE(same_bits(values_of(backend_, to), {4, 5, 6}));
+}
+
+TEST_P(Record, ReplayedStepsTrainLikeCalledOnes) {
+  const Interactions interactions = random_interactions(40, 30, 0.25, 3);
+  TrainingStep called(backend_, interactions, 33, 64);
+  TrainingStep replayed(backend_, interactions, 33, 64);
+  called.sample(0);
+  replayed.sample(0);
+  const auto recording = backend_.record([&] { replayed.run(); });
+  // Two epochs and a half without drawing anew: after the last, short batch comes the first.
+  const std::int64_t steps = 2 * called.num_batches() + called.num_batches() / 2;
+  ASSERT_GT(called.num_batches(), 3);
+  const auto compare = [&] {
+    EXPECT_EQ(called.steps(), replayed.steps());
+    EXPECT_TRUE(same_bits(replayed.users(), called.users()));
+    EXPECT_TRUE(same_bits(replayed.items(), called.items()));
+    EXPECT_TRUE(same_bits(replayed.losses(), called.losses()));
+  };
+  for (std::int64_t step = 0; step < steps; ++step) {
+    called.run();
+    recording->replay();
+    if (step < 3) compare();
+  }
+  compare();
+  EXPECT_EQ(replayed.steps(), steps);
+
+  // The recording follows a new epoch too.
+  called.sample(1);
+  replayed.sample(1);
+  called.run();
+  recording->replay();
+  compare();
+}
+
+TEST_P(Record, RefusesToRecordNothing) {
+  EXPECT_THROW(backend_.record({}), Error);
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, Record, testing::ValuesIn(backends_under_test()), backend_name);
+
+}  // namespace
+}  // namespace tern::test

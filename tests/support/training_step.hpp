@@ -1,0 +1,65 @@
+#pragma once
+
+#include "tern/backend.hpp"
+#include "tests/support/matrices.hpp"
+
+namespace tern::test {
+
+/// Matrix factorisation with BPR, L2 and row-sparse Adam, in the fewest lines: what a recorded step
+/// of a model asks of a backend.
+class TrainingStep {
+ public:
+  TrainingStep(Backend& backend, const Interactions& interactions, std::int64_t width,
+               std::int64_t batch_size)
+      : backend_(backend),
+        graph_(backend.make_graph(interactions)),
+        triplets_(backend.make_triplets(graph_, {.seed = Seed{21}}, batch_size)),
+        losses_(backend.allocate(2, triplets_.num_batches())),
+        step_(backend.make_counter()),
+        users_(backend, interactions.num_users(), width, 1),
+        items_(backend, interactions.num_items(), width, 2) {}
+
+  void sample(std::uint32_t epoch) { backend_.sample(triplets_, epoch); }
+  std::int64_t num_batches() const { return triplets_.num_batches(); }
+
+  void run() {
+    backend_.increment(step_);
+    backend_.bpr(triplets_, users_.values, items_.values, users_.gradient, items_.gradient,
+                 losses_);
+    backend_.l2_penalty(triplets_, 0.01, users_.values, items_.values, users_.gradient,
+                        items_.gradient, losses_);
+    const AdamOptions options{.learning_rate = 0.05};
+    backend_.adam(options, step_, users_.gradient, users_.values, users_.state,
+                  &triplets_.rows(Side::kUser));
+    backend_.adam(options, step_, items_.gradient, items_.values, items_.state,
+                  &triplets_.rows(Side::kItem));
+    backend_.next_batch(triplets_);
+  }
+
+  Values users() const { return values_of(backend_, users_.values); }
+  Values items() const { return values_of(backend_, items_.values); }
+  Values losses() const { return values_of(backend_, losses_); }
+  std::int64_t steps() const { return backend_.get(step_); }
+
+ private:
+  struct Table {
+    Table(Backend& backend, std::int64_t rows, std::int64_t width, std::uint64_t seed)
+        : values(make_matrix(backend, rows, width, random_values(rows * width, seed, 0.5))),
+          gradient(backend.allocate(rows, width)),
+          state{backend.allocate(rows, width), backend.allocate(rows, width)} {}
+
+    Matrix values;
+    Matrix gradient;
+    AdamState state;
+  };
+
+  Backend& backend_;
+  Graph graph_;
+  Triplets triplets_;
+  Matrix losses_;
+  Counter step_;
+  Table users_;
+  Table items_;
+};
+
+}  // namespace tern::test
