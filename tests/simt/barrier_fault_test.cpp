@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "fault_of.hpp"
+#include "seeded_test.hpp"
 #include "simt/buffer.hpp"
 #include "simt/simt.hpp"
 
@@ -66,79 +66,99 @@ __global__ void shuffle_down_kernel(int* y) {
   y[threadIdx.x] = __shfl_down_sync(0xffffffffu, static_cast<int>(threadIdx.x), 1);
 }
 
-class BarrierFault : public testing::TestWithParam<unsigned> {
+class BarrierFault : public SeededTest {
  protected:
-  Options options() const { return {.seed = GetParam()}; }
   Buffer<int> y{64};
 };
 
-TEST_P(BarrierFault, BarrierInADivergentBranch) {
-  std::string text;
-  const auto fault =
-      fault_of([&] { launch(1, 64, 0, options(), barrier_in_branch_kernel, y.data()); }, &text);
-  EXPECT_EQ(fault, Fault::divergent_barrier);
-  EXPECT_NE(text.find("barrier_fault_test.cpp:18"), std::string::npos) << text;
+TEST_F(BarrierFault, BarrierInADivergentBranch) {
+  for_each_seed([&] {
+    std::string text;
+    const auto fault =
+        fault_of([&] { launch(1, 64, 0, options(), barrier_in_branch_kernel, y.data()); }, &text);
+    EXPECT_EQ(fault, Fault::divergent_barrier);
+    EXPECT_NE(text.find("barrier_fault_test.cpp:18"), std::string::npos) << text;
+  });
 }
 
-TEST_P(BarrierFault, ReturnedThreadsAreExcusedOrReported) {
-  Options strict = options();
-  strict.exited_at_barrier = Exited::reported;
-  const auto run = [&](const Options& o) {
-    launch(1, 64, 0, o, barrier_before_return_kernel, y.data());
-  };
-  EXPECT_EQ(fault_of([&] { run(options()); }), std::nullopt);
-  EXPECT_EQ(fault_of([&] { run(strict); }), Fault::divergent_barrier);
+TEST_F(BarrierFault, ReturnedThreadsAreExcusedOrReported) {
+  for_each_seed([&] {
+    Options strict = options();
+    strict.exited_at_barrier = Exited::reported;
+    const auto run = [&](const Options& o) {
+      launch(1, 64, 0, o, barrier_before_return_kernel, y.data());
+    };
+    EXPECT_EQ(fault_of([&] { run(options()); }), std::nullopt);
+    EXPECT_EQ(fault_of([&] { run(strict); }), Fault::divergent_barrier);
+  });
 }
 
-TEST_P(BarrierFault, SomeAtABarrierOthersAtAShuffle) {
-  std::string text;
-  const auto fault =
-      fault_of([&] { launch(1, 32, 0, options(), barrier_or_shuffle_kernel, y.data()); }, &text);
-  EXPECT_EQ(fault, Fault::divergent_barrier);
-  EXPECT_NE(text.find("16 wait at the block barrier"), std::string::npos) << text;
+TEST_F(BarrierFault, SomeAtABarrierOthersAtAShuffle) {
+  for_each_seed([&] {
+    std::string text;
+    const auto fault =
+        fault_of([&] { launch(1, 32, 0, options(), barrier_or_shuffle_kernel, y.data()); }, &text);
+    EXPECT_EQ(fault, Fault::divergent_barrier);
+    EXPECT_NE(text.find("16 wait at the block barrier"), std::string::npos) << text;
+  });
 }
 
-TEST_P(BarrierFault, LanesThatMeetWithDifferentMasks) {
-  EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), two_masks_kernel); }),
-            Fault::divergent_warp);
+TEST_F(BarrierFault, LanesThatMeetWithDifferentMasks) {
+  for_each_seed([&] {
+    EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), two_masks_kernel); }),
+              Fault::divergent_warp);
+  });
 }
 
-TEST_P(BarrierFault, LanesThatMeetForDifferentOperations) {
-  EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), two_operations_kernel, y.data()); }),
-            Fault::divergent_warp);
+TEST_F(BarrierFault, LanesThatMeetForDifferentOperations) {
+  for_each_seed([&] {
+    EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), two_operations_kernel, y.data()); }),
+              Fault::divergent_warp);
+  });
 }
 
-TEST_P(BarrierFault, MaskWithoutTheCaller) {
-  std::string text;
-  EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), foreign_mask_kernel); }, &text),
-            Fault::bad_mask);
-  EXPECT_NE(text.find("0x0000ffff"), std::string::npos) << text;
+TEST_F(BarrierFault, MaskWithoutTheCaller) {
+  for_each_seed([&] {
+    std::string text;
+    EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), foreign_mask_kernel); }, &text),
+              Fault::bad_mask);
+    EXPECT_NE(text.find("0x0000ffff"), std::string::npos) << text;
+  });
 }
 
-TEST_P(BarrierFault, ShuffleOfAnOddWidth) {
-  EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), odd_width_kernel, y.data()); }),
-            Fault::bad_mask);
+TEST_F(BarrierFault, ShuffleOfAnOddWidth) {
+  for_each_seed([&] {
+    EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), odd_width_kernel, y.data()); }),
+              Fault::bad_mask);
+  });
 }
 
-TEST_P(BarrierFault, ShuffleFromALaneThatReturned) {
-  EXPECT_EQ(fault_of([&] { launch(1, 32, 0, options(), shuffle_from_returned_kernel, y.data()); }),
-            Fault::inactive_lane);
+TEST_F(BarrierFault, ShuffleFromALaneThatReturned) {
+  for_each_seed([&] {
+    EXPECT_EQ(
+        fault_of([&] { launch(1, 32, 0, options(), shuffle_from_returned_kernel, y.data()); }),
+        Fault::inactive_lane);
+  });
 }
 
-TEST_P(BarrierFault, ShuffleFromALaneOutsideTheMask) {
-  const auto run = [&] { launch(1, 32, 0, options(), shuffle_from_outside_mask_kernel, y.data()); };
-  EXPECT_EQ(fault_of(run), Fault::inactive_lane);
+TEST_F(BarrierFault, ShuffleFromALaneOutsideTheMask) {
+  for_each_seed([&] {
+    const auto run = [&] {
+      launch(1, 32, 0, options(), shuffle_from_outside_mask_kernel, y.data());
+    };
+    EXPECT_EQ(fault_of(run), Fault::inactive_lane);
+  });
 }
 
-TEST_P(BarrierFault, ShuffleFromALaneThatAPartialWarpLacks) {
-  const auto run = [&](unsigned threads) {
-    launch(1, threads, 0, options(), shuffle_down_kernel, y.data());
-  };
-  EXPECT_EQ(fault_of([&] { run(64); }), std::nullopt);
-  EXPECT_EQ(fault_of([&] { run(48); }), Fault::inactive_lane);
+TEST_F(BarrierFault, ShuffleFromALaneThatAPartialWarpLacks) {
+  for_each_seed([&] {
+    const auto run = [&](unsigned threads) {
+      launch(1, threads, 0, options(), shuffle_down_kernel, y.data());
+    };
+    EXPECT_EQ(fault_of([&] { run(64); }), std::nullopt);
+    EXPECT_EQ(fault_of([&] { run(48); }), Fault::inactive_lane);
+  });
 }
-
-INSTANTIATE_TEST_SUITE_P(Seeds, BarrierFault, testing::Range(1u, kSeeds + 1));
 
 __global__ void trap_kernel() {
   if (blockIdx.x == 3 && threadIdx.x == 1 && threadIdx.y == 2) __trap();

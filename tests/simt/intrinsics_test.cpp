@@ -9,7 +9,7 @@
 #include <limits>
 #include <type_traits>
 
-#include "fault_of.hpp"
+#include "seeded_test.hpp"
 #include "simt/buffer.hpp"
 #include "simt/simt.hpp"
 

@@ -10,7 +10,7 @@
 #include <set>
 #include <vector>
 
-#include "fault_of.hpp"
+#include "seeded_test.hpp"
 #include "simt/buffer.hpp"
 #include "simt/simt.hpp"
 
@@ -19,10 +19,7 @@ extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];
 namespace simt {
 namespace {
 
-class Kernels : public testing::TestWithParam<unsigned> {
- protected:
-  Options options() const { return {.seed = GetParam()}; }
-};
+class Kernels : public SeededTest {};
 
 template <unsigned kThreads>
 __global__ void __launch_bounds__(kThreads)
@@ -39,13 +36,15 @@ __global__ void __launch_bounds__(kThreads)
   if (threadIdx.x == 0) sums[blockIdx.x] = part[0];
 }
 
-TEST_P(Kernels, TreeReduction) {
-  const int n = 1000;
-  Buffer<float> x(n), sums(4);
-  std::iota(x.span().begin(), x.span().end(), 0.0f);
-  launch(4, 256, 0, options(), reduce_tree_kernel<256>, sums.data(), x.data(), n);
-  EXPECT_EQ(sums[0], 255 * 256 / 2);
-  EXPECT_EQ(std::accumulate(sums.span().begin(), sums.span().end(), 0.0f), 999 * 1000 / 2);
+TEST_F(Kernels, TreeReduction) {
+  for_each_seed([&] {
+    const int n = 1000;
+    Buffer<float> x(n), sums(4);
+    std::iota(x.span().begin(), x.span().end(), 0.0f);
+    launch(4, 256, 0, options(), reduce_tree_kernel<256>, sums.data(), x.data(), n);
+    EXPECT_EQ(sums[0], 255 * 256 / 2);
+    EXPECT_EQ(std::accumulate(sums.span().begin(), sums.span().end(), 0.0f), 999 * 1000 / 2);
+  });
 }
 
 // Hillis and Steele, in two dynamic buffers in turn.
@@ -63,14 +62,16 @@ __global__ void scan_kernel(int* y, const int* x) {
   y[threadIdx.x] = words[from * blockDim.x + threadIdx.x];
 }
 
-TEST_P(Kernels, BlockScan) {
-  for (unsigned threads : {1u, 31u, 32u, 100u, 1024u}) {
-    Buffer<int> x(threads), y(threads);
-    for (unsigned i = 0; i < threads; ++i) x[i] = static_cast<int>(i % 7) - 2;
-    launch(1, threads, 2 * threads * sizeof(int), options(), scan_kernel, y.data(), x.data());
-    int sum = 0;
-    for (unsigned i = 0; i < threads; ++i) ASSERT_EQ(y[i], sum += x[i]) << i << " of " << threads;
-  }
+TEST_F(Kernels, BlockScan) {
+  for_each_seed([&] {
+    for (unsigned threads : {1u, 31u, 32u, 100u, 1024u}) {
+      Buffer<int> x(threads), y(threads);
+      for (unsigned i = 0; i < threads; ++i) x[i] = static_cast<int>(i % 7) - 2;
+      launch(1, threads, 2 * threads * sizeof(int), options(), scan_kernel, y.data(), x.data());
+      int sum = 0;
+      for (unsigned i = 0; i < threads; ++i) ASSERT_EQ(y[i], sum += x[i]) << i << " of " << threads;
+    }
+  });
 }
 
 // y = A x, a warp a row, for rows of floats whose length is `width`.
@@ -89,29 +90,31 @@ __global__ void propagate_kernel(float* y, const float* x, const std::int64_t* o
   }
 }
 
-TEST_P(Kernels, WarpPerRowPropagate) {
-  const int rows = 37, width = 5, nodes = 50;
-  std::vector<std::int64_t> offsets{0};
-  std::vector<int> columns;
-  for (int row = 0; row < rows; ++row) {
-    for (int k = 0; k < row * row % 71; ++k) columns.push_back((row * 13 + k * 7) % nodes);
-    offsets.push_back(static_cast<std::int64_t>(columns.size()));
-  }
-  const Buffer<std::int64_t> device_offsets{offsets};
-  const Buffer<int> device_columns{columns};
-  Buffer<float> x(nodes * width), y(rows * width);
-  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 17);
-  launch(10, 128, 0, options(), propagate_kernel, y.data(), x.data(), device_offsets.data(),
-         device_columns.data(), rows, width);
-  for (std::size_t row = 0; row < rows; ++row) {
-    for (std::size_t d = 0; d < width; ++d) {
-      float sum = 0.0f;
-      for (auto k = offsets[row]; k < offsets[row + 1]; ++k) {
-        sum += x[static_cast<std::size_t>(columns[static_cast<std::size_t>(k)]) * width + d];
-      }
-      ASSERT_EQ(y[row * width + d], sum) << row << ", " << d;
+TEST_F(Kernels, WarpPerRowPropagate) {
+  for_each_seed([&] {
+    const int rows = 37, width = 5, nodes = 50;
+    std::vector<std::int64_t> offsets{0};
+    std::vector<int> columns;
+    for (int row = 0; row < rows; ++row) {
+      for (int k = 0; k < row * row % 71; ++k) columns.push_back((row * 13 + k * 7) % nodes);
+      offsets.push_back(static_cast<std::int64_t>(columns.size()));
     }
-  }
+    const Buffer<std::int64_t> device_offsets{offsets};
+    const Buffer<int> device_columns{columns};
+    Buffer<float> x(nodes * width), y(rows * width);
+    for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i % 17);
+    launch(10, 128, 0, options(), propagate_kernel, y.data(), x.data(), device_offsets.data(),
+           device_columns.data(), rows, width);
+    for (std::size_t row = 0; row < rows; ++row) {
+      for (std::size_t d = 0; d < width; ++d) {
+        float sum = 0.0f;
+        for (auto k = offsets[row]; k < offsets[row + 1]; ++k) {
+          sum += x[static_cast<std::size_t>(columns[static_cast<std::size_t>(k)]) * width + d];
+        }
+        ASSERT_EQ(y[row * width + d], sum) << row << ", " << d;
+      }
+    }
+  });
 }
 
 __global__ void histogram_kernel(unsigned* counts, const unsigned char* x, unsigned n) {
@@ -125,18 +128,20 @@ __global__ void histogram_kernel(unsigned* counts, const unsigned char* x, unsig
   if (threadIdx.x < 16) atomicAdd(&counts[threadIdx.x], local[threadIdx.x]);
 }
 
-TEST_P(Kernels, HistogramWithAtomics) {
-  const unsigned n = 5000;
-  Buffer<unsigned char> x(n);
-  Buffer<unsigned> counts(16);
-  counts.fill(0);
-  std::vector<unsigned> expected(16);
-  for (unsigned i = 0; i < n; ++i) {
-    x[i] = static_cast<unsigned char>(i * i / 3);
-    ++expected[x[i] % 16];
-  }
-  launch(7, 96, 0, options(), histogram_kernel, counts.data(), x.data(), n);
-  EXPECT_TRUE(std::ranges::equal(counts.span(), expected));
+TEST_F(Kernels, HistogramWithAtomics) {
+  for_each_seed([&] {
+    const unsigned n = 5000;
+    Buffer<unsigned char> x(n);
+    Buffer<unsigned> counts(16);
+    counts.fill(0);
+    std::vector<unsigned> expected(16);
+    for (unsigned i = 0; i < n; ++i) {
+      x[i] = static_cast<unsigned char>(i * i / 3);
+      ++expected[x[i] % 16];
+    }
+    launch(7, 96, 0, options(), histogram_kernel, counts.data(), x.data(), n);
+    EXPECT_TRUE(std::ranges::equal(counts.span(), expected));
+  });
 }
 
 __global__ void transpose_kernel(float* y, const float* x, unsigned rows, unsigned columns) {
@@ -154,15 +159,17 @@ __global__ void transpose_kernel(float* y, const float* x, unsigned rows, unsign
   }
 }
 
-TEST_P(Kernels, TransposeThroughSharedMemory) {
-  const unsigned rows = 45, columns = 70;
-  Buffer<float> x(rows * columns), y(rows * columns);
-  std::iota(x.span().begin(), x.span().end(), 0.0f);
-  launch(dim3(3, 2), dim3(32, 8), 0, options(), transpose_kernel, y.data(), x.data(), rows,
-         columns);
-  for (unsigned i = 0; i < rows; ++i) {
-    for (unsigned j = 0; j < columns; ++j) ASSERT_EQ(y[j * rows + i], x[i * columns + j]);
-  }
+TEST_F(Kernels, TransposeThroughSharedMemory) {
+  for_each_seed([&] {
+    const unsigned rows = 45, columns = 70;
+    Buffer<float> x(rows * columns), y(rows * columns);
+    std::iota(x.span().begin(), x.span().end(), 0.0f);
+    launch(dim3(3, 2), dim3(32, 8), 0, options(), transpose_kernel, y.data(), x.data(), rows,
+           columns);
+    for (unsigned i = 0; i < rows; ++i) {
+      for (unsigned j = 0; j < columns; ++j) ASSERT_EQ(y[j * rows + i], x[i * columns + j]);
+    }
+  });
 }
 
 // The last block to come adds up what the others left: fence, then an atomic.
@@ -180,12 +187,14 @@ __global__ void last_block_kernel(int* total, int* parts, unsigned* arrived) {
   }
 }
 
-TEST_P(Kernels, LastBlockFinishes) {
-  Buffer<int> total(1), parts(100);
-  Buffer<unsigned> arrived(1);
-  arrived[0] = 0;
-  launch(100, 64, 0, options(), last_block_kernel, total.data(), parts.data(), arrived.data());
-  EXPECT_EQ(total[0], 4950);
+TEST_F(Kernels, LastBlockFinishes) {
+  for_each_seed([&] {
+    Buffer<int> total(1), parts(100);
+    Buffer<unsigned> arrived(1);
+    arrived[0] = 0;
+    launch(100, 64, 0, options(), last_block_kernel, total.data(), parts.data(), arrived.data());
+    EXPECT_EQ(total[0], 4950);
+  });
 }
 
 __global__ void visit_kernel(unsigned* visits) {
@@ -194,23 +203,25 @@ __global__ void visit_kernel(unsigned* visits) {
   atomicAdd(visits + block * (blockDim.x * blockDim.y * blockDim.z) + thread, 1u);
 }
 
-TEST_P(Kernels, EveryThreadOfAGridRunsOnce) {
-  Buffer<unsigned> visits(5 * 3 * 2 * 60);
-  visits.fill(0);
-  launch(dim3(5, 3, 2), dim3(5, 4, 3), 0, options(), visit_kernel, visits.data());
-  EXPECT_EQ(std::ranges::count(visits.span(), 1u), std::ssize(visits.span()));
-}
-
-TEST_P(Kernels, ASpinningThreadGivesWay) {
-  Buffer<int> flag(1);
-  flag[0] = 0;
-  launch(1, 64, 0, options(), [&] {
-    if (threadIdx.x == 63) atomicExch(flag.data(), 1);
-    while (atomicAdd(flag.data(), 0) == 0) __nanosleep(10);
+TEST_F(Kernels, EveryThreadOfAGridRunsOnce) {
+  for_each_seed([&] {
+    Buffer<unsigned> visits(5 * 3 * 2 * 60);
+    visits.fill(0);
+    launch(dim3(5, 3, 2), dim3(5, 4, 3), 0, options(), visit_kernel, visits.data());
+    EXPECT_EQ(std::ranges::count(visits.span(), 1u), std::ssize(visits.span()));
   });
 }
 
-INSTANTIATE_TEST_SUITE_P(Seeds, Kernels, testing::Range(1u, kSeeds + 1));
+TEST_F(Kernels, ASpinningThreadGivesWay) {
+  for_each_seed([&] {
+    Buffer<int> flag(1);
+    flag[0] = 0;
+    launch(1, 64, 0, options(), [&] {
+      if (threadIdx.x == 63) atomicExch(flag.data(), 1);
+      while (atomicAdd(flag.data(), 0) == 0) __nanosleep(10);
+    });
+  });
+}
 
 TEST(Order, ChangesWithTheSeedAlone) {
   const auto order = [](unsigned seed) {

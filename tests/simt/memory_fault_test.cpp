@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "fault_of.hpp"
+#include "seeded_test.hpp"
 #include "simt/buffer.hpp"
 #include "simt/simt.hpp"
 
@@ -92,80 +92,97 @@ __global__ void dynamic_kernel(int* y, unsigned write, unsigned read) {
   if (threadIdx.x < read) y[threadIdx.x] = words[threadIdx.x];
 }
 
-class MemoryFault : public testing::TestWithParam<unsigned> {
+class MemoryFault : public SeededTest {
  protected:
   void SetUp() override {
     if (!kWatched) GTEST_SKIP() << "shared memory is watched in instrumented builds only";
   }
   template <class... P>
   std::optional<Fault> run(void (*kernel)(P...), std::type_identity_t<P>... args) {
-    return fault_of([&] { launch(4, 64, bytes, {.seed = GetParam()}, kernel, args...); }, &text);
+    return fault_of([&] { launch(4, 64, bytes, options(), kernel, args...); }, &text);
   }
   Buffer<int> y{64};
   std::size_t bytes = 0;
   std::string text;
 };
 
-TEST_P(MemoryFault, ReadOfAnothersWordWithoutABarrier) {
-  // Without a barrier a neighbour's word is unwritten yet, or written in a race.
-  const auto fault = run(exchange_kernel<Sync::none>, y.data(), 1);
-  EXPECT_TRUE(fault == Fault::shared_race || fault == Fault::unwritten_shared) << text;
-  EXPECT_EQ(run(exchange_kernel<Sync::none>, y.data(), 0), std::nullopt);
+TEST_F(MemoryFault, ReadOfAnothersWordWithoutABarrier) {
+  for_each_seed([&] {
+    // Without a barrier a neighbour's word is unwritten yet, or written in a race.
+    const auto fault = run(exchange_kernel<Sync::none>, y.data(), 1);
+    EXPECT_TRUE(fault == Fault::shared_race || fault == Fault::unwritten_shared) << text;
+    EXPECT_EQ(run(exchange_kernel<Sync::none>, y.data(), 0), std::nullopt);
+  });
 }
 
-TEST_P(MemoryFault, WarpBarrierOrdersItsLanesAlone) {
-  EXPECT_EQ(run(exchange_kernel<Sync::warp>, y.data(), 31), std::nullopt) << text;
-  EXPECT_NE(run(exchange_kernel<Sync::warp>, y.data(), 32), std::nullopt);
-  EXPECT_EQ(run(exchange_kernel<Sync::halves>, y.data(), 15), std::nullopt) << text;
-  EXPECT_NE(run(exchange_kernel<Sync::halves>, y.data(), 16), std::nullopt);
-  EXPECT_EQ(run(exchange_kernel<Sync::block>, y.data(), 63), std::nullopt) << text;
+TEST_F(MemoryFault, WarpBarrierOrdersItsLanesAlone) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(exchange_kernel<Sync::warp>, y.data(), 31), std::nullopt) << text;
+    EXPECT_NE(run(exchange_kernel<Sync::warp>, y.data(), 32), std::nullopt);
+    EXPECT_EQ(run(exchange_kernel<Sync::halves>, y.data(), 15), std::nullopt) << text;
+    EXPECT_NE(run(exchange_kernel<Sync::halves>, y.data(), 16), std::nullopt);
+    EXPECT_EQ(run(exchange_kernel<Sync::block>, y.data(), 63), std::nullopt) << text;
+  });
 }
 
-TEST_P(MemoryFault, RaceOfAWriteWithEarlierReads) {
-  EXPECT_EQ(run(write_after_read_kernel, y.data(), 1), std::nullopt) << text;
-  EXPECT_EQ(run(write_after_read_kernel, y.data(), 0), Fault::shared_race);
-  EXPECT_NE(text.find("write_after_read_kernel(int*, int)::word"), std::string::npos) << text;
+TEST_F(MemoryFault, RaceOfAWriteWithEarlierReads) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(write_after_read_kernel, y.data(), 1), std::nullopt) << text;
+    EXPECT_EQ(run(write_after_read_kernel, y.data(), 0), Fault::shared_race);
+    EXPECT_NE(text.find("write_after_read_kernel(int*, int)::word"), std::string::npos) << text;
+  });
 }
 
-TEST_P(MemoryFault, RaceOfTwoWrites) {
-  EXPECT_EQ(run(write_write_kernel), Fault::shared_race);
+TEST_F(MemoryFault, RaceOfTwoWrites) {
+  for_each_seed([&] { EXPECT_EQ(run(write_write_kernel), Fault::shared_race); });
 }
 
-TEST_P(MemoryFault, ReductionWithoutItsBarrier) {
-  Buffer<float> sum(1);
-  EXPECT_EQ(run(missing_barrier_reduction_kernel, sum.data()), Fault::shared_race);
+TEST_F(MemoryFault, ReductionWithoutItsBarrier) {
+  for_each_seed([&] {
+    Buffer<float> sum(1);
+    EXPECT_EQ(run(missing_barrier_reduction_kernel, sum.data()), Fault::shared_race);
+  });
 }
 
-TEST_P(MemoryFault, AtomicsRaceWithPlainAccessesOnly) {
-  EXPECT_EQ(run(counter_kernel, y.data(), 0), std::nullopt) << text;
-  EXPECT_EQ(y[0], 64);
-  EXPECT_EQ(run(counter_kernel, y.data(), 1), Fault::shared_race);
+TEST_F(MemoryFault, AtomicsRaceWithPlainAccessesOnly) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(counter_kernel, y.data(), 0), std::nullopt) << text;
+    EXPECT_EQ(y[0], 64);
+    EXPECT_EQ(run(counter_kernel, y.data(), 1), Fault::shared_race);
+  });
 }
 
-TEST_P(MemoryFault, BytesOfOneWordAreSeveralPlaces) {
-  EXPECT_EQ(run(bytes_kernel, y.data()), std::nullopt) << text;
-  EXPECT_EQ(y[10], 53);
+TEST_F(MemoryFault, BytesOfOneWordAreSeveralPlaces) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(bytes_kernel, y.data()), std::nullopt) << text;
+    EXPECT_EQ(y[10], 53);
+  });
 }
 
-TEST_P(MemoryFault, ReadOfUnwrittenSharedMemory) {
-  EXPECT_EQ(run(half_written_kernel, y.data(), 64), std::nullopt) << text;
-  EXPECT_EQ(run(half_written_kernel, y.data(), 63), Fault::unwritten_shared);
-  EXPECT_NE(text.find("half_written_kernel(int*, unsigned int)::words', byte 252"),
-            std::string::npos)
-      << text;
-  EXPECT_EQ(run(half_written_kernel, y.data(), 0), Fault::unwritten_shared);
+TEST_F(MemoryFault, ReadOfUnwrittenSharedMemory) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(half_written_kernel, y.data(), 64), std::nullopt) << text;
+    EXPECT_EQ(run(half_written_kernel, y.data(), 63), Fault::unwritten_shared);
+    EXPECT_NE(text.find("half_written_kernel(int*, unsigned int)::words', byte 252"),
+              std::string::npos)
+        << text;
+    EXPECT_EQ(run(half_written_kernel, y.data(), 0), Fault::unwritten_shared);
+  });
 }
 
-TEST_P(MemoryFault, WritesOfAnotherBlockDoNotCount) {
-  EXPECT_EQ(run(written_by_first_block_kernel, y.data()), Fault::unwritten_shared);
+TEST_F(MemoryFault, WritesOfAnotherBlockDoNotCount) {
+  for_each_seed(
+      [&] { EXPECT_EQ(run(written_by_first_block_kernel, y.data()), Fault::unwritten_shared); });
 }
 
-TEST_P(MemoryFault, DynamicSharedMemory) {
-  bytes = 60 * sizeof(int);
-  EXPECT_EQ(run(dynamic_kernel, y.data(), 60, 60), std::nullopt) << text;
-  EXPECT_EQ(run(dynamic_kernel, y.data(), 61, 60), Fault::out_of_bounds);
-  EXPECT_EQ(run(dynamic_kernel, y.data(), 60, 61), Fault::out_of_bounds);
-  EXPECT_EQ(run(dynamic_kernel, y.data(), 59, 60), Fault::unwritten_shared);
+TEST_F(MemoryFault, DynamicSharedMemory) {
+  for_each_seed([&] {
+    bytes = 60 * sizeof(int);
+    EXPECT_EQ(run(dynamic_kernel, y.data(), 60, 60), std::nullopt) << text;
+    EXPECT_EQ(run(dynamic_kernel, y.data(), 61, 60), Fault::out_of_bounds);
+    EXPECT_EQ(run(dynamic_kernel, y.data(), 60, 61), Fault::out_of_bounds);
+    EXPECT_EQ(run(dynamic_kernel, y.data(), 59, 60), Fault::unwritten_shared);
+  });
 }
 
 __global__ void store_kernel(int* y, int offset) {
@@ -198,46 +215,54 @@ __global__ void remainder_kernel(int* y, int of) {
   y[0] = 7 % of;
 }
 
-TEST_P(MemoryFault, StoreBesideABuffer) {
-  EXPECT_EQ(run(store_kernel, y.data(), 0), std::nullopt) << text;
-  EXPECT_EQ(run(store_kernel, y.data(), 1), Fault::out_of_bounds);
-  EXPECT_NE(text.find("write of 4 bytes at byte 256 of a buffer of 256"), std::string::npos)
-      << text;
-  EXPECT_NE(text.find("memory_fault_test.cpp:"), std::string::npos) << text;
-  EXPECT_EQ(run(store_kernel, y.data(), -1), Fault::out_of_bounds);
-  EXPECT_NE(text.find("4 bytes before a buffer of 256"), std::string::npos) << text;
-  EXPECT_EQ(run(store_kernel, y.data(), 1 << 28), Fault::out_of_bounds);
+TEST_F(MemoryFault, StoreBesideABuffer) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(store_kernel, y.data(), 0), std::nullopt) << text;
+    EXPECT_EQ(run(store_kernel, y.data(), 1), Fault::out_of_bounds);
+    EXPECT_NE(text.find("write of 4 bytes at byte 256 of a buffer of 256"), std::string::npos)
+        << text;
+    EXPECT_NE(text.find("memory_fault_test.cpp:"), std::string::npos) << text;
+    EXPECT_EQ(run(store_kernel, y.data(), -1), Fault::out_of_bounds);
+    EXPECT_NE(text.find("4 bytes before a buffer of 256"), std::string::npos) << text;
+    EXPECT_EQ(run(store_kernel, y.data(), 1 << 28), Fault::out_of_bounds);
+  });
 }
 
-TEST_P(MemoryFault, LoadBesideABuffer) {
-  const Buffer<int> x(64);
-  EXPECT_EQ(run(load_kernel, y.data(), x.data(), 0), std::nullopt) << text;
-  EXPECT_EQ(run(load_kernel, y.data(), x.data(), 1), Fault::out_of_bounds);
-  const int* stale = Buffer<int>(64).data();
-  EXPECT_EQ(run(load_kernel, y.data(), stale, 0), Fault::out_of_bounds);
+TEST_F(MemoryFault, LoadBesideABuffer) {
+  for_each_seed([&] {
+    const Buffer<int> x(64);
+    EXPECT_EQ(run(load_kernel, y.data(), x.data(), 0), std::nullopt) << text;
+    EXPECT_EQ(run(load_kernel, y.data(), x.data(), 1), Fault::out_of_bounds);
+    const int* stale = Buffer<int>(64).data();
+    EXPECT_EQ(run(load_kernel, y.data(), stale, 0), Fault::out_of_bounds);
+  });
 }
 
-TEST_P(MemoryFault, IndexBesideAnArray) {
-  EXPECT_EQ(run(shared_index_kernel, y.data(), 0), std::nullopt) << text;
-  EXPECT_EQ(run(shared_index_kernel, y.data(), 1), Fault::out_of_bounds);
-  EXPECT_EQ(run(local_index_kernel, y.data(), 3), std::nullopt) << text;
-  EXPECT_EQ(run(local_index_kernel, y.data(), 4), Fault::out_of_bounds);
+TEST_F(MemoryFault, IndexBesideAnArray) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(shared_index_kernel, y.data(), 0), std::nullopt) << text;
+    EXPECT_EQ(run(shared_index_kernel, y.data(), 1), Fault::out_of_bounds);
+    EXPECT_EQ(run(local_index_kernel, y.data(), 3), std::nullopt) << text;
+    EXPECT_EQ(run(local_index_kernel, y.data(), 4), Fault::out_of_bounds);
+  });
 }
 
-TEST_P(MemoryFault, MisalignedVector) {
-  Buffer<float> vectors(36);
-  EXPECT_EQ(run(vector_kernel, vectors.data(), 4), std::nullopt) << text;
-  EXPECT_EQ(run(vector_kernel, vectors.data(), 2), Fault::misaligned);
+TEST_F(MemoryFault, MisalignedVector) {
+  for_each_seed([&] {
+    Buffer<float> vectors(36);
+    EXPECT_EQ(run(vector_kernel, vectors.data(), 4), std::nullopt) << text;
+    EXPECT_EQ(run(vector_kernel, vectors.data(), 2), Fault::misaligned);
+  });
 }
 
-TEST_P(MemoryFault, UndefinedArithmetic) {
-  EXPECT_EQ(run(product_kernel, y.data(), 1 << 15, 1 << 15), std::nullopt) << text;
-  EXPECT_EQ(run(product_kernel, y.data(), 1 << 16, 1 << 15), Fault::undefined);
-  EXPECT_EQ(run(shift_kernel, y.data(), 32), Fault::undefined);
-  EXPECT_EQ(run(remainder_kernel, y.data(), 0), Fault::undefined);
+TEST_F(MemoryFault, UndefinedArithmetic) {
+  for_each_seed([&] {
+    EXPECT_EQ(run(product_kernel, y.data(), 1 << 15, 1 << 15), std::nullopt) << text;
+    EXPECT_EQ(run(product_kernel, y.data(), 1 << 16, 1 << 15), Fault::undefined);
+    EXPECT_EQ(run(shift_kernel, y.data(), 32), Fault::undefined);
+    EXPECT_EQ(run(remainder_kernel, y.data(), 0), Fault::undefined);
+  });
 }
-
-INSTANTIATE_TEST_SUITE_P(Seeds, MemoryFault, testing::Range(1u, kSeeds + 1));
 
 #ifdef __SANITIZE_ADDRESS__
 TEST(AddressSanitizerDeathTest, SeesAStoreBesideABuffer) {

@@ -1,6 +1,8 @@
 // What the tests of the executor share.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <optional>
 #include <ostream>
 #include <string>
@@ -27,5 +29,21 @@ std::optional<Fault> fault_of(const Run& run, std::string* text = nullptr) {
 
 /// Fault tests run under several orders: a fault that is there must not hide behind one of them.
 inline constexpr unsigned kSeeds = 12;
+
+class SeededTest : public testing::Test {
+ protected:
+  /// Runs a test's body once an order, until it fails.
+  template <class Body>
+  void for_each_seed(const Body& body) {
+    for (seed_ = 1; seed_ <= kSeeds && !HasFailure(); ++seed_) {
+      SCOPED_TRACE("seed " + std::to_string(seed_));
+      body();
+    }
+  }
+  Options options() const { return {.seed = seed_}; }
+
+ private:
+  unsigned seed_ = 1;
+};
 
 }  // namespace simt
