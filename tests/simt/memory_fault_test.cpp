@@ -17,7 +17,7 @@ extern __shared__ __align__(16) unsigned char dynamic_shared_memory[];
 namespace simt {
 namespace {
 
-enum class Sync { none, warp, halves, block };
+enum class Sync { none, shuffle, warp, halves, block };
 
 // Every thread writes a word, and reads the word of the thread `distance` away.
 template <Sync sync>
@@ -27,16 +27,21 @@ __global__ void exchange_kernel(int* y, unsigned distance) {
   if (sync == Sync::warp) __syncwarp();
   if (sync == Sync::halves) __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u);
   if (sync == Sync::block) __syncthreads();
+  // All lanes come, so that all words are written; but a shuffle orders nothing.
+  if (sync == Sync::shuffle || sync == Sync::halves) __shfl_sync(0xffffffffu, 0, 0);
   y[threadIdx.x] = words[(threadIdx.x ^ distance) % 64];
 }
 
+// Each warp by itself. The shuffle makes sure that the write comes last, and orders nothing.
 __global__ void write_after_read_kernel(int* y, int barrier) {
-  __shared__ int word;
-  if (threadIdx.x == 0) word = 1;
-  __syncthreads();
+  __shared__ int words[2];
+  int& word = words[threadIdx.x / 32];
+  if (threadIdx.x % 32 == 0) word = 1;
+  __syncwarp();
   y[threadIdx.x] = word;
-  if (barrier) __syncthreads();
-  if (threadIdx.x == 63) word = 2;
+  __shfl_sync(0xffffffffu, 0, 0);
+  if (barrier) __syncwarp();
+  if (threadIdx.x % 32 == 31) word = 2;
 }
 
 __global__ void write_write_kernel() {
@@ -120,7 +125,8 @@ TEST_F(MemoryFault, WarpBarrierOrdersItsLanesAlone) {
     EXPECT_EQ(run(exchange_kernel<Sync::warp>, y.data(), 31), std::nullopt) << text;
     EXPECT_NE(run(exchange_kernel<Sync::warp>, y.data(), 32), std::nullopt);
     EXPECT_EQ(run(exchange_kernel<Sync::halves>, y.data(), 15), std::nullopt) << text;
-    EXPECT_NE(run(exchange_kernel<Sync::halves>, y.data(), 16), std::nullopt);
+    EXPECT_EQ(run(exchange_kernel<Sync::halves>, y.data(), 16), Fault::shared_race) << text;
+    EXPECT_EQ(run(exchange_kernel<Sync::shuffle>, y.data(), 1), Fault::shared_race) << text;
     EXPECT_EQ(run(exchange_kernel<Sync::block>, y.data(), 63), std::nullopt) << text;
   });
 }
@@ -129,7 +135,8 @@ TEST_F(MemoryFault, RaceOfAWriteWithEarlierReads) {
   for_each_seed([&] {
     EXPECT_EQ(run(write_after_read_kernel, y.data(), 1), std::nullopt) << text;
     EXPECT_EQ(run(write_after_read_kernel, y.data(), 0), Fault::shared_race);
-    EXPECT_NE(text.find("write_after_read_kernel(int*, int)::word"), std::string::npos) << text;
+    EXPECT_NE(text.find("write_after_read_kernel(int*, int)::words', byte "), std::string::npos)
+        << text;
   });
 }
 
