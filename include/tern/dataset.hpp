@@ -14,33 +14,47 @@ namespace tern {
 
 /// How held-out interactions are chosen where the data does not bring its own test set.
 enum class SplitMethod : std::uint8_t {
-  kAuto,         // given where there is a test file, random otherwise
-  kGiven,        // train.txt / test.txt / valid.txt as they are
+  kAuto,         // given where there is a test or a validation file, random otherwise
+  kGiven,        // train, test and valid files as they are
   kRandom,       // per user: a random fraction, at least one, while one stays for training
-  kLeaveOneOut,  // per user: the last interaction (by time where there is one) to test, the one
-                 // before to validation
+  kLeaveOneOut,  // per user: the last interaction (by time where there is one, else by place in the
+                 // file) to test, the one before to validation, while one stays for training
   kTime,         // per data set: the newest fraction by timestamp
 };
 
+/// How to read a data set and how to cut it. Where files are given as train, test and valid,
+/// another method than kAuto and kGiven pools them and cuts anew.
 struct DataOptions {
   SplitMethod split = SplitMethod::kAuto;
+  /// In [0, 1); rounded to the nearest number of interactions. Not used by kGiven, kLeaveOneOut.
   double test_fraction = 0.2;
-  /// Of what is left for training after the test split; 0: no validation split.
-  double valid_fraction = 0.1;
+  /// In [0, 1), of what is left for training after the test split; 0: no validation split.
+  /// Unset: 0.1 where Tern makes the split; but nothing is ever cut from a given training set that
+  /// brings no validation file, so that it stays whole as published results have it (then valid is
+  /// empty, and a note says so). Set: cut from the given training set too, at random per user.
+  /// A given validation file is used as it is. Leave-one-out holds out one, unless this is 0.
+  std::optional<double> valid_fraction;
   Seed split_seed{0};
   /// Users and items with fewer interactions are dropped, again and again until none is left.
+  /// Not for given splits (ConfigError), whose ids and sizes are part of what is given.
   int k_core = 0;
   /// Interactions rated below are dropped (and counted). Needs a rating column.
   std::optional<double> min_rating;
-  /// Columns of a table: a header name, or a position from 1. Empty: recognised by the header
-  /// (user, user_id, userId, ...), else positions 1, 2, (3 rating), (4 timestamp).
+  /// Columns of a table: a header name, or a position from 1; "none" where there is no rating or
+  /// timestamp to be read. Empty: recognised by the header, else positions 1, 2, (3 rating),
+  /// (4 timestamp). The first row is a header when a column is asked for by name; when one of its
+  /// fields is a known name of a user or item column (user, user_id, userId, item, movieId, ...,
+  /// whatever the case; what follows a colon is left out); or when its rating or timestamp is not a
+  /// number, and that of the second row is. A note says what was taken for what.
   std::string user_column;
   std::string item_column;
   std::string rating_column;
   std::string timestamp_column;
-  /// Guards against hostile input: bytes after decompression, and distinct ids a side.
+  /// Guards against hostile input: bytes of one file after decompression, distinct ids a side, and
+  /// bytes of one side's features (a column of free text would become one column a value).
   std::int64_t max_bytes = std::int64_t{64} << 30;
   std::int64_t max_nodes = 2'000'000'000;
+  std::int64_t max_feature_bytes = std::int64_t{4} << 30;
 };
 
 /// Dense features of one node set: (nodes, names.size()) row-major.
@@ -59,17 +73,37 @@ struct Dataset {
   Interactions test;
   std::optional<Features> user_features;
   std::optional<Features> item_features;
+  /// Repeats of an interaction that were read and left out; of a repeat the newest is kept.
+  std::int64_t duplicates = 0;
   /// What was read, dropped, deduplicated or found odd: one sentence each, for the log.
   std::vector<std::string> notes;
   /// Hash of the three splits: two data sets with equal fingerprints train alike.
   std::uint64_t fingerprint = 0;
 };
 
-/// Loads a directory or a file. A directory: train.txt (+ test.txt, valid.txt) adjacency lists, or
-/// interactions.tsv|csv; each may end in .gz or .zst; with user_features / item_features as .npy
-/// (rows in id order) or .tsv keyed by id. A file: an adjacency list (.txt) or a table (.tsv,
-/// .csv). Linear in its size, parallel, deterministic for every thread count. Throws DataError with
-/// file and line, ConfigError on options that do not fit the data.
+/// Loads a directory or a file, plain, gzip or zstd (told by content, not by name).
+///
+/// A directory holds either train (+ test, valid) as .txt, .tsv or .csv, or interactions.tsv|csv;
+/// and optionally user_features / item_features as .npy or .tsv|csv. Each may end in .gz or .zst.
+/// A file is an adjacency list (.txt) or a table (.tsv, .csv).
+///
+/// Adjacency list: a user a line, "user item item ...", blanks between; "17" alone is a user
+/// without items; a user's further lines are merged. Ids are integers in [0, 2³¹ - 1): the node ids
+/// themselves where the largest is at most 2 · (distinct ids) + 1000 (ids between that never occur
+/// become nodes of degree 0), else numbered in ascending order. Any other ids need a table.
+/// Table: an interaction a row, ids any strings without tab, newline and NUL, up to 65,535 bytes,
+/// numbered in order of first appearance (train, then valid, then test): no sorting, and ids stay
+/// when rows are appended. .csv has RFC 4180's quotes; blanks around unquoted fields are left out.
+/// Ratings and timestamps are finite numbers; timestamps any unit that grows with time.
+///
+/// Features: .npy, (nodes, F) or (nodes), rows in id order as above before any filter; or a table
+/// with a header, keyed by its first column. A table's column is numeric when all of its non-empty
+/// values are numbers: kept as they are, an empty one is 0. Any other column becomes a 0/1 column
+/// for each value, "section=libs", in ascending order; values hold several where `|` divides them.
+/// Nodes without a row get zeros.
+///
+/// Linear in its size, parallel, deterministic for every thread count. Throws DataError with file
+/// and line of the first thing wrong, ConfigError on options that do not fit the data.
 Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options = {});
 
 }  // namespace tern
