@@ -1,0 +1,159 @@
+// Layout: 8 bytes, the header's length n (little endian); n bytes of JSON, padded with blanks; the
+// values of all tensors, one after the other, without holes. A header entry is
+//   "name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}
+// and "__metadata__" maps strings to strings. Source: the format's description at
+// https://github.com/huggingface/safetensors.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/data/atomic_file.hpp"
+#include "host/data/safetensors_header.hpp"
+#include "host/data/tensor_bytes.hpp"
+#include "tern/error.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::size_t kLengthBytes = 8;
+constexpr std::size_t kAlignment = 8;  // of the values' begin: that of the widest element
+
+using NamedTensor = std::pair<const std::string, Tensor>;
+
+/// Wider elements first, as the reference writer does, so that each tensor is aligned to its
+/// elements; by name among equals.
+std::vector<const NamedTensor*> in_file_order(const TensorFile& file) {
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
+  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    return element_types()[a->second.values.index()].bytes >
+           element_types()[b->second.values.index()].bytes;
+  });
+  return order;
+}
+
+std::string make_header(const TensorFile& file, const std::vector<const NamedTensor*>& order) {
+  nlohmann::ordered_json header = nlohmann::ordered_json::object();
+  if (!file.metadata.empty()) header[kMetadataKey] = file.metadata;
+  std::uint64_t offset = 0;
+  for (const NamedTensor* tensor : order) {
+    if (tensor->first == kMetadataKey) {
+      throw Error(
+          "A tensor cannot have the name \"__metadata__\": the format keeps it for itself.");
+    }
+    check_tensor(tensor->first, tensor->second);
+    const std::uint64_t end = offset + bytes_of(tensor->second).size();
+    header[tensor->first] = {{"dtype", element_types()[tensor->second.values.index()].safetensors},
+                             {"shape", tensor->second.shape},
+                             {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text = header.dump();  // throws where a name is not UTF-8
+  text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
+  if (text.size() > kMostHeaderBytes) {
+    throw Error(fmt::format("The header has {} bytes, more than the format's limit of {}.",
+                            text.size(), kMostHeaderBytes));
+  }
+  return text;
+}
+
+/// Type, sizes and offsets of every entry against each other and against the file.
+void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes,
+                   const std::string& file) {
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
+    return std::tie(a.begin, a.end, a.name) < std::tie(b.begin, b.end, b.name);
+  });
+  std::uint64_t expected = 0;
+  for (const SafetensorsEntry& entry : entries) {
+    const auto fail = [&](const std::string& problem) {
+      throw DataError(file, 0, fmt::format("The tensor {} {}.", quote_name(entry.name), problem));
+    };
+    const std::size_t bytes = element_types()[entry.type].bytes;
+    const std::optional<std::int64_t> count = count_elements(entry.shape, bytes);
+    if (!count) fail(fmt::format("has the impossible shape {}", format_shape(entry.shape)));
+    if (entry.begin != expected) {
+      fail(fmt::format("begins at byte {}, expected {} (no holes, no overlaps)", entry.begin,
+                       expected));
+    }
+    if (entry.end < entry.begin ||
+        entry.end - entry.begin != static_cast<std::uint64_t>(*count) * bytes) {
+      fail(fmt::format("lies in bytes {} to {}, which its shape {} of {} does not fit", entry.begin,
+                       entry.end, format_shape(entry.shape),
+                       element_types()[entry.type].safetensors));
+    }
+    expected = entry.end;
+  }
+  if (expected != data_bytes) {
+    throw DataError(
+        file, 0,
+        fmt::format("There are {} bytes of values, expected {}: the file is {}.", data_bytes,
+                    expected, data_bytes < expected ? "cut short" : "longer than its tensors"));
+  }
+}
+
+}  // namespace
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  const std::vector<const NamedTensor*> order = in_file_order(file);
+  std::string header;
+  try {
+    header = make_header(file, order);
+  } catch (const nlohmann::json::exception&) {
+    throw Error(fmt::format("{}: A tensor's name or the metadata is not UTF-8.", path.string()));
+  }
+  const std::uint64_t length = header.size();
+  AtomicFile output(path);
+  output.write(&length, kLengthBytes);
+  output.write(header);
+  for (const NamedTensor* tensor : order) {
+    const std::span<const char> bytes = bytes_of(tensor->second);
+    output.write(bytes.data(), bytes.size());
+  }
+  output.commit();
+}
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+  InputFile input(path);
+  const std::string& name = input.name();
+  if (input.size() < kLengthBytes) {
+    throw DataError(
+        name, 0,
+        fmt::format("The file has {} bytes, expected at least {}.", input.size(), kLengthBytes));
+  }
+  std::array<char, kLengthBytes> prefix{};
+  input.read(prefix);
+  std::uint64_t length = 0;
+  std::memcpy(&length, prefix.data(), kLengthBytes);
+  if (length > kMostHeaderBytes || length > input.size() - kLengthBytes) {
+    throw DataError(
+        name, 0,
+        fmt::format("The header claims {} bytes, expected at most {} here: the file is "
+                    "cut short, or not safetensors.",
+                    length,
+                    std::min<std::uint64_t>(kMostHeaderBytes, input.size() - kLengthBytes)));
+  }
+  std::string text(length, '\0');
+  input.read(text);
+  SafetensorsHeader header = parse_safetensors_header(text, name);
+  check_entries(header.entries, input.size() - kLengthBytes - length, name);
+
+  TensorFile file;
+  file.metadata = std::move(header.metadata);
+  for (const SafetensorsEntry& entry : header.entries) {
+    const auto count = count_elements(entry.shape, element_types()[entry.type].bytes);
+    Tensor tensor = make_tensor(entry.type, entry.shape, *count);
+    input.read(bytes_of(tensor));
+    file.tensors.emplace(entry.name, std::move(tensor));
+  }
+  return file;
+}
+
+}  // namespace tern

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tern {
+
+inline constexpr std::size_t kMostHeaderBytes = 100'000'000;
+inline constexpr const char* kMetadataKey = "__metadata__";
+
+/// A tensor as the header tells of it; begin and end count from the first byte of values.
+struct SafetensorsEntry {
+  std::string name;
+  std::size_t type = 0;  // index of element_types()
+  std::vector<std::int64_t> shape;
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+
+struct SafetensorsHeader {
+  std::vector<SafetensorsEntry> entries;
+  std::map<std::string, std::string> metadata;
+};
+
+/// Reads the JSON of a header: strictly the layout of the format, every key known and once, no
+/// deeper than it needs. Offsets and shapes are not yet compared. Throws DataError.
+SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
+
+/// A tensor's name for a message.
+std::string quote_name(std::string_view name);
+
+}  // namespace tern

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "host/data/unique_fd.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern {
+
+// What both tensor formats share. Values go to files as they lie in memory.
+static_assert(std::endian::native == std::endian::little,
+              "safetensors and .npy are written little endian");
+
+/// One of the four element types.
+struct ElementType {
+  std::string_view safetensors;  // "F32"
+  std::string_view npy;          // "<f4"
+  std::size_t bytes;
+};
+
+/// In the order of Tensor::values' alternatives.
+std::span<const ElementType> element_types();
+
+/// Product of the shape; nullopt when a size is negative, or when it or its bytes would overflow.
+std::optional<std::int64_t> count_elements(std::span<const std::int64_t> shape,
+                                           std::size_t element_bytes);
+
+/// A tensor of this shape (already counted) whose values, of element_types()[type], are not set.
+Tensor make_tensor(std::size_t type, std::span<const std::int64_t> shape, std::int64_t count);
+
+std::span<char> bytes_of(Tensor& tensor);
+std::span<const char> bytes_of(const Tensor& tensor);
+
+/// Throws ShapeError unless the tensor has as many values as its shape says.
+void check_tensor(std::string_view name, const Tensor& tensor);
+
+/// "[2, 3]".
+std::string format_shape(std::span<const std::int64_t> shape);
+
+/// A file that is read piece by piece, so that tensors need no second copy in memory. Throws
+/// DataError.
+class InputFile {
+ public:
+  explicit InputFile(const std::filesystem::path& path);
+
+  const std::string& name() const noexcept { return name_; }
+  std::uint64_t size() const noexcept { return size_; }
+  /// Bytes that are not read yet.
+  std::uint64_t remaining() const noexcept { return remaining_; }
+  /// The next bytes; fewer are an error.
+  void read(std::span<char> bytes);
+
+ private:
+  std::string name_;
+  UniqueFd fd_;
+  std::uint64_t size_ = 0;
+  std::uint64_t remaining_ = 0;
+};
+
+}  // namespace tern
