@@ -14,6 +14,7 @@ namespace tern {
 
 /// The names of one node set: a bijection between 0..n-1 and the user's own ids (any bytes without
 /// tab, newline and NUL). Names live in one block of memory: 2^31 - 1 of them at the most.
+/// Look-ups hash with a seed of the object's own, so that no file can be made to collide.
 class Vocabulary {
  public:
   Vocabulary() = default;
@@ -21,14 +22,22 @@ class Vocabulary {
   /// Names "0".."n-1" without storing them: what an adjacency list of dense ids has.
   static Vocabulary numbered(NodeId n);
 
-  /// The id of name, added at the end where it is new. Throws ShapeError past 2^31 - 1 names.
+  /// The id of name, added at the end where it is new. Throws ShapeError past 2^31 - 1 names, on an
+  /// empty name, and on one with tab, newline or NUL.
   NodeId add(std::string_view name);
+  /// Adds the names of another in its order: element i is the id here of its name i.
+  std::vector<NodeId> add_all(const Vocabulary& other);
   std::optional<NodeId> find(std::string_view name) const;
   /// Throws ShapeError outside [0, size()).
   std::string name(NodeId id) const;
   NodeId size() const noexcept;
+  bool is_numbered() const noexcept { return numbered_ > 0; }
 
-  /// The known names closest to `name` by edit distance: for "did you mean".
+  /// The names with these ids, in this order, renumbered from 0. ids must not repeat.
+  Vocabulary subset(std::span<const NodeId> ids) const;
+
+  /// The known names closest to `name` by edit distance of their first 64 bytes, ties by id: for
+  /// "did you mean". Of numbered names, those within two edits. O(bytes of names) at the most.
   std::vector<std::string> nearest(std::string_view name, std::size_t count = 3) const;
 
   /// One name a line, in id order. Written beside and renamed. read() throws DataError.
@@ -36,10 +45,24 @@ class Vocabulary {
   static Vocabulary read(const std::filesystem::path& path);
 
  private:
+  /// A place of the hash table: an id (-1: free) and 32 bits of its name's hash, which tell most
+  /// other names apart without a look at the bytes, and let the table grow without hashing again.
+  struct Slot {
+    NodeId id = -1;
+    std::uint32_t hash = 0;
+  };
+
+  std::string_view stored(NodeId id) const noexcept;
+  std::uint32_t hash(std::string_view name) const noexcept;
+  std::size_t slot_of(std::string_view name, std::uint32_t hash) const noexcept;
+  void grow();
+  void store_numbers();
+
   NodeId numbered_ = 0;  // where > 0, the names are the numbers and nothing below is used
   std::string bytes_;
   std::vector<std::uint64_t> ends_;
-  std::vector<NodeId> slots_;  // open addressing over ids, -1 empty
+  std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
+  std::uint64_t seed_ = 0;   // of the hash; drawn with the first slots
 };
 
 }  // namespace tern
