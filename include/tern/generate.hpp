@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "tern/interactions.hpp"
+#include "tern/types.hpp"
+#include "tern/vocabulary.hpp"
+
+namespace tern {
+
+/// Synthetic data with planted tastes and power-law degrees.
+struct GenerateOptions {
+  NodeId users = 10'000;
+  NodeId items = 5'000;
+  /// Distinct pairs to make; every user gets at least one. In [users, users · items / 2].
+  std::int64_t interactions = 200'000;
+  /// Every user and every item has one of so many tastes, in equal parts.
+  int tastes = 16;
+  /// γ of the degree law P(degree = d) ∝ d^-γ, above 1; greater is more even.
+  double user_exponent = 2.5;
+  double item_exponent = 2.2;
+  /// The share of interactions that ignore the user's taste, in [0, 1].
+  double noise = 0.1;
+  Seed seed{0};
+};
+
+struct GeneratedData {
+  Interactions interactions;
+  /// The planted truth: the taste of every user and item, in [0, tastes).
+  std::vector<std::int32_t> user_tastes;
+  std::vector<std::int32_t> item_tastes;
+};
+
+/// Draws a data set. User u has degree d_u (a power law over a random ranking of the users, scaled
+/// to the wanted total, at least 1 and at most half of the items); each of its interactions is,
+/// with probability 1 - noise, with an item of u's taste, else with any item, drawn by the items'
+/// power law, without repeats. Where a taste has no item left, the rest is drawn from all.
+/// Deterministic for every thread count; O(U + I + E) time expected. Throws ConfigError on options
+/// out of range.
+GeneratedData generate(const GenerateOptions& options);
+
+/// Writes an adjacency list, "user item item ..." a line, one for every user, empty ones included.
+/// Written beside and renamed. Throws Error with the path and the system's reason.
+void write_adjacency(const std::filesystem::path& path, const Interactions& interactions);
+/// Writes a table with the header "user<TAB>item" and a row an interaction, under these names.
+void write_interactions_tsv(const std::filesystem::path& path, const Interactions& interactions,
+                            const Vocabulary& users, const Vocabulary& items);
+
+}  // namespace tern

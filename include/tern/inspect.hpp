@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "tern/dataset.hpp"
+#include "tern/interactions.hpp"
+
+namespace tern {
+
+/// Degrees of one node set, nodes of degree 0 included. The q-quantile is the degree at place
+/// ceil(q·n) of n in ascending order (a degree that occurs); all are 0 where there is no node.
+struct DegreeSummary {
+  std::int64_t min = 0;
+  std::int64_t median = 0;
+  std::int64_t p90 = 0;
+  std::int64_t max = 0;
+  double mean = 0.0;
+};
+
+/// One side of an interaction matrix.
+struct SideSummary {
+  std::int64_t nodes = 0;
+  /// Nodes of degree 0.
+  std::int64_t empty = 0;
+  DegreeSummary degrees;
+};
+
+/// One interaction matrix.
+struct InteractionsSummary {
+  std::int64_t interactions = 0;
+  /// interactions / (U·I); 0 where there is no node.
+  double density = 0.0;
+  SideSummary users;
+  SideSummary items;
+  std::int64_t users_with_every_item = 0;
+};
+
+/// What a held-out split asks of a model that knows the training split alone.
+struct HeldOutSummary {
+  /// Users with a held-out interaction: those that metrics are averaged over.
+  std::int64_t users = 0;
+  /// Of these, users without any training interaction.
+  std::int64_t users_without_training = 0;
+  /// Items that are held out somewhere and have no training interaction.
+  std::int64_t items_without_training = 0;
+  /// Held-out interactions that the training split has as well: masked, hence never a hit.
+  std::int64_t also_in_training = 0;
+};
+
+/// What is in a data set; printing it is the program's.
+struct DatasetSummary {
+  InteractionsSummary all;  // the union of the three splits
+  InteractionsSummary train;
+  InteractionsSummary valid;
+  InteractionsSummary test;
+  HeldOutSummary held_out_valid;
+  HeldOutSummary held_out_test;
+  std::int64_t duplicates = 0;
+  /// Widths of the features, where there are any.
+  std::optional<std::int64_t> user_feature_width;
+  std::optional<std::int64_t> item_feature_width;
+};
+
+/// O(U + I + E).
+InteractionsSummary summarize(const Interactions& interactions);
+HeldOutSummary summarize_held_out(const Interactions& train, const Interactions& held_out);
+DatasetSummary inspect(const Dataset& data);
+
+}  // namespace tern
