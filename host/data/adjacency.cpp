@@ -1,0 +1,130 @@
+#include "host/data/adjacency.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "host/data/text.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::uint64_t kIdEnd = std::numeric_limits<NodeId>::max();
+
+struct Line {
+  NodeId user = 0;
+  std::int64_t num_items = 0;
+};
+
+/// What one chunk holds.
+struct Part {
+  std::vector<Line> lines;
+  std::vector<NodeId> items;
+  std::int64_t blank_lines = 0;
+};
+
+bool is_blank(char c) {
+  return c == ' ' || c == '\t';
+}
+
+/// Says what is wrong with the id that begins at `token`.
+[[noreturn]] void throw_bad_id(std::string_view kind, const char* token, const char* end) {
+  const char* stop = std::find_if(token, end, is_blank);
+  const std::string_view text(token, static_cast<std::size_t>(stop - token));
+  const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
+  std::string problem;
+  if (text.find('\0') != std::string_view::npos) {
+    problem = fmt::format("The {} id {} has a NUL byte, expected text", kind, quote(text));
+  } else if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
+    problem =
+        fmt::format("The {} id {} is not a number, expected an integer id", kind, quote(text));
+  } else if (text.size() > digits.size()) {
+    problem = fmt::format("The {} id {} is negative, expected ids from 0", kind, quote(text));
+  } else {
+    problem =
+        fmt::format("The {} id {} is too large, expected ids below {}", kind, quote(text), kIdEnd);
+  }
+  throw TextError{token, problem + " (any other ids belong in a table, interactions.tsv)."};
+}
+
+/// Reads the id at cursor, which is neither blank nor the line's end.
+NodeId parse_id(std::string_view kind, const char*& cursor, const char* end) {
+  const char* begin = cursor;
+  std::uint64_t value = 0;
+  for (; cursor < end; ++cursor) {
+    const auto digit = static_cast<unsigned>(static_cast<unsigned char>(*cursor)) - '0';
+    if (digit > 9) break;
+    value = value * 10 + digit;
+    if (value >= kIdEnd) throw_bad_id(kind, begin, end);
+  }
+  if (cursor == begin || (cursor < end && !is_blank(*cursor))) throw_bad_id(kind, begin, end);
+  return static_cast<NodeId>(value);
+}
+
+void parse_line(std::string_view line, Part& part) {
+  const char* cursor = line.data();
+  const char* end = cursor + line.size();
+  const auto skip_blanks = [&] {
+    while (cursor < end && is_blank(*cursor)) ++cursor;
+  };
+  skip_blanks();
+  if (cursor == end) {
+    ++part.blank_lines;
+    return;
+  }
+  const NodeId user = parse_id("user", cursor, end);
+  const std::size_t before = part.items.size();
+  for (skip_blanks(); cursor < end; skip_blanks()) {
+    part.items.push_back(parse_id("item", cursor, end));
+  }
+  part.lines.push_back({user, static_cast<std::int64_t>(part.items.size() - before)});
+}
+
+Part parse_part(std::string_view text) {
+  Part part;
+  part.items.reserve(text.size() / 6);  // most ids have about five digits; a guess, not a bound
+  const char* cursor = text.data();
+  const char* end = cursor + text.size();
+  while (cursor < end) parse_line(next_line(cursor, end), part);
+  return part;
+}
+
+}  // namespace
+
+AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file) {
+  return parse_adjacency(bytes, file, chunk_bytes_for(bytes));
+}
+
+AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
+                              std::size_t chunk_bytes) {
+  const std::string_view text = checked_text(bytes, file);
+  const std::vector<std::string_view> chunks = split_at_lines(text, Quotes::kNone, chunk_bytes);
+  const auto num_chunks = static_cast<std::int64_t>(chunks.size());
+  std::vector<Part> parts(chunks.size());
+  for_each_chunk(text, file, num_chunks, [&](std::int64_t i) { parts[i] = parse_part(chunks[i]); });
+
+  AdjacencyList list;
+  std::vector<std::size_t> first_pair(chunks.size() + 1, 0);
+  std::vector<std::size_t> first_line(chunks.size() + 1, 0);
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    first_pair[i + 1] = first_pair[i] + parts[i].items.size();
+    first_line[i + 1] = first_line[i] + parts[i].lines.size();
+    list.blank_lines += parts[i].blank_lines;
+  }
+  list.pairs.resize(first_pair.back());
+  list.users.resize(first_line.back());
+  parallel_for(num_chunks, [&](std::int64_t i) {
+    NodeId* user = list.users.data() + first_line[i];
+    Interaction* pair = list.pairs.data() + first_pair[i];
+    const NodeId* item = parts[i].items.data();
+    for (const Line& line : parts[i].lines) {
+      *user++ = line.user;
+      for (std::int64_t k = 0; k < line.num_items; ++k) *pair++ = {line.user, *item++};
+    }
+    parts[i] = {};
+  });
+  return list;
+}
+
+}  // namespace tern

@@ -1,0 +1,141 @@
+#include "host/data/compression.hpp"
+
+#include <fmt/format.h>
+#include <zlib.h>
+#include <zstd.h>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <new>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+using namespace std::string_view_literals;
+
+constexpr std::size_t kFirstOutput = std::size_t{1} << 16;
+
+bool is_zstd(std::string_view bytes) {
+  // A frame, or a skippable frame, which tools put before one: 0x184D2A50 to 0x184D2A5F.
+  return bytes.starts_with("\x28\xB5\x2F\xFD"sv) ||
+         (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 && bytes.substr(1, 3) == "\x2A\x4D\x18"sv);
+}
+
+/// Room for more output, twice as much as there was. One byte over the limit is allowed for, so
+/// that output that ends exactly there can be told from output that goes on.
+void make_room(ByteBuffer& output, std::size_t max_bytes, const std::string& file) {
+  if (output.size() > max_bytes) {
+    throw DataError(file, 0,
+                    fmt::format("Decompressed it is longer than {} bytes, the most that is allowed "
+                                "here.",
+                                max_bytes));
+  }
+  if (output.size() == output.capacity()) {
+    output.reserve(std::min(std::max(output.capacity() * 2, kFirstOutput), max_bytes + 1));
+  }
+}
+
+[[noreturn]] void throw_cut_short(const std::string& file, std::string_view format) {
+  throw DataError(file, 0,
+                  fmt::format("The {} data is cut short: it ends inside a {}.", format,
+                              format == "gzip" ? "member" : "frame"));
+}
+
+uInt zlib_size(std::size_t size) {
+  return static_cast<uInt>(std::min<std::size_t>(size, std::numeric_limits<uInt>::max()));
+}
+
+struct EndInflate {
+  void operator()(z_stream* stream) const noexcept { inflateEnd(stream); }
+};
+
+ByteBuffer decompress_gzip(std::string_view bytes, std::size_t max_bytes, const std::string& file) {
+  z_stream stream{};
+  constexpr int kGzipOnly = 16;  // added to the window's bits: see inflateInit2 in zlib.h
+  if (inflateInit2(&stream, MAX_WBITS + kGzipOnly) != Z_OK) throw std::bad_alloc();
+  const std::unique_ptr<z_stream, EndInflate> end(&stream);
+
+  ByteBuffer output;
+  while (true) {
+    make_room(output, max_bytes, file);
+    // zlib's interface takes its input without const, and does not write to it.
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
+    stream.avail_in = zlib_size(bytes.size());
+    stream.next_out = reinterpret_cast<Bytef*>(output.end());
+    const uInt room = zlib_size(output.capacity() - output.size());
+    stream.avail_out = room;
+    const uInt given = stream.avail_in;
+    const int status = inflate(&stream, Z_NO_FLUSH);
+    output.extend(room - stream.avail_out);
+    bytes.remove_prefix(given - stream.avail_in);
+    if (status == Z_STREAM_END) {
+      // Padding with zeros is what tapes leave behind; gzip ignores it as well.
+      if (bytes.find_first_not_of('\0') == std::string_view::npos) break;
+      if (detect_compression(bytes) != Compression::kGzip) {
+        throw DataError(
+            file, 0, fmt::format("{} bytes that are not gzip follow the gzip data.", bytes.size()));
+      }
+      inflateReset(&stream);
+    } else if (status == Z_MEM_ERROR) {
+      throw std::bad_alloc();
+    } else if (status != Z_OK && status != Z_BUF_ERROR) {
+      throw DataError(file, 0,
+                      fmt::format("The gzip data is damaged ({}).",
+                                  stream.msg != nullptr ? stream.msg : zError(status)));
+    } else if (bytes.empty() && stream.avail_out > 0) {
+      throw_cut_short(file, "gzip");
+    }
+  }
+  make_room(output, max_bytes, file);
+  return output;
+}
+
+struct FreeContext {
+  void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
+};
+
+ByteBuffer decompress_zstd(std::string_view bytes, std::size_t max_bytes, const std::string& file) {
+  const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+  if (context == nullptr) throw std::bad_alloc();
+  ByteBuffer output;
+  ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
+  while (true) {
+    make_room(output, max_bytes, file);
+    ZSTD_outBuffer out{output.end(), output.capacity() - output.size(), 0};
+    const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+    output.extend(out.pos);
+    if (ZSTD_isError(left) != 0) {
+      throw DataError(file, 0,
+                      fmt::format("The zstd data is damaged ({}).", ZSTD_getErrorName(left)));
+    }
+    if (in.pos == in.size) {
+      if (left == 0) break;
+      if (out.pos < out.size) throw_cut_short(file, "zstd");
+    }
+  }
+  make_room(output, max_bytes, file);
+  return output;
+}
+
+}  // namespace
+
+Compression detect_compression(std::string_view bytes) {
+  if (bytes.starts_with("\x1F\x8B"sv)) return Compression::kGzip;
+  if (is_zstd(bytes)) return Compression::kZstd;
+  for (const std::string_view magic :
+       {"\xFD\x37zXZ\0"sv, "BZh"sv, "PK\x03\x04"sv, "\x04\x22\x4D\x18"sv, "\x37\x7A\xBC\xAF"sv}) {
+    if (bytes.starts_with(magic)) return Compression::kUnknown;
+  }
+  return Compression::kNone;
+}
+
+ByteBuffer decompress(Compression compression, std::string_view bytes, std::size_t max_bytes,
+                      const std::string& file) {
+  return compression == Compression::kGzip ? decompress_gzip(bytes, max_bytes, file)
+                                           : decompress_zstd(bytes, max_bytes, file);
+}
+
+}  // namespace tern

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/data/table.hpp"
+#include "tern/dataset.hpp"
+#include "tern/vocabulary.hpp"
+
+namespace tern {
+
+/// Makes features of a table keyed by its first column, as load_dataset describes. Adds a note on
+/// its columns, on rows of unknown ids, and on nodes without a row. Throws DataError on the first
+/// row of the wrong form; then on a repeated id; then on a number that is not finite; then where
+/// the features would take more than options.max_feature_bytes.
+Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
+                             const Vocabulary& names, const DataOptions& options,
+                             std::vector<std::string>& notes);
+/// The same, cut into chunks of this many bytes: for tests.
+Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
+                             const Vocabulary& names, const DataOptions& options,
+                             std::vector<std::string>& notes, std::size_t chunk_bytes);
+
+}  // namespace tern

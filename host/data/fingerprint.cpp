@@ -1,0 +1,50 @@
+#include "host/data/fingerprint.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "host/data/parallel.hpp"
+
+namespace tern {
+namespace {
+
+/// Two rounds of xor-shift and multiplication on the sum of state and value: a bijection of either,
+/// so that one changed value always changes the hash. Constants: MurmurHash3's 64-bit finaliser.
+std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
+  state = (state ^ (state >> 32)) * 0x9E3779B97F4A7C15ull + value;
+  state = (state ^ (state >> 33)) * 0xFF51AFD7ED558CCDull;
+  return state ^ (state >> 33);
+}
+
+/// Blocks are hashed in parallel, and their hashes in order.
+template <typename Value>
+std::uint64_t hash_values(std::span<const Value> values) {
+  constexpr std::size_t kBlock = std::size_t{1} << 16;
+  std::vector<std::uint64_t> blocks((values.size() + kBlock - 1) / kBlock);
+  parallel_for(static_cast<std::int64_t>(blocks.size()), [&](std::int64_t i) {
+    const std::size_t begin = static_cast<std::size_t>(i) * kBlock;
+    std::uint64_t state = 0;
+    for (const Value value : values.subspan(begin, std::min(kBlock, values.size() - begin))) {
+      state = mix(state, static_cast<std::uint64_t>(value));
+    }
+    blocks[static_cast<std::size_t>(i)] = state;
+  });
+  std::uint64_t state = values.size();
+  for (const std::uint64_t block : blocks) state = mix(state, block);
+  return state;
+}
+
+}  // namespace
+
+std::uint64_t fingerprint(std::span<const Interactions* const> splits) {
+  std::uint64_t state = splits.size();
+  for (const Interactions* split : splits) {
+    state = mix(state, static_cast<std::uint64_t>(split->num_users()));
+    state = mix(state, static_cast<std::uint64_t>(split->num_items()));
+    state = mix(state, hash_values(split->offsets()));
+    state = mix(state, hash_values(split->items()));
+  }
+  return state;
+}
+
+}  // namespace tern

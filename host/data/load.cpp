@@ -1,0 +1,250 @@
+// load_dataset: find the files, read them into one pool, filter, split, add features.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "host/data/features.hpp"
+#include "host/data/fingerprint.hpp"
+#include "host/data/k_core.hpp"
+#include "host/data/pool.hpp"
+#include "host/data/sources.hpp"
+#include "host/data/split.hpp"
+#include "tern/dataset.hpp"
+#include "tern/error.hpp"
+#include "tern/inspect.hpp"
+
+namespace tern {
+namespace {
+
+constexpr double kDefaultValidFraction = 0.1;
+
+void check_fraction(std::string_view key, double value) {
+  if (!(value >= 0 && value < 1)) {
+    throw ConfigError(fmt::format("data.{} is {}, expected a number in [0, 1).", key, value));
+  }
+}
+
+void check_options(const DataOptions& options) {
+  check_fraction("test_fraction", options.test_fraction);
+  if (options.valid_fraction) check_fraction("valid_fraction", *options.valid_fraction);
+  if (options.min_rating && !std::isfinite(*options.min_rating)) {
+    throw ConfigError(
+        fmt::format("data.min_rating is {}, expected a finite number.", *options.min_rating));
+  }
+  for (const auto& [key, value, least] :
+       {std::tuple<std::string_view, std::int64_t, std::int64_t>{"k_core", options.k_core, 0},
+        {"max_bytes", options.max_bytes, 1},
+        {"max_nodes", options.max_nodes, 1},
+        {"max_feature_bytes", options.max_feature_bytes, 1}}) {
+    if (value < least) {
+      throw ConfigError(fmt::format("data.{} is {}, expected at least {}.", key, value, least));
+    }
+  }
+}
+
+/// What kAuto means for these files; checks that the options fit.
+SplitMethod choose_method(const std::filesystem::path& path, const Sources& sources,
+                          const DataOptions& options) {
+  SplitMethod method = options.split;
+  if (method == SplitMethod::kAuto) {
+    method = sources.has_held_out() ? SplitMethod::kGiven : SplitMethod::kRandom;
+  }
+  if (method == SplitMethod::kGiven && !sources.has_held_out()) {
+    throw ConfigError(
+        fmt::format("{}: data.split is given, but there is no test and no valid file "
+                    "beside the training set.",
+                    path.string()));
+  }
+  if (method == SplitMethod::kGiven && options.k_core > 1) {
+    throw ConfigError(
+        fmt::format("{}: data.k_core is {}, but given splits are used as they are; set "
+                    "data.split to random, leave-one-out or time to cut anew.",
+                    path.string(), options.k_core));
+  }
+  return method;
+}
+
+/// All pairs in one part, the others empty.
+void merge_parts(Pool& pool) {
+  PoolPart& all = pool.parts[0];
+  for (std::size_t part = 1; part < kSplitParts; ++part) {
+    PoolPart other = std::exchange(pool.parts[part], {});
+    all.pairs.insert(all.pairs.end(), other.pairs.begin(), other.pairs.end());
+    all.times.insert(all.times.end(), other.times.begin(), other.times.end());
+  }
+  if (!pool.has_times) all.times.clear();
+}
+
+Interactions to_interactions(const Pool& pool, std::size_t part, std::int64_t* duplicates) {
+  return Interactions::from_pairs(pool.users.names.size(), pool.items.names.size(),
+                                  pool.parts[part].pairs, duplicates);
+}
+
+void filter_k_core(const std::filesystem::path& path, Pool& pool, int k,
+                   std::vector<std::string>& notes) {
+  if (k < 1) return;
+  const NodeId users = pool.users.names.size();
+  const NodeId items = pool.items.names.size();
+  const std::int64_t size = pool.size();
+  keep_nodes(pool, find_k_core(to_interactions(pool, 0, nullptr), k));
+  if (pool.size() == 0) {
+    throw DataError(path.string(), 0,
+                    fmt::format("The {0}-core is empty: no users and items have {0} interactions "
+                                "each among themselves.",
+                                k));
+  }
+  notes.push_back(
+      fmt::format("The {}-core drops {} of {} users, {} of {} items and {} of {} "
+                  "interactions, repeats counted.",
+                  k, users - pool.users.names.size(), users, items - pool.items.names.size(), items,
+                  size - pool.size(), size));
+}
+
+/// The splits of a pool, which is used up.
+std::array<Interactions, kSplitParts> take_given(Pool& pool, bool valid_given,
+                                                 const DataOptions& options, Dataset& data) {
+  std::array<Interactions, kSplitParts> splits;
+  for (std::size_t part = 0; part < kSplitParts; ++part) {
+    splits[part] = to_interactions(pool, part, &data.duplicates);
+    pool.parts[part] = {};
+  }
+  data.notes.push_back("The split is the given one.");
+  if (valid_given) return splits;
+  if (options.valid_fraction.value_or(0) == 0) {
+    data.notes.push_back(
+        "There is no validation split: none is given, and nothing is cut from a given training set "
+        "unless data.valid_fraction asks for it.");
+    return splits;
+  }
+  const std::vector<SplitPart> parts =
+      split_randomly(splits[0], 0, *options.valid_fraction, options.split_seed);
+  std::array<Interactions, kSplitParts> cut = apply_split(splits[0], parts);
+  cut[2] = std::move(splits[2]);
+  data.notes.push_back(
+      fmt::format("{} interactions are cut from the given training set for validation, at random "
+                  "per user (seed "
+                  "{}).",
+                  cut[1].size(), options.split_seed.value));
+  return cut;
+}
+
+std::array<Interactions, kSplitParts> split_anew(Pool& pool, SplitMethod method,
+                                                 const DataOptions& options, Dataset& data) {
+  const double test = options.test_fraction;
+  const double valid = options.valid_fraction.value_or(kDefaultValidFraction);
+  if (method == SplitMethod::kRandom) {
+    const Interactions all = to_interactions(pool, 0, &data.duplicates);
+    pool.parts[0] = {};
+    data.notes.push_back(
+        fmt::format("The split is random per user (seed {}): {} to test, {} of the rest to "
+                    "validation.",
+                    options.split_seed.value, test, valid));
+    return apply_split(all, split_randomly(all, test, valid, options.split_seed));
+  }
+  const DatedInteractions all =
+      date_interactions(pool.users.names.size(), pool.items.names.size(), pool.parts[0].pairs,
+                        pool.parts[0].times, &data.duplicates);
+  const bool has_times = pool.has_times;
+  pool.parts[0] = {};
+  if (method == SplitMethod::kTime) {
+    data.notes.push_back(fmt::format(
+        "The split is by time: the newest {} to test, then {} of the rest to validation.", test,
+        valid));
+    return apply_split(all.interactions, split_by_time(all, test, valid));
+  }
+  data.notes.push_back(
+      fmt::format("The split leaves one out: each user's last interaction ({}) to test{}.",
+                  has_times ? "by time" : "by place in the file, for lack of timestamps",
+                  valid > 0 ? ", the one before to validation" : ""));
+  return apply_split(all.interactions, split_last(all, valid));
+}
+
+void note_held_out(std::string_view name, const Interactions& train, const Interactions& held_out,
+                   std::vector<std::string>& notes) {
+  const HeldOutSummary summary = summarize_held_out(train, held_out);
+  if (held_out.size() == 0) return;
+  const auto note = [&](std::int64_t count, std::string_view what) {
+    if (count > 0) notes.push_back(fmt::format("In {}, {} {}", name, count, what));
+  };
+  note(held_out.num_users() - summary.users, "users have no interaction, and are not evaluated.");
+  note(summary.users_without_training, "users have no training interaction.");
+  note(summary.items_without_training, "items have no training interaction.");
+  note(summary.also_in_training,
+       "interactions are in the training split as well: training items are masked, so that these "
+       "can never be hit.");
+}
+
+void note_splits(Dataset& data) {
+  std::vector<std::string>& notes = data.notes;
+  if (data.duplicates > 0) {
+    notes.push_back(fmt::format("{} repeated interactions are left out.", data.duplicates));
+  }
+  notes.push_back(fmt::format(
+      "{} users, {} items; {} interactions for training, {} for validation, {} for testing.",
+      data.users.size(), data.items.size(), data.train.size(), data.valid.size(),
+      data.test.size()));
+  const InteractionsSummary train = summarize(data.train);
+  if (train.users.empty > 0) {
+    notes.push_back(fmt::format("{} users have no training interaction.", train.users.empty));
+  }
+  if (train.items.empty > 0) {
+    notes.push_back(fmt::format("{} items have no training interaction.", train.items.empty));
+  }
+  if (train.users_with_every_item > 0) {
+    notes.push_back(
+        fmt::format("{} users have every item in training: there is no negative for them.",
+                    train.users_with_every_item));
+  }
+  note_held_out("validation", data.train, data.valid, notes);
+  note_held_out("test", data.train, data.test, notes);
+}
+
+std::optional<Features> load_features(const std::optional<Source>& source, const Vocabulary& names,
+                                      const PoolSide& side, const DataOptions& options,
+                                      std::vector<std::string>& notes) {
+  if (!source) return std::nullopt;
+  return read_features(*source, {names, side.num_read, side.rows}, options, notes);
+}
+
+}  // namespace
+
+Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options) {
+  check_options(options);
+  const Sources sources = find_sources(path);
+  const SplitMethod method = choose_method(path, sources, options);
+
+  Dataset data;
+  Pool pool = read_pool(sources, options, data.notes);
+  std::array<Interactions, kSplitParts> splits;
+  if (method == SplitMethod::kGiven) {
+    splits = take_given(pool, sources.interactions[1].has_value(), options, data);
+  } else {
+    merge_parts(pool);
+    if (method == SplitMethod::kTime && !pool.has_times) {
+      throw ConfigError(
+          fmt::format("{}: data.split is time, but there are no timestamps; a table may "
+                      "have them in a column of its own (data.timestamp_column).",
+                      path.string()));
+    }
+    filter_k_core(path, pool, options.k_core, data.notes);
+    splits = split_anew(pool, method, options, data);
+  }
+  data.train = std::move(splits[0]);
+  data.valid = std::move(splits[1]);
+  data.test = std::move(splits[2]);
+  data.users = std::move(pool.users.names);
+  data.items = std::move(pool.items.names);
+  note_splits(data);
+  data.user_features =
+      load_features(sources.user_features, data.users, pool.users, options, data.notes);
+  data.item_features =
+      load_features(sources.item_features, data.items, pool.items, options, data.notes);
+  const std::array<const Interactions*, kSplitParts> in_order{&data.train, &data.valid, &data.test};
+  data.fingerprint = fingerprint(in_order);
+  return data;
+}
+
+}  // namespace tern

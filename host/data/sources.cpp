@@ -1,0 +1,136 @@
+#include "host/data/sources.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <span>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Extension {
+  const char* text;
+  SourceFormat format;
+};
+
+constexpr std::array<Extension, 3> kInteractionExtensions{{{".txt", SourceFormat::kAdjacency},
+                                                           {".tsv", SourceFormat::kTsv},
+                                                           {".csv", SourceFormat::kCsv}}};
+constexpr std::array<Extension, 3> kFeatureExtensions{
+    {{".npy", SourceFormat::kNpy}, {".tsv", SourceFormat::kTsv}, {".csv", SourceFormat::kCsv}}};
+constexpr std::array<const char*, 3> kCompressions{"", ".gz", ".zst"};
+
+/// The one file of this stem in a directory, where there is one.
+std::optional<Source> find_one(const fs::path& directory, const std::string& stem,
+                               std::span<const Extension> extensions) {
+  std::optional<Source> found;
+  for (const Extension& extension : extensions) {
+    for (const char* compression : kCompressions) {
+      // NumPy arrays are read as they are: compression belongs to text here.
+      if (extension.format == SourceFormat::kNpy && *compression != '\0') continue;
+      const fs::path path = directory / fmt::format("{}{}{}", stem, extension.text, compression);
+      std::error_code error;
+      if (!fs::exists(path, error)) continue;
+      if (found) {
+        throw DataError(directory.string(), 0,
+                        fmt::format("There are both {} and {}, expected one of them.",
+                                    found->path.filename().string(), path.filename().string()));
+      }
+      found = Source{path, extension.format};
+    }
+  }
+  return found;
+}
+
+/// A few of the names in a directory, for a message.
+std::string some_names(const fs::path& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    names.push_back(it->path().filename().string());
+  }
+  if (names.empty()) return "it is empty";
+  std::sort(names.begin(), names.end());
+  constexpr std::size_t kMost = 6;
+  const std::size_t shown = std::min(kMost, names.size());
+  return fmt::format("it holds {}{}", fmt::join(names.begin(), names.begin() + shown, ", "),
+                     names.size() > kMost ? ", ..." : "");
+}
+
+Source file_source(const fs::path& path) {
+  fs::path name = path.filename();
+  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
+  for (const Extension& extension : kInteractionExtensions) {
+    if (name.extension() == extension.text) return {path, extension.format};
+  }
+  throw DataError(path.string(), 0,
+                  "The name says nothing of the format, expected .txt (an adjacency list), .tsv or "
+                  ".csv, with or without .gz or .zst.");
+}
+
+void check_interactions(const fs::path& directory, Sources& sources, std::optional<Source> pooled) {
+  const auto fail = [&](const std::string& message) {
+    throw DataError(directory.string(), 0, message);
+  };
+  std::optional<Source>& train = sources.interactions[0];
+  if (pooled && (train || sources.has_held_out())) {
+    const Source& other = *(train                     ? train
+                            : sources.interactions[1] ? sources.interactions[1]
+                                                      : sources.interactions[2]);
+    fail(
+        fmt::format("There are both {} and {}, expected either one table to be split, or train and "
+                    "test files.",
+                    pooled->path.filename().string(), other.path.filename().string()));
+  }
+  if (pooled) train = std::move(pooled);
+  if (!train) {
+    fail(fmt::format("There is no train.txt and no interactions.tsv (or .csv): {}.",
+                     some_names(directory)));
+  }
+  for (const std::optional<Source>& source : sources.interactions) {
+    if (source && (source->format == SourceFormat::kAdjacency) !=
+                      (train->format == SourceFormat::kAdjacency)) {
+      fail(fmt::format(
+          "{} is a table and {} an adjacency list, or the other way round, expected one "
+          "kind.",
+          train->path.filename().string(), source->path.filename().string()));
+    }
+  }
+}
+
+}  // namespace
+
+Sources find_sources(const fs::path& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  Sources sources;
+  if (!fs::exists(status)) {
+    throw DataError(path.string(), 0,
+                    error && status.type() != fs::file_type::not_found
+                        ? fmt::format("It cannot be examined: {}.", error.message())
+                        : "There is no such file or directory.");
+  }
+  if (!fs::is_directory(status)) {
+    sources.interactions[0] = file_source(path);
+    return sources;
+  }
+  constexpr std::array<const char*, kSplitParts> kStems{"train", "valid", "test"};
+  for (std::size_t part = 0; part < kSplitParts; ++part) {
+    sources.interactions[part] = find_one(path, kStems[part], kInteractionExtensions);
+  }
+  check_interactions(path, sources,
+                     find_one(path, "interactions", std::span(kInteractionExtensions).subspan(1)));
+  sources.user_features = find_one(path, "user_features", kFeatureExtensions);
+  sources.item_features = find_one(path, "item_features", kFeatureExtensions);
+  return sources;
+}
+
+}  // namespace tern

@@ -1,0 +1,39 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+
+#include "host/data/split.hpp"
+#include "host/data/table.hpp"
+
+namespace tern {
+
+enum class SourceFormat : std::uint8_t { kAdjacency, kTsv, kCsv, kNpy };
+
+/// A file, and how to read it; by its name, ".gz" and ".zst" left out.
+struct Source {
+  std::filesystem::path path;
+  SourceFormat format = SourceFormat::kAdjacency;
+
+  TableFormat table_format() const {
+    return format == SourceFormat::kCsv ? TableFormat::kCsv : TableFormat::kTsv;
+  }
+};
+
+/// The files that a data set consists of.
+struct Sources {
+  /// By SplitPart. Whatever is to be split yet stands at kTrain, alone.
+  std::array<std::optional<Source>, kSplitParts> interactions;
+  std::optional<Source> user_features;
+  std::optional<Source> item_features;
+
+  bool has_held_out() const { return interactions[1].has_value() || interactions[2].has_value(); }
+};
+
+/// Finds them at a path as load_dataset describes. Throws DataError where there is nothing to load,
+/// where two files say the same thing, and where adjacency lists and tables are mixed.
+Sources find_sources(const std::filesystem::path& path);
+
+}  // namespace tern

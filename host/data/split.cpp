@@ -1,0 +1,187 @@
+#include "host/data/split.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+#include "host/data/parallel.hpp"
+#include "tern/random.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::int64_t kUsersAtOnce = 1024;
+
+/// Runs body(user) for every user, a block of users at a time.
+template <typename Body>
+void for_each_user(NodeId num_users, const Body& body) {
+  const std::int64_t blocks = (num_users + kUsersAtOnce - 1) / kUsersAtOnce;
+  parallel_for(blocks, [&](std::int64_t block) {
+    const std::int64_t end = std::min<std::int64_t>((block + 1) * kUsersAtOnce, num_users);
+    for (std::int64_t user = block * kUsersAtOnce; user < end; ++user) {
+      body(static_cast<NodeId>(user));
+    }
+  });
+}
+
+/// How many of `size` to hold out.
+std::int64_t held_out(double fraction, std::int64_t size) {
+  if (fraction <= 0 || size < 2) return 0;
+  const auto wanted = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(size)));
+  return std::clamp<std::int64_t>(wanted, 1, size - 1);
+}
+
+/// Where each user's pairs begin in a stable sort by user.
+std::vector<EdgeOffset> count_by_user(NodeId num_users, std::span<const Interaction> pairs) {
+  std::vector<EdgeOffset> offsets(static_cast<std::size_t>(num_users) + 1, 0);
+  for (const Interaction& pair : pairs) ++offsets[static_cast<std::size_t>(pair.user) + 1];
+  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+  return offsets;
+}
+
+struct DatedItem {
+  NodeId item = 0;
+  Recency recency;
+};
+
+}  // namespace
+
+DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
+                                    std::span<const Interaction> pairs,
+                                    std::span<const double> times, std::int64_t* duplicates) {
+  const std::vector<EdgeOffset> begins = count_by_user(num_users, pairs);
+  std::vector<DatedItem> entries(pairs.size());
+  std::vector<EdgeOffset> next(begins.begin(), begins.end() - 1);
+  for (std::size_t e = 0; e < pairs.size(); ++e) {
+    const double time = times.empty() ? 0.0 : times[e];
+    entries[static_cast<std::size_t>(next[static_cast<std::size_t>(pairs[e].user)]++)] = {
+        pairs[e].item, {time, static_cast<std::int64_t>(e)}};
+  }
+  // A user's entries by item, the newest first among repeats, which alone stays.
+  std::vector<EdgeOffset> offsets(begins.size(), 0);
+  for_each_user(num_users, [&](NodeId user) {
+    const auto begin = entries.begin() + begins[user];
+    const auto end = entries.begin() + begins[user + 1];
+    std::sort(begin, end, [](const DatedItem& a, const DatedItem& b) {
+      return a.item != b.item ? a.item < b.item : a.recency > b.recency;
+    });
+    offsets[user + 1] =
+        std::unique(begin, end,
+                    [](const DatedItem& a, const DatedItem& b) { return a.item == b.item; }) -
+        begin;
+  });
+  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
+  const auto distinct = static_cast<std::size_t>(offsets.back());
+  *duplicates += static_cast<std::int64_t>(pairs.size() - distinct);
+
+  std::vector<NodeId> items(distinct);
+  DatedInteractions dated;
+  dated.recency.resize(distinct);
+  for_each_user(num_users, [&](NodeId user) {
+    const DatedItem* entry = entries.data() + begins[user];
+    for (EdgeOffset e = offsets[user]; e < offsets[user + 1]; ++e, ++entry) {
+      items[e] = entry->item;
+      dated.recency[e] = entry->recency;
+    }
+  });
+  dated.interactions = Interactions(num_users, num_items, std::move(offsets), std::move(items));
+  return dated;
+}
+
+std::vector<SplitPart> split_randomly(const Interactions& all, double test, double valid,
+                                      Seed seed) {
+  std::vector<SplitPart> parts(static_cast<std::size_t>(all.size()), SplitPart::kTrain);
+  const std::span<const EdgeOffset> offsets = all.offsets();
+  for_each_user(all.num_users(), [&](NodeId user) {
+    const EdgeOffset begin = offsets[user];
+    const EdgeOffset degree = offsets[user + 1] - begin;
+    const std::int64_t num_test = held_out(test, degree);
+    const std::int64_t num_valid = held_out(valid, degree - num_test);
+    if (num_test + num_valid == 0) return;
+    std::vector<NodeId> order(static_cast<std::size_t>(degree));
+    std::iota(order.begin(), order.end(), 0);
+    RandomStream stream(seed, Purpose::kSplit, 0, static_cast<std::uint64_t>(user));
+    // The first steps of Fisher and Yates' shuffle: every choice of so many is equally likely.
+    for (std::int64_t k = 0; k < num_test + num_valid; ++k) {
+      const std::int64_t other = k + stream.below(static_cast<std::uint32_t>(degree - k));
+      std::swap(order[k], order[other]);
+      parts[begin + order[k]] = k < num_test ? SplitPart::kTest : SplitPart::kValid;
+    }
+  });
+  return parts;
+}
+
+std::vector<SplitPart> split_last(const DatedInteractions& all, double valid) {
+  std::vector<SplitPart> parts(all.recency.size(), SplitPart::kTrain);
+  const std::span<const EdgeOffset> offsets = all.interactions.offsets();
+  for_each_user(all.interactions.num_users(), [&](NodeId user) {
+    const EdgeOffset degree = offsets[user + 1] - offsets[user];
+    if (degree < 2) return;
+    EdgeOffset last = offsets[user];
+    EdgeOffset before = -1;  // the last but one
+    for (EdgeOffset e = offsets[user] + 1; e < offsets[user + 1]; ++e) {
+      if (all.recency[e] > all.recency[last]) {
+        before = std::exchange(last, e);
+      } else if (before < 0 || all.recency[e] > all.recency[before]) {
+        before = e;
+      }
+    }
+    parts[last] = SplitPart::kTest;
+    if (degree >= 3 && valid > 0) parts[before] = SplitPart::kValid;
+  });
+  return parts;
+}
+
+std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, double valid) {
+  const auto size = static_cast<std::int64_t>(all.recency.size());
+  const std::int64_t num_test = held_out(test, size);
+  const std::int64_t num_valid = held_out(valid, size - num_test);
+  std::vector<std::int64_t> newest_first(all.recency.size());
+  std::iota(newest_first.begin(), newest_first.end(), 0);
+  // Recencies differ pairwise, so that what comes before a place is one set, in any order.
+  const auto newer = [&](std::int64_t a, std::int64_t b) {
+    return all.recency[a] > all.recency[b];
+  };
+  const auto test_end = newest_first.begin() + num_test;
+  const auto valid_end = test_end + num_valid;
+  std::nth_element(newest_first.begin(), valid_end, newest_first.end(), newer);
+  std::nth_element(newest_first.begin(), test_end, valid_end, newer);
+  std::vector<SplitPart> parts(all.recency.size(), SplitPart::kTrain);
+  for (auto e = newest_first.begin(); e != valid_end; ++e) {
+    parts[*e] = e < test_end ? SplitPart::kTest : SplitPart::kValid;
+  }
+  return parts;
+}
+
+std::array<Interactions, kSplitParts> apply_split(const Interactions& all,
+                                                  std::span<const SplitPart> parts) {
+  const auto num_offsets = static_cast<std::size_t>(all.num_users()) + 1;
+  std::array<std::vector<EdgeOffset>, kSplitParts> offsets;
+  for (auto& of_part : offsets) of_part.assign(num_offsets, 0);
+  for_each_user(all.num_users(), [&](NodeId user) {
+    for (EdgeOffset e = all.offsets()[user]; e < all.offsets()[user + 1]; ++e) {
+      ++offsets[static_cast<std::size_t>(parts[e])][user + 1];
+    }
+  });
+  std::array<std::vector<NodeId>, kSplitParts> items;
+  for (std::size_t part = 0; part < kSplitParts; ++part) {
+    std::partial_sum(offsets[part].begin(), offsets[part].end(), offsets[part].begin());
+    items[part].resize(static_cast<std::size_t>(offsets[part].back()));
+  }
+  for_each_user(all.num_users(), [&](NodeId user) {
+    std::array<EdgeOffset, kSplitParts> next{offsets[0][user], offsets[1][user], offsets[2][user]};
+    for (EdgeOffset e = all.offsets()[user]; e < all.offsets()[user + 1]; ++e) {
+      const auto part = static_cast<std::size_t>(parts[e]);
+      items[part][next[part]++] = all.items()[e];
+    }
+  });
+  std::array<Interactions, kSplitParts> splits;
+  for (std::size_t part = 0; part < kSplitParts; ++part) {
+    splits[part] = Interactions(all.num_users(), all.num_items(), std::move(offsets[part]),
+                                std::move(items[part]));
+  }
+  return splits;
+}
+
+}  // namespace tern

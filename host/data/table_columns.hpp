@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tern/dataset.hpp"
+
+namespace tern {
+
+/// Which columns of an interaction table are what; positions from 0.
+struct TableColumns {
+  std::size_t user = 0;
+  std::size_t item = 1;
+  std::optional<std::size_t> rating;
+  std::optional<std::size_t> timestamp;
+  /// Whether the first row is a header.
+  bool header = false;
+  /// How a row reads: 'user = column 1 "userId", item = ...'.
+  std::string description;
+};
+
+/// Decides by the options and by the first two rows; the rule stands at DataOptions. second is
+/// empty where there is one row only. line is the first row's, for errors. Throws ConfigError where
+/// an option does not fit the rows, DataError where they lack a column.
+TableColumns find_columns(const std::vector<std::string>& first,
+                          const std::vector<std::string>& second, const DataOptions& options,
+                          const std::string& file, std::int64_t line);
+
+}  // namespace tern

@@ -1,0 +1,120 @@
+#include "host/data/text.hpp"
+
+#include <fast_float/fast_float.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace tern {
+namespace {
+
+using namespace std::string_view_literals;
+
+/// For each boundary, whether an odd number of double quotes comes before it: whether it lies
+/// within a quoted field, because RFC 4180 doubles a quote inside one.
+std::vector<char> inside_quotes(std::string_view text, std::size_t chunk_bytes, std::size_t count) {
+  std::vector<char> odd(count, 0);
+  parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
+    const std::string_view piece =
+        text.substr(static_cast<std::size_t>(i) * chunk_bytes, chunk_bytes);
+    odd[static_cast<std::size_t>(i)] =
+        static_cast<char>(std::count(piece.begin(), piece.end(), '"') & 1);
+  });
+  char state = 0;
+  for (char& parity : odd) {
+    const char before = state;
+    state = static_cast<char>(state ^ parity);
+    parity = before;
+  }
+  return odd;
+}
+
+/// The first line's begin at or after place.
+std::size_t next_line_begin(std::string_view text, std::size_t place, bool quoted) {
+  for (; place < text.size(); ++place) {
+    if (text[place] == '"') quoted = !quoted;
+    if (text[place] == '\n' && !quoted) return place + 1;
+  }
+  return text.size();
+}
+
+}  // namespace
+
+std::string_view checked_text(std::string_view bytes, const std::string& file) {
+  if (bytes.starts_with("\xEF\xBB\xBF"sv)) bytes.remove_prefix(3);
+  if (bytes.starts_with("\xFF\xFE"sv) || bytes.starts_with("\xFE\xFF"sv)) {
+    throw DataError(file, 1, "The text is UTF-16, expected UTF-8.");
+  }
+  if (bytes.empty()) throw DataError(file, 0, "The file is empty, expected at least one line.");
+  if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
+    throw DataError(file, 0, "The file has blank lines only, expected at least one line of data.");
+  }
+  return bytes;
+}
+
+std::vector<std::string_view> split_at_lines(std::string_view text, Quotes quotes,
+                                             std::size_t chunk_bytes) {
+  const bool by_quotes = quotes == Quotes::kDouble && text.find('"') != std::string_view::npos;
+  const std::size_t count = (text.size() + chunk_bytes - 1) / chunk_bytes;
+  const std::vector<char> inside =
+      by_quotes ? inside_quotes(text, chunk_bytes, count) : std::vector<char>(count, 0);
+
+  std::vector<std::string_view> chunks;
+  std::size_t begin = 0;
+  for (std::size_t i = 1; i <= count && begin < text.size(); ++i) {
+    const std::size_t tentative = i * chunk_bytes;
+    // A chunk that one long line has used up.
+    if (i < count && tentative <= begin) continue;
+    std::size_t end = text.size();
+    if (i < count && by_quotes) {
+      end = next_line_begin(text, tentative, inside[i] != 0);
+    } else if (i < count) {
+      const std::size_t newline = text.find('\n', tentative);
+      if (newline != std::string_view::npos) end = newline + 1;
+    }
+    chunks.push_back(text.substr(begin, end - begin));
+    begin = end;
+  }
+  return chunks;
+}
+
+std::size_t chunk_bytes_for(std::string_view text) {
+  constexpr std::size_t kMostChunks = 64;
+  constexpr std::size_t kLeastBytes = std::size_t{1} << 17;
+  return std::max(kLeastBytes, text.size() / kMostChunks + 1);
+}
+
+std::int64_t line_of(std::string_view text, const char* where) {
+  return 1 + std::count(text.data(), where, '\n');
+}
+
+std::string quote(std::string_view text) {
+  constexpr std::size_t kMost = 40;
+  std::string quoted = "\"";
+  for (const char byte : text.substr(0, kMost)) {
+    const auto code = static_cast<unsigned char>(byte);
+    if (byte == '"' || byte == '\\') {
+      quoted += '\\';
+      quoted += byte;
+    } else if (code < 0x20 || code == 0x7F) {
+      quoted += fmt::format("\\x{:02X}", code);
+    } else {
+      quoted += byte;
+    }
+  }
+  quoted += '"';
+  if (text.size() > kMost) quoted += fmt::format(" (the first of {} bytes)", text.size());
+  return quoted;
+}
+
+std::optional<double> parse_number(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  if (text.starts_with('+') && !text.starts_with("+-"sv)) text.remove_prefix(1);
+  double value = 0;
+  const auto [end, status] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
+  if (status != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace tern
