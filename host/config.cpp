@@ -1,0 +1,134 @@
+#include "tern/config.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "host/config_keys.hpp"
+#include "host/config_value.hpp"
+#include "host/toml_reader.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+// Far more than any configuration needs: a wrong file is refused before it is read whole.
+constexpr std::size_t kLargestFile = std::size_t{1} << 20;
+
+bool is_section(std::string_view name) {
+  return std::any_of(key_table().begin(), key_table().end(), [&](const KeySpec& spec) {
+    return spec.key.size() > name.size() && spec.key.starts_with(name) &&
+           spec.key[name.size()] == '.';
+  });
+}
+
+std::string read_whole(const std::filesystem::path& path) {
+  const auto fail = [&](const std::string& why) -> ConfigError {
+    return ConfigError("cannot read the configuration " + path.string() + ": " + why);
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw fail("it is a directory");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw fail(std::generic_category().message(errno != 0 ? errno : ENOENT));
+  std::string text(kLargestFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) throw fail("reading failed");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kLargestFile) throw fail("it is larger than 1 MiB");
+  return text;
+}
+
+void apply(Config& config, const KeySpec& spec, const ConfigValue& value) {
+  try {
+    spec.set(config, value);
+  } catch (const ConfigError& error) {
+    throw ConfigError(spec.key + ": " + error.what());
+  }
+}
+
+}  // namespace
+
+const std::vector<ConfigKey>& config_keys() {
+  static const std::vector<ConfigKey> keys = [] {
+    const Config defaults;
+    std::vector<ConfigKey> all;
+    for (const KeySpec& spec : key_table()) {
+      all.push_back({spec.key, spec.type, to_toml(spec.get(defaults)), spec.help});
+    }
+    return all;
+  }();
+  return keys;
+}
+
+void set_config(Config& config, std::string_view key, std::string_view value) {
+  const KeySpec& spec = find_key(key);
+  const bool is_quoted = value.starts_with('"') || value.starts_with('\'');
+  ConfigValue parsed;
+  if (spec.takes_text && !is_quoted) {
+    parsed = ConfigValue::of(std::string(value));
+  } else if (spec.takes_list && !value.starts_with('[')) {
+    // As a list on a command line is usually written: 10,20.
+    parsed = parse_toml_value("[" + std::string(value) + "]");
+    if (parsed.get<std::string>() != nullptr) parsed = ConfigValue::of(std::string(value));
+  } else {
+    parsed = parse_toml_value(value);
+  }
+  apply(config, spec, parsed);
+}
+
+void read_config(Config& config, const std::filesystem::path& path) {
+  const std::string name = path.string();
+  Config changed = config;  // an error in the last line must not leave the first lines behind
+  for (const TomlEntry& entry : parse_toml(read_whole(path), name)) {
+    try {
+      if (is_section(entry.key)) {
+        if (entry.value.found == kTable) continue;  // a section without keys
+        throw ConfigError(in_quotes(entry.key) + " is a section: found " + entry.value.found +
+                          ", expected [" + entry.key + "] and keys under it");
+      }
+      apply(changed, find_key(entry.key), entry.value);
+    } catch (const ConfigError& error) {
+      throw ConfigError(name + ":" + std::to_string(entry.line) + ": " + error.what());
+    }
+  }
+  config = std::move(changed);
+}
+
+std::string write_config(const Config& config) {
+  std::string out;
+  std::string section;
+  for (const KeySpec& spec : key_table()) {
+    const std::size_t dot = spec.key.find('.');
+    if (section != spec.key.substr(0, dot)) {
+      section = spec.key.substr(0, dot);
+      out += (out.empty() ? "[" : "\n[") + section + "]\n";
+    }
+    try {
+      out += spec.key.substr(dot + 1) + " = " + to_toml(spec.get(config)) + "\n";
+    } catch (const ConfigError& error) {
+      throw ConfigError(spec.key + ": " + error.what());
+    }
+  }
+  return out;
+}
+
+void validate(const Config& config) {
+  // A configuration filled in by a program has met no range check yet.
+  for (const KeySpec& spec : key_table()) {
+    Config copy = config;
+    apply(copy, spec, spec.get(config));
+  }
+  const int k = std::stoi(config.metric.substr(config.metric.find('@') + 1));
+  const std::vector<int>& ks = config.evaluation.ks;
+  if (std::find(ks.begin(), ks.end(), k) == ks.end()) {
+    throw ConfigError("train.metric: found \"" + config.metric +
+                      "\", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
+                      " has no " + std::to_string(k));
+  }
+}
+
+}  // namespace tern

@@ -1,0 +1,212 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "host/config_keys.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+
+// Builders of one key each, for the table in config_keys.cpp. `member` is a generic function from a
+// Config, const or not, to a reference to the field.
+
+[[noreturn]] inline void reject(const ConfigValue& value, const std::string& type) {
+  const bool vowel = type.find_first_of("aeiou") == 0 && !type.starts_with("one");
+  const std::string article = type.starts_with("one ") ? "" : vowel ? "an " : "a ";
+  throw ConfigError("found " + value.found + ", expected " + article + type);
+}
+
+template <typename Member>
+KeySpec integer(std::string key, std::string help, Member member, std::int64_t low,
+                std::int64_t high) {
+  KeySpec spec{std::move(key), {}, std::move(help), {}, {}};
+  spec.type = "integer from " + std::to_string(low) + " to " + std::to_string(high);
+  spec.set = [member, low, high, type = spec.type](Config& config, const ConfigValue& value) {
+    const std::int64_t* found = value.get<std::int64_t>();
+    if (found == nullptr || *found < low || *found > high) reject(value, type);
+    auto& field = member(config);
+    field = static_cast<std::remove_reference_t<decltype(field)>>(*found);
+  };
+  spec.get = [member](const Config& config) {
+    const auto field = member(config);
+    // TOML's integers end at 2^63 - 1; a seed beyond has no place in a file.
+    return std::in_range<std::int64_t>(field)
+               ? ConfigValue::of(static_cast<std::int64_t>(field))
+               : ConfigValue::nothing("the integer " + std::to_string(field));
+  };
+  return spec;
+}
+
+/// The numbers that a key takes: an end is open (exclusive) or belongs to them.
+struct Range {
+  double low = 0.0;
+  double high = std::numeric_limits<double>::infinity();
+  enum class Ends : std::uint8_t { kClosed, kOpenLow, kOpenHigh } ends = Ends::kClosed;
+
+  bool contains(double value) const {
+    if (!std::isfinite(value)) return false;
+    return (ends == Ends::kOpenLow ? value > low : value >= low) &&
+           (ends == Ends::kOpenHigh ? value < high : value <= high);
+  }
+  std::string text() const {
+    const auto plain = [](double value) {
+      std::array<char, 32> buffer{};
+      return std::string(buffer.data(),
+                         std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
+    };
+    if (!std::isfinite(low)) return "number";
+    if (!std::isfinite(high)) {
+      return ends == Ends::kOpenLow ? "number above " + plain(low)
+                                    : "number of " + plain(low) + " or more";
+    }
+    return (ends == Ends::kOpenLow ? "number above " : "number from ") + plain(low) +
+           (ends == Ends::kOpenHigh ? " to below " : " to ") + plain(high);
+  }
+};
+
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr Range kPositive{0.0, kInfinity, Range::Ends::kOpenLow};
+inline constexpr Range kNotNegative{0.0, kInfinity};
+inline constexpr Range kBelowOne{0.0, 1.0, Range::Ends::kOpenHigh};
+inline constexpr Range kAnyNumber{-kInfinity, kInfinity};
+
+inline std::optional<double> number_in(const ConfigValue& value, const Range& range) {
+  std::optional<double> found;
+  if (const auto* real = value.get<double>()) found = *real;
+  if (const auto* whole = value.get<std::int64_t>()) found = static_cast<double>(*whole);
+  if (found && !range.contains(*found)) found.reset();
+  return found;
+}
+
+template <typename Member>
+KeySpec number(std::string key, std::string help, Member member, Range range) {
+  KeySpec spec{std::move(key), range.text(), std::move(help), {}, {}};
+  spec.set = [member, range, type = spec.type](Config& config, const ConfigValue& value) {
+    const std::optional<double> found = number_in(value, range);
+    if (!found) reject(value, type);
+    member(config) = *found;
+  };
+  spec.get = [member](const Config& config) { return ConfigValue::of(member(config)); };
+  return spec;
+}
+
+/// A field that may be left unset, which is written as "none".
+template <typename Member>
+KeySpec optional_number(std::string key, std::string help, Member member) {
+  KeySpec spec{std::move(key), "number, or \"none\"", std::move(help), {}, {}};
+  spec.set = [member, type = spec.type](Config& config, const ConfigValue& value) {
+    const std::string* text = value.get<std::string>();
+    const std::optional<double> found = number_in(value, kAnyNumber);
+    if (!found && (text == nullptr || *text != "none")) reject(value, type);
+    member(config) = found;
+  };
+  spec.get = [member](const Config& config) {
+    const std::optional<double>& field = member(config);
+    return field ? ConfigValue::of(*field) : ConfigValue::of(std::string("none"));
+  };
+  return spec;
+}
+
+template <typename Enum, typename Member>
+KeySpec choice(std::string key, std::string help, Member member,
+               std::initializer_list<std::pair<const char*, Enum>> values) {
+  KeySpec spec{std::move(key), "one of ", std::move(help), {}, {}};
+  spec.takes_text = true;
+  const std::vector<std::pair<const char*, Enum>> names(values);
+  for (const auto& [name, value] : names) {
+    if (!spec.type.ends_with(' ')) spec.type += '|';
+    spec.type += name;
+  }
+  spec.set = [member, names, type = spec.type](Config& config, const ConfigValue& value) {
+    if (const std::string* text = value.get<std::string>()) {
+      for (const auto& [name, meaning] : names) {
+        if (*text == name) {
+          member(config) = meaning;
+          return;
+        }
+      }
+    }
+    reject(value, type);
+  };
+  spec.get = [member, names](const Config& config) {
+    for (const auto& [name, meaning] : names) {
+      if (member(config) == meaning) return ConfigValue::of(std::string(name));
+    }
+    return ConfigValue::nothing("an undefined value");
+  };
+  return spec;
+}
+
+using TextCheck = bool (*)(std::string_view text);
+
+template <typename Member>
+KeySpec text(std::string key, std::string type, std::string help, Member member, TextCheck check) {
+  KeySpec spec{std::move(key), std::move(type), std::move(help), {}, {}};
+  spec.takes_text = true;
+  spec.set = [member, check, wanted = spec.type](Config& config, const ConfigValue& value) {
+    const std::string* found = value.get<std::string>();
+    if (found == nullptr || !check(*found)) reject(value, wanted);
+    member(config) = *found;
+  };
+  spec.get = [member](const Config& config) { return ConfigValue::of(member(config)); };
+  return spec;
+}
+
+template <typename Member>
+KeySpec integers(std::string key, std::string help, Member member, std::int64_t low,
+                 std::int64_t high) {
+  KeySpec spec{std::move(key), {}, std::move(help), {}, {}};
+  spec.takes_list = true;
+  spec.type = "list of different integers from " + std::to_string(low) + " to " +
+              std::to_string(high) + ", at least one";
+  spec.set = [member, low, high, type = spec.type](Config& config, const ConfigValue& value) {
+    const auto* items = value.get<std::vector<ConfigValue>>();
+    if (items == nullptr || items->empty()) reject(value, type);
+    std::vector<int> found;
+    for (const ConfigValue& item : *items) {
+      const std::int64_t* number = item.get<std::int64_t>();
+      if (number == nullptr || *number < low || *number > high) reject(item, type);
+      if (std::find(found.begin(), found.end(), *number) != found.end()) {
+        throw ConfigError("found " + std::to_string(*number) + " twice, expected a " + type);
+      }
+      found.push_back(static_cast<int>(*number));
+    }
+    member(config) = std::move(found);
+  };
+  spec.get = [member](const Config& config) {
+    std::vector<ConfigValue> values;
+    for (const int item : member(config)) values.push_back(ConfigValue::of(std::int64_t{item}));
+    return ConfigValue::of(std::move(values));
+  };
+  return spec;
+}
+
+/// A number that both optimisers have. It is set for both, so that the order of the keys does not
+/// matter; the value of the chosen one is what is shown and written.
+template <typename Adam, typename Sgd>
+KeySpec shared_number(std::string key, std::string help, Adam adam, Sgd sgd, Range range) {
+  KeySpec spec = number(std::move(key), std::move(help), adam, range);
+  spec.set = [adam, sgd, set = spec.set](Config& config, const ConfigValue& value) {
+    set(config, value);
+    sgd(config) = adam(config);
+  };
+  spec.get = [adam, sgd](const Config& config) {
+    const bool is_adam = config.optimizer.kind == OptimizerKind::kAdam;
+    return ConfigValue::of(is_adam ? adam(config) : sgd(config));
+  };
+  return spec;
+}
+
+}  // namespace tern

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/config_value.hpp"
+#include "tern/config.hpp"
+
+namespace tern {
+
+/// One key of the configuration: all that reading, writing, help and messages need to know of it.
+struct KeySpec {
+  std::string key;   // "section.name"
+  std::string type;  // what a message expects: "integer from 1 to 4096", "one of adam|sgd"
+  std::string help;
+  /// Throws ConfigError, without naming the key, on a value of another type or out of range.
+  std::function<void(Config&, const ConfigValue&)> set;
+  std::function<ConfigValue(const Config&)> get;
+  /// Whether plain text is the value itself (strings), or is to be read as TOML.
+  bool takes_text = false;
+  bool takes_list = false;
+};
+
+/// Every key, section by section: the one place where a key is added.
+const std::vector<KeySpec>& key_table();
+
+/// Throws ConfigError naming the nearest key when there is no such one.
+const KeySpec& find_key(std::string_view key);
+
+/// How many letters must be inserted, deleted, replaced or swapped with their neighbour to turn a
+/// into b (optimal string alignment). O(|a| |b|).
+std::size_t edit_distance(std::string_view a, std::string_view b);
+
+}  // namespace tern

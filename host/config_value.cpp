@@ -1,0 +1,150 @@
+#include "host/config_value.hpp"
+
+#include <array>
+#include <charconv>
+#include <system_error>
+#include <utility>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::size_t kLongestQuote = 60;
+
+void append_escaped(std::string& out, char c) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  const auto byte = static_cast<unsigned char>(c);
+  if (c == '"' || c == '\\') {
+    out += '\\';
+    out += c;
+  } else if (c == '\n') {
+    out += "\\n";
+  } else if (c == '\t') {
+    out += "\\t";
+  } else if (byte < 0x20 || byte == 0x7f) {
+    out += "\\u00";
+    out += kHex[byte >> 4];
+    out += kHex[byte & 15];
+  } else {
+    out += c;
+  }
+}
+
+// The length of the UTF-8 sequence that starts here, 0 where there is none: no overlong forms, no
+// surrogates, nothing above U+10FFFF (Unicode 15, table 3-7).
+std::size_t utf8_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) {
+    return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u;
+  };
+  const auto continues = [&](std::size_t i) { return (byte(i) & 0xC0u) == 0x80u; };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
+  if (lead >= 0xE0 && lead <= 0xEF) {
+    const bool overlong = lead == 0xE0 && byte(1) < 0xA0;
+    const bool surrogate = lead == 0xED && byte(1) > 0x9F;
+    return continues(1) && continues(2) && !overlong && !surrogate ? 3 : 0;
+  }
+  if (lead >= 0xF0 && lead <= 0xF4) {
+    const bool overlong = lead == 0xF0 && byte(1) < 0x90;
+    const bool too_large = lead == 0xF4 && byte(1) > 0x8F;
+    return continues(1) && continues(2) && continues(3) && !overlong && !too_large ? 4 : 0;
+  }
+  return 0;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
+std::string toml_string(const std::string& text) {
+  if (!is_utf8(text)) {
+    throw ConfigError(in_quotes(text) + " is not UTF-8, the only encoding that TOML can hold");
+  }
+  std::string out = "\"";
+  for (const char c : text) append_escaped(out, c);
+  return out + "\"";
+}
+
+}  // namespace
+
+ConfigValue ConfigValue::of(bool value) {
+  return {value, value ? "true" : "false"};
+}
+
+ConfigValue ConfigValue::of(std::int64_t value) {
+  return {value, "the integer " + std::to_string(value)};
+}
+
+ConfigValue ConfigValue::of(double value) {
+  return {value, "the number " + shortest_text(value)};
+}
+
+ConfigValue ConfigValue::of(std::string value) {
+  std::string found = "the string " + in_quotes(value);
+  return {std::move(value), std::move(found)};
+}
+
+ConfigValue ConfigValue::of(std::vector<ConfigValue> values) {
+  std::string found = "a list of " + std::to_string(values.size());
+  return {std::move(values), std::move(found)};
+}
+
+ConfigValue ConfigValue::nothing(std::string found) {
+  return {std::monostate{}, std::move(found)};
+}
+
+std::string shortest_text(double value) {
+  std::array<char, 32> buffer{};
+  const auto end = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr;
+  std::string text(buffer.data(), end);
+  // "1e-4" rather than "1e-04".
+  const std::size_t exponent = text.find('e');
+  if (exponent != std::string::npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
+  // TOML tells a float from an integer by its point or exponent ("inf" and "nan" have an n).
+  if (text.find_first_of(".en") == std::string::npos) text += ".0";
+  return text;
+}
+
+std::string to_toml(const ConfigValue& value) {
+  if (const auto* flag = value.get<bool>()) return *flag ? "true" : "false";
+  if (const auto* integer = value.get<std::int64_t>()) return std::to_string(*integer);
+  if (const auto* number = value.get<double>()) return shortest_text(*number);
+  if (const auto* text = value.get<std::string>()) return toml_string(*text);
+  const auto* list = value.get<std::vector<ConfigValue>>();
+  if (list == nullptr) throw ConfigError("found " + value.found + ", which cannot be written");
+  std::string out = "[";
+  for (const ConfigValue& item : *list) {
+    if (out.size() > 1) out += ", ";
+    out += to_toml(item);
+  }
+  return out + "]";
+}
+
+std::string in_quotes(std::string_view text) {
+  const bool cut = text.size() > kLongestQuote;
+  if (cut) text = text.substr(0, kLongestQuote);
+  std::string out = "\"";
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text);
+    if (length == 0) {
+      out += '?';  // a byte that is not UTF-8, or a character that the cut has split
+      text.remove_prefix(1);
+    } else if (length == 1) {
+      append_escaped(out, text[0]);
+      text.remove_prefix(1);
+    } else {
+      out += text.substr(0, length);
+      text.remove_prefix(length);
+    }
+  }
+  return out + (cut ? "\"..." : "\"");
+}
+
+}  // namespace tern

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+namespace tern {
+
+/// What a message calls a table.
+inline constexpr std::string_view kTable = "a table";
+
+/// A value as a configuration gives it, before anybody knows what its key wants.
+struct ConfigValue {
+  /// monostate: something that no key takes (a table, a date, a time).
+  std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<ConfigValue>>
+      data;
+  /// How a message names it: `the string "ten"`, `the number 1.5`, `a table`.
+  std::string found;
+
+  bool is_nothing() const noexcept { return data.index() == 0; }
+  template <typename T>
+  const T* get() const noexcept {
+    return std::get_if<T>(&data);
+  }
+
+  static ConfigValue of(bool value);
+  static ConfigValue of(std::int64_t value);
+  static ConfigValue of(double value);
+  static ConfigValue of(std::string value);
+  static ConfigValue of(std::vector<ConfigValue> values);
+  static ConfigValue nothing(std::string found);
+};
+
+/// The shortest decimal text that reads back as the same double, as TOML writes a float ("0.1",
+/// "64.0", "1e-8").
+std::string shortest_text(double value);
+
+/// The value as TOML. Throws ConfigError where TOML cannot hold it (a string that is not
+/// UTF-8) or where it is nothing.
+std::string to_toml(const ConfigValue& value);
+
+/// Text from outside, made fit for one line of a message: quoted, control characters escaped, and
+/// cut where it is long.
+std::string in_quotes(std::string_view text);
+
+}  // namespace tern
