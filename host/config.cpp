@@ -1,5 +1,7 @@
 #include "tern/config.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
@@ -72,7 +74,7 @@ void set_config(Config& config, std::string_view key, std::string_view value) {
     parsed = ConfigValue::of(std::string(value));
   } else if (spec.takes_list && !value.starts_with('[')) {
     // As a list on a command line is usually written: 10,20.
-    parsed = parse_toml_value("[" + std::string(value) + "]");
+    parsed = parse_toml_value(fmt::format("[{}]", value));
     if (parsed.get<std::string>() != nullptr) parsed = ConfigValue::of(std::string(value));
   } else {
     parsed = parse_toml_value(value);

@@ -102,19 +102,20 @@ KeySpec number(std::string key, std::string help, Member member, Range range) {
   return spec;
 }
 
-/// A field that may be left unset, which is written as "none".
+/// A field that may be left unset, which is written as the word `unset`.
 template <typename Member>
-KeySpec optional_number(std::string key, std::string help, Member member) {
-  KeySpec spec{std::move(key), "number, or \"none\"", std::move(help), {}, {}};
-  spec.set = [member, type = spec.type](Config& config, const ConfigValue& value) {
+KeySpec optional_number(std::string key, std::string help, Member member, Range range,
+                        std::string unset = "none") {
+  KeySpec spec{std::move(key), range.text() + ", or \"" + unset + "\"", std::move(help), {}, {}};
+  spec.set = [member, range, unset, type = spec.type](Config& config, const ConfigValue& value) {
     const std::string* text = value.get<std::string>();
-    const std::optional<double> found = number_in(value, kAnyNumber);
-    if (!found && (text == nullptr || *text != "none")) reject(value, type);
+    const std::optional<double> found = number_in(value, range);
+    if (!found && (text == nullptr || *text != unset)) reject(value, type);
     member(config) = found;
   };
-  spec.get = [member](const Config& config) {
+  spec.get = [member, unset](const Config& config) {
     const std::optional<double>& field = member(config);
-    return field ? ConfigValue::of(*field) : ConfigValue::of(std::string("none"));
+    return field ? ConfigValue::of(*field) : ConfigValue::of(unset);
   };
   return spec;
 }

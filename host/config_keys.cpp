@@ -56,10 +56,11 @@ std::vector<KeySpec> data_keys() {
       number(
           "data.test_fraction", "share of the interactions that a split holds out for testing",
           [](auto& c) -> auto& { return c.data.test_fraction; }, kBelowOne),
-      number(
+      optional_number(
           "data.valid_fraction",
-          "share of the remaining ones that is held out for validation; 0: none",
-          [](auto& c) -> auto& { return c.data.valid_fraction; }, kBelowOne),
+          "share of the remaining ones that is held out for validation; auto: 0.1, but nothing is "
+          "cut from a given training set",
+          [](auto& c) -> auto& { return c.data.valid_fraction; }, kBelowOne, "auto"),
       integer(
           "data.split_seed", "seed of the split; training seeds vary over the same split",
           [](auto& c) -> auto& { return c.data.split_seed.value; }, 0, kLargest),
@@ -68,7 +69,7 @@ std::vector<KeySpec> data_keys() {
           [](auto& c) -> auto& { return c.data.k_core; }, 0, 1'000'000'000),
       optional_number(
           "data.min_rating", "interactions rated below are dropped",
-          [](auto& c) -> auto& { return c.data.min_rating; }),
+          [](auto& c) -> auto& { return c.data.min_rating; }, kAnyNumber),
       text(
           "data.user_column", "header name, or position from 1 as text",
           "column of the users in a table; empty: found by its header, else the first",
@@ -91,6 +92,9 @@ std::vector<KeySpec> data_keys() {
       integer(
           "data.max_nodes", "more users, or more items, than this are refused",
           [](auto& c) -> auto& { return c.data.max_nodes; }, 1, 2'147'483'646),
+      integer(
+          "data.max_feature_bytes", "more bytes of features a side than this are refused",
+          [](auto& c) -> auto& { return c.data.max_feature_bytes; }, 1, kLargest),
   };
 }
 
@@ -171,7 +175,7 @@ std::vector<KeySpec> train_keys() {
   return {
       integer(
           "train.epochs", "epochs to train, as many draws each as there are interactions",
-          [](auto& c) -> auto& { return c.epochs; }, 1, 1'000'000'000),
+          [](auto& c) -> auto& { return c.epochs; }, 0, 1'000'000'000),
       integer(
           "train.batch_size", "triplets a step (B)", [](auto& c) -> auto& { return c.batch_size; },
           1, 1 << 30),

@@ -1,0 +1,85 @@
+#include "host/cli/config_options.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+const ConfigKey& key_named(std::string_view name) {
+  const auto& keys = config_keys();
+  const auto found =
+      std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.key == name; });
+  if (found == keys.end()) throw ConfigError("no key " + std::string(name));
+  return *found;
+}
+
+}  // namespace
+
+void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
+  app.add_option("DATA", data_, help_for_data);
+  app.add_option("--config", file_, "read this TOML file over the defaults")->type_name("FILE");
+  app.add_option("--set", sets_, "set a key over the file, e.g. --set model.width=32 (repeatable)")
+      ->type_name("KEY=VALUE ...");
+}
+
+void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::string_view key) {
+  const ConfigKey& known = key_named(key);
+  Short& added = shorts_.emplace_back(Short{option, known.key, {}, nullptr});
+  std::string default_value = known.default_value;
+  std::erase(default_value, '"');
+  added.given = app.add_option(option, added.value,
+                               fmt::format("{} ({}; {})", known.help, known.key, known.type))
+                    ->type_name("")
+                    ->default_str(default_value);
+}
+
+Config ConfigOptions::resolve() const {
+  Config config;
+  if (!file_.empty()) read_config(config, file_);
+  std::string data = data_;
+  std::vector<std::string> sets = sets_;
+  // "--set a.b=1 DATA": the option takes all words up to the next option, but what has no "=" can
+  // only be DATA.
+  if (data.empty() && !sets.empty() && sets.back().find('=') == std::string::npos) {
+    data = sets.back();
+    sets.pop_back();
+  }
+  for (const std::string& assignment : sets) {
+    const std::size_t equals = assignment.find('=');
+    if (equals == std::string::npos) {
+      throw ConfigError("--set: found \"" + assignment + "\", expected KEY=VALUE");
+    }
+    set_config(config, assignment.substr(0, equals), assignment.substr(equals + 1));
+  }
+  for (const Short& option : shorts_) {
+    if (option.given->count() == 0) continue;
+    try {
+      set_config(config, option.key, option.value);
+    } catch (const ConfigError& error) {
+      throw ConfigError(option.option + ": " + error.what());
+    }
+  }
+  if (!data.empty()) config.data_path = data;
+  if (config.data_path.empty()) {
+    throw ConfigError("DATA is missing: name the directory or file to read");
+  }
+  validate(config);
+  return config;
+}
+
+std::string ConfigOptions::key_help(const std::vector<std::string_view>& sections) {
+  std::string out;
+  for (const ConfigKey& key : config_keys()) {
+    const auto is_in = [&](std::string_view section) { return key.key.starts_with(section); };
+    if (std::none_of(sections.begin(), sections.end(), is_in)) continue;
+    out += fmt::format("  {} = {}\n      {}\n      [{}]\n", key.key, key.default_value, key.help,
+                       key.type);
+  }
+  return out;
+}
+
+}  // namespace tern::cli

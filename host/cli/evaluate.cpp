@@ -1,0 +1,172 @@
+// tern evaluate: how well a run ranks what was held out.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/run_options.hpp"
+#include "tern/baselines.hpp"
+#include "tern/error.hpp"
+#include "tern/evaluation.hpp"
+
+namespace tern::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct EvaluateOptions {
+  RunOptions run;
+  std::string split = "test";
+  std::string ks;
+  bool json = false;
+  bool baselines = false;
+};
+
+// One column of the table: who ranked, and how well.
+struct Result {
+  std::string name;
+  Metrics metrics;
+};
+
+EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& loaded) {
+  Config config = loaded.run().config();
+  if (!options.ks.empty()) {
+    try {
+      set_config(config, "evaluation.ks", options.ks);
+    } catch (const ConfigError& error) {
+      throw ConfigError(std::string("-k: ") + error.what());
+    }
+  }
+  for (const int k : config.evaluation.ks) {
+    check_k(k, loaded.data().items.size(), "items");
+  }
+  return config.evaluation;
+}
+
+std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, Console& console) {
+  const Dataset& data = loaded.data();
+  const bool on_test = options.split == "test";
+  const Interactions& held_out = on_test ? data.test : data.valid;
+  if (held_out.size() == 0) {
+    throw ConfigError("--split: this run's data has no " +
+                      std::string(on_test ? "test" : "validation") + " interactions");
+  }
+  const EvaluationOptions lists = lists_of(options, loaded);
+
+  // What a user is known to have is never recommended: for the test also what was validated on.
+  const Graph valid = on_test ? loaded.backend().make_graph(data.valid) : Graph();
+  std::vector<const Graph*> observed{&loaded.train_graph()};
+  std::vector<const Interactions*> observed_rows{&data.train};
+  if (on_test) {
+    observed.push_back(&valid);
+    observed_rows.push_back(&data.valid);
+  }
+  std::vector<Result> results;
+  results.push_back({std::string(loaded.model_name()),
+                     evaluate(loaded.backend(), loaded.embeddings(Side::kUser),
+                              loaded.embeddings(Side::kItem), observed, held_out, lists)});
+  if (options.baselines) {
+    const std::int64_t k = *std::max_element(lists.ks.begin(), lists.ks.end());
+    console.live("ranking by popularity");
+    results.push_back(
+        {"popularity",
+         evaluate_rankings(popularity_rankings(data.train, observed_rows, k), k, held_out, lists)});
+    console.live("ranking by the one-hop graph filter");
+    results.push_back(
+        {"graph_filter", evaluate_rankings(graph_filter_rankings(data.train, observed_rows, k), k,
+                                           held_out, lists)});
+  }
+  return results;
+}
+
+std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded,
+                     const std::vector<Result>& results) {
+  const Config& config = loaded.run().config();
+  std::string out = fmt::format(
+      "{}: {}, epoch {} ({})\n{} split, {} users with held-out items; every metric is in 0..1\n",
+      loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
+      options.split, grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
+  if (options.split == "test" && config.select_on == SelectionSplit::kTest &&
+      loaded.checkpoint() == "best") {
+    out += "The epoch was selected on this very split: the figures are optimistic.\n";
+  }
+  std::vector<std::string> header{""};
+  for (const Result& result : results) header.push_back(result.name);
+  Table table(std::move(header));
+  for (const auto& [name, value] : results[0].metrics) {
+    if (name == "users") continue;
+    std::vector<std::string> row{name};
+    for (const Result& result : results) {
+      row.push_back(fmt::format("{:.4f}", metric(result.metrics, name)));
+    }
+    table.add(std::move(row));
+  }
+  return out + "\n" + table.text();
+}
+
+Json without_users(const Metrics& metrics) {
+  Json object = Json::object();
+  for (const auto& [name, value] : metrics) {
+    if (name != "users") object[name] = value;
+  }
+  return object;
+}
+
+std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
+                    const std::vector<Result>& results) {
+  const Config& config = loaded.run().config();
+  Json object{{"run", loaded.run().path().string()},
+              {"model", loaded.model_name()},
+              {"checkpoint", loaded.checkpoint()},
+              {"epoch", loaded.epoch()},
+              {"selected_on", config.select_on == SelectionSplit::kTest ? "test" : "valid"},
+              {"split", options.split},
+              {"users", static_cast<std::int64_t>(metric(results[0].metrics, "users"))},
+              {"metrics", without_users(results[0].metrics)}};
+  for (std::size_t i = 1; i < results.size(); ++i) {
+    object["baselines"][results[i].name] = without_users(results[i].metrics);
+  }
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int evaluate_run(const EvaluateOptions& options) {
+  Console console(options.run.console_mode());
+  LoadedRun loaded(options.run, console);
+  const std::vector<Result> results = rank(options, loaded, console);
+  Output out;
+  out.write(options.json ? as_json(options, loaded, results) : as_table(options, loaded, results));
+  out.finish();
+  return kDone;
+}
+
+}  // namespace
+
+Command add_evaluate(CLI::App& program) {
+  const auto options = std::make_shared<EvaluateOptions>();
+  CLI::App* app = program.add_subcommand("evaluate", "Measure a run on held-out interactions");
+  options->run.add_to(*app);
+  app->add_option("--split", options->split, "the held-out split: valid or test")
+      ->type_name("")
+      ->check(CLI::IsMember({"valid", "test"}))
+      ->capture_default_str();
+  app->add_option("-k", options->ks, "lengths of the lists, e.g. 10,20 [those of the run]")
+      ->type_name("K,...");
+  app->add_flag("--json", options->json, "one JSON object instead of a table");
+  app->add_flag("--baselines", options->baselines,
+                "also measure popularity and a one-hop graph filter");
+  app->footer(
+      "All items are ranked for every user with held-out items; items of the training split are\n"
+      "left out, for the test split also those of the validation split.");
+  return {app, [options] { return evaluate_run(*options); }};
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,123 @@
+// tern export: final embeddings and ids, for other programs.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/run_options.hpp"
+#include "host/config_value.hpp"
+#include "tern/error.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct ExportOptions {
+  RunOptions run;
+  std::string to;
+  std::string format = "npy";
+};
+
+Tensor tensor_of(LoadedRun& loaded, Side side) {
+  const Matrix& matrix = loaded.embeddings(side);
+  return {{matrix.rows(), matrix.cols()}, loaded.download(side)};
+}
+
+// word2vec's text format: "rows width", then a name and its numbers a line.
+void write_text(const fs::path& path, const Vocabulary& names, const Tensor& tensor) {
+  const auto& values = std::get<std::vector<float>>(tensor.values);
+  const auto width = static_cast<std::size_t>(tensor.shape[1]);
+  Output out(path);
+  out.write(fmt::format("{} {}\n", tensor.shape[0], width));
+  std::string line;
+  for (NodeId id = 0; id < names.size(); ++id) {
+    line = names.name(id);
+    if (line.find(' ') != std::string::npos) {
+      throw Error(
+          fmt::format("the id {} has a space, which the text format cannot hold: use "
+                      "--format npy or safetensors",
+                      in_quotes(line)));
+    }
+    for (std::size_t d = 0; d < width; ++d) {
+      line += ' ';
+      line += exact(values[static_cast<std::size_t>(id) * width + d]);
+    }
+    out.write(line + "\n");
+  }
+  out.finish();
+}
+
+void write_safetensors_of(const fs::path& path, LoadedRun& loaded, Tensor users, Tensor items) {
+  TensorFile file;
+  file.tensors["user_embeddings"] = std::move(users);
+  file.tensors["item_embeddings"] = std::move(items);
+  file.metadata["model"] = loaded.model_name();
+  file.metadata["checkpoint"] = loaded.checkpoint();
+  file.metadata["epoch"] = std::to_string(loaded.epoch());
+  write_safetensors(path, file);
+}
+
+int export_run(const ExportOptions& options) {
+  Console console(options.run.console_mode());
+  LoadedRun loaded(options.run, console);
+  const fs::path folder = options.to;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder)) {
+    throw Error("cannot make the directory " + folder.string() + ": " +
+                (error ? error.message() : "something else has that name"));
+  }
+  Tensor users = tensor_of(loaded, Side::kUser);
+  Tensor items = tensor_of(loaded, Side::kItem);
+  const Dataset& data = loaded.data();
+  if (options.format == "text") {
+    write_text(folder / "user_embeddings.txt", data.users, users);
+    write_text(folder / "item_embeddings.txt", data.items, items);
+  } else if (options.format == "npy") {
+    write_npy(folder / "user_embeddings.npy", users);
+    write_npy(folder / "item_embeddings.npy", items);
+  } else {
+    write_safetensors_of(folder / "embeddings.safetensors", loaded, std::move(users),
+                         std::move(items));
+  }
+  data.users.write(folder / "users.tsv");
+  data.items.write(folder / "items.tsv");
+  const std::int64_t width = loaded.embeddings(Side::kUser).cols();
+  console.line(fmt::format("wrote {} users and {} items, D {}, f32, to {}",
+                           grouped(data.users.size()), grouped(data.items.size()), width,
+                           folder.string()));
+  return kDone;
+}
+
+}  // namespace
+
+Command add_export(CLI::App& program) {
+  const auto options = std::make_shared<ExportOptions>();
+  CLI::App* app = program.add_subcommand("export", "Write final embeddings for other programs");
+  options->run.add_to(*app);
+  app->add_option("--to", options->to, "directory to write to; files of an earlier export go")
+      ->type_name("DIR")
+      ->required();
+  app->add_option("--format", options->format, "npy, safetensors or text")
+      ->type_name("")
+      ->check(CLI::IsMember({"npy", "safetensors", "text"}))
+      ->capture_default_str();
+  app->footer(
+      "npy: user_embeddings.npy, item_embeddings.npy; safetensors: embeddings.safetensors with\n"
+      "tensors of these names; text: user_embeddings.txt, item_embeddings.txt as word2vec writes\n"
+      "them. Row n belongs to line n (from 0) of users.tsv or items.tsv, written beside them.\n"
+      "A user's score for an item is the dot product of their rows.");
+  return {app, [options] { return export_run(*options); }};
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tern::cli {
+
+/// 1234567 -> "1,234,567".
+std::string grouped(std::int64_t value);
+/// Seconds for people: "0.42 s", "12.3 s", "3:05" (minutes), "2:03:05" (hours).
+std::string duration(double seconds);
+/// Four digits that matter, without an exponent where people can do without: "0.1128", "1234".
+std::string brief(double value);
+/// The shortest decimal text that reads back as the same number.
+std::string exact(float value);
+
+/// Columns that line up: the first to the left, the others to the right, two spaces between.
+class Table {
+ public:
+  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  /// As many cells as the header has.
+  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  std::string text() const;
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+/// Of `known`, the word nearest to this one by edit distance; empty where none is near enough to
+/// be meant.
+std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
+
+}  // namespace tern::cli

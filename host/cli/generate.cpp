@@ -1,0 +1,106 @@
+// tern generate: synthetic data with planted tastes and power-law degrees.
+
+#include "tern/generate.hpp"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/console.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  GenerateOptions data;
+  std::string to;
+  std::string format = "adjacency";
+  bool quiet = false;
+};
+
+// "user17": names that nobody takes for positions in a table.
+Vocabulary numbered_names(std::string_view kind, NodeId n) {
+  Vocabulary names;
+  for (NodeId id = 0; id < n; ++id) names.add(fmt::format("{}{}", kind, id));
+  return names;
+}
+
+// The planted truth, to compare learned neighbourhoods with: a name and its taste a line.
+void write_tastes(const fs::path& path, const Vocabulary& names,
+                  const std::vector<std::int32_t>& tastes) {
+  Output out(path);
+  out.write("id\ttaste\n");
+  for (NodeId id = 0; id < names.size(); ++id) {
+    out.write(fmt::format("{}\t{}\n", names.name(id), tastes[static_cast<std::size_t>(id)]));
+  }
+  out.finish();
+}
+
+int generate_data(const Options& options) {
+  const GeneratedData data = generate(options.data);
+  const fs::path folder = options.to;
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (!fs::is_directory(folder)) {
+    throw Error("cannot make the directory " + folder.string() + ": " +
+                (error ? error.message() : "something else has that name"));
+  }
+  const bool as_table = options.format == "tsv";
+  const Vocabulary users = as_table ? numbered_names("user", options.data.users)
+                                    : Vocabulary::numbered(options.data.users);
+  const Vocabulary items = as_table ? numbered_names("item", options.data.items)
+                                    : Vocabulary::numbered(options.data.items);
+  const fs::path file = folder / (as_table ? "interactions.tsv" : "train.txt");
+  if (as_table) {
+    write_interactions_tsv(file, data.interactions, users, items);
+  } else {
+    write_adjacency(file, data.interactions);
+  }
+  write_tastes(folder / "user_tastes.tsv", users, data.user_tastes);
+  write_tastes(folder / "item_tastes.tsv", items, data.item_tastes);
+  Console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk)
+      .line(fmt::format("wrote {} interactions of {} users with {} items to {}",
+                        grouped(data.interactions.size()), grouped(users.size()),
+                        grouped(items.size()), file.string()));
+  return kDone;
+}
+
+}  // namespace
+
+Command add_generate(CLI::App& program) {
+  const auto options = std::make_shared<Options>();
+  GenerateOptions& data = options->data;
+  CLI::App* app = program.add_subcommand("generate", "Make synthetic data with planted tastes");
+  const auto option = [&](const std::string& name, auto& value, const std::string& help) {
+    return app->add_option(name, value, help)->type_name("")->capture_default_str();
+  };
+  app->add_option("--to", options->to, "directory to write to")->type_name("DIR")->required();
+  option("--users", data.users, "users");
+  option("--items", data.items, "items");
+  option("--interactions", data.interactions,
+         "distinct interactions, from one a user to half of all pairs");
+  option("--tastes", data.tastes, "groups that users and items are planted in");
+  option("--user-exponent", data.user_exponent, "power law of the users' degrees, above 1");
+  option("--item-exponent", data.item_exponent, "power law of the items' degrees, above 1");
+  option("--noise", data.noise, "share of interactions outside the user's taste, 0 to 1");
+  option("--seed", data.seed.value, "the same seed makes the same data");
+  option("--format", options->format,
+         "adjacency (train.txt, numbers) or tsv (interactions.tsv, string ids)")
+      ->check(CLI::IsMember({"adjacency", "tsv"}));
+  app->add_flag("--quiet", options->quiet, "no messages but errors");
+  app->footer("The planted truth is written beside it: user_tastes.tsv and item_tastes.tsv.");
+  return {app, [options] { return generate_data(*options); }};
+}
+
+}  // namespace tern::cli

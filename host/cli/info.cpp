@@ -1,0 +1,74 @@
+// tern info: this build and this machine.
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/output.hpp"
+#include "tern/device.hpp"
+
+namespace tern::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string compiler() {
+#if defined(__clang__)
+  return "Clang " __clang_version__;
+#else
+  return "GCC " __VERSION__;
+#endif
+}
+
+std::string as_text(const std::vector<DeviceDescription>& devices, const std::string& cuda) {
+  std::string out =
+      fmt::format("tern      {} ({}, {})\n", TERN_VERSION, TERN_BUILD_TYPE, compiler());
+  out += fmt::format("cuda      {}\n", cuda);
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    const std::string name = i == 0 ? "cpu" : fmt::format("cuda:{}", i - 1);
+    out += fmt::format("{:<8}  {}\n          {}; {}\n", name, devices[i].name, devices[i].precision,
+                       devices[i].details);
+  }
+  return out;
+}
+
+std::string as_json(const std::vector<DeviceDescription>& devices, const std::string& cuda) {
+  Json list = Json::array();
+  for (std::size_t i = 0; i < devices.size(); ++i) {
+    list.push_back({{"device", i == 0 ? "cpu" : fmt::format("cuda:{}", i - 1)},
+                    {"name", devices[i].name},
+                    {"precision", devices[i].precision},
+                    {"details", devices[i].details}});
+  }
+  const Json object{{"version", TERN_VERSION},
+                    {"build_type", TERN_BUILD_TYPE},
+                    {"compiler", compiler()},
+                    {"cuda", cuda},
+                    {"devices", list}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+int info(bool json) {
+  std::string cuda;
+  const std::vector<DeviceDescription> devices = list_devices(&cuda);
+  Output out;
+  out.write(json ? as_json(devices, cuda) : as_text(devices, cuda));
+  out.finish();
+  return kDone;
+}
+
+}  // namespace
+
+Command add_info(CLI::App& program) {
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* app = program.add_subcommand("info", "Show this build and this machine's devices");
+  app->add_flag("--json", *json, "one JSON object instead of text");
+  return {app, [json] { return info(*json); }};
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,167 @@
+// tern inspect: what is in a data set, and what a split of it looks like.
+
+#include "tern/inspect.hpp"
+
+#include <fmt/format.h>
+
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/config_options.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "tern/dataset.hpp"
+
+namespace tern::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct InspectOptions {
+  ConfigOptions config;
+  bool json = false;
+};
+
+Json json_of(const SideSummary& side) {
+  return {{"nodes", side.nodes},
+          {"empty", side.empty},
+          {"degree",
+           {{"min", side.degrees.min},
+            {"median", side.degrees.median},
+            {"p90", side.degrees.p90},
+            {"max", side.degrees.max},
+            {"mean", side.degrees.mean}}}};
+}
+
+Json json_of(const InteractionsSummary& split) {
+  return {{"interactions", split.interactions},
+          {"density", split.density},
+          {"users_with_every_item", split.users_with_every_item},
+          {"users", json_of(split.users)},
+          {"items", json_of(split.items)}};
+}
+
+Json json_of(const HeldOutSummary& held_out) {
+  return {{"users", held_out.users},
+          {"users_without_training", held_out.users_without_training},
+          {"items_without_training", held_out.items_without_training},
+          {"also_in_training", held_out.also_in_training}};
+}
+
+Json json_of(const std::optional<std::int64_t>& width) {
+  return width ? Json(*width) : Json(nullptr);
+}
+
+std::string as_json(const std::string& path, const Dataset& data, const DatasetSummary& summary) {
+  const Json object{
+      {"data", path},
+      {"fingerprint", fmt::format("{:016x}", data.fingerprint)},
+      {"all", json_of(summary.all)},
+      {"train", json_of(summary.train)},
+      {"valid", json_of(summary.valid)},
+      {"test", json_of(summary.test)},
+      {"held_out",
+       {{"valid", json_of(summary.held_out_valid)}, {"test", json_of(summary.held_out_test)}}},
+      {"duplicates", summary.duplicates},
+      {"user_feature_width", json_of(summary.user_feature_width)},
+      {"item_feature_width", json_of(summary.item_feature_width)},
+      {"notes", data.notes}};
+  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+using Splits = std::vector<std::pair<std::string, const InteractionsSummary*>>;
+
+// One table for either side: a column a split.
+std::string side_table(const std::string& title, const Splits& splits,
+                       const SideSummary InteractionsSummary::*side) {
+  std::vector<std::string> header{title};
+  for (const auto& [name, split] : splits) header.push_back(name);
+  Table table(std::move(header));
+  const auto row = [&](const std::string& name,
+                       const std::function<std::string(const SideSummary&)>& cell) {
+    std::vector<std::string> cells{name};
+    for (const auto& [ignored, split] : splits) cells.push_back(cell(split->*side));
+    table.add(std::move(cells));
+  };
+  row("count", [](const SideSummary& s) { return grouped(s.nodes); });
+  row("without interactions", [](const SideSummary& s) { return grouped(s.empty); });
+  row("least degree", [](const SideSummary& s) { return grouped(s.degrees.min); });
+  row("median degree", [](const SideSummary& s) { return grouped(s.degrees.median); });
+  row("90% have at most", [](const SideSummary& s) { return grouped(s.degrees.p90); });
+  row("largest degree", [](const SideSummary& s) { return grouped(s.degrees.max); });
+  row("mean degree", [](const SideSummary& s) { return brief(s.degrees.mean); });
+  return table.text();
+}
+
+std::string held_out_text(const std::string& split, const HeldOutSummary& held_out) {
+  if (held_out.users == 0) return fmt::format("{}: no held-out interactions\n", split);
+  return fmt::format(
+      "{}: {} users with held-out items, {} of them without training interactions;\n"
+      "      {} held-out items without training interactions, {} interactions also in training\n",
+      split, grouped(held_out.users), grouped(held_out.users_without_training),
+      grouped(held_out.items_without_training), grouped(held_out.also_in_training));
+}
+
+std::string features_text(const std::string& kind, const std::optional<std::int64_t>& width) {
+  return width ? fmt::format("{} features: {} columns\n", kind, grouped(*width)) : "";
+}
+
+std::string as_text(const std::string& path, const Dataset& data, const DatasetSummary& summary) {
+  std::string out = path + "\n";
+  for (const std::string& note : data.notes) out += "  " + note + "\n";
+  const Splits splits{{"all", &summary.all},
+                      {"train", &summary.train},
+                      {"valid", &summary.valid},
+                      {"test", &summary.test}};
+  Table sizes({"", "all", "train", "valid", "test"});
+  std::vector<std::string> counts{"interactions"};
+  std::vector<std::string> densities{"density, %"};
+  std::vector<std::string> full{"users with every item"};
+  for (const auto& [name, split] : splits) {
+    counts.push_back(grouped(split->interactions));
+    densities.push_back(brief(100.0 * split->density));
+    full.push_back(grouped(split->users_with_every_item));
+  }
+  sizes.add(std::move(counts));
+  sizes.add(std::move(densities));
+  sizes.add(std::move(full));
+  out += "\n" + sizes.text();
+  out += "\n" + side_table("users", splits, &InteractionsSummary::users);
+  out += "\n" + side_table("items", splits, &InteractionsSummary::items);
+  out += "\n" + held_out_text("valid", summary.held_out_valid);
+  out += held_out_text("test", summary.held_out_test);
+  out += features_text("user", summary.user_feature_width);
+  out += features_text("item", summary.item_feature_width);
+  return out;
+}
+
+int inspect_data(const InspectOptions& options) {
+  const Config config = options.config.resolve();
+  const Dataset data = load_dataset(config.data_path, config.data);
+  const DatasetSummary summary = inspect(data);
+  Output out;
+  out.write(options.json ? as_json(config.data_path, data, summary)
+                         : as_text(config.data_path, data, summary));
+  out.finish();
+  return kDone;
+}
+
+}  // namespace
+
+Command add_inspect(CLI::App& program) {
+  const auto options = std::make_shared<InspectOptions>();
+  CLI::App* app = program.add_subcommand("inspect", "Show what is in a data set and in its splits");
+  options->config.add_to(*app, "directory or file to look at");
+  app->add_flag("--json", options->json, "one JSON object instead of tables");
+  app->footer("Keys of --config (TOML) and --set that matter here, with their defaults:\n" +
+              ConfigOptions::key_help({"data."}));
+  return {app, [options] { return inspect_data(*options); }};
+}
+
+}  // namespace tern::cli

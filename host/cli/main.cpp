@@ -1,0 +1,25 @@
+// The program: each subcommand is a file of this folder.
+
+#include <CLI/CLI.hpp>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/program.hpp"
+
+int main(int argc, char** argv) {
+  using namespace tern::cli;
+  return guarded([&] {
+    CLI::App program("Tern trains graph recommenders from a table of who interacted with what.");
+    const std::vector<Command> commands{
+        add_train(program),      // learn embeddings, into a run directory
+        add_evaluate(program),   // metrics of a run on held-out interactions
+        add_recommend(program),  // the best items for users
+        add_similar(program),    // nearest neighbours by cosine
+        add_export(program),     // embeddings for other programs
+        add_inspect(program),    // what is in a data set
+        add_generate(program),   // synthetic data
+        add_info(program),       // this build and this machine
+    };
+    return run_command(program, commands, argc, argv);
+  });
+}

@@ -1,0 +1,156 @@
+#include "host/cli/program.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "host/cli/console.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/signals.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+int report(ExitCode code, std::string_view message) {
+  Console(Console::Mode::kTalk).line("tern: " + std::string(message));
+  return code;
+}
+
+void print(const std::string& text) {
+  Output out;
+  out.write(text);
+  out.finish();
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  const std::string nearest = nearest_word(word, known);
+  return nearest.empty() ? "" : ": did you mean " + nearest + "?";
+}
+
+const CLI::App& chosen(const CLI::App& program) {
+  const auto subcommands = program.get_subcommands();
+  return subcommands.empty() ? program : *subcommands.front();
+}
+
+// CLI11 takes a word in brackets for a list where an option has several values, so that the user
+// "[deleted]" would become "deleted". A mark at the end hides the bracket while it parses.
+constexpr char kMark = '\x01';
+
+std::string unmarked(std::string word) {
+  if (word.ends_with(kMark)) word.pop_back();
+  return word;
+}
+
+// The words as parse() wants them: in reverse, without the program's name.
+std::vector<std::string> marked_words(int argc, char** argv) {
+  std::vector<std::string> words;
+  for (int i = argc - 1; i > 0; --i) {
+    words.emplace_back(argv[i]);
+    if (words.back().ends_with(']')) words.back() += kMark;
+  }
+  return words;
+}
+
+void unmark_values(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_items_expected_max() == 0) continue;  // a flag
+    const auto unmark = [](std::string& word) {
+      word = unmarked(std::move(word));
+      return std::string();
+    };
+    option->transform(CLI::Validator(unmark, "", ""));
+  }
+}
+
+// The words that no option and no positional took, as one sentence.
+std::string unexpected(const CLI::App& program) {
+  const CLI::App& app = chosen(program);
+  const std::string place = &app == &program ? "tern" : "tern " + app.get_name();
+  for (std::string word : program.remaining(true)) {
+    word = unmarked(std::move(word));
+    if (word.starts_with("-")) {
+      const std::string name = word.substr(0, word.find('='));
+      return place + " has no option " + name + did_you_mean(name, option_names(app));
+    }
+    return place + " does not expect \"" + word + "\" (see " + place + " --help)";
+  }
+  return "unexpected arguments";
+}
+
+void check_subcommand(const std::vector<Command>& commands, int argc, char** argv) {
+  if (argc < 2) throw ConfigError("a subcommand is missing (see tern --help)");
+  const std::string word = argv[1];
+  if (word.starts_with("-")) return;
+  std::vector<std::string> names;
+  for (const Command& command : commands) names.push_back(command.app->get_name());
+  if (std::find(names.begin(), names.end(), word) == names.end()) {
+    throw ConfigError("there is no subcommand \"" + word + "\"" + did_you_mean(word, names) +
+                      " (see tern --help)");
+  }
+}
+
+}  // namespace
+
+int guarded(const std::function<int()>& body) noexcept {
+  try {
+    ignore_broken_pipes();
+    return body();
+  } catch (const ReaderGone&) {
+    return kDone;
+  } catch (const ConfigError& error) {
+    return report(kUsage, error.what());
+  } catch (const DataError& error) {
+    return report(kBadData, error.what());
+  } catch (const std::bad_alloc&) {
+    return report(kFailed, "out of memory");
+  } catch (const std::exception& error) {
+    return report(kFailed, error.what());
+  } catch (...) {
+    return report(kFailed, "an unknown failure");
+  }
+}
+
+int run_command(CLI::App& program, const std::vector<Command>& commands, int argc, char** argv) {
+  program.name("tern");
+  program.get_formatter()->column_width(30);
+  program.require_subcommand(1);
+  program.set_version_flag("--version", std::string("tern ") + TERN_VERSION);
+  program.footer("tern SUBCOMMAND --help tells more about each.");
+  check_subcommand(commands, argc, argv);
+  for (const Command& command : commands) unmark_values(*command.app);
+  try {
+    program.parse(marked_words(argc, argv));
+  } catch (const CLI::CallForHelp&) {
+    print(program.help());
+    return kDone;
+  } catch (const CLI::CallForVersion& version) {
+    print(std::string(version.what()) + "\n");
+    return kDone;
+  } catch (const CLI::ExtrasError&) {
+    throw ConfigError(unexpected(program));
+  } catch (const CLI::ParseError& error) {
+    throw ConfigError(error.what());
+  }
+  for (const Command& command : commands) {
+    if (command.app->parsed()) return command.run();
+  }
+  return kUsage;  // not reached: one subcommand is required
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,60 @@
+#include "host/cli/progress.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "host/cli/format.hpp"
+
+namespace tern::cli {
+namespace {
+
+// Often enough to be seen moving, seldom enough to cost nothing.
+constexpr std::chrono::milliseconds kBetweenUpdates{100};
+
+}  // namespace
+
+Progress::Progress(Console& console, int epochs, std::string metric)
+    : console_(console), epochs_(epochs), metric_(std::move(metric)) {}
+
+void Progress::on_step(const StepProgress& step) {
+  if (!console_.is_terminal()) return;
+  const Clock::time_point now = Clock::now();
+  if (now - shown_ < kBetweenUpdates) return;
+  shown_ = now;
+  show(step.epoch, static_cast<double>(step.step) / static_cast<double>(step.steps));
+}
+
+void Progress::on_epoch(const EpochRecord& record) {
+  figures_ = fmt::format("  loss {}  {} triplets/s", brief(record.loss),
+                         brief(record.triplets_per_second));
+  std::string measured;
+  if (record.metrics.has_value()) {
+    const double value = metric(*record.metrics, metric_);
+    if (record.best) {
+      best_ = value;
+      best_epoch_ = record.epoch;
+    }
+    measured = fmt::format("  {} {}{}", metric_, brief(value), record.best ? "  (best)" : "");
+  }
+  if (!console_.is_terminal() || !measured.empty()) {
+    const std::size_t width = std::to_string(epochs_).size();
+    console_.line(fmt::format("epoch {:>{}}/{}{}  {}{}", record.epoch, width, epochs_, figures_,
+                              duration(record.seconds), measured));
+  }
+  show(record.epoch, 1.0);
+}
+
+void Progress::show(int epoch, double part_of_epoch) {
+  const double done = epoch - 1 + part_of_epoch;
+  const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
+  std::string text =
+      fmt::format("epoch {}/{} {:3.0f}%{}", epoch, epochs_, 100.0 * part_of_epoch, figures_);
+  if (done > 0.0) text += "  " + duration(elapsed / done * (epochs_ - done)) + " left";
+  if (best_epoch_ > 0) {
+    text += fmt::format("  best {} {} (epoch {})", metric_, brief(best_), best_epoch_);
+  }
+  console_.live(text);
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,115 @@
+// tern recommend: the best items for users.
+
+#include <algorithm>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/ids.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/ranking.hpp"
+#include "host/cli/run_options.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+// Users ranked at a time: enough to keep all cores busy, few enough to write while ranking.
+constexpr std::size_t kBlock = 4096;
+
+struct RecommendOptions {
+  RunOptions run;
+  std::vector<std::string> users;
+  std::string users_file;
+  bool all = false;
+  bool include_observed = false;
+  bool mark_held_out = false;
+  std::int64_t k = 20;
+  std::string format = "tsv";
+  std::string out = "-";
+};
+
+void check(const RecommendOptions& options) {
+  const int ways = (options.users.empty() ? 0 : 1) + (options.users_file.empty() ? 0 : 1) +
+                   (options.all ? 1 : 0);
+  if (ways != 1) {
+    throw ConfigError("recommend for whom? expected one of --user ID ..., --users FILE, --all");
+  }
+}
+
+std::vector<NodeId> wanted_users(const RecommendOptions& options, const Vocabulary& names) {
+  if (!options.users_file.empty()) return read_ids(options.users_file, names, "user");
+  std::vector<NodeId> ids;
+  if (options.all) {
+    ids.resize(static_cast<std::size_t>(names.size()));
+    std::iota(ids.begin(), ids.end(), NodeId{0});
+  }
+  for (const std::string& name : options.users) ids.push_back(find_id(names, name, "user"));
+  return ids;
+}
+
+int recommend(const RecommendOptions& options) {
+  check(options);
+  Console console(options.run.console_mode());
+  LoadedRun loaded(options.run, console);
+  const Dataset& data = loaded.data();
+  check_k(options.k, data.items.size(), "items");
+  const std::vector<NodeId> users = wanted_users(options, data.users);
+
+  const Graph valid = loaded.backend().make_graph(data.valid);
+  std::vector<const Graph*> observed;
+  if (!options.include_observed) observed = {&loaded.train_graph(), &valid};
+
+  Output out(options.out);
+  const bool mark = options.mark_held_out;
+  RankingWriter writer(out, options.format, {"user", "item", "score", mark ? "held_out" : ""});
+  TopItems top;
+  for (std::size_t begin = 0; begin < users.size(); begin += kBlock) {
+    const auto block = std::span(users).subspan(begin, std::min(kBlock, users.size() - begin));
+    loaded.backend().score_topk(loaded.embeddings(Side::kUser), loaded.embeddings(Side::kItem),
+                                block, observed, options.k, top);
+    const auto k = static_cast<std::size_t>(top.k);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      writer.write(data.users.name(block[i]), std::span(top.items).subspan(i * k, k),
+                   std::span(top.scores).subspan(i * k, k), data.items,
+                   mark ? data.test.row(block[i]) : std::span<const NodeId>());
+    }
+  }
+  out.finish();
+  return kDone;
+}
+
+}  // namespace
+
+Command add_recommend(CLI::App& program) {
+  const auto options = std::make_shared<RecommendOptions>();
+  CLI::App* app = program.add_subcommand("recommend", "List the best items for users");
+  options->run.add_to(*app);
+  app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
+  app->add_option("--users", options->users_file, "users by id, one a line; - is standard input")
+      ->type_name("FILE");
+  app->add_flag("--all", options->all, "every user");
+  app->add_option("-k", options->k, "items a user")->type_name("")->capture_default_str();
+  app->add_flag("--include-observed", options->include_observed,
+                "also list items of the training and validation splits");
+  app->add_flag("--mark-held-out", options->mark_held_out,
+                "one more column, held_out: yes where the item is in the user's test split");
+  app->add_option("--format", options->format, "tsv or jsonl")
+      ->type_name("")
+      ->check(CLI::IsMember({"tsv", "jsonl"}))
+      ->capture_default_str();
+  app->add_option("-o,--output", options->out, "file to write; - is standard output")
+      ->type_name("FILE")
+      ->capture_default_str();
+  app->footer(
+      "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings).\n"
+      "JSON lines: {\"user\":...,\"items\":[{\"item\":...,\"score\":...},...]}, an object a user.\n"
+      "A user with fewer than k candidates gets a shorter list. Ties go by the order of the items\n"
+      "in the run's items.tsv.");
+  return {app, [options] { return recommend(*options); }};
+}
+
+}  // namespace tern::cli

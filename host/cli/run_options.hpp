@@ -1,0 +1,64 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/cli/console.hpp"
+#include "tern/backend.hpp"
+#include "tern/dataset.hpp"
+#include "tern/model.hpp"
+#include "tern/run.hpp"
+
+namespace tern::cli {
+
+/// What every subcommand that reads a run takes.
+struct RunOptions {
+  std::string path;
+  std::string checkpoint = "best";
+  std::string device = "auto";
+  int threads = 0;
+  bool quiet = false;
+
+  void add_to(CLI::App& app);
+  Console::Mode console_mode() const {
+    return quiet ? Console::Mode::kQuiet : Console::Mode::kTalk;
+  }
+};
+
+/// A trained model with all that it stands on: the final embeddings are computed.
+class LoadedRun {
+ public:
+  /// Throws DataError when the run is damaged or its data has changed, DeviceError.
+  LoadedRun(const RunOptions& options, Console& console);
+
+  const Run& run() const { return run_; }
+  const Dataset& data() const { return data_; }
+  Backend& backend() { return *backend_; }
+  const Graph& train_graph() const { return train_; }
+  std::string_view model_name() const { return model_->name(); }
+  /// "best" or "last", and the epoch that it is from.
+  const std::string& checkpoint() const { return checkpoint_; }
+  int epoch() const { return epoch_; }
+  const Matrix& embeddings(Side side) const { return model_->embeddings(side); }
+  /// The same on the host, (nodes, D) row-major.
+  std::vector<float> download(Side side);
+
+ private:
+  // The order is that of construction: what comes later refers to what comes first.
+  Run run_;
+  std::string checkpoint_;
+  Dataset data_;
+  std::unique_ptr<Backend> backend_;
+  Graph train_;
+  Triplets no_triplets_;
+  std::unique_ptr<Model> model_;
+  int epoch_ = 0;
+};
+
+/// Throws ConfigError when k is above the number of candidates; what is what they are.
+void check_k(std::int64_t k, std::int64_t candidates, std::string_view what);
+
+}  // namespace tern::cli

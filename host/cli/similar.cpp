@@ -1,0 +1,127 @@
+// tern similar: nearest neighbours among items, or among users.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <numeric>
+#include <string>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/ids.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/ranking.hpp"
+#include "host/cli/run_options.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+struct SimilarOptions {
+  RunOptions run;
+  std::vector<std::string> items;
+  std::vector<std::string> users;
+  std::int64_t k = 20;
+  std::string format = "tsv";
+};
+
+// Rows of final embeddings, (nodes, D) row-major, with their norms. All sums in f64, in order.
+struct Embeddings {
+  Embeddings(std::vector<float> values_in, std::int64_t rows, std::int64_t width_in)
+      : values(std::move(values_in)), width(static_cast<std::size_t>(width_in)) {
+    norms.reserve(static_cast<std::size_t>(rows));
+    for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
+      norms.push_back(std::sqrt(dot(r, r)));
+    }
+  }
+
+  double dot(std::size_t a, std::size_t b) const {
+    double sum = 0.0;
+    for (std::size_t d = 0; d < width; ++d) {
+      sum += static_cast<double>(values[a * width + d]) * values[b * width + d];
+    }
+    return sum;
+  }
+
+  // A row without a direction is similar to nothing.
+  double cosine(std::size_t a, std::size_t b) const {
+    const double norm = norms[a] * norms[b];
+    return norm > 0.0 ? std::clamp(dot(a, b) / norm, -1.0, 1.0) : 0.0;
+  }
+
+  std::vector<float> values;
+  std::size_t width;
+  std::vector<double> norms;
+};
+
+// The k rows most similar to `row`, itself left out, best first, ties by ascending id.
+void nearest(const Embeddings& embeddings, NodeId row, std::int64_t k, std::vector<NodeId>& ids,
+             std::vector<float>& cosines) {
+  std::vector<double> all(embeddings.norms.size());
+  for (std::size_t other = 0; other < all.size(); ++other) {
+    all[other] = embeddings.cosine(static_cast<std::size_t>(row), other);
+  }
+  ids.resize(all.size());
+  std::iota(ids.begin(), ids.end(), NodeId{0});
+  ids.erase(ids.begin() + row);
+  std::partial_sort(ids.begin(), ids.begin() + k, ids.end(), [&](NodeId a, NodeId b) {
+    const double first = all[static_cast<std::size_t>(a)];
+    const double second = all[static_cast<std::size_t>(b)];
+    return first != second ? first > second : a < b;
+  });
+  ids.resize(static_cast<std::size_t>(k));
+  cosines.clear();
+  for (const NodeId id : ids) {
+    cosines.push_back(static_cast<float>(all[static_cast<std::size_t>(id)]));
+  }
+}
+
+int similar(const SimilarOptions& options) {
+  if (options.items.empty() == options.users.empty()) {
+    throw ConfigError("similar to what? expected either --item ID ... or --user ID ...");
+  }
+  const bool of_items = options.users.empty();
+  const std::string kind = of_items ? "item" : "user";
+  Console console(options.run.console_mode());
+  LoadedRun loaded(options.run, console);
+  const Vocabulary& names = of_items ? loaded.data().items : loaded.data().users;
+  check_k(options.k, names.size() - 1, "other " + kind + "s");
+  std::vector<NodeId> queries;
+  for (const std::string& name : of_items ? options.items : options.users) {
+    queries.push_back(find_id(names, name, kind));
+  }
+  const Side side = of_items ? Side::kItem : Side::kUser;
+  const Embeddings embeddings(loaded.download(side), loaded.embeddings(side).rows(),
+                              loaded.embeddings(side).cols());
+
+  Output out;
+  RankingWriter writer(out, options.format, {kind, "neighbour", "cosine"});
+  std::vector<NodeId> ids;
+  std::vector<float> cosines;
+  for (const NodeId query : queries) {
+    nearest(embeddings, query, options.k, ids, cosines);
+    writer.write(names.name(query), ids, cosines, names);
+  }
+  out.finish();
+  return kDone;
+}
+
+}  // namespace
+
+Command add_similar(CLI::App& program) {
+  const auto options = std::make_shared<SimilarOptions>();
+  CLI::App* app = program.add_subcommand("similar", "List the nearest items, or users, by cosine");
+  options->run.add_to(*app);
+  app->add_option("--item", options->items, "items by id (repeatable)")->type_name("ID ...");
+  app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
+  app->add_option("-k", options->k, "neighbours to list")->type_name("")->capture_default_str();
+  app->add_option("--format", options->format, "tsv or jsonl")
+      ->type_name("")
+      ->check(CLI::IsMember({"tsv", "jsonl"}))
+      ->capture_default_str();
+  app->footer("Cosine of the final embeddings, in -1..1; an embedding of norm 0 has cosine 0.");
+  return {app, [options] { return similar(*options); }};
+}
+
+}  // namespace tern::cli

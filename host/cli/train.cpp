@@ -1,0 +1,160 @@
+// tern train: data in, a run directory out.
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/config_options.hpp"
+#include "host/cli/console.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "host/cli/progress.hpp"
+#include "host/cli/signals.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+#include "tern/run.hpp"
+#include "tern/trainer.hpp"
+
+namespace tern::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainOptions {
+  ConfigOptions config;
+  std::string out;
+  bool overwrite = false;
+  bool quiet = false;
+};
+
+// runs/<data>-<model>-<n>, with the first n that is free.
+fs::path free_run_path(const Config& config) {
+  fs::path data = fs::absolute(config.data_path).lexically_normal();
+  if (!data.has_filename()) data = data.parent_path();
+  const std::string name = data.filename().string();
+  const std::string stem = name.substr(0, name.find('.', 1));
+  const char* model = config.model.kind == ModelKind::kLightGcn ? "lightgcn" : "mf";
+  for (int n = 1;; ++n) {
+    fs::path path = fs::path("runs") / fmt::format("{}-{}-{}", stem, model, n);
+    std::error_code ignored;
+    if (!fs::exists(fs::symlink_status(path, ignored))) return path;
+  }
+}
+
+void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
+  for (const std::string& note : data.notes) console.line(note);
+  console.line(fmt::format(
+      "{} users, {} items; interactions: {} to train, {} to validate, {} to "
+      "test",
+      grouped(data.users.size()), grouped(data.items.size()), grouped(data.train.size()),
+      grouped(data.valid.size()), grouped(data.test.size())));
+  const DeviceDescription device = backend.describe();
+  console.line(
+      fmt::format("{} on {}: {} ({})",
+                  config.model.kind == ModelKind::kLightGcn
+                      ? fmt::format("lightgcn, L {}, D {}", config.model.layers, config.model.width)
+                      : fmt::format("mf, D {}", config.model.width),
+                  backend.name(), device.name, device.details));
+}
+
+// Before anything is written: a list longer than the catalogue cannot be measured.
+void check_ks(const Config& config, const Dataset& data) {
+  for (const int k : config.evaluation.ks) {
+    if (k > data.items.size()) {
+      throw ConfigError(fmt::format("evaluation.ks: found {}, but the data has only {} items", k,
+                                    grouped(data.items.size())));
+    }
+  }
+}
+
+// What is kept whatever ended the training: the parameters as they are, and the best ones.
+void write_checkpoints(Run& run, Trainer& trainer, const TrainingResult& result) {
+  run.write_checkpoint("last", trainer.last(), result.epochs);
+  const bool selected = result.best_epoch > 0;
+  run.write_checkpoint("best", trainer.best(), selected ? result.best_epoch : result.epochs);
+}
+
+std::string ending(const TrainingResult& result, const Config& config) {
+  std::string text =
+      fmt::format("trained {} epoch{}", result.epochs, result.epochs == 1 ? "" : "s");
+  if (result.reason == StopReason::kPatience) {
+    text += fmt::format(" ({} evaluations in a row without a better {})", config.patience,
+                        config.metric);
+  }
+  if (result.reason == StopReason::kRequested) text = "stopped by a signal: " + text;
+  if (result.best_epoch > 0 && result.best_metric > 0.0) {
+    text += fmt::format("; best {} on {}: {}, of epoch {}", config.metric,
+                        config.select_on == SelectionSplit::kTest ? "test" : "validation",
+                        brief(result.best_metric), result.best_epoch);
+  }
+  return text;
+}
+
+int train(const TrainOptions& options) {
+  Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
+  const Config config = options.config.resolve();
+  std::string notice;
+  const std::unique_ptr<Backend> backend = make_backend(config.device, config.threads, &notice);
+  if (!notice.empty()) console.line(notice);
+  const Dataset data = load_dataset(config.data_path, config.data);
+  describe(data, *backend, config, console);
+  check_ks(config, data);
+  Trainer trainer(*backend, data, config);
+  // Only now, when nothing is left that could be refused, is an earlier run overwritten.
+  Run run = Run::create(options.out.empty() ? free_run_path(config) : fs::path(options.out), config,
+                        data, options.overwrite ? Run::Overwrite::kYes : Run::Overwrite::kNo);
+
+  const StopSignals signals;
+  Progress progress(console, config.epochs, config.metric);
+  TrainerCallbacks callbacks;
+  callbacks.on_note = [&](std::string_view note) { console.line(note); };
+  callbacks.on_step = [&](const StepProgress& step) { progress.on_step(step); };
+  callbacks.on_epoch = [&](const EpochRecord& record) {
+    run.append(record);
+    if (record.best) run.write_checkpoint("best", trainer.best(), record.epoch);
+    progress.on_epoch(record);
+  };
+  callbacks.should_stop = [&] { return signals.received(); };
+  const TrainingResult result = trainer.run(callbacks);
+  write_checkpoints(run, trainer, result);
+
+  console.line(ending(result, config));
+  Output out;
+  out.write(run.path().string() + "\n");
+  out.finish();
+  return result.reason == StopReason::kRequested ? kStopped : kDone;
+}
+
+}  // namespace
+
+Command add_train(CLI::App& program) {
+  const auto options = std::make_shared<TrainOptions>();
+  CLI::App* app = program.add_subcommand("train", "Learn embeddings from interactions");
+  options->config.add_to(
+      *app,
+      "directory (train.txt, test.txt; or interactions.tsv|csv) or file to train "
+      "on; may be left out where --config has data.path");
+  options->config.add_short(*app, "--model", "model.kind");
+  options->config.add_short(*app, "--device", "train.device");
+  options->config.add_short(*app, "--epochs", "train.epochs");
+  options->config.add_short(*app, "--seed", "train.seed");
+  options->config.add_short(*app, "--threads", "train.threads");
+  app->add_option("--out", options->out,
+                  "directory to keep the run in [runs/<data>-<model>-<n>, the first n not taken]")
+      ->type_name("RUN");
+  app->add_flag("--overwrite", options->overwrite, "replace the run that --out holds");
+  app->add_flag("--quiet", options->quiet, "no messages but errors");
+  app->footer(
+      "The directory of the run is printed on standard output, progress on standard error.\n"
+      "SIGINT or SIGTERM: the step is finished, the checkpoint `last` written, exit code 75.\n"
+      "Precedence: defaults < --config < --set < the options above.\n\n"
+      "Keys of --config (TOML) and --set, with their defaults:\n" +
+      ConfigOptions::key_help({""}));
+  return {app, [options] { return train(*options); }};
+}
+
+}  // namespace tern::cli
