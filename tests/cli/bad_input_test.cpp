@@ -1,0 +1,71 @@
+// Input that cannot be used: exit code 65, and one line with the file, the line and the fault.
+
+#include "tests/cli/workspace.hpp"
+
+namespace tern::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+class BadInput : public Workspace {
+ protected:
+  Outcome train(const std::string& data) const {
+    return run({"train", data, "--out", "run", "--quiet", "--epochs", "1", "--set",
+                "evaluation.ks=[1]", "--set", "train.metric=ndcg@1"});
+  }
+};
+
+TEST_F(BadInput, MissingOrEmpty) {
+  EXPECT_THAT(train("nowhere"), FailsAtOnceWith(65, "nowhere"));
+  write("empty/train.txt", "");
+  EXPECT_THAT(train("empty"), FailsAtOnceWith(65, "train.txt"));
+  std::filesystem::create_directory(path("bare"));
+  EXPECT_THAT(train("bare"), FailsAtOnceWith(65, "bare"));
+  EXPECT_FALSE(exists("run"));
+}
+
+TEST_F(BadInput, NamesTheLine) {
+  write("words/train.txt", "0 1 2\n1 two 3\n");
+  EXPECT_THAT(train("words"), FailsAtOnceWith(65, "train.txt:2: "));
+  write("negative/train.txt", "0 1 2\n1 3\n2 -4\n");
+  EXPECT_THAT(train("negative"), FailsAtOnceWith(65, "train.txt:3: "));
+  write("columns/interactions.tsv", "user\titem\na\tx\nb\n");
+  EXPECT_THAT(train("columns"), FailsAtOnceWith(65, "interactions.tsv:3: "));
+  EXPECT_FALSE(exists("run"));
+}
+
+TEST_F(BadInput, NotACompressedFile) {
+  write("gz/train.txt.gz", "0 1 2\n");
+  EXPECT_THAT(train("gz"), FailsAtOnceWith(65, "train.txt.gz"));
+  write("zst/train.txt.zst", "0 1 2\n");
+  EXPECT_THAT(train("zst"), FailsAtOnceWith(65, "train.txt.zst"));
+}
+
+TEST_F(BadInput, NotARun) {
+  EXPECT_THAT(run({"evaluate", "nowhere"}), FailsAtOnceWith(65, "nowhere"));
+  std::filesystem::create_directory(path("bare"));
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"evaluate", "bare"},
+                                                    {"recommend", "bare", "--all"},
+                                                    {"similar", "bare", "--item", "x"},
+                                                    {"export", "bare", "--to", "out"}}) {
+    EXPECT_THAT(run(arguments), FailsAtOnceWith(65, "bare"));
+  }
+}
+
+TEST_F(BadInput, ADamagedRunOrChangedData) {
+  ASSERT_EQ(train_films({"--quiet"}).exit_code, 0);
+  const std::string checkpoint = read("run/checkpoints/best.safetensors");
+  write("run/checkpoints/best.safetensors", checkpoint.substr(0, checkpoint.size() / 2));
+  EXPECT_THAT(run({"evaluate", "run"}), FailsAtOnceWith(65, "best.safetensors"));
+  EXPECT_EQ(run({"evaluate", "run", "--checkpoint", "last"}).exit_code, 0);
+
+  write("films/interactions.tsv", read("films/interactions.tsv") + "someone new\tdrama-0\n");
+  EXPECT_THAT(run({"evaluate", "run", "--checkpoint", "last"}), FailsAtOnceWith(65, "changed"));
+
+  std::filesystem::remove_all(path("films"));
+  EXPECT_THAT(run({"evaluate", "run", "--checkpoint", "last"}), FailsAtOnceWith(65, "films"));
+}
+
+}  // namespace
+}  // namespace tern::test

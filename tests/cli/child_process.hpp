@@ -1,0 +1,171 @@
+#pragma once
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pty.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace tern::test {
+
+/// How a program ended, and what it wrote.
+struct Outcome {
+  int exit_code = -1;  // -1: killed by a signal
+  int signal = 0;
+  std::string out;
+  std::string err;
+};
+
+/// Where the child's streams go where not into an Outcome.
+struct Streams {
+  std::string in;             // given on standard input
+  std::string out_to;         // a path, e.g. /dev/full, instead of a pipe
+  bool close_out = false;     // the reader of standard output is gone before anything is written
+  bool err_terminal = false;  // standard error is a terminal of 100 columns
+};
+
+/// The program under test as a child process, in a directory of its own.
+class Child {
+ public:
+  Child(const std::filesystem::path& directory, const std::vector<std::string>& arguments,
+        const Streams& streams = {}) {
+    const auto in = make_pipe();
+    const auto out = make_pipe();
+    const auto err = streams.err_terminal ? make_terminal() : make_pipe();
+    process_ = ::fork();
+    if (process_ < 0) throw std::runtime_error("fork failed");
+    if (process_ == 0) become_program(directory, arguments, streams, in, out, err);
+    ::close(in.first);
+    ::close(out.second);
+    ::close(err.second);
+    out_ = out.first;
+    err_ = err.first;
+    if (streams.close_out) {
+      ::close(out_);
+      out_ = -1;
+    }
+    // Tests give little input: it fits the pipe. A child that does not read it is no error.
+    if (!streams.in.empty() && ::write(in.second, streams.in.data(), streams.in.size()) < 0) {
+      throw std::runtime_error("cannot write to the child");
+    }
+    ::close(in.second);
+  }
+  Child(const Child&) = delete;
+  Child& operator=(const Child&) = delete;
+  ~Child() {
+    if (process_ > 0) {
+      ::kill(process_, SIGKILL);
+      ::waitpid(process_, nullptr, 0);
+    }
+    for (const int descriptor : {out_, err_}) {
+      if (descriptor >= 0) ::close(descriptor);
+    }
+  }
+
+  void kill(int signal) { ::kill(process_, signal); }
+
+  /// Reads until standard error has this text; false when it ends without.
+  bool wait_for_error_text(std::string_view text) {
+    while (outcome_.err.find(text) == std::string::npos) {
+      if (!read_some()) return false;
+    }
+    return true;
+  }
+
+  /// Reads to the end of both streams and waits.
+  Outcome finish() {
+    while (read_some()) {
+    }
+    int status = 0;
+    ::waitpid(process_, &status, 0);
+    process_ = -1;
+    if (WIFEXITED(status)) outcome_.exit_code = WEXITSTATUS(status);
+    if (WIFSIGNALED(status)) outcome_.signal = WTERMSIG(status);
+    return std::move(outcome_);
+  }
+
+ private:
+  using Ends = std::pair<int, int>;  // to read from, to write to
+  static constexpr std::chrono::seconds kPatience{60};
+
+  static Ends make_pipe() {
+    std::array<int, 2> ends{};
+    if (::pipe2(ends.data(), O_CLOEXEC) != 0) throw std::runtime_error("pipe failed");
+    return {ends[0], ends[1]};
+  }
+
+  static Ends make_terminal() {
+    int master = -1;
+    int slave = -1;
+    winsize size{};
+    size.ws_row = 25;
+    size.ws_col = 100;
+    if (::openpty(&master, &slave, nullptr, nullptr, &size) != 0) {
+      throw std::runtime_error("openpty failed");
+    }
+    ::fcntl(master, F_SETFD, FD_CLOEXEC);
+    return {master, slave};
+  }
+
+  [[noreturn]] static void become_program(const std::filesystem::path& directory,
+                                          const std::vector<std::string>& arguments,
+                                          const Streams& streams, Ends in, Ends out, Ends err) {
+    const int out_descriptor =
+        streams.out_to.empty() ? out.second : ::open(streams.out_to.c_str(), O_WRONLY);
+    ::dup2(in.first, STDIN_FILENO);
+    ::dup2(out_descriptor, STDOUT_FILENO);
+    ::dup2(err.second, STDERR_FILENO);
+    std::vector<char*> words{const_cast<char*>("tern")};
+    for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
+    words.push_back(nullptr);
+    ::setenv("TERM", "xterm", 1);
+    if (::chdir(directory.c_str()) == 0) ::execv(TERN_PROGRAM, words.data());
+    ::_exit(127);
+  }
+
+  // Whether anything may still come. A child that is silent for too long is killed.
+  bool read_some() {
+    std::array<pollfd, 2> streams{pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0}};
+    if (out_ < 0 && err_ < 0) return false;
+    const auto patience = std::chrono::milliseconds(kPatience).count();
+    if (::poll(streams.data(), streams.size(), static_cast<int>(patience)) == 0) {
+      ::kill(process_, SIGKILL);
+      outcome_.err += "[killed: silent for too long]";
+      return false;
+    }
+    take(streams[0], out_, outcome_.out);
+    take(streams[1], err_, outcome_.err);
+    return true;
+  }
+
+  static void take(const pollfd& ready, int& descriptor, std::string& text) {
+    if (descriptor < 0 || ready.revents == 0) return;
+    std::array<char, 65536> buffer{};
+    const ssize_t size = ::read(descriptor, buffer.data(), buffer.size());
+    if (size > 0) {
+      text.append(buffer.data(), static_cast<std::size_t>(size));
+    } else {  // the end; a terminal says so by EIO
+      ::close(descriptor);
+      descriptor = -1;
+    }
+  }
+
+  pid_t process_ = -1;
+  int out_ = -1;
+  int err_ = -1;
+  Outcome outcome_;
+};
+
+}  // namespace tern::test

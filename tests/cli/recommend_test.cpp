@@ -1,0 +1,235 @@
+// tern recommend and tern similar, with string ids.
+
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/cli/workspace.hpp"
+
+namespace tern::test {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+class Recommend : public Workspace {
+ protected:
+  void SetUp() override {
+    const Outcome outcome = train_films({"--quiet"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  }
+  // The data rows of a TSV answer, checked for its header.
+  std::vector<std::vector<std::string>> table(const Outcome& outcome,
+                                              const std::string& header) const {
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, IsEmpty());
+    std::vector<std::vector<std::string>> rows;
+    for (const std::string& line : lines(outcome.out)) rows.push_back(cells(line));
+    EXPECT_FALSE(rows.empty());
+    if (rows.empty()) return rows;
+    EXPECT_EQ(lines(outcome.out)[0], header);
+    rows.erase(rows.begin());
+    return rows;
+  }
+  static constexpr const char* kHeader = "user\trank\titem\tscore";
+};
+
+TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
+  const auto rows =
+      table(run({"recommend", "run", "--user", "drama fan 2", "horror fan 3", "-k", "3"}), kHeader);
+  ASSERT_THAT(rows, SizeIs(6));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_THAT(rows[i], SizeIs(4));
+    EXPECT_EQ(rows[i][0], i < 3 ? "drama fan 2" : "horror fan 3");
+    EXPECT_EQ(rows[i][1], std::to_string(i % 3 + 1));
+    if (i % 3 > 0) {
+      EXPECT_LE(std::stod(rows[i][3]), std::stod(rows[i - 1][3]));
+    }
+  }
+  EXPECT_THAT(rows[0][2], testing::StartsWith("drama-"));
+  EXPECT_THAT(rows[3][2], testing::StartsWith("horror-"));
+}
+
+TEST_F(Recommend, LeavesOutTrainingAndValidationItemsUnlessAsked) {
+  // All 20 films, observed ones included; without them, those that are in no split but test.
+  const auto all =
+      table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--include-observed"}),
+            kHeader);
+  EXPECT_THAT(all, SizeIs(20));
+  const auto unseen =
+      table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20"}), kHeader);
+  std::set<std::string> liked;
+  for (const std::string& line : lines(read("films/interactions.tsv"))) {
+    if (cells(line)[0] == "drama fan 4") liked.insert(cells(line)[1]);
+  }
+  std::size_t held_out = 0;
+  for (const auto& row : unseen) held_out += liked.count(row[2]);
+  // What is listed although the user likes it is what was held out for the test.
+  const auto marked =
+      table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--mark-held-out"}),
+            std::string(kHeader) + "\theld_out");
+  ASSERT_EQ(marked.size(), unseen.size());
+  for (std::size_t i = 0; i < marked.size(); ++i) {
+    ASSERT_THAT(marked[i], SizeIs(5));
+    EXPECT_EQ(marked[i][2], unseen[i][2]);
+    EXPECT_EQ(marked[i][4], liked.contains(marked[i][2]) ? "yes" : "no");
+  }
+  const Outcome json_lines = run({"recommend", "run", "--user", "drama fan 4", "-k", "20",
+                                  "--mark-held-out", "--format", "jsonl"});
+  const json object = json::parse(json_lines.out);
+  for (std::size_t i = 0; i < marked.size(); ++i) {
+    EXPECT_EQ(object["items"][i]["held_out"], marked[i][4] == "yes");
+  }
+  EXPECT_EQ(unseen.size(), 20 - liked.size() + held_out);
+  EXPECT_GE(held_out, 1u);
+  EXPECT_LT(held_out, liked.size());
+}
+
+TEST_F(Recommend, TakesUsersFromAFileFromStandardInputOrAll) {
+  write("who.txt", "\xEF\xBB\xBFhorror fan 1\r\n\ndrama fan 0");
+  const Outcome from_file = run({"recommend", "run", "--users", "who.txt", "-k", "1"});
+  ASSERT_THAT(table(from_file, kHeader), SizeIs(2));
+  Streams streams;
+  streams.in = "horror fan 1\ndrama fan 0\n";
+  EXPECT_EQ(run({"recommend", "run", "--users", "-", "-k", "1"}, streams).out, from_file.out);
+
+  const Outcome all = run({"recommend", "run", "--all", "-k", "1"});
+  EXPECT_THAT(table(all, kHeader), SizeIs(24));
+  const Outcome to_file = run({"recommend", "run", "--all", "-k", "1", "-o", "out.tsv"});
+  EXPECT_EQ(to_file.exit_code, 0);
+  EXPECT_THAT(to_file.out, IsEmpty());
+  EXPECT_EQ(read("out.tsv"), all.out);
+  for (const auto& entry : std::filesystem::directory_iterator(directory_)) {
+    EXPECT_THAT(entry.path().string(), Not(HasSubstr("partial")));
+  }
+}
+
+TEST_F(Recommend, WritesJsonLines) {
+  const Outcome tsv = run({"recommend", "run", "--all", "-k", "2"});
+  const Outcome jsonl = run({"recommend", "run", "--all", "-k", "2", "--format", "jsonl"});
+  ASSERT_EQ(jsonl.exit_code, 0) << jsonl.err;
+  std::string as_tsv = std::string(kHeader) + "\n";
+  for (const std::string& line : lines(jsonl.out)) {
+    const json object = json::parse(line);
+    int rank = 0;
+    for (const json& item : object["items"]) {
+      as_tsv += object["user"].get<std::string>() + "\t" + std::to_string(++rank) + "\t" +
+                item["item"].get<std::string>() + "\t";
+      // The same text: both are the shortest that read back as the score.
+      const std::size_t at = line.find("\"score\":", line.find(item["item"].dump()));
+      as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\n";
+    }
+  }
+  EXPECT_EQ(as_tsv, tsv.out);
+}
+
+TEST_F(Recommend, TakesIdsAsTheyAre) {
+  write("odd/interactions.tsv",
+        "user\titem\n[a,b]\tx=1\n[a,b]\t-y\n[deleted]\tx=1\n[deleted]\t\"z\"\n");
+  ASSERT_EQ(run({"train", "odd", "--out", "odd_run", "--epochs", "1", "--quiet", "--set",
+                 "evaluation.ks=1", "train.metric=ndcg@1", "data.test_fraction=0",
+                 "data.valid_fraction=0"})
+                .exit_code,
+            0);
+  const auto rows = table(run({"recommend", "odd_run", "--user", "[a,b]", "[deleted]", "-k", "3",
+                               "--include-observed"}),
+                          kHeader);
+  ASSERT_THAT(rows, SizeIs(6));
+  EXPECT_EQ(rows[0][0], "[a,b]");
+  EXPECT_EQ(rows[3][0], "[deleted]");
+  EXPECT_THAT(
+      table(run({"similar", "odd_run", "--item=-y", "-k", "2"}), "item\trank\tneighbour\tcosine"),
+      SizeIs(2));
+}
+
+TEST_F(Recommend, NamesTheNearestIds) {
+  EXPECT_THAT(run({"recommend", "run", "--user", "drama fun 2"}),
+              FailsAtOnceWith(2,
+                              "there is no user \"drama fun 2\": the nearest known: \"drama fan "
+                              "2\""));
+  write("who.txt", "drama fan 0\nnobody\n");
+  EXPECT_THAT(run({"recommend", "run", "--users", "who.txt"}),
+              FailsAtOnceWith(65, "who.txt:2: there is no user \"nobody\""));
+  EXPECT_THAT(run({"recommend", "run", "--users", "none.txt"}), FailsAtOnceWith(65, "none.txt"));
+  EXPECT_THAT(run({"similar", "run", "--item", "drama-99"}),
+              FailsAtOnceWith(2, "there is no item \"drama-99\""));
+}
+
+TEST_F(Recommend, RefusesListsLongerThanTheCatalogue) {
+  EXPECT_THAT(run({"recommend", "run", "--all", "-k", "21"}),
+              FailsAtOnceWith(2, "-k: found 21, but the run has only 20 items"));
+  EXPECT_THAT(run({"recommend", "run", "--all", "-k", "0"}), FailsAtOnceWith(2, "at least 1"));
+  EXPECT_THAT(run({"recommend", "run", "--all", "-k", "-5"}), FailsAtOnceWith(2, "at least 1"));
+  EXPECT_THAT(run({"similar", "run", "--item", "drama-0", "-k", "20"}),
+              FailsAtOnceWith(2, "-k: found 20, but the run has only 19 other items"));
+}
+
+TEST_F(Recommend, SurvivesItsReaderAndReportsAFullDisk) {
+  Streams gone;
+  gone.close_out = true;
+  const Outcome outcome = run({"recommend", "run", "--all", "-k", "20"}, gone);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.err, IsEmpty());
+  Streams full;
+  full.out_to = "/dev/full";
+  EXPECT_THAT(run({"recommend", "run", "--all"}, full), FailsAtOnceWith(1, "No space left"));
+  EXPECT_THAT(run({"recommend", "run", "--all", "-o", "/dev/full"}),
+              FailsAtOnceWith(1, "/dev/full: No space left"));
+  EXPECT_THAT(run({"recommend", "run", "--all", "-o", "no/such/place"}),
+              FailsAtOnceWith(1, "no/such/place: No such file"));
+}
+
+TEST_F(Recommend, SimilarIsTheCosineOfExportedRows) {
+  const auto rows = table(run({"similar", "run", "--item", "horror-1", "-k", "19"}),
+                          "item\trank\tneighbour\tcosine");
+  ASSERT_THAT(rows, SizeIs(19));
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "text"}).exit_code, 1)
+      << "ids with a space do not fit the text format";
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "npy"}).exit_code, 0);
+
+  std::map<std::string, std::vector<float>> embeddings;
+  const std::string npy = read("out/item_embeddings.npy");
+  const std::vector<std::string> names = lines(read("out/items.tsv"));
+  ASSERT_THAT(names, SizeIs(20));
+  for (std::size_t r = 0; r < names.size(); ++r) {
+    std::vector<float> row(8);
+    std::memcpy(row.data(), npy.data() + npy.size() - (20 - r) * 8 * sizeof(float),
+                8 * sizeof(float));
+    embeddings[names[r]] = row;
+  }
+  const auto dot = [](const std::vector<float>& a, const std::vector<float>& b) {
+    double sum = 0.0;
+    for (std::size_t d = 0; d < a.size(); ++d) sum += static_cast<double>(a[d]) * b[d];
+    return sum;
+  };
+  const std::vector<float>& query = embeddings.at("horror-1");
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    ASSERT_THAT(rows[i], SizeIs(4));
+    EXPECT_NE(rows[i][2], "horror-1");
+    const std::vector<float>& other = embeddings.at(rows[i][2]);
+    const double cosine = dot(query, other) / std::sqrt(dot(query, query) * dot(other, other));
+    EXPECT_NEAR(std::stod(rows[i][3]), cosine, 1e-6);
+    if (i > 0) {
+      EXPECT_LE(std::stod(rows[i][3]), std::stod(rows[i - 1][3]));
+    }
+  }
+  EXPECT_THAT(rows[0][2], testing::StartsWith("horror-"));
+  EXPECT_THAT(rows[18][2], testing::StartsWith("drama-"));
+}
+
+TEST_F(Recommend, SimilarUsers) {
+  const auto rows = table(run({"similar", "run", "--user", "drama fan 2", "-k", "5"}),
+                          "user\trank\tneighbour\tcosine");
+  ASSERT_THAT(rows, SizeIs(5));
+  EXPECT_THAT(rows[0][2], testing::StartsWith("drama fan"));
+  EXPECT_THAT(run({"similar", "run", "--user", "drama fan 2", "--item", "drama-0"}),
+              FailsAtOnceWith(2, "either --item"));
+}
+
+}  // namespace
+}  // namespace tern::test

@@ -1,0 +1,214 @@
+// tern train: the run directory, precedence, messages, signals.
+
+#include <nlohmann/json.hpp>
+
+#include "tern/config.hpp"
+#include "tern/tensor_file.hpp"
+#include "tests/cli/workspace.hpp"
+
+namespace tern::test {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+class Train : public Workspace {
+ protected:
+  Config resolved(const std::string& run) const {
+    Config config;
+    read_config(config, path(run + "/config.toml"));
+    return config;
+  }
+};
+
+TEST_F(Train, LeavesARunDirectory) {
+  const Outcome outcome = train_films();
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "run\n");
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("24 users, 20 items"), HasSubstr("epoch 20/20"),
+                                 HasSubstr("ndcg@5"), HasSubstr("triplets/s")));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("\x1b")));  // no terminal, no control sequences
+
+  const std::vector<std::string> epochs = lines(read("run/metrics.jsonl"));
+  ASSERT_THAT(epochs, SizeIs(20));
+  EXPECT_EQ(json::parse(epochs[0])["epoch"], 1);
+  const json last = json::parse(epochs[19]);
+  EXPECT_EQ(last["epoch"], 20);
+  EXPECT_TRUE(last.contains("ndcg@5"));
+  EXPECT_GT(last["triplets_per_second"], 0.0);
+  EXPECT_LT(last["loss"], json::parse(epochs[0])["loss"]);
+
+  EXPECT_THAT(lines(read("run/users.tsv")), SizeIs(24));
+  EXPECT_THAT(lines(read("run/items.tsv")), SizeIs(20));
+  for (const char* name : {"best", "last"}) {
+    const TensorFile file =
+        read_safetensors(path("run/checkpoints/" + std::string(name) + ".safetensors"));
+    EXPECT_EQ(file.tensors.at("user_embedding").shape, (std::vector<std::int64_t>{24, 8}));
+  }
+  EXPECT_EQ(resolved("run").data_path, path("films").string());
+}
+
+TEST_F(Train, TakesDefaultsThenTheFileThenTheCommandLine) {
+  write_films();
+  write("c.toml",
+        "[model]\nwidth = 4\nlayers = 1\n[train]\nepochs = 2\nbatch_size = 32\nseed = 5\n"
+        "[data]\npath = \"films\"\n");
+  const Outcome outcome =
+      run({"train", "--config", "c.toml", "--set", "model.layers=2", "train.epochs=7", "--set",
+           "train.seed=6", "--epochs", "1", "--model", "mf", "--out", "run"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Config config = resolved("run");
+  EXPECT_EQ(config.model.width, 4);   // the file
+  EXPECT_EQ(config.model.layers, 2);  // --set over the file
+  EXPECT_EQ(config.epochs, 1);        // an option over --set
+  EXPECT_EQ(config.seed, Seed{6});
+  EXPECT_EQ(config.model.kind, ModelKind::kMatrixFactorization);
+  EXPECT_EQ(config.l2, Config{}.l2);  // the default
+  EXPECT_EQ(config.batch_size, 32);
+
+  // A run's own config.toml trains the same again; DATA may follow --set.
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"train", "--config", "run/config.toml", "--out", "again"},
+        {"train", "--config", "run/config.toml", "--out", "moved", "--set", "train.seed=6",
+         "films"}}) {
+    const Outcome again = run(arguments);
+    ASSERT_EQ(again.exit_code, 0) << again.err;
+  }
+  EXPECT_EQ(read("again/config.toml"), read("run/config.toml"));
+  EXPECT_EQ(read("again/checkpoints/last.safetensors"), read("run/checkpoints/last.safetensors"));
+  EXPECT_EQ(read("moved/checkpoints/last.safetensors"), read("run/checkpoints/last.safetensors"));
+}
+
+TEST_F(Train, SeedAndThreadsDoWhatTheySay) {
+  ASSERT_EQ(train_films({"--out", "one", "--threads", "1", "--epochs", "2"}).exit_code, 2)
+      << "--out was given twice";
+  write_films();
+  const auto train = [&](const std::string& out, const std::string& threads,
+                         const std::string& seed) {
+    const Outcome outcome = run({"train", "films", "--out", out, "--threads", threads, "--seed",
+                                 seed, "--epochs", "2", "--quiet"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return read_safetensors(path(out + "/checkpoints/last.safetensors")).tensors;
+  };
+  const auto values = [](const auto& tensors) {
+    return std::get<std::vector<float>>(tensors.at("user_embedding").values);
+  };
+  const auto one = train("one", "1", "3");
+  EXPECT_EQ(values(one), values(train("two", "2", "3")));
+  EXPECT_NE(values(one), values(train("other", "1", "4")));
+}
+
+TEST_F(Train, NamesRunsByItselfAndKeepsThem) {
+  write_films();
+  for (const char* expected : {"runs/films-mf-1\n", "runs/films-mf-2\n"}) {
+    const Outcome outcome = run({"train", "films/", "--model", "mf", "--epochs", "1", "--quiet"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.out, expected);
+    EXPECT_THAT(outcome.err, IsEmpty());
+  }
+  const std::vector<std::string> into_first{"train",    "films", "--out",  "runs/films-mf-1",
+                                            "--epochs", "1",     "--quiet"};
+  EXPECT_THAT(run(into_first), FailsAtOnceWith(1, "runs/films-mf-1"));
+  EXPECT_EQ(resolved("runs/films-mf-1").model.kind, ModelKind::kMatrixFactorization);
+  std::vector<std::string> overwrite = into_first;
+  overwrite.push_back("--overwrite");
+  EXPECT_EQ(run(overwrite).exit_code, 0);
+  EXPECT_EQ(resolved("runs/films-mf-1").model.kind, ModelKind::kLightGcn);
+}
+
+TEST_F(Train, RefusesBadConfigurationsBeforeAnythingIsWritten) {
+  write_films();
+  write("bad.toml", "[model]\nwidth = 8\nlayer = 2\n");
+  const auto with = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"train", "films", "--out", "run", "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  EXPECT_THAT(with({"--config", "bad.toml"}),
+              FailsAtOnceWith(2,
+                              "bad.toml:3: unknown key \"model.layer\": did you mean "
+                              "model.layers?"));
+  EXPECT_THAT(with({"--config", "none.toml"}), FailsAtOnceWith(2, "none.toml"));
+  EXPECT_THAT(with({"--set", "model.width=0"}),
+              FailsAtOnceWith(2, "model.width: found the integer 0, expected an integer from 1"));
+  EXPECT_THAT(with({"--set", "model.widht=8"}), FailsAtOnceWith(2, "did you mean model.width?"));
+  EXPECT_THAT(with({"--set", "model.width=wide"}), FailsAtOnceWith(2, "found the string"));
+  EXPECT_THAT(with({"--set", "model.width"}), FailsAtOnceWith(2, "expected KEY=VALUE"));
+  EXPECT_THAT(with({"--epochs", "-1"}), FailsAtOnceWith(2, "--epochs: train.epochs: found"));
+  EXPECT_THAT(with({"--seed", "1.5"}), FailsAtOnceWith(2, "--seed"));
+  EXPECT_THAT(with({"--model", "ngcf"}), FailsAtOnceWith(2, "lightgcn|mf"));
+  EXPECT_THAT(with({"--device", "tpu"}), FailsAtOnceWith(2, "auto|cpu|cuda|cuda:N|reference"));
+  EXPECT_THAT(with({"--set", "evaluation.ks=[20, 21]"}),
+              FailsAtOnceWith(2, "found 21, but the data has only 20 items"));
+  EXPECT_THAT(with({"--set", "train.metric=ndcg@7"}), FailsAtOnceWith(2, "ndcg@7"));
+  EXPECT_FALSE(exists("run"));
+}
+
+TEST_F(Train, AnAbsentGpuIsOneClearLine) {
+  write_films();
+  const Outcome outcome = run({"train", "films", "--device", "cuda:99", "--out", "run"});
+  EXPECT_THAT(outcome, FailsAtOnceWith(1, "cuda:99"));
+  EXPECT_FALSE(exists("run"));
+}
+
+TEST_F(Train, TheReferenceBackendTrainsToo) {
+  const Outcome outcome = train_films({"--device", "reference", "--seed", "1"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("reference"));
+}
+
+TEST_F(Train, ShowsOneLiveLineOnATerminal) {
+  write_films();
+  Streams terminal;
+  terminal.err_terminal = true;
+  const Outcome outcome =
+      run({"train", "films", "--out", "run", "--epochs", "6", "--set", "train.evaluate_every=3"},
+          terminal);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "run\n");
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("\r\x1b[K"), HasSubstr(" left"), HasSubstr("epoch 6/6"),
+                                 HasSubstr("best ndcg@20")));
+  EXPECT_TRUE(outcome.err.ends_with("\n"));
+  // What stays on the screen is what stands after the last erasure of each line.
+  std::vector<std::string> kept;
+  for (const std::string& line : lines(outcome.err)) {
+    const std::size_t erased = line.rfind("\x1b[K");
+    kept.push_back(erased == std::string::npos ? line : line.substr(erased + 3));
+  }
+  EXPECT_THAT(kept, testing::Contains(testing::StartsWith("epoch 3/6")));
+  EXPECT_THAT(kept, Not(testing::Contains(testing::StartsWith("epoch 2/6"))));
+}
+
+TEST_F(Train, ASignalLeavesACheckpointAndExits75) {
+  write_films();
+  for (const int signal : {SIGTERM, SIGINT}) {
+    Child child(directory_, {"train", "films", "--out", "run", "--epochs", "100000000", "--set",
+                             "train.patience=0", "--overwrite"});
+    ASSERT_TRUE(child.wait_for_error_text("epoch         3/100000000"));
+    child.kill(signal);
+    const Outcome outcome = child.finish();
+    EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
+    EXPECT_EQ(outcome.out, "run\n");
+    EXPECT_THAT(outcome.err, HasSubstr("stopped by a signal"));
+    const TensorFile last = read_safetensors(path("run/checkpoints/last.safetensors"));
+    EXPECT_GE(std::stoi(last.metadata.at("epoch")), 3);
+    EXPECT_EQ(run({"evaluate", "run", "--checkpoint", "last", "--quiet"}).exit_code, 0);
+    EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
+  }
+}
+
+TEST_F(Train, GoesOnWhenNobodyReadsItsOutput) {
+  write_films();
+  Streams gone;
+  gone.close_out = true;
+  const Outcome outcome = run({"train", "films", "--out", "run", "--epochs", "2"}, gone);
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_TRUE(exists("run/checkpoints/last.safetensors"));
+}
+
+}  // namespace
+}  // namespace tern::test

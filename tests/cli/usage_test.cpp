@@ -1,0 +1,123 @@
+// Help, version, and every command line that cannot be understood.
+
+#include "tern/config.hpp"
+#include "tests/cli/workspace.hpp"
+
+namespace tern::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::StartsWith;
+
+class Usage : public Workspace {};
+
+TEST_F(Usage, HelpGoesToStandardOutput) {
+  const Outcome help = run({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  EXPECT_THAT(help.err, IsEmpty());
+  for (const char* name :
+       {"train", "evaluate", "recommend", "similar", "export", "inspect", "generate", "info"}) {
+    EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + name)) << name;
+    const Outcome sub = run({name, "--help"});
+    EXPECT_EQ(sub.exit_code, 0) << name;
+    EXPECT_THAT(sub.err, IsEmpty()) << name;
+    EXPECT_THAT(sub.out, HasSubstr(std::string("tern ") + name)) << name;
+    EXPECT_THAT(sub.out, HasSubstr("--help")) << name;
+  }
+}
+
+TEST_F(Usage, HelpFitsAHundredColumns) {
+  for (const char* name :
+       {"", "train", "evaluate", "recommend", "similar", "export", "inspect", "generate", "info"}) {
+    std::vector<std::string> arguments{"--help"};
+    if (*name != '\0') arguments.insert(arguments.begin(), name);
+    for (const std::string& line : lines(run(arguments).out)) {
+      EXPECT_THAT(line, SizeIs(testing::Le(100u))) << name;
+    }
+  }
+}
+
+TEST_F(Usage, HelpShowsDefaults) {
+  const std::string train = run({"train", "--help"}).out;
+  for (const ConfigKey& key : config_keys()) {
+    EXPECT_THAT(train, HasSubstr("  " + key.key + " = " + key.default_value + "\n"));
+  }
+  EXPECT_THAT(train, HasSubstr("[runs/<data>-<model>-<n>"));
+  EXPECT_THAT(run({"recommend", "--help"}).out,
+              AllOf(HasSubstr("-k"), HasSubstr("20"), HasSubstr("tsv")));
+  EXPECT_THAT(run({"evaluate", "--help"}).out, AllOf(HasSubstr("test"), HasSubstr("best")));
+  EXPECT_THAT(run({"generate", "--help"}).out, AllOf(HasSubstr("10000"), HasSubstr("200000")));
+}
+
+TEST_F(Usage, VersionIsOneLine) {
+  const Outcome version = run({"--version"});
+  EXPECT_EQ(version.exit_code, 0);
+  EXPECT_THAT(version.out, StartsWith("tern "));
+  EXPECT_THAT(lines(version.out), SizeIs(1));
+}
+
+TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
+  EXPECT_THAT(run({}), FailsAtOnceWith(2, "subcommand is missing"));
+  EXPECT_THAT(run({"trian"}), FailsAtOnceWith(2, "did you mean train?"));
+  EXPECT_THAT(run({"xyzzy"}), FailsAtOnceWith(2, "there is no subcommand \"xyzzy\""));
+  EXPECT_THAT(run({"train", "d", "--epoch", "3"}), FailsAtOnceWith(2, "did you mean --epochs?"));
+  EXPECT_THAT(run({"train", "d", "--lerning-rate=3"}),
+              FailsAtOnceWith(2, "tern train has no option --lerning-rate"));
+  EXPECT_THAT(run({"train", "a", "b"}), FailsAtOnceWith(2, "does not expect \"b\""));
+  EXPECT_THAT(run({"train", "d", "--epochs"}), FailsAtOnceWith(2, "--epochs"));
+  EXPECT_THAT(run({"evaluate"}), FailsAtOnceWith(2, "RUN"));
+  EXPECT_THAT(run({"evaluate", "r", "--split", "both"}), FailsAtOnceWith(2, "both"));
+  EXPECT_THAT(run({"evaluate", "r", "--threads", "-1"}), FailsAtOnceWith(2, "--threads"));
+  EXPECT_THAT(run({"recommend", "r"}), FailsAtOnceWith(2, "--user ID"));
+  EXPECT_THAT(run({"recommend", "r", "--all", "--user", "x"}), FailsAtOnceWith(2, "one of"));
+  EXPECT_THAT(run({"recommend", "r", "--all", "-k", "many"}), FailsAtOnceWith(2, "-k"));
+  EXPECT_THAT(run({"recommend", "r", "--all", "--format", "xml"}), FailsAtOnceWith(2, "xml"));
+  EXPECT_THAT(run({"similar", "r"}), FailsAtOnceWith(2, "--item ID"));
+  EXPECT_THAT(run({"export", "r"}), FailsAtOnceWith(2, "--to"));
+  EXPECT_THAT(run({"generate"}), FailsAtOnceWith(2, "--to"));
+  EXPECT_THAT(run({"info", "more"}), FailsAtOnceWith(2, "does not expect \"more\""));
+  EXPECT_THAT(run({"train"}), FailsAtOnceWith(2, "DATA is missing"));
+}
+
+TEST_F(Usage, AnErrorCannotWriteToTheTerminal) {
+  const Outcome outcome = run({"train", "\x1b[31mred\nline"});
+  EXPECT_THAT(outcome, FailsAtOnceWith(65, "red"));
+  EXPECT_THAT(outcome.err, Not(HasSubstr("\x1b")));
+}
+
+TEST_F(Usage, StandardOutputThatIsFullIsAnError) {
+  Streams full;
+  full.out_to = "/dev/full";
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"train", "--help"}, {"info"}, {"--version"}}) {
+    EXPECT_THAT(run(arguments, full),
+                FailsAtOnceWith(1, "cannot write to standard output: No space left on device"));
+  }
+}
+
+TEST_F(Usage, AReaderThatWentAwayIsNoFailure) {
+  Streams gone;
+  gone.close_out = true;
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"train", "--help"}, {"info", "--json"}}) {
+    const Outcome outcome = run(arguments, gone);
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_THAT(outcome.err, IsEmpty());
+  }
+}
+
+TEST_F(Usage, InfoNamesBuildAndDevices) {
+  const Outcome text = run({"info"});
+  EXPECT_EQ(text.exit_code, 0);
+  EXPECT_THAT(text.out, AllOf(StartsWith("tern "), HasSubstr("\ncuda "), HasSubstr("\ncpu ")));
+  const Outcome json = run({"info", "--json"});
+  EXPECT_EQ(json.exit_code, 0);
+  EXPECT_THAT(json.out, AllOf(StartsWith("{\"version\":"), HasSubstr("\"device\":\"cpu\"")));
+}
+
+}  // namespace
+}  // namespace tern::test
