@@ -1,0 +1,109 @@
+#include "host/data/text.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <random>
+
+#include "tests/data/data_files.hpp"
+
+namespace tern {
+namespace {
+
+using testing::data_complaint;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(ParallelFor, ThrowsTheFirstErrorWhateverTheThreads) {
+  for (const int threads : {1, 2, 7}) {
+    omp_set_num_threads(threads);
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      try {
+        parallel_for(100, [](std::int64_t i) {
+          if (i % 10 == 3) throw i;
+        });
+        FAIL() << "nothing was thrown";
+      } catch (std::int64_t i) {
+        EXPECT_EQ(i, 3);
+      }
+    }
+  }
+  omp_set_num_threads(omp_get_num_procs());
+}
+
+TEST(SplitAtLines, CutsBehindLineEnds) {
+  EXPECT_THAT(split_at_lines("ab\ncd\nef", Quotes::kNone, 1), ElementsAre("ab\n", "cd\n", "ef"));
+  EXPECT_THAT(split_at_lines("ab\ncd\nef\n", Quotes::kNone, 3), ElementsAre("ab\ncd\n", "ef\n"));
+  EXPECT_THAT(split_at_lines("ab", Quotes::kNone, 100), ElementsAre("ab"));
+  EXPECT_THAT(split_at_lines("a\"\nb\"\nc\n", Quotes::kNone, 1),
+              ElementsAre("a\"\n", "b\"\n", "c\n"));
+  EXPECT_THAT(split_at_lines("a\"\nb\"\nc\n", Quotes::kDouble, 1),
+              ElementsAre("a\"\nb\"\n", "c\n"));
+  EXPECT_TRUE(split_at_lines("", Quotes::kNone, 1).empty());
+}
+
+TEST(SplitAtLines, LosesNothingAndCutsOnlyBetweenRows) {
+  std::mt19937 random(4);
+  for (int repeat = 0; repeat < 100; ++repeat) {
+    std::string text;
+    const std::size_t rows = random() % 30;
+    for (std::size_t row = 0; row < rows; ++row) {
+      // A quoted field with line ends and doubled quotes, or a plain one.
+      text += random() % 2 == 0 ? "\"a\n\"\"\nb\"" : std::string(random() % 9, 'c');
+      text += '\n';
+    }
+    const std::size_t chunk = 1 + random() % 20;
+    std::string joined;
+    for (const std::string_view piece : split_at_lines(text, Quotes::kDouble, chunk)) {
+      ASSERT_FALSE(piece.empty());
+      ASSERT_EQ(piece.back(), '\n');
+      ASSERT_EQ(std::count(piece.begin(), piece.end(), '"') % 2, 0);
+      joined += piece;
+    }
+    ASSERT_EQ(joined, text);
+  }
+}
+
+TEST(CheckedText, TakesByteOrderMarksOff) {
+  EXPECT_EQ(checked_text("\xEF\xBB\xBF"
+                         "1 2",
+                         "f"),
+            "1 2");
+  EXPECT_THAT(data_complaint([] {
+                checked_text(
+                    "\xFF\xFE"
+                    "1",
+                    "f");
+              }),
+              HasSubstr("f:1: The text is UTF-16"));
+  EXPECT_THAT(data_complaint([] { checked_text("", "f"); }), HasSubstr("f: The file is empty"));
+  EXPECT_THAT(data_complaint([] { checked_text("\xEF\xBB\xBF", "f"); }), HasSubstr("empty"));
+  EXPECT_THAT(data_complaint([] { checked_text(" \n\r\n\t\n", "f"); }), HasSubstr("blank lines"));
+}
+
+TEST(Quote, EscapesAndCuts) {
+  EXPECT_EQ(quote("abc"), "\"abc\"");
+  EXPECT_EQ(quote(std::string_view("a\0\t\"\\\x7F", 6)), "\"a\\x00\\x09\\\"\\\\\\x7F\"");
+  EXPECT_EQ(quote("caf\xC3\xA9"), "\"caf\xC3\xA9\"");
+  const std::string cut = quote(std::string(10'000'000, 'x'));
+  EXPECT_THAT(cut, HasSubstr("xxx\" (the first of 10000000 bytes)"));
+  EXPECT_LT(cut.size(), 100u);
+}
+
+TEST(ParseNumber, TakesDecimalsAlone) {
+  EXPECT_EQ(parse_number("12"), 12.0);
+  EXPECT_EQ(parse_number("-0.5"), -0.5);
+  EXPECT_EQ(parse_number("+3"), 3.0);
+  EXPECT_EQ(parse_number(" 1e3\t"), 1000.0);
+  EXPECT_EQ(parse_number(".5"), 0.5);
+  EXPECT_TRUE(std::isinf(*parse_number("inf")));
+  EXPECT_TRUE(std::isnan(*parse_number("nan")));
+  for (const char* text : {"", " ", "+", "-", "+-1", "1,5", "0x10", "1 2", "one", "1e", "--1"}) {
+    EXPECT_EQ(parse_number(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace tern
