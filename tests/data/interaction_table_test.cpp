@@ -1,0 +1,226 @@
+#include "host/data/interaction_table.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "tests/data/data_files.hpp"
+
+namespace tern {
+namespace {
+
+using ::testing::AllOf;
+using testing::complaint;
+using testing::data_complaint;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+using Rows = std::vector<std::vector<std::string>>;
+
+Rows read_rows(std::string_view text, TableFormat format) {
+  Rows rows;
+  RowReader reader(text, format, 0);
+  std::vector<Field> fields;
+  std::string scratch;
+  while (reader.next(fields)) {
+    rows.emplace_back();
+    for (const Field& field : fields) rows.back().emplace_back(field.value(scratch));
+  }
+  return rows;
+}
+
+TEST(RowReader, TakesTabSeparatedFieldsAsTheyAre) {
+  EXPECT_EQ(read_rows("a\tb\n\n \"c\"\t\r\nd\t,", TableFormat::kTsv),
+            (Rows{{"a", "b"}, {" \"c\"", ""}, {"d", ","}}));
+}
+
+TEST(RowReader, ReadsQuotesAsRfc4180HasThem) {
+  EXPECT_EQ(read_rows("a,b\r\n\"c,d\",\"e\"\"f\"\n", TableFormat::kCsv),
+            (Rows{{"a", "b"}, {"c,d", "e\"f"}}));
+  EXPECT_EQ(read_rows("\"a\nb\",c\n\"\",\n", TableFormat::kCsv), (Rows{{"a\nb", "c"}, {"", ""}}));
+  EXPECT_EQ(read_rows(" a , \"b\" \n", TableFormat::kCsv), (Rows{{"a", "b"}}));
+  EXPECT_EQ(read_rows("\"a\"", TableFormat::kCsv), (Rows{{"a"}}));
+  EXPECT_EQ(read_rows("\"\"\"\"\"\",x\r\n", TableFormat::kCsv), (Rows{{"\"\"", "x"}}));
+}
+
+/// A table under the ids that its vocabularies gave.
+struct Read {
+  Vocabulary users;
+  Vocabulary items;
+  InteractionTable table;
+
+  /// "user item" of every row.
+  std::vector<std::string> rows() const {
+    std::vector<std::string> rows;
+    for (const auto& [user, item] : table.pairs) {
+      rows.push_back(users.name(user).append(" ").append(items.name(item)));
+    }
+    return rows;
+  }
+};
+
+Read read(std::string_view text, TableFormat format = TableFormat::kTsv,
+          const DataOptions& options = {}, std::size_t chunk_bytes = 1 << 20) {
+  Read result;
+  result.table =
+      parse_interactions(text, "t", format, options, result.users, result.items, chunk_bytes);
+  return result;
+}
+
+TEST(ParseInteractions, NumbersIdsInOrderOfFirstAppearance) {
+  const Read result = read("b\tz\na\tz\nb\ty\n");
+  EXPECT_THAT(result.rows(), ElementsAre("b z", "a z", "b y"));
+  EXPECT_EQ(result.users.name(0), "b");
+  EXPECT_EQ(result.items.name(1), "y");
+  EXPECT_FALSE(result.table.has_times);
+}
+
+TEST(ParseInteractions, RecognisesHeadersByKnownNames) {
+  EXPECT_THAT(read("item_id\tuser_id\nx\ta\n").rows(), ElementsAre("a x"));
+  EXPECT_THAT(read("userId,movieId,rating,timestamp\n1,10,4.5,99\n", TableFormat::kCsv).rows(),
+              ElementsAre("1 10"));
+  const Read atomic = read("user_id:token\titem_id:token\ttimestamp:float\na\tx\t7\n");
+  EXPECT_THAT(atomic.rows(), ElementsAre("a x"));
+  EXPECT_THAT(atomic.table.times, ElementsAre(7.0));
+  EXPECT_THAT(atomic.table.columns, HasSubstr("timestamp = column 3 \"timestamp:float\""));
+  EXPECT_THAT(read("timestamp\titem\tuser\n5\tx\ta\n").table.times, ElementsAre(5.0));
+}
+
+TEST(ParseInteractions, RecognisesHeadersByNumbersThatAreNone) {
+  const Read named = read("who\twhat\tstars given\na\tx\t3\n");
+  EXPECT_THAT(named.rows(), ElementsAre("a x"));
+  EXPECT_THAT(named.table.columns, HasSubstr("rating = column 3 \"stars given\""));
+  EXPECT_THAT(read("a\tx\t3\nb\ty\t4\n").rows(), ElementsAre("a x", "b y"));
+  EXPECT_THAT(read("a\tx\t3\nb\ty\t4\n").table.columns, HasSubstr("no header"));
+  EXPECT_THAT(read("who\twhat\na\tx\n").rows(), ElementsAre("who what", "a x"));
+}
+
+TEST(ParseInteractions, FindsColumnsByNameAndByPosition) {
+  DataOptions by_name;
+  by_name.user_column = "who";
+  by_name.item_column = "what";
+  by_name.timestamp_column = "when";
+  const Read named = read("when\twhat\twho\n3\tx\ta\n", TableFormat::kTsv, by_name);
+  EXPECT_THAT(named.rows(), ElementsAre("a x"));
+  EXPECT_THAT(named.table.times, ElementsAre(3.0));
+
+  DataOptions by_position;
+  by_position.user_column = "3";
+  by_position.item_column = "2";
+  by_position.rating_column = "none";
+  by_position.timestamp_column = "1";
+  const Read placed = read("3\tx\ta\n", TableFormat::kTsv, by_position);
+  EXPECT_THAT(placed.rows(), ElementsAre("a x"));
+  EXPECT_THAT(placed.table.times, ElementsAre(3.0));
+}
+
+TEST(ParseInteractions, DropsWhatIsRatedTooLow) {
+  DataOptions options;
+  options.min_rating = 3.5;
+  const Read result = read("a\tx\t3.5\nb\ty\t3\nb\tx\t5\n", TableFormat::kTsv, options);
+  EXPECT_THAT(result.rows(), ElementsAre("a x", "b x"));
+  EXPECT_EQ(result.table.below_min_rating, 1);
+  EXPECT_EQ(result.items.size(), 2);  // the pool drops what nothing is left of
+  EXPECT_THAT(complaint<ConfigError>([&] { read("a\tx\n", TableFormat::kTsv, options); }),
+              HasSubstr("t: data.min_rating is set, but the table has no rating column"));
+}
+
+TEST(ParseInteractions, ReadsTheSameInAnyChunks) {
+  std::mt19937 random(6);
+  std::string text = "user,item,rating,timestamp\n";
+  for (int row = 0; row < 500; ++row) {
+    const std::string user = std::to_string(random() % 40);
+    // Some ids quoted, with commas and quotes inside; line ends in a column that is not read.
+    const std::string item = std::to_string(random() % 60);
+    text.append(user).append(random() % 2 == 0 ? ",\"i,\"\"" + item + "\"," : "," + item + ",");
+    text.append("1.5,").append(std::to_string(random() % 1000)).append("\n");
+  }
+  const Read expected = read(text, TableFormat::kCsv);
+  EXPECT_EQ(expected.table.pairs.size(), 500u);
+  for (const std::size_t chunk : {1, 13, 100, 5000}) {
+    const Read result = read(text, TableFormat::kCsv, {}, chunk);
+    EXPECT_EQ(result.rows(), expected.rows()) << chunk;
+    EXPECT_EQ(result.table.pairs, expected.table.pairs) << chunk;  // the same ids
+    EXPECT_EQ(result.table.times, expected.table.times) << chunk;
+  }
+}
+
+TEST(ParseInteractions, SaysWhatIsWrongAndWhere) {
+  const auto tsv = [](std::string_view text) { return data_complaint([&] { read(text); }); };
+  const auto csv = [](std::string_view text) {
+    return data_complaint([&] { read(text, TableFormat::kCsv); });
+  };
+  EXPECT_THAT(tsv("a\n"), StartsWith("t:1: The row \"a\" has one column, expected at least two"));
+  EXPECT_THAT(tsv("\n\na b\n"), StartsWith("t:3:"));
+  EXPECT_THAT(tsv("user\tproduct number\na\tx\n"),
+              AllOf(StartsWith("t:1: The header names no item column"), HasSubstr("\"user\""),
+                    HasSubstr("data.item_column")));
+  EXPECT_THAT(tsv("a\tx\nb\n"), StartsWith("t:2: The row has 1 columns, expected 2"));
+  EXPECT_THAT(tsv("a\tx\n\nb\ty\tz\n"), StartsWith("t:3: The row has 3 columns"));
+  EXPECT_THAT(tsv("a\tx\n\ty\n"), StartsWith("t:2: The user id is empty"));
+  EXPECT_THAT(tsv("a\tx\nb\t\n"), StartsWith("t:2: The item id is empty"));
+  EXPECT_THAT(tsv("a\tx\t1\nb\ty\tgood\n"),
+              AllOf(StartsWith("t:2: The rating \"good\" is not a finite number"),
+                    HasSubstr("data.rating_column")));
+  EXPECT_THAT(tsv("a\tx\t1\nb\ty\t\n"), StartsWith("t:2: The rating \"\""));
+  EXPECT_THAT(tsv("a\tx\tnan\n"), StartsWith("t:1: The rating \"nan\""));
+  EXPECT_THAT(tsv("a\tx\t1\t1e999\n"), StartsWith("t:1: The timestamp"));
+  EXPECT_THAT(tsv("a\tx\t1\t2020-01-31\n"),
+              AllOf(HasSubstr("\"2020-01-31\" is a date"), HasSubstr("seconds since 1970")));
+  EXPECT_THAT(tsv("user\titem\ttimestamp\na\tx\t2020-01-31T10:00:00Z\n"), HasSubstr("is a date"));
+  EXPECT_THAT(tsv(std::string_view("a\tx\nb\0\ty\n", 9)), StartsWith("t:2: The row has a NUL"));
+  EXPECT_THAT(tsv("a\tx\nb\t" + std::string(70'000, 'y')),
+              AllOf(StartsWith("t:2: The item id"), HasSubstr("at most 65535 bytes")));
+  EXPECT_THAT(csv("a,x\n\"b,y\n"), StartsWith("t:2: A quote is opened here and never closed."));
+  EXPECT_THAT(csv("a,x\n\"b\"c,y\n"), StartsWith("t:2: \"c\" follows a closing quote"));
+  EXPECT_THAT(csv("a,x\nb\"c,y\n"), StartsWith("t:2: The field \"b\\\"c\" has a quote inside"));
+  EXPECT_THAT(csv("a,x\n\"b\nc\",y\n"), StartsWith("t:2: The user id \"b\\x0Ac\" has a tab or a"));
+}
+
+TEST(ParseInteractions, CountsLinesInsideQuotes) {
+  DataOptions options;
+  options.rating_column = "none";
+  EXPECT_THAT(
+      data_complaint([&] { read("a,x,\"1\n\n2\"\nb,y,3\nc,z\n", TableFormat::kCsv, options); }),
+      StartsWith("t:5: The row has 2 columns"));
+}
+
+TEST(ParseInteractions, ReportsTheFirstErrorInFileOrderInAnyChunks) {
+  std::string text;
+  for (int row = 1; row <= 3000; ++row) text += row % 700 == 77 ? "a\tx\tbad\n" : "a\tx\t1\n";
+  for (const std::size_t chunk : {1, 50, 4000, 1'000'000}) {
+    EXPECT_THAT(data_complaint([&] { read(text, TableFormat::kTsv, {}, chunk); }),
+                StartsWith("t:77: The rating \"bad\""));
+  }
+}
+
+TEST(ParseInteractions, SaysWhichOptionsDoNotFit) {
+  const auto message = [](const DataOptions& options) {
+    return complaint<ConfigError>([&] { read("user\titem\na\tx\n", TableFormat::kTsv, options); });
+  };
+  DataOptions options;
+  options.user_column = "users";
+  EXPECT_THAT(message(options),
+              AllOf(HasSubstr("data.user_column is \"users\""), HasSubstr("\"user\", \"item\"")));
+  options.user_column = "5";
+  EXPECT_THAT(message(options), HasSubstr("data.user_column is 5, expected a column from 1 to 2"));
+  options.user_column = "0";
+  EXPECT_THAT(message(options), HasSubstr("expected a column from 1"));
+  options.user_column = "2";
+  options.item_column = "2";
+  EXPECT_THAT(message(options), HasSubstr("Column 2 would be read as item and as something else"));
+  options = {};
+  options.timestamp_column = "when";
+  EXPECT_THAT(message(options), HasSubstr("data.timestamp_column is \"when\""));
+}
+
+TEST(ParseInteractions, TakesAHeaderWithoutRows) {
+  EXPECT_THAT(read("user\titem\n").rows(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tern
