@@ -1,0 +1,269 @@
+#include "host/data/split.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <random>
+#include <set>
+
+#include "host/data/k_core.hpp"
+
+namespace tern {
+namespace {
+
+using ::testing::ElementsAre;
+
+constexpr SplitPart kTrain = SplitPart::kTrain;
+constexpr SplitPart kValid = SplitPart::kValid;
+constexpr SplitPart kTest = SplitPart::kTest;
+
+Interactions random_interactions(NodeId users, NodeId items, int pairs, unsigned seed) {
+  std::mt19937 random(seed);
+  std::vector<Interaction> list;
+  for (int e = 0; e < pairs; ++e) {
+    // Squared, so that degrees differ.
+    const auto skew = [&](NodeId n) {
+      const double u = static_cast<double>(random() % 10'000) / 10'000;
+      return static_cast<NodeId>(u * u * n);
+    };
+    list.push_back({skew(users), skew(items)});
+  }
+  return Interactions::from_pairs(users, items, list);
+}
+
+/// Users' degrees 0, 1, 2, ..., n - 1.
+Interactions staircase(NodeId n) {
+  std::vector<Interaction> pairs;
+  for (NodeId user = 0; user < n; ++user) {
+    for (NodeId item = 0; item < user; ++item) pairs.push_back({user, item});
+  }
+  return Interactions::from_pairs(n, n, pairs);
+}
+
+std::int64_t expected_held_out(double fraction, std::int64_t size) {
+  if (fraction == 0 || size < 2) return 0;
+  return std::clamp<std::int64_t>(std::lround(fraction * static_cast<double>(size)), 1, size - 1);
+}
+
+TEST(SplitRandomly, HoldsOutTheFractionOfEveryUser) {
+  const Interactions all = staircase(60);
+  for (const double test : {0.0, 0.01, 0.2, 0.5, 0.99}) {
+    for (const double valid : {0.0, 0.1, 0.9}) {
+      const std::vector<SplitPart> parts = split_randomly(all, test, valid, Seed{7});
+      const auto splits = apply_split(all, parts);
+      for (NodeId user = 0; user < all.num_users(); ++user) {
+        const std::int64_t num_test = expected_held_out(test, user);
+        const std::int64_t num_valid = expected_held_out(valid, user - num_test);
+        ASSERT_EQ(static_cast<std::int64_t>(splits[2].row(user).size()), num_test) << user;
+        ASSERT_EQ(static_cast<std::int64_t>(splits[1].row(user).size()), num_valid) << user;
+        ASSERT_EQ(static_cast<std::int64_t>(splits[0].row(user).size()),
+                  user - num_test - num_valid);
+        ASSERT_EQ(splits[0].row(user).empty(), user == 0);
+      }
+    }
+  }
+}
+
+TEST(SplitRandomly, EveryItemIsEquallyLikely) {
+  // One user of 10 items over many seeds: each item is in the test set 3 times out of 10.
+  std::vector<Interaction> pairs;
+  for (NodeId item = 0; item < 10; ++item) pairs.push_back({0, item});
+  const Interactions all = Interactions::from_pairs(1, 10, pairs);
+  constexpr int kSeeds = 4000;
+  std::vector<int> count(10, 0);
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    const auto parts = split_randomly(all, 0.3, 0.1, Seed{static_cast<std::uint64_t>(seed)});
+    for (std::size_t e = 0; e < 10; ++e) count[e] += parts[e] == kTest ? 1 : 0;
+  }
+  double chi_square = 0;
+  for (const int observed : count) {
+    const double expected = 0.3 * kSeeds;
+    chi_square += (observed - expected) * (observed - expected) / (expected * 0.7);
+  }
+  EXPECT_LT(chi_square, 27.9);  // 9 degrees of freedom, 0.1%
+}
+
+TEST(SplitRandomly, DependsOnTheSeedAndTheUserAlone) {
+  const Interactions all = random_interactions(200, 100, 3000, 1);
+  const auto parts = split_randomly(all, 0.2, 0.1, Seed{1});
+  EXPECT_EQ(parts, split_randomly(all, 0.2, 0.1, Seed{1}));
+  EXPECT_NE(parts, split_randomly(all, 0.2, 0.1, Seed{2}));
+  // Without the others' interactions, user 17 is split as before.
+  std::vector<Interaction> own;
+  for (const NodeId item : all.row(17)) own.push_back({17, item});
+  ASSERT_GT(own.size(), 3u);
+  const auto alone = split_randomly(Interactions::from_pairs(200, 100, own), 0.2, 0.1, Seed{1});
+  const auto begin = parts.begin() + all.offsets()[17];
+  EXPECT_TRUE(std::equal(alone.begin(), alone.end(), begin));
+}
+
+TEST(Split, DoesNotDependOnTheThreads) {
+  const Interactions all = random_interactions(5000, 300, 40'000, 2);
+  std::vector<Interaction> pairs;
+  std::vector<double> times;
+  std::mt19937 random(3);
+  for (int e = 0; e < 20'000; ++e) {
+    pairs.push_back({static_cast<NodeId>(random() % 3000), static_cast<NodeId>(random() % 50)});
+    times.push_back(static_cast<double>(random() % 100));
+  }
+  const auto run = [&](int threads) {
+    omp_set_num_threads(threads);
+    std::int64_t duplicates = 0;
+    const DatedInteractions dated = date_interactions(3000, 50, pairs, times, &duplicates);
+    return std::tuple(split_randomly(all, 0.2, 0.1, Seed{3}), dated.interactions, dated.recency,
+                      duplicates, split_last(dated, 1.0), split_by_time(dated, 0.2, 0.1),
+                      apply_split(dated.interactions, split_by_time(dated, 0.2, 0.1)));
+  };
+  const auto one = run(1);
+  EXPECT_EQ(one, run(2));
+  EXPECT_EQ(one, run(5));
+  omp_set_num_threads(omp_get_num_procs());
+}
+
+TEST(DateInteractions, KeepsTheNewestOfRepeats) {
+  const std::vector<Interaction> pairs{{1, 2}, {0, 1}, {1, 0}, {1, 2}, {1, 2}, {1, 0}};
+  std::int64_t duplicates = 0;
+  const DatedInteractions dated =
+      date_interactions(3, 3, pairs, std::vector<double>{5, 1, 8, 9, 2, 8}, &duplicates);
+  EXPECT_EQ(duplicates, 3);
+  EXPECT_EQ(dated.interactions, Interactions::from_pairs(3, 3, pairs));
+  EXPECT_THAT(dated.recency, ElementsAre(Recency{1, 1}, Recency{8, 5}, Recency{9, 3}));
+  const DatedInteractions by_place = date_interactions(3, 3, pairs, {}, &duplicates);
+  EXPECT_THAT(by_place.recency, ElementsAre(Recency{0, 1}, Recency{0, 5}, Recency{0, 4}));
+}
+
+TEST(SplitLast, TakesTheLastAndTheOneBefore) {
+  //                                  user 0: 1 item; user 1: 2 items; user 2: 4 items
+  const std::vector<Interaction> pairs{{0, 0}, {1, 3}, {1, 1}, {2, 4}, {2, 0}, {2, 2}, {2, 1}};
+  std::int64_t duplicates = 0;
+  const DatedInteractions by_place = date_interactions(3, 5, pairs, {}, &duplicates);
+  // In CSR order: 0; 1 3; 0 1 2 4.
+  EXPECT_THAT(split_last(by_place, 1.0),
+              ElementsAre(kTrain, kTest, kTrain, kTrain, kTest, kValid, kTrain));
+  EXPECT_THAT(split_last(by_place, 0.0),
+              ElementsAre(kTrain, kTest, kTrain, kTrain, kTest, kTrain, kTrain));
+  const DatedInteractions by_time =
+      date_interactions(3, 5, pairs, std::vector<double>{1, 9, 2, 50, 60, 10, 20}, &duplicates);
+  EXPECT_THAT(split_last(by_time, 1.0),
+              ElementsAre(kTrain, kTrain, kTest, kTest, kTrain, kTrain, kValid));
+}
+
+TEST(SplitLast, AgreesWithSorting) {
+  std::mt19937 random(4);
+  std::vector<Interaction> pairs;
+  std::vector<double> times;
+  for (int e = 0; e < 3000; ++e) {
+    pairs.push_back({static_cast<NodeId>(random() % 400), static_cast<NodeId>(random() % 90)});
+    times.push_back(static_cast<double>(random() % 20));
+  }
+  std::int64_t duplicates = 0;
+  const DatedInteractions all = date_interactions(400, 90, pairs, times, &duplicates);
+  const std::vector<SplitPart> parts = split_last(all, 0.1);
+  for (NodeId user = 0; user < 400; ++user) {
+    std::vector<EdgeOffset> order;
+    for (EdgeOffset e = all.interactions.offsets()[user]; e < all.interactions.offsets()[user + 1];
+         ++e) {
+      order.push_back(e);
+    }
+    std::sort(order.begin(), order.end(),
+              [&](EdgeOffset a, EdgeOffset b) { return all.recency[a] > all.recency[b]; });
+    for (std::size_t k = 0; k < order.size(); ++k) {
+      const SplitPart expected = order.size() >= 2 && k == 0   ? kTest
+                                 : order.size() >= 3 && k == 1 ? kValid
+                                                               : kTrain;
+      ASSERT_EQ(parts[order[k]], expected);
+    }
+  }
+}
+
+TEST(SplitByTime, TakesTheNewestOfAll) {
+  std::mt19937 random(5);
+  std::vector<Interaction> pairs;
+  std::vector<double> times;
+  for (int e = 0; e < 1000; ++e) {
+    pairs.push_back({static_cast<NodeId>(random() % 90), static_cast<NodeId>(random() % 300)});
+    times.push_back(static_cast<double>(random() % 50));
+  }
+  std::int64_t duplicates = 0;
+  const DatedInteractions all = date_interactions(90, 300, pairs, times, &duplicates);
+  const auto size = static_cast<std::int64_t>(all.recency.size());
+  const std::vector<SplitPart> parts = split_by_time(all, 0.2, 0.25);
+  std::map<SplitPart, std::vector<Recency>> by_part;
+  for (std::size_t e = 0; e < parts.size(); ++e) by_part[parts[e]].push_back(all.recency[e]);
+  EXPECT_EQ(by_part[kTest].size(), expected_held_out(0.2, size));
+  EXPECT_EQ(by_part[kValid].size(), expected_held_out(0.25, size - expected_held_out(0.2, size)));
+  EXPECT_LT(*std::max_element(by_part[kTrain].begin(), by_part[kTrain].end()),
+            *std::min_element(by_part[kValid].begin(), by_part[kValid].end()));
+  EXPECT_LT(*std::max_element(by_part[kValid].begin(), by_part[kValid].end()),
+            *std::min_element(by_part[kTest].begin(), by_part[kTest].end()));
+}
+
+TEST(ApplySplit, EveryInteractionGoesToItsPart) {
+  const Interactions all = random_interactions(100, 80, 1500, 6);
+  const std::vector<SplitPart> parts = split_randomly(all, 0.3, 0.3, Seed{1});
+  const auto splits = apply_split(all, parts);
+  EdgeOffset e = 0;
+  for (NodeId user = 0; user < all.num_users(); ++user) {
+    for (const NodeId item : all.row(user)) {
+      for (std::size_t part = 0; part < kSplitParts; ++part) {
+        const auto row = splits[part].row(user);
+        ASSERT_EQ(std::binary_search(row.begin(), row.end(), item),
+                  parts[e] == static_cast<SplitPart>(part));
+      }
+      ++e;
+    }
+  }
+  EXPECT_EQ(splits[0].size() + splits[1].size() + splits[2].size(), all.size());
+}
+
+TEST(KCore, PeelsAChainByHand) {
+  // A square of users {0, 1} and items {0, 1}, with a tail 1 - item 2 - user 2 - item 3.
+  const std::vector<Interaction> pairs{{0, 0}, {0, 1}, {1, 0}, {1, 1}, {1, 2}, {2, 2}, {2, 3}};
+  const KeptNodes kept = find_k_core(Interactions::from_pairs(4, 4, pairs), 2);
+  EXPECT_THAT(kept.users, ElementsAre(1, 1, 0, 0));
+  EXPECT_THAT(kept.items, ElementsAre(1, 1, 0, 0));
+  const KeptNodes one = find_k_core(Interactions::from_pairs(4, 4, pairs), 1);
+  EXPECT_THAT(one.users, ElementsAre(1, 1, 1, 0));
+  const KeptNodes none = find_k_core(Interactions::from_pairs(4, 4, pairs), 3);
+  EXPECT_THAT(none.users, ElementsAre(0, 0, 0, 0));
+}
+
+TEST(KCore, AgreesWithRepeatedFiltering) {
+  for (unsigned seed = 0; seed < 5; ++seed) {
+    const Interactions all = random_interactions(300, 200, 2500, seed);
+    for (const int k : {1, 3, 5, 8, 20}) {
+      std::set<NodeId> users;
+      std::set<NodeId> items;
+      for (NodeId user = 0; user < all.num_users(); ++user) users.insert(user);
+      for (NodeId item = 0; item < all.num_items(); ++item) items.insert(item);
+      for (bool changed = true; changed;) {
+        std::map<NodeId, int> user_degree;
+        std::map<NodeId, int> item_degree;
+        for (const NodeId user : users) {
+          for (const NodeId item : all.row(user)) {
+            if (!items.contains(item)) continue;
+            ++user_degree[user];
+            ++item_degree[item];
+          }
+        }
+        changed = std::erase_if(users, [&](NodeId user) { return user_degree[user] < k; }) > 0;
+        changed =
+            std::erase_if(items, [&](NodeId item) { return item_degree[item] < k; }) > 0 || changed;
+      }
+      const KeptNodes kept = find_k_core(all, k);
+      for (NodeId user = 0; user < all.num_users(); ++user) {
+        ASSERT_EQ(kept.users[user] != 0, users.contains(user));
+      }
+      for (NodeId item = 0; item < all.num_items(); ++item) {
+        ASSERT_EQ(kept.items[item] != 0, items.contains(item));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tern
