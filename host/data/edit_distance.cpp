@@ -94,6 +94,7 @@ std::vector<std::string> Vocabulary::nearest(std::string_view name, std::size_t 
     }
   }
   std::vector<std::string> names;
+  names.reserve(best.size());
   for (const Candidate& candidate : best) names.push_back(this->name(candidate.second));
   return names;
 }

@@ -243,6 +243,7 @@ void FeatureTable::lay_out(std::int64_t max_bytes) {
   for (Column& column : columns_) {
     if (column.numeric) continue;
     std::vector<std::string> values;
+    values.reserve(static_cast<std::size_t>(column.values.size()));
     for (NodeId id = 0; id < column.values.size(); ++id) values.push_back(column.values.name(id));
     std::vector<NodeId> order(values.size());
     std::iota(order.begin(), order.end(), 0);

@@ -212,6 +212,7 @@ GeneratedData generate(const GenerateOptions& options) {
     by_taste[static_cast<std::size_t>(data.item_tastes[item])].push_back(item);
   }
   std::vector<ItemLaw> of_taste;
+  of_taste.reserve(by_taste.size());
   for (std::vector<NodeId>& items : by_taste) {
     of_taste.push_back(make_law(std::move(items), item_ranks, options.item_exponent));
   }

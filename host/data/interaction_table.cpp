@@ -95,6 +95,7 @@ Part parse_part(std::string_view text, TableFormat format, const TableColumns& c
 
 std::vector<std::string> row_values(const std::vector<Field>& fields) {
   std::vector<std::string> values;
+  values.reserve(fields.size());
   std::string scratch;
   for (const Field& field : fields) values.emplace_back(field.value(scratch));
   return values;
