@@ -58,8 +58,8 @@ std::vector<KeySpec> data_keys() {
           [](auto& c) -> auto& { return c.data.test_fraction; }, kBelowOne),
       optional_number(
           "data.valid_fraction",
-          "share of the remaining ones that is held out for validation; auto: 0.1, but nothing is "
-          "cut from a given training set",
+          "share of the remaining ones that is held out for validation; 0: none; auto: 0.1, but "
+          "nothing is cut from a given training set",
           [](auto& c) -> auto& { return c.data.valid_fraction; }, kBelowOne, "auto"),
       integer(
           "data.split_seed", "seed of the split; training seeds vary over the same split",
@@ -80,14 +80,14 @@ std::vector<KeySpec> data_keys() {
           [](auto& c) -> auto& { return c.data.item_column; }, any_text),
       text(
           "data.rating_column", "header name, or position from 1 as text",
-          "column of the ratings; empty: found by its header, else the third",
+          "column of the ratings, or none; empty: found by its header, else the third",
           [](auto& c) -> auto& { return c.data.rating_column; }, any_text),
       text(
           "data.timestamp_column", "header name, or position from 1 as text",
-          "column of the times; empty: found by its header, else the fourth",
+          "column of the times, or none; empty: found by its header, else the fourth",
           [](auto& c) -> auto& { return c.data.timestamp_column; }, any_text),
       integer(
-          "data.max_bytes", "more bytes than this, after decompression, are refused",
+          "data.max_bytes", "a file of more bytes than this, after decompression, is refused",
           [](auto& c) -> auto& { return c.data.max_bytes; }, 1, kLargest),
       integer(
           "data.max_nodes", "more users, or more items, than this are refused",

@@ -129,6 +129,11 @@ TEST(SetConfig, ReachesTheField) {
   EXPECT_EQ(config.device, "cuda:1");
   EXPECT_EQ(config.evaluation.ks, (std::vector<int>{5, 50}));
 
+  EXPECT_FALSE(config.data.valid_fraction.has_value());
+  set_config(config, "data.valid_fraction", "0.5");
+  EXPECT_EQ(config.data.valid_fraction, 0.5);
+  set_config(config, "data.valid_fraction", "auto");
+  EXPECT_FALSE(config.data.valid_fraction.has_value());
   set_config(config, "data.min_rating", "none");
   EXPECT_FALSE(config.data.min_rating.has_value());
   set_config(config, "evaluation.ks", "10,20");
@@ -171,13 +176,16 @@ TEST(SetConfig, SaysWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(complaint("model.width", "0"),
             "model.width: found the integer 0, expected an integer from 1 to 65536");
   EXPECT_EQ(complaint("train.epochs", "-3"),
-            "train.epochs: found the integer -3, expected an integer from 1 to 1000000000");
+            "train.epochs: found the integer -3, expected an integer from 0 to 1000000000");
   EXPECT_EQ(complaint("train.epochs", "ten"),
-            "train.epochs: found the string \"ten\", expected an integer from 1 to 1000000000");
+            "train.epochs: found the string \"ten\", expected an integer from 0 to 1000000000");
   EXPECT_EQ(complaint("train.epochs", "3.5"),
-            "train.epochs: found the number 3.5, expected an integer from 1 to 1000000000");
+            "train.epochs: found the number 3.5, expected an integer from 0 to 1000000000");
   EXPECT_EQ(complaint("data.test_fraction", "1.5"),
             "data.test_fraction: found the number 1.5, expected a number from 0 to below 1");
+  EXPECT_EQ(complaint("data.valid_fraction", "1.5"),
+            "data.valid_fraction: found the number 1.5, expected a number from 0 to below 1, or "
+            "\"auto\"");
   EXPECT_EQ(complaint("data.test_fraction", "1"),
             "data.test_fraction: found the integer 1, expected a number from 0 to below 1");
   EXPECT_EQ(complaint("optimizer.learning_rate", "0"),
