@@ -35,10 +35,10 @@ TEST_F(BadInput, NamesTheLine) {
   EXPECT_FALSE(exists("run"));
 }
 
-TEST_F(BadInput, NotACompressedFile) {
-  write("gz/train.txt.gz", "0 1 2\n");
+TEST_F(BadInput, ACutCompressedFile) {
+  write("gz/train.txt.gz", std::string("\x1f\x8b\x08\0\0\0\0\0\0\x03", 10));
   EXPECT_THAT(train("gz"), FailsAtOnceWith(65, "train.txt.gz"));
-  write("zst/train.txt.zst", "0 1 2\n");
+  write("zst/train.txt.zst", "\x28\xb5\x2f\xfd");
   EXPECT_THAT(train("zst"), FailsAtOnceWith(65, "train.txt.zst"));
 }
 

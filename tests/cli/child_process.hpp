@@ -131,6 +131,8 @@ class Child {
     for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     ::setenv("TERM", "xterm", 1);
+    // Many tests at a time on few cores: threads that wait shall not spin.
+    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     if (::chdir(directory.c_str()) == 0) ::execv(TERN_PROGRAM, words.data());
     ::_exit(127);
   }
