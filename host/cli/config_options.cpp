@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "host/cli/help.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -23,7 +24,7 @@ void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
   app.add_option("DATA", data_, help_for_data);
   app.add_option("--config", file_, "read this TOML file over the defaults")->type_name("FILE");
   app.add_option("--set", sets_, "set a key over the file, e.g. --set model.width=32 (repeatable)")
-      ->type_name("KEY=VALUE ...");
+      ->type_name("KEY=VALUE");
 }
 
 void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::string_view key) {
@@ -33,7 +34,7 @@ void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::str
   std::erase(default_value, '"');
   added.given = app.add_option(option, added.value,
                                fmt::format("{} ({}; {})", known.help, known.key, known.type))
-                    ->type_name("")
+                    ->type_name("VALUE")
                     ->default_str(default_value);
 }
 
@@ -76,8 +77,8 @@ std::string ConfigOptions::key_help(const std::vector<std::string_view>& section
   for (const ConfigKey& key : config_keys()) {
     const auto is_in = [&](std::string_view section) { return key.key.starts_with(section); };
     if (std::none_of(sections.begin(), sections.end(), is_in)) continue;
-    out += fmt::format("  {} = {}\n      {}\n      [{}]\n", key.key, key.default_value, key.help,
-                       key.type);
+    out += fmt::format("  {} = {}\n", key.key, key.default_value);
+    out += wrapped(fmt::format("{} ({})", key.help, key.type), 6);
   }
   return out;
 }

@@ -12,6 +12,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "tern/baselines.hpp"
@@ -154,10 +155,7 @@ Command add_evaluate(CLI::App& program) {
   const auto options = std::make_shared<EvaluateOptions>();
   CLI::App* app = program.add_subcommand("evaluate", "Measure a run on held-out interactions");
   options->run.add_to(*app);
-  app->add_option("--split", options->split, "the held-out split: valid or test")
-      ->type_name("")
-      ->check(CLI::IsMember({"valid", "test"}))
-      ->capture_default_str();
+  add_choice(*app, "--split", options->split, {"valid", "test"}, "the held-out split");
   app->add_option("-k", options->ks, "lengths of the lists, e.g. 10,20 [those of the run]")
       ->type_name("K,...");
   app->add_flag("--json", options->json, "one JSON object instead of a table");

@@ -11,6 +11,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/config_value.hpp"
@@ -108,10 +109,7 @@ Command add_export(CLI::App& program) {
   app->add_option("--to", options->to, "directory to write to; files of an earlier export go")
       ->type_name("DIR")
       ->required();
-  app->add_option("--format", options->format, "npy, safetensors or text")
-      ->type_name("")
-      ->check(CLI::IsMember({"npy", "safetensors", "text"}))
-      ->capture_default_str();
+  add_choice(*app, "--format", options->format, {"npy", "safetensors", "text"}, "what is written");
   app->footer(
       "npy: user_embeddings.npy, item_embeddings.npy; safetensors: embeddings.safetensors with\n"
       "tensors of these names; text: user_embeddings.txt, item_embeddings.txt as word2vec writes\n"

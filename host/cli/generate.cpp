@@ -14,6 +14,7 @@
 #include "host/cli/console.hpp"
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "tern/error.hpp"
 
@@ -83,7 +84,7 @@ Command add_generate(CLI::App& program) {
   GenerateOptions& data = options->data;
   CLI::App* app = program.add_subcommand("generate", "Make synthetic data with planted tastes");
   const auto option = [&](const std::string& name, auto& value, const std::string& help) {
-    return app->add_option(name, value, help)->type_name("")->capture_default_str();
+    return app->add_option(name, value, help)->type_name("N")->capture_default_str();
   };
   app->add_option("--to", options->to, "directory to write to")->type_name("DIR")->required();
   option("--users", data.users, "users");
@@ -95,9 +96,8 @@ Command add_generate(CLI::App& program) {
   option("--item-exponent", data.item_exponent, "power law of the items' degrees, above 1");
   option("--noise", data.noise, "share of interactions outside the user's taste, 0 to 1");
   option("--seed", data.seed.value, "the same seed makes the same data");
-  option("--format", options->format,
-         "adjacency (train.txt, numbers) or tsv (interactions.tsv, string ids)")
-      ->check(CLI::IsMember({"adjacency", "tsv"}));
+  add_choice(*app, "--format", options->format, {"adjacency", "tsv"},
+             "train.txt with numbers, or interactions.tsv with string ids");
   app->add_flag("--quiet", options->quiet, "no messages but errors");
   app->footer("The planted truth is written beside it: user_tastes.tsv and item_tastes.tsv.");
   return {app, [options] { return generate_data(*options); }};

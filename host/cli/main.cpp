@@ -1,15 +1,18 @@
 // The program: each subcommand is a file of this folder.
 
 #include <CLI/CLI.hpp>
+#include <memory>
 #include <vector>
 
 #include "host/cli/commands.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/program.hpp"
 
 int main(int argc, char** argv) {
   using namespace tern::cli;
   return guarded([&] {
     CLI::App program("Tern trains graph recommenders from a table of who interacted with what.");
+    program.formatter(std::make_shared<HelpFormatter>());
     const std::vector<Command> commands{
         add_train(program),      // learn embeddings, into a run directory
         add_evaluate(program),   // metrics of a run on held-out interactions

@@ -12,6 +12,7 @@
 #include "host/cli/console.hpp"
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/signals.hpp"
 #include "tern/error.hpp"
@@ -128,7 +129,7 @@ int guarded(const std::function<int()>& body) noexcept {
 
 int run_command(CLI::App& program, const std::vector<Command>& commands, int argc, char** argv) {
   program.name("tern");
-  program.get_formatter()->column_width(30);
+
   program.require_subcommand(1);
   program.set_version_flag("--version", std::string("tern ") + TERN_VERSION);
   program.footer("tern SUBCOMMAND --help tells more about each.");
