@@ -8,6 +8,7 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/exit_code.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/ranking.hpp"
@@ -27,7 +28,7 @@ struct RecommendOptions {
   bool all = false;
   bool include_observed = false;
   bool mark_held_out = false;
-  std::int64_t k = 20;
+  ListLength k;
   std::string format = "tsv";
   std::string out = "-";
 };
@@ -56,8 +57,8 @@ int recommend(const RecommendOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const Dataset& data = loaded.data();
-  check_k(options.k, data.items.size(), "items");
   const std::vector<NodeId> users = wanted_users(options, data.users);
+  const std::int64_t length = options.k.resolve(data.items.size(), "items");
 
   const Graph valid = loaded.backend().make_graph(data.valid);
   std::vector<const Graph*> observed;
@@ -70,7 +71,7 @@ int recommend(const RecommendOptions& options) {
   for (std::size_t begin = 0; begin < users.size(); begin += kBlock) {
     const auto block = std::span(users).subspan(begin, std::min(kBlock, users.size() - begin));
     loaded.backend().score_topk(loaded.embeddings(Side::kUser), loaded.embeddings(Side::kItem),
-                                block, observed, options.k, top);
+                                block, observed, length, top);
     const auto k = static_cast<std::size_t>(top.k);
     for (std::size_t i = 0; i < block.size(); ++i) {
       writer.write(data.users.name(block[i]), std::span(top.items).subspan(i * k, k),
@@ -92,15 +93,12 @@ Command add_recommend(CLI::App& program) {
   app->add_option("--users", options->users_file, "users by id, one a line; - is standard input")
       ->type_name("FILE");
   app->add_flag("--all", options->all, "every user");
-  app->add_option("-k", options->k, "items a user")->type_name("")->capture_default_str();
+  options->k.add_to(*app, "items a user");
   app->add_flag("--include-observed", options->include_observed,
                 "also list items of the training and validation splits");
   app->add_flag("--mark-held-out", options->mark_held_out,
                 "one more column, held_out: yes where the item is in the user's test split");
-  app->add_option("--format", options->format, "tsv or jsonl")
-      ->type_name("")
-      ->check(CLI::IsMember({"tsv", "jsonl"}))
-      ->capture_default_str();
+  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "what is written");
   app->add_option("-o,--output", options->out, "file to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();

@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -32,16 +34,13 @@ int epoch_of(const TensorFile& checkpoint) {
 
 void RunOptions::add_to(CLI::App& app) {
   app.add_option("RUN", path, "the directory of a run, as tern train made it")->required();
-  app.add_option("--checkpoint", checkpoint, "the parameters to use: best or last")
-      ->type_name("")
-      ->check(CLI::IsMember({"best", "last"}))
-      ->capture_default_str();
+  add_choice(app, "--checkpoint", checkpoint, {"best", "last"}, "the parameters to use");
   app.add_option("--device", device, "auto|cpu|cuda|cuda:N|reference")
-      ->type_name("")
+      ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--threads", threads, "threads on a CPU; 0: all")
-      ->type_name("")
-      ->check(CLI::Range(0, 4096))
+      ->type_name("N")
+      ->check(CLI::Range(0, 4096).description(""))
       ->capture_default_str();
   app.add_flag("--quiet", quiet, "no messages but errors");
 }
@@ -73,6 +72,16 @@ void check_k(std::int64_t k, std::int64_t candidates, std::string_view what) {
     throw ConfigError(
         fmt::format("-k: found {}, but the run has only {} {}", k, grouped(candidates), what));
   }
+}
+
+void ListLength::add_to(CLI::App& app, const std::string& help) {
+  given_ = app.add_option("-k", k_, help + ", at most all")->type_name("N")->capture_default_str();
+}
+
+std::int64_t ListLength::resolve(std::int64_t candidates, std::string_view what) const {
+  if (given_->count() == 0) return std::min(k_, candidates);
+  check_k(k_, candidates, what);
+  return k_;
 }
 
 }  // namespace tern::cli

@@ -61,4 +61,16 @@ class LoadedRun {
 /// Throws ConfigError when k is above the number of candidates; what is what they are.
 void check_k(std::int64_t k, std::int64_t candidates, std::string_view what);
 
+/// -k of a subcommand that lists: 20, or as many as there are, where it is not given.
+class ListLength {
+ public:
+  void add_to(CLI::App& app, const std::string& help);
+  /// Throws ConfigError like check_k().
+  std::int64_t resolve(std::int64_t candidates, std::string_view what) const;
+
+ private:
+  std::int64_t k_ = 20;
+  CLI::Option* given_ = nullptr;
+};
+
 }  // namespace tern::cli

@@ -9,6 +9,7 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/exit_code.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/ranking.hpp"
@@ -22,7 +23,7 @@ struct SimilarOptions {
   RunOptions run;
   std::vector<std::string> items;
   std::vector<std::string> users;
-  std::int64_t k = 20;
+  ListLength k;
   std::string format = "tsv";
 };
 
@@ -86,11 +87,11 @@ int similar(const SimilarOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const Vocabulary& names = of_items ? loaded.data().items : loaded.data().users;
-  check_k(options.k, names.size() - 1, "other " + kind + "s");
   std::vector<NodeId> queries;
   for (const std::string& name : of_items ? options.items : options.users) {
     queries.push_back(find_id(names, name, kind));
   }
+  const std::int64_t length = options.k.resolve(names.size() - 1, "other " + kind + "s");
   const Side side = of_items ? Side::kItem : Side::kUser;
   const Embeddings embeddings(loaded.download(side), loaded.embeddings(side).rows(),
                               loaded.embeddings(side).cols());
@@ -100,7 +101,7 @@ int similar(const SimilarOptions& options) {
   std::vector<NodeId> ids;
   std::vector<float> cosines;
   for (const NodeId query : queries) {
-    nearest(embeddings, query, options.k, ids, cosines);
+    nearest(embeddings, query, length, ids, cosines);
     writer.write(names.name(query), ids, cosines, names);
   }
   out.finish();
@@ -115,11 +116,8 @@ Command add_similar(CLI::App& program) {
   options->run.add_to(*app);
   app->add_option("--item", options->items, "items by id (repeatable)")->type_name("ID ...");
   app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
-  app->add_option("-k", options->k, "neighbours to list")->type_name("")->capture_default_str();
-  app->add_option("--format", options->format, "tsv or jsonl")
-      ->type_name("")
-      ->check(CLI::IsMember({"tsv", "jsonl"}))
-      ->capture_default_str();
+  options->k.add_to(*app, "neighbours to list");
+  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "what is written");
   app->footer("Cosine of the final embeddings, in -1..1; an embedding of norm 0 has cosine 0.");
   return {app, [options] { return similar(*options); }};
 }

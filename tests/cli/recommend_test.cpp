@@ -161,6 +161,9 @@ TEST_F(Recommend, NamesTheNearestIds) {
 }
 
 TEST_F(Recommend, RefusesListsLongerThanTheCatalogue) {
+  // But not the default of 20, which means as many as there are.
+  EXPECT_THAT(table(run({"similar", "run", "--item", "drama-0"}), "item\trank\tneighbour\tcosine"),
+              SizeIs(19));
   EXPECT_THAT(run({"recommend", "run", "--all", "-k", "21"}),
               FailsAtOnceWith(2, "-k: found 21, but the run has only 20 items"));
   EXPECT_THAT(run({"recommend", "run", "--all", "-k", "0"}), FailsAtOnceWith(2, "at least 1"));
