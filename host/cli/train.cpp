@@ -47,11 +47,6 @@ fs::path free_run_path(const Config& config) {
 
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
   for (const std::string& note : data.notes) console.line(note);
-  console.line(fmt::format(
-      "{} users, {} items; interactions: {} to train, {} to validate, {} to "
-      "test",
-      grouped(data.users.size()), grouped(data.items.size()), grouped(data.train.size()),
-      grouped(data.valid.size()), grouped(data.test.size())));
   const DeviceDescription device = backend.describe();
   console.line(
       fmt::format("{} on {}: {} ({})",
