@@ -12,7 +12,8 @@ cmake --install "$build" --prefix "$work/installed" >/dev/null
 mv "$work/installed" "$work/moved"
 cmake -G Ninja -S "$here" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/moved"
 cmake --build "$work/build"
-"$work/build/consumer"
+mkdir "$work/data"
+"$work/build/consumer" "$work/data"
 
 # The installed program starts on its own.
 "$work/moved/bin/tern" --help >/dev/null
