@@ -292,15 +292,15 @@ void FeatureTable::describe(std::vector<std::string>& notes) const {
   const std::string file = std::filesystem::path(file_).filename().string();
   constexpr std::size_t kMost = 8;
   const std::size_t shown = std::min(kMost, parts.size());
-  notes.push_back(fmt::format("{}: {} columns of features for {} nodes: {}{}.", file, width_,
-                              num_rows_, fmt::join(parts.begin(), parts.begin() + shown, ", "),
-                              parts.size() > kMost ? ", ..." : ""));
+  notes.push_back(fmt::format(
+      "{}: columns of features: {}, nodes with a row: {}; {}{}.", file, width_, num_rows_,
+      fmt::join(parts.begin(), parts.begin() + shown, ", "), parts.size() > kMost ? ", ..." : ""));
   if (unknown_ > 0) {
-    notes.push_back(fmt::format("{}: {} rows belong to no node of the data and are left out.",
-                                file_, unknown_));
+    notes.push_back(
+        fmt::format("{}: rows of ids that are not in the data, left out: {}.", file_, unknown_));
   }
   if (num_rows_ < names_.size()) {
-    notes.push_back(fmt::format("{}: {} nodes have no row; their features are zeros.", file,
+    notes.push_back(fmt::format("{}: nodes without a row, whose features are zeros: {}.", file,
                                 names_.size() - num_rows_));
   }
 }

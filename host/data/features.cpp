@@ -81,7 +81,7 @@ Features read_features(const Source& source, const FeatureNodes& nodes, const Da
   if (source.format == SourceFormat::kNpy) {
     Features features =
         read_array(file, source.path.stem().string(), nodes, options.max_feature_bytes);
-    notes.push_back(fmt::format("{}: {} columns of features for {} nodes.",
+    notes.push_back(fmt::format("{}: columns of features: {}, nodes: {}.",
                                 source.path.filename().string(), features.width(),
                                 nodes.names.size()));
     return features;

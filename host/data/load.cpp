@@ -124,10 +124,9 @@ std::array<Interactions, kSplitParts> take_given(Pool& pool, bool valid_given,
   std::array<Interactions, kSplitParts> cut = apply_split(splits[0], parts);
   cut[2] = std::move(splits[2]);
   data.notes.push_back(
-      fmt::format("{} interactions are cut from the given training set for validation, at random "
-                  "per user (seed "
-                  "{}).",
-                  cut[1].size(), options.split_seed.value));
+      fmt::format("Interactions cut from the given training set for validation, at random per user "
+                  "(seed {}): {}.",
+                  options.split_seed.value, cut[1].size()));
   return cut;
 }
 
@@ -166,40 +165,36 @@ void note_held_out(std::string_view name, const Interactions& train, const Inter
                    std::vector<std::string>& notes) {
   const HeldOutSummary summary = summarize_held_out(train, held_out);
   if (held_out.size() == 0) return;
-  const auto note = [&](std::int64_t count, std::string_view what) {
-    if (count > 0) notes.push_back(fmt::format("In {}, {} {}", name, count, what));
+  const auto note = [&](std::string_view what, std::int64_t count) {
+    if (count > 0) notes.push_back(fmt::format("{}: {}: {}.", name, what, count));
   };
-  note(held_out.num_users() - summary.users, "users have no interaction, and are not evaluated.");
-  note(summary.users_without_training, "users have no training interaction.");
-  note(summary.items_without_training, "items have no training interaction.");
-  note(summary.also_in_training,
-       "interactions are in the training split as well: training items are masked, so that these "
-       "can never be hit.");
+  note("users without a held-out interaction, who are not evaluated",
+       held_out.num_users() - summary.users);
+  note("users who are evaluated without a training interaction", summary.users_without_training);
+  note("held-out items without a training interaction", summary.items_without_training);
+  note("interactions that are in the training split as well, are masked and can never be hit",
+       summary.also_in_training);
 }
 
 void note_splits(Dataset& data) {
   std::vector<std::string>& notes = data.notes;
   if (data.duplicates > 0) {
-    notes.push_back(fmt::format("{} repeated interactions are left out.", data.duplicates));
+    notes.push_back(fmt::format("Repeated interactions left out: {}.", data.duplicates));
   }
   notes.push_back(fmt::format(
-      "{} users, {} items; {} interactions for training, {} for validation, {} for testing.",
+      "Users: {}, items: {}; interactions for training: {}, for validation: {}, for testing: {}.",
       data.users.size(), data.items.size(), data.train.size(), data.valid.size(),
       data.test.size()));
   const InteractionsSummary train = summarize(data.train);
-  if (train.users.empty > 0) {
-    notes.push_back(fmt::format("{} users have no training interaction.", train.users.empty));
-  }
-  if (train.items.empty > 0) {
-    notes.push_back(fmt::format("{} items have no training interaction.", train.items.empty));
-  }
-  if (train.users_with_every_item > 0) {
-    notes.push_back(
-        fmt::format("{} users have every item in training: there is no negative for them.",
-                    train.users_with_every_item));
-  }
-  note_held_out("validation", data.train, data.valid, notes);
-  note_held_out("test", data.train, data.test, notes);
+  const auto note = [&](std::string_view what, std::int64_t count) {
+    if (count > 0) notes.push_back(fmt::format("{}: {}.", what, count));
+  };
+  note("Users without a training interaction", train.users.empty);
+  note("Items without a training interaction", train.items.empty);
+  note("Users who have every item in training, so that they have no negatives",
+       train.users_with_every_item);
+  note_held_out("Validation", data.train, data.valid, notes);
+  note_held_out("Test", data.train, data.test, notes);
 }
 
 std::optional<Features> load_features(const std::optional<Source>& source, const Vocabulary& names,

@@ -25,7 +25,7 @@ std::string name_of(const Source& source) {
 
 void note_blank_lines(const Source& source, std::int64_t blank_lines, Notes& notes) {
   if (blank_lines == 0) return;
-  notes.push_back(fmt::format("{}: {} blank lines are left out.", name_of(source), blank_lines));
+  notes.push_back(fmt::format("{}: blank lines left out: {}.", name_of(source), blank_lines));
 }
 
 /// Lines whose user has a line before.
@@ -42,9 +42,9 @@ void note_numbering(std::string_view kind, const IdNumbering& ids, Notes& notes)
                     kind, ids.size(), ids.largest()));
   } else if (ids.unused() > 0) {
     notes.push_back(
-        fmt::format("{} {} ids below the largest, {}, occur nowhere: {}s without "
-                    "interactions.",
-                    ids.unused(), kind, ids.largest(), kind));
+        fmt::format("Ids below the largest {0} id, {1}, that occur nowhere and become {0}s without "
+                    "interactions: {2}.",
+                    kind, ids.largest(), ids.unused()));
   }
 }
 
@@ -101,13 +101,12 @@ void read_adjacency_lists(const Sources& sources, const DataOptions& options, Po
     const Source& source = *sources.interactions[part];
     AdjacencyList& list = lists[part];
     list = parse_adjacency(read_file(source.path, options.max_bytes).view(), source.path.string());
-    notes.push_back(fmt::format("{}: {} users and {} interactions.", name_of(source),
+    notes.push_back(fmt::format("{}: lines: {}, interactions: {}.", name_of(source),
                                 list.users.size(), list.pairs.size()));
     note_blank_lines(source, list.blank_lines, notes);
     if (const std::int64_t repeated = count_repeated(list.users); repeated > 0) {
-      notes.push_back(
-          fmt::format("{}: {} lines name a user that has a line before; they are merged.",
-                      name_of(source), repeated));
+      notes.push_back(fmt::format("{}: lines merged into an earlier one of the same user: {}.",
+                                  name_of(source), repeated));
     }
   }
   number_nodes(lists, pool, notes);
@@ -122,12 +121,12 @@ void read_tables(const Sources& sources, const DataOptions& options, Pool& pool,
     InteractionTable table =
         parse_interactions(read_file(source.path, options.max_bytes).view(), source.path.string(),
                            source.table_format(), options, pool.users.names, pool.items.names);
-    notes.push_back(fmt::format("{}: {} interactions; {}.", name_of(source),
+    notes.push_back(fmt::format("{}: interactions: {}; {}.", name_of(source),
                                 table.pairs.size() + table.below_min_rating, table.columns));
     note_blank_lines(source, table.blank_lines, notes);
     if (table.below_min_rating > 0) {
-      notes.push_back(fmt::format("{}: {} interactions rated below {} are dropped.",
-                                  name_of(source), table.below_min_rating, *options.min_rating));
+      notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
+                                  name_of(source), *options.min_rating, table.below_min_rating));
     }
     below_min_rating += table.below_min_rating;
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());
@@ -140,8 +139,8 @@ void read_tables(const Sources& sources, const DataOptions& options, Pool& pool,
   const NodeId users = pool.users.num_read - pool.users.names.size();
   const NodeId items = pool.items.num_read - pool.items.names.size();
   if (users + items > 0) {
-    notes.push_back(fmt::format("{} users and {} items have no other ratings, and are dropped too.",
-                                users, items));
+    notes.push_back(fmt::format(
+        "Dropped with them, for want of other ratings: users: {}, items: {}.", users, items));
   }
 }
 

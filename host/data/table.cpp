@@ -122,10 +122,11 @@ void RowReader::check_row(const std::vector<Field>& fields) const {
       static_cast<const char*>(std::memchr(row_, '\0', static_cast<std::size_t>(cursor_ - row_)));
   if (nul != nullptr) throw TextError{nul, "The row has a NUL byte, expected text."};
   if (num_fields_ != 0 && fields.size() != num_fields_) {
-    throw TextError{row_, fmt::format("The row has {} columns, expected {} as in the first row "
-                                      "({}-separated).",
-                                      fields.size(), num_fields_,
-                                      format_ == TableFormat::kTsv ? "tab" : "comma")};
+    throw TextError{
+        row_,
+        fmt::format("The number of columns is {}, expected {} as in the first row "
+                    "({}-separated).",
+                    fields.size(), num_fields_, format_ == TableFormat::kTsv ? "tab" : "comma")};
   }
 }
 

@@ -124,7 +124,7 @@ TEST_F(BadInput, LineEndsAndMarksThatAreAccepted) {
   }
   directory_.write("train.txt", "0 1 2\n\n1 2\n");
   EXPECT_THAT(load_dataset(directory_.path()).notes,
-              Contains("train.txt: 1 blank lines are left out."));
+              Contains("train.txt: blank lines left out: 1."));
   std::filesystem::remove(directory_ / "train.txt");
   directory_.write("interactions.csv", "\xEF\xBB\xBFuser,item\r\na,x\r\nb,y\r\n");
   const Dataset data = load_dataset(directory_.path());
@@ -165,8 +165,9 @@ TEST_F(BadInput, RepeatsAreCountedAndLeftOut) {
   const Dataset data = load_dataset(directory_.path());
   EXPECT_EQ(data.train.size(), 4);
   EXPECT_EQ(data.duplicates, 3);
-  EXPECT_THAT(data.notes, Contains("3 repeated interactions are left out."));
-  EXPECT_THAT(data.notes, Contains(HasSubstr("1 lines name a user that has a line before")));
+  EXPECT_THAT(data.notes, Contains("Repeated interactions left out: 3."));
+  EXPECT_THAT(data.notes,
+              Contains(HasSubstr("lines merged into an earlier one of the same user: 1.")));
 }
 
 TEST_F(BadInput, UnseenUsersAndItemsAreAllowed) {
@@ -175,12 +176,13 @@ TEST_F(BadInput, UnseenUsersAndItemsAreAllowed) {
   const Dataset data = load_dataset(directory_.path());
   EXPECT_EQ(data.users.size(), 8);
   EXPECT_EQ(data.items.size(), 10);
-  EXPECT_THAT(data.notes, Contains("In test, 1 users have no training interaction."));
-  EXPECT_THAT(data.notes, Contains("In test, 1 items have no training interaction."));
   EXPECT_THAT(data.notes,
-              Contains(StartsWith("In test, 1 interactions are in the training split")));
-  EXPECT_THAT(data.notes, Contains("6 user ids below the largest, 7, occur nowhere: users without "
-                                   "interactions."));
+              Contains("Test: users who are evaluated without a training interaction: 1."));
+  EXPECT_THAT(data.notes, Contains("Test: held-out items without a training interaction: 1."));
+  EXPECT_THAT(data.notes, Contains("Test: interactions that are in the training split as well, are "
+                                   "masked and can never be hit: 1."));
+  EXPECT_THAT(data.notes, Contains("Ids below the largest user id, 7, that occur nowhere and "
+                                   "become users without interactions: 6."));
 }
 
 TEST_F(BadInput, FeaturesThatDoNotFit) {

@@ -53,9 +53,10 @@ TEST(LoadDataset, UsesGivenSplitsAsTheyAre) {
   EXPECT_EQ(data.valid.num_users(), 3);
   EXPECT_EQ(data.valid.num_items(), 4);
   EXPECT_THAT(data.notes, Contains(HasSubstr("There is no validation split")));
-  EXPECT_THAT(data.notes, Contains("1 users have no training interaction."));
-  EXPECT_THAT(data.notes, Contains("In test, 1 users have no interaction, and are not evaluated."));
-  EXPECT_THAT(data.notes, Contains("In test, 1 items have no training interaction."));
+  EXPECT_THAT(data.notes, Contains("Users without a training interaction: 1."));
+  EXPECT_THAT(data.notes,
+              Contains("Test: users without a held-out interaction, who are not evaluated: 1."));
+  EXPECT_THAT(data.notes, Contains("Test: held-out items without a training interaction: 1."));
 }
 
 TEST(LoadDataset, CutsValidationFromAGivenTrainingSetOnlyWhenAsked) {
@@ -69,7 +70,8 @@ TEST(LoadDataset, CutsValidationFromAGivenTrainingSetOnlyWhenAsked) {
   EXPECT_EQ(cut.valid.row(0).size(), 3u);
   EXPECT_EQ(cut.train.row(1).size(), 1u);
   EXPECT_EQ(cut.test.size(), 1);
-  EXPECT_THAT(cut.notes, Contains(HasSubstr("3 interactions are cut from the given training set")));
+  EXPECT_THAT(cut.notes,
+              Contains(HasSubstr("training set for validation, at random per user (seed 0): 3.")));
   options.valid_fraction = 0;
   EXPECT_EQ(load_dataset(directory.path(), options).valid.size(), 0);
 
@@ -138,7 +140,8 @@ TEST(LoadDataset, ReadsTablesAsGivenSplits) {
   EXPECT_THAT(named_pairs(data, data.test), ElementsAre("ann y", "cid z"));
   EXPECT_EQ(data.users.name(0), "ann");
   EXPECT_EQ(data.items.find("z"), 2);
-  EXPECT_THAT(data.notes, Contains("In test, 1 users have no training interaction."));
+  EXPECT_THAT(data.notes,
+              Contains("Test: users who are evaluated without a training interaction: 1."));
 }
 
 TEST(LoadDataset, SplitsTablesByTime) {
@@ -182,9 +185,10 @@ TEST(LoadDataset, DropsLowRatingsAndWhoHasNoOthers) {
   EXPECT_THAT(named_pairs(data, data.train), ElementsAre("a x", "c x", "c z"));
   EXPECT_EQ(data.users.size(), 2);
   EXPECT_EQ(data.items.size(), 2);
-  EXPECT_THAT(data.notes, Contains("interactions.csv: 2 interactions rated below 4 are dropped."));
   EXPECT_THAT(data.notes,
-              Contains("1 users and 1 items have no other ratings, and are dropped too."));
+              Contains("interactions.csv: interactions dropped for a rating below 4: 2."));
+  EXPECT_THAT(data.notes,
+              Contains("Dropped with them, for want of other ratings: users: 1, items: 1."));
 }
 
 TEST(LoadDataset, KeepsTheKCoreAlone) {
@@ -226,13 +230,13 @@ TEST(LoadDataset, JoinsFeaturesOfBothKinds) {
   EXPECT_THAT(data.user_features->values, ElementsAre(1, 2, 3));
   EXPECT_THAT(data.item_features->names, ElementsAre("kind=last", "kind=middle"));
   EXPECT_THAT(data.item_features->values, ElementsAre(0, 0, 0, 1, 1, 0));
-  EXPECT_THAT(data.notes, Contains(HasSubstr("1 nodes have no row")));
+  EXPECT_THAT(data.notes, Contains(HasSubstr("nodes without a row, whose features are zeros: 1.")));
   // After a filter, an array still has a row for every node that was read.
   options.k_core = 2;
   const Dataset core = load_dataset(directory.path(), options);
   EXPECT_THAT(core.user_features->values, ElementsAre(1, 2));
   EXPECT_THAT(core.item_features->names, ElementsAre("kind=middle"));
-  EXPECT_THAT(core.notes, Contains(HasSubstr("1 rows belong to no node")));
+  EXPECT_THAT(core.notes, Contains(HasSubstr("rows of ids that are not in the data, left out: 1")));
 }
 
 TEST(LoadDataset, NumbersSparseIdsAndKeepsTheirNames) {
@@ -316,7 +320,7 @@ TEST(LoadDataset, LoadsTheDebianPackageGraph) {
   const float* libc6 = features.values.data() + *data.items.find("libc6") * features.width();
   EXPECT_EQ(libc6[column("section=libs")], 1.0F);
   EXPECT_GT(libc6[column("log_installed_size")], 1.0F);
-  EXPECT_THAT(data.notes, Not(Contains(HasSubstr("belong to no node"))));
+  EXPECT_THAT(data.notes, Not(Contains(HasSubstr("ids that are not in the data"))));
 }
 
 TEST(Inspect, SummarisesByHand) {

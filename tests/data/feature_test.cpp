@@ -57,8 +57,9 @@ TEST(FeatureTable, MakesNumbersCategoriesAndTags) {
                                                   2.5F, 1, 0, 1, 1, 0,      // dpkg
                                                   -10.0F, 0, 1, 0, 0, 0));  // libc6
   EXPECT_EQ(result.features.width(), 6);
-  EXPECT_THAT(result.notes, ElementsAre(HasSubstr("6 columns of features for 3 nodes: size "
-                                                  "(numbers), section (2 values), tags (3")));
+  EXPECT_THAT(result.notes,
+              ElementsAre(HasSubstr("columns of features: 6, nodes with a row: 3; size "
+                                    "(numbers), section (2 values), tags (3")));
 }
 
 TEST(FeatureTable, CountsUnknownAndMissingIds) {
@@ -66,8 +67,10 @@ TEST(FeatureTable, CountsUnknownAndMissingIds) {
   // What only strangers have makes no column.
   EXPECT_THAT(result.features.names, ElementsAre("kind=x", "kind=y"));
   EXPECT_THAT(result.features.values, ElementsAre(1, 0, 0, 1, 0, 0));
-  EXPECT_THAT(result.notes, Contains(HasSubstr("1 rows belong to no node")));
-  EXPECT_THAT(result.notes, Contains(HasSubstr("1 nodes have no row; their features are zeros")));
+  EXPECT_THAT(result.notes,
+              Contains(HasSubstr("rows of ids that are not in the data, left out: 1")));
+  EXPECT_THAT(result.notes,
+              Contains(HasSubstr("nodes without a row, whose features are zeros: 1.")));
 }
 
 TEST(FeatureTable, OneWordMakesAColumnOfCategories) {
@@ -134,7 +137,7 @@ TEST(FeatureTable, SaysWhatIsWrongAndWhere) {
                     HasSubstr("expected names in the first row")));
   EXPECT_THAT(message("id\t\na\t1\n"), HasSubstr("the column \"\""));
   EXPECT_THAT(message("id\tx\na\t1\nb\n"),
-              StartsWith("f.tsv:3: The row has 1 columns, expected 2"));
+              StartsWith("f.tsv:3: The number of columns is 1, expected 2"));
   EXPECT_THAT(message("id\tx\n\t1\n"), StartsWith("f.tsv:2: The id is empty"));
   EXPECT_THAT(message("id\tx\na\t1\nb\t2\na\t3\n"), StartsWith("f.tsv:4: The id \"a\" has a row"));
   EXPECT_THAT(message("id\tx\na\t1\nb\tinf\n"),

@@ -159,8 +159,8 @@ TEST(ParseInteractions, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(tsv("user\tproduct number\na\tx\n"),
               AllOf(StartsWith("t:1: The header names no item column"), HasSubstr("\"user\""),
                     HasSubstr("data.item_column")));
-  EXPECT_THAT(tsv("a\tx\nb\n"), StartsWith("t:2: The row has 1 columns, expected 2"));
-  EXPECT_THAT(tsv("a\tx\n\nb\ty\tz\n"), StartsWith("t:3: The row has 3 columns"));
+  EXPECT_THAT(tsv("a\tx\nb\n"), StartsWith("t:2: The number of columns is 1, expected 2"));
+  EXPECT_THAT(tsv("a\tx\n\nb\ty\tz\n"), StartsWith("t:3: The number of columns is 3"));
   EXPECT_THAT(tsv("a\tx\n\ty\n"), StartsWith("t:2: The user id is empty"));
   EXPECT_THAT(tsv("a\tx\nb\t\n"), StartsWith("t:2: The item id is empty"));
   EXPECT_THAT(tsv("a\tx\t1\nb\ty\tgood\n"),
@@ -186,7 +186,7 @@ TEST(ParseInteractions, CountsLinesInsideQuotes) {
   options.rating_column = "none";
   EXPECT_THAT(
       data_complaint([&] { read("a,x,\"1\n\n2\"\nb,y,3\nc,z\n", TableFormat::kCsv, options); }),
-      StartsWith("t:5: The row has 2 columns"));
+      StartsWith("t:5: The number of columns is 2"));
 }
 
 TEST(ParseInteractions, ReportsTheFirstErrorInFileOrderInAnyChunks) {
