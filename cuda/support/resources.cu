@@ -1,5 +1,7 @@
 #include "cuda/support/resources.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include "tern/error.hpp"
@@ -30,9 +32,29 @@ CublasHandle make_cublas(cudaStream_t stream) {
   return owner;
 }
 
-void* allocate_bytes(std::size_t bytes, cudaStream_t stream) {
+MemoryPool make_pool(int device) {
+  cudaMemPoolProps properties = {};
+  properties.allocType = cudaMemAllocationTypePinned;
+  properties.location.type = cudaMemLocationTypeDevice;
+  properties.location.id = device;
+  cudaMemPool_t pool = nullptr;
+  check(cudaMemPoolCreate(&pool, &properties));
+  MemoryPool owner(pool);
+  std::uint64_t keep = std::numeric_limits<std::uint64_t>::max();
+  check(cudaMemPoolSetAttribute(pool, cudaMemPoolAttrReleaseThreshold, &keep));
+  return owner;
+}
+
+void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   void* data = nullptr;
-  const cudaError_t status = cudaMallocAsync(&data, bytes, stream);
+  cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
+  if (status == cudaErrorMemoryAllocation) {
+    // What was freed is the pool's again only when the stream has come to it.
+    (void)cudaGetLastError();
+    check(cudaStreamSynchronize(memory.stream));
+    check(cudaMemPoolTrimTo(memory.pool, 0));
+    status = cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
+  }
   if (status == cudaErrorMemoryAllocation) {
     (void)cudaGetLastError();
     std::size_t free = 0;

@@ -22,6 +22,7 @@ struct Destroy {
   void operator()(cudaEvent_t event) const noexcept { (void)cudaEventDestroy(event); }
   void operator()(cudaGraph_t graph) const noexcept { (void)cudaGraphDestroy(graph); }
   void operator()(cudaGraphExec_t graph) const noexcept { (void)cudaGraphExecDestroy(graph); }
+  void operator()(cudaMemPool_t pool) const noexcept { (void)cudaMemPoolDestroy(pool); }
   void operator()(cublasHandle_t handle) const noexcept { (void)cublasDestroy(handle); }
 };
 }  // namespace detail
@@ -34,6 +35,7 @@ using Stream = Unique<cudaStream_t>;
 using Event = Unique<cudaEvent_t>;
 using CapturedGraph = Unique<cudaGraph_t>;
 using ExecutableGraph = Unique<cudaGraphExec_t>;
+using MemoryPool = Unique<cudaMemPool_t>;
 using CublasHandle = Unique<cublasHandle_t>;
 
 /// A stream that does not wait for the default stream.
@@ -60,9 +62,17 @@ class DeviceScope {
   bool changed_ = false;
 };
 
-/// Bytes from the device's pool, ordered by a stream. Throws DeviceError with the need and what is
-/// free when memory is short.
-void* allocate_bytes(std::size_t bytes, cudaStream_t stream);
+/// A pool on a device that keeps what is given back to it, so that taking it again costs nothing.
+MemoryPool make_pool(int device);
+
+/// Where arrays come from: a pool, in the order of a stream.
+struct Memory {
+  cudaMemPool_t pool = nullptr;
+  cudaStream_t stream = nullptr;
+};
+
+/// Throws DeviceError with the need and what is free when memory is short.
+void* allocate_bytes(std::size_t bytes, const Memory& memory);
 
 /// An owned array in device memory, allocated and freed in the order of a stream; 256-byte aligned,
 /// its content undefined at first.
@@ -72,11 +82,11 @@ class DeviceArray {
 
  public:
   DeviceArray() = default;
-  DeviceArray(std::int64_t size, cudaStream_t stream)
+  DeviceArray(std::int64_t size, const Memory& memory)
       : data_(size == 0 ? nullptr
                         : static_cast<T*>(
-                              allocate_bytes(static_cast<std::size_t>(size) * sizeof(T), stream)),
-              Free{stream}),
+                              allocate_bytes(static_cast<std::size_t>(size) * sizeof(T), memory)),
+              Free{memory.stream}),
         size_(size) {}
 
   T* data() const noexcept { return data_.get(); }
@@ -115,8 +125,8 @@ class DeviceArray {
 
 /// An array with the host's values in it.
 template <typename T>
-DeviceArray<T> to_device(std::span<const T> values, cudaStream_t stream) {
-  DeviceArray<T> array(static_cast<std::int64_t>(values.size()), stream);
+DeviceArray<T> to_device(std::span<const T> values, const Memory& memory) {
+  DeviceArray<T> array(static_cast<std::int64_t>(values.size()), memory);
   array.upload(values);
   return array;
 }
