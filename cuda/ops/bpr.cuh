@@ -2,18 +2,18 @@
 
 // The BPR loss of a batch of B triplets and its gradient, in two launches without float atomics.
 //
-// 1. A group of lanes a triplet: gathers u, p, n (12·B·D bytes), one dot product u·(n - p) summed
+// 1. A group of lanes a triplet: gathers u, p, n (12·B·D bytes), one dot product u·(n - p) joined
 // by
 //    shuffles; its loss and its weight σ/B go to memory.
 // 2. A group of lanes a distinct row, through the row's list of occurrences (plan.cuh): gathers the
 //    other rows of its triplets (16·B·D bytes, mostly from the cache that the first launch filled),
-//    keeps the gradient in registers, writes it once. Rows of more than kManyOccurrences are summed
-//    by their whole block afterwards: portions by the number of occurrences alone, joined by a
+//    keeps the gradient in registers, writes it once. Rows of more than kManyOccurrences are left
+//    to their whole block, afterwards: portions by the number of occurrences alone, joined by a
 //    tree. So every sum has one order. One more block adds up the losses.
 // B·D is small (2048·64): both launches are bound by latency, so that as many groups as possible
 // run side by side and each has several gathers under way.
 
-#include "cuda/ops/bpr.hpp"
+#include "cuda/ops/bpr_score.cuh"
 #include "cuda/support/block.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/lanes.hpp"
@@ -22,31 +22,8 @@
 namespace tern::cuda {
 namespace {
 
-constexpr int kBprThreads = 256;
 /// Occurrences that a group sums alone: eight turns of four gathers.
 constexpr std::int32_t kManyOccurrences = 32;
-
-/// softplus(x) = ln(1 + eˣ) without overflow; f64, since it is one of 2·B numbers.
-__device__ inline double softplus(double x) {
-  return fmax(x, 0.0) + log1p(exp(-fabs(x)));
-}
-__device__ inline double sigmoid(double x) {
-  return 1.0 / (1.0 + exp(-x));
-}
-
-/// Σ_f u_f (n_f - p_f) in every lane of the group.
-template <int kLanes>
-__device__ float score_difference(const BprTask& task, const LaneGroup<kLanes>& group,
-                                  const Triplet& triplet) {
-  const float4* user = as_vectors(task.users.row(triplet.user));
-  const float4* positive = as_vectors(task.items.row(triplet.positive));
-  const float4* negative = as_vectors(task.items.row(triplet.negative));
-  float sum = 0.0F;
-  for (std::int64_t v = group.lane; v < task.users.stride / kVector; v += kLanes) {
-    sum = dot(__ldg(user + v), subtract(__ldg(negative + v), __ldg(positive + v)), sum);
-  }
-  return group.sum(sum);
-}
 
 /// One group a triplet of the batch.
 template <int kLanes>

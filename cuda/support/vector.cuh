@@ -42,4 +42,16 @@ __device__ inline float dot(float4 x, float4 y, float sum) {
   return fmaf(x.w, y.w, fmaf(x.z, y.z, fmaf(x.y, y.y, fmaf(x.x, y.x, sum))));
 }
 
+/// Adds x where other threads may add too; in what order is left to chance.
+__device__ inline void atomic_add(float4* to, float4 x) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+  atomicAdd(to, x);  // each element by itself, in one instruction
+#else
+  atomicAdd(&to->x, x.x);
+  atomicAdd(&to->y, x.y);
+  atomicAdd(&to->z, x.z);
+  atomicAdd(&to->w, x.w);
+#endif
+}
+
 }  // namespace tern::cuda
