@@ -16,7 +16,7 @@ struct BatchState {
   std::int64_t first = 0;
   std::int64_t count = 0;
   /// The current batch's distinct rows, of users and of items, among the window's.
-  RowSpan rows[2];
+  RowSpan rows[2] = {};
 };
 
 /// The distinct rows of one side, batch after batch, and where each occurs: row r (an index into
@@ -33,7 +33,7 @@ struct OccurrencesView {
 struct BatchView {
   const BatchState* state = nullptr;
   const Triplet* triplets = nullptr;  // the window's
-  OccurrencesView sides[2];           // [Side]
+  OccurrencesView sides[2] = {};      // [Side]
   std::int64_t batch_size = 0;
 };
 

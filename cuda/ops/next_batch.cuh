@@ -19,7 +19,7 @@ constexpr int kNextBatchThreads = 256;
 /// Grid: (rows, sides).
 __global__ void __launch_bounds__(kNextBatchThreads)
     leave_batch_kernel(const __grid_constant__ NextBatchTask task, BatchTarget target) {
-  const NextBatchTask::SideTask& side = task.sides[blockIdx.y];
+  const NextBatchSide& side = task.sides[blockIdx.y];
   const RowSpan span = task.state->rows[blockIdx.y];
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kNextBatchThreads + threadIdx.x;
   if (i < span.count) side.marks[side.rows[span.begin + i]] = 0;
@@ -37,7 +37,7 @@ __global__ void __launch_bounds__(kNextBatchThreads)
 /// Grid: (rows, sides).
 __global__ void __launch_bounds__(kNextBatchThreads)
     enter_batch_kernel(const __grid_constant__ NextBatchTask task) {
-  const NextBatchTask::SideTask& side = task.sides[blockIdx.y];
+  const NextBatchSide& side = task.sides[blockIdx.y];
   const std::int64_t batch = task.state->batch;
   const std::int64_t place = batch - task.state->window_first;
   const std::int64_t begin = side.first_row[place];

@@ -14,8 +14,9 @@ struct RowSpan {
   std::int64_t count = 0;
 };
 
-/// A set of rows as kernels see it: rows[span->begin + i], i < span->count <= capacity, ascending,
-/// and marks[row] != 0 exactly for these. All pointers null: every row.
+/// A set of rows as kernels see it: rows[span->begin + i], i < span->count <= capacity, each once
+/// (no kernel relies on their order), and marks[row] != 0 exactly for these. All pointers null:
+/// every row.
 struct RowsView {
   const NodeId* rows = nullptr;
   const RowSpan* span = nullptr;

@@ -1,0 +1,163 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cuda/storage.hpp"
+#include "cuda/support/launch.hpp"
+#include "cuda/support/resources.hpp"
+#include "tern/backend.hpp"
+
+namespace tern::cuda {
+
+/// Whether equal runs give equal bits.
+enum class Reproducibility : std::uint8_t {
+  kBitwise,
+  /// bpr and l2_penalty add with float atomics, in no particular order, and plan nothing ahead.
+  kNone,
+};
+
+struct CudaOptions {
+  int device = 0;
+  Reproducibility reproducibility = Reproducibility::kBitwise;
+  /// The most that triplets and their plan may take, in bytes: longer epochs are planned a window
+  /// of batches at a time. 0: a sixteenth of the device's memory.
+  std::int64_t plan_bytes = 0;
+};
+
+class CudaRecording;
+
+/// The f32 backend for one GPU: kernels of cuda/ops on one stream. Ops return before the work is
+/// done; a download or synchronize() waits. Not for several threads at a time.
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(const CudaOptions& options);
+
+  std::string name() const override { return "cuda:" + std::to_string(options_.device); }
+  DeviceDescription describe() const override;
+
+  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  void upload(std::span<const float> values, Matrix& to) override;
+  void upload(std::span<const double> values, Matrix& to) override;
+  void download(const Matrix& from, std::span<float> values) override;
+  void download(const Matrix& from, std::span<double> values) override;
+  void copy(const Matrix& from, Matrix& to) override;
+  void fill(Matrix& matrix, double value) override;
+
+  Graph make_graph(const Interactions& interactions) override;
+  RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override;
+
+  Counter make_counter(std::int64_t value) override;
+  void set(Counter& counter, std::int64_t value) override;
+  std::int64_t get(const Counter& counter) override;
+  void increment(Counter& counter) override;
+
+  void synchronize() override;
+  double seconds(const std::function<void()>& work) override;
+  std::unique_ptr<Recording> record(std::function<void()> step) override;
+
+  Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                         std::int64_t batch_size) override;
+  SamplingCounts sampling_counts(const Triplets& triplets) const override;
+  void sample(Triplets& triplets, std::uint32_t epoch) override;
+  void set_triplets(Triplets& triplets, std::span<const Triplet> values) override;
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override;
+  void next_batch(Triplets& triplets) override;
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override;
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override;
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows) override;
+  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
+           const RowSet* rows) override;
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+
+ private:
+  friend class CudaRecording;
+
+  /// Arrays of score_topk, kept from call to call and grown when needed.
+  struct ScoreWorkspace {
+    DeviceArray<NodeId> queries;
+    DeviceArray<float> gathered;
+    DeviceArray<float> scores;
+    DeviceArray<NodeId> items;
+    DeviceArray<float> top;
+    DeviceArray<std::uint8_t> sorting;
+  };
+  struct ScoreBlock;
+
+  Memory memory() const { return {pool_.get(), stream_.get()}; }
+  Queue queue() const { return {stream_.get(), multiprocessors_}; }
+  DeviceScope use_device() const { return DeviceScope(options_.device); }
+  /// Throws ShapeError inside a recorded step, whose ops must not do this.
+  void expect_not_recording(const char* op) const;
+
+  void begin_epoch(TripletsStorage& state);
+  void begin_window(TripletsStorage& state, std::int64_t first_batch);
+  void plan_window(TripletsStorage& state, std::int64_t count);
+  void draw_batch(const TripletsStorage& state);
+  float* partials(Direction& direction, std::int64_t stride);
+  void multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block);
+  void score_block(const Matrix& users, const Matrix& items, std::span<const Graph* const> observed,
+                   const ScoreBlock& block);
+
+  CudaOptions options_;
+  int multiprocessors_ = 1;
+  std::int64_t cache_bytes_ = 0;
+  std::int64_t plan_bytes_ = 0;
+  // In the order in which the later ones need the earlier ones.
+  MemoryPool pool_;
+  Stream stream_;
+  CublasHandle cublas_;  // made when first needed: it costs time and memory
+  DeviceArray<std::uint8_t> cublas_workspace_;
+  ScoreWorkspace score_;
+  CudaRecording* recording_ = nullptr;  // whose step is running
+};
+
+/// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one.
+MatrixView<float> view(const Matrix& matrix);
+MatrixView<const float> read_only_view(const Matrix& matrix);
+GraphStorage& storage(const Graph& graph);
+const RowSetStorage& storage(const RowSet& rows);
+TripletsStorage& storage(const Triplets& triplets);
+CounterStorage& storage(const Counter& counter);
+
+/// A step that is run once, then captured, then replayed as a CUDA graph.
+class CudaRecording final : public Recording {
+ public:
+  CudaRecording(CudaBackend& backend, std::function<void()> step)
+      : backend_(backend), step_(std::move(step)) {}
+  void replay() override;
+
+  bool capturing() const { return capturing_; }
+  /// The step moves these triplets on by one more batch.
+  void note_next_batch(TripletsStorage& triplets);
+
+ private:
+  struct Progress {
+    TripletsStorage* triplets;
+    std::int64_t batches;  // a replay
+  };
+  void run();
+  void capture();
+  bool planned() const;
+
+  CudaBackend& backend_;
+  std::function<void()> step_;
+  bool ran_ = false;
+  bool capturing_ = false;
+  std::vector<Progress> progress_;
+  ExecutableGraph graph_;
+};
+
+}  // namespace tern::cuda

@@ -1,0 +1,32 @@
+#include "tern/plugin.hpp"
+
+#include "cuda/backend.hpp"
+#include "cuda/support/device_query.hpp"
+#include "tern/error.hpp"
+
+// The one symbol that the program looks up after loading this library.
+
+namespace tern::cuda {
+namespace {
+
+std::vector<DeviceDescription> list_devices(std::string* problem) {
+  try {
+    return query_devices(problem);
+  } catch (const DeviceError& error) {
+    if (problem != nullptr) *problem = error.what();
+    return {};
+  }
+}
+
+std::unique_ptr<Backend> make_backend(int index) {
+  return std::make_unique<CudaBackend>(CudaOptions{.device = index});
+}
+
+constexpr Plugin kPlugin{kPluginAbi, list_devices, make_backend};
+
+}  // namespace
+}  // namespace tern::cuda
+
+extern "C" __attribute__((visibility("default"))) const tern::Plugin* tern_plugin() {
+  return &tern::cuda::kPlugin;
+}
