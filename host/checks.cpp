@@ -92,11 +92,13 @@ std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t e
   if (rows < 0 || cols < 0) {
     throw_shape("allocate: a matrix of ({}, {}), expected no negative size.", rows, cols);
   }
+  // What a process can address at the most on today's 64-bit machines: 47 bits.
+  constexpr std::int64_t kAddressable = std::int64_t{1} << 47;
   // An empty side counts as one row, so that no stride overflows either.
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(std::max<std::int64_t>(rows, 1), std::max<std::int64_t>(cols, 1),
                              &bytes) ||
-      __builtin_mul_overflow(bytes, element_bytes, &bytes)) {
+      __builtin_mul_overflow(bytes, element_bytes, &bytes) || bytes > kAddressable) {
     throw DeviceError(fmt::format("allocate: a matrix of ({}, {}) needs {:.3g} bytes: too large.",
                                   rows, cols,
                                   static_cast<double>(rows) * static_cast<double>(cols) *

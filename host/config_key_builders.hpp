@@ -105,7 +105,7 @@ KeySpec number(std::string key, std::string help, Member member, Range range) {
 /// A field that may be left unset, which is written as the word `unset`.
 template <typename Member>
 KeySpec optional_number(std::string key, std::string help, Member member, Range range,
-                        std::string unset = "none") {
+                        const std::string& unset = "none") {
   KeySpec spec{std::move(key), range.text() + ", or \"" + unset + "\"", std::move(help), {}, {}};
   spec.set = [member, range, unset, type = spec.type](Config& config, const ConfigValue& value) {
     const std::string* text = value.get<std::string>();

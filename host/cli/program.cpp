@@ -1,5 +1,6 @@
 #include "host/cli/program.hpp"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -87,9 +88,10 @@ std::string unexpected(const CLI::App& program) {
     word = unmarked(std::move(word));
     if (word.starts_with("-")) {
       const std::string name = word.substr(0, word.find('='));
-      return place + " has no option " + name + did_you_mean(name, option_names(app));
+      return fmt::format("{} has no option {}{}", place, name,
+                         did_you_mean(name, option_names(app)));
     }
-    return place + " does not expect \"" + word + "\" (see " + place + " --help)";
+    return fmt::format("{0} does not expect \"{1}\" (see {0} --help)", place, word);
   }
   return "unexpected arguments";
 }
@@ -99,6 +101,7 @@ void check_subcommand(const std::vector<Command>& commands, int argc, char** arg
   const std::string word = argv[1];
   if (word.starts_with("-")) return;
   std::vector<std::string> names;
+  names.reserve(commands.size());
   for (const Command& command : commands) names.push_back(command.app->get_name());
   if (std::find(names.begin(), names.end(), word) == names.end()) {
     throw ConfigError("there is no subcommand \"" + word + "\"" + did_you_mean(word, names) +

@@ -26,7 +26,7 @@ namespace {
 namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, kBlock>;
 using Vector = hn::Vec<Tag>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag()));
+constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 /// Of a row's sum in registers; half of what AVX2 has, a quarter of what AVX-512 has.
 constexpr int kMaxVectors = 8;
 
@@ -45,7 +45,7 @@ struct RowSum {
     }
   }
   static HWY_INLINE void prefetch(const float* row) {
-    for (int f = 0; f < kVectors * kLanes; f += 16) hwy::Prefetch(row + f);
+    for (std::int64_t f = 0; f < kVectors * kLanes; f += 16) hwy::Prefetch(row + f);
   }
 };
 

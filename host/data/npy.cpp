@@ -100,7 +100,7 @@ class HeaderParser {
     if (quote_mark != '\'' && quote_mark != '"') fail("no string");
     const std::size_t end = text_.find(quote_mark, place_ + 1);
     if (end == std::string_view::npos) fail("an unfinished string");
-    const std::string value(text_.substr(place_ + 1, end - place_ - 1));
+    std::string value(text_.substr(place_ + 1, end - place_ - 1));
     place_ = end + 1;
     return value;
   }

@@ -55,6 +55,7 @@ NodeId draw_negative(const TripletsStorage& storage, NodeId user, std::uint32_t 
 AliasTable popularity_table(const GraphStorage& graph, double exponent) {
   const Interactions& items = graph.rows_of(Side::kItem).neighbours;
   std::vector<std::int64_t> degrees;
+  degrees.reserve(static_cast<std::size_t>(items.num_users()));
   for (NodeId item = 0; item < items.num_users(); ++item) {
     degrees.push_back(static_cast<std::int64_t>(items.row(item).size()));
   }
