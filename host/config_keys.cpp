@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/config_key_builders.hpp"
+#include "host/data/edit_distance.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr Range kExponents{0.0, 100.0};
-constexpr std::size_t kLongestKey = 64;
 
 bool any_text(std::string_view value) {
   return value.find('\0') == std::string_view::npos;
@@ -223,38 +223,16 @@ const std::vector<KeySpec>& key_table() {
   return table;
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> before(b.size() + 1);
-  std::vector<std::size_t> previous(b.size() + 1);
-  std::vector<std::size_t> current(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) previous[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    current[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t change = a[i - 1] == b[j - 1] ? 0 : 1;
-      current[j] = std::min({previous[j] + 1, current[j - 1] + 1, previous[j - 1] + change});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) {
-        current[j] = std::min(current[j], before[j - 2] + 1);
-      }
-    }
-    std::swap(before, previous);
-    std::swap(previous, current);
-  }
-  return previous[b.size()];
-}
-
 const KeySpec& find_key(std::string_view key) {
   const KeySpec* nearest = nullptr;
-  std::size_t least = 0;
-  // A word of any length is compared by its beginning alone: the work stays bounded.
-  const std::string_view start = key.substr(0, kLongestKey);
-  const std::string_view last = start.substr(start.rfind('.') + 1);
+  int least = 0;
+  const EditDistance to_key(key);
+  const EditDistance to_name(key.substr(key.rfind('.') + 1));
   for (const KeySpec& spec : key_table()) {
     if (spec.key == key) return spec;
     // "epochs" alone, or under another section, is as good a hint as a letter wrong.
     const std::string_view name = std::string_view(spec.key).substr(spec.key.find('.') + 1);
-    const std::size_t distance =
-        std::min(edit_distance(start, spec.key), edit_distance(last, name) + 1);
+    const int distance = std::min(to_key(spec.key), to_name(name) + 1);
     if (nearest == nullptr || distance < least) {
       nearest = &spec;
       least = distance;

@@ -29,8 +29,4 @@ const std::vector<KeySpec>& key_table();
 /// Throws ConfigError naming the nearest key when there is no such one.
 const KeySpec& find_key(std::string_view key);
 
-/// How many letters must be inserted, deleted, replaced or swapped with their neighbour to turn a
-/// into b (optimal string alignment). O(|a| |b|).
-std::size_t edit_distance(std::string_view a, std::string_view b);
-
 }  // namespace tern

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "host/config_keys.hpp"
+#include "host/data/edit_distance.hpp"
 
 namespace tern::cli {
 
@@ -60,17 +60,14 @@ std::string Table::text() const {
 }
 
 std::string nearest_word(std::string_view word, const std::vector<std::string>& known) {
-  std::string nearest;
-  std::size_t least = std::max<std::size_t>(2, word.size() / 2) + 1;
-  if (word.size() > 64) return nearest;
+  const EditDistance to(word);
+  const int near_enough = static_cast<int>(std::clamp<std::size_t>(word.size() / 2, 2, 8));
+  const std::string* nearest = nullptr;
   for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(word, candidate);
-    if (distance < least) {
-      nearest = candidate;
-      least = distance;
-    }
+    if (to(candidate) > near_enough) continue;
+    if (nearest == nullptr || to(candidate) < to(*nearest)) nearest = &candidate;
   }
-  return nearest;
+  return nearest == nullptr ? "" : *nearest;
 }
 
 }  // namespace tern::cli
