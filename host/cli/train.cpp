@@ -89,9 +89,18 @@ std::string ending(const TrainingResult& result, const Config& config) {
   return text;
 }
 
+// Said before hours of reading and training, not after. Run::create() looks again.
+void check_out(const TrainOptions& options) {
+  std::error_code ignored;
+  if (!options.overwrite && fs::exists(fs::path(options.out) / "run.json", ignored)) {
+    throw Error(options.out + " holds a run already: choose another --out, or --overwrite it");
+  }
+}
+
 int train(const TrainOptions& options) {
   Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
   const Config config = options.config.resolve();
+  if (!options.out.empty()) check_out(options);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(config.device, config.threads, &notice);
   if (!notice.empty()) console.line(notice);

@@ -112,7 +112,7 @@ TEST_F(Train, NamesRunsByItselfAndKeepsThem) {
   }
   const std::vector<std::string> into_first{"train",    "films", "--out",  "runs/films-mf-1",
                                             "--epochs", "1",     "--quiet"};
-  EXPECT_THAT(run(into_first), FailsAtOnceWith(1, "runs/films-mf-1"));
+  EXPECT_THAT(run(into_first), FailsAtOnceWith(1, "runs/films-mf-1 holds a run already"));
   EXPECT_EQ(resolved("runs/films-mf-1").model.kind, ModelKind::kMatrixFactorization);
   std::vector<std::string> overwrite = into_first;
   overwrite.push_back("--overwrite");
