@@ -1,0 +1,107 @@
+// Losses and parameters that are not finite, at every place where they can first be seen.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "tern/error.hpp"
+#include "tests/train/job.hpp"
+
+namespace tern::test {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+TEST(Divergence, NamesStepAndTensorOfANaN) {
+  for (const ModelKind kind : kBothModels) {
+    Job job(planted_dataset(), planted_config(kind));
+    Matrix& items = *job.trainer.model().parameters()[1].value;
+    std::vector<double> values(static_cast<std::size_t>(items.size()), 0.1);
+    values[3 * 8 + 1] = std::nan("");
+    job.backend->upload(std::span<const double>(values), items);
+    try {
+      job.run();
+      FAIL() << "trained on a NaN";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(),
+                  AllOf(HasSubstr("epoch 1"), HasSubstr("at step "),
+                        HasSubstr("item_embedding has "), HasSubstr("no earlier parameters")));
+    }
+    EXPECT_TRUE(job.trainer.best().tensors.empty());
+  }
+}
+
+TEST(Divergence, NamesTheFirstStepThatWasBad) {
+  // The first batches are fine; a NaN comes with the only item of the last triplet's negative.
+  Config config = planted_config(ModelKind::kMatrixFactorization);
+  config.batch_size = 1;
+  config.epochs = 1;
+  Job job(planted_dataset(), config);
+  const Graph graph = job.backend->make_graph(job.data.train);
+  SamplingOptions sampling;
+  sampling.seed = config.seed;
+  Triplets triplets = job.backend->make_triplets(graph, sampling, 1);
+  job.backend->sample(triplets, 1);
+  const std::vector<Triplet> drawn = job.backend->get_triplets(triplets);
+  const NodeId bad = drawn[40].negative;
+  std::size_t first = 0;
+  while (drawn[first].positive != bad && drawn[first].negative != bad) ++first;
+  Matrix& items = *job.trainer.model().parameters()[1].value;
+  std::vector<double> values(static_cast<std::size_t>(items.size()), 0.1);
+  values[static_cast<std::size_t>(bad) * 8] = std::numeric_limits<double>::quiet_NaN();
+  job.backend->upload(std::span<const double>(values), items);
+  try {
+    job.run();
+    FAIL() << "trained on a NaN";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("at step " + std::to_string(first + 1) + " of " +
+                                        std::to_string(drawn.size())));
+  }
+}
+
+TEST(Divergence, KeepsTheBestParametersWhenALaterEpochDiverges) {
+  Config config = planted_config(ModelKind::kMatrixFactorization);
+  config.evaluate_every = 1;
+  Job job(planted_dataset(), config);
+  TensorFile good;
+  job.callbacks.on_epoch = [&](const EpochRecord& record) {
+    if (record.epoch < 2) return;
+    good = job.trainer.best();
+    Matrix& users = *job.trainer.model().parameters()[0].value;
+    job.backend->fill(users, std::numeric_limits<double>::infinity());
+  };
+  try {
+    job.run();
+    FAIL() << "trained on infinities";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(),
+                AllOf(HasSubstr("epoch 3"), HasSubstr("user_embedding has 960 of 960 elements"),
+                      HasSubstr("of epoch "), HasSubstr("are kept")));
+  }
+  EXPECT_TRUE(same(job.trainer.best(), good));
+}
+
+TEST(Divergence, FindsDivergenceThatTheLossHasNotSeenYet) {
+  // One batch an epoch: the loss is of the step before the update that breaks everything.
+  Config config = planted_config();
+  config.batch_size = 100000;
+  config.epochs = 1;
+  config.optimizer.kind = OptimizerKind::kSgd;
+  config.optimizer.sgd.learning_rate = 1e308;
+  config.optimizer.sgd.weight_decay = 1e308;
+  Job job(planted_dataset(), config);
+  try {
+    job.run();
+    FAIL() << "took infinities for embeddings";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("epoch 1"), HasSubstr("after its last step"),
+                                    HasSubstr("user_embedding has")));
+  }
+}
+
+}  // namespace
+}  // namespace tern::test
