@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cmath>
 #include <limits>
 
 #include "host/checks.hpp"
@@ -44,9 +43,7 @@ void ReferenceBackend::score_topk(const Matrix& users, const Matrix& items,
       for (std::int64_t d = 0; d < users.cols(); ++d) {
         score += user_rows(user, d) * item_rows(item, d);
       }
-      // NaN has no place in an order: it ranks with the worst.
-      if (std::isnan(score)) score = -std::numeric_limits<double>::infinity();
-      candidates.push_back({score, item});
+      if (score > -std::numeric_limits<double>::infinity()) candidates.push_back({score, item});
     }
     std::sort(candidates.begin(), candidates.end(), better);
     for (std::size_t j = 0; j < std::min(candidates.size(), static_cast<std::size_t>(k)); ++j) {
