@@ -133,7 +133,7 @@ class Child {
     ::setenv("TERM", "xterm", 1);
     // Many tests at a time on few cores: threads that wait shall not spin.
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
-    if (::chdir(directory.c_str()) == 0) ::execv(TERN_PROGRAM, words.data());
+    if (::chdir(directory.c_str()) == 0) ::execv(TERN_TESTED_PROGRAM, words.data());
     ::_exit(127);
   }
 
