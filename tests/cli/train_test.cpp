@@ -29,7 +29,7 @@ TEST_F(Train, LeavesARunDirectory) {
   const Outcome outcome = train_films();
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_EQ(outcome.out, "run\n");
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("24 users"), HasSubstr("epoch 20/20"),
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("Users: 24"), HasSubstr("epoch 20/20"),
                                  HasSubstr("ndcg@5"), HasSubstr("triplets/s")));
   EXPECT_THAT(outcome.err, Not(HasSubstr("\x1b")));  // no terminal, no control sequences
 
