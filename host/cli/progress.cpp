@@ -26,7 +26,7 @@ void Progress::on_step(const StepProgress& step) {
 }
 
 void Progress::on_epoch(const EpochRecord& record) {
-  figures_ = fmt::format("  loss {}  {:>11} triplets/s", brief(record.loss),
+  figures_ = fmt::format("  loss {}  {} triplets/s", brief(record.loss),
                          brief(record.triplets_per_second));
   std::string measured;
   if (record.metrics.has_value()) {
@@ -39,8 +39,9 @@ void Progress::on_epoch(const EpochRecord& record) {
   }
   if (!console_.is_terminal() || !measured.empty()) {
     const std::size_t width = std::to_string(epochs_).size();
-    console_.line(fmt::format("epoch {:>{}}/{}{}  {:>7}{}", record.epoch, width, epochs_, figures_,
-                              duration(record.seconds), measured));
+    console_.line(fmt::format(
+        "epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}", record.epoch, width, epochs_,
+        brief(record.loss), brief(record.triplets_per_second), duration(record.seconds), measured));
   }
   show(record.epoch, 1.0);
 }
