@@ -1,6 +1,8 @@
 // tern evaluate: the table, JSON, splits and baselines.
 
+#include <map>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "tests/cli/workspace.hpp"
 
@@ -63,6 +65,30 @@ TEST_F(Evaluate, AnswersInJson) {
     if (epoch.value("best", false)) best = epoch["ndcg@5"];
   }
   EXPECT_EQ(answer["metrics"]["ndcg@5"], best);
+}
+
+TEST_F(Evaluate, MeasuresWhatIsRecommended) {
+  // Recall@5 once more, from complete lists in which the held-out items are marked.
+  const Outcome all = run({"recommend", "run", "--all", "-k", "20", "--mark-held-out"});
+  ASSERT_EQ(all.exit_code, 0) << all.err;
+  std::map<std::string, std::pair<int, int>> counts;  // hits among the first five, held out
+  std::vector<std::string> rows = lines(all.out);
+  for (std::size_t i = 1; i < rows.size(); ++i) {
+    const std::vector<std::string> row = cells(rows[i]);
+    if (row[4] != "yes") continue;
+    auto& [hits, held_out] = counts[row[0]];
+    ++held_out;
+    if (std::stoi(row[1]) <= 5) ++hits;
+  }
+  double recall = 0.0;
+  for (const auto& [user, count] : counts) {
+    recall += static_cast<double>(count.first) / count.second;
+  }
+  const json answer = json::parse(run({"evaluate", "run", "--json", "--threads", "1"}).out);
+  EXPECT_EQ(answer["users"], counts.size());
+  EXPECT_NEAR(answer["metrics"]["recall@5"].get<double>(),
+              recall / static_cast<double>(counts.size()), 1e-12);
+  EXPECT_GT(recall, 0.0);
 }
 
 TEST_F(Evaluate, SaysWhenTheTestSetChoseTheEpoch) {
