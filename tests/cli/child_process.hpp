@@ -10,8 +10,10 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -33,6 +35,7 @@ struct Streams {
   std::string in;             // given on standard input
   std::string out_to;         // a path, e.g. /dev/full, instead of a pipe
   bool close_out = false;     // the reader of standard output is gone before anything is written
+  bool close_err = false;     // the same of standard error
   bool err_terminal = false;  // standard error is a terminal of 100 columns
 };
 
@@ -56,6 +59,10 @@ class Child {
       ::close(out_);
       out_ = -1;
     }
+    if (streams.close_err) {
+      ::close(err_);
+      err_ = -1;
+    }
     // Tests give little input: it fits the pipe. A child that does not read it is no error.
     if (!streams.in.empty() && ::write(in.second, streams.in.data(), streams.in.size()) < 0) {
       throw std::runtime_error("cannot write to the child");
@@ -75,6 +82,25 @@ class Child {
   }
 
   void kill(int signal) { ::kill(process_, signal); }
+
+  /// Waits until the child has a handler of its own for this signal, or has none; false when it
+  /// ended, or patience did, before.
+  bool wait_for_handler(int signal, bool installed) const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (std::chrono::steady_clock::now() < deadline) {
+      std::ifstream status("/proc/" + std::to_string(process_) + "/status");
+      bool known = false;
+      for (std::string line; std::getline(status, line);) {
+        if (!line.starts_with("SigCgt:")) continue;  // the caught signals, as a hexadecimal mask
+        const std::uint64_t mask = std::stoull(line.substr(7), nullptr, 16);
+        known = true;
+        if (((mask >> (signal - 1)) & 1) == (installed ? 1u : 0u)) return true;
+      }
+      if (!known) return false;
+      ::usleep(1000);
+    }
+    return false;
+  }
 
   /// Reads until standard error has this text; false when it ends without.
   bool wait_for_error_text(std::string_view text) {

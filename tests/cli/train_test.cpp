@@ -201,10 +201,33 @@ TEST_F(Train, ASignalLeavesACheckpointAndExits75) {
   }
 }
 
+TEST_F(Train, ASecondSignalKillsAtOnce) {
+  // One step is long enough here that the first signal finds it at work.
+  ASSERT_EQ(run({"generate", "--to", "data", "--users", "500", "--items", "300", "--interactions",
+                 "10000", "--quiet"})
+                .exit_code,
+            0);
+  Child child(directory_,
+              {"train", "data", "--out", "run", "--device", "reference", "--model", "mf", "--set",
+               "train.batch_size=100000000", "sampling.negatives_per_positive=300"});
+  ASSERT_TRUE(child.wait_for_handler(SIGTERM, true));
+  child.kill(SIGTERM);
+  ASSERT_TRUE(child.wait_for_handler(SIGTERM, false));
+  child.kill(SIGTERM);
+  const Outcome outcome = child.finish();
+  EXPECT_EQ(outcome.signal, SIGTERM) << "exit code " << outcome.exit_code;
+}
+
+TEST_F(Train, StopsWhereNumbersBlowUp) {
+  EXPECT_THAT(train_films({"--set", "optimizer.learning_rate=1e38"}), FailsWith(1, "epoch 1"));
+  EXPECT_FALSE(exists("run/checkpoints/best.safetensors"));
+}
+
 TEST_F(Train, GoesOnWhenNobodyReadsItsOutput) {
   write_films();
   Streams gone;
   gone.close_out = true;
+  gone.close_err = true;
   const Outcome outcome = run({"train", "films", "--out", "run", "--epochs", "2"}, gone);
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_TRUE(exists("run/checkpoints/last.safetensors"));
