@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <numeric>
 #include <random>
 #include <string>
 
@@ -140,6 +141,15 @@ TEST(IdNumbering, NumbersSparseIdsInAscendingOrder) {
     EXPECT_EQ(ids(far), 2);
     EXPECT_EQ(ids.names().name(2), std::to_string(far));
   }
+}
+
+TEST(IdNumbering, TakesIdsUpToTwiceTheirNumberAndAThousandAsTheyAre) {
+  std::vector<NodeId> ids(1000);
+  std::iota(ids.begin(), ids.end(), 0);
+  ids.back() = 2999;
+  EXPECT_TRUE(number(ids).direct());
+  ids.back() = 3000;
+  EXPECT_FALSE(number(ids).direct());
 }
 
 TEST(IdNumbering, NeverSizesAnArrayByAnId) {
