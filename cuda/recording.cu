@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "cuda/backend.hpp"
+#include "host/checks.hpp"
 
 // Recorded steps. The first replay runs the step as it is: it loads the kernels, lets workspaces
 // grow, and finds out which triplets the step moves on. The second captures it into a CUDA graph,
@@ -27,6 +28,7 @@ class Setting {
 }  // namespace
 
 std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
+  check_record(step);
   expect_not_recording("record");
   return std::make_unique<CudaRecording>(*this, std::move(step));
 }
