@@ -53,7 +53,8 @@ TensorFile snapshot(Backend& backend, Model& model) {
 
 void load_parameters(Backend& backend, Model& model, const TensorFile& parameters) {
   const std::vector<Parameter>& wanted = model.parameters();
-  for (const auto& [name, tensor] : parameters.tensors) {
+  for (const auto& entry : parameters.tensors) {
+    const std::string& name = entry.first;
     if (std::none_of(wanted.begin(), wanted.end(),
                      [&](const Parameter& parameter) { return parameter.name == name; })) {
       throw DataError(kWhere, 0, fmt::format("{} is no parameter of {}", name, model.name()));
