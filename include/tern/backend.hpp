@@ -201,9 +201,10 @@ class Backend {
                    SgdState& state, const RowSet* rows = nullptr) = 0;
 
   /// The k items of greatest score users[q]·items[i] for each query row q, items observed with q in
-  /// any of `observed` left out. users: (any number of rows, D); items: (I, D); a graph in
-  /// `observed` has as many users as `users` has rows, and I items. Never holds more than a block
-  /// of queries × I scores. top is resized to (queries, k). Throws ShapeError unless 1 <= k.
+  /// any of `observed` left out, and items whose score is NaN or -inf. users: (any number of rows,
+  /// D); items: (I, D); a graph in `observed` has as many users as `users` has rows, and I items.
+  /// Never holds more than a block of queries × I scores. top is resized to (queries, k). Throws
+  /// ShapeError unless 1 <= k.
   virtual void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                           std::span<const Graph* const> observed, std::int64_t k,
                           TopItems& top) = 0;
