@@ -1,7 +1,9 @@
 // tern train: data in, a run directory out.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -56,12 +58,25 @@ void describe(const Dataset& data, const Backend& backend, const Config& config,
                   backend.name(), device.name, device.details));
 }
 
-// Before anything is written: a list longer than the catalogue cannot be measured.
-void check_ks(const Config& config, const Dataset& data) {
-  for (const int k : config.evaluation.ks) {
-    if (k > data.items.size()) {
+// Before anything is written: a list longer than the catalogue cannot be measured. Where nobody
+// asked for certain lengths, they follow a small catalogue instead.
+void fit_ks(Config& config, const Dataset& data, Console& console) {
+  std::vector<int>& ks = config.evaluation.ks;
+  const std::int64_t items = data.items.size();
+  if (*std::max_element(ks.begin(), ks.end()) <= items) return;
+  const Config defaults;
+  if (ks == defaults.evaluation.ks && config.metric == defaults.metric) {
+    std::erase_if(ks, [&](int k) { return k > items; });
+    if (ks.empty()) ks.push_back(static_cast<int>(items));
+    config.metric = fmt::format("ndcg@{}", ks.back());
+    console.line(fmt::format("The data has only {} items: evaluation.ks is {} here.", items,
+                             fmt::join(ks, ", ")));
+    return;
+  }
+  for (const int k : ks) {
+    if (k > items) {
       throw ConfigError(fmt::format("evaluation.ks: found {}, but the data has only {} items", k,
-                                    grouped(data.items.size())));
+                                    grouped(items)));
     }
   }
 }
@@ -99,14 +114,14 @@ void check_out(const TrainOptions& options) {
 
 int train(const TrainOptions& options) {
   Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
-  const Config config = options.config.resolve();
+  Config config = options.config.resolve();
   if (!options.out.empty()) check_out(options);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(config.device, config.threads, &notice);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_dataset(config.data_path, config.data);
   describe(data, *backend, config, console);
-  check_ks(config, data);
+  fit_ks(config, data, console);
   Trainer trainer(*backend, data, config);
   // Only now, when nothing is left that could be refused, is an earlier run overwritten.
   Run run = Run::create(options.out.empty() ? free_run_path(config) : fs::path(options.out), config,

@@ -232,13 +232,25 @@ void Run::append(const EpochRecord& record) {
   if (!stream) throw Error(fmt::format("{}: cannot be written", file.string()));
 }
 
+namespace {
+
+/// Of what decides the numbers: not of where the data lies (the fingerprint speaks for it), nor of
+/// the threads, so that the same training gives the same file, byte for byte.
+std::uint64_t config_hash(Config config) {
+  config.data_path.clear();
+  config.threads = 0;
+  return hash_text(write_config(config));
+}
+
+}  // namespace
+
 void Run::write_checkpoint(std::string_view name, const TensorFile& parameters, int epoch) {
   const fs::path path = checkpoint_file(path_, name);
   TensorFile file = parameters;
   file.metadata["format_version"] = std::to_string(kFormatVersion);
   file.metadata["model"] = model_name(config_.model.kind);
   file.metadata["epoch"] = std::to_string(epoch);
-  file.metadata["config_hash"] = hexadecimal(hash_text(write_config(config_)));
+  file.metadata["config_hash"] = hexadecimal(config_hash(config_));
   file.metadata["data_fingerprint"] = hexadecimal(fingerprint_);
   write_safetensors(path, file);
 }

@@ -148,6 +148,16 @@ TEST_F(Train, RefusesBadConfigurationsBeforeAnythingIsWritten) {
   EXPECT_FALSE(exists("run"));
 }
 
+TEST_F(Train, ListsFollowASmallCatalogueUnlessAskedFor) {
+  write("small/train.txt", "0 0 1\n1 1 2\n2 3\n");
+  write("small/test.txt", "0 2\n1 3\n");
+  const Outcome outcome = run({"train", "small", "--epochs", "1", "--out", "run", "--set",
+                               "train.select_on=test", "--device", "cpu"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("The data has only 4 items: evaluation.ks is 4 here."));
+  EXPECT_THAT(read("run/config.toml"), HasSubstr("metric = \"ndcg@4\""));
+}
+
 TEST_F(Train, AnAbsentGpuIsOneClearLine) {
   write_films();
   const Outcome outcome = run({"train", "films", "--device", "cuda:99", "--out", "run"});

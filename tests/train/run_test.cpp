@@ -170,6 +170,11 @@ TEST_F(RunTest, TheConfigurationsHashFollowsTheConfiguration) {
   Run run = create();
   run.write_checkpoint("last", some_parameters(), 1);
   const std::string first = run.read_checkpoint("last").metadata.at("config_hash");
+  config.threads = 7;
+  config.data_path = "/elsewhere";
+  Run same = create(Run::Overwrite::kYes);
+  same.write_checkpoint("last", some_parameters(), 1);
+  EXPECT_EQ(same.read_checkpoint("last").metadata.at("config_hash"), first);
   config.l2 = 0.25;
   Run other = create(Run::Overwrite::kYes);
   other.write_checkpoint("last", some_parameters(), 1);
