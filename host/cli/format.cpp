@@ -51,7 +51,7 @@ std::string Table::text() const {
     for (std::size_t c = 0; c < row.size(); ++c) {
       if (c > 0) line += "  ";
       const std::string pad(widths[c] - row[c].size(), ' ');
-      line += c == 0 ? row[c] + pad : pad + row[c];
+      line += c < left_ ? row[c] + pad : pad + row[c];
     }
     line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -16,16 +17,19 @@ std::string brief(double value);
 /// The shortest decimal text that reads back as the same number.
 std::string exact(float value);
 
-/// Columns that line up: the first to the left, the others to the right, two spaces between.
+/// Columns that line up: the first `left` ones to the left, the others to the right, two spaces
+/// between.
 class Table {
  public:
-  explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+  explicit Table(std::vector<std::string> header, std::size_t left = 1)
+      : rows_{std::move(header)}, left_(left) {}
   /// As many cells as the header has.
   void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   std::string text() const;
 
  private:
   std::vector<std::vector<std::string>> rows_;
+  std::size_t left_;
 };
 
 /// Of `known`, the word nearest to this one by edit distance; empty where none is near enough to

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
         add_export(program),     // embeddings for other programs
         add_inspect(program),    // what is in a data set
         add_generate(program),   // synthetic data
+        add_gradcheck(program),  // gradients, numerically
         add_info(program),       // this build and this machine
     };
     return run_command(program, commands, argc, argv);

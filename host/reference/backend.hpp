@@ -12,7 +12,8 @@
 namespace tern::reference {
 
 /// The oracle: every method as tern/backend.hpp says, in f64, on one thread, done on return.
-class ReferenceBackend final : public Backend {
+/// Not final, so that tests can plant faults in an otherwise right backend.
+class ReferenceBackend : public Backend {
  public:
   std::string name() const override { return "reference"; }
   DeviceDescription describe() const override;

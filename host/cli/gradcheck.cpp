@@ -1,0 +1,118 @@
+// tern gradcheck: gradients against central differences, and a device against the f64 reference.
+
+#include "tern/gradcheck.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "host/cli/commands.hpp"
+#include "host/cli/console.hpp"
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "tern/device.hpp"
+
+namespace tern::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+struct Options {
+  GradcheckOptions check;
+  std::string device = "auto";
+  std::string dump;
+  int threads = 0;
+  bool json = false;
+};
+
+std::string scientific(double value) {
+  return value == 0.0 ? "0" : fmt::format("{:.1e}", value);
+}
+
+std::string as_text(const std::vector<GradcheckResult>& results) {
+  Table table({"op or model", "quantity", "method", "backend", "worst error", "bound", "verdict"},
+              4);
+  for (const GradcheckResult& r : results) {
+    table.add({r.subject, r.quantity, r.method, r.backend, scientific(r.error), scientific(r.bound),
+               r.passed() ? "ok" : "FAILED"});
+  }
+  return table.text();
+}
+
+std::string as_json(const std::vector<GradcheckResult>& results, bool passed) {
+  Json list = Json::array();
+  for (const GradcheckResult& r : results) {
+    list.push_back({{"subject", r.subject},
+                    {"quantity", r.quantity},
+                    {"method", r.method},
+                    {"backend", r.backend},
+                    // JSON has no NaN: null is one.
+                    {"error", std::isfinite(r.error) ? Json(r.error) : Json(nullptr)},
+                    {"bound", r.bound},
+                    {"passed", r.passed()}});
+  }
+  return Json{{"passed", passed}, {"results", list}}.dump() + "\n";
+}
+
+int run(const Options& options) {
+  Console console(Console::Mode::kTalk);
+  std::string notice;
+  const std::unique_ptr<Backend> backend = make_backend(options.device, options.threads, &notice);
+  if (!notice.empty()) console.line(notice);
+  const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
+  const auto failures = std::count_if(results.begin(), results.end(),
+                                      [](const GradcheckResult& r) { return !r.passed(); });
+  Output out;
+  out.write(options.json ? as_json(results, failures == 0) : as_text(results));
+  out.finish();
+  if (!options.dump.empty()) {
+    for (const auto& place : dump_steps(*backend, options.check, options.dump)) {
+      console.line("wrote a step to " + place.string());
+    }
+  }
+  console.line(failures == 0 ? fmt::format("all {} checks passed", results.size())
+                             : fmt::format("{} of {} checks FAILED", failures, results.size()));
+  return failures == 0 ? kDone : kFailed;
+}
+
+}  // namespace
+
+Command add_gradcheck(CLI::App& program) {
+  const auto options = std::make_shared<Options>();
+  GradcheckOptions& check = options->check;
+  CLI::App* app =
+      program.add_subcommand("gradcheck", "Check gradients numerically, and a device against f64");
+  const auto option = [&](const std::string& name, auto& value, const std::string& help) {
+    return app->add_option(name, value, help)->type_name("N")->capture_default_str();
+  };
+  option("--users", check.users, "users; the last one is isolated");
+  option("--items", check.items, "items; the last one is isolated");
+  option("--density", check.density, "share of the pairs that are interactions");
+  option("--width", check.width, "D");
+  option("--layers", check.layers, "L of LightGCN, which is checked with one layer as well");
+  option("--batch-size", check.batch_size, "triplets a step");
+  option("--l2", check.l2, "factor of the L2 penalty");
+  option("--problems", check.problems, "random problems; the worst error counts");
+  option("--seed", check.seed.value, "seed of the first of them");
+  app->add_option("--device", options->device,
+                  "auto, cpu, cuda, cuda:N, or reference for the differences alone")
+      ->capture_default_str();
+  option("--threads", options->threads, "threads on a CPU; 0: all");
+  app->add_option("--dump", options->dump,
+                  "also write one step of each model: inputs, triplets, parameters, gradients")
+      ->type_name("DIR");
+  app->add_flag("--json", options->json, "one JSON object instead of the table");
+  app->footer(
+      "Central differences (five points) are taken in f64 on the reference; errors are relative to "
+      "the\nlargest element of the gradient. Exit code 1 when any check fails.\n"
+      "tools/crosscheck_torch.py DIR/* recomputes dumped steps with PyTorch.");
+  return {app, [options] { return run(*options); }};
+}
+
+}  // namespace tern::cli

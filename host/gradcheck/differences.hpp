@@ -1,0 +1,20 @@
+#pragma once
+
+#include <functional>
+
+#include "host/gradcheck/problem.hpp"
+
+namespace tern::gradcheck_detail {
+
+/// 10⁻³ max(1, ‖x‖∞): a step for inputs of this size.
+double difference_step(const Values& x);
+
+/// f'(0) by the five-point rule (8 [f(h) - f(-h)] - [f(2h) - f(-2h)]) / 12h. Error: h⁴ f⁽⁵⁾ / 30 of
+/// truncation, about ε |f| / h of rounding.
+/// Source: Abramowitz and Stegun 1964, 25.3.6.
+double derivative(const std::function<double(double)>& f, double h);
+
+/// The gradient of f at x, element by element.
+Values numeric_gradient(Values x, const std::function<double(const Values&)>& f);
+
+}  // namespace tern::gradcheck_detail

@@ -1,0 +1,93 @@
+#include <fmt/format.h>
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "host/gradcheck/problem.hpp"
+#include "tern/error.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using gradcheck_detail::Values;
+
+/// In the backend's own precision.
+Tensor tensor(std::vector<std::int64_t> shape, const Values& values, bool twofold) {
+  if (twofold) return {std::move(shape), values};
+  return {std::move(shape), std::vector<float>(values.begin(), values.end())};
+}
+
+Tensor pairs_of(const Interactions& interactions) {
+  std::vector<std::int32_t> ids;
+  for (NodeId user = 0; user < interactions.num_users(); ++user) {
+    for (const NodeId item : interactions.row(user)) ids.insert(ids.end(), {user, item});
+  }
+  return {{interactions.size(), 2}, std::move(ids)};
+}
+
+Tensor triplets_of(const std::vector<Triplet>& triplets) {
+  std::vector<std::int32_t> ids;
+  for (const Triplet& t : triplets) ids.insert(ids.end(), {t.user, t.positive, t.negative});
+  return {{static_cast<std::int64_t>(triplets.size()), 3}, std::move(ids)};
+}
+
+void dump_step(Backend& backend, const GradcheckOptions& options,
+               const gradcheck_detail::NamedModel& named, const fs::path& directory) {
+  gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
+  const bool twofold = backend.describe().precision == "f64";
+  const auto write = [&](const std::string& name, const Tensor& values) {
+    write_npy(directory / (name + ".npy"), values);
+  };
+  const auto write_matrix = [&](const std::string& name, const Matrix& shape,
+                                const Values& values) {
+    write(name, tensor({shape.rows(), shape.cols()}, values, twofold));
+  };
+  write("interactions", pairs_of(problem.interactions()));
+  write("triplets", triplets_of(problem.batch()));
+  write("loss", tensor({2}, problem.step(), twofold));
+  for (const Parameter& parameter : problem.model().parameters()) {
+    write_matrix(parameter.name, *parameter.value,
+                 gradcheck_detail::download(backend, *parameter.value));
+    write_matrix(parameter.name + "_gradient", *parameter.gradient, problem.gradient(parameter));
+  }
+  problem.model().embed();
+  for (const Side side : {Side::kUser, Side::kItem}) {
+    const Matrix& finals = problem.model().embeddings(side);
+    write_matrix(side == Side::kUser ? "final_users" : "final_items", finals,
+                 gradcheck_detail::download(backend, finals));
+  }
+  const nlohmann::ordered_json step{{"model", problem.model().name()},
+                                    {"layers", named.options.layers},
+                                    {"l2", options.l2},
+                                    {"users", options.users},
+                                    {"items", options.items},
+                                    {"backend", backend.name()},
+                                    {"precision", backend.describe().precision}};
+  // Last: a directory with it is whole.
+  write_file_atomically(directory / "step.json", step.dump(2) + "\n");
+}
+
+}  // namespace
+
+std::vector<fs::path> dump_steps(Backend& backend, const GradcheckOptions& options,
+                                 const fs::path& directory) {
+  gradcheck_detail::check(options);
+  std::vector<fs::path> made;
+  for (const gradcheck_detail::NamedModel& model : gradcheck_detail::models(options)) {
+    std::string name = model.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    const fs::path place = directory / name;
+    std::error_code error;
+    fs::create_directories(place, error);
+    if (error) {
+      throw Error(fmt::format("{}: cannot be made: {}", place.string(), error.message()));
+    }
+    dump_step(backend, options, model, place);
+    made.push_back(place);
+  }
+  return made;
+}
+
+}  // namespace tern

@@ -1,0 +1,176 @@
+#include <algorithm>
+#include <cmath>
+
+#include "host/gradcheck/ops.hpp"
+
+namespace tern::gradcheck_detail {
+namespace {
+
+constexpr double kEpsilon = 0x1p-24;  // the unit roundoff of f32
+
+/// What the ops of one backend answer; equal questions for equal seeds.
+class Answers {
+ public:
+  /// bound = summation_bound(terms): of sums of so many terms.
+  struct Answer {
+    std::string op;
+    std::string quantity;
+    Values values;
+    std::int64_t terms;
+  };
+
+  Answers(Backend& backend, const GradcheckOptions& options, Seed seed)
+      : backend_(backend),
+        options_(options),
+        random_(seed.value + 2),
+        graph_(backend.make_graph(random_graph(options, seed))),
+        triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
+        losses_(backend.allocate(2, triplets_.num_batches())),
+        nodes_(std::max(options.users, options.items)) {
+    sample();
+    propagate(Side::kUser);
+    propagate(Side::kItem);
+    losses();
+    optimizers();
+    rankings();
+    statistics();
+  }
+
+  const std::vector<Answer>& all() const { return all_; }
+
+ private:
+  Matrix random_matrix(std::int64_t rows) {
+    return upload(backend_, rows, random_values(rows * options_.width, random_));
+  }
+
+  void add(const char* op, std::string quantity, Values values, std::int64_t terms) {
+    all_.push_back({op, std::move(quantity), std::move(values), terms});
+  }
+
+  void sample() {
+    backend_.sample(triplets_, 1);
+    Values ids;
+    for (const Triplet& triplet : backend_.get_triplets(triplets_)) {
+      ids.insert(ids.end(),
+                 {static_cast<double>(triplet.user), static_cast<double>(triplet.positive),
+                  static_cast<double>(triplet.negative)});
+    }
+    add("sample", "triplets that differ", std::move(ids), 0);
+  }
+
+  void propagate(Side to) {
+    const std::int64_t rows = graph_.num_nodes(to);
+    const Matrix x = random_matrix(graph_.num_nodes(opposite(to)));
+    const Matrix addend = random_matrix(rows);
+    Matrix y = backend_.allocate(rows, options_.width);
+    backend_.propagate(graph_, to, x, y, {.addend = &addend, .scale = 0.75});
+    add("propagate", to == Side::kUser ? "y (to users)" : "y (to items)", download(backend_, y),
+        nodes_ + 1);
+  }
+
+  void losses() {
+    const Matrix users = random_matrix(graph_.num_users());
+    const Matrix items = random_matrix(graph_.num_items());
+    Matrix grad_users = backend_.allocate(users.rows(), users.cols());
+    Matrix grad_items = backend_.allocate(items.rows(), items.cols());
+    // A score of D products, its sigmoid, and a sum over the occurrences of a row.
+    const std::int64_t terms = 2 * options_.width + 2 * triplets_.batch_size();
+    const auto report = [&](const char* op, std::size_t loss) {
+      add(op, "loss", {download(backend_, losses_)[loss]}, terms);
+      add(op, "gradient of users", download(backend_, grad_users), terms);
+      add(op, "gradient of items", download(backend_, grad_items), terms);
+    };
+    backend_.bpr(triplets_, users, items, grad_users, grad_items, losses_);
+    report("bpr", 0);
+    backend_.fill(grad_users, 0.0);
+    backend_.fill(grad_items, 0.0);
+    backend_.l2_penalty(triplets_, options_.l2, users, items, grad_users, grad_items, losses_);
+    report("l2_penalty", static_cast<std::size_t>(triplets_.num_batches()));
+  }
+
+  void optimizers() {
+    constexpr int kSteps = 3;
+    constexpr std::int64_t kTerms = 16 * kSteps;  // roundings on the way to an element
+    const std::int64_t rows = graph_.num_users();
+    Matrix by_adam = random_matrix(rows);
+    Matrix by_sgd = random_matrix(rows);
+    AdamState adam{backend_.allocate(rows, options_.width),
+                   backend_.allocate(rows, options_.width)};
+    SgdState sgd{backend_.allocate(rows, options_.width)};
+    Counter step = backend_.make_counter();
+    for (int i = 0; i < kSteps; ++i) {
+      const Matrix gradient = random_matrix(rows);
+      backend_.increment(step);
+      backend_.adam({.learning_rate = 0.1, .weight_decay = 0.01}, step, gradient, by_adam, adam);
+      backend_.sgd({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01}, gradient, by_sgd,
+                   sgd);
+    }
+    add("adam", "parameter after 3 steps", download(backend_, by_adam), kTerms);
+    add("adam", "first moment", download(backend_, adam.first_moment), kTerms);
+    add("adam", "second moment", download(backend_, adam.second_moment), kTerms);
+    add("sgd", "parameter after 3 steps", download(backend_, by_sgd), kTerms);
+    add("sgd", "velocity", download(backend_, sgd.velocity), kTerms);
+  }
+
+  void rankings() {
+    const Matrix users = random_matrix(graph_.num_users());
+    const Matrix items = random_matrix(graph_.num_items());
+    std::vector<NodeId> queries;
+    for (NodeId user = 0; user < graph_.num_users(); ++user) queries.push_back(user);
+    const Graph* const observed[] = {&graph_};
+    TopItems top;
+    backend_.score_topk(users, items, queries, observed, std::min<NodeId>(5, options_.items), top);
+    Values scores(top.scores.begin(), top.scores.end());
+    // Lists that end early are to end at the same place.
+    for (double& score : scores) score = std::isinf(score) ? 0.0 : score;
+    add("score_topk", "scores of the best", std::move(scores), options_.width);
+  }
+
+  void statistics() {
+    const Matrix table = random_matrix(graph_.num_users());
+    const EmbeddingStatistics found = backend_.embedding_statistics(table);
+    const std::int64_t terms = graph_.num_users() * std::int64_t{options_.width};
+    add("embedding_statistics", "norms, deviations, rank",
+        {found.mean_norm, found.max_norm, found.mean_cosine, found.min_column_deviation,
+         found.max_column_deviation, found.effective_rank},
+        terms);
+    add("embedding_statistics", "Gram matrix", found.gram, terms);
+  }
+
+  Backend& backend_;
+  const GradcheckOptions& options_;
+  std::mt19937_64 random_;
+  Graph graph_;
+  Triplets triplets_;
+  Matrix losses_;
+  std::int64_t nodes_;
+  std::vector<Answer> all_;
+};
+
+double triplets_that_differ(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return static_cast<double>(std::max(a.size(), b.size()) / 3);
+  double count = 0.0;
+  for (std::size_t i = 0; i < a.size(); i += 3) {
+    count += std::equal(a.begin() + i, a.begin() + i + 3, b.begin() + i) ? 0.0 : 1.0;
+  }
+  return count;
+}
+
+}  // namespace
+
+void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& options, Seed seed,
+                 Report& report) {
+  const Answers found(backend, options, seed);
+  const Answers truth(reference, options, seed);
+  for (std::size_t i = 0; i < truth.all().size(); ++i) {
+    const Answers::Answer& a = found.all()[i];
+    const Answers::Answer& r = truth.all()[i];
+    const bool exact = a.op == "sample";
+    report.add(
+        {a.op, a.quantity, kAgainstReference, backend.name(),
+         exact ? triplets_that_differ(a.values, r.values) : relative_error(a.values, r.values),
+         exact ? 0.0 : summation_bound(a.terms, kEpsilon)});
+  }
+}
+
+}  // namespace tern::gradcheck_detail

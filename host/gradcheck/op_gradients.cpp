@@ -1,0 +1,113 @@
+#include <numeric>
+
+#include "host/gradcheck/differences.hpp"
+#include "host/gradcheck/ops.hpp"
+
+namespace tern::gradcheck_detail {
+namespace {
+
+constexpr double kOpBound = 1e-7;
+
+/// The inputs of one problem on the reference.
+class OpGradients {
+ public:
+  OpGradients(Backend& backend, const GradcheckOptions& options, Seed seed, Report& report)
+      : backend_(backend),
+        options_(options),
+        report_(report),
+        random_(seed.value + 1),
+        graph_(backend.make_graph(random_graph(options, seed))),
+        triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
+        losses_(backend.allocate(2, triplets_.num_batches())) {
+    backend_.sample(triplets_, 1);
+  }
+
+  /// f(x, addend) = ⟨c, y⟩: y's gradient c goes back by the propagation to the other side.
+  void check_propagate(Side to) {
+    const std::int64_t rows = graph_.num_nodes(to);
+    const std::int64_t from_rows = graph_.num_nodes(opposite(to));
+    const Values x = random_values(from_rows * options_.width, random_);
+    const Values addend = random_values(rows * options_.width, random_);
+    const Values c = random_values(rows * options_.width, random_);
+    constexpr double kScale = 0.75;
+    const auto f = [&](const Values& x_at, const Values& addend_at) {
+      const Matrix of_x = upload(backend_, from_rows, x_at);
+      const Matrix of_addend = upload(backend_, rows, addend_at);
+      Matrix y = backend_.allocate(rows, options_.width);
+      backend_.propagate(graph_, to, of_x, y, {.addend = &of_addend, .scale = kScale});
+      const Values result = download(backend_, y);
+      return std::inner_product(c.begin(), c.end(), result.begin(), 0.0);
+    };
+    Matrix gradient = backend_.allocate(from_rows, options_.width);
+    backend_.propagate(graph_, opposite(to), upload(backend_, rows, c), gradient,
+                       {.scale = kScale});
+    Values of_addend = c;
+    for (double& value : of_addend) value *= kScale;
+    const std::string place = to == Side::kUser ? " (to users)" : " (to items)";
+    add("propagate", "gradient of x" + place, download(backend_, gradient),
+        numeric_gradient(x, [&](const Values& at) { return f(at, addend); }));
+    add("propagate", "gradient of addend" + place, of_addend,
+        numeric_gradient(addend, [&](const Values& at) { return f(x, at); }));
+  }
+
+  enum class Term { kBpr, kL2 };
+
+  void check_loss(Term term) {
+    const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
+    const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
+    Values of_users;
+    Values of_items;
+    loss(term, users, items, &of_users, &of_items);
+    const char* op = term == Term::kBpr ? "bpr" : "l2_penalty";
+    add(op, "gradient of users", of_users, numeric_gradient(users, [&](const Values& at) {
+          return loss(term, at, items, nullptr, nullptr);
+        }));
+    add(op, "gradient of items", of_items, numeric_gradient(items, [&](const Values& at) {
+          return loss(term, users, at, nullptr, nullptr);
+        }));
+  }
+
+ private:
+  double loss(Term term, const Values& users, const Values& items, Values* of_users,
+              Values* of_items) {
+    const Matrix user_table = upload(backend_, graph_.num_users(), users);
+    const Matrix item_table = upload(backend_, graph_.num_items(), items);
+    Matrix grad_users = backend_.allocate(user_table.rows(), user_table.cols());
+    Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
+    if (term == Term::kBpr) {
+      backend_.bpr(triplets_, user_table, item_table, grad_users, grad_items, losses_);
+    } else {
+      backend_.l2_penalty(triplets_, options_.l2, user_table, item_table, grad_users, grad_items,
+                          losses_);
+    }
+    if (of_users != nullptr) *of_users = download(backend_, grad_users);
+    if (of_items != nullptr) *of_items = download(backend_, grad_items);
+    return download(backend_, losses_)[term == Term::kBpr ? 0 : triplets_.num_batches()];
+  }
+
+  void add(const char* op, std::string quantity, const Values& gradient, const Values& numeric) {
+    report_.add({op, std::move(quantity), kDifferences, backend_.name(),
+                 relative_error(numeric, gradient), kOpBound});
+  }
+
+  Backend& backend_;
+  const GradcheckOptions& options_;
+  Report& report_;
+  std::mt19937_64 random_;
+  Graph graph_;
+  Triplets triplets_;
+  Matrix losses_;
+};
+
+}  // namespace
+
+void check_op_gradients(Backend& reference, const GradcheckOptions& options, Seed seed,
+                        Report& report) {
+  OpGradients checks(reference, options, seed, report);
+  checks.check_propagate(Side::kUser);
+  checks.check_propagate(Side::kItem);
+  checks.check_loss(OpGradients::Term::kBpr);
+  if (options.l2 > 0.0) checks.check_loss(OpGradients::Term::kL2);
+}
+
+}  // namespace tern::gradcheck_detail

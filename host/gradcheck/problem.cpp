@@ -1,0 +1,123 @@
+#include "host/gradcheck/problem.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "host/train/bpr_loss.hpp"
+#include "tern/error.hpp"
+
+namespace tern::gradcheck_detail {
+
+void check(const GradcheckOptions& options) {
+  const auto require = [](bool holds, const char* name, auto value, const char* expected) {
+    if (!holds) throw ConfigError(fmt::format("{} is {}, expected {}", name, value, expected));
+  };
+  // Central differences take four losses an element, each over every edge.
+  require(options.users >= 3 && options.users <= 1000, "users", options.users, "3 to 1000");
+  require(options.items >= 3 && options.items <= 1000, "items", options.items, "3 to 1000");
+  require(options.density > 0.0 && options.density <= 1.0, "density", options.density,
+          "a share above 0, at most 1");
+  require(options.width >= 1 && options.width <= 1024, "width", options.width, "1 to 1024");
+  require(options.layers >= 1 && options.layers <= 16, "layers", options.layers, "1 to 16");
+  require(options.batch_size >= 1, "batch_size", options.batch_size, "at least 1");
+  require(std::isfinite(options.l2) && options.l2 >= 0.0, "l2", options.l2, "a finite number >= 0");
+  require(options.problems >= 1 && options.problems <= 1000, "problems", options.problems,
+          "1 to 1000");
+}
+
+Interactions random_graph(const GradcheckOptions& options, Seed seed) {
+  std::mt19937_64 random(seed.value);
+  std::bernoulli_distribution chosen(options.density);
+  std::vector<Interaction> pairs;
+  for (NodeId user = 0; user < options.users - 1; ++user) {
+    for (NodeId item = 0; item < options.items - 1; ++item) {
+      if (chosen(random) || user == 0) pairs.push_back({user, item});
+    }
+  }
+  return Interactions::from_pairs(options.users, options.items, pairs);
+}
+
+Values random_values(std::int64_t size, std::mt19937_64& random) {
+  std::uniform_real_distribution<float> uniform(-1.0F, 1.0F);
+  Values values(static_cast<std::size_t>(size));
+  for (double& value : values) value = uniform(random);
+  return values;
+}
+
+Matrix upload(Backend& backend, std::int64_t rows, const Values& values) {
+  Matrix matrix = backend.allocate(rows, static_cast<std::int64_t>(values.size()) / rows);
+  backend.upload(std::span<const double>(values), matrix);
+  return matrix;
+}
+
+Values download(Backend& backend, const Matrix& matrix) {
+  Values values(static_cast<std::size_t>(matrix.size()));
+  backend.download(matrix, std::span<double>(values));
+  return values;
+}
+
+std::vector<NamedModel> models(const GradcheckOptions& options) {
+  std::vector<NamedModel> found;
+  const auto add = [&](std::string name, ModelKind kind, int layers) {
+    ModelOptions model{.kind = kind, .width = options.width, .layers = layers};
+    model.init_std = 0.5;  // wide enough that softplus leaves its linear part
+    found.push_back({std::move(name), model});
+  };
+  add("mf", ModelKind::kMatrixFactorization, 0);
+  add("lightgcn L1", ModelKind::kLightGcn, 1);
+  if (options.layers > 1) {
+    add(fmt::format("lightgcn L{}", options.layers), ModelKind::kLightGcn, options.layers);
+  }
+  return found;
+}
+
+StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options,
+                         const ModelOptions& model, Seed seed)
+    : backend_(backend),
+      interactions_(random_graph(options, seed)),
+      graph_(backend.make_graph(interactions_)),
+      triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
+      model_(make_model(backend, graph_, triplets_, model)),
+      l2_(options.l2),
+      losses_(backend.allocate(BprLoss::kTerms, triplets_.num_batches())) {
+  model_->initialize(seed);
+  backend_.sample(triplets_, 1);
+  if (seed.value % 2 == 1) {
+    for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);
+  }
+}
+
+std::vector<Triplet> StepProblem::batch() {
+  const std::vector<Triplet> all = backend_.get_triplets(triplets_);
+  const std::int64_t begin = batch_ * triplets_.batch_size();
+  const std::int64_t end = std::min(begin + triplets_.batch_size(), triplets_.size());
+  return {all.begin() + begin, all.begin() + end};
+}
+
+std::vector<double> StepProblem::step() {
+  model_->forward();
+  BprLoss(backend_, l2_).backward(*model_, triplets_, losses_);
+  const Values losses = download(backend_, losses_);
+  return {losses[static_cast<std::size_t>(batch_)],
+          losses[static_cast<std::size_t>(triplets_.num_batches() + batch_)]};
+}
+
+Values StepProblem::gradient(const Parameter& parameter) {
+  Values values = download(backend_, *parameter.gradient);
+  if (parameter.rows == nullptr) return values;
+  const bool of_users = parameter.rows == &triplets_.rows(Side::kUser);
+  std::vector<bool> meant(static_cast<std::size_t>(parameter.gradient->rows()));
+  for (const Triplet& triplet : batch()) {
+    meant[of_users ? triplet.user : triplet.positive] = true;
+    if (!of_users) meant[triplet.negative] = true;
+  }
+  const auto width = static_cast<std::size_t>(parameter.gradient->cols());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!meant[i / width]) values[i] = 0.0;
+  }
+  return values;
+}
+
+}  // namespace tern::gradcheck_detail

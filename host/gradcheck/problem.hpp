@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <span>
+#include <vector>
+
+#include "tern/gradcheck.hpp"
+#include "tern/model.hpp"
+
+namespace tern::gradcheck_detail {
+
+/// Row-major host copies. Inputs hold f32 numbers, so that every backend gets the same.
+using Values = std::vector<double>;
+
+/// Throws ConfigError with the option's name.
+void check(const GradcheckOptions& options);
+
+/// The random graph of one problem, as GradcheckOptions describes it.
+Interactions random_graph(const GradcheckOptions& options, Seed seed);
+
+/// Uniform over [-1, 1], rounded to f32.
+Values random_values(std::int64_t size, std::mt19937_64& random);
+
+Matrix upload(Backend& backend, std::int64_t rows, const Values& values);
+Values download(Backend& backend, const Matrix& matrix);
+
+/// A model on a backend with all that a step needs, its epoch sampled; the batch that is current
+/// is the first one for an even seed, the last one, which may be short, for an odd one.
+class StepProblem {
+ public:
+  StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
+              Seed seed);
+
+  Model& model() { return *model_; }
+  const Interactions& interactions() const { return interactions_; }
+  /// The triplets of the current batch.
+  std::vector<Triplet> batch();
+
+  /// The loss at the parameters as they are, {BPR, L2}; gradients are left in the parameters.
+  std::vector<double> step();
+  /// A parameter's gradient after step(), dense: zero outside of its rows.
+  Values gradient(const Parameter& parameter);
+
+ private:
+  Backend& backend_;
+  Interactions interactions_;
+  Graph graph_;
+  Triplets triplets_;
+  std::unique_ptr<Model> model_;
+  double l2_;
+  Matrix losses_;
+  std::int64_t batch_ = 0;
+};
+
+/// The models that are checked, with a name for each: "mf", "lightgcn L1", ...
+struct NamedModel {
+  std::string name;
+  ModelOptions options;
+};
+std::vector<NamedModel> models(const GradcheckOptions& options);
+
+}  // namespace tern::gradcheck_detail

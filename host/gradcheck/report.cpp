@@ -1,0 +1,46 @@
+#include "host/gradcheck/report.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tern::gradcheck_detail {
+
+void Report::add(GradcheckResult result) {
+  const auto same = std::find_if(results_.begin(), results_.end(), [&](const auto& known) {
+    return known.subject == result.subject && known.quantity == result.quantity &&
+           known.method == result.method && known.backend == result.backend;
+  });
+  if (same == results_.end()) {
+    results_.push_back(std::move(result));
+  } else if (!(result.error <= same->error)) {  // NaN is worse than anything
+    if (!std::isnan(same->error)) same->error = result.error;
+  }
+}
+
+double largest_difference(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double most = 0.0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double difference = std::abs(a[i] - b[i]);
+    if (std::isnan(difference)) return difference;
+    most = std::max(most, difference);
+  }
+  return most;
+}
+
+double largest(const Values& values) {
+  return largest_difference(values, Values(values.size(), 0.0));
+}
+
+double relative_error(const Values& value, const Values& truth) {
+  const double scale = largest(truth);
+  const double difference = largest_difference(value, truth);
+  return scale > 0.0 ? difference / scale : difference;
+}
+
+double summation_bound(std::int64_t terms, double epsilon) {
+  return (4.0 * std::sqrt(static_cast<double>(terms)) + 8.0) * epsilon;
+}
+
+}  // namespace tern::gradcheck_detail

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tern/backend.hpp"
+
+namespace tern {
+
+/// A random problem to check gradients on: a bipartite graph, tables of embeddings, a batch of
+/// sampled triplets. By construction the last user and the last item are isolated, and the first
+/// user has every item that is not isolated.
+struct GradcheckOptions {
+  NodeId users = 24;
+  NodeId items = 18;
+  /// The share of the remaining pairs that are interactions.
+  double density = 0.25;
+  int width = 8;
+  /// LightGCN is checked with 1 and with so many layers.
+  int layers = 3;
+  std::int64_t batch_size = 32;
+  /// Large enough that a missing penalty would show.
+  double l2 = 0.05;
+  /// So many problems, of seeds seed, seed + 1, ...; the worst error over them counts.
+  int problems = 3;
+  Seed seed{0};
+};
+
+/// One line of the report.
+struct GradcheckResult {
+  std::string subject;   // an op or a model: "bpr", "lightgcn L3"
+  std::string quantity;  // what was checked: "gradient of users"
+  std::string method;    // "central differences", "directional derivative", "against f64"
+  std::string backend;   // "reference", "cpu", "cuda:0"
+  double error = 0.0;    // the worst over the problems
+  double bound = 0.0;
+
+  /// Not so where the error is NaN.
+  bool passed() const { return error <= bound; }
+};
+
+/// Checks every op and every model.
+///
+/// On the f64 reference, gradients g of ops and models against central differences of the function
+/// alone, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
+/// h = 10⁻³ max(1, ‖x‖∞), whose error is h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error: ‖g - numeric‖∞ / ‖g‖∞;
+/// bound 10⁻⁷ for ops, 10⁻⁶ for models. Models also along random unit directions d through all
+/// parameters: |⟨g, d⟩ - numeric| / ‖g‖₂.
+///
+/// On `backend`, unless it is a reference itself, every op and every model's loss and gradients
+/// against the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, bound (4 √n + 8) ε for sums of
+/// n terms (see host/gradcheck/README.md). Triplets must be equal: the error is how many are not.
+///
+/// Deterministic. Throws ConfigError on options out of range.
+std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions& options);
+
+/// Writes one training step of each model, as the first problem has it, for others to redo:
+/// directory/<model>/ with step.json (model, layers, l2, sizes, backend, precision) and, as .npy,
+/// interactions (E, 2), triplets (B, 3), every parameter and its gradient (<name>_gradient), the
+/// final embeddings of all nodes (final_users, final_items) and loss: BPR, L2. Returns the
+/// directories. Throws Error where writing fails.
+std::vector<std::filesystem::path> dump_steps(Backend& backend, const GradcheckOptions& options,
+                                              const std::filesystem::path& directory);
+
+}  // namespace tern

@@ -1,0 +1,95 @@
+#pragma once
+
+#include <cmath>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/reference/backend.hpp"
+
+namespace tern::test {
+
+/// Where a backend goes wrong.
+enum class Fault {
+  kNone,
+  kPropagateSkipsAddend,
+  kPropagateScale,     // of the backward direction alone
+  kBprItemSign,        // the gradient of items points the other way
+  kBprUserNan,         // one element is not a number
+  kL2Forgotten,        // the loss is right, its gradient missing
+  kAdamWithoutWarmUp,  // no bias correction
+  kSampleOffByOne,     // one triplet differs
+};
+
+/// A reference backend with one fault. It bears another name, so that it is compared.
+class FaultyBackend final : public reference::ReferenceBackend {
+ public:
+  explicit FaultyBackend(Fault fault) : fault_(fault) {}
+
+  std::string name() const override { return "faulty"; }
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override {
+    PropagateOptions changed = options;
+    if (fault_ == Fault::kPropagateSkipsAddend) {
+      changed.addend = nullptr;
+      changed.addend_rows = nullptr;
+    }
+    if (fault_ == Fault::kPropagateScale && to == Side::kItem) changed.scale *= 1.0 + 1e-4;
+    ReferenceBackend::propagate(graph, to, x, y, changed);
+  }
+
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override {
+    ReferenceBackend::bpr(triplets, users, items, grad_users, grad_items, losses);
+    if (fault_ == Fault::kBprItemSign) {
+      change(grad_items, [](std::vector<double>& values) {
+        for (double& value : values) value = -value;
+      });
+    }
+    if (fault_ == Fault::kBprUserNan) {
+      change(grad_users, [](std::vector<double>& values) { values[0] = std::nan(""); });
+    }
+  }
+
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {
+    if (fault_ != Fault::kL2Forgotten) {
+      ReferenceBackend::l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
+      return;
+    }
+    Matrix unused_users = allocate(grad_users.rows(), grad_users.cols());
+    Matrix unused_items = allocate(grad_items.rows(), grad_items.cols());
+    ReferenceBackend::l2_penalty(triplets, lambda, users, items, unused_users, unused_items,
+                                 losses);
+  }
+
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows) override {
+    if (fault_ != Fault::kAdamWithoutWarmUp) {
+      ReferenceBackend::adam(options, step, gradient, parameter, state, rows);
+      return;
+    }
+    const Counter late = make_counter(1'000'000);  // where the correction has died away
+    ReferenceBackend::adam(options, late, gradient, parameter, state, rows);
+  }
+
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override {
+    std::vector<Triplet> found = ReferenceBackend::get_triplets(triplets);
+    if (fault_ == Fault::kSampleOffByOne) found.back().negative ^= 1;
+    return found;
+  }
+
+ private:
+  template <typename Change>
+  void change(Matrix& matrix, Change&& change) {
+    std::vector<double> values(static_cast<std::size_t>(matrix.size()));
+    download(matrix, std::span<double>(values));
+    change(values);
+    upload(std::span<const double>(values), matrix);
+  }
+
+  Fault fault_;
+};
+
+}  // namespace tern::test

@@ -1,0 +1,176 @@
+#include "tern/gradcheck.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <limits>
+#include <set>
+
+#include "host/gradcheck/differences.hpp"
+#include "host/gradcheck/model_checks.hpp"
+#include "host/gradcheck/ops.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+#include "tern/tensor_file.hpp"
+#include "tests/gradcheck/faulty_backend.hpp"
+
+namespace tern::test {
+namespace {
+
+namespace fs = std::filesystem;
+using namespace gradcheck_detail;
+using testing::Contains;
+using testing::IsEmpty;
+
+GradcheckOptions small() {
+  return {.users = 7, .items = 6, .width = 3, .layers = 2, .batch_size = 8, .problems = 2};
+}
+
+/// "subject: quantity" of what failed.
+std::set<std::string> failures(const std::vector<GradcheckResult>& results) {
+  std::set<std::string> found;
+  for (const GradcheckResult& r : results) {
+    if (!r.passed()) found.insert(r.subject + ": " + r.quantity);
+  }
+  return found;
+}
+
+TEST(Differences, AreExactForPolynomialsOfTheFourthDegree) {
+  const auto f = [](double x) { return 2.0 * x * x * x * x - x * x * x + 3.0 * x; };
+  EXPECT_NEAR(derivative(f, 0.5), 3.0, 1e-13);
+  const auto g = [](const Values& x) { return x[0] * x[0] * x[1] + 5.0 * x[1]; };
+  const Values gradient = numeric_gradient({2.0, -3.0}, g);
+  EXPECT_NEAR(gradient[0], -12.0, 1e-9);
+  EXPECT_NEAR(gradient[1], 9.0, 1e-9);
+}
+
+TEST(Report, KeepsTheWorstAndNaNAboveAll) {
+  Report report;
+  const auto add = [&](double error) { report.add({"op", "y", "m", "b", error, 1.0}); };
+  add(0.5);
+  add(0.25);
+  add(2.0);
+  report.add({"op", "z", "m", "b", 0.0, 1.0});
+  add(std::nan(""));
+  add(7.0);
+  const std::vector<GradcheckResult> results = report.take();
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_TRUE(std::isnan(results[0].error));
+  EXPECT_FALSE(results[0].passed());
+  EXPECT_TRUE(results[1].passed());
+}
+
+TEST(Report, ErrorsAreRelativeToTheLargestElement) {
+  EXPECT_DOUBLE_EQ(relative_error({1.0, -7.0}, {1.0, -8.0}), 0.125);
+  EXPECT_DOUBLE_EQ(relative_error({0.5}, {0.0}), 0.5);
+  EXPECT_EQ(relative_error({0.5}, {0.5, 0.5}), std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(relative_error({std::nan("")}, {1.0})));
+}
+
+TEST(Gradcheck, RightBackendsPass) {
+  EXPECT_THAT(failures(gradcheck(*make_reference_backend(), small())), IsEmpty());
+  for (const int threads : {1, 2}) {
+    const auto results = gradcheck(*make_cpu_backend(threads), small());
+    EXPECT_THAT(failures(results), IsEmpty());
+    std::set<std::string> subjects;
+    for (const GradcheckResult& r : results) {
+      if (r.backend == "cpu") subjects.insert(r.subject);
+    }
+    EXPECT_EQ(subjects, (std::set<std::string>{"sample", "propagate", "bpr", "l2_penalty", "adam",
+                                               "sgd", "score_topk", "embedding_statistics", "mf",
+                                               "lightgcn L1", "lightgcn L2"}));
+  }
+}
+
+TEST(Gradcheck, OtherShapesPassAsWell) {
+  for (GradcheckOptions options :
+       {GradcheckOptions{.users = 3, .items = 3, .density = 1.0, .width = 1, .layers = 1},
+        GradcheckOptions{.users = 5, .items = 30, .density = 0.05, .width = 17, .batch_size = 1},
+        GradcheckOptions{.users = 12, .items = 9, .batch_size = 10'000, .l2 = 0.0}}) {
+    options.problems = 2;
+    EXPECT_THAT(failures(gradcheck(*make_cpu_backend(2), options)), IsEmpty());
+  }
+}
+
+TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
+  const auto found = [](Fault fault) {
+    FaultyBackend backend(fault);
+    return failures(gradcheck(backend, small()));
+  };
+  EXPECT_THAT(found(Fault::kNone), IsEmpty());
+  EXPECT_THAT(found(Fault::kPropagateSkipsAddend), Contains("propagate: y (to users)"));
+  EXPECT_THAT(found(Fault::kPropagateSkipsAddend), Contains("lightgcn L2: loss"));
+  EXPECT_THAT(found(Fault::kPropagateScale), Contains("propagate: y (to items)"));
+  EXPECT_THAT(found(Fault::kBprItemSign), Contains("bpr: gradient of items"));
+  EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
+  EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
+  EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
+  EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
+  EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));
+}
+
+/// The same faults where they sit in the f64 backend itself: then nothing but the differences of
+/// the loss can tell.
+TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
+  const auto found = [](Fault fault) {
+    FaultyBackend backend(fault);
+    Report report;
+    check_op_gradients(backend, small(), Seed{0}, report);
+    for (const NamedModel& model : models(small())) {
+      check_model_gradients(backend, small(), model, Seed{0}, report);
+    }
+    return failures(report.take());
+  };
+  EXPECT_THAT(found(Fault::kNone), IsEmpty());
+  EXPECT_THAT(found(Fault::kPropagateScale), Contains("propagate: gradient of x (to users)"));
+  EXPECT_THAT(found(Fault::kPropagateScale), Contains("lightgcn L1: gradient of item_embedding"));
+  EXPECT_THAT(found(Fault::kBprItemSign), Contains("bpr: gradient of items"));
+  EXPECT_THAT(found(Fault::kBprItemSign), Contains("lightgcn L2: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
+  EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
+  EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
+}
+
+TEST(Gradcheck, OptionsOutOfRangeAreRefused) {
+  const auto refused = [](auto change) {
+    GradcheckOptions options = small();
+    change(options);
+    EXPECT_THROW(gradcheck(*make_reference_backend(), options), ConfigError);
+  };
+  refused([](auto& o) { o.users = 2; });
+  refused([](auto& o) { o.items = 1'000'000; });
+  refused([](auto& o) { o.density = 0.0; });
+  refused([](auto& o) { o.density = std::nan(""); });
+  refused([](auto& o) { o.width = 0; });
+  refused([](auto& o) { o.layers = 0; });
+  refused([](auto& o) { o.batch_size = 0; });
+  refused([](auto& o) { o.l2 = -1.0; });
+  refused([](auto& o) { o.problems = 0; });
+}
+
+TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
+  const fs::path folder = fs::path(testing::TempDir()) / "tern_gradcheck_dump";
+  fs::remove_all(folder);
+  const auto backend = make_cpu_backend(1);
+  const auto places = dump_steps(*backend, small(), folder);
+  ASSERT_EQ(places.size(), 3u);
+  const fs::path place = places.back();
+  EXPECT_EQ(place.filename(), "lightgcn-L2");
+  EXPECT_TRUE(fs::exists(place / "step.json"));
+  StepProblem problem(*backend, small(), models(small()).back().options, small().seed);
+  problem.step();
+  const Parameter& items = problem.model().parameters()[1];
+  const auto gradient = read_npy(place / "item_embedding_gradient.npy");
+  EXPECT_EQ(gradient.shape, (std::vector<std::int64_t>{6, 3}));
+  const auto& values = std::get<std::vector<float>>(gradient.values);
+  EXPECT_EQ(Values(values.begin(), values.end()), problem.gradient(items));
+  EXPECT_EQ(read_npy(place / "triplets.npy").shape, (std::vector<std::int64_t>{8, 3}));
+  EXPECT_EQ(read_npy(place / "interactions.npy").shape[0], problem.interactions().size());
+  EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
+  fs::remove_all(folder);
+}
+
+}  // namespace
+}  // namespace tern::test

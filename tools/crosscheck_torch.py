@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Recomputes steps that `tern gradcheck --dump DIR` wrote with PyTorch's automatic differentiation.
+
+    tools/crosscheck_torch.py DIR...
+
+Each DIR has a step.json (what tern gradcheck --dump made, or a folder of such). Loss, final
+embeddings and the gradient of every parameter are computed in f64 from the dumped interactions,
+triplets and parameters, with dense matrices and the models' published formulas, and compared with
+what was dumped. Exit status: 0 all agree, 1 some do not, 2 usage, 77 no PyTorch here.
+"""
+
+import argparse
+import json
+import pathlib
+import sys
+
+try:
+    import numpy as np
+    import torch
+except ImportError as error:
+    print(f"crosscheck_torch: left out, {error.name} cannot be imported", file=sys.stderr)
+    sys.exit(77)
+
+# Of the largest element. f64: differences of the order of summation; f32: of 24-bit arithmetic.
+BOUNDS = {"f64": 1e-10, "f32": 1e-5}
+
+
+class Step:
+    """A dumped step: its arrays by name, its settings, and the same quantities computed anew."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.settings = json.loads((directory / "step.json").read_text(encoding="utf-8"))
+        self.parameters = {
+            name: torch.from_numpy(self.array(name).astype(np.float64)).requires_grad_()
+            for name in self.parameter_names()
+        }
+
+    def array(self, name):
+        return np.load(self.directory / f"{name}.npy", allow_pickle=False)
+
+    def parameter_names(self):
+        suffix = "_gradient.npy"
+        return sorted(path.name[: -len(suffix)] for path in self.directory.glob(f"*{suffix}"))
+
+    def adjacency(self):
+        """D^-1/2 [[0, R], [R^T, 0]] D^-1/2, dense; a node without interactions has scale 0."""
+        users, items = self.settings["users"], self.settings["items"]
+        a = torch.zeros(users + items, users + items, dtype=torch.float64)
+        for user, item in self.array("interactions"):
+            a[user, users + item] = a[users + item, user] = 1.0
+        degrees = a.sum(dim=1)
+        scales = torch.where(degrees > 0, degrees.clamp(min=1.0).rsqrt(), degrees)
+        return scales[:, None] * a * scales[None, :]
+
+    def final_embeddings(self):
+        layer0 = (self.parameters["user_embedding"], self.parameters["item_embedding"])
+        if self.settings["model"] == "mf":
+            return layer0
+        if self.settings["model"] != "lightgcn":
+            sys.exit(f"crosscheck_torch: {self.directory}: no formula for model "
+                     f"\"{self.settings['model']}\"")
+        adjacency = self.adjacency()
+        layers = [torch.cat(layer0)]
+        for _ in range(self.settings["layers"]):
+            layers.append(adjacency @ layers[-1])
+        return torch.stack(layers).mean(dim=0).split([self.settings["users"],
+                                                      self.settings["items"]])
+
+    def losses(self, users, items):
+        """BPR over final embeddings, and L2 of the layer-0 rows of each triplet."""
+        u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
+        scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
+        bpr = torch.nn.functional.softplus(scores).mean()
+        layer0_users = self.parameters["user_embedding"]
+        layer0_items = self.parameters["item_embedding"]
+        rows = torch.cat((layer0_users[u], layer0_items[p], layer0_items[n]))
+        return bpr, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
+
+    def recompute(self):
+        """{name: what should have been dumped under that name}."""
+        users, items = self.final_embeddings()
+        bpr, l2 = self.losses(users, items)
+        (bpr + l2).backward()
+        truth = {"loss": torch.stack((bpr, l2)), "final_users": users, "final_items": items}
+        for name, parameter in self.parameters.items():
+            truth[f"{name}_gradient"] = parameter.grad
+        return {name: value.detach().numpy() for name, value in truth.items()}
+
+
+def relative_difference(value, truth):
+    if value.shape != truth.shape:
+        return float("inf")
+    scale = np.abs(truth).max(initial=0.0)
+    return float(np.abs(value - truth).max(initial=0.0) / (scale if scale > 0 else 1.0))
+
+
+def steps_under(path):
+    found = sorted(place.parent for place in path.rglob("step.json"))
+    if not found:
+        print(f"crosscheck_torch: {path}: no step.json in it; tern gradcheck --dump {path} "
+              "makes one", file=sys.stderr)
+        sys.exit(2)
+    return found
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("directories", nargs="+", type=pathlib.Path, metavar="DIR")
+    directories = parser.parse_args().directories
+    all_agree = True
+    print(f"{'step':24} {'backend':10} {'quantity':26} {'difference':>10} {'bound':>7}  verdict")
+    for directory in (step for path in directories for step in steps_under(path)):
+        step = Step(directory)
+        bound = BOUNDS[step.settings["precision"]]
+        for name, truth in step.recompute().items():
+            difference = relative_difference(step.array(name), truth)
+            agrees = difference <= bound  # not so for NaN
+            all_agree = all_agree and agrees
+            print(f"{directory.name:24} {step.settings['backend']:10} {name:26} "
+                  f"{difference:10.1e} {bound:7.0e}  {'ok' if agrees else 'DIFFERS'}")
+    return 0 if all_agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
