@@ -1,6 +1,6 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 
 #include <limits>
 #include <source_location>
@@ -37,13 +37,14 @@ class Launcher {
       throw DeviceError("A launch of " + std::to_string(shape.blocks) +
                         " blocks, expected at most 2147483647.");
     }
-    void* pointers[] = {static_cast<void*>(&arguments)...};
-    check(cudaLaunchKernel(
-              reinterpret_cast<const void*>(kernel),
-              dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y)),
-              dim3(static_cast<unsigned>(shape.threads)), pointers, shape.shared_bytes,
-              queue_.stream),
-          where_);
+    cudaLaunchConfig_t config{};
+    config.gridDim =
+        dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y));
+    config.blockDim = dim3(static_cast<unsigned>(shape.threads));
+    config.dynamicSmemBytes = shape.shared_bytes;
+    config.stream = queue_.stream;
+    // The typed form: tests/simt stands in for it, and then knows kernel and arguments.
+    check(cudaLaunchKernelEx(&config, kernel, arguments...), where_);
     check(cudaGetLastError(), where_);
   }
 
