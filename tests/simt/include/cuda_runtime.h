@@ -10,3 +10,4 @@
 #include "simt/device/memory.hpp"
 #include "simt/device/vector_types.hpp"
 #include "simt/device/warp.hpp"
+#include "simt/runtime/api.hpp"

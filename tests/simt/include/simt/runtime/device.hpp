@@ -1,0 +1,35 @@
+// The made-up devices of the emulated runtime.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace simt {
+
+/// When the work of a stream is done: as soon as it is asked for; or not before somebody waits for
+/// it, as late as a GPU may be. The late one shows who reads a result, or reuses a host's array,
+/// without waiting.
+enum class Timing : std::uint8_t { at_once, late };
+
+/// Whether every launch runs blocks, warps and lanes in the order of the seed, or each in another.
+/// The same order, on one worker, makes even float atomics repeat.
+enum class LaunchOrder : std::uint8_t { same, other };
+
+struct Device {
+  std::string name = "Emulated GPU";
+  int multiprocessors = 2;
+  std::size_t memory_bytes = std::size_t{4} << 30;
+  int cache_bytes = 1 << 20;
+  std::uint64_t seed = 1;
+  unsigned workers = 0;  ///< CPU threads that blocks are spread over; 0: one a core
+  Timing timing = Timing::at_once;
+  LaunchOrder order = LaunchOrder::other;
+};
+
+/// Sets the devices that the runtime answers with from now on: cuda device i is devices[i]. At
+/// first there is none, as on a machine without a GPU.
+void set_devices(std::vector<Device> devices);
+
+}  // namespace simt

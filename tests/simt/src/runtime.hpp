@@ -1,0 +1,51 @@
+// What the emulated runtime keeps behind its handles.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "simt/runtime/device.hpp"
+#include "simt/runtime/types.hpp"
+#include "simt/runtime/work.hpp"
+
+namespace simt::runtime {
+
+using Work = std::function<void()>;
+using Nodes = std::vector<Work>;
+
+/// Throws std::out_of_range where there is no such device.
+Device device_at(int device);
+int device_count();
+int current_device();
+
+/// Whether the handle is a stream that lives.
+bool is_stream(cudaStream_t stream);
+
+}  // namespace simt::runtime
+
+struct CUstream_st {
+  int device = 0;
+  std::uint64_t launches = 0;
+  std::deque<simt::runtime::Work> pending;
+  std::unique_ptr<simt::runtime::Nodes> captured;  // while a graph is being captured
+  bool capture_broken = false;
+  bool failed = false;
+};
+struct CUevent_st {
+  std::optional<std::chrono::steady_clock::time_point> time;
+  cudaStream_t stream = nullptr;  // that it was last recorded in
+};
+struct CUgraph_st {
+  std::shared_ptr<const simt::runtime::Nodes> nodes;
+};
+struct CUgraphExec_st {
+  std::shared_ptr<const simt::runtime::Nodes> nodes;
+};
+struct CUmemPoolHandle_st {
+  int device = 0;
+};

@@ -1,0 +1,194 @@
+// Device memory of the emulated runtime: every allocation is a guarded buffer, NaN at first.
+#include <cstring>
+#include <iterator>
+#include <map>
+#include <mutex>
+#include <new>
+
+#include "runtime.hpp"
+#include "simt/buffer.hpp"
+#include "simt/runtime/api.hpp"
+
+namespace simt::runtime {
+namespace {
+
+struct Allocation {
+  std::size_t bytes = 0;
+  int device = 0;
+  bool freed = false;  // asked for, and not yet come to in its stream
+};
+
+/// What is allocated, by address.
+struct Allocations {
+  std::mutex mutex;
+  std::map<std::uintptr_t, Allocation> list;
+  std::map<int, std::size_t> used;  // bytes by device
+};
+Allocations& allocations() {
+  static Allocations instance;
+  return instance;
+}
+
+std::uintptr_t address_of(const void* pointer) {
+  return reinterpret_cast<std::uintptr_t>(pointer);
+}
+
+void free_now(void* data) {
+  Allocations& all = allocations();
+  {
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.list.find(address_of(data));
+    all.used[found->second.device] -= found->second.bytes;
+    all.list.erase(found);
+  }
+  detail::release(data);
+}
+
+/// Whether the host's and the device's bytes are where the kind of copy says.
+bool copyable(Range to, Range from, cudaMemcpyKind kind) {
+  switch (kind) {
+    case cudaMemcpyHostToDevice:
+      return on_device(to) && !touches_device(from);
+    case cudaMemcpyDeviceToHost:
+      return !touches_device(to) && on_device(from);
+    case cudaMemcpyDeviceToDevice:
+      return on_device(to) && on_device(from) && !overlap(to, from);
+  }
+  return false;
+}
+
+}  // namespace
+
+bool overlap(Range a, Range b) {
+  const std::uintptr_t a_begin = address_of(a.begin);
+  const std::uintptr_t b_begin = address_of(b.begin);
+  return a_begin < b_begin + b.bytes && b_begin < a_begin + a.bytes;
+}
+
+bool on_device(Range range) {
+  Allocations& all = allocations();
+  const std::lock_guard lock(all.mutex);
+  auto above = all.list.upper_bound(address_of(range.begin));
+  if (above == all.list.begin()) return false;
+  const auto& [begin, allocation] = *std::prev(above);
+  return !allocation.freed && address_of(range.begin) - begin + range.bytes <= allocation.bytes;
+}
+
+bool touches_device(Range range) {
+  Allocations& all = allocations();
+  const std::lock_guard lock(all.mutex);
+  auto above = all.list.lower_bound(address_of(range.begin) + range.bytes);
+  if (above == all.list.begin()) return false;
+  const auto& [begin, allocation] = *std::prev(above);
+  return address_of(range.begin) < begin + allocation.bytes;
+}
+
+}  // namespace simt::runtime
+
+using simt::runtime::report;
+
+cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties) {
+  if (properties->location.id >= simt::runtime::device_count()) {
+    return report(cudaErrorInvalidDevice);
+  }
+  *pool = new CUmemPoolHandle_st{properties->location.id};
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
+  delete pool;
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
+  return cudaSuccess;
+}
+cudaError_t cudaMemPoolTrimTo(cudaMemPool_t, std::size_t) {
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_t pool,
+                                    cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (!is_stream(stream) || pool == nullptr || pool->device != stream->device) {
+    return report(cudaErrorInvalidResourceHandle);
+  }
+  if (bytes == 0) return report(cudaErrorInvalidValue);
+  if (is_capturing(stream)) {
+    stream->capture_broken = true;
+    return report(cudaErrorStreamCaptureUnsupported);
+  }
+  Allocations& all = allocations();
+  const std::lock_guard lock(all.mutex);
+  std::size_t& used = all.used[pool->device];
+  if (bytes > device_at(pool->device).memory_bytes - used) return report(cudaErrorMemoryAllocation);
+  try {
+    *data = simt::detail::allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return report(cudaErrorMemoryAllocation);
+  }
+  used += bytes;
+  all.list[address_of(*data)] = {bytes, pool->device};
+  return cudaSuccess;
+}
+
+cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (is_capturing(stream)) {
+    stream->capture_broken = true;
+    return report(cudaErrorStreamCaptureUnsupported);
+  }
+  {
+    Allocations& all = allocations();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.list.find(address_of(data));
+    if (found == all.list.end() || found->second.freed) return report(cudaErrorInvalidValue);
+    found->second.freed = true;
+  }
+  if (stream->failed) {  // its work is never done
+    free_now(data);
+    return cudaErrorLaunchFailure;
+  }
+  return submit(stream, [data] { free_now(data); });
+}
+
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  using namespace simt::runtime;
+  if (device_count() == 0) return report(cudaErrorNoDevice);
+  *total = device_at(current_device()).memory_bytes;
+  Allocations& all = allocations();
+  const std::lock_guard lock(all.mutex);
+  *free = *total - all.used[current_device()];
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (bytes == 0) return cudaSuccess;
+  if (!copyable({to, bytes}, {from, bytes}, kind)) return report(cudaErrorInvalidValue);
+  return submit(stream, [=] { std::memcpy(to, from, bytes); });
+}
+
+cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
+                              std::size_t from_pitch, std::size_t width, std::size_t height,
+                              cudaMemcpyKind kind, cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (width == 0 || height == 0) return cudaSuccess;
+  if (width > to_pitch || width > from_pitch) return report(cudaErrorInvalidPitchValue);
+  const Range to_range{to, (height - 1) * to_pitch + width};
+  const Range from_range{from, (height - 1) * from_pitch + width};
+  if (!copyable(to_range, from_range, kind)) return report(cudaErrorInvalidValue);
+  return submit(stream, [=] {
+    for (std::size_t row = 0; row < height; ++row) {
+      std::memcpy(static_cast<std::byte*>(to) + row * to_pitch,
+                  static_cast<const std::byte*>(from) + row * from_pitch, width);
+    }
+  });
+}
+
+cudaError_t cudaMemsetAsync(void* data, int value, std::size_t bytes, cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (bytes == 0) return cudaSuccess;
+  if (!on_device({data, bytes})) return report(cudaErrorInvalidValue);
+  return submit(stream, [=] { std::memset(data, value, bytes); });
+}

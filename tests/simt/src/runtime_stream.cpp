@@ -1,0 +1,200 @@
+// Streams, events, captured graphs and launches of the emulated runtime.
+#include <mutex>
+#include <set>
+#include <utility>
+
+#include "runtime.hpp"
+#include "simt/runtime/api.hpp"
+#include "simt/simt.hpp"
+
+namespace simt::runtime {
+namespace {
+
+struct Streams {
+  std::mutex mutex;
+  std::set<cudaStream_t> live;
+};
+Streams& streams() {
+  static Streams instance;
+  return instance;
+}
+
+void run(CUstream_st& stream, const Work& work) {
+  try {
+    work();
+  } catch (...) {
+    stream.failed = true;
+    throw;
+  }
+}
+
+/// Does what is pending. After a fault the rest is dropped.
+void catch_up(CUstream_st& stream) {
+  while (!stream.pending.empty() && !stream.failed) {
+    const Work work = std::move(stream.pending.front());
+    stream.pending.pop_front();
+    run(stream, work);
+  }
+  stream.pending.clear();
+}
+
+bool is_late(const CUstream_st& stream) {
+  return device_at(stream.device).timing == Timing::late;
+}
+
+bool fits(const cudaLaunchConfig_t& config) {
+  const dim3& grid = config.gridDim;
+  const dim3& block = config.blockDim;
+  return grid.x > 0 && grid.y > 0 && grid.z > 0 && grid.x <= 0x7fffffffu && grid.y <= 65535 &&
+         grid.z <= 65535 && block.x > 0 && block.y > 0 && block.z > 0 && block.z <= 64 &&
+         std::uint64_t{block.x} * block.y * block.z <= 1024 &&
+         config.dynamicSmemBytes <= kMaxSharedBytes;
+}
+
+}  // namespace
+
+bool is_stream(cudaStream_t stream) {
+  Streams& all = streams();
+  const std::lock_guard lock(all.mutex);
+  return all.live.contains(stream);
+}
+
+bool is_capturing(cudaStream_t stream) {
+  return stream->captured != nullptr;
+}
+
+cudaError_t submit(cudaStream_t stream, Work work) {
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (stream->failed) return report(cudaErrorLaunchFailure);
+  if (is_capturing(stream)) {
+    stream->captured->push_back(std::move(work));
+  } else if (is_late(*stream)) {
+    stream->pending.push_back(std::move(work));
+  } else {
+    run(*stream, work);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t submit_kernels(cudaStream_t stream, Work work) {
+  if (is_stream(stream) && stream->device != current_device()) {
+    return report(cudaErrorInvalidResourceHandle);
+  }
+  return submit(stream, std::move(work));
+}
+
+cudaError_t launch(const cudaLaunchConfig_t& config, Closure kernel) {
+  if (!fits(config)) return report(cudaErrorInvalidConfiguration);
+  return submit_kernels(config.stream, [config, kernel = std::move(kernel)] {
+    CUstream_st& stream = *config.stream;
+    const Device device = device_at(stream.device);
+    Options options{.seed = device.seed, .workers = device.workers};
+    if (device.order == LaunchOrder::other) options.seed += 0x9e3779b9u * ++stream.launches;
+    detail::launch(config.gridDim, config.blockDim, config.dynamicSmemBytes, options,
+                   {kernel.object.get(), kernel.call});
+  });
+}
+
+}  // namespace simt::runtime
+
+using simt::runtime::report;
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  using namespace simt::runtime;
+  if (device_count() == 0) return report(cudaErrorNoDevice);
+  *stream = new CUstream_st;
+  (*stream)->device = current_device();
+  Streams& all = streams();
+  const std::lock_guard lock(all.mutex);
+  all.live.insert(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  catch_up(*stream);
+  Streams& all = streams();
+  const std::lock_guard lock(all.mutex);
+  all.live.erase(stream);
+  delete stream;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  using namespace simt::runtime;
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (is_capturing(stream)) {
+    stream->capture_broken = true;
+    return report(cudaErrorStreamCaptureUnsupported);
+  }
+  if (stream->failed) return report(cudaErrorLaunchFailure);
+  catch_up(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t* event) {
+  *event = new CUevent_st;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->time.reset();
+  event->stream = stream;
+  return simt::runtime::submit(stream, [event] { event->time = std::chrono::steady_clock::now(); });
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->stream == nullptr ? cudaSuccess : cudaStreamSynchronize(event->stream);
+}
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEvent_t end) {
+  if (begin->stream == nullptr || end->stream == nullptr) {
+    return report(cudaErrorInvalidResourceHandle);
+  }
+  if (!begin->time || !end->time) return report(cudaErrorNotReady);
+  *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *begin->time).count();
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  using namespace simt::runtime;
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (is_capturing(stream)) return report(cudaErrorIllegalState);
+  stream->captured = std::make_unique<Nodes>();
+  stream->capture_broken = false;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  using namespace simt::runtime;
+  *graph = nullptr;
+  if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (!is_capturing(stream)) return report(cudaErrorIllegalState);
+  const std::unique_ptr<Nodes> nodes = std::move(stream->captured);
+  if (stream->capture_broken) return report(cudaErrorStreamCaptureInvalidated);
+  *graph = new CUgraph_st{std::make_shared<const Nodes>(std::move(*nodes))};
+  return cudaSuccess;
+}
+
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
+                                 unsigned long long) {
+  if (graph == nullptr) return report(cudaErrorInvalidValue);
+  *executable = new CUgraphExec_st{graph->nodes};
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  if (executable == nullptr) return report(cudaErrorInvalidValue);
+  return simt::runtime::submit(stream, [nodes = executable->nodes] {
+    for (const simt::runtime::Work& node : *nodes) node();
+  });
+}
