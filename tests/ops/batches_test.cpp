@@ -121,7 +121,8 @@ TEST_P(Batches, RefuseTripletsThatDoNotFit) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Batches, testing::ValuesIn(backends_under_test()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, Batches, testing::ValuesIn(backends_of_batches_under_test()),
+                         backend_name);
 
 }  // namespace
 }  // namespace tern::test

@@ -261,7 +261,8 @@ TEST_P(Bpr, RefusesWrongShapes) {
   refuses(triplets, users, items, grad_users, grad_items, foreign_losses);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Bpr, testing::ValuesIn(backends_under_test()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, Bpr, testing::ValuesIn(backends_of_batches_under_test()),
+                         backend_name);
 
 }  // namespace
 }  // namespace tern::test

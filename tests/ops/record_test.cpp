@@ -66,7 +66,8 @@ TEST_P(Record, RefusesToRecordNothing) {
   EXPECT_THROW(backend_.record({}), Error);
 }
 
-INSTANTIATE_TEST_SUITE_P(Backends, Record, testing::ValuesIn(backends_under_test()), backend_name);
+INSTANTIATE_TEST_SUITE_P(Backends, Record, testing::ValuesIn(backends_of_batches_under_test()),
+                         backend_name);
 
 }  // namespace
 }  // namespace tern::test

@@ -1,9 +1,14 @@
 #include "tests/support/backends.hpp"
 
+#include <dlfcn.h>
+
 #include <ostream>
 #include <stdexcept>
 
 #include "tern/device.hpp"
+#ifdef TERN_TEST_SIMT
+#include "tests/simt_backend/simt_backend.hpp"
+#endif
 
 namespace tern::test {
 namespace {
@@ -14,18 +19,69 @@ double unit_roundoff(const std::string& precision) {
   throw std::logic_error("No unit roundoff is known for precision '" + precision + "'.");
 }
 
+#ifdef TERN_TEST_SIMT
+/// Keeps every graph and every width of the battery.
+constexpr std::int64_t kSimtBudget = std::int64_t{1} << 21;
+/// Of CudaOptions::plan_bytes: a window of some two hundred triplets.
+constexpr std::int64_t kShortWindow = 20'000;
+#endif
+
+/// None where the kernels' executor is left out (ThreadSanitizer).
+std::vector<BackendCase> simt_cases() {
+  std::vector<BackendCase> cases;
+#ifdef TERN_TEST_SIMT
+  const auto add = [&](const char* name, const SimtOptions& options) {
+    cases.push_back({.name = name,
+                     .family = "simt",
+                     .make = [=] { return make_simt_backend(options); },
+                     .budget = kSimtBudget});
+  };
+  add("simt", {.device = SimtDevice::kPlain});
+  add("simt_late", {.device = SimtDevice::kLate, .plan_bytes = kShortWindow});
+#endif
+  return cases;
+}
+
 }  // namespace
 
 void PrintTo(const BackendCase& backend, std::ostream* out) {
   *out << backend.name;
 }
 
+std::string why_no_gpu() {
+  // Loading the library with the CUDA backend takes a tenth of a second, in each of hundreds of
+  // test processes: not without need.
+  void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
+  if (driver == nullptr) return "no driver for a GPU is installed (libcuda.so.1)";
+  dlclose(driver);
+  std::string problem;
+  return list_devices(&problem).size() > 1 ? "" : problem;
+}
+
 std::vector<BackendCase> backends_under_test() {
-  return {
+  std::vector<BackendCase> all{
       {.name = "reference", .family = "reference", .make = [] { return make_reference_backend(); }},
       {.name = "cpu_1_thread", .family = "cpu", .make = [] { return make_cpu_backend(1); }},
       {.name = "cpu_2_threads", .family = "cpu", .make = [] { return make_cpu_backend(2); }},
   };
+  for (const BackendCase& simt : simt_cases()) all.push_back(simt);
+  if (why_no_gpu().empty()) {
+    all.push_back({.name = "cuda", .family = "cuda", .make = [] { return make_backend("cuda"); }});
+  }
+  return all;
+}
+
+std::vector<BackendCase> backends_of_batches_under_test() {
+  std::vector<BackendCase> all = backends_under_test();
+#ifdef TERN_TEST_SIMT
+  const SimtOptions fused{.device = SimtDevice::kSerial, .fused = true};
+  all.push_back({.name = "simt_fused",
+                 .family = "simt_fused",
+                 .make = [=] { return make_simt_backend(fused); },
+                 .budget = kSimtBudget,
+                 .adds_one_by_one = true});
+#endif
+  return all;
 }
 
 std::string backend_name(const testing::TestParamInfo<BackendCase>& info) {

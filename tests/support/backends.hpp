@@ -22,12 +22,22 @@ struct BackendCase {
   std::function<std::unique_ptr<Backend>()> make;
   /// Gathered elements (edges × width) a graph of the battery may cost on it; for slow emulators.
   std::int64_t budget = std::numeric_limits<std::int64_t>::max();
+  /// Adds the terms of a row one by one, in any order, so that rounding errors of equal terms may
+  /// all go one way.
+  bool adds_one_by_one = false;
 };
 
 void PrintTo(const BackendCase& backend, std::ostream* out);
 
-/// All backends that this build and this machine can test.
+/// All backends that this build and this machine can test: the reference, the CPU's, the CUDA
+/// backend on the emulated devices of tests/simt, and on a GPU where one answers.
 std::vector<BackendCase> backends_under_test();
+/// These, and the CUDA backend's form of bpr and l2_penalty with float atomics: for tests of ops on
+/// batches of triplets, since its other ops are the same.
+std::vector<BackendCase> backends_of_batches_under_test();
+
+/// Why no GPU is among them; empty where one is.
+std::string why_no_gpu();
 
 /// Names a parametrised test after its backend.
 std::string backend_name(const testing::TestParamInfo<BackendCase>& info);

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "tern/backend.hpp"
+
+namespace tern::test {
+
+/// The emulated devices that the CUDA backend is tested on. What it computes must not depend on
+/// which of the first two it is.
+enum class SimtDevice : std::uint8_t {
+  kPlain,  // 2 multiprocessors; work is done as soon as it is asked for
+  kLate,   // 5; a smaller cache, another order of lanes; work waits until somebody waits for it
+  kSerial  // one CPU thread, every launch in one order: even float atomics repeat
+};
+
+struct SimtOptions {
+  SimtDevice device = SimtDevice::kPlain;
+  /// CudaOptions::reproducibility::kNone: bpr and l2_penalty with float atomics.
+  bool fused = false;
+  /// CudaOptions::plan_bytes.
+  std::int64_t plan_bytes = 0;
+};
+
+/// The CUDA backend, its kernels and its host code, executed by tests/simt.
+std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options = {});
+
+}  // namespace tern::test
