@@ -7,7 +7,9 @@
 namespace tern::cuda {
 
 // A row of a matrix is read and written 16 bytes at a time: rows start on 16 bytes, their length is
-// a whole number of float4, and what lies beyond the width is zero (cuda/storage.hpp).
+// a whole number of float4, and what lies beyond the width is zero (cuda/storage.hpp). Kernels say
+// by CUDA's own functions how a vector meets the caches: __ldg what nobody writes meanwhile, __ldcs
+// and __stcs (evict-first) what is not needed again soon.
 
 /// Floats in one vector.
 inline constexpr std::int64_t kVector = 4;
