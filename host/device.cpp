@@ -1,26 +1,20 @@
 #include "tern/device.hpp"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <charconv>
-#include <cstdlib>
-#include <filesystem>
 #include <system_error>
 #include <utility>
 
+#include "host/shared_library.hpp"
 #include "tern/error.hpp"
 #include "tern/plugin.hpp"
-
-// Finds the CUDA backend where there is one. The library is looked for, in this order: at the path
-// in the environment variable TERN_CUDA_LIBRARY (and then nowhere else), beside the program, in
-// ../lib from there, and on the system's library path.
 
 namespace tern {
 namespace {
 
-namespace fs = std::filesystem;
+/// Names a library with the CUDA backend that is taken instead of the one beside the program.
+constexpr char kLibraryVariable[] = "TERN_CUDA_LIBRARY";
 
 /// The outcome of looking for the library: the plugin, or one line that says why there is none.
 struct Lookup {
@@ -30,50 +24,17 @@ struct Lookup {
   std::string problem;
 };
 
-struct Candidate {
-  std::string path;
-  bool present;
-};
-
-Candidate find_library() {
-  if (const char* named = std::getenv("TERN_CUDA_LIBRARY"); named != nullptr && *named != '\0') {
-    return {named, true};
-  }
-  std::error_code ignored;
-  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
-  if (!program.empty()) {
-    for (const fs::path& folder : {program.parent_path(), program.parent_path() / "../lib"}) {
-      const fs::path file = folder / kCudaPluginFile;
-      if (fs::exists(file, ignored)) return {file.lexically_normal().string(), true};
-    }
-  }
-  return {kCudaPluginFile, false};
-}
-
 Lookup look_up_plugin() {
-  const Candidate candidate = find_library();
-  Lookup found;
-  found.present = candidate.present;
-  // Never unloaded: backends, and exceptions in flight, have their code there.
-  void* library = dlopen(candidate.path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  if (library == nullptr) {
-    const char* reason = dlerror();
-    found.problem = reason != nullptr ? reason : "the loader gave no reason";
-    // On the library path, absence shows only in the reason; it then names the library itself
-    // instead of one that the library needs.
-    if (!candidate.present) found.present = !found.problem.starts_with(kCudaPluginFile);
-    if (!found.present) found.problem = fmt::format("there is no {} here", kCudaPluginFile);
-    return found;
-  }
-  found.present = true;
-  const auto entry = reinterpret_cast<PluginEntry>(dlsym(library, kPluginSymbol));
+  const SharedLibrary library = load_shared_library(kCudaPluginFile, kLibraryVariable);
+  Lookup found{nullptr, library.present, library.problem};
+  if (library.handle == nullptr) return found;
+  const auto entry = reinterpret_cast<PluginEntry>(library.symbol(kPluginSymbol));
   const Plugin* plugin = entry != nullptr ? entry() : nullptr;
-  dlclose(library);
   if (plugin == nullptr || plugin->abi == nullptr) {
-    found.problem = fmt::format("{} is not a plugin of Tern", candidate.path);
+    found.problem = fmt::format("{} is not a plugin of Tern", library.path);
   } else if (std::string_view(plugin->abi) != kPluginAbi) {
     found.problem = fmt::format("{} is of another version of Tern (it answers {}, expected {})",
-                                candidate.path, plugin->abi, kPluginAbi);
+                                library.path, plugin->abi, kPluginAbi);
   } else {
     found.plugin = plugin;
   }
