@@ -4,6 +4,7 @@
 
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
+#include "bench/support/compare.hpp"
 
 namespace tern::bench {
 namespace {
@@ -82,17 +83,17 @@ PreparedCase prepare_plain_loop(Workload& w) {
     std::vector<double> values(s->p.size());
     w.reference().download(expected.parameter, values);
     run();
-    expect_equal("a rival of adam", s->p, values);
+    expect_equal("adam, parameter", s->p, values, w.width());
   };
   return ready;
 }
 
 }  // namespace
 
-void add_adam_cases(Cases& cases, const std::string& device) {
+void add_adam_cases(Cases& cases, DeviceKind device) {
   cases.push_back(
       {"adam", "dense", "tern", Bound::kCopy, [](Workload& w) { return prepare(w, Rows::kAll); }});
-  if (device == "cpu") {
+  if (device == DeviceKind::kCpu) {
     cases.push_back({"adam", "dense", "plain_loop", Bound::kCopy, prepare_plain_loop});
   }
   cases.push_back({"adam", "batch_rows", "tern", Bound::kGather,

@@ -1,10 +1,12 @@
 // propagate: both directions, as layers use it (with an addend), to and from a batch's rows; beside
 // it a plain loop and Eigen's sparse product (which have no addend: they are given none).
 
+#include <limits>
 #include <memory>
 
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
+#include "bench/support/compare.hpp"
 #include "bench/variants/cpu/propagate_rivals.hpp"
 
 namespace tern::bench {
@@ -23,7 +25,9 @@ struct Tables {
       : x(w.table(backend, opposite(to), 1)),
         addend(w.table(backend, to, 2)),
         y(backend.allocate(w.nodes(to), w.width())),
-        batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {}
+        batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
+    backend.fill(y, std::numeric_limits<double>::quiet_NaN());  // rows not asked for stay so
+  }
 
   PropagateOptions options(Side to, Addend use_addend, Subset subset) const {
     PropagateOptions options;
@@ -87,7 +91,8 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
   const Interactions& columns = to == Side::kUser ? w.transposed() : w.interactions();
   state->rival = make(rows, columns, w.width(), w.threads());
   state->x = w.table_values(opposite(to), 1);
-  state->y.resize(static_cast<std::size_t>(w.nodes(to) * w.width()));
+  state->y.assign(static_cast<std::size_t>(w.nodes(to) * w.width()),
+                  std::numeric_limits<float>::quiet_NaN());
   PreparedCase ready;
   ready.cost = cost_of(w, to, Addend::kNone, Subset::kAll);
   ready.run = [state] { state->rival->run(state->x, state->y); };
@@ -97,14 +102,14 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
     std::vector<double> values(state->y.size());
     w.reference().download(expected.y, values);
     run();
-    expect_equal("a rival of propagate", state->y, values);
+    expect_equal("propagate", state->y, values, w.width());
   };
   return ready;
 }
 
 }  // namespace
 
-void add_propagate_cases(Cases& cases, const std::string& device) {
+void add_propagate_cases(Cases& cases, DeviceKind device) {
   for (const Side to : {Side::kUser, Side::kItem}) {
     const std::string side = side_name(to);
     const auto add = [&](const std::string& variant, Addend addend, Subset subset) {
@@ -112,7 +117,7 @@ void add_propagate_cases(Cases& cases, const std::string& device) {
                        [=](Workload& w) { return prepare_tern(w, to, addend, subset); }});
     };
     add("to_" + side, Addend::kNone, Subset::kAll);
-    if (device == "cpu") {
+    if (device == DeviceKind::kCpu) {
       cases.push_back({"propagate", "to_" + side, "plain_loop", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_plain_loop); }});
       cases.push_back({"propagate", "to_" + side, "eigen", Bound::kGather,

@@ -11,16 +11,16 @@
 namespace tern::bench {
 namespace {
 
-/// Throws Error unless every positive is observed and no negative is.
-void expect_valid(const Interactions& interactions, const std::vector<Triplet>& triplets) {
-  for (const Triplet& t : triplets) {
-    const auto row = interactions.row(t.user);
-    if (!std::ranges::binary_search(row, t.positive) ||
-        std::ranges::binary_search(row, t.negative)) {
-      throw Error(fmt::format("sample: wrong triplet ({}, {}, {}); not timed", t.user, t.positive,
-                              t.negative));
-    }
+/// Throws Error unless the triplets are those of the reference, as integers.
+void expect_same(const std::vector<Triplet>& found, const std::vector<Triplet>& expected) {
+  if (found.size() != expected.size()) {
+    throw Error(fmt::format("sample: {} triplets, expected {}", found.size(), expected.size()));
   }
+  const auto [at, wanted] = std::ranges::mismatch(found, expected);
+  if (at == found.end()) return;
+  throw Error(fmt::format("sample: triplet {} is ({}, {}, {}), expected ({}, {}, {})",
+                          at - found.begin(), at->user, at->positive, at->negative, wanted->user,
+                          wanted->positive, wanted->negative));
 }
 
 PreparedCase prepare(Workload& w, PositiveSampling positives, NegativeSampling negatives) {
@@ -35,16 +35,19 @@ PreparedCase prepare(Workload& w, PositiveSampling positives, NegativeSampling n
     w.backend().sample(*triplets, 0);
     w.backend().get_triplets(*triplets);
   };
-  ready.verify = [&w, triplets] {
+  ready.verify = [&w, triplets, options] {
+    Triplets expected =
+        w.reference().make_triplets(w.reference_graph(), options, Workload::kBatchSize);
+    w.reference().sample(expected, 0);
     w.backend().sample(*triplets, 0);
-    expect_valid(w.interactions(), w.backend().get_triplets(*triplets));
+    expect_same(w.backend().get_triplets(*triplets), w.reference().get_triplets(expected));
   };
   return ready;
 }
 
 }  // namespace
 
-void add_sample_cases(Cases& cases, const std::string& /*device*/) {
+void add_sample_cases(Cases& cases, DeviceKind /*device*/) {
   const auto add = [&](const char* variant, PositiveSampling positives,
                        NegativeSampling negatives) {
     cases.push_back({"sample", variant, "tern", Bound::kNone,

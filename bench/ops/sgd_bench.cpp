@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "bench/support/case.hpp"
+#include "bench/support/compare.hpp"
 
 namespace tern::bench {
 namespace {
@@ -38,7 +39,7 @@ PreparedCase prepare(Workload& w, const SgdOptions& options) {
 
 }  // namespace
 
-void add_sgd_cases(Cases& cases, const std::string& /*device*/) {
+void add_sgd_cases(Cases& cases, DeviceKind /*device*/) {
   cases.push_back(
       {"sgd", "dense", "tern", Bound::kCopy, [](Workload& w) { return prepare(w, SgdOptions{}); }});
   cases.push_back({"sgd", "dense_momentum", "tern", Bound::kCopy,

@@ -1,6 +1,9 @@
 #include "bench/support/batch.hpp"
 
 #include <algorithm>
+#include <string>
+
+#include "bench/support/compare.hpp"
 
 namespace tern::bench {
 
@@ -22,6 +25,25 @@ BatchRows::BatchRows(const Workload& workload) {
     std::ranges::sort(rows);
     rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
   }
+}
+
+BatchTables::BatchTables(const Workload& workload, Backend& backend, const Graph& graph)
+    : users(workload.table(backend, Side::kUser, 1)),
+      items(workload.table(backend, Side::kItem, 2)),
+      grad_users(backend.allocate(users.rows(), users.cols())),
+      grad_items(backend.allocate(items.rows(), items.cols())),
+      triplets(first_batch(workload, backend, graph)),
+      losses(backend.allocate(2, triplets.num_batches())) {}
+
+void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,
+                        const BatchTables& expected) {
+  const auto compare = [&](const char* part, const Matrix& matrix, const Matrix& wanted) {
+    expect_equal(std::string(op) + ", " + part, workload.backend(), matrix, workload.reference(),
+                 wanted);
+  };
+  compare("gradient of users", found.grad_users, expected.grad_users);
+  compare("gradient of items", found.grad_items, expected.grad_items);
+  compare("losses", found.losses, expected.losses);
 }
 
 }  // namespace tern::bench

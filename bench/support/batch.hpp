@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <string_view>
 #include <vector>
 
 #include "bench/support/workload.hpp"
@@ -21,5 +22,21 @@ class BatchRows {
  private:
   std::array<std::vector<NodeId>, 2> rows_;
 };
+
+/// What the ops of a batch work on, on one backend: tables, their gradients, triplets, losses.
+struct BatchTables {
+  BatchTables(const Workload& workload, Backend& backend, const Graph& graph);
+
+  Matrix users;
+  Matrix items;
+  Matrix grad_users;
+  Matrix grad_items;
+  Triplets triplets;
+  Matrix losses;
+};
+
+/// Throws Error unless the gradients and losses of the workload's backend are the reference's.
+void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,
+                        const BatchTables& expected);
 
 }  // namespace tern::bench

@@ -1,12 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "bench/support/device.hpp"
 #include "tern/backend.hpp"
 #include "tern/interactions.hpp"
 
@@ -32,9 +32,11 @@ Interactions generate_shape(std::string_view name);
 /// tables of the right sizes on both with the same content (N(0, 0.1²), seed 1).
 class Workload {
  public:
-  Workload(Backend& backend, Interactions interactions, std::int64_t width, int threads);
+  Workload(Backend& backend, Device& device, Interactions interactions, std::int64_t width,
+           int threads);
 
   Backend& backend() const { return backend_; }
+  Device& device() const { return device_; }
   Backend& reference() const { return *reference_; }
   const Interactions& interactions() const { return interactions_; }
   const Interactions& transposed() const { return transposed_; }
@@ -53,9 +55,12 @@ class Workload {
   /// (nodes of the side, width) normal values, the same for a salt; f32 numbers on either backend.
   std::vector<float> table_values(Side side, std::uint32_t salt) const;
   Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
+  /// As many rows of that side, uniformly drawn, as the graph has interactions.
+  std::vector<NodeId> random_rows(Side side) const;
 
  private:
   Backend& backend_;
+  Device& device_;
   std::unique_ptr<Backend> reference_;
   Interactions interactions_;
   Interactions transposed_;
@@ -65,12 +70,5 @@ class Workload {
   std::int64_t width_;
   int threads_;
 };
-
-/// Throws Error unless the matrix on its backend is that of the reference: ‖a - b‖ <= 10⁻⁵ ‖b‖ in
-/// the Frobenius norm, and every element finite.
-void expect_equal(std::string_view what, Backend& backend, const Matrix& matrix, Backend& reference,
-                  const Matrix& expected);
-void expect_equal(std::string_view what, std::span<const float> values,
-                  std::span<const double> expected);
 
 }  // namespace tern::bench

@@ -1,0 +1,43 @@
+// The part of Workload that makes numbers: apart, because the library for CUDA has it too.
+
+#include <cmath>
+#include <numbers>
+
+#include "bench/support/workload.hpp"
+#include "tern/random.hpp"
+
+namespace tern::bench {
+
+SamplingOptions Workload::sampling() {
+  SamplingOptions options;
+  options.seed = Seed{1};
+  return options;
+}
+
+std::vector<float> Workload::table_values(Side side, std::uint32_t salt) const {
+  std::vector<float> values(static_cast<std::size_t>(nodes(side) * width_));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    RandomStream stream(Seed{1}, Purpose::kGenerate, salt, i);
+    const double radius = std::sqrt(-2.0 * std::log(stream.uniform()));
+    values[i] =
+        static_cast<float>(0.1 * radius * std::cos(2.0 * std::numbers::pi * stream.uniform()));
+  }
+  return values;
+}
+
+Matrix Workload::table(Backend& backend, Side side, std::uint32_t salt) const {
+  Matrix matrix = backend.allocate(nodes(side), width_);
+  backend.upload(table_values(side, salt), matrix);
+  return matrix;
+}
+
+std::vector<NodeId> Workload::random_rows(Side side) const {
+  const auto count = static_cast<std::uint32_t>(nodes(side));
+  std::vector<NodeId> rows(count == 0 ? 0 : static_cast<std::size_t>(graph_.size()));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    rows[i] = static_cast<NodeId>(RandomStream(Seed{2}, Purpose::kGenerate, 0, i).below(count));
+  }
+  return rows;
+}
+
+}  // namespace tern::bench

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <functional>
+
+namespace tern::bench {
+
+/// Times work on a device, in one order of work (a stream, or the calling thread).
+class Timer {
+ public:
+  virtual ~Timer() = default;
+  /// Overwrites the device's caches. May return before that is done: what is timed next waits.
+  virtual void evict() = 0;
+  /// Runs the work, waits for it, and returns the seconds that the device took.
+  virtual double seconds(const std::function<void()>& work) = 0;
+};
+
+}  // namespace tern::bench
