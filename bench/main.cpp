@@ -137,8 +137,8 @@ void add_options(CLI::App& ops, Arguments& arguments) {
   ops.add_option("--filter", arguments.filter,
                  "only cases whose op/variant/strategy this regular expression matches")
       ->type_name("RE");
-  ops.add_option("--min-seconds", arguments.run.min_seconds,
-                 "time a case for this long, over its repetitions")
+  ops.add_option("--seconds", arguments.run.seconds,
+                 "run a case for this long, over its 5 repetitions")
       ->type_name("S")
       ->check(CLI::Range(1e-3, 3600.0));
   ops.add_option("--json", arguments.run.json, "also write the results as Google Benchmark's JSON")

@@ -3,6 +3,8 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <exception>
 #include <fstream>
 #include <optional>
@@ -80,29 +82,41 @@ double timed_run(const PreparedCase& ready, Session& session) {
   return timer.seconds(ready.run);
 }
 
+/// The median of as many runs as fit the time of a repetition, what comes before them included.
+double median_run(const PreparedCase& ready, Session& session) {
+  using Clock = std::chrono::steady_clock;
+  const std::chrono::duration<double> limit(session.options.seconds / kRepetitions);
+  std::vector<double> seconds;
+  const auto begin = Clock::now();
+  do {
+    seconds.push_back(timed_run(ready, session));
+  } while (Clock::now() - begin < limit);
+  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+  std::ranges::nth_element(seconds, middle);
+  return *middle;
+}
+
 void run_case(benchmark::State& state, const Case& timed, Session& session) {
-  double total = 0.0;
+  double seconds = 0.0;
   const PreparedCase* ready = nullptr;
   try {
     ready = &session.current.get(timed, session.workload);
     for (auto _ : state) {
-      const double seconds = timed_run(*ready, session);
+      seconds = median_run(*ready, session);
       state.SetIterationTime(seconds);
-      total += seconds;
     }
   } catch (const std::exception& error) {
     state.SkipWithError(error.what());
     return;
   }
-  const double mean = total / static_cast<double>(state.iterations());
   const Limit limit = limit_of(timed.bound, session.ceilings);
   const double amount = timed.bound == Bound::kProduct ? ready->cost.flops : ready->cost.bytes;
   state.counters["bytes"] = ready->cost.bytes;
   state.counters["flops"] = ready->cost.flops;
-  state.counters["GB_per_s"] = ready->cost.bytes / mean * 1e-9;
-  state.counters["GFLOP_per_s"] = ready->cost.flops / mean * 1e-9;
+  state.counters["GB_per_s"] = ready->cost.bytes / seconds * 1e-9;
+  state.counters["GFLOP_per_s"] = ready->cost.flops / seconds * 1e-9;
   if (limit.rate > 0.0) {
-    state.counters[std::string("share_of_") + limit.name] = amount / mean / limit.rate;
+    state.counters[std::string("share_of_") + limit.name] = amount / seconds / limit.rate;
   }
 }
 
@@ -125,6 +139,7 @@ void initialize(std::vector<std::string>& arguments, const RunOptions& options,
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   int count = static_cast<int>(pointers.size());
   benchmark::Initialize(&count, pointers.data());
+  if (options.json.empty()) return;
   for (const auto& [name, value] : options.context) benchmark::AddCustomContext(name, value);
   const auto add = [](const char* name, double value) {
     benchmark::AddCustomContext(name, fmt::format("{:.2f}", value * 1e-9));
@@ -170,7 +185,7 @@ Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilin
         [&timed, &session](benchmark::State& state) { run_case(state, timed, session); })
         ->UseManualTime()
         ->Unit(benchmark::kMillisecond)
-        ->MinTime(options.min_seconds / kRepetitions)
+        ->Iterations(1)
         ->Repetitions(kRepetitions);
   }
   TableReporter table(options.table, options.title);

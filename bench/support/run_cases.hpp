@@ -13,7 +13,7 @@ namespace tern::bench {
 enum class CacheState : std::uint8_t { kEvicted, kWarm };
 
 struct RunOptions {
-  double min_seconds = 0.3;  // of timed runs a case, over all its repetitions
+  double seconds = 0.5;  // that a case is run for, over all its repetitions
   CacheState caches = CacheState::kEvicted;
   std::filesystem::path json;  // Google Benchmark's format; empty: none
   std::FILE* table = stdout;
@@ -22,7 +22,7 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> context;
 };
 
-/// Timed this often, each time long enough; the table shows the median.
+/// Of a case; each is the median of as many runs as its time allows, and the table shows theirs.
 inline constexpr int kRepetitions = 5;
 
 struct Summary {
@@ -35,8 +35,8 @@ struct Summary {
 Cases select_cases(const Cases& cases, const std::string& filter);
 
 /// Verifies and times every case, and prints a table. A case whose result is wrong is reported and
-/// not timed. Throws Error where the JSON cannot be written. Once a process: Google Benchmark keeps
-/// its context for good.
+/// not timed. Throws Error where the JSON cannot be written. With a JSON only once a process: Google
+/// Benchmark keeps its context for good.
 Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilings,
                   const RunOptions& options);
 

@@ -47,8 +47,9 @@ std::string figure(double value) {
 }  // namespace
 
 bool TableReporter::ReportContext(const Context& /*context*/) {
-  fmt::print(out_, "{}\n{:<21}{:<23}{:<18}{:>9}{:>6}{:>9}{:>8}{:>9}  {:<13}{:>6}\n", title_, "op",
-             "variant", "strategy", "ms", "+-%", "MB", "GB/s", "GFLOP/s", "of ceiling", "x tern");
+  fmt::print(out_, "{}\n{:<20} {:<22} {:<17} {:>9}{:>6}{:>9}{:>8}{:>9}  {:<13}{:>6}\n", title_,
+             "op", "variant", "strategy", "ms", "+-%", "MB", "GB/s", "GFLOP/s", "of ceiling",
+             "x tern");
   return true;
 }
 
@@ -74,7 +75,7 @@ void TableReporter::print_refused(const Run& run) {
   const Name name = split_name(run.run_name.function_name);
   if (!refused_.insert(run.run_name.function_name).second) return;
   ++summary_.refused;
-  fmt::print(out_, "{:<21}{:<23}{:<18}REFUSED, not timed: {}\n", name.op, name.variant,
+  fmt::print(out_, "{:<20} {:<22} {:<17} REFUSED, not timed: {}\n", name.op, name.variant,
              name.strategy, run.error_message);
 }
 
@@ -94,7 +95,7 @@ void TableReporter::print_timed(const Run& median, double spread) {
     ratio = fmt::format("{:.2f}", ms / own->second);
   }
   ++summary_.timed;
-  fmt::print(out_, "{:<21}{:<23}{:<18}{:>9}{:>6.0f}{:>9}{:>8}{:>9}  {:<13}{:>6}\n", name.op,
+  fmt::print(out_, "{:<20} {:<22} {:<17} {:>9}{:>6.0f}{:>9}{:>8}{:>9}  {:<13}{:>6}\n", name.op,
              name.variant, name.strategy, figure(ms), 100.0 * spread,
              figure(counter(median, "bytes") * 1e-6), figure(counter(median, "GB_per_s")),
              figure(counter(median, "GFLOP_per_s")), share, ratio);

@@ -1,0 +1,182 @@
+// The program tern-bench: its table, its JSON, its options, its exit codes.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "tests/cli/child_process.hpp"
+
+namespace tern::test {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+/// A directory with a small data set, and the program run in it.
+class Program : public testing::Test {
+ protected:
+  Program() {
+    std::string name = (fs::temp_directory_path() / "tern-bench-XXXXXX").string();
+    directory_ = mkdtemp(name.data());
+    fs::create_directory(directory_ / "data");
+    std::ofstream train(directory_ / "data" / "train.txt");
+    for (int user = 0; user < 40; ++user) {
+      train << user;
+      for (int i = 0; i < 3 + user % 5; ++i) train << ' ' << (user * 7 + i * i * 3) % 30;
+      train << '\n';
+    }
+    std::ofstream(directory_ / "data" / "test.txt") << "0 1\n";
+  }
+  ~Program() override { fs::remove_all(directory_); }
+
+  Outcome run(const std::vector<std::string>& arguments) {
+    return Child(directory_, arguments).finish();
+  }
+  /// What it answers where it must refuse; nothing goes to standard output.
+  void expect_refused(const std::vector<std::string>& arguments, int exit_code,
+                      const std::string& words) {
+    const Outcome outcome = run(arguments);
+    EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(words));
+    EXPECT_EQ(outcome.out, "");
+  }
+
+  fs::path directory_;
+};
+
+TEST_F(Program, PrintsARowForEveryOp) {
+  const Outcome outcome =
+      run({"ops", "--data", "data", "--width", "5", "--seconds", "0.001", "--threads", "1"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("data: 40 users, 30 items"), HasSubstr("D = 5"),
+                                 ContainsRegex("ceilings  copy [0-9.]+ GB/s, gather"),
+                                 ContainsRegex("op +variant +strategy +ms"), HasSubstr("x tern"),
+                                 Not(HasSubstr("REFUSED")), Not(HasSubstr("nan"))));
+  for (const char* op : {"propagate", "sample", "bpr", "l2_penalty", "adam", "sgd", "score_topk",
+                         "embedding_statistics"}) {
+    EXPECT_THAT(outcome.out,
+                ContainsRegex(std::string("\n").append(op) + " +[a-z0-9_]+ +tern +[0-9.]+"));
+  }
+  EXPECT_THAT(outcome.out, ContainsRegex("to_items +eigen .*% gather +[0-9.]+\n"));
+}
+
+TEST_F(Program, WritesGoogleBenchmarksJson) {
+  const Outcome outcome = run({"ops", "--data", "data", "--filter", "^(propagate/to_users|sgd)/",
+                               "--seconds", "0.001", "--threads", "1", "--json", "out.json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::ifstream file(directory_ / "out.json");
+  const nlohmann::json json = nlohmann::json::parse(file);
+
+  const nlohmann::json& context = json.at("context");
+  for (const char* key :
+       {"date", "num_cpus", "tern_device", "tern_device_details", "tern_caches",
+        "ceiling_copy_GB_per_s", "ceiling_gather_GB_per_s", "ceiling_product_GFLOP_per_s"}) {
+    EXPECT_TRUE(context.contains(key)) << key;
+  }
+  EXPECT_EQ(context.at("executable"), "tern-bench");
+  EXPECT_EQ(context.at("tern_backend"), "cpu");
+  EXPECT_EQ(context.at("tern_data"), "data");
+  EXPECT_EQ(context.at("tern_users"), "40");
+  EXPECT_EQ(context.at("tern_width"), "64");
+
+  // What tools/compare.py reads of a row: name, run_name, run_type, times, their unit; and ours.
+  std::set<std::string> cases;
+  int medians = 0;
+  for (const nlohmann::json& row : json.at("benchmarks")) {
+    const std::string name = row.at("run_name");
+    EXPECT_THAT(row.at("name").get<std::string>(), StartsWith(name));
+    cases.insert(name.substr(0, name.find("/iterations")));
+    EXPECT_EQ(row.at("time_unit"), "ms");
+    EXPECT_EQ(row.at("repetitions"), 5);
+    for (const char* key : {"real_time", "cpu_time", "bytes", "flops", "GB_per_s", "GFLOP_per_s"}) {
+      EXPECT_TRUE(row.at(key).is_number()) << key;
+    }
+    if (row.at("run_type") != "aggregate") {
+      EXPECT_EQ(row.at("run_type"), "iteration");
+      EXPECT_GT(row.at("real_time"), 0.0);
+    } else if (row.at("aggregate_name") == "median") {
+      ++medians;
+      const double seconds = row.at("real_time").get<double>() * 1e-3;
+      const double bytes = row.at("bytes");
+      EXPECT_NEAR(row.at("GB_per_s").get<double>() * seconds * 1e9 / bytes, 1.0, 1e-6);
+      const bool gathers = name.starts_with("propagate");
+      const double share = row.at(gathers ? "share_of_gather" : "share_of_copy");
+      const std::string limit =
+          context.at(gathers ? "ceiling_gather_GB_per_s" : "ceiling_copy_GB_per_s");
+      EXPECT_NEAR(share * std::stod(limit) * 1e9 * seconds / bytes, 1.0, 0.05);
+    }
+  }
+  EXPECT_EQ(cases, (std::set<std::string>{"propagate/to_users/tern", "propagate/to_users/eigen",
+                                          "propagate/to_users/plain_loop", "sgd/dense/tern",
+                                          "sgd/dense_momentum/tern"}));
+  EXPECT_EQ(medians, 5);
+}
+
+TEST_F(Program, ListsWithoutRunning) {
+  const Outcome outcome = run({"ops", "--list", "--filter", "^adam/"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(outcome.out, "adam/dense/tern\nadam/dense/plain_loop\nadam/batch_rows/tern\n");
+}
+
+TEST_F(Program, HelpNamesEveryOption) {
+  const Outcome outcome = run({"ops", "--help"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* word :
+       {"--device", "--data", "--shape", "--width", "--filter", "--json", "--warm", "--list",
+        "--threads", "--seconds", "gowalla, yelp2018, amazon-book"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(word));
+  }
+}
+
+TEST_F(Program, BadUsageEndsWithTwo) {
+  expect_refused({}, 2, "subcommand");
+  expect_refused({"ops", "--nonsense"}, 2, "--nonsense");
+  expect_refused({"ops", "--device", "gpu"}, 2, "\"gpu\" is none of cpu, cuda, cuda:N, auto");
+  expect_refused({"ops", "--width", "0"}, 2, "--width");
+  expect_refused({"ops", "--shape", "netflix"}, 2, "gowalla, yelp2018, amazon-book, ml-1m");
+  expect_refused({"ops", "--data", "data", "--shape", "gowalla"}, 2, "excludes");
+  expect_refused({"ops", "--data", "data", "--filter", "["}, 2,
+                 "\"[\" is not a regular expression");
+  expect_refused({"ops", "--data", "data", "--filter", "xyz"}, 2, "no case matches \"xyz\"");
+}
+
+TEST_F(Program, BadDataEndsWithSixtyFive) {
+  expect_refused({"ops", "--data", "absent"}, 65, "absent");
+  std::ofstream(directory_ / "data" / "train.txt") << "0 x\n";
+  expect_refused({"ops", "--data", "data"}, 65, "train.txt:1:");
+}
+
+TEST_F(Program, AnUnwritableJsonIsSaidBeforeAnythingIsTimed) {
+  expect_refused({"ops", "--data", "data", "--json", "absent/out.json"}, 1,
+                 "cannot write absent/out.json");
+}
+
+TEST_F(Program, CudaThatCannotBeUsedIsOneLine) {
+  setenv("TERN_CUDA_LIBRARY", "/absent/libtern_cuda.so", 1);
+  const Outcome outcome = run({"ops", "--data", "data", "--device", "cuda"});
+  unsetenv("TERN_CUDA_LIBRARY");
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, StartsWith("tern-bench: device cuda cannot be used: /absent/"));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1);
+}
+
+TEST_F(Program, ALibraryThatIsNotItsOwnIsRefused) {
+  for (const char* path : {"/absent/libtern_bench_cuda.so", "libm.so.6"}) {
+    setenv("TERN_BENCH_CUDA_LIBRARY", path, 1);
+    expect_refused({"ops", "--device", "cuda", "--list"}, 1, "CUDA cannot be benchmarked: ");
+  }
+  unsetenv("TERN_BENCH_CUDA_LIBRARY");
+}
+
+}  // namespace
+}  // namespace tern::test

@@ -1,0 +1,159 @@
+// A wrong result is refused before it is timed, and the refusal says what is wrong.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <stdexcept>
+
+#include "bench/support/compare.hpp"
+#include "bench/support/run_cases.hpp"
+#include "tern/error.hpp"
+#include "tests/bench/wrong_backend.hpp"
+#include "tests/support/graphs.hpp"
+
+namespace tern::test {
+namespace {
+
+using bench::Bound;
+using bench::Case;
+using bench::Cases;
+using bench::DeviceKind;
+using bench::PreparedCase;
+using bench::Workload;
+using ::testing::AllOf;
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// What run_cases says of some cases, on a small graph and a backend one op of which is wrong.
+class Bench {
+ public:
+  explicit Bench(const std::string& wrong_op)
+      : backend_(wrong_op),
+        device_(bench::make_cpu_device(1)),
+        workload_(backend_, *device_, random_interactions(60, 50, 0.2, 1), 8, 1) {}
+
+  bench::Summary run(const Cases& cases) {
+    char* text = nullptr;
+    std::size_t size = 0;
+    std::FILE* table = open_memstream(&text, &size);
+    const bench::Ceilings ceilings{.copy = 1e9, .gather = 1e9, .product = 1e9};
+    bench::RunOptions options;
+    options.seconds = 1e-3;
+    options.caches = bench::CacheState::kWarm;
+    options.table = table;
+    const bench::Summary summary = run_cases(cases, workload_, ceilings, options);
+    std::fclose(table);
+    table_ = text;
+    std::free(text);
+    return summary;
+  }
+  const std::string& table() const { return table_; }
+  Workload& workload() { return workload_; }
+
+ private:
+  WrongBackend backend_;
+  std::unique_ptr<bench::Device> device_;
+  Workload workload_;
+  std::string table_;
+};
+
+Cases all_cases() {
+  Cases cases;
+  add_propagate_cases(cases, DeviceKind::kCpu);
+  add_sample_cases(cases, DeviceKind::kCpu);
+  add_bpr_cases(cases, DeviceKind::kCpu);
+  add_l2_penalty_cases(cases, DeviceKind::kCpu);
+  add_adam_cases(cases, DeviceKind::kCpu);
+  add_sgd_cases(cases, DeviceKind::kCpu);
+  add_score_topk_cases(cases, DeviceKind::kCpu);
+  add_embedding_statistics_cases(cases, DeviceKind::kCpu);
+  return cases;
+}
+
+TEST(Refusal, NamesOpElementFoundAndExpected) {
+  Bench bench("");
+  int runs = 0;
+  const auto plant = [&](const char* strategy, float found) {
+    return Case{"propagate", "to_users", strategy, Bound::kGather, [&runs, found](Workload&) {
+                  PreparedCase ready;
+                  ready.run = [&runs] { ++runs; };
+                  ready.verify = [found] {
+                    bench::expect_equal("propagate", std::vector<float>{1, 2, 3, found},
+                                        std::vector<double>{1, 2, 3, 4}, 2);
+                  };
+                  return ready;
+                }};
+  };
+  const bench::Summary summary = bench.run({plant("drops_last_neighbour", 3.5F)});
+  EXPECT_EQ(summary.refused, 1);
+  EXPECT_EQ(summary.timed, 0);
+  EXPECT_EQ(runs, 0);
+  EXPECT_THAT(bench.table(),
+              ContainsRegex("propagate +to_users +drops_last_neighbour +REFUSED, not timed: "
+                            "propagate: element \\(1, 1\\) is 3.5, expected 4; 1 of 4 elements"));
+
+  const bench::Summary right = bench.run({plant("right", 4.0F)});
+  EXPECT_EQ(right.refused, 0);
+  EXPECT_EQ(right.timed, 1);
+  EXPECT_GT(runs, 0);
+  EXPECT_THAT(bench.table(), Not(HasSubstr("REFUSED")));
+}
+
+TEST(Refusal, ACaseThatCannotRunIsNoEndOfTheOthers) {
+  Bench bench("");
+  Cases cases;
+  cases.push_back({"op", "variant", "breaks", Bound::kNone,
+                   [](Workload&) -> PreparedCase { throw std::runtime_error("out of memory"); }});
+  add_sgd_cases(cases, DeviceKind::kCpu);
+  const bench::Summary summary = bench.run(cases);
+  EXPECT_EQ(summary.refused, 1);
+  EXPECT_EQ(summary.timed, static_cast<int>(cases.size()) - 1);
+  EXPECT_THAT(bench.table(), HasSubstr("REFUSED, not timed: out of memory"));
+}
+
+class WrongOp : public testing::TestWithParam<const char*> {};
+
+TEST_P(WrongOp, EveryCaseOfItIsRefused) {
+  const std::string op = GetParam();
+  Bench bench(op);
+  const Cases cases = select_cases(all_cases(), "^" + op + "/.*/tern$");
+  const bench::Summary summary = bench.run(cases);
+  EXPECT_EQ(summary.refused, static_cast<int>(cases.size())) << bench.table();
+  EXPECT_EQ(summary.timed, 0);
+  EXPECT_THAT(bench.table(), AllOf(ContainsRegex("(element|triplet) .* is .*, expected ")));
+}
+
+INSTANTIATE_TEST_SUITE_P(, WrongOp,
+                         testing::Values("propagate", "sample", "bpr", "l2_penalty", "adam", "sgd",
+                                         "score_topk", "embedding_statistics"),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(Refusal, NoCaseOfRightOpsIsRefused) {
+  Bench bench("");
+  const Cases cases = all_cases();
+  const bench::Summary summary = bench.run(cases);
+  EXPECT_EQ(summary.refused, 0) << bench.table();
+  EXPECT_EQ(summary.timed, static_cast<int>(cases.size()));
+}
+
+TEST(SelectCases, MatchesNamesAndKeepsRivalsTogether) {
+  const Cases cases{{"a", "x", "tern", Bound::kNone, {}},
+                    {"a", "y", "tern", Bound::kNone, {}},
+                    {"b", "x", "tern", Bound::kNone, {}},
+                    {"a", "x", "rival", Bound::kNone, {}}};
+  const auto names = [&](const std::string& filter) {
+    std::vector<std::string> found;
+    for (const Case& one : select_cases(cases, filter)) found.push_back(one.name());
+    return found;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names("."), (Names{"a/x/tern", "a/x/rival", "a/y/tern", "b/x/tern"}));
+  EXPECT_EQ(names("^a/.*tern|rival"), (Names{"a/x/tern", "a/x/rival", "a/y/tern"}));
+  EXPECT_THROW(names("^x"), ConfigError);
+  EXPECT_THROW(names("("), ConfigError);
+}
+
+}  // namespace
+}  // namespace tern::test

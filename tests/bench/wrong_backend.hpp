@@ -1,0 +1,124 @@
+#pragma once
+
+#include <cmath>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tern/backend.hpp"
+#include "tern/device.hpp"
+
+namespace tern::test {
+
+/// The CPU backend, of which one op leaves one wrong element.
+class WrongBackend final : public Backend {
+ public:
+  /// op: the name of the method that is wrong; "" for none.
+  explicit WrongBackend(std::string op) : op_(std::move(op)), right_(make_cpu_backend(1)) {}
+
+  std::string name() const override { return "cpu"; }
+  DeviceDescription describe() const override { return right_->describe(); }
+  Matrix allocate(std::int64_t rows, std::int64_t cols) override {
+    return right_->allocate(rows, cols);
+  }
+  void upload(std::span<const float> values, Matrix& to) override { right_->upload(values, to); }
+  void upload(std::span<const double> values, Matrix& to) override { right_->upload(values, to); }
+  void download(const Matrix& from, std::span<float> values) override {
+    right_->download(from, values);
+  }
+  void download(const Matrix& from, std::span<double> values) override {
+    right_->download(from, values);
+  }
+  void copy(const Matrix& from, Matrix& to) override { right_->copy(from, to); }
+  void fill(Matrix& matrix, double value) override { right_->fill(matrix, value); }
+  Graph make_graph(const Interactions& interactions) override {
+    return right_->make_graph(interactions);
+  }
+  RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override {
+    return right_->make_row_set(num_nodes, rows);
+  }
+  Counter make_counter(std::int64_t value) override { return right_->make_counter(value); }
+  void set(Counter& counter, std::int64_t value) override { right_->set(counter, value); }
+  std::int64_t get(const Counter& counter) override { return right_->get(counter); }
+  void increment(Counter& counter) override { right_->increment(counter); }
+  void synchronize() override { right_->synchronize(); }
+  double seconds(const std::function<void()>& work) override { return right_->seconds(work); }
+  std::unique_ptr<Recording> record(std::function<void()> step) override {
+    return right_->record(std::move(step));
+  }
+  Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                         std::int64_t batch_size) override {
+    return right_->make_triplets(graph, options, batch_size);
+  }
+  SamplingCounts sampling_counts(const Triplets& triplets) const override {
+    return right_->sampling_counts(triplets);
+  }
+  void sample(Triplets& triplets, std::uint32_t epoch) override { right_->sample(triplets, epoch); }
+  void set_triplets(Triplets& triplets, std::span<const Triplet> values) override {
+    right_->set_triplets(triplets, values);
+  }
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override {
+    std::vector<Triplet> values = right_->get_triplets(triplets);
+    if (op_ == "sample") ++values[values.size() / 2].negative;
+    return values;
+  }
+  void next_batch(Triplets& triplets) override { right_->next_batch(triplets); }
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override {
+    right_->propagate(graph, to, x, y, options);
+    spoil("propagate", y);
+  }
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override {
+    right_->bpr(triplets, users, items, grad_users, grad_items, losses);
+    spoil("bpr", grad_items);
+  }
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {
+    right_->l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
+    spoil("l2_penalty", losses);
+  }
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows) override {
+    right_->adam(options, step, gradient, parameter, state, rows);
+    spoil("adam", state.second_moment);
+  }
+  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
+           const RowSet* rows) override {
+    right_->sgd(options, gradient, parameter, state, rows);
+    spoil("sgd", parameter);
+  }
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override {
+    right_->score_topk(users, items, queries, observed, k, top);
+    if (op_ == "score_topk")
+      std::swap(top.items.front(), top.items[static_cast<std::size_t>(k - 1)]);
+  }
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override {
+    EmbeddingStatistics found = right_->embedding_statistics(embeddings);
+    if (op_ == "embedding_statistics") found.gram.back() *= 1.1;
+    return found;
+  }
+
+ private:
+  /// Adds 1 to the middle one of the finite elements.
+  void spoil(const char* op, Matrix& matrix) {
+    if (op_ != op) return;
+    std::vector<float> values(static_cast<std::size_t>(matrix.size()));
+    right_->download(matrix, values);
+    std::vector<std::size_t> finite;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (std::isfinite(values[i])) finite.push_back(i);
+    }
+    values.at(finite.at(finite.size() / 2)) += 1.0F;
+    right_->upload(values, matrix);
+  }
+
+  std::string op_;
+  std::unique_ptr<Backend> right_;
+};
+
+}  // namespace tern::test
