@@ -138,7 +138,7 @@ void add_options(CLI::App& ops, Arguments& arguments) {
                  "only cases whose op/variant/strategy this regular expression matches")
       ->type_name("RE");
   ops.add_option("--seconds", arguments.run.seconds,
-                 "run a case for this long, over its 5 repetitions")
+                 "run a case for this long, over its 9 repetitions")
       ->type_name("S")
       ->check(CLI::Range(1e-3, 3600.0));
   ops.add_option("--json", arguments.run.json, "also write the results as Google Benchmark's JSON")

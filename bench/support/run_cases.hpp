@@ -22,8 +22,8 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> context;
 };
 
-/// Of a case; each is the median of as many runs as its time allows, and the table shows theirs.
-inline constexpr int kRepetitions = 5;
+/// Of a case, as many as the U test of tools/compare.py asks for; each is the median of as many runs as its time allows, and the table shows theirs.
+inline constexpr int kRepetitions = 9;
 
 struct Summary {
   int timed = 0;

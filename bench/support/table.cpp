@@ -6,7 +6,7 @@ namespace tern::bench {
 namespace {
 
 constexpr char kLegend[] =
-    "ms          the median of 5 repetitions; +-: their standard deviation, in percent\n"
+    "ms          the median of 9 repetitions; +-%: their standard deviation, in percent\n"
     "MB, GB/s    the fewest bytes that any implementation moves when no gathered row is found in "
     "a\n"
     "            cache, and these by the time; GFLOP/s likewise (host/costs.hpp has the formulas)\n"

@@ -96,7 +96,7 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
     EXPECT_THAT(row.at("name").get<std::string>(), StartsWith(name));
     cases.insert(name.substr(0, name.find("/iterations")));
     EXPECT_EQ(row.at("time_unit"), "ms");
-    EXPECT_EQ(row.at("repetitions"), 5);
+    EXPECT_EQ(row.at("repetitions"), 9);
     for (const char* key : {"real_time", "cpu_time", "bytes", "flops", "GB_per_s", "GFLOP_per_s"}) {
       EXPECT_TRUE(row.at(key).is_number()) << key;
     }
