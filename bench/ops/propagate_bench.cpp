@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 
+#include "bench/ops/expected.hpp"
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
@@ -11,13 +12,6 @@
 
 namespace tern::bench {
 namespace {
-
-enum class Addend : std::uint8_t { kNone, kFull };
-enum class Subset : std::uint8_t { kAll, kToBatch, kFromBatch };
-
-const char* side_name(Side side) {
-  return side == Side::kUser ? "users" : "items";
-}
 
 /// Tables and row sets of one backend.
 struct Tables {
@@ -43,27 +37,10 @@ struct Tables {
   Triplets batch;
 };
 
-/// The edges and rows that the variant touches, counted on the host.
-Cost cost_of(const Workload& w, Side to, Addend addend, Subset subset) {
-  const Interactions& rows = to == Side::kUser ? w.interactions() : w.transposed();
-  std::int64_t edges = rows.size();
-  std::int64_t count = rows.num_users();
-  if (subset != Subset::kAll) {
-    const BatchRows batch(w);
-    const auto& touched = subset == Subset::kToBatch ? batch[to] : batch[opposite(to)];
-    const Interactions& lists =
-        (subset == Subset::kToBatch) == (to == Side::kUser) ? w.interactions() : w.transposed();
-    edges = 0;
-    for (const NodeId row : touched) edges += static_cast<std::int64_t>(lists.row(row).size());
-    if (subset == Subset::kToBatch) count = static_cast<std::int64_t>(touched.size());
-  }
-  return propagate_cost(count, edges, w.width(), addend == Addend::kFull);
-}
-
 PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset) {
   auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset);
   PreparedCase ready;
-  ready.cost = cost_of(w, to, addend, subset);
+  ready.cost = cost_of_propagation(w, to, addend, subset);
   ready.run = [&w, tables, to, addend, subset] {
     w.backend().propagate(w.graph(), to, tables->x, tables->y, tables->options(to, addend, subset));
   };
@@ -94,15 +71,11 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
   state->y.assign(static_cast<std::size_t>(w.nodes(to) * w.width()),
                   std::numeric_limits<float>::quiet_NaN());
   PreparedCase ready;
-  ready.cost = cost_of(w, to, Addend::kNone, Subset::kAll);
+  ready.cost = cost_of_propagation(w, to, Addend::kNone, Subset::kAll);
   ready.run = [state] { state->rival->run(state->x, state->y); };
   ready.verify = [&w, state, to, run = ready.run] {
-    Tables expected(w, w.reference(), w.reference_graph(), to, Subset::kAll);
-    w.reference().propagate(w.reference_graph(), to, expected.x, expected.y);
-    std::vector<double> values(state->y.size());
-    w.reference().download(expected.y, values);
     run();
-    expect_equal("propagate", state->y, values, w.width());
+    expect_equal("propagate", state->y, expected_propagation(w, to, Subset::kAll), w.width());
   };
   return ready;
 }

@@ -22,7 +22,8 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> context;
 };
 
-/// Of a case, as many as the U test of tools/compare.py asks for; each is the median of as many runs as its time allows, and the table shows theirs.
+/// Of a case, as many as the U test of tools/compare.py asks for; each is the median of as many
+/// runs as its time allows, and the table shows theirs.
 inline constexpr int kRepetitions = 9;
 
 struct Summary {
@@ -35,8 +36,8 @@ struct Summary {
 Cases select_cases(const Cases& cases, const std::string& filter);
 
 /// Verifies and times every case, and prints a table. A case whose result is wrong is reported and
-/// not timed. Throws Error where the JSON cannot be written. With a JSON only once a process: Google
-/// Benchmark keeps its context for good.
+/// not timed. Throws Error where the JSON cannot be written. With a JSON only once a process:
+/// Google Benchmark keeps its context for good.
 Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilings,
                   const RunOptions& options);
 

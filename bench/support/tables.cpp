@@ -1,4 +1,4 @@
-// The part of Workload that makes numbers: apart, because the library for CUDA has it too.
+// What makes numbers for cases and rivals: apart, because the library for CUDA has it too.
 
 #include <cmath>
 #include <numbers>
@@ -38,6 +38,15 @@ std::vector<NodeId> Workload::random_rows(Side side) const {
     rows[i] = static_cast<NodeId>(RandomStream(Seed{2}, Purpose::kGenerate, 0, i).below(count));
   }
   return rows;
+}
+
+std::vector<float> degree_scales(const Interactions& rows) {
+  std::vector<float> scales(static_cast<std::size_t>(rows.num_users()));
+  for (NodeId row = 0; row < rows.num_users(); ++row) {
+    const auto degree = static_cast<float>(rows.row(row).size());
+    scales[static_cast<std::size_t>(row)] = degree > 0.0F ? 1.0F / std::sqrt(degree) : 0.0F;
+  }
+  return scales;
 }
 
 }  // namespace tern::bench

@@ -71,4 +71,7 @@ class Workload {
   int threads_;
 };
 
+/// 1/sqrt(degree) of each row, 0 for degree 0: what rivals of propagate weigh edges by.
+std::vector<float> degree_scales(const Interactions& rows);
+
 }  // namespace tern::bench

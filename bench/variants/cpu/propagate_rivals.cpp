@@ -1,25 +1,19 @@
 #include "bench/variants/cpu/propagate_rivals.hpp"
 
 #include <Eigen/SparseCore>
-#include <cmath>
 #include <vector>
 
 namespace tern::bench {
 namespace {
 
-std::vector<float> scales(const Interactions& rows) {
-  std::vector<float> scale(static_cast<std::size_t>(rows.num_users()));
-  for (NodeId row = 0; row < rows.num_users(); ++row) {
-    const auto degree = static_cast<float>(rows.row(row).size());
-    scale[static_cast<std::size_t>(row)] = degree > 0.0F ? 1.0F / std::sqrt(degree) : 0.0F;
-  }
-  return scale;
-}
-
 class PlainLoop final : public PropagateRival {
  public:
   PlainLoop(const Interactions& rows, const Interactions& columns, std::int64_t width, int threads)
-      : rows_(rows), to_(scales(rows)), from_(scales(columns)), width_(width), threads_(threads) {}
+      : rows_(rows),
+        to_(degree_scales(rows)),
+        from_(degree_scales(columns)),
+        width_(width),
+        threads_(threads) {}
 
   void run(std::span<const float> x, std::span<float> y) override {
     const NodeId count = rows_.num_users();
@@ -49,8 +43,8 @@ class EigenProduct final : public PropagateRival {
   EigenProduct(const Interactions& rows, const Interactions& columns, std::int64_t width,
                int threads)
       : matrix_(rows.num_users(), rows.num_items()), width_(width) {
-    const std::vector<float> to = scales(rows);
-    const std::vector<float> from = scales(columns);
+    const std::vector<float> to = degree_scales(rows);
+    const std::vector<float> from = degree_scales(columns);
     std::vector<Eigen::Triplet<float>> entries;
     for (NodeId row = 0; row < rows.num_users(); ++row) {
       for (const NodeId column : rows.row(row)) {

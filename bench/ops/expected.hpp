@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "bench/support/workload.hpp"
+#include "host/costs.hpp"
+
+namespace tern::bench {
+
+// Inputs, answers and costs that the cases of an op share with its rivals, which do not run through
+// the seam.
+
+enum class Addend : std::uint8_t { kNone, kFull };
+enum class Subset : std::uint8_t { kAll, kToBatch, kFromBatch };
+
+/// "users" or "items": how variants name a side.
+const char* side_name(Side side);
+
+/// Of a propagation to one side, by the edges and rows that it touches.
+Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset);
+
+/// The propagation of table_values(opposite(to), 1), all of it or from the batch's rows.
+std::vector<double> expected_propagation(const Workload& workload, Side to, Subset subset);
+
+/// The item table (salt 2) after a first step by gradients of salt 1, with the defaults.
+std::vector<double> expected_adam(const Workload& workload);
+std::vector<double> expected_sgd(const Workload& workload);
+
+/// score_topk: the first users, as many as there are up to this, and so many items of each.
+inline constexpr std::int64_t kQueries = 2048;
+inline constexpr std::int64_t kBestItems = 20;
+std::vector<NodeId> queries_of(const Workload& workload);
+Cost cost_of_score_topk(const Workload& workload);
+
+/// Compares top lists of the queries (users of salt 1, items of salt 2, observed items left out)
+/// with the reference's of a few queries: it sorts all items of each. Scores must agree; another
+/// item than the reference's is right where its score is the same but for rounding. Throws Error.
+void expect_best_items(const Workload& workload, const TopItems& found);
+
+}  // namespace tern::bench
