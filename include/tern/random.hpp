@@ -56,7 +56,12 @@ class RandomStream {
       ++counter_.word[3];
       used_ = 0;
     }
-    return block_.word[used_++];
+    ++used_;
+    // Taken from the front: a place that is known at run time alone would put the words of a GPU's
+    // thread into memory.
+    const std::uint32_t word = block_.word[0];
+    block_ = Words{{block_.word[1], block_.word[2], block_.word[3], word}};
+    return word;
   }
 
   /// The next 64 random bits: the first word is the low half.
