@@ -48,7 +48,7 @@ if(NOT TERN_CUDA STREQUAL "OFF")
   endif()
   if(CMAKE_CUDA_COMPILER OR DEFINED ENV{CUDACXX})
     set(TERN_WITH_CUDA ON)
-    # `native` fails where there is no GPU; a builder names others, e.g. 80-real;90-real;90-virtual.
+    # One, for development; the preset `distribution` names all. `native` fails where there is no GPU.
     set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to generate code for")
   elseif(TERN_CUDA STREQUAL "ON")
     message(FATAL_ERROR "TERN_CUDA=ON, but no CUDA compiler was found (looked for nvcc on PATH and in "
