@@ -1,0 +1,187 @@
+#!/usr/bin/env bash
+# What each kernel takes of a multiprocessor: registers, shared memory, stack, spills; and a check.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+  cat <<'TEXT'
+usage: tools/kernel_resources.sh [--build DIR] [--arch SM[,SM...]] [--json] [--check] [--jobs N]
+                                 [FILE.cu...]
+
+Assembles the device code of cuda/ops (or of the given files) with the build's own options, and prints
+what ptxas says of every kernel instance: registers a thread, static shared memory a block, bytes of
+stack a thread, bytes of spill stores and loads.
+
+Hot are our own instances that a width of 32, 64, 128 or 256 runs: 8 lanes a row or more, and at most
+2 vectors a lane (cuda/support/launch_shape.hpp, run_propagate in cuda/ops/propagate.cuh), and all that
+are the same for every width. Not hot: the other widths, and the kernels of CUB.
+
+  --check      exit 1 if a hot instance has a stack or spills; print those alone
+  --json       one object an instance, in an array
+  --build DIR  a configured directory, whose options are taken (default: build/release)
+  --arch SM    90, or 80,90, ... (default: what the build makes code for)
+  --jobs N     how many files at a time (default: one a processor)
+TEXT
+}
+
+fail() {
+  echo "kernel_resources: $*" >&2
+  exit 1
+}
+
+# The words with which the build compiles a source of cuda/ops, one a line; of any other file, with
+# which it compiles the first of those.
+build_command() {
+  local source=$1 database=$build/compile_commands.json command
+  command=$(awk -v wanted="/${source#./}\"" '
+    /^ *"command": / { line = $0; next }
+    /^ *"file": .*\/cuda\/ops\/[a-z_0-9]*\.cu"/ {
+      if (first == "") first = line
+      if (index($0, wanted)) { exact = line; exit }
+    }
+    END { print exact != "" ? exact : first }' "$database")
+  [[ -n $command ]] || fail "$database compiles nothing of cuda/ops: is it a build with CUDA?"
+  command=${command#*: \"} command=${command%\",}
+  command=${command//\\\"/\"}
+  local words=()
+  set -f
+  eval "words=($command)"  # CMake quotes for the shell
+  set +f
+  printf '%s\n' "${words[@]}"
+}
+
+# The architectures that a build command makes code for.
+architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
+
+# What ptxas says of one source for one architecture, as "arch, file, figures..., symbol" a line.
+assemble() {
+  local architecture=$1 source=$2 word words=() skip=yes output out
+  out=$work/$architecture.${source//\//_}
+  while IFS= read -r word; do
+    case $skip$word in
+      yes*nvcc) words=("$word") skip=no ;;  # before it: ccache
+      yes* | next*) [[ $skip == yes ]] || skip=no ;;
+      no-o | no-MF | no-MT | no-gencode) skip=next ;;
+      no-c | no-MD | no--generate-code=* | no-gencode=* | *.cu) ;;
+      *) words+=("$word") ;;
+    esac
+  done < <(build_command "$source")
+  if ! output=$("${words[@]}" "-arch=sm_$architecture" -cubin -Xptxas=-v -o "$out.cubin" "$source" \
+    2>&1); then
+    printf '%s\n' "$output" >&2
+    return 1
+  fi
+  printf '%s\n' "$output" | awk -v source="$source" -v OFS='\t' -v quote="'" '
+    /Compiling entry function/ { split($0, part, quote); symbol = part[2]; arch = part[4] }
+    /bytes stack frame/ { stack = $1; stores = $5; loads = $9 }
+    /: Used [0-9]+ registers/ && symbol != "" {
+      for (i = 1; i < NF; ++i) if ($i == "Used") registers = $(i + 1)
+      shared = match($0, /[0-9]+ bytes smem/) ? substr($0, RSTART, RLENGTH) + 0 : 0
+      print arch, source, registers, shared, stack, stores, loads, symbol
+      symbol = ""
+    }' >"$out.lines"
+}
+export -f assemble build_command fail
+
+# Adds a short name and "hot" or "-", from demangled lines: arch, file, figures, hot, name.
+classify() {
+  awk -F '\t' -v OFS='\t' '{
+    name = $8
+    sub(/^void /, "", name)
+    ours = name ~ /^tern::/
+    hot = ours
+    if (ours) {
+      gsub(/\(anonymous namespace\)::|tern::cuda::/, "", name)
+      sub(/\(.*/, "", name)
+      arguments = name ~ /</ ? name : ""
+      sub(/^[^<]*</, "", arguments)
+      count = split(arguments, argument, /[,>] */)
+      if (argument[1] ~ /^[0-9]+$/ && argument[1] < 8) hot = 0
+      if (count > 2 && argument[2] ~ /^[0-9]+$/ && argument[2] > 2) hot = 0
+      split("", argument)
+    } else {
+      library = name
+      sub(/::.*/, "", library)
+      sub(/<.*/, "", name)
+      sub(/.*::/, "", name)
+      name = library "::" name
+    }
+    print $1, $2, $3, $4, $5, $6, $7, (hot ? "hot" : "-"), name
+  }' | sort -t $'\t' -k 9,9V -k 1,1V -k 3,3n
+}
+
+print_table() {
+  awk -F '\t' '
+    BEGIN { printf "%-52s %-7s %9s %9s %6s %12s  %s\n", "kernel", "arch", "registers", "shared B", \
+                   "stack", "spilled B", "" }
+    { printf "%-52s %-7s %9d %9d %6d %5d /%5d  %s\n", $9, $1, $3, $4, $5, $6, $7, $8 == "hot" ? "hot" : ""
+      if ($8 == "hot") ++hot }
+    END { printf "%d instances, %d of them hot; spilled: bytes of stores / loads a thread\n", NR, hot }'
+}
+
+print_json() {
+  awk -F '\t' '
+    BEGIN { printf "[" }
+    { printf "%s\n  {\"kernel\": \"%s\", \"file\": \"%s\", \"arch\": \"%s\", \"registers\": %d, " \
+             "\"shared_bytes\": %d, \"stack_bytes\": %d, \"spill_store_bytes\": %d, " \
+             "\"spill_load_bytes\": %d, \"hot\": %s}", (NR > 1 ? "," : ""), $9, $2, $1, $3, $4, $5, $6, \
+             $7, $8 == "hot" ? "true" : "false" }
+    END { print "\n]" }'
+}
+
+check() {
+  awk -F '\t' '
+    $8 != "hot" { next }
+    { ++hot }
+    $5 + $6 + $7 > 0 {
+      printf "%s (%s, %s): %d bytes of stack, %d of spill stores, %d of spill loads\n", $9, $2, $1, $5, \
+             $6, $7 > "/dev/stderr"
+      ++bad
+    }
+    END {
+      printf "kernel_resources: %d of %d hot instances have a stack or spill\n", bad, hot
+      exit bad > 0 || hot == 0
+    }'
+}
+
+main() {
+  local report=print_table architectures='' jobs sources=() source architecture
+  build=build/release
+  jobs=$(nproc)
+  while (($#)); do
+    case $1 in
+      --build) build=${2:?--build needs a directory} && shift ;;
+      --arch) architectures=${2:?--arch needs numbers} && shift ;;
+      --jobs) jobs=${2:?--jobs needs a number} && shift ;;
+      --json) report=print_json ;;
+      --check) report=check ;;
+      -h | --help) usage && exit 0 ;;
+      -*) usage >&2 && exit 2 ;;
+      *) sources+=("$1") ;;
+    esac
+    shift
+  done
+  [[ -f $build/compile_commands.json ]] || fail "$build is not configured: cmake --preset release"
+  if ((${#sources[@]} == 0)); then
+    sources=(cuda/ops/*.cu)
+  fi
+  for source in "${sources[@]}"; do [[ -f $source ]] || fail "no file $source"; done
+  if [[ -z $architectures ]]; then
+    architectures=$(build_command "${sources[0]}" | architectures | paste -sd ,) ||
+      fail "$build says of no architecture that code is made for it; name one with --arch"
+  fi
+
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  export build work
+  for source in "${sources[@]}"; do
+    for architecture in ${architectures//,/ }; do
+      printf '%s\0' "$architecture" "$source"
+    done
+  done | xargs -0 -n 2 -P "$jobs" bash -c 'assemble "$@"' _ || fail "a source could not be assembled"
+  cat "$work"/*.lines | c++filt | classify >"$work/all"
+  [[ -s $work/all ]] || fail "no kernels in ${sources[*]}"
+  "$report" <"$work/all"
+}
+
+main "$@"
