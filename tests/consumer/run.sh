@@ -10,7 +10,11 @@ trap 'rm -rf "$work"' EXIT
 # Installed in one place and used in another: nothing in the package may name where it was built.
 cmake --install "$build" --prefix "$work/installed" >/dev/null
 mv "$work/installed" "$work/moved"
-cmake -G Ninja -S "$here" -B "$work/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/moved"
+
+# With the same make program, and the same libraries of others, as the build.
+cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
+cmake -G "$(cached CMAKE_GENERATOR)" -S "$here" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
+  -DCMAKE_PREFIX_PATH="$work/moved;$(cached TERN_DEPENDENCIES)"
 cmake --build "$work/build"
 mkdir "$work/data"
 "$work/build/consumer" "$work/data"

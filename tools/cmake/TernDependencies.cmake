@@ -1,4 +1,18 @@
-# Imported targets for everything that is not ours; all from Debian's packages (tools/setup.sh).
+# Imported targets for everything that is not ours: from Debian's packages (tools/setup.sh), or from a
+# folder that tools/stage_dependencies.sh has gathered, which comes first where there is one.
+
+set(found OFF)
+if(EXISTS ${PROJECT_SOURCE_DIR}/.dependencies/licences)
+  set(found ${PROJECT_SOURCE_DIR}/.dependencies)
+endif()
+set(TERN_DEPENDENCIES ${found} CACHE PATH "Folder of tools/stage_dependencies.sh, OFF: the system's own")
+if(TERN_DEPENDENCIES)
+  if(NOT EXISTS ${TERN_DEPENDENCIES}/licences)
+    message(FATAL_ERROR "TERN_DEPENDENCIES=${TERN_DEPENDENCIES} was not made by tools/stage_dependencies.sh")
+  endif()
+  list(PREPEND CMAKE_PREFIX_PATH ${TERN_DEPENDENCIES})
+  message(STATUS "Tern: dependencies from ${TERN_DEPENDENCIES}")
+endif()
 
 find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(Threads REQUIRED)
@@ -23,4 +37,8 @@ if(TERN_TESTS)
 endif()
 if(TERN_BENCH)
   find_package(benchmark REQUIRED)
+endif()
+if(TERN_WITH_CUDA)
+  # CMake 3.25 takes this library, which CUDA 13 no longer has, for one that every toolkit has.
+  add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
 endif()
