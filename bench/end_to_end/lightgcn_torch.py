@@ -4,11 +4,14 @@
 Written from the published formulas (He et al. 2020, eq. 7-8 and 15; Rendle et al. 2009) with the
 choices of the authors' PyTorch program: N(0, 0.1) embeddings of width D, the mean of L + 1 layers,
 |train| draws an epoch of a uniform user with a uniform positive and a uniform unobserved item,
-dense Adam, and an L2 penalty with factor 1/2 and 1/B on the layer-0 rows of each triplet. The
-adjacency is one coalesced sparse COO matrix of all N nodes, multiplied by torch.sparse.mm, and
-every step propagates every layer for every node, forward and backward.
+dense Adam, and an L2 penalty with factor 1/2 and 1/B on the layer-0 rows of each triplet. Every step
+propagates every layer for every node, forward and backward, by one of three products:
 
-Needs torch and numpy. Prints one JSON object a line on stdout.
+  coo  torch.sparse.mm with one coalesced COO matrix of all N nodes, as the authors' program does
+  csr  the same matrix as CSR; it is symmetric, so that the backward pass is the same product
+  pyg  LGConv of PyTorch Geometric, given the edges and their weights
+
+Needs torch and numpy, and torch_geometric for pyg. Prints one JSON object a line on stdout.
 """
 
 import argparse
@@ -42,6 +45,7 @@ class Data:
         test = read_lists(directory / "test.txt")
         self.num_users = int(max(train[0].max(), test[0].max())) + 1
         self.num_items = int(max(train[1].max(), test[1].max())) + 1
+        self.num_nodes = self.num_users + self.num_items
         self.keys = np.unique(train[0] * self.num_items + train[1])
         self.users, self.items = np.divmod(self.keys, self.num_items)
         self.degrees = np.bincount(self.users, minlength=self.num_users)
@@ -50,16 +54,15 @@ class Data:
         for user, item in zip(*test):
             self.test[user].append(item)
 
-    def adjacency(self):
-        """D^-1/2 A D^-1/2 over users and items, sparse COO, coalesced."""
+    def edges(self):
+        """Rows, columns and values of D^-1/2 A D^-1/2 over users and items, sorted by row."""
         rows = np.concatenate((self.users, self.items + self.num_users))
         columns = np.concatenate((self.items + self.num_users, self.users))
-        num_nodes = self.num_users + self.num_items
-        degrees = np.bincount(rows, minlength=num_nodes).astype(np.float64)
+        order = np.lexsort((columns, rows))
+        rows, columns = rows[order], columns[order]
+        degrees = np.bincount(rows, minlength=self.num_nodes).astype(np.float64)
         scales = np.where(degrees > 0, 1.0 / np.sqrt(np.maximum(degrees, 1)), 0.0)
-        values = torch.from_numpy((scales[rows] * scales[columns]).astype(np.float32))
-        indices = torch.from_numpy(np.stack((rows, columns)))
-        return torch.sparse_coo_tensor(indices, values, (num_nodes, num_nodes)).coalesce()
+        return rows, columns, (scales[rows] * scales[columns]).astype(np.float32)
 
     def sample(self, rng):
         """|train| triplets: a uniform user, a uniform positive, a uniform unobserved item."""
@@ -77,20 +80,53 @@ class Data:
             negatives[observed] = rng.integers(self.num_items, size=int(observed.sum()))
 
 
+class SymmetricProduct(torch.autograd.Function):
+    """matrix @ x, the gradient by the same product."""
+
+    @staticmethod
+    def forward(ctx, matrix, x):
+        ctx.matrix = matrix
+        return matrix @ x
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return None, ctx.matrix @ gradient.contiguous()
+
+
+def make_product(data, name, device):
+    """A function that multiplies the normalised adjacency with a matrix on the device."""
+    edges = data.edges()
+    rows, columns, values = (torch.from_numpy(part).to(device) for part in edges)
+    shape = (data.num_nodes, data.num_nodes)
+    if name == "pyg":
+        from torch_geometric.nn import LGConv
+
+        convolution = LGConv(normalize=False)
+        towards = torch.stack((columns, rows))  # from a neighbour to the row that sums
+        return lambda x: convolution(x, towards, values)
+    if name == "csr":
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(edges[0], minlength=data.num_nodes))))
+        offsets = torch.from_numpy(offsets).to(device)
+        matrix = torch.sparse_csr_tensor(offsets, columns, values, shape)
+        return lambda x: SymmetricProduct.apply(matrix, x)
+    matrix = torch.sparse_coo_tensor(torch.stack((rows, columns)), values, shape).coalesce()
+    return lambda x: torch.sparse.mm(matrix, x)
+
+
 class LightGcn(torch.nn.Module):
-    def __init__(self, data, width, layers, init_std):
+    def __init__(self, data, product, args):
         super().__init__()
-        self.adjacency = data.adjacency()
+        self.product = product
         self.sizes = (data.num_users, data.num_items)
-        self.layers = layers
-        self.users = torch.nn.Parameter(torch.randn(data.num_users, width) * init_std)
-        self.items = torch.nn.Parameter(torch.randn(data.num_items, width) * init_std)
+        self.layers = args.layers
+        self.users = torch.nn.Parameter(torch.randn(data.num_users, args.width) * args.init_std)
+        self.items = torch.nn.Parameter(torch.randn(data.num_items, args.width) * args.init_std)
 
     def embed(self):
         layer = torch.cat((self.users, self.items))
         layers = [layer]
         for _ in range(self.layers):
-            layer = torch.sparse.mm(self.adjacency, layer)
+            layer = self.product(layer)
             layers.append(layer)
         return torch.split(torch.stack(layers, dim=1).mean(dim=1), self.sizes)
 
@@ -107,7 +143,13 @@ def train_step(model, optimizer, triplets, l2):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-    return loss.item()
+    return loss.detach()
+
+
+def wait_for(device):
+    """Until then a GPU has only been told what to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 @torch.no_grad()
@@ -123,7 +165,7 @@ def evaluate(model, data, k, block=1024):
         scores = user_table[users] @ item_table.T
         for row, user in enumerate(users):
             scores[row, data.items[data.offsets[user] : data.offsets[user + 1]]] = -math.inf
-        ranked = torch.topk(scores, k).indices.numpy()
+        ranked = torch.topk(scores, k).indices.cpu().numpy()
         for row, user in enumerate(users):
             hits = np.isin(ranked[row], data.test[user])
             wanted = len(set(data.test[user]))
@@ -136,27 +178,41 @@ def show(**values):
     print(json.dumps(values), flush=True)
 
 
+def batches(data, rng, args):
+    """The triplets of an epoch, batch by batch, on the device."""
+    triplets = [ids.to(args.device).split(args.batch_size) for ids in data.sample(rng)]
+    return list(zip(*triplets))
+
+
 def time_steps(model, optimizer, data, args):
-    triplets = [ids.split(args.batch_size) for ids in data.sample(np.random.default_rng(args.seed))]
-    steps = list(zip(*triplets))[: args.warmup + args.steps]
+    """Each step from begin to end, then as many in a row without waiting between them."""
+    steps = batches(data, np.random.default_rng(args.seed), args)[: args.warmup + args.steps]
     losses, seconds = [], []
     for step in steps:
+        wait_for(args.device)
         start = time.perf_counter()
-        losses.append(train_step(model, optimizer, step, args.l2))
+        losses.append(train_step(model, optimizer, step, args.l2).item())
+        wait_for(args.device)
         seconds.append(time.perf_counter() - start)
     timed = sorted(seconds[args.warmup :])
     if not timed:
         sys.exit(f"lightgcn_torch: an epoch has only {len(steps)} steps; ask for fewer")
+    start = time.perf_counter()
+    for step in steps[args.warmup :]:
+        train_step(model, optimizer, step, args.l2)
+    wait_for(args.device)
+    in_a_row = (time.perf_counter() - start) / len(timed)
     show(milliseconds_per_step=1e3 * sum(timed) / len(timed), fastest=1e3 * timed[0],
-         slowest=1e3 * timed[-1], steps=len(timed), first_loss=losses[0], last_loss=losses[-1])
+         slowest=1e3 * timed[-1], milliseconds_in_a_row=1e3 * in_a_row, steps=len(timed),
+         first_loss=losses[0], last_loss=losses[-1])
 
 
 def train(model, optimizer, data, args):
     rng = np.random.default_rng(args.seed)
     for epoch in range(1, args.epochs + 1):
         start = time.perf_counter()
-        triplets = [ids.split(args.batch_size) for ids in data.sample(rng)]
-        losses = [train_step(model, optimizer, step, args.l2) for step in zip(*triplets)]
+        losses = [train_step(model, optimizer, step, args.l2).item()
+                  for step in batches(data, rng, args)]
         seconds = time.perf_counter() - start
         record = dict(epoch=epoch, loss=sum(losses) / len(losses), seconds=seconds)
         if epoch % args.evaluate_every == 0 or epoch == args.epochs:
@@ -180,6 +236,9 @@ def parse_arguments():
     parser.add_argument("--init-std", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", type=torch.device, default="cpu", help="cpu (default), cuda, cuda:N")
+    parser.add_argument("--product", choices=("coo", "csr", "pyg"), default="coo",
+                        help="how the adjacency is multiplied (default: coo)")
     return parser.parse_args()
 
 
@@ -189,10 +248,12 @@ def main():
     torch.set_num_threads(args.threads)
     data = Data(args.data)
     start = time.perf_counter()
-    model = LightGcn(data, args.width, args.layers, args.init_std)
+    product = make_product(data, args.product, args.device)
+    model = LightGcn(data, product, args).to(args.device)
     optimizer = torch.optim.Adam(model.parameters(), lr=args.learning_rate)
-    show(torch=torch.__version__, threads=torch.get_num_threads(), users=data.num_users,
-         items=data.num_items, interactions=int(data.keys.size),
+    show(torch=torch.__version__, device=str(args.device), product=args.product,
+         threads=torch.get_num_threads(), users=data.num_users, items=data.num_items,
+         interactions=int(data.keys.size),
          build_seconds=time.perf_counter() - start)
     (train if args.epochs else time_steps)(model, optimizer, data, args)
 

@@ -1,0 +1,135 @@
+"""Runs stages one after the other, each within its time, and keeps the result file up to date."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+from typing import Callable
+
+
+class StageFailure(Exception):
+    """A stage did not do what it must; the message says what."""
+
+
+class StageSkipped(Exception):
+    """A stage has nothing to do on this machine; the message says why."""
+
+
+@dataclasses.dataclass
+class Stage:
+    """name and text are what people see; limit is in seconds; work(run) returns the figures."""
+
+    name: str
+    limit: float
+    text: str
+    work: Callable[["Run"], dict]
+    needs: tuple = ()
+
+
+class Run:
+    """One stage's time and log, as its work sees them."""
+
+    def __init__(self, log, deadline):
+        self.log = log
+        self.deadline = deadline
+
+    def remaining(self):
+        return self.deadline - time.monotonic()
+
+    def command(self, words, environment=None, accept=(0,)):
+        """Standard output of a command; all of its output goes to the log. Raises StageFailure
+        when it does not end in time or with an accepted status."""
+        words = [str(word) for word in words]
+        with open(self.log, "a", encoding="utf-8") as log:
+            print("$", *words, file=log, flush=True)
+            output = log.tell()
+            # A group of its own, so that a compiler's children end with it.
+            with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+                                  text=True, errors="replace", start_new_session=True,
+                                  env={**os.environ, **(environment or {})}) as process:
+                try:
+                    text, _ = process.communicate(timeout=max(self.remaining(), 0.1))
+                except subprocess.TimeoutExpired:
+                    raise StageFailure(f"out of time: {pathlib.Path(words[0]).name}") from None
+                finally:
+                    end_group(process)
+            log.write(text)
+        if process.returncode not in accept:
+            raise StageFailure(f"{pathlib.Path(words[0]).name} ended with {process.returncode}"
+                               f"{self.last_line(output)}")
+        return text
+
+    def last_line(self, start):
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            log.seek(start)
+            lines = [line.strip() for line in log if line.strip()]
+        telling = [line for line in lines if "error" in line.lower()] or lines
+        return f": {telling[-1][:200]}" if telling else ""
+
+
+def end_group(process):
+    """Ends what is left of a command."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def write_atomically(path, value):
+    """A reader, or a machine that is cut off, finds the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(path.name + ".new")
+    with open(new, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(new, path)
+
+
+def run_stages(stages, result, out, logs, budget, observe=lambda: {}, report=lambda record: None):
+    """Runs the stages within the budget, in seconds; result["stages"] grows and is written to `out`
+    after each. observe() is recorded before and after each stage. True when none failed."""
+    end = time.monotonic() + budget
+    logs.mkdir(parents=True, exist_ok=True)
+    records = result["stages"] = []
+    for stage in stages:
+        record = {"name": stage.name, "status": "running", "limit_seconds": stage.limit}
+        records.append(record)
+        run_stage(stage, record, result, out, logs / f"{stage.name}.log", end, observe)
+        write_atomically(out, result)
+        report(record)
+    return all(record["status"] in ("passed", "skipped") for record in records)
+
+
+def run_stage(stage, record, result, out, log, end, observe):
+    status = {other["name"]: other["status"] for other in result["stages"][:-1]}
+    failed = [name for name in stage.needs if status.get(name, "passed") != "passed"]
+    if failed:
+        record.update(status="not run", why=f"{', '.join(failed)} did not pass")
+        return
+    begin = time.monotonic()
+    if end - begin < 1:
+        record.update(status="not run", why="the time for all stages is used up")
+        return
+    log.unlink(missing_ok=True)
+    record["before"] = observe()
+    write_atomically(out, result)
+    try:
+        figures = stage.work(Run(log, min(begin + stage.limit, end)))
+        record.update(status="passed", figures=figures)
+    except StageSkipped as why:
+        record.update(status="skipped", why=str(why))
+    except StageFailure as why:
+        record.update(status="failed", why=str(why))
+    except KeyboardInterrupt:
+        record.update(status="failed", why="interrupted")
+        write_atomically(out, result)
+        raise
+    except Exception as error:  # a fault of the stage itself must not take the others' results along
+        record.update(status="failed", why=f"{type(error).__name__}: {error}")
+    record["seconds"] = round(time.monotonic() - begin, 2)
+    record["after"] = observe()
