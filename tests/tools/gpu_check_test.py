@@ -150,6 +150,17 @@ class Stages(Folder):
         self.assertEqual(check.choose_tests(self.run_of(), 9.35), ["A.quick", "C.x", "B.only"])
         self.assertEqual(check.choose_tests(self.run_of(), 9.45),
                          ["A.quick", "C.x", "B.only", "A.middle"])
+        self.assertEqual(check.choose_tests(self.run_of(), 0), ["A.quick", "C.x", "B.only"])
+
+    def test_without_times_the_first_test_of_every_suite_is_sanitized(self):
+        self.program(self.folder / "bin" / "tern_ops_tests",
+                     "#!/bin/sh\necho 'A.\n  x\n  y  # GetParam() = cpu\nB/Op.  # typed\n  z/0\n'\n")
+        self.assertEqual(self.check().choose_tests(self.run_of(), 9), ["A.x", "B/Op.z/0"])
+
+    def test_nothing_to_sanitize_is_no_success(self):
+        self.program(self.folder / "bin" / "tern_ops_tests", "#!/bin/sh\n")
+        with self.assertRaisesRegex(StageFailure, "there is no test for cpu"):
+            self.check().sanitize(self.run_of(), "memcheck")
 
     def test_what_a_sanitizer_finds_fails_its_stage(self):
         self.tests_give(("A/cuda", 1, {}))
@@ -162,6 +173,10 @@ class Stages(Folder):
             self.assertIn("--gtest_filter=B/Op.A/cuda", (self.folder / "asked").read_text())
             self.program(sanitizer, "#!/bin/sh\nshift 2\n\"$@\"\necho 'ERROR SUMMARY: 1 error' >&2\nexit 99\n")
             with self.assertRaisesRegex(StageFailure, "ended with 99: ERROR SUMMARY: 1 error"):
+                check.sanitize(self.run_of(), "racecheck")
+            self.program(sanitizer, "#!/bin/sh\nshift 2\n\"$@\"\n")
+            self.tests_give(("A/cuda", 1, {"failures": [{}]}), status=1)
+            with self.assertRaisesRegex(StageFailure, "ended with 1"):
                 check.sanitize(self.run_of(), "racecheck")
 
     def test_runs_that_differ_fail_the_stage(self):
@@ -177,6 +192,17 @@ class Stages(Folder):
                                                         'echo y >"$d/item_embeddings.npy"'))
         with self.assertRaisesRegex(StageFailure, "different embeddings"):
             check.repeat(self.run_of())
+
+    def test_benchmarks_keep_no_names_of_places(self):
+        check = self.check()
+        check.data = self.folder
+        answer = {"context": {"host_name": "h", "executable": "/x/tern-bench", "num_cpus": 2,
+                              "tern_data": str(self.folder)}, "benchmarks": [{"name": "adam"}]}
+        self.program(self.folder / "bin" / "tern-bench",
+                     f"#!/bin/sh\necho '{json.dumps(answer)}' >{self.folder}/gpu_check_bench.json\n")
+        self.assertEqual(check.bench(self.run_of()),
+                         {"context": {"num_cpus": 2, "tern_data": self.folder.name},
+                          "benchmarks": [{"name": "adam"}]})
 
     def test_a_fifth_of_generated_data_is_held_out(self):
         (self.folder / "train.txt").write_text("0 1 2 3 4 5 6\n1\n2 7\n", encoding="ascii")

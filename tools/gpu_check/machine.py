@@ -76,7 +76,7 @@ def describe(device, commit):
         "commit": commit or output_of("git", "rev-parse", "--short=10", "HEAD") or "unknown",
         "changed": None if commit or status is None else bool(status),
         "device": "cpu", "processor": processor(), "processors": os.cpu_count(),
-        "system": platform.platform(), "compiler": (output_of("c++", "--version") or "").split("\n")[0],
+        "system": f"{platform.system()} {platform.machine()}", "compiler": (output_of("c++", "--version") or "").split("\n")[0],
         "nvcc": release.group(1) if release else None,
     }
     if device == "cuda":

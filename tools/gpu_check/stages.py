@@ -159,7 +159,7 @@ class Check:
             "users": 1 + max(user for lists in (rows, test) for user in lists),
             "items": 1 + max(max(items) for lists in (rows, test) for items in lists.values() if items),
             "interactions": sum(len(set(items)) for items in rows.values())}
-        return {"folder": str(self.data), "generated": self.args.data is None, **self.sizes}
+        return {"folder": self.data.name, "generated": self.args.data is None, **self.sizes}
 
     def train_run(self, run, name, epochs, evaluate_every, seed=0):
         out = self.build / "gpu_check_runs" / name
@@ -206,7 +206,11 @@ class Check:
                              "--json", output])
         if not self.args.quiet:
             print(table, flush=True)
-        return json.loads(output.read_text(encoding="utf-8"))
+        # Where it ran is nobody's business: the result file says on what.
+        figures = json.loads(output.read_text(encoding="utf-8").replace(str(self.data), self.data.name))
+        for name in ("host_name", "executable"):
+            figures["context"].pop(name, None)
+        return figures
 
     def torch(self, run):
         found, text = machine.check_torch(self.args.torch_python, self.device)
