@@ -14,15 +14,10 @@
 
 namespace tern::cuda {
 
-/// Whether equal runs give equal bits.
-enum class Reproducibility : std::uint8_t {
-  kBitwise,
-  /// bpr and l2_penalty add with float atomics, in no particular order, and plan nothing ahead.
-  kNone,
-};
-
 struct CudaOptions {
   int device = 0;
+  /// kNone: bpr and l2_penalty add with float atomics, in no particular order, and plan nothing
+  /// ahead.
   Reproducibility reproducibility = Reproducibility::kBitwise;
   /// The most that triplets and their plan may take, in bytes: longer epochs are planned a window
   /// of batches at a time. 0: a sixteenth of the device's memory.

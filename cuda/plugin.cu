@@ -18,8 +18,9 @@ std::vector<DeviceDescription> list_devices(std::string* problem) {
   }
 }
 
-std::unique_ptr<Backend> make_backend(int index) {
-  return std::make_unique<CudaBackend>(CudaOptions{.device = index});
+std::unique_ptr<Backend> make_backend(int index, Reproducibility reproducibility) {
+  return std::make_unique<CudaBackend>(
+      CudaOptions{.device = index, .reproducibility = reproducibility});
 }
 
 constexpr Plugin kPlugin{kPluginAbi, list_devices, make_backend};

@@ -203,6 +203,11 @@ std::vector<KeySpec> train_keys() {
       integer(
           "train.threads", "threads on a CPU; 0: all", [](auto& c) -> auto& { return c.threads; },
           0, 4096),
+      choice<Reproducibility>(
+          "train.reproducibility",
+          "bitwise: equal runs give equal bits; none: a GPU adds in any order, by atomics",
+          [](auto& c) -> auto& { return c.reproducibility; },
+          {{"bitwise", Reproducibility::kBitwise}, {"none", Reproducibility::kNone}}),
       integers(
           "evaluation.ks", "lengths of the lists that metrics look at",
           [](auto& c) -> auto& { return c.evaluation.ks; }, 1, 1'000'000),

@@ -73,7 +73,8 @@ int cuda_index(std::string_view device) {
   return index;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(std::string_view device) {
+std::unique_ptr<Backend> make_cuda_backend(std::string_view device,
+                                           Reproducibility reproducibility) {
   const int index = cuda_index(device);
   const CudaDevices cuda = find_cuda();
   if (!cuda.lookup.problem.empty()) {
@@ -85,15 +86,16 @@ std::unique_ptr<Backend> make_cuda_backend(std::string_view device) {
         "device {} is not there: this machine has {} CUDA device{}, cuda:0{}", device, count,
         count == 1 ? "" : "s", count == 1 ? "" : fmt::format(" to cuda:{}", count - 1)));
   }
-  return cuda.lookup.plugin->make_backend(index);
+  return cuda.lookup.plugin->make_backend(index, reproducibility);
 }
 
-std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice) {
+std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
+                                           Reproducibility reproducibility) {
   CudaDevices cuda = find_cuda();
   std::string problem = std::move(cuda.lookup.problem);
   if (problem.empty()) {
     try {
-      return cuda.lookup.plugin->make_backend(0);
+      return cuda.lookup.plugin->make_backend(0, reproducibility);
     } catch (const DeviceError& error) {
       problem = error.what();
     }
@@ -106,11 +108,13 @@ std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice) {
 
 }  // namespace
 
-std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice) {
-  if (device == "auto") return make_auto_backend(threads, notice);
+std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
+                                      Reproducibility reproducibility) {
+  if (device == "auto") return make_auto_backend(threads, notice, reproducibility);
   if (device == "cpu") return make_cpu_backend(threads);
   if (device == "reference") return make_reference_backend();
-  if (device == "cuda" || device.starts_with("cuda:")) return make_cuda_backend(device);
+  if (device == "cuda" || device.starts_with("cuda:"))
+    return make_cuda_backend(device, reproducibility);
   throw ConfigError(
       fmt::format("unknown device \"{}\": expected auto, cpu, cuda, cuda:N or reference", device));
 }

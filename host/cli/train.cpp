@@ -30,6 +30,7 @@ struct TrainOptions {
   ConfigOptions config;
   std::string out;
   bool overwrite = false;
+  bool nondeterministic = false;
   bool quiet = false;
 };
 
@@ -115,9 +116,11 @@ void check_out(const TrainOptions& options) {
 int train(const TrainOptions& options) {
   Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
   Config config = options.config.resolve();
+  if (options.nondeterministic) config.reproducibility = Reproducibility::kNone;
   if (!options.out.empty()) check_out(options);
   std::string notice;
-  const std::unique_ptr<Backend> backend = make_backend(config.device, config.threads, &notice);
+  const std::unique_ptr<Backend> backend =
+      make_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_dataset(config.data_path, config.data);
   describe(data, *backend, config, console);
@@ -165,6 +168,8 @@ Command add_train(CLI::App& program) {
   app->add_option("--out", options->out,
                   "directory to keep the run in [runs/<data>-<model>-<n>, the first n not taken]")
       ->type_name("RUN");
+  app->add_flag("--nondeterministic", options->nondeterministic,
+                "let a GPU add in any order (train.reproducibility = none); no effect on a CPU");
   app->add_flag("--overwrite", options->overwrite, "replace the run that --out holds");
   app->add_flag("--quiet", options->quiet, "no messages but errors");
   app->footer(

@@ -22,7 +22,8 @@ namespace tern {
 //
 // Common to all ops: they check shapes (ShapeError), allocate nothing that lasts, may return before
 // the work is done (synchronize() or a download waits), and are bitwise reproducible: the same
-// inputs give the same bits on the same backend, whatever the number of threads.
+// inputs give the same bits on the same backend, whatever the number of threads. A backend that was
+// made with Reproducibility::kNone may break the last promise.
 
 /// What `propagate` does besides the product.
 struct PropagateOptions {
@@ -76,6 +77,13 @@ class Recording {
  public:
   virtual ~Recording() = default;
   virtual void replay() = 0;
+};
+
+/// Whether equal runs give equal bits.
+enum class Reproducibility : std::uint8_t {
+  kBitwise,
+  /// A GPU may add in whatever order its threads come. CPUs are bitwise reproducible in any case.
+  kNone,
 };
 
 struct DeviceDescription {

@@ -62,6 +62,8 @@ struct Config {
   std::string device = "auto";
   /// 0: as many as the machine has.
   int threads = 0;
+  /// kNone lets a GPU add in any order, which can be quicker and is never repeatable to the bit.
+  Reproducibility reproducibility = Reproducibility::kBitwise;
 };
 
 /// One key of the configuration, for --help and for messages.

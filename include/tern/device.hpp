@@ -19,7 +19,8 @@ std::unique_ptr<Backend> make_cpu_backend(int threads = 0);
 /// "reference". *notice gets one line where "auto" had to fall back from a CUDA build to the CPU.
 /// Throws ConfigError on another name, DeviceError when the device is not there.
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads = 0,
-                                      std::string* notice = nullptr);
+                                      std::string* notice = nullptr,
+                                      Reproducibility reproducibility = Reproducibility::kBitwise);
 
 /// What this machine has: one entry a usable device, "cpu" first. *cuda_status says in one line
 /// whether CUDA is usable, and why not where it is not.

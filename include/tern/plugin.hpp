@@ -16,7 +16,7 @@ namespace tern {
 /// Names the layout of Plugin and of every class that crosses (Backend, the owners of storage.hpp,
 /// options, exceptions). To be raised with any change to one of them; a library that answers
 /// another string is refused before anything else of it is called.
-inline constexpr char kPluginAbi[] = "tern-plugin-1";
+inline constexpr char kPluginAbi[] = "tern-plugin-2";
 
 /// File name of the library with the CUDA backend.
 inline constexpr char kCudaPluginFile[] = "libtern_cuda.so";
@@ -29,7 +29,7 @@ struct Plugin {
   /// gets one line that says why (no driver, driver too old, no device). Never throws DeviceError.
   std::vector<DeviceDescription> (*list_devices)(std::string* problem);
   /// A backend on device `index` of that list. Throws DeviceError.
-  std::unique_ptr<Backend> (*make_backend)(int index);
+  std::unique_ptr<Backend> (*make_backend)(int index, Reproducibility reproducibility);
 };
 
 /// Name and type of the exported symbol: extern "C" const tern::Plugin* tern_plugin();

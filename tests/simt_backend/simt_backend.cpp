@@ -16,11 +16,10 @@ std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
        .timing = simt::Timing::late},
       {.name = "Emulated serial GPU", .seed = 3, .workers = 1, .order = simt::LaunchOrder::same},
   });
-  return std::make_unique<cuda::CudaBackend>(
-      cuda::CudaOptions{.device = static_cast<int>(options.device),
-                        .reproducibility = options.fused ? cuda::Reproducibility::kNone
-                                                         : cuda::Reproducibility::kBitwise,
-                        .plan_bytes = options.plan_bytes});
+  return std::make_unique<cuda::CudaBackend>(cuda::CudaOptions{
+      .device = static_cast<int>(options.device),
+      .reproducibility = options.fused ? Reproducibility::kNone : Reproducibility::kBitwise,
+      .plan_bytes = options.plan_bytes});
 }
 
 }  // namespace tern::test

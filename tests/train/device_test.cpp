@@ -78,6 +78,9 @@ TEST_F(DeviceTest, ALibraryWithDevicesIsUsed) {
   EXPECT_EQ(notice, "");
   EXPECT_EQ(make_backend("cuda")->name(), "reference");
   EXPECT_EQ(make_backend("cuda:1")->name(), "reference");
+  for (const char* name : {"auto", "cuda:1"}) {
+    EXPECT_EQ(make_backend(name, 0, nullptr, Reproducibility::kNone)->name(), "cpu");
+  }
   EXPECT_EQ(make_backend("cpu")->name(), "cpu");
   EXPECT_EQ(complaint("cuda:2"),
             "device cuda:2 is not there: this machine has 2 CUDA devices, "

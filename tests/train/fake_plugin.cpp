@@ -20,9 +20,11 @@ std::vector<tern::DeviceDescription> list_devices(std::string* problem) {
   return {{"First Device", "f32", ""}, {"Second Device", "f32", ""}};
 }
 
-std::unique_ptr<tern::Backend> make_backend(int) {
+std::unique_ptr<tern::Backend> make_backend(int, tern::Reproducibility reproducibility) {
   if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
-  return tern::make_reference_backend();
+  // Two kinds of backend, so that a test can see which was asked for.
+  return reproducibility == tern::Reproducibility::kNone ? tern::make_cpu_backend(1)
+                                                         : tern::make_reference_backend();
 }
 
 }  // namespace
