@@ -54,10 +54,9 @@ class Check:
 
     def configure_and_build(self, run):
         cuda = self.device == "cuda"
-        options = ["-DCMAKE_BUILD_TYPE=Release", "-DTERN_WERROR=OFF", "-DTERN_TESTS=ON", "-DTERN_BENCH=ON",
-                   f"-DTERN_CUDA={'ON' if cuda else 'OFF'}"]
+        options = ["-DCMAKE_BUILD_TYPE=Release"]
         if cuda:
-            options.append(f"-DCMAKE_CUDA_ARCHITECTURES={self.capability}")
+            options += ["-DTERN_CUDA=ON", f"-DCMAKE_CUDA_ARCHITECTURES={self.capability}"]
             if not shutil.which("nvcc") and "CUDACXX" not in os.environ:
                 options.append(f"-DCMAKE_CUDA_COMPILER={machine.find_tool('nvcc')}")
         if not (self.build / "CMakeCache.txt").exists():
