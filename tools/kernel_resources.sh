@@ -29,18 +29,20 @@ fail() {
   exit 1
 }
 
-# The words with which the build compiles a source of cuda/ops, one a line; of any other file, with
-# which it compiles the first of those.
+# The folder in which the build compiles a source of cuda/ops, and the words with which it does, one a
+# line; of any other file, those of the first such source.
 build_command() {
   local source=$1 database=$build/compile_commands.json command
   command=$(awk -v wanted="/${source#./}\"" '
-    /^ *"command": / { line = $0; next }
+    /^ *"directory": / { folder = $0; sub(/^[^:]*: "/, "", folder); sub(/",$/, "", folder) }
+    /^ *"command": / { line = folder "\n" $0 }
     /^ *"file": .*\/cuda\/ops\/[a-z_0-9]*\.cu"/ {
       if (first == "") first = line
       if (index($0, wanted)) { exact = line; exit }
     }
     END { print exact != "" ? exact : first }' "$database")
   [[ -n $command ]] || fail "$database compiles nothing of cuda/ops: is it a build with CUDA?"
+  echo "${command%%$'\n'*}"
   command=${command#*: \"} command=${command%\",}
   command=${command//\\\"/\"}
   local words=()
@@ -55,9 +57,10 @@ architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
 
 # What ptxas says of one source for one architecture, as "arch, file, figures..., symbol" a line.
 assemble() {
-  local architecture=$1 source=$2 word words=() skip=yes output out
+  local architecture=$1 source=$2 folder word words=() skip=yes output out
   out=$work/$architecture.${source//\//_}
   while IFS= read -r word; do
+    if [[ -z ${folder-} ]]; then folder=$word && continue; fi
     case $skip$word in
       yes*nvcc) words=("$word") skip=no ;;  # before it: ccache
       yes* | next*) [[ $skip == yes ]] || skip=no ;;
@@ -66,8 +69,9 @@ assemble() {
       *) words+=("$word") ;;
     esac
   done < <(build_command "$source")
-  if ! output=$("${words[@]}" "-arch=sm_$architecture" -cubin -Xptxas=-v -o "$out.cubin" "$source" \
-    2>&1); then
+  # From there: its words may name files in that folder.
+  words+=("-arch=sm_$architecture" -cubin -Xptxas=-v -o "$out.cubin" "$(realpath "$source")")
+  if ! output=$(cd "$folder" && "${words[@]}" 2>&1); then
     printf '%s\n' "$output" >&2
     return 1
   fi
