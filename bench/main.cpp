@@ -91,6 +91,7 @@ int run_ops(Arguments arguments) {
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());
   const Cases cases = select_cases(all_cases(kind), arguments.filter);
+  if (!arguments.run.json.empty()) expect_writable(arguments.run.json);
   const std::unique_ptr<Device> device = kind == DeviceKind::kCuda
                                              ? load_cuda_plugin().make_device(*backend)
                                              : make_cpu_device(threads);

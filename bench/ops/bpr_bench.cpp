@@ -1,5 +1,6 @@
 // bpr: loss and gradient of one batch, triplets and occurrence lists already at hand.
 
+#include <algorithm>
 #include <memory>
 
 #include "bench/support/batch.hpp"
@@ -16,9 +17,9 @@ PreparedCase prepare(Workload& w) {
   auto tables = std::make_shared<BatchTables>(w, w.backend(), w.graph());
   PreparedCase ready;
   const BatchRows rows(w);
-  ready.cost =
-      bpr_cost(tables->triplets.batch_size(), static_cast<std::int64_t>(rows[Side::kUser].size()),
-               static_cast<std::int64_t>(rows[Side::kItem].size()), w.width());
+  ready.cost = bpr_cost(std::min(tables->triplets.size(), tables->triplets.batch_size()),
+                        static_cast<std::int64_t>(rows[Side::kUser].size()),
+                        static_cast<std::int64_t>(rows[Side::kItem].size()), w.width());
   ready.run = [&w, tables] { run(w.backend(), *tables); };
   ready.verify = [&w, tables] {
     BatchTables expected(w, w.reference(), w.reference_graph());

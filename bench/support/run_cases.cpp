@@ -124,9 +124,7 @@ void run_case(benchmark::State& state, const Case& timed, Session& session) {
 std::vector<std::string> arguments_for(const RunOptions& options) {
   std::vector<std::string> arguments{"tern-bench"};
   if (!options.json.empty()) {
-    if (!std::ofstream(options.json)) {
-      throw Error(fmt::format("cannot write {}", options.json.string()));
-    }
+    expect_writable(options.json);
     arguments.push_back("--benchmark_out=" + options.json.string());
     arguments.push_back("--benchmark_out_format=json");
   }
@@ -150,6 +148,12 @@ void initialize(std::vector<std::string>& arguments, const RunOptions& options,
 }
 
 }  // namespace
+
+void expect_writable(const std::filesystem::path& file) {
+  if (!std::ofstream(file, std::ios::app)) {
+    throw Error(fmt::format("cannot write {}", file.string()));
+  }
+}
 
 Cases select_cases(const Cases& cases, const std::string& filter) {
   std::regex expression;

@@ -35,6 +35,9 @@ struct Summary {
 /// variant of an op side by side. Throws ConfigError where it is malformed or matches none.
 Cases select_cases(const Cases& cases, const std::string& filter);
 
+/// Throws Error where a file cannot be written; it is there afterwards.
+void expect_writable(const std::filesystem::path& file);
+
 /// Verifies and times every case, and prints a table. A case whose result is wrong is reported and
 /// not timed. Throws Error where the JSON cannot be written. With a JSON only once a process:
 /// Google Benchmark keeps its context for good.

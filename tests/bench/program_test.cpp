@@ -185,13 +185,14 @@ TEST_F(Program, ListsTheRivalsOfAGpu) {
   const Outcome outcome = run({"ops", "--device", "cuda", "--list"});
   unsetenv("TERN_BENCH_CUDA_LIBRARY");
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  for (const char* name : {"propagate/to_users/tern", "propagate/to_users/cusparse_alg1",
-                           "propagate/to_items/cusparse_alg2", "propagate/to_users/cusparse_alg3",
-                           "propagate/to_users/row_per_warp", "propagate/to_users/row_per_block",
-                           "propagate/to_items/merge_path", "propagate/to_users/edge_scatter",
-                           "propagate/from_batch_to_users/push_rows", "adam/dense/thrust_for_each",
-                           "sgd/dense/cublas_axpy", "score_topk/2048_users/cublas_and_sort",
-                           "embedding_statistics/items/cublas_gram"}) {
+  for (const char* name :
+       {"propagate/to_users/tern", "propagate/to_users/cusparse_alg1",
+        "propagate/to_items/cusparse_alg2", "propagate/to_users/cusparse_alg3",
+        "propagate/to_users/row_per_warp", "propagate/to_users/row_per_block",
+        "propagate/to_items/merge_path", "propagate/to_users/edge_scatter",
+        "propagate/from_batch_to_users/push_rows", "bpr/batch/cub_segmented_sum",
+        "adam/dense/thrust_for_each", "sgd/dense/cublas_axpy",
+        "score_topk/2048_users/cublas_and_sort", "embedding_statistics/items/cublas_gram"}) {
     EXPECT_THAT(outcome.out, HasSubstr(std::string(name) + "\n"));
   }
   EXPECT_THAT(outcome.out, Not(HasSubstr("eigen")));

@@ -21,18 +21,18 @@ struct AdamElement {
   float* parameter;
   float* first;
   float* second;
-  AdamOptions options;
+  float learning_rate = static_cast<float>(AdamOptions{}.learning_rate);
+  float beta1 = static_cast<float>(AdamOptions{}.beta1);
+  float beta2 = static_cast<float>(AdamOptions{}.beta2);
+  float epsilon = static_cast<float>(AdamOptions{}.epsilon);
 
   __device__ void operator()(std::int64_t i) const {
-    const auto beta1 = static_cast<float>(options.beta1);
-    const auto beta2 = static_cast<float>(options.beta2);
     const float g = gradient[i];
     const float m = beta1 * first[i] + (1.0F - beta1) * g;
     const float v = beta2 * second[i] + (1.0F - beta2) * g * g;
     first[i] = m;
     second[i] = v;
-    parameter[i] -= static_cast<float>(options.learning_rate) * (m / (1.0F - beta1)) /
-                    (sqrtf(v / (1.0F - beta2)) + static_cast<float>(options.epsilon));
+    parameter[i] -= learning_rate * (m / (1.0F - beta1)) / (sqrtf(v / (1.0F - beta2)) + epsilon);
   }
 };
 
@@ -57,7 +57,7 @@ PreparedCase prepare_adam(Workload& w) {
     thrust::for_each_n(thrust::cuda::par_nosync.on(stream),
                        thrust::make_counting_iterator(std::int64_t{0}), state->parameter.size(),
                        AdamElement{state->gradient.data(), state->parameter.data(),
-                                   state->first.data(), state->second.data(), AdamOptions{}});
+                                   state->first.data(), state->second.data()});
   };
   ready.verify = [&w, state, run = ready.run] {
     run();

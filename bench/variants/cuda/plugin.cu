@@ -11,6 +11,7 @@ namespace {
 void add_rivals(Cases& cases) {
   add_propagate_cusparse(cases);
   add_propagate_kernels(cases);
+  add_bpr_cub(cases);
   add_optimizer_rivals(cases);
   add_score_topk_cublas(cases);
   add_embedding_statistics_cublas(cases);

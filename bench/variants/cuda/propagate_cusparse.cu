@@ -86,9 +86,11 @@ class CusparseProduct {
     cuda::check(cusparseSpMM_bufferSize(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(),
                                         &kZero, c_.get(), CUDA_R_32F, algorithm_, &bytes));
     workspace_ = cuda::DeviceArray<std::uint8_t>(static_cast<std::int64_t>(bytes), memory);
-    cuda::check(cusparseSpMM_preprocess(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(),
-                                        &kZero, c_.get(), CUDA_R_32F, algorithm_,
-                                        workspace_.data()));
+    const cusparseStatus_t prepared =
+        cusparseSpMM_preprocess(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(), &kZero,
+                                c_.get(), CUDA_R_32F, algorithm_, workspace_.data());
+    // So says an algorithm that has nothing to prepare.
+    if (prepared != CUSPARSE_STATUS_NOT_SUPPORTED) cuda::check(prepared);
   }
 
   void describe(const Interactions& rows) {
