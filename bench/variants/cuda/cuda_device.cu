@@ -112,8 +112,8 @@ double CudaDevice::measure_gather(const Workload& workload) {
 }
 
 double CudaDevice::measure_product() {
-  constexpr int kSize = 8192;
-  constexpr std::int64_t kElements = std::int64_t{kSize} * kSize;
+  constexpr std::int64_t kSize = 8192;
+  constexpr std::int64_t kElements = kSize * kSize;
   cuda::DeviceArray<float> a(kElements, memory());
   cuda::DeviceArray<float> b(kElements, memory());
   const cuda::DeviceArray<float> c(kElements, memory());
@@ -122,10 +122,10 @@ double CudaDevice::measure_product() {
   const float one = 1.0F;
   const float zero = 0.0F;
   const double seconds = best_seconds([&] {
-    cuda::check(cublasSgemm(cublas(), CUBLAS_OP_T, CUBLAS_OP_N, kSize, kSize, kSize, &one, a.data(),
-                            kSize, b.data(), kSize, &zero, c.data(), kSize));
+    cuda::check(cublasSgemm_64(cublas(), CUBLAS_OP_T, CUBLAS_OP_N, kSize, kSize, kSize, &one,
+                               a.data(), kSize, b.data(), kSize, &zero, c.data(), kSize));
   });
-  return 2.0 * kSize * static_cast<double>(kElements) / seconds;
+  return 2.0 * static_cast<double>(kSize) * static_cast<double>(kElements) / seconds;
 }
 
 }  // namespace tern::bench
