@@ -22,6 +22,9 @@ struct CudaOptions {
   /// The most that triplets and their plan may take, in bytes: longer epochs are planned a window
   /// of batches at a time. 0: a sixteenth of the device's memory.
   std::int64_t plan_bytes = 0;
+  /// The most that score_topk's results may take on the device, in bytes, before they are brought
+  /// to the host.
+  std::int64_t result_bytes = std::int64_t{64} << 20;
 };
 
 class CudaRecording;

@@ -15,8 +15,6 @@ namespace {
 /// What cuBLAS asks for on compute capability 9.0 (its documentation); with a workspace of ours it
 /// never allocates, and a product gives the same bits every time.
 constexpr std::int64_t kCublasBytes = std::int64_t{32} << 20;
-/// Most of the results that are brought back at a time.
-constexpr std::int64_t kResultBytes = std::int64_t{64} << 20;
 
 template <typename T>
 T* reserve(DeviceArray<T>& array, std::int64_t size, const Memory& memory) {
@@ -84,15 +82,9 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
   resize_top_items(queries.size(), k, top);
   if (count == 0 || items.rows() == 0) return;
 
-  // Scores of a block fill half of the L2 cache, so that mask and selection read them from there.
   const std::int64_t stride = padded(items.rows());
-  const auto row_bytes = stride * static_cast<std::int64_t>(sizeof(float));
-  constexpr std::int64_t kMostQueries = 4096;
-  const std::int64_t block =
-      std::min(count, std::clamp<std::int64_t>(cache_bytes_ / 2 / row_bytes, 1, kMostQueries));
-  const std::int64_t result_bytes = k * static_cast<std::int64_t>(sizeof(NodeId) + sizeof(float));
-  const std::int64_t chunk =
-      std::min(count, std::max<std::int64_t>(1, kResultBytes / result_bytes / block) * block);
+  const auto [block, chunk] =
+      cut_queries(count, stride, k, {.scores = cache_bytes_ / 2, .results = options_.result_bytes});
   const auto num_items = static_cast<NodeId>(items.rows());
   const std::size_t sorting_bytes = select_bytes(block, num_items, k);
   reserve(score_.queries, count, memory());

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <limits>
 
 #include "cuda/backend.hpp"
 #include "cuda/ops/bpr_fused.hpp"
@@ -16,20 +15,11 @@
 namespace tern::cuda {
 namespace {
 
-/// Bytes that triplets and their plan take for each triplet of the window: 12 of its own; a user's
-/// and two items' occurrence, row and start (12 each); and the scratch of the larger side (2 · 24).
-constexpr std::int64_t kBytesPerTriplet = 12 + 3 * 12 + 2 * 24;
-
-/// Batches of the window: the whole epoch, or as many as the limits allow.
-std::int64_t window_batches(std::int64_t num_batches, std::int64_t batch_size,
-                            std::int64_t plan_bytes) {
-  constexpr std::int64_t kMostOccurrences = std::numeric_limits<std::int32_t>::max();
-  if (2 * batch_size > kMostOccurrences) {
+void check_batch_size(std::int64_t batch_size) {
+  if (batch_size > kMostPlanned) {
     throw ConfigError("batch_size is " + std::to_string(batch_size) + ", expected at most " +
-                      std::to_string(kMostOccurrences / 2) + " on a GPU.");
+                      std::to_string(kMostPlanned) + " on a GPU.");
   }
-  const std::int64_t triplets = std::min(plan_bytes / kBytesPerTriplet, kMostOccurrences / 2);
-  return std::clamp<std::int64_t>(triplets / batch_size, 1, num_batches);
 }
 
 NextBatchTask next_batch_task(const TripletsStorage& state) {
@@ -125,6 +115,7 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
   make_tables(*state, offsets, memory());
 
   state->fused = options_.reproducibility == Reproducibility::kNone;
+  if (!state->fused) check_batch_size(state->batch_size);
   const std::int64_t batches =
       state->fused ? 1 : window_batches(state->num_batches, state->batch_size, plan_bytes_);
   state->state = DeviceArray<BatchState>(1, memory());

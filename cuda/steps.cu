@@ -33,7 +33,7 @@ BatchView batch_view(const TripletsStorage& state) {
 
 /// Workspace for the segments of the longest rows; grows with the widest matrix.
 float* CudaBackend::partials(Direction& direction, std::int64_t stride) {
-  const std::int64_t need = direction.slots * stride;
+  const std::int64_t need = partials_size(direction.slots, stride);
   if (direction.partials.size() < need) {
     if (recording_ != nullptr && recording_->capturing()) {
       throw ShapeError("propagate: a recorded step asks for wider matrices than its first run.");

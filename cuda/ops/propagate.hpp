@@ -45,6 +45,10 @@ struct HeavyRows {
   std::vector<SplitRow> split;
   std::int32_t slots = 0;
 };
+/// Floats of workspace that so many slots take.
+constexpr std::int64_t partials_size(std::int32_t slots, std::int64_t stride) {
+  return slots * stride;
+}
 HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets);
 
 /// One propagation, all pointers on the device; strides in floats, whole vectors.

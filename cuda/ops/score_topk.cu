@@ -29,14 +29,6 @@ std::size_t sort_bytes(std::int64_t count, NodeId num_items) {
   return bytes;
 }
 
-constexpr std::size_t kAlignment = 256;
-
-std::size_t key_bytes(std::int64_t count, NodeId num_items) {
-  const std::size_t bytes =
-      static_cast<std::size_t>(count) * static_cast<std::size_t>(num_items) * sizeof(TopKey);
-  return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-}
-
 }  // namespace
 
 void launch_gather(const Queue& queue, const GatherTask& task) {
@@ -49,12 +41,12 @@ void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& obse
 
 std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k) {
   if (k <= kMostSelected) return 0;
-  return 2 * key_bytes(count, num_items) + sort_bytes(count, num_items);
+  return 2 * select_key_bytes(count, num_items) + sort_bytes(count, num_items);
 }
 
 void launch_select(const Queue& queue, const SelectTask& task, void* sorting, std::size_t bytes) {
   if (task.count == 0) return;
-  const std::size_t size = key_bytes(task.count, task.num_items);
+  const std::size_t size = select_key_bytes(task.count, task.num_items);
   auto* storage = static_cast<char*>(sorting);
   auto* keys = reinterpret_cast<TopKey*>(storage);
   auto* sorted = reinterpret_cast<TopKey*>(storage + size);

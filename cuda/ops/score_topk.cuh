@@ -28,7 +28,7 @@ constexpr int kTopThreads = 256;
 /// that a bisected bound is found in a few steps.
 constexpr int kTopCapacity = 2 * static_cast<int>(kMostSelected);
 
-using TopKey = unsigned long long;
+using TopKey = unsigned long long;  // as select_key_bytes counts
 
 /// One thread a vector of a gathered row.
 __global__ void __launch_bounds__(kTopThreads)
