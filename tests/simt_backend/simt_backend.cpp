@@ -16,10 +16,12 @@ std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
        .timing = simt::Timing::late},
       {.name = "Emulated serial GPU", .seed = 3, .workers = 1, .order = simt::LaunchOrder::same},
   });
-  return std::make_unique<cuda::CudaBackend>(cuda::CudaOptions{
-      .device = static_cast<int>(options.device),
-      .reproducibility = options.fused ? Reproducibility::kNone : Reproducibility::kBitwise,
-      .plan_bytes = options.plan_bytes});
+  cuda::CudaOptions cuda_options;
+  cuda_options.device = static_cast<int>(options.device);
+  if (options.fused) cuda_options.reproducibility = Reproducibility::kNone;
+  cuda_options.plan_bytes = options.plan_bytes;
+  if (options.result_bytes > 0) cuda_options.result_bytes = options.result_bytes;
+  return std::make_unique<cuda::CudaBackend>(cuda_options);
 }
 
 }  // namespace tern::test

@@ -19,8 +19,9 @@ struct SimtOptions {
   SimtDevice device = SimtDevice::kPlain;
   /// CudaOptions::reproducibility::kNone: bpr and l2_penalty with float atomics.
   bool fused = false;
-  /// CudaOptions::plan_bytes.
+  /// CudaOptions::plan_bytes and result_bytes; 0: their defaults.
   std::int64_t plan_bytes = 0;
+  std::int64_t result_bytes = 0;
 };
 
 /// The CUDA backend, its kernels and its host code, executed by tests/simt.

@@ -22,8 +22,9 @@ double unit_roundoff(const std::string& precision) {
 #ifdef TERN_TEST_SIMT
 /// Keeps every graph and every width of the battery.
 constexpr std::int64_t kSimtBudget = std::int64_t{1} << 21;
-/// Of CudaOptions::plan_bytes: a window of some two hundred triplets.
+/// Of CudaOptions: windows of some two hundred triplets, a few lists brought back at a time.
 constexpr std::int64_t kShortWindow = 20'000;
+constexpr std::int64_t kFewResults = 1'000;
 #endif
 
 /// None where the kernels' executor is left out (ThreadSanitizer).
@@ -37,7 +38,8 @@ std::vector<BackendCase> simt_cases() {
                      .budget = kSimtBudget});
   };
   add("simt", {.device = SimtDevice::kPlain});
-  add("simt_late", {.device = SimtDevice::kLate, .plan_bytes = kShortWindow});
+  add("simt_late",
+      {.device = SimtDevice::kLate, .plan_bytes = kShortWindow, .result_bytes = kFewResults});
 #endif
   return cases;
 }
