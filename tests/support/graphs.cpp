@@ -106,7 +106,7 @@ std::vector<NamedGraph> graph_battery(std::int64_t budget) {
       {"no_nodes", Interactions::from_pairs(0, 0, {}), {3}},
       {"no_users", Interactions::from_pairs(0, 5, {}), {3}},
       {"no_edges", Interactions::from_pairs(6, 5, {}), {1, 64}},
-      {"single_edge", Interactions::from_pairs(4, 3, one), {1, 2, 1000}},
+      {"single_edge", Interactions::from_pairs(4, 3, one), {1, 2, 1000, 2100}},
       {"complete", random_interactions(9, 7, 1.0, 1), {3, 33, 200}},
       {"hub_user", hub_user(5, 5000), {1, 33}},
       {"hub_item", hub_item(3000, 11), {8, 31}},

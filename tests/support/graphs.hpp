@@ -16,7 +16,7 @@ struct NamedGraph {
 };
 
 /// The awkward graphs that every op meets, those whose edges × width stay within the budget.
-/// All widths together: 1, 2, 3, 8, 16, 31, 32, 33, 64, 100, 128, 200, 256, 512, 1000.
+/// All widths together: 1, 2, 3, 8, 16, 31, 32, 33, 64, 100, 128, 200, 256, 512, 1000, 2100.
 std::vector<NamedGraph> graph_battery(std::int64_t budget);
 
 /// Each of the num_users · num_items pairs with probability `density`, by a seed.
