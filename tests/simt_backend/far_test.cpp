@@ -1,0 +1,275 @@
+// Kernels on rows, slots and edges so far out that their addresses need more than 32 bits: arrays
+// hold a few elements, and are said to begin where the element 0 would be.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <vector>
+
+#include "cuda/ops/adam.cuh"
+#include "cuda/ops/bpr.cuh"
+#include "cuda/ops/l2_penalty.cuh"
+#include "cuda/ops/propagate.cuh"
+#include "cuda/ops/sample.cuh"
+#include "cuda/ops/sgd.cuh"
+#include "simt/buffer.hpp"
+#include "simt/simt.hpp"
+
+namespace tern::cuda {
+namespace {
+
+/// Runs the sequences of launches of cuda/ops on the executor.
+struct SimtLaunch {
+  int multiprocessors() const { return 2; }
+  template <typename... Parameters>
+  void operator()(const LaunchShape& shape, void (*kernel)(Parameters...),
+                  std::type_identity_t<Parameters>... arguments) const {
+    if (shape.blocks == 0) return;
+    simt::launch(dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y)),
+                 static_cast<unsigned>(shape.threads), shape.shared_bytes, {}, kernel,
+                 arguments...);
+  }
+};
+
+/// `count` elements of an array that begins `from` elements before them.
+template <typename T>
+class Far {
+ public:
+  Far(std::int64_t from, std::vector<T> values)
+      : from_(from), buffer_(std::span<const T>(values)) {}
+
+  /// Where element 0 would be. Only [from, from + count) may be touched: the executor sees to it.
+  T* data() {
+    return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(buffer_.data()) -
+                                static_cast<std::uintptr_t>(from_) * sizeof(T));
+  }
+  T operator[](std::int64_t i) const { return buffer_[static_cast<std::size_t>(i - from_)]; }
+
+ private:
+  std::int64_t from_;
+  simt::Buffer<T> buffer_;
+};
+
+/// Rows far enough that row · kStride passes 2³², and edges that do by themselves.
+constexpr NodeId kRow = (1 << 30) + 5;
+constexpr std::int64_t kStride = 8;
+constexpr EdgeOffset kEdge = (EdgeOffset{1} << 33) + 3;
+constexpr float kPoison = NAN;
+
+std::vector<float> counting(std::int64_t size, float first = 1) {
+  std::vector<float> values(static_cast<std::size_t>(size));
+  std::iota(values.begin(), values.end(), first);
+  return values;
+}
+
+/// A set of `count` rows from kRow on, where everything that a kernel may ask about it is far.
+struct FarRows {
+  explicit FarRows(std::int64_t count)
+      : marks(kRow, std::vector<std::uint8_t>(static_cast<std::size_t>(count), 1)),
+        rows(kEdge, ids(count)),
+        span(std::span<const RowSpan>(std::vector<RowSpan>{{kEdge, count}})),
+        view{rows.data(), span.data(), marks.data(), count} {}
+
+  static std::vector<NodeId> ids(std::int64_t count) {
+    std::vector<NodeId> all(static_cast<std::size_t>(count));
+    std::iota(all.begin(), all.end(), kRow);
+    return all;
+  }
+
+  Far<std::uint8_t> marks;
+  Far<NodeId> rows;
+  simt::Buffer<RowSpan> span;
+  RowsView view;
+};
+
+/// y(row) = 2 · (to · Σ from · x + addend) of one row with `degree` neighbours, all of them far.
+void propagate_one_row(std::int64_t degree) {
+  const std::int64_t sources = 3;
+  std::vector<NodeId> columns(static_cast<std::size_t>(degree));
+  for (std::int64_t e = 0; e < degree; ++e) columns[e] = static_cast<NodeId>(kRow + e % sources);
+  Far<EdgeOffset> offsets(kRow, {kEdge, kEdge + degree});
+  Far<NodeId> far_columns(kEdge, columns);
+  Far<float> to_scale(kRow, {0.5F});
+  Far<float> from_scale(kRow, {1, 2, 4});
+  Far<float> x(kRow * kStride, counting(sources * kStride));
+  Far<float> y(kRow * kStride, std::vector<float>(kStride, kPoison));
+  Far<float> addend(kRow * kStride, counting(kStride));
+  FarRows rows(1);
+
+  // Heavy rows as find_heavy_rows cuts them, but with their slots far out.
+  constexpr std::int32_t kSlot = (1 << 30) + 7;
+  std::vector<HeavySegment> segments;
+  std::vector<SplitRow> split;
+  const std::int64_t count = degree > kHeavyDegree ? pieces(degree, kSegment) : 0;
+  for (std::int64_t s = 0; s < count; ++s) {
+    const EdgeOffset begin = kEdge + s * kSegment;
+    segments.push_back({kRow, count > 1 ? kSlot + static_cast<std::int32_t>(s) : -1, begin,
+                        std::min(begin + kSegment, kEdge + degree)});
+  }
+  if (count > 1) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
+  simt::Buffer<HeavySegment> device_segments{std::span<const HeavySegment>(segments)};
+  simt::Buffer<SplitRow> device_split{std::span<const SplitRow>(split)};
+  Far<float> partials(kSlot * kStride,
+                      std::vector<float>(std::max<std::int64_t>(count, 1) * kStride));
+
+  const MatrixView<const float> from{x.data(), kRow + sources, kStride, kStride};
+  run_propagate(SimtLaunch(),
+                {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
+                 .to_scale = to_scale.data(),
+                 .from_scale = from_scale.data(),
+                 .x = from,
+                 .y = {y.data(), kRow + 1, kStride, kStride},
+                 .to = rows.view,
+                 .addend = addend.data(),
+                 .scale = 2.0F,
+                 .segments = device_segments.data(),
+                 .num_segments = static_cast<std::int32_t>(segments.size()),
+                 .split = device_split.data(),
+                 .num_split = static_cast<std::int32_t>(split.size()),
+                 .partials = partials.data()});
+  for (std::int64_t c = 0; c < kStride; ++c) {
+    double sum = 0;  // integers: exact in f32 too
+    for (std::int64_t e = 0; e < degree; ++e) {
+      sum += (1 << e % sources) * static_cast<double>(1 + e % sources * kStride + c);
+    }
+    EXPECT_EQ(y[kRow * kStride + c], 2 * (0.5 * sum + 1 + static_cast<double>(c))) << c;
+  }
+}
+
+TEST(Far, PropagateReadsAndWritesRowsBeyond32Bits) {
+  propagate_one_row(5);     // by one group
+  propagate_one_row(300);   // by one block
+  propagate_one_row(5000);  // by three blocks, joined
+}
+
+TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
+  FarRows rows(2);
+  const std::int64_t first = std::int64_t{kRow} * kStride;
+  Far<float> gradient(first, counting(2 * kStride));
+  Far<float> parameter(first, std::vector<float>(2 * kStride, 10));
+  Far<float> velocity(first, std::vector<float>(2 * kStride, 4));
+  run_sgd(SimtLaunch(), {.learning_rate = 0.5F,
+                         .momentum = 0.25F,
+                         .gradient = gradient.data(),
+                         .parameter = parameter.data(),
+                         .velocity = velocity.data(),
+                         .rows = kRow + 2,
+                         .stride = kStride,
+                         .only = rows.view});
+  for (std::int64_t i = 0; i < 2 * kStride; ++i) {
+    EXPECT_EQ(velocity[first + i], 2.0F + static_cast<float>(i));
+    EXPECT_EQ(parameter[first + i], 10.0F - 0.5F * (2.0F + static_cast<float>(i)));
+  }
+
+  Far<float> moment(first, std::vector<float>(2 * kStride, 0));
+  Far<float> square(first, std::vector<float>(2 * kStride, 0));
+  Far<float> stepped(first, std::vector<float>(2 * kStride, 1));
+  simt::Buffer<std::int64_t> step(std::span<const std::int64_t>(std::vector<std::int64_t>{1}));
+  run_adam(SimtLaunch(), {.learning_rate = 0.125,
+                          .beta1 = 0.9,
+                          .beta2 = 0.999,
+                          .step = step.data(),
+                          .gradient = gradient.data(),
+                          .parameter = stepped.data(),
+                          .first_moment = moment.data(),
+                          .second_moment = square.data(),
+                          .rows = kRow + 2,
+                          .cols = kStride,
+                          .stride = kStride,
+                          .only = rows.view});
+  for (std::int64_t i = 0; i < 2 * kStride; ++i) {
+    EXPECT_NEAR(stepped[first + i], 0.875, 1e-6) << "the first step is the rate";
+  }
+}
+
+TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
+  // One triplet: user kRow, positive kRow, negative kRow + 1; plan and triplets lie far out too.
+  const std::int64_t first = std::int64_t{kRow} * kStride;
+  constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
+  Far<Triplet> triplets(kPlace, {{kRow, kRow, kRow + 1}});
+  Far<NodeId> user_rows(kPlace, {kRow});
+  Far<NodeId> item_rows(kPlace, {kRow, kRow + 1});
+  Far<std::int32_t> user_starts(kPlace, {0, 1});
+  Far<std::int32_t> item_starts(kPlace, {0, 1, 2});
+  simt::Buffer<std::int32_t> user_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0})};
+  simt::Buffer<std::int32_t> item_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 1})};
+  const BatchState state{.batch = 0,
+                         .window_first = 0,
+                         .first = kPlace,
+                         .count = 1,
+                         .rows = {{kPlace, 1}, {kPlace, 2}}};
+  simt::Buffer<BatchState> device_state{std::span<const BatchState>(&state, 1)};
+  const BatchView batch{
+      .state = device_state.data(),
+      .triplets = triplets.data(),
+      .sides = {{user_rows.data(), user_starts.data(), user_occurrences.data(), 1},
+                {item_rows.data(), item_starts.data(), item_occurrences.data(), 2}},
+      .batch_size = 1};
+
+  Far<float> users(first, std::vector<float>(kStride, 0.5F));
+  std::vector<float> of_items(kStride, 1);
+  of_items.resize(2 * kStride, 1);
+  Far<float> items(first, of_items);  // alike: the margin is 0, σ is 1/2
+  Far<float> grad_users(first, std::vector<float>(kStride, kPoison));
+  Far<float> grad_items(first, std::vector<float>(2 * kStride, kPoison));
+  simt::Buffer<float> losses(8);
+  simt::Buffer<float> weights(1);
+  simt::Buffer<double> terms(3);
+  const MatrixView<const float> users_view{users.data(), kRow + 1, kStride, kStride};
+  const MatrixView<const float> items_view{items.data(), kRow + 2, kStride, kStride};
+  const MatrixView<float> grad_users_view{grad_users.data(), kRow + 1, kStride, kStride};
+  const MatrixView<float> grad_items_view{grad_items.data(), kRow + 2, kStride, kStride};
+  const MatrixView<float> losses_view{losses.data(), 2, 1, 4};
+  run_bpr(SimtLaunch(), {.batch = batch,
+                         .users = users_view,
+                         .items = items_view,
+                         .grad_users = grad_users_view,
+                         .grad_items = grad_items_view,
+                         .losses = losses_view,
+                         .weights = weights.data(),
+                         .terms = terms.data()});
+  EXPECT_FLOAT_EQ(losses[0], std::log(2.0F));
+  run_l2_penalty(SimtLaunch(), {.batch = batch,
+                                .lambda = 2.0,
+                                .values = {users_view, items_view},
+                                .gradients = {grad_users_view, grad_items_view},
+                                .losses = losses_view,
+                                .terms = terms.data()});
+  EXPECT_FLOAT_EQ(losses[4], kStride * (0.25F + 1 + 1));
+  for (std::int64_t c = 0; c < kStride; ++c) {
+    EXPECT_EQ(grad_users[first + c], 0.0F + 2 * 0.5F);
+    EXPECT_EQ(grad_items[first + c], -0.25F + 2);
+    EXPECT_EQ(grad_items[first + kStride + c], 0.25F + 2);
+  }
+}
+
+TEST(Far, SamplingWalksEdgesBeyond32Bits) {
+  Far<EdgeOffset> offsets(kRow, {kEdge, kEdge + 3});
+  Far<NodeId> columns(kEdge, {0, 2, 3});
+  simt::Buffer<NodeId> participants{std::span<const NodeId>(std::vector<NodeId>{kRow})};
+  simt::Buffer<EdgeOffset> participant_offsets{
+      std::span<const EdgeOffset>(std::vector<EdgeOffset>{0})};
+  for (const PositiveSampling positives :
+       {PositiveSampling::kUser, PositiveSampling::kInteraction}) {
+    simt::Buffer<Triplet> triplets(30);
+    run_sample(SimtLaunch(), {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
+                              .participants = participants.data(),
+                              .num_participants = 1,
+                              .participant_offsets = participant_offsets.data(),
+                              .options = {.positives = positives, .negatives_per_positive = 10},
+                              .permutation = Permutation(Seed{}, 0, 3),
+                              .count = 30,
+                              .triplets = triplets.data()});
+    for (const auto& [user, positive, negative] : triplets.span()) {
+      EXPECT_EQ(user, kRow);
+      EXPECT_TRUE(positive == 0 || positive == 2 || positive == 3) << positive;
+      EXPECT_TRUE(negative == 1 || negative == 4) << negative;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tern::cuda

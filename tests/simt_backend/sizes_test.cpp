@@ -1,0 +1,193 @@
+// Sizes and shapes beyond 2³¹, by the functions that work them out: nothing of that size is
+// allocated or launched.
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <limits>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cuda/ops/adam.cuh"
+#include "cuda/ops/embedding_statistics.hpp"
+#include "cuda/ops/fill.cuh"
+#include "cuda/ops/plan.hpp"
+#include "cuda/ops/propagate.cuh"
+#include "cuda/ops/score_topk.hpp"
+#include "cuda/ops/sgd.cuh"
+#include "cuda/storage.hpp"
+#include "cuda/support/launch.hpp"
+#include "tern/error.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/graphs.hpp"
+
+namespace tern::cuda {
+namespace {
+
+constexpr NodeId kMostNodes = std::numeric_limits<NodeId>::max();
+constexpr std::int64_t kOne = 1;
+
+TEST(Sizes, OfArraysAreProductsOf64Bits) {
+  EXPECT_EQ(padded(kMostNodes), kOne << 31);
+  EXPECT_EQ(pieces((kOne << 40) + 1, 256), (kOne << 32) + 1);
+  EXPECT_EQ(partials_size(kMostNodes, 1024), kOne * kMostNodes * 1024);
+  EXPECT_EQ(select_key_bytes(4096, kMostNodes), std::size_t{kMostNodes} * 4096 * 8);
+  EXPECT_EQ(select_key_bytes(1, 33), 512u);
+  EXPECT_EQ(select_key_bytes(0, 33), 0u);
+  const PlanTask plan{.side = Side::kItem, .num_triplets = kMostPlanned, .batch_size = 1};
+  EXPECT_EQ(plan.size(), kMostNodes - 1);
+  EXPECT_EQ(plan.batches(), kMostPlanned);
+  EXPECT_EQ(bits_for(std::uint64_t{1} << 31), 31);
+  EXPECT_EQ(bits_for((std::uint64_t{1} << 31) + 1), 32);
+}
+
+TEST(Sizes, WindowsKeepWithinTheirLimits) {
+  EXPECT_EQ(window_batches(10, 100, 300 * kPlanBytesPerTriplet), 3);
+  EXPECT_EQ(window_batches(10, 100, 300 * kPlanBytesPerTriplet - 1), 2);
+  EXPECT_EQ(window_batches(10, 100, kOne << 60), 10) << "the whole epoch";
+  EXPECT_EQ(window_batches(10, 100, 0), 1) << "at least one";
+  EXPECT_EQ(window_batches(kOne << 40, 1, kOne << 60), kMostPlanned) << "counted in 32 bits";
+  EXPECT_EQ(window_batches(kOne << 40, kMostPlanned, kOne << 60), 1);
+}
+
+TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
+  const QueryLimits limits{.scores = 40'000, .results = 16'000};
+  const QueryCuts cuts = cut_queries(1'000, 1'000, 20, limits);
+  EXPECT_EQ(cuts.block, 10);
+  EXPECT_EQ(cuts.chunk, 100);
+  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).block, 7);
+  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).chunk, 7);
+  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).block, 6) << "as many as results allow";
+  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).chunk, 6);
+  EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).block, 1);
+  EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).chunk, 1);
+  EXPECT_EQ(cut_queries(kOne << 31, 4, 1, {kOne << 50, kOne << 50}).block, 4096);
+}
+
+TEST(Sizes, StatisticsAreCutWithoutGapsOrOverlaps) {
+  for (const std::int64_t rows :
+       {kOne, kOne * 63, kOne * 64, kOne * 65, kOne * 1024 * 64 + 1, kOne * kMostNodes}) {
+    for (const std::int64_t cols : {1, 64, 1000, 40'000}) {
+      const StatisticsCuts cuts = cut_statistics(rows, cols);
+      EXPECT_GE(cuts.stretches * cuts.stretch_rows, rows);
+      EXPECT_LT((cuts.stretches - 1) * cuts.stretch_rows, rows);
+      EXPECT_GE(cuts.splits * cuts.split_rows, rows);
+      EXPECT_LT((cuts.splits - 1) * cuts.split_rows, rows);
+      EXPECT_LE(cuts.stretches, 1024);
+      EXPECT_LE(cuts.splits, 1024) << "a grid's second dimension takes 65535";
+    }
+  }
+}
+
+TEST(Sizes, HeavyRowsAreCutWhereverTheirEdgesLie) {
+  const EdgeOffset far = kOne << 33;
+  const HeavyRows heavy = find_heavy_rows(
+      std::vector<EdgeOffset>{far, far + 256, far + 513, far + 513 + 2 * kSegment + 1});
+  ASSERT_EQ(heavy.segments.size(), 4u);
+  EXPECT_EQ(heavy.segments[0].row, 1);
+  EXPECT_EQ(heavy.segments[0].slot, -1) << "one segment: the row itself";
+  EXPECT_EQ(heavy.segments[0].begin, far + 256);
+  EXPECT_EQ(heavy.segments[0].end, far + 513);
+  for (int s = 0; s < 3; ++s) {
+    EXPECT_EQ(heavy.segments[s + 1].slot, s);
+    EXPECT_EQ(heavy.segments[s + 1].begin, far + 513 + s * kSegment);
+  }
+  EXPECT_EQ(heavy.segments[3].end, far + 513 + 2 * kSegment + 1);
+  ASSERT_EQ(heavy.split.size(), 1u);
+  EXPECT_EQ(heavy.split[0].row, 2);
+  EXPECT_EQ(heavy.split[0].count, 3);
+  EXPECT_EQ(heavy.slots, 3);
+}
+
+/// Notes the shapes of launches instead of launching.
+struct Shapes {
+  std::vector<LaunchShape>& seen;
+  int multiprocessors() const { return 132; }
+  template <typename Kernel, typename... Arguments>
+  void operator()(const LaunchShape& shape, Kernel, const Arguments&...) const {
+    seen.push_back(shape);
+  }
+};
+
+PropagateTask propagate_task(std::int64_t rows) {
+  PropagateTask task;
+  task.x = {nullptr, 5, 64, 64};
+  task.y = {nullptr, rows, 64, 64};
+  return task;
+}
+SgdTask sgd_task(std::int64_t rows) {
+  SgdTask task;
+  task.rows = rows;
+  task.stride = 64;
+  return task;
+}
+AdamTask adam_task(std::int64_t rows, std::int64_t cols) {
+  AdamTask task;
+  task.rows = rows;
+  task.cols = task.stride = cols;
+  return task;
+}
+
+TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
+  constexpr std::int64_t kRows = kMostNodes;
+  constexpr std::int64_t kVectors = kRows * 64 / kVector;  // of a table of width 64
+  std::vector<LaunchShape> seen;
+  const Shapes shapes{seen};
+  run_fill(shapes, {nullptr, kRows, 63, 64}, 0.0F);
+  run_sgd(shapes, sgd_task(kRows));
+  ASSERT_EQ(seen.size(), 2u);
+  for (const LaunchShape& shape : seen) {
+    EXPECT_GE(shape.blocks * shape.threads, kVectors);
+    EXPECT_LT((shape.blocks - 1) * shape.threads, kVectors);
+  }
+  seen.clear();
+  run_adam(shapes, adam_task(kRows, 64));
+  EXPECT_EQ(seen.at(0).blocks, 132 * kAdamBlocks) << "one wave, which strides";
+  seen.clear();
+  PropagateTask task = propagate_task(kRows);
+  run_propagate(shapes, task);
+  EXPECT_EQ(seen.at(0).blocks, pieces(kRows, 16)) << "16 lanes a row";
+  seen.clear();
+  const NodeId row = 0;
+  task.to.rows = &row;
+  task.to.capacity = 1000;
+  task.num_segments = 7;
+  task.num_split = 1 << 30;
+  run_propagate(shapes, task);
+  EXPECT_EQ(seen.at(0).blocks, 7 + pieces(1000, 16)) << "rows of a set";
+  EXPECT_EQ(seen.at(1).blocks, pieces((kOne << 30) * 16, kPropagateThreads));
+}
+
+TEST(Sizes, EmptyTasksLaunchNothing) {
+  std::vector<LaunchShape> seen;
+  const Shapes shapes{seen};
+  run_sgd(shapes, sgd_task(0));
+  run_adam(shapes, adam_task(10, 0));
+  run_propagate(shapes, propagate_task(0));
+  EXPECT_TRUE(seen.empty());
+}
+
+TEST(Sizes, ALauncherRefusesMoreBlocksThanAGridHas) {
+  const Launcher launch(Queue{});
+  EXPECT_THROW(launch({.blocks = kOne << 31, .threads = 32}, fill_kernel, {}, 0.0F), DeviceError);
+  launch({.blocks = 0, .threads = 32}, fill_kernel, {}, 0.0F);  // skipped
+  launch({.blocks = 5, .threads = 32, .blocks_y = 0}, fill_kernel, {}, 0.0F);
+}
+
+TEST(Battery, HoldsEveryWidthAndEveryKindOfGraphOnEveryBackend) {
+  for (const test::BackendCase& backend : test::backends_of_batches_under_test()) {
+    std::set<std::int64_t> widths;
+    std::set<std::string> names;
+    for (const test::NamedGraph& graph : test::graph_battery(backend.budget)) {
+      widths.insert(graph.widths.begin(), graph.widths.end());
+      names.insert(graph.name);
+    }
+    const std::set<std::int64_t> every{1,  2,   3,   8,   16,  31,  32,   33,
+                                       64, 100, 128, 200, 256, 512, 1000, 2100};
+    EXPECT_EQ(widths, every) << backend.name;
+    EXPECT_EQ(names.size(), 14u) << backend.name;
+  }
+}
+
+}  // namespace
+}  // namespace tern::cuda
