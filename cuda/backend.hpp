@@ -9,6 +9,7 @@
 
 #include "cuda/storage.hpp"
 #include "cuda/support/launch.hpp"
+#include "cuda/support/range.hpp"
 #include "cuda/support/resources.hpp"
 #include "tern/backend.hpp"
 

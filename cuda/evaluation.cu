@@ -75,6 +75,7 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
                              std::span<const NodeId> queries,
                              std::span<const Graph* const> observed, std::int64_t k,
                              TopItems& top) {
+  const Range range("score_topk");
   check_score_topk(users, items, queries, observed, k);
   expect_not_recording("score_topk");
   const DeviceScope scope = use_device();
@@ -118,6 +119,7 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
 }
 
 EmbeddingStatistics CudaBackend::embedding_statistics(const Matrix& embeddings) {
+  const Range range("embedding_statistics");
   check_embedding_statistics(embeddings);
   expect_not_recording("embedding_statistics");
   const DeviceScope scope = use_device();

@@ -24,6 +24,7 @@ void finish_direction(Direction& direction, std::span<const EdgeOffset> offsets,
 }  // namespace
 
 Graph CudaBackend::make_graph(const Interactions& interactions) {
+  const Range range("make_graph");
   expect_not_recording("make_graph");
   const DeviceScope scope = use_device();
   const EdgeOffset size = interactions.size();

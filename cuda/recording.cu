@@ -77,6 +77,7 @@ void CudaRecording::capture() {
 }
 
 void CudaRecording::replay() {
+  const Range range("replay");
   backend_.expect_not_recording("replay");
   const DeviceScope scope = backend_.use_device();
   if (!ran_) {

@@ -239,6 +239,7 @@ void CudaBackend::plan_window(TripletsStorage& state, std::int64_t count) {
 }
 
 void CudaBackend::sample(Triplets& triplets, std::uint32_t epoch) {
+  const Range range("sample");
   TripletsStorage& state = storage(triplets);
   expect_not_recording("sample");
   const DeviceScope scope = use_device();
@@ -281,6 +282,7 @@ std::vector<Triplet> CudaBackend::get_triplets(const Triplets& triplets) {
 }
 
 void CudaBackend::next_batch(Triplets& triplets) {
+  const Range range("next_batch");
   TripletsStorage& state = storage(triplets);
   check_sampled("next_batch", state.sampled);
   const DeviceScope scope = use_device();

@@ -46,6 +46,7 @@ float* CudaBackend::partials(Direction& direction, std::int64_t stride) {
 
 void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                             const PropagateOptions& options) {
+  const Range range("propagate");
   check_propagate(graph, to, x, y, options);
   GraphStorage& parts = storage(graph);
   const DeviceScope scope = use_device();
@@ -70,6 +71,7 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
 
 void CudaBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& items,
                       Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+  const Range range("bpr");
   check_bpr(triplets, users, items, grad_users, grad_items, losses);
   const TripletsStorage& state = storage(triplets);
   check_sampled("bpr", state.sampled);
@@ -88,6 +90,7 @@ void CudaBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& ite
 void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
                              const Matrix& items, Matrix& grad_users, Matrix& grad_items,
                              Matrix& losses) {
+  const Range range("l2_penalty");
   check_l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
   const TripletsStorage& state = storage(triplets);
   check_sampled("l2_penalty", state.sampled);
@@ -103,6 +106,7 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
 
 void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                        Matrix& parameter, AdamState& state, const RowSet* rows) {
+  const Range range("adam");
   check_adam(options, step, gradient, parameter, state, rows);
   const DeviceScope scope = use_device();
   const MatrixView<float> p = view(parameter);
@@ -124,6 +128,7 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
 
 void CudaBackend::sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter,
                       SgdState& state, const RowSet* rows) {
+  const Range range("sgd");
   check_sgd(options, gradient, parameter, state, rows);
   const DeviceScope scope = use_device();
   const MatrixView<float> p = view(parameter);
