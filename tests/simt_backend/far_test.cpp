@@ -84,7 +84,7 @@ struct FarRows {
 };
 
 /// y(row) = 2 · (to · Σ from · x + addend) of one row with `degree` neighbours, all of them far.
-void propagate_one_row(std::int64_t degree) {
+void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   const std::int64_t sources = 3;
   std::vector<NodeId> columns(static_cast<std::size_t>(degree));
   for (std::int64_t e = 0; e < degree; ++e) columns[e] = static_cast<NodeId>(kRow + e % sources);
@@ -92,9 +92,9 @@ void propagate_one_row(std::int64_t degree) {
   Far<NodeId> far_columns(kEdge, columns);
   Far<float> to_scale(kRow, {0.5F});
   Far<float> from_scale(kRow, {1, 2, 4});
-  Far<float> x(kRow * kStride, counting(sources * kStride));
-  Far<float> y(kRow * kStride, std::vector<float>(kStride, kPoison));
-  Far<float> addend(kRow * kStride, counting(kStride));
+  Far<float> x(kRow * stride, counting(sources * stride));
+  Far<float> y(kRow * stride, std::vector<float>(stride, kPoison));
+  Far<float> addend(kRow * stride, counting(stride));
   FarRows rows(1);
 
   // Heavy rows as find_heavy_rows cuts them, but with their slots far out.
@@ -110,16 +110,16 @@ void propagate_one_row(std::int64_t degree) {
   if (count > 1) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
   simt::Buffer<HeavySegment> device_segments{std::span<const HeavySegment>(segments)};
   simt::Buffer<SplitRow> device_split{std::span<const SplitRow>(split)};
-  Far<float> partials(kSlot * kStride,
-                      std::vector<float>(std::max<std::int64_t>(count, 1) * kStride));
+  Far<float> partials(kSlot * stride,
+                      std::vector<float>(std::max<std::int64_t>(count, 1) * stride));
 
-  const MatrixView<const float> from{x.data(), kRow + sources, kStride, kStride};
+  const MatrixView<const float> from{x.data(), kRow + sources, stride, stride};
   run_propagate(SimtLaunch(),
                 {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
                  .to_scale = to_scale.data(),
                  .from_scale = from_scale.data(),
                  .x = from,
-                 .y = {y.data(), kRow + 1, kStride, kStride},
+                 .y = {y.data(), kRow + 1, stride, stride},
                  .to = rows.view,
                  .addend = addend.data(),
                  .scale = 2.0F,
@@ -128,19 +128,21 @@ void propagate_one_row(std::int64_t degree) {
                  .split = device_split.data(),
                  .num_split = static_cast<std::int32_t>(split.size()),
                  .partials = partials.data()});
-  for (std::int64_t c = 0; c < kStride; ++c) {
+  for (std::int64_t c = 0; c < stride; ++c) {
     double sum = 0;  // integers: exact in f32 too
     for (std::int64_t e = 0; e < degree; ++e) {
-      sum += (1 << e % sources) * static_cast<double>(1 + e % sources * kStride + c);
+      sum += (1 << e % sources) * static_cast<double>(1 + e % sources * stride + c);
     }
-    EXPECT_EQ(y[kRow * kStride + c], 2 * (0.5 * sum + 1 + static_cast<double>(c))) << c;
+    EXPECT_EQ(y[kRow * stride + c], 2 * (0.5 * sum + 1 + static_cast<double>(c))) << c;
   }
 }
 
 TEST(Far, PropagateReadsAndWritesRowsBeyond32Bits) {
-  propagate_one_row(5);     // by one group
-  propagate_one_row(300);   // by one block
-  propagate_one_row(5000);  // by three blocks, joined
+  for (const std::int64_t stride : {8, 64}) {  // ids read directly, ids shuffled
+    propagate_one_row(5, stride);              // by one group
+    propagate_one_row(300, stride);            // by one block
+    propagate_one_row(5000, stride);           // by three blocks, joined
+  }
 }
 
 TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
