@@ -20,8 +20,9 @@ class Batches : public BackendTest {
     const auto members_of_batch = batch_of(backend_, triplets, batch);
     for (const Side side : {Side::kUser, Side::kItem}) {
       const RowSet& rows = triplets.rows(side);
-      EXPECT_EQ(members(backend_, rows), marks(rows.num_nodes(), rows_of(members_of_batch, side)))
-          << where << ", batch " << batch;
+      const std::vector<bool> expected = marks(rows.num_nodes(), rows_of(members_of_batch, side));
+      EXPECT_EQ(members(backend_, rows), expected) << where << ", batch " << batch;
+      EXPECT_EQ(marked(backend_, rows), expected) << where << ", batch " << batch << ", by marks";
     }
   }
 

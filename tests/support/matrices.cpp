@@ -93,4 +93,18 @@ std::vector<bool> members(Backend& backend, const RowSet& rows) {
   return result;
 }
 
+std::vector<bool> marked(Backend& backend, const RowSet& rows) {
+  const NodeId size = rows.num_nodes();
+  const Graph graph = backend.make_graph(Interactions::from_pairs(size, 1, {}));
+  const Matrix nothing = backend.allocate(1, 1);
+  Matrix ones = backend.allocate(size, 1);
+  backend.fill(ones, 1);
+  Matrix shown = backend.allocate(size, 1);
+  backend.propagate(graph, Side::kUser, nothing, shown, {.addend = &ones, .addend_rows = &rows});
+  const Values values = values_of(backend, shown);
+  std::vector<bool> result(values.size());
+  std::transform(values.begin(), values.end(), result.begin(), [](double v) { return v == 1; });
+  return result;
+}
+
 }  // namespace tern::test

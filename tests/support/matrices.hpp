@@ -31,6 +31,8 @@ Matrix make_poisoned(Backend& backend, std::int64_t rows, std::int64_t cols);
 Values values_of(Backend& backend, const Matrix& matrix);
 /// Which rows a set holds, seen through the seam: sgd moves exactly those.
 std::vector<bool> members(Backend& backend, const RowSet& rows);
+/// The same by the set's marks instead of its list: an addend of these rows alone shows them.
+std::vector<bool> marked(Backend& backend, const RowSet& rows);
 
 /// A handle that no backend made.
 class StrangerStorage final : public Storage {};
