@@ -25,7 +25,8 @@ std::size_t transpose_bytes(EdgeOffset size);
 void launch_transpose(const Queue& queue, const TransposeTask& task, void* temporary,
                       std::size_t bytes);
 
-/// R as CSR from pairs in any order, repeats kept once; all pointers on the device, E = pairs.
+/// R as CSR from pairs in any order, repeats kept once; all pointers on the device, E = pairs. For
+/// edge lists that are on the device already; the seam's make_graph gets a CSR from the host.
 struct PairsTask {
   const Interaction* pairs = nullptr;
   EdgeOffset size = 0;

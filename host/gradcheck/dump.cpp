@@ -1,6 +1,6 @@
 #include <fmt/format.h>
-#include <algorithm>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "host/gradcheck/problem.hpp"
@@ -13,9 +13,10 @@ namespace {
 namespace fs = std::filesystem;
 using gradcheck_detail::Values;
 
-/// In the backend's own precision.
-Tensor tensor(std::vector<std::int64_t> shape, const Values& values, bool twofold) {
-  if (twofold) return {std::move(shape), values};
+enum class Precision { kF32, kF64 };
+
+Tensor tensor(std::vector<std::int64_t> shape, const Values& values, Precision precision) {
+  if (precision == Precision::kF64) return {std::move(shape), values};
   return {std::move(shape), std::vector<float>(values.begin(), values.end())};
 }
 
@@ -36,17 +37,19 @@ Tensor triplets_of(const std::vector<Triplet>& triplets) {
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
-  const bool twofold = backend.describe().precision == "f64";
+  // In the backend's own.
+  const Precision precision =
+      backend.describe().precision == "f64" ? Precision::kF64 : Precision::kF32;
   const auto write = [&](const std::string& name, const Tensor& values) {
     write_npy(directory / (name + ".npy"), values);
   };
   const auto write_matrix = [&](const std::string& name, const Matrix& shape,
                                 const Values& values) {
-    write(name, tensor({shape.rows(), shape.cols()}, values, twofold));
+    write(name, tensor({shape.rows(), shape.cols()}, values, precision));
   };
   write("interactions", pairs_of(problem.interactions()));
   write("triplets", triplets_of(problem.batch()));
-  write("loss", tensor({2}, problem.step(), twofold));
+  write("loss", tensor({2}, problem.step(), precision));
   for (const Parameter& parameter : problem.model().parameters()) {
     write_matrix(parameter.name, *parameter.value,
                  gradcheck_detail::download(backend, *parameter.value));

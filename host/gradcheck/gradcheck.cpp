@@ -1,7 +1,7 @@
 #include "tern/gradcheck.hpp"
 
 #include "host/gradcheck/model_checks.hpp"
-#include "host/gradcheck/ops.hpp"
+#include "host/gradcheck/op_checks.hpp"
 #include "tern/device.hpp"
 
 namespace tern {

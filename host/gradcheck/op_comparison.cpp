@@ -1,7 +1,7 @@
 #include <algorithm>
-#include <cmath>
+#include <numeric>
 
-#include "host/gradcheck/ops.hpp"
+#include "host/gradcheck/op_checks.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
@@ -113,17 +113,34 @@ class Answers {
   }
 
   void rankings() {
-    const Matrix users = random_matrix(graph_.num_users());
-    const Matrix items = random_matrix(graph_.num_items());
+    const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
+    const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
     std::vector<NodeId> queries;
     for (NodeId user = 0; user < graph_.num_users(); ++user) queries.push_back(user);
     const Graph* const observed[] = {&graph_};
     TopItems top;
-    backend_.score_topk(users, items, queries, observed, std::min<NodeId>(5, options_.items), top);
-    Values scores(top.scores.begin(), top.scores.end());
-    // Lists that end early are to end at the same place.
-    for (double& score : scores) score = std::isinf(score) ? 0.0 : score;
+    backend_.score_topk(upload(backend_, graph_.num_users(), users),
+                        upload(backend_, graph_.num_items(), items), queries, observed,
+                        std::min<NodeId>(5, options_.items), top);
+    // By their own scores, so that items whose scores round alike may change places.
+    Values scores;
+    Values own_scores;
+    Values lengths(queries.size());
+    for (std::size_t place = 0; place < top.items.size(); ++place) {
+      if (top.items[place] < 0) continue;
+      const std::size_t query = place / static_cast<std::size_t>(top.k);
+      ++lengths[query];
+      scores.push_back(top.scores[place]);
+      own_scores.push_back(std::inner_product(row(users, query), row(users, query + 1),
+                                              row(items, top.items[place]), 0.0));
+    }
     add("score_topk", "scores of the best", std::move(scores), options_.width);
+    add("score_topk", "items of the best", std::move(own_scores), options_.width);
+    add("score_topk", "lengths of the lists", std::move(lengths), 0);
+  }
+
+  Values::const_iterator row(const Values& table, std::int64_t index) const {
+    return table.begin() + index * options_.width;
   }
 
   void statistics() {

@@ -1,7 +1,7 @@
 #include <numeric>
 
 #include "host/gradcheck/differences.hpp"
-#include "host/gradcheck/ops.hpp"
+#include "host/gradcheck/op_checks.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {

@@ -235,7 +235,7 @@ void Run::append(const EpochRecord& record) {
 namespace {
 
 /// Of what decides the numbers: not of where the data lies (the fingerprint speaks for it), nor of
-/// the threads, so that the same training gives the same file, byte for byte.
+/// the threads, so that the same training on the same kind of device gives the same file.
 std::uint64_t config_hash(Config config) {
   config.data_path.clear();
   config.threads = 0;

@@ -18,6 +18,7 @@ enum class Fault {
   kBprUserNan,         // one element is not a number
   kL2Forgotten,        // the loss is right, its gradient missing
   kAdamWithoutWarmUp,  // no bias correction
+  kTopItemsSwapped,    // right scores under wrong items
   kSampleOffByOne,     // one triplet differs
 };
 
@@ -72,6 +73,12 @@ class FaultyBackend final : public reference::ReferenceBackend {
     }
     const Counter late = make_counter(1'000'000);  // where the correction has died away
     ReferenceBackend::adam(options, late, gradient, parameter, state, rows);
+  }
+
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override {
+    ReferenceBackend::score_topk(users, items, queries, observed, k, top);
+    if (fault_ == Fault::kTopItemsSwapped) std::swap(top.items[k], top.items[k + 1]);
   }
 
   std::vector<Triplet> get_triplets(const Triplets& triplets) override {

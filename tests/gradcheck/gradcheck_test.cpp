@@ -4,13 +4,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <filesystem>
 #include <limits>
 #include <set>
 
 #include "host/gradcheck/differences.hpp"
 #include "host/gradcheck/model_checks.hpp"
-#include "host/gradcheck/ops.hpp"
+#include "host/gradcheck/op_checks.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
@@ -108,6 +109,8 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
+  EXPECT_THAT(found(Fault::kTopItemsSwapped),
+              testing::ElementsAre("score_topk: items of the best"));
   EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));
 }
 
@@ -151,8 +154,9 @@ TEST(Gradcheck, OptionsOutOfRangeAreRefused) {
 }
 
 TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
-  const fs::path folder = fs::path(testing::TempDir()) / "tern_gradcheck_dump";
-  fs::remove_all(folder);
+  std::string name = (fs::path(testing::TempDir()) / "tern_gradcheck_XXXXXX").string();
+  ASSERT_NE(::mkdtemp(name.data()), nullptr);
+  const fs::path folder = name;
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
   ASSERT_EQ(places.size(), 3u);
