@@ -201,7 +201,7 @@ class Check:
         output = self.build / "gpu_check_bench.json"
         output.unlink(missing_ok=True)
         table = run.command([self.programs / "tern-bench", "ops", "--device", self.device, "--data",
-                             self.data, "--min-seconds", 0.1 if self.device == "cuda" else 0.02,
+                             self.data, "--seconds", 0.5 if self.device == "cuda" else 0.1,
                              "--json", output])
         if not self.args.quiet:
             print(table, flush=True)
