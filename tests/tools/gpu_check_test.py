@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -98,6 +99,20 @@ class RunStages(Folder):
         state = pathlib.Path("/proc", pid.read_text().strip(), "stat")
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # or dead, but not yet reaped
             self.assertEqual(state.read_text().rsplit(")", 1)[1].split()[0], "Z")
+
+    def test_what_a_command_printed_before_its_end_is_in_the_log(self):
+        def interrupted(run):
+            self.addCleanup(signal.signal, signal.SIGALRM, signal.signal(signal.SIGALRM, main.interrupt))
+            signal.setitimer(signal.ITIMER_REAL, 1)
+            run.command(["sh", "-c", "echo second line; sleep 60"])
+
+        _, records = self.run_stages(
+            Stage("hangs", 1, "", lambda run: run.command(["sh", "-c", "echo first line; sleep 60"])))
+        self.assertIn("out of time", records["hangs"]["why"])
+        self.assertIn("\nfirst line\n", (self.folder / "logs" / "hangs.log").read_text(encoding="utf-8"))
+        with self.assertRaises(KeyboardInterrupt):
+            self.run_stages(Stage("stopped", 60, "", interrupted))
+        self.assertIn("\nsecond line\n", (self.folder / "logs" / "stopped.log").read_text(encoding="utf-8"))
 
     def test_the_budget_ends_before_the_limits_do(self):
         begin = time.monotonic()

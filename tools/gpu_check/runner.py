@@ -50,13 +50,14 @@ class Run:
             with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                   text=True, errors="replace", start_new_session=True,
                                   env={**os.environ, **(environment or {})}) as process:
+                text = None
                 try:
                     text, _ = process.communicate(timeout=max(self.remaining(), 0.1))
                 except subprocess.TimeoutExpired:
                     raise StageFailure(f"out of time: {pathlib.Path(words[0]).name}") from None
                 finally:
                     end_group(process)
-            log.write(text)
+                    log.write(rest_of_output(process) if text is None else text)
         if process.returncode not in accept:
             raise StageFailure(f"{pathlib.Path(words[0]).name} ended with {process.returncode}"
                                f"{self.last_line(output)}")
@@ -76,6 +77,14 @@ def end_group(process):
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
+
+
+def rest_of_output(process):
+    """What a command that was ended before its time has written to standard output."""
+    try:
+        return process.communicate(timeout=5)[0]
+    except subprocess.TimeoutExpired as error:  # a child that left the group holds the pipe open
+        return (error.stdout or b"").decode(errors="replace")
 
 
 def write_atomically(path, value):
