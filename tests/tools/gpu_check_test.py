@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -45,9 +46,16 @@ class Folder(unittest.TestCase):
         return passed, {record["name"]: record for record in self.read()["stages"]}
 
     def program(self, path, text):
+        """A shell script that stands in for a program, and records how it is called."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        record = f"{{ printf '%s\\t' \"${{0##*/}}\" \"$@\"; echo; }} >>{self.folder}/calls\n"
+        path.write_text(f"#!/bin/sh\n{record}{text}", encoding="utf-8")
         path.chmod(0o755)
+
+    def calls(self):
+        """The words of each call of a stand-in so far, its name first."""
+        lines = (self.folder / "calls").read_text(encoding="utf-8").splitlines()
+        return [line.split("\t")[:-1] for line in lines]
 
 
 class RunStages(Folder):
@@ -146,8 +154,7 @@ class Stages(Folder):
             for name, seconds, more in tests]}
         (self.folder / "answer.json").write_text(json.dumps({"testsuites": [suite]}), encoding="utf-8")
         self.program(self.folder / "bin" / "tern_ops_tests",
-                     f"#!/bin/sh\ncp {self.folder}/answer.json {self.folder}/gpu_check_tests.json\n"
-                     f"echo \"$@\" >{self.folder}/asked\nexit {status}\n")
+                     f"cp {self.folder}/answer.json {self.folder}/gpu_check_tests.json\nexit {status}\n")
 
     def test_failed_tests_fail_the_stage(self):
         self.tests_give(("A/cpu_2_threads", 1, {}), ("B/cpu_2_threads", 1, {"failures": [{}]}), status=1)
@@ -169,11 +176,11 @@ class Stages(Folder):
 
     def test_without_times_the_first_test_of_every_suite_is_sanitized(self):
         self.program(self.folder / "bin" / "tern_ops_tests",
-                     "#!/bin/sh\necho 'A.\n  x\n  y  # GetParam() = cpu\nB/Op.  # typed\n  z/0\n'\n")
+                     "echo 'A.\n  x\n  y  # GetParam() = cpu\nB/Op.  # typed\n  z/0\n'\n")
         self.assertEqual(self.check().choose_tests(self.run_of(), 9), ["A.x", "B/Op.z/0"])
 
     def test_nothing_to_sanitize_is_no_success(self):
-        self.program(self.folder / "bin" / "tern_ops_tests", "#!/bin/sh\n")
+        self.program(self.folder / "bin" / "tern_ops_tests", "")
         with self.assertRaisesRegex(StageFailure, "there is no test for cpu"):
             self.check().sanitize(self.run_of(), "memcheck")
 
@@ -183,13 +190,13 @@ class Stages(Folder):
         check.test_seconds = {"B/Op.A/cuda": 0.1}
         sanitizer = self.folder / "compute-sanitizer"
         with unittest.mock.patch.object(stages.machine, "find_tool", lambda name: str(sanitizer)):
-            self.program(sanitizer, '#!/bin/sh\n[ "$1" = --tool=racecheck ] || exit 1\nshift 2\n"$@"\n')
+            self.program(sanitizer, '[ "$1" = --tool=racecheck ] || exit 1\nshift 2\n"$@"\n')
             self.assertEqual(check.sanitize(self.run_of(), "racecheck"), {"tests": 1, "sanitized": True})
-            self.assertIn("--gtest_filter=B/Op.A/cuda", (self.folder / "asked").read_text())
-            self.program(sanitizer, "#!/bin/sh\nshift 2\n\"$@\"\necho 'ERROR SUMMARY: 1 error' >&2\nexit 99\n")
+            self.assertIn("--gtest_filter=B/Op.A/cuda", self.calls()[-1])
+            self.program(sanitizer, "shift 2\n\"$@\"\necho 'ERROR SUMMARY: 1 error' >&2\nexit 99\n")
             with self.assertRaisesRegex(StageFailure, "ended with 99: ERROR SUMMARY: 1 error"):
                 check.sanitize(self.run_of(), "racecheck")
-            self.program(sanitizer, "#!/bin/sh\nshift 2\n\"$@\"\n")
+            self.program(sanitizer, "shift 2\n\"$@\"\n")
             self.tests_give(("A/cuda", 1, {"failures": [{}]}), status=1)
             with self.assertRaisesRegex(StageFailure, "ended with 1"):
                 check.sanitize(self.run_of(), "racecheck")
@@ -200,10 +207,10 @@ class Stages(Folder):
         tern = self.folder / "bin" / "tern"
         write = 'for a; do if [ "$to" ]; then d=$a; to=; fi; [ "$a" = --to ] && to=1; done\n' \
                 '[ "$1" = export ] || exit 0\nmkdir -p "$d"; {}\n'
-        self.program(tern, "#!/bin/sh\n" + write.format('echo x >"$d/user_embeddings.npy"; '
+        self.program(tern, write.format('echo x >"$d/user_embeddings.npy"; '
                                                         'echo y >"$d/item_embeddings.npy"'))
         self.assertEqual(check.repeat(self.run_of()), {"same_bits": True, "bytes": 4})
-        self.program(tern, "#!/bin/sh\n" + write.format('echo $2 >"$d/user_embeddings.npy"; '
+        self.program(tern, write.format('echo $2 >"$d/user_embeddings.npy"; '
                                                         'echo y >"$d/item_embeddings.npy"'))
         with self.assertRaisesRegex(StageFailure, "different embeddings"):
             check.repeat(self.run_of())
@@ -214,7 +221,7 @@ class Stages(Folder):
         answer = {"context": {"host_name": "h", "executable": "/x/tern-bench", "num_cpus": 2,
                               "tern_data": str(self.folder)}, "benchmarks": [{"name": "adam"}]}
         self.program(self.folder / "bin" / "tern-bench",
-                     f"#!/bin/sh\necho '{json.dumps(answer)}' >{self.folder}/gpu_check_bench.json\n")
+                     f"echo '{json.dumps(answer)}' >{self.folder}/gpu_check_bench.json\n")
         self.assertEqual(check.bench(self.run_of()),
                          {"context": {"num_cpus": 2, "tern_data": self.folder.name},
                           "benchmarks": [{"name": "adam"}]})
@@ -224,6 +231,80 @@ class Stages(Folder):
         stages.hold_out(self.folder)
         self.assertEqual(stages.read_lists(self.folder / "train.txt"), {0: [1, 2, 3, 4, 6], 1: [], 2: [7]})
         self.assertEqual(stages.read_lists(self.folder / "test.txt"), {0: [5], 1: [], 2: []})
+
+
+class Options(Folder):
+    """What the stages ask of our programs, held against what these say of themselves."""
+
+    TERN = """
+    to=; last=
+    for word; do case $last in --to | --out) to=$word ;; esac; last=$word; done
+    [ "$to" ] && mkdir -p "$to"
+    case $1 in
+      info) echo '{"devices": [{}]}' ;;
+      generate) echo 0 1 2 3 4 5 6 >"$to/train.txt" ;;
+      train) for loss in 3 2; do echo '{"seconds": 1, "loss": '$loss'}'; done >"$to/metrics.jsonl" ;;
+      export) touch "$to/user_embeddings.npy" "$to/item_embeddings.npy" ;;
+    esac
+    """
+    TESTS = """
+    for word; do case $word in
+      --gtest_list_tests) printf 'A.\\n  x\\n' ;;
+      --gtest_output=json:*) echo '{"testsuites": [{"name": "A", "testsuite": [{"name": "x",
+        "status": "RUN", "result": "COMPLETED", "time": "1s"}]}]}' >"${word#*:}" ;;
+    esac; done
+    """
+    BENCH = """for last; do :; done; echo '{"context": {}, "benchmarks": []}' >"$last"\n"""
+    TORCH = """
+    [ "$1" = -c ] && echo 2.0 && exit
+    printf '{"torch": "2.0"}\\n{"milliseconds_per_step": 1}\\n'
+    """
+
+    def setUp(self):
+        """Every stage has run with stand-ins."""
+        super().setUp()
+        for name, text in (("tern", self.TERN), ("tern_ops_tests", self.TESTS),
+                           ("tern-bench", self.BENCH), ("python", self.TORCH), ("cmake", "")):
+            self.program(self.folder / "bin" / name, text)
+        args = main.parse_arguments(["--device", "cpu", "--quiet", "--build", str(self.folder),
+                                     "--torch-python", str(self.folder / "bin" / "python")])
+        plan = stages.Check(args, None).stages()
+        path = f"{self.folder}/bin:{os.environ['PATH']}"
+        with unittest.mock.patch.dict(os.environ, PATH=path):
+            passed, records = self.run_stages(*plan)
+        self.assertTrue(passed, [record for record in records.values() if record["status"] != "passed"])
+
+    def options(self, name, *command):
+        """The options, and keys of --set, that the stages give to a program or one of its commands."""
+        found = set()
+        for call in self.calls():
+            if call[:1 + len(command)] == [name, *command]:
+                found |= {word.split("=")[0] for word in call if word.startswith("--")}
+                found |= {word.split("=")[0] for last, word in zip(call, call[1:]) if last == "--set"}
+        self.assertTrue(found, f"{name} {' '.join(command)} is never given an option")
+        return sorted(found)
+
+    def lacking(self, options, text):
+        return [option for option in options
+                if not re.search(rf"(?<![\w.-]){re.escape(option)}(?![\w.-])", text)]
+
+    @unittest.skipUnless("TERN_PROGRAMS" in os.environ, "TERN_PROGRAMS names no folder of built programs")
+    def test_our_programs_have_every_option_that_they_are_given(self):
+        called = {(call[0], *call[1:2]) if call[0] in ("tern", "tern-bench") else (call[0],)
+                  for call in self.calls()} - {("python",), ("cmake",)}
+        self.assertEqual({name for name, *_ in called}, {"tern", "tern-bench", "tern_ops_tests"})
+        for name, *command in sorted(called):
+            program = pathlib.Path(os.environ["TERN_PROGRAMS"], name)
+            with self.subTest(program=name, command=command):
+                if name == "tern-bench" and not program.exists():
+                    self.skipTest("built without tern-bench")
+                answer = subprocess.run([program, *command, "--help"], text=True, timeout=60,
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False)
+                self.assertEqual(self.lacking(self.options(name, *command), answer.stdout), [])
+
+    def test_the_yardstick_has_every_option_that_it_is_given(self):
+        script = ROOT / "bench" / "end_to_end" / "lightgcn_torch.py"  # its --help would need torch
+        self.assertEqual(self.lacking(self.options("python", str(script)), script.read_text("utf-8")), [])
 
 
 class DryRun(Folder):
@@ -241,15 +322,15 @@ class DryRun(Folder):
         self.assertEqual(answer.stderr, "gpu_check: missing: data\n")
 
     def test_finds_a_gpu_and_its_tools(self):
-        self.program(self.folder / "nvcc", "#!/bin/sh\n")
-        self.program(self.folder / "compute-sanitizer", "#!/bin/sh\n")
-        self.program(self.folder / "nvidia-smi", "#!/bin/sh\necho 'NVIDIA Stand-in, 580.1'\n")
+        self.program(self.folder / "nvcc", "")
+        self.program(self.folder / "compute-sanitizer", "")
+        self.program(self.folder / "nvidia-smi", "echo 'NVIDIA Stand-in, 580.1'\n")
         path = f"{self.folder}:{os.environ['PATH']}"
         answer = self.dry_run("--stage", "build", "memcheck", PATH=path)
         self.assertEqual(answer.returncode, 0, answer.stdout + answer.stderr)
         self.assertRegex(answer.stdout, "GPU +ok +NVIDIA Stand-in, driver 580.1")
         self.assertRegex(answer.stdout, "2 stages.*\n.*build.*\n.*memcheck")
-        self.program(self.folder / "nvidia-smi", "#!/bin/sh\nexit 9\n")
+        self.program(self.folder / "nvidia-smi", "exit 9\n")
         answer = self.dry_run(PATH=path)
         self.assertEqual((answer.returncode, answer.stderr), (1, "gpu_check: missing: GPU\n"))
 
