@@ -76,7 +76,8 @@ def describe(device, commit):
         "commit": commit or output_of("git", "rev-parse", "--short=10", "HEAD") or "unknown",
         "changed": None if commit or status is None else bool(status),
         "device": "cpu", "processor": processor(), "processors": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}", "compiler": (output_of("c++", "--version") or "").split("\n")[0],
+        "system": f"{platform.system()} {platform.machine()}",
+        "compiler": (output_of("c++", "--version") or "").split("\n")[0],
         "nvcc": release.group(1) if release else None,
     }
     if device == "cuda":
@@ -90,8 +91,8 @@ def slug(text):
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def has_headers():
-    """Are the libraries there without the staged folder?"""
+def missing_headers():
+    """Those of HEADERS that the system lacks."""
     places = [pathlib.Path("/usr/include"), pathlib.Path("/usr/local/include"),
               pathlib.Path("/usr/include/x86_64-linux-gnu"),
               pathlib.Path("/usr/include/x86_64-linux-gnu/openblas-pthread"),
@@ -103,7 +104,7 @@ def check_dependencies():
     """(found, where or what is missing)"""
     if (ROOT / ".dependencies" / "licences").is_dir():
         return True, "staged in .dependencies"
-    missing = has_headers()
+    missing = missing_headers()
     if not missing:
         return True, "installed on this system"
     return False, ("no .dependencies (tools/stage_dependencies.sh makes it, on a machine with network), "

@@ -9,6 +9,7 @@ import statistics
 import machine
 from runner import Stage, StageFailure, StageSkipped
 
+# Of train and test together: the generated data is one list, from which hold_out takes the test.
 GOWALLA = {"users": 29858, "items": 40981, "interactions": 810128 + 217242}
 TARGETS = ("tern_program", "tern_ops_tests", "tern_bench", "tern_cuda", "tern_bench_cuda")
 BATCH = 2048
@@ -205,7 +206,7 @@ class Check:
                              "--json", output])
         if not self.args.quiet:
             print(table, flush=True)
-        # Where it ran is nobody's business: the result file says on what.
+        # The result is committed: no host names, no paths.
         figures = json.loads(output.read_text(encoding="utf-8").replace(str(self.data), self.data.name))
         for name in ("host_name", "executable"):
             figures["context"].pop(name, None)
