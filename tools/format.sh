@@ -35,7 +35,11 @@ main() {
       --check) mode=(--dry-run --Werror) ;;
       -h | --help) usage && exit 0 ;;
       -*) usage >&2 && exit 2 ;;
-      *) files+=("$1") ;;
+      *.hpp | *.cpp | *.cuh | *.cu | *.h) files+=("$1") ;;
+      *)
+        echo "format: $1 is no C++ or CUDA source (*.hpp *.cpp *.cuh *.cu *.h)" >&2
+        exit 2
+        ;;
     esac
     shift
   done
@@ -44,7 +48,7 @@ main() {
   formatter=$(find_formatter)
   if ((${#files[@]} == 0)); then
     mapfile -t files < <(find cuda host include tests bench -type f \
-      \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) 2>/dev/null | sort)
+      \( -name '*.hpp' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' -o -name '*.h' \) 2>/dev/null | sort)
   fi
   ((${#files[@]})) || fail "no sources found"
   "$formatter" "${mode[@]}" "${files[@]}"
