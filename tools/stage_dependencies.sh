@@ -254,7 +254,10 @@ main() {
     fail "this machine has no apt; gather on Debian 12 and bring the folder"
   fi
 
-  work=$(mktemp -d)
+  # Beside the folder: renamed, it is there as a whole or not at all, wherever a run is interrupted.
+  folder=$(realpath -m -- "$folder")
+  mkdir -p "$(dirname "$folder")"
+  work=$(mktemp -d "$(dirname "$folder")/.staging.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   staged=$work/staged
   mkdir -p "$staged/include" "$staged/lib"
@@ -265,9 +268,8 @@ main() {
   stage_licences
   megabytes=$(($(du -s --block-size=1000000 "$staged" | cut -f 1)))
   ((megabytes < kLimitMegabytes)) || fail "$megabytes MB: more than the $kLimitMegabytes that may travel"
-  rm -rf "$folder"
-  mkdir -p "$(dirname "$folder")"
-  mv "$staged" "$folder"
+  if [[ -e $folder ]]; then mv -T "$folder" "$work/old"; fi
+  mv -T "$staged" "$folder"
   echo "stage_dependencies: $folder holds $(find "$folder" -name '*.a' | wc -l) libraries and" \
     "$(find "$folder/include" -type f | wc -l) headers, $megabytes MB"
 }
