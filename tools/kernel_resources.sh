@@ -44,12 +44,8 @@ build_command() {
   [[ -n $command ]] || fail "$database compiles nothing of cuda/ops: is it a build with CUDA?"
   echo "${command%%$'\n'*}"
   command=${command#*: \"} command=${command%\",}
-  command=${command//\\\"/\"}
-  local words=()
-  set -f
-  eval "words=($command)"  # CMake quotes for the shell
-  set +f
-  printf '%s\n' "${words[@]}"
+  command=${command//\\\"/\"} command=${command//\\\\/\\}
+  xargs printf '%s\n' <<<"$command"  # takes the quotes away that CMake adds for the shell
 }
 
 # The architectures that a build command makes code for.
