@@ -35,7 +35,7 @@ main() {
       --check) mode=(--dry-run --Werror) ;;
       -h | --help) usage && exit 0 ;;
       -*) usage >&2 && exit 2 ;;
-      *.hpp | *.cpp | *.cuh | *.cu | *.h) files+=("$1") ;;
+      *.hpp | *.cpp | *.cuh | *.cu | *.h) files+=("$(cd "$OLDPWD" && realpath -m -- "$1")") ;;
       *)
         echo "format: $1 is no C++ or CUDA source (*.hpp *.cpp *.cuh *.cu *.h)" >&2
         exit 2

@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # Everything that a machine with a GPU can tell of Tern, in one command of under nine minutes.
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-
 command -v python3 >/dev/null || { echo "gpu_check: python3 is missing" >&2 && exit 1; }
 export PYTHONDONTWRITEBYTECODE=1
-exec python3 tools/gpu_check/main.py "$@"
+exec python3 "$(dirname "${BASH_SOURCE[0]}")/gpu_check/main.py" "$@"

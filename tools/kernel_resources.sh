@@ -29,6 +29,9 @@ fail() {
   exit 1
 }
 
+# A path that the caller gave, as seen from the repository.
+from_caller() { (root=$PWD && cd "$OLDPWD" && realpath -m --relative-base="$root" -- "$1"); }
+
 # The folder in which the build compiles a source of cuda/ops, and the words with which it does, one a
 # line; of any other file, those of the first such source.
 build_command() {
@@ -150,14 +153,14 @@ main() {
   jobs=$(nproc)
   while (($#)); do
     case $1 in
-      --build) build=${2:?--build needs a directory} && shift ;;
+      --build) build=$(from_caller "${2:?--build needs a directory}") && shift ;;
       --arch) architectures=${2:?--arch needs numbers} && shift ;;
       --jobs) jobs=${2:?--jobs needs a number} && shift ;;
       --json) report=print_json ;;
       --check) report=check ;;
       -h | --help) usage && exit 0 ;;
       -*) usage >&2 && exit 2 ;;
-      *) sources+=("$1") ;;
+      *) sources+=("$(from_caller "$1")") ;;
     esac
     shift
   done

@@ -236,7 +236,7 @@ main() {
   local folder=.dependencies again=no archive megabytes
   while (($#)); do
     case $1 in
-      --to) folder=${2:?--to needs a folder} && shift ;;
+      --to) folder=$(cd "$OLDPWD" && realpath -m -- "${2:?--to needs a folder}") && shift ;;
       --again) again=yes ;;
       -h | --help) usage && exit 0 ;;
       *) usage >&2 && exit 2 ;;

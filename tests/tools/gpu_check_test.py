@@ -310,16 +310,21 @@ class Options(Folder):
 class DryRun(Folder):
     """The script itself, with and without programs that stand in for the toolkit's."""
 
-    def dry_run(self, *options, **environment):
+    def dry_run(self, *options, folder=None, **environment):
         return subprocess.run([ROOT / "tools" / "gpu_check.sh", "--dry-run", *options], text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env={**os.environ, **environment}, timeout=120)
+                              env={**os.environ, **environment}, cwd=folder, timeout=120)
 
     def test_names_what_is_missing(self):
         answer = self.dry_run("--data", str(self.folder), "--device", "cpu")
         self.assertEqual(answer.returncode, 1)
         self.assertRegex(answer.stdout, "data +MISSING .*has no train.txt and no test.txt")
         self.assertEqual(answer.stderr, "gpu_check: missing: data\n")
+
+    def test_paths_are_seen_from_where_it_is_called(self):
+        (self.folder / "mine").mkdir()
+        answer = self.dry_run("--data", "mine", "--device", "cpu", folder=self.folder)
+        self.assertIn(f"{self.folder.resolve()}/mine has no train.txt", answer.stdout)
 
     def test_finds_a_gpu_and_its_tools(self):
         self.program(self.folder / "nvcc", "")

@@ -48,6 +48,8 @@ def parse_arguments(words=None):
     for name in ("data", "out", "build"):
         path = getattr(args, name)
         setattr(args, name, path and path.resolve())
+    if "/" in args.torch_python:  # not resolved: the link is what makes it a virtual environment's
+        args.torch_python = os.path.abspath(args.torch_python)
     known = [stage.name for stage in stages.Check(args, None).stages()]
     if args.patience <= 0:
         parser.error("--patience must be above 0")
