@@ -22,9 +22,11 @@ double unit_roundoff(const std::string& precision) {
 #ifdef TERN_TEST_SIMT
 /// Keeps every graph and every width of the battery.
 constexpr std::int64_t kSimtBudget = std::int64_t{1} << 21;
+#ifndef __SANITIZE_ADDRESS__
 /// Of CudaOptions: windows of some two hundred triplets, a few lists brought back at a time.
 constexpr std::int64_t kShortWindow = 20'000;
 constexpr std::int64_t kFewResults = 1'000;
+#endif
 #endif
 
 /// None where the kernels' executor is left out (ThreadSanitizer).
@@ -38,8 +40,11 @@ std::vector<BackendCase> simt_cases() {
                      .budget = kSimtBudget});
   };
   add("simt", {.device = SimtDevice::kPlain});
+#ifndef __SANITIZE_ADDRESS__
+  // Of the same kernels under the same sanitizer, once is enough: it takes minutes.
   add("simt_late",
       {.device = SimtDevice::kLate, .plan_bytes = kShortWindow, .result_bytes = kFewResults});
+#endif
 #endif
   return cases;
 }
