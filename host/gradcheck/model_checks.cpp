@@ -99,8 +99,9 @@ void compare_model(Backend& backend, Backend& reference, const GradcheckOptions&
   StepProblem found(backend, options, model.options, seed);
   StepProblem truth(reference, options, model.options, seed);
   // Every layer of both passes adds up to as many neighbours as a side has nodes.
-  const std::int64_t terms = 2 * options.width + 2 * options.batch_size +
-                             2 * model.options.layers * std::max(options.users, options.items);
+  const std::int64_t nodes = std::max(options.users, options.items);
+  const std::int64_t terms =
+      2 * (options.width + options.batch_size + model.options.layers * nodes);
   const double bound = summation_bound(terms, 0x1p-24);
   const auto add = [&](std::string quantity, const Values& value, const Values& expected) {
     report.add({model.name, std::move(quantity), kAgainstReference, backend.name(),

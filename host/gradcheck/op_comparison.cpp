@@ -74,7 +74,7 @@ class Answers {
     Matrix grad_users = backend_.allocate(users.rows(), users.cols());
     Matrix grad_items = backend_.allocate(items.rows(), items.cols());
     // A score of D products, its sigmoid, and a sum over the occurrences of a row.
-    const std::int64_t terms = 2 * options_.width + 2 * triplets_.batch_size();
+    const std::int64_t terms = 2 * (options_.width + triplets_.batch_size());
     const auto report = [&](const char* op, std::size_t loss) {
       add(op, "loss", {download(backend_, losses_)[loss]}, terms);
       add(op, "gradient of users", download(backend_, grad_users), terms);
@@ -89,7 +89,7 @@ class Answers {
   }
 
   void optimizers() {
-    constexpr int kSteps = 3;
+    constexpr std::int64_t kSteps = 3;
     constexpr std::int64_t kTerms = 16 * kSteps;  // roundings on the way to an element
     const std::int64_t rows = graph_.num_users();
     Matrix by_adam = random_matrix(rows);
@@ -98,7 +98,7 @@ class Answers {
                    backend_.allocate(rows, options_.width)};
     SgdState sgd{backend_.allocate(rows, options_.width)};
     Counter step = backend_.make_counter();
-    for (int i = 0; i < kSteps; ++i) {
+    for (std::int64_t i = 0; i < kSteps; ++i) {
       const Matrix gradient = random_matrix(rows);
       backend_.increment(step);
       backend_.adam({.learning_rate = 0.1, .weight_decay = 0.01}, step, gradient, by_adam, adam);
@@ -115,8 +115,8 @@ class Answers {
   void rankings() {
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
     const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
-    std::vector<NodeId> queries;
-    for (NodeId user = 0; user < graph_.num_users(); ++user) queries.push_back(user);
+    std::vector<NodeId> queries(static_cast<std::size_t>(graph_.num_users()));
+    std::iota(queries.begin(), queries.end(), 0);
     const Graph* const observed[] = {&graph_};
     TopItems top;
     backend_.score_topk(upload(backend_, graph_.num_users(), users),
@@ -165,7 +165,7 @@ class Answers {
 };
 
 double triplets_that_differ(const Values& a, const Values& b) {
-  if (a.size() != b.size()) return static_cast<double>(std::max(a.size(), b.size()) / 3);
+  if (a.size() != b.size()) return static_cast<double>(std::max(a.size(), b.size())) / 3.0;
   double count = 0.0;
   for (std::size_t i = 0; i < a.size(); i += 3) {
     count += std::equal(a.begin() + i, a.begin() + i + 3, b.begin() + i) ? 0.0 : 1.0;
