@@ -22,11 +22,7 @@ extern "C" const tern::Plugin* tern_plugin();
 namespace tern::test {
 namespace {
 
-const SimtOptions kEveryForm[] = {
-    {.device = SimtDevice::kPlain},
-    {.device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000},
-    {.device = SimtDevice::kSerial, .fused = true},
-};
+constexpr SimtOptions kEveryForm[] = {kPlainSimt, kLateSimt, kFusedSimt};
 
 /// Whether all that lies between a row's last element and the next row is zero. An emulated
 /// device's memory is the host's.

@@ -14,23 +14,10 @@
 #include "cuda/ops/sample.cuh"
 #include "cuda/ops/sgd.cuh"
 #include "simt/buffer.hpp"
-#include "simt/simt.hpp"
+#include "tests/support/simt_launcher.hpp"
 
 namespace tern::cuda {
 namespace {
-
-/// Runs the sequences of launches of cuda/ops on the executor.
-struct SimtLaunch {
-  int multiprocessors() const { return 2; }
-  template <typename... Parameters>
-  void operator()(const LaunchShape& shape, void (*kernel)(Parameters...),
-                  std::type_identity_t<Parameters>... arguments) const {
-    if (shape.blocks == 0) return;
-    simt::launch(dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y)),
-                 static_cast<unsigned>(shape.threads), shape.shared_bytes, {}, kernel,
-                 arguments...);
-  }
-};
 
 /// `count` elements of an array that begins `from` elements before them.
 template <typename T>
@@ -114,7 +101,7 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
                       std::vector<float>(std::max<std::int64_t>(count, 1) * stride));
 
   const MatrixView<const float> from{x.data(), kRow + sources, stride, stride};
-  run_propagate(SimtLaunch(),
+  run_propagate(test::SimtLauncher(),
                 {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
                  .to_scale = to_scale.data(),
                  .from_scale = from_scale.data(),
@@ -151,14 +138,14 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
   Far<float> gradient(first, counting(2 * kStride));
   Far<float> parameter(first, std::vector<float>(2 * kStride, 10));
   Far<float> velocity(first, std::vector<float>(2 * kStride, 4));
-  run_sgd(SimtLaunch(), {.learning_rate = 0.5F,
-                         .momentum = 0.25F,
-                         .gradient = gradient.data(),
-                         .parameter = parameter.data(),
-                         .velocity = velocity.data(),
-                         .rows = kRow + 2,
-                         .stride = kStride,
-                         .only = rows.view});
+  run_sgd(test::SimtLauncher(), {.learning_rate = 0.5F,
+                                 .momentum = 0.25F,
+                                 .gradient = gradient.data(),
+                                 .parameter = parameter.data(),
+                                 .velocity = velocity.data(),
+                                 .rows = kRow + 2,
+                                 .stride = kStride,
+                                 .only = rows.view});
   for (std::int64_t i = 0; i < 2 * kStride; ++i) {
     EXPECT_EQ(velocity[first + i], 2.0F + static_cast<float>(i));
     EXPECT_EQ(parameter[first + i], 10.0F - 0.5F * (2.0F + static_cast<float>(i)));
@@ -168,18 +155,18 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
   Far<float> square(first, std::vector<float>(2 * kStride, 0));
   Far<float> stepped(first, std::vector<float>(2 * kStride, 1));
   simt::Buffer<std::int64_t> step(std::span<const std::int64_t>(std::vector<std::int64_t>{1}));
-  run_adam(SimtLaunch(), {.learning_rate = 0.125,
-                          .beta1 = 0.9,
-                          .beta2 = 0.999,
-                          .step = step.data(),
-                          .gradient = gradient.data(),
-                          .parameter = stepped.data(),
-                          .first_moment = moment.data(),
-                          .second_moment = square.data(),
-                          .rows = kRow + 2,
-                          .cols = kStride,
-                          .stride = kStride,
-                          .only = rows.view});
+  run_adam(test::SimtLauncher(), {.learning_rate = 0.125,
+                                  .beta1 = 0.9,
+                                  .beta2 = 0.999,
+                                  .step = step.data(),
+                                  .gradient = gradient.data(),
+                                  .parameter = stepped.data(),
+                                  .first_moment = moment.data(),
+                                  .second_moment = square.data(),
+                                  .rows = kRow + 2,
+                                  .cols = kStride,
+                                  .stride = kStride,
+                                  .only = rows.view});
   for (std::int64_t i = 0; i < 2 * kStride; ++i) {
     EXPECT_NEAR(stepped[first + i], 0.875, 1e-6) << "the first step is the rate";
   }
@@ -225,21 +212,21 @@ TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
   const MatrixView<float> grad_users_view{grad_users.data(), kRow + 1, kStride, kStride};
   const MatrixView<float> grad_items_view{grad_items.data(), kRow + 2, kStride, kStride};
   const MatrixView<float> losses_view{losses.data(), 2, 1, 4};
-  run_bpr(SimtLaunch(), {.batch = batch,
-                         .users = users_view,
-                         .items = items_view,
-                         .grad_users = grad_users_view,
-                         .grad_items = grad_items_view,
-                         .losses = losses_view,
-                         .weights = weights.data(),
-                         .terms = terms.data()});
+  run_bpr(test::SimtLauncher(), {.batch = batch,
+                                 .users = users_view,
+                                 .items = items_view,
+                                 .grad_users = grad_users_view,
+                                 .grad_items = grad_items_view,
+                                 .losses = losses_view,
+                                 .weights = weights.data(),
+                                 .terms = terms.data()});
   EXPECT_FLOAT_EQ(losses[0], std::log(2.0F));
-  run_l2_penalty(SimtLaunch(), {.batch = batch,
-                                .lambda = 2.0,
-                                .values = {users_view, items_view},
-                                .gradients = {grad_users_view, grad_items_view},
-                                .losses = losses_view,
-                                .terms = terms.data()});
+  run_l2_penalty(test::SimtLauncher(), {.batch = batch,
+                                        .lambda = 2.0,
+                                        .values = {users_view, items_view},
+                                        .gradients = {grad_users_view, grad_items_view},
+                                        .losses = losses_view,
+                                        .terms = terms.data()});
   EXPECT_FLOAT_EQ(losses[4], kStride * (0.25F + 1 + 1));
   for (std::int64_t c = 0; c < kStride; ++c) {
     EXPECT_EQ(grad_users[first + c], 0.0F + 2 * 0.5F);
@@ -257,14 +244,15 @@ TEST(Far, SamplingWalksEdgesBeyond32Bits) {
   for (const PositiveSampling positives :
        {PositiveSampling::kUser, PositiveSampling::kInteraction}) {
     simt::Buffer<Triplet> triplets(30);
-    run_sample(SimtLaunch(), {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
-                              .participants = participants.data(),
-                              .num_participants = 1,
-                              .participant_offsets = participant_offsets.data(),
-                              .options = {.positives = positives, .negatives_per_positive = 10},
-                              .permutation = Permutation(Seed{}, 0, 3),
-                              .count = 30,
-                              .triplets = triplets.data()});
+    run_sample(test::SimtLauncher(),
+               {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
+                .participants = participants.data(),
+                .num_participants = 1,
+                .participant_offsets = participant_offsets.data(),
+                .options = {.positives = positives, .negatives_per_positive = 10},
+                .permutation = Permutation(Seed{}, 0, 3),
+                .count = 30,
+                .triplets = triplets.data()});
     for (const auto& [user, positive, negative] : triplets.span()) {
       EXPECT_EQ(user, kRow);
       EXPECT_TRUE(positive == 0 || positive == 2 || positive == 3) << positive;

@@ -24,6 +24,13 @@ struct SimtOptions {
   std::int64_t result_bytes = 0;
 };
 
+/// The forms that the backend is tested in. Late, with windows of some two hundred triplets and a
+/// few lists brought back at a time, must give the same bits as plain; fused adds in another order.
+inline constexpr SimtOptions kPlainSimt{.device = SimtDevice::kPlain};
+inline constexpr SimtOptions kLateSimt{
+    .device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000};
+inline constexpr SimtOptions kFusedSimt{.device = SimtDevice::kSerial, .fused = true};
+
 /// The CUDA backend, its kernels and its host code, executed by tests/simt.
 std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options = {});
 

@@ -25,10 +25,6 @@ constexpr ModelKind kBothModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFac
 constexpr Side kSides[] = {Side::kUser, Side::kItem};
 constexpr double kEpsilon = 0x1p-24;
 
-const SimtOptions kPlain{.device = SimtDevice::kPlain};
-const SimtOptions kLate{.device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000};
-const SimtOptions kFused{.device = SimtDevice::kSerial, .fused = true};
-
 Config step_config(ModelKind kind) {
   Config config = planted_config(kind);
   config.model.width = 17;  // neither a vector's width nor a multiple of it
@@ -149,7 +145,7 @@ TEST(SimtTrainingStep, IsWithinTheSummationBoundOfTheReference) {
     const Values before[2] = {expected.parameter(0), expected.parameter(1)};
     expected.step();
     const Magnitudes magnitudes(data, config);
-    for (const SimtOptions& options : {kPlain, kLate, kFused}) {
+    for (const SimtOptions& options : {kPlainSimt, kLateSimt, kFusedSimt}) {
       const auto backend = make_simt_backend(options);
       Job actual(*backend, data, config);
       actual.step();
@@ -218,7 +214,7 @@ TEST(SimtTraining, OfShortEpochsFollowsTheReference) {
   for (const ModelKind kind : kBothModels) {
     const Config config = epochs_config(kind);
     const Trained expected = train(*make_reference_backend(), data, config);
-    for (const SimtOptions& options : {kPlain, kFused}) {
+    for (const SimtOptions& options : {kPlainSimt, kFusedSimt}) {
       const Trained actual = train(*make_simt_backend(options), data, config);
       ASSERT_EQ(actual.records.size(), 3u);
       for (std::size_t epoch = 0; epoch < 3; ++epoch) {
@@ -238,9 +234,9 @@ TEST(SimtTraining, GivesTheSameBitsRunToRunAndDeviceToDevice) {
   const Dataset data = planted_dataset();
   for (const ModelKind kind : kBothModels) {
     Config config = epochs_config(kind);
-    const Trained once = train(*make_simt_backend(kPlain), data, config);
-    EXPECT_TRUE(same_parameters(once, train(*make_simt_backend(kPlain), data, config)));
-    const Trained late = train(*make_simt_backend(kLate), data, config);
+    const Trained once = train(*make_simt_backend(kPlainSimt), data, config);
+    EXPECT_TRUE(same_parameters(once, train(*make_simt_backend(kPlainSimt), data, config)));
+    const Trained late = train(*make_simt_backend(kLateSimt), data, config);
     EXPECT_TRUE(same_parameters(once, late)) << "another device, order and window";
     for (std::size_t epoch = 0; epoch < 3; ++epoch) {
       EXPECT_EQ(once.records[epoch].loss, late.records[epoch].loss);
@@ -248,7 +244,7 @@ TEST(SimtTraining, GivesTheSameBitsRunToRunAndDeviceToDevice) {
       EXPECT_EQ(once.records[epoch].users.gram, late.records[epoch].users.gram);
     }
     config.seed = Seed{6};
-    EXPECT_FALSE(same_parameters(once, train(*make_simt_backend(kPlain), data, config)));
+    EXPECT_FALSE(same_parameters(once, train(*make_simt_backend(kPlainSimt), data, config)));
   }
 }
 

@@ -22,11 +22,6 @@ double unit_roundoff(const std::string& precision) {
 #ifdef TERN_TEST_SIMT
 /// Keeps every graph and every width of the battery.
 constexpr std::int64_t kSimtBudget = std::int64_t{1} << 21;
-#ifndef __SANITIZE_ADDRESS__
-/// Of CudaOptions: windows of some two hundred triplets, a few lists brought back at a time.
-constexpr std::int64_t kShortWindow = 20'000;
-constexpr std::int64_t kFewResults = 1'000;
-#endif
 #endif
 
 /// None where the kernels' executor is left out (ThreadSanitizer).
@@ -39,11 +34,10 @@ std::vector<BackendCase> simt_cases() {
                      .make = [=] { return make_simt_backend(options); },
                      .budget = kSimtBudget});
   };
-  add("simt", {.device = SimtDevice::kPlain});
+  add("simt", kPlainSimt);
 #ifndef __SANITIZE_ADDRESS__
   // Of the same kernels under the same sanitizer, once is enough: it takes minutes.
-  add("simt_late",
-      {.device = SimtDevice::kLate, .plan_bytes = kShortWindow, .result_bytes = kFewResults});
+  add("simt_late", kLateSimt);
 #endif
 #endif
   return cases;
@@ -81,10 +75,9 @@ std::vector<BackendCase> backends_under_test() {
 std::vector<BackendCase> backends_of_batches_under_test() {
   std::vector<BackendCase> all = backends_under_test();
 #ifdef TERN_TEST_SIMT
-  const SimtOptions fused{.device = SimtDevice::kSerial, .fused = true};
   all.push_back({.name = "simt_fused",
                  .family = "simt_fused",
-                 .make = [=] { return make_simt_backend(fused); },
+                 .make = [] { return make_simt_backend(kFusedSimt); },
                  .budget = kSimtBudget,
                  .adds_one_by_one = true});
 #endif

@@ -17,10 +17,10 @@
 #include "bench/variants/cuda/propagate_row_per_warp.cuh"
 #include "simt/buffer.hpp"
 #include "tern/device.hpp"
-#include "tests/bench/simt/simt_launcher.hpp"
 #include "tests/support/compare.hpp"
 #include "tests/support/graphs.hpp"
 #include "tests/support/matrices.hpp"
+#include "tests/support/simt_launcher.hpp"
 
 namespace tern::test {
 namespace {

@@ -9,8 +9,8 @@
 #include "bench/variants/cuda/gather_rows.cuh"
 #include "bench/variants/cuda/prepare_sort.cuh"
 #include "simt/buffer.hpp"
-#include "tests/bench/simt/simt_launcher.hpp"
 #include "tests/support/graphs.hpp"
+#include "tests/support/simt_launcher.hpp"
 
 namespace tern::test {
 namespace {
