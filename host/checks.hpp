@@ -41,6 +41,14 @@ void check_sampled(std::string_view op, bool sampled);
 
 void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix& y,
                      const PropagateOptions& options);
+void check_make_dense_state(std::int64_t rows, std::int64_t cols);
+void check_linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, const DenseState& state,
+                                 const Matrix& z);
+void check_linear_relu_batchnorm_backward(const DenseLayer& layer, const DenseState& state,
+                                          const Matrix& grad_z, const DenseGradients& gradients);
+void check_dropout(const DropoutOptions& options, const Counter& step, const Matrix& values);
+/// The least word that keeps an element of dropout: round(probability · 2³²), at most 2³² - 1.
+std::uint32_t dropout_threshold(double probability);
 void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
                const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,

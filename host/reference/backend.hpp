@@ -48,6 +48,13 @@ class ReferenceBackend : public Backend {
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                  const PropagateOptions& options) override;
+  DenseState make_dense_state(std::int64_t rows, std::int64_t cols) override;
+  void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                             Matrix& z) override;
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override;
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,

@@ -15,15 +15,19 @@ void ReferenceBackend::propagate(const Graph& graph, Side to, const Matrix& x, M
   MatrixView<const double> addend;
   if (options.addend != nullptr) addend = view(*options.addend, "propagate", "addend");
 
+  const auto scaled = [&](double scale) {
+    return options.normalization == Normalization::kDegree ? scale : 1.0;
+  };
+
   const std::vector<bool> reads_x = rows_to_read(options.from, in.rows, "propagate");
   const std::vector<bool> reads_addend = rows_to_read(options.addend_rows, out.rows, "propagate");
   for (const NodeId row : rows_to_visit(options.to, out.rows, "propagate")) {
     for (std::int64_t d = 0; d < out.cols; ++d) {
       double sum = 0;
       for (const NodeId neighbour : neighbours.row(row)) {
-        if (reads_x[neighbour]) sum += scales_from[neighbour] * in(neighbour, d);
+        if (reads_x[neighbour]) sum += scaled(scales_from[neighbour]) * in(neighbour, d);
       }
-      sum *= scales_to[row];
+      sum *= scaled(scales_to[row]);
       if (options.addend != nullptr && reads_addend[row]) sum += addend(row, d);
       out(row, d) = options.scale * sum;
     }

@@ -39,6 +39,15 @@ struct CounterStorage final : Storage {
   std::int64_t value = 0;
 };
 
+struct DenseStateStorage final : Storage {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::vector<double> inner;   // f(inner), (rows, cols)
+  std::vector<double> active;  // a
+  std::vector<double> mean;    // what a was normalised with
+  std::vector<double> variance;
+};
+
 struct TripletsStorage final : Storage {
   Interactions interactions;
   SamplingOptions options;

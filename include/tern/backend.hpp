@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tern/dense_layer.hpp"
 #include "tern/interactions.hpp"
 #include "tern/sampling.hpp"
 #include "tern/statistics.hpp"
@@ -25,8 +26,15 @@ namespace tern {
 // inputs give the same bits on the same backend, whatever the number of threads. A backend that was
 // made with Reproducibility::kNone may break the last promise.
 
+/// What the rows of A are scaled with in `propagate`.
+enum class Normalization : std::uint8_t {
+  kDegree,  // s = 1/sqrt(degree) on both sides, 0 for degree 0
+  kNone,    // 1: the plain product with R or Rᵀ, such as that of 0/1 features with weights
+};
+
 /// What `propagate` does besides the product.
 struct PropagateOptions {
+  Normalization normalization = Normalization::kDegree;
   /// Only these rows of y are written; the others keep their content. Null: every row.
   const RowSet* to = nullptr;
   /// Only these rows of x are read; the others count as zero, whatever they hold. Null: every row.
@@ -36,6 +44,20 @@ struct PropagateOptions {
   /// Only these rows of the addend are read; the others count as zero. Null: every row.
   const RowSet* addend_rows = nullptr;
   double scale = 1.0;
+};
+
+/// What `dropout` drops.
+struct DropoutOptions {
+  enum class Unit : std::uint8_t {
+    kElement,  // elements; those kept are divided by 1 - probability (torch.nn.Dropout)
+    kRow,      // whole rows; those kept stay as they are
+  };
+  /// In [0, 1).
+  double probability = 0.0;
+  Unit unit = Unit::kElement;
+  Seed seed{};
+  /// Tells the places of a model apart where it drops: no two share their draws. Below 2¹⁶.
+  std::uint32_t place = 0;
 };
 
 struct AdamOptions {
@@ -171,11 +193,41 @@ class Backend {
 
   /// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend): one degree-normalised propagation to one side.
   /// A is R for to = kUser, Rᵀ for kItem; x: (nodes of the other side, D), y: (nodes of `to`, D),
-  /// y overwritten and distinct from x; scales s = 1/sqrt(degree), 0 for degree 0. The backward
+  /// y overwritten and distinct from x; scales s as options.normalization says. The backward
   /// pass of a propagation is the propagation to the other side. Neighbours are summed in CSR
   /// order. Source: He et al. 2020, eq. 7; the addend is one step of Horner's rule on Σ Âˡ.
   virtual void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                          const PropagateOptions& options = {}) = 0;
+
+  /// Room for the forward and backward pass of a layer of (rows, cols). Throws as allocate() does.
+  virtual DenseState make_dense_state(std::int64_t, std::int64_t) { return {}; }  // WIP
+
+  /// z = BN(f(f(inner) + outer)), the dense layer of a GC-MC encoder; see DenseLayer for the forms
+  /// that fall out of it. z: (N, C), overwritten, distinct from every input; state: (N, C).
+  /// Statistics of a batch: mean and population variance of every column of a, merged pairwise over
+  /// stretches of rows that depend on N alone (Chan's rule; never raw sums of squares);
+  /// z = γ (a - mean) / sqrt(variance + ε) + β.
+  /// Throws ShapeError where batch normalisation meets fewer than two rows in training.
+  /// Source: Kipf and Welling's GC-MC (van den Berg et al. 2017), eq. 2 and 3; Ioffe and Szegedy
+  /// 2015; Chan, Golub and LeVeque 1983.
+  virtual void linear_relu_batchnorm(const DenseLayer&, DenseMode, DenseState&, Matrix&) {}  // WIP
+
+  /// The gradients of the layer from grad_z, (N, C), and the state that a forward pass in training
+  /// left; inputs, weights, γ as they were then. With x̂ = (a - mean) / sqrt(variance + ε):
+  /// ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙ ∂γ/N);
+  /// ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
+  /// of a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
+  /// ReLU's gradient at 0 is 0, and it keeps NaN. grad_z and all outputs are distinct matrices.
+  virtual void linear_relu_batchnorm_backward(const DenseLayer&, DenseState&, const Matrix&,
+                                              const DenseGradients&) {}  // WIP
+
+  /// Drops elements or rows of values, in place, a step op; the backward pass is the same op on the
+  /// gradient with the same count. With i the row-major index of the element, or the row:
+  /// i is kept where word i % 4 of stream(dropout, step mod 2³², place · 2⁴⁸ + i / 4) is at least
+  /// round(probability · 2³²); the rest becomes 0. The same on every backend.
+  /// Throws ConfigError on options out of range. Source: Srivastava et al. 2014; rows: Volkovs et
+  /// al. 2017, "DropoutNet".
+  virtual void dropout(const DropoutOptions&, const Counter&, Matrix&) {}  // WIP
 
   /// The BPR loss of the current batch and its gradient by the final embeddings.
   /// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), B = triplets in the current batch;

@@ -14,6 +14,7 @@ enum class Purpose : std::uint32_t {
   kInitialize = 4,
   kSplit = 5,
   kGenerate = 6,
+  kDropout = 7,
 };
 
 /// Four 32-bit words: a counter, or a block of random output.

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <cstdint>
+#include <string_view>
+#include <utility>
+
+#include "tern/error.hpp"
+#include "tern/storage.hpp"
+
+namespace tern {
+
+// The words in which the checks of host/checks.hpp complain. `op` is the method's name.
+
+template <typename... Args>
+[[noreturn]] void throw_shape(fmt::format_string<Args...> format, Args&&... args) {
+  throw ShapeError(fmt::format(format, std::forward<Args>(args)...));
+}
+
+void expect_present(std::string_view op, std::string_view what, const Owner& owner);
+void expect_shape(std::string_view op, std::string_view what, const Matrix& matrix,
+                  std::int64_t rows, std::int64_t cols);
+void expect_row_set(std::string_view op, std::string_view what, const RowSet& set,
+                    std::int64_t num_nodes);
+/// Two matrices that are not one.
+void expect_distinct(std::string_view op, std::string_view what, const Matrix& matrix,
+                     std::string_view other_what, const Matrix& other);
+/// Throws ConfigError where an option does not fit.
+void expect_option(std::string_view name, double value, bool fits, std::string_view expected);
+
+}  // namespace tern
