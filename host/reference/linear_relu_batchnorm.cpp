@@ -13,10 +13,6 @@ namespace {
 constexpr const char* kOp = "linear_relu_batchnorm";
 using Table = MatrixView<double>;
 
-Table table(std::vector<double>& values, std::int64_t cols) {
-  return {values.data(), static_cast<std::int64_t>(values.size()) / cols, cols, cols};
-}
-
 /// Element (row, col) of Σ input · weight + addend + bias.
 double element(const DenseSum& sum, std::int64_t row, std::int64_t col) {
   double value = 0;
@@ -186,13 +182,14 @@ void ReferenceBackend::linear_relu_batchnorm_backward(const DenseLayer& layer, D
   for (std::size_t at = 0; at < grad_active.size(); ++at) {
     if (!passes(layer.activation, saved.active[at])) grad_active[at] = 0;
   }
+  const Table grad{grad_active.data(), in.rows, in.cols, in.cols};
   if (!layer.outer.empty()) {
-    differentiate(layer.outer, gradients.outer, table(grad_active, in.cols));
+    differentiate(layer.outer, gradients.outer, grad);
     for (std::size_t at = 0; at < grad_active.size(); ++at) {
       if (!passes(layer.activation, saved.inner[at])) grad_active[at] = 0;
     }
   }
-  differentiate(layer.inner, gradients.inner, table(grad_active, in.cols));
+  differentiate(layer.inner, gradients.inner, grad);
 }
 
 }  // namespace tern::reference
