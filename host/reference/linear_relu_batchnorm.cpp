@@ -43,12 +43,18 @@ void measure(const BatchNorm& norm, const DenseStateStorage& state, std::vector<
   const auto running_mean = view(*norm.running_mean, kOp, "running_mean");
   const auto running_variance = view(*norm.running_variance, kOp, "running_variance");
   for (std::int64_t c = 0; c < cols; ++c) {
+    // The second time about the first mean: what a sum far from 0 has lost of the deviations.
     mean[c] = variance[c] = 0;
-    for (std::int64_t r = 0; r < rows; ++r) mean[c] += state.active[r * cols + c] / n;
+    for (int time = 0; time < 2; ++time) {
+      double sum = 0;
+      for (std::int64_t r = 0; r < rows; ++r) sum += state.active[r * cols + c] - mean[c];
+      mean[c] += sum / n;
+    }
     for (std::int64_t r = 0; r < rows; ++r) {
       const double deviation = state.active[r * cols + c] - mean[c];
-      variance[c] += deviation * deviation / n;
+      variance[c] += deviation * deviation;
     }
+    variance[c] /= n;
     running_mean(0, c) += norm.momentum * (mean[c] - running_mean(0, c));
     running_variance(0, c) += norm.momentum * (variance[c] * n / (n - 1) - running_variance(0, c));
   }
