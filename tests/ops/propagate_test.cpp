@@ -21,6 +21,7 @@ struct Combination {
   bool addend = false;
   bool addend_rows = false;
   double scale = 1;
+  Normalization normalization = Normalization::kDegree;
 };
 
 /// All choices of sets and addend, with and without a scale in turn.
@@ -31,6 +32,8 @@ std::vector<Combination> all_combinations() {
     if (c.addend_rows && !c.addend) continue;
     if (all.size() % 2 == 1) c.scale = -0.25;
     all.push_back(c);
+    c.normalization = Normalization::kNone;
+    all.push_back(c);
   }
   all.push_back({.scale = 3});
   all.push_back({.to = true, .from = true, .addend = true, .addend_rows = true});
@@ -40,7 +43,9 @@ std::vector<Combination> all_combinations() {
 std::string describe(const std::string& name, Side to, std::int64_t width, const Combination& c) {
   return name + (to == Side::kUser ? " to users" : " to items") + ", D " + std::to_string(width) +
          (c.to ? ", to" : "") + (c.from ? ", from" : "") + (c.addend ? ", addend" : "") +
-         (c.addend_rows ? ", addend_rows" : "") + ", scale " + std::to_string(c.scale);
+         (c.addend_rows ? ", addend_rows" : "") +
+         (c.normalization == Normalization::kNone ? ", no normalization" : "") + ", scale " +
+         std::to_string(c.scale);
 }
 
 /// A graph of the battery on both backends, and the neighbours of either side.
@@ -72,7 +77,8 @@ class Propagate : public BackendTest {
     const RowSet from_rows = backend.make_row_set(num_from, random_rows(num_from, 12, 0.5));
     const RowSet added_rows = backend.make_row_set(num_to, random_rows(num_to, 13, 0.5));
     backend.propagate(graph, to, in, out,
-                      {.to = c.to ? &to_rows : nullptr,
+                      {.normalization = c.normalization,
+                       .to = c.to ? &to_rows : nullptr,
                        .from = c.from ? &from_rows : nullptr,
                        .addend = c.addend ? &added : nullptr,
                        .addend_rows = c.addend_rows ? &added_rows : nullptr,
@@ -145,6 +151,23 @@ TEST_P(Propagate, MatchesHandComputationToItemsWithAddendAndScale) {
                           .expected = {(root * 2 + 10) / 2, (root * (root * 2 + 4) + 20) / 2, 15},
                           .magnitude = {6, 13, 15}};
   EXPECT_TRUE(within_bound(result, 8, epsilon()));
+}
+
+TEST_P(Propagate, IsTheProductWithTheGraphItselfWithoutNormalization) {
+  // R = [[1, 1, 0], [0, 1, 0], [0, 0, 0]]: small integers, so that every bit is known.
+  const Graph graph = backend_.make_graph(small_graph());
+  const Matrix x = make_matrix(backend_, 3, 2, Values{1, 2, 3, -4, 100, 100});
+  Matrix y = make_poisoned(backend_, 3, 2);
+  const auto none = Normalization::kNone;
+  backend_.propagate(graph, Side::kUser, x, y, {.normalization = none});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), {4, -2, 3, -4, 0, 0}));
+  backend_.propagate(graph, Side::kItem, x, y, {.normalization = none, .scale = 2});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), {2, 4, 8, -4, 0, 0}));
+  const Matrix addend = make_matrix(backend_, 3, 2, Values{10, 20, 30, 40, 50, 60});
+  const RowSet from = backend_.make_row_set(3, std::vector<NodeId>{1, 2});
+  backend_.propagate(graph, Side::kUser, x, y,
+                     {.normalization = none, .from = &from, .addend = &addend});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), {13, 16, 33, 36, 50, 60}));
 }
 
 TEST_P(Propagate, MatchesTheDenseMatrix) {
