@@ -44,6 +44,7 @@ Direction make_direction(const Interactions& rows) {
     const auto degree = static_cast<double>(direction.offsets[r + 1] - direction.offsets[r]);
     direction.scale[r] = degree == 0.0 ? 0.0F : static_cast<float>(1.0 / std::sqrt(degree));
   }
+  direction.ones.assign(direction.scale.size(), 1.0F);
   direction.cuts = cut_rows(direction.offsets);
   return direction;
 }
@@ -85,6 +86,9 @@ TripletsStorage& storage(const Triplets& triplets) {
 }
 CounterStorage& storage(const Counter& counter) {
   return storage_of<CounterStorage>(counter, "cpu", "counter");
+}
+DenseStateStorage& storage(const DenseState& state) {
+  return storage_of<DenseStateStorage>(state, "cpu", "state");
 }
 
 CpuBackend::CpuBackend(int threads) : threads_(threads) {

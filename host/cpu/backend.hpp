@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/cpu/dense_state.hpp"
 #include "host/cpu/storage.hpp"
 #include "tern/backend.hpp"
 
@@ -50,6 +51,13 @@ class CpuBackend final : public Backend {
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                  const PropagateOptions& options) override;
+  DenseState make_dense_state(std::int64_t rows, std::int64_t cols) override;
+  void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                             Matrix& z) override;
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override;
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
@@ -72,6 +80,7 @@ const GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
+DenseStateStorage& storage(const DenseState& state);
 
 /// Draws triplets [first, first + triplets.size()) of the epoch.
 void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets);

@@ -221,6 +221,15 @@ HWY_AFTER_NAMESPACE();
 namespace tern::cpu {
 HWY_EXPORT(propagate_rows);
 
+namespace {
+
+/// Ones where nothing is normalised: the kernel has one form, which multiplies either way.
+const float* scales_of(const Direction& direction, Normalization normalization) {
+  return normalization == Normalization::kDegree ? direction.scale.data() : direction.ones.data();
+}
+
+}  // namespace
+
 void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                            const PropagateOptions& options) {
   check_propagate(graph, to, x, y, options);
@@ -229,8 +238,8 @@ void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix&
   const Direction& columns = parts.directions[static_cast<int>(opposite(to))];
   const MatrixView<float> source = view(x);
   PropagateTask task{.csr = parts.csr(to),
-                     .to_scale = rows.scale.data(),
-                     .from_scale = columns.scale.data(),
+                     .to_scale = scales_of(rows, options.normalization),
+                     .from_scale = scales_of(columns, options.normalization),
                      .x = {source.data, source.rows, source.cols, source.stride},
                      .y = view(y),
                      .scale = static_cast<float>(options.scale)};

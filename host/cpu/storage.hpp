@@ -50,6 +50,7 @@ struct Direction {
   std::vector<EdgeOffset> offsets;
   std::vector<NodeId> columns;
   std::vector<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
+  std::vector<float> ones;   // as many: the scales of a product that is not normalised
   /// Boundaries of stretches of rows with about equal work, taken by threads as they get free.
   std::vector<NodeId> cuts;
 };

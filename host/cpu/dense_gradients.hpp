@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "host/cpu/dense_products.hpp"
+#include "host/cpu/dense_state.hpp"
+#include "tern/dense_layer.hpp"
+
+namespace tern::cpu {
+
+/// What a backward pass does with the gradient of one sum of the layer, block by block.
+class SumGradients {
+ public:
+  /// which: of the columns of sums that the bias's gradient takes.
+  SumGradients(const DenseSum& sum, const DenseSumGradients& gradients, int which);
+
+  bool wanted() const;
+  /// Where the block's gradient is to be written: into the addend's, if that is wanted, else into
+  /// the given part of the workspace.
+  float* target(std::int64_t begin, std::int64_t stride, float* workspace) const;
+
+  /// Floats of DenseStateStorage::weight_sums, and where in it they begin.
+  std::int64_t weight_sums_size(const DenseStateStorage& state) const;
+  void place_weight_sums(float* place) { weight_sums_ = place; }
+
+  /// Of each stretch: start, then its blocks in order.
+  void start(DenseStateStorage& state, std::int64_t s) const;
+  void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std::int64_t rows,
+                 const float* grad, const DenseWorkspace& work) const;
+  /// Merges the stretches in order.
+  void finish(DenseStateStorage& state, int threads) const;
+
+ private:
+  struct Term {
+    SumView::Term of;
+    DenseTermGradients gradients;
+  };
+  /// ∂weight of one stretch: the first one's sum is the result.
+  float* weight_sum(const DenseStateStorage& state, const Term& term, std::int64_t s) const;
+
+  std::vector<Term> terms_;
+  Matrix* addend_;
+  Matrix* bias_;
+  int which_;
+  float* weight_sums_ = nullptr;
+};
+
+}  // namespace tern::cpu

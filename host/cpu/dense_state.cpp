@@ -1,0 +1,46 @@
+#include "host/cpu/dense_state.hpp"
+
+namespace tern::cpu {
+namespace {
+
+/// A block and its sums are to stay in a second-level cache of 1 MiB beside the inputs of its
+/// products; fewer rows than 64 would leave the products without work for what they pack.
+constexpr std::int64_t kBlockFloats = std::int64_t{1} << 14;
+constexpr std::int64_t kLeastBlock = 64;
+constexpr std::int64_t kMostBlock = 512;
+
+/// Stretches are what threads share. As many as this are enough for the cores of one machine, and
+/// each has a gradient of the weights of its own: not too many, nor too short.
+constexpr std::int64_t kMostStretches = 64;
+constexpr std::int64_t kLeastStretch = 512;
+
+std::int64_t block_rows(std::int64_t stride) {
+  std::int64_t rows = kMostBlock;
+  while (rows > kLeastBlock && rows * stride > kBlockFloats) rows /= 2;
+  return rows;
+}
+
+std::int64_t stretch_rows(std::int64_t rows) {
+  const std::int64_t least = std::max(kLeastStretch, (rows + kMostStretches - 1) / kMostStretches);
+  return (least + kMostBlock - 1) / kMostBlock * kMostBlock;
+}
+
+}  // namespace
+
+DenseCuts::DenseCuts(std::int64_t num_rows, std::int64_t stride)
+    : rows(num_rows),
+      block(block_rows(stride)),
+      stretch(stretch_rows(num_rows)),
+      stretches((num_rows + stretch - 1) / stretch) {}
+
+DenseStateStorage::DenseStateStorage(std::int64_t num_rows, std::int64_t num_cols, int threads)
+    : cols(num_cols),
+      stride(padded(num_cols)),
+      cuts(num_rows, stride),
+      active(num_rows * stride),
+      norm(stride),
+      sums(static_cast<std::size_t>(2 * cuts.stretches * stride)),
+      workspace(threads * workspace_size()),
+      weight_sums(0) {}
+
+}  // namespace tern::cpu
