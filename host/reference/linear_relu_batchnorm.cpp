@@ -69,9 +69,11 @@ void differentiate(const DenseSum& sum, const DenseSumGradients& gradients, Tabl
     if (of.weight != nullptr) {
       const auto out = view(*of.weight, kOp, "gradient");
       for (std::int64_t k = 0; k < x.cols; ++k) {
-        for (std::int64_t c = 0; c < grad.cols; ++c) {
-          out(k, c) = 0;
-          for (std::int64_t r = 0; r < grad.rows; ++r) out(k, c) += x(r, k) * grad(r, c);
+        for (std::int64_t c = 0; c < grad.cols; ++c) out(k, c) = 0;
+      }
+      for (std::int64_t r = 0; r < grad.rows; ++r) {
+        for (std::int64_t k = 0; k < x.cols; ++k) {
+          for (std::int64_t c = 0; c < grad.cols; ++c) out(k, c) += x(r, k) * grad(r, c);
         }
       }
     }
