@@ -58,6 +58,26 @@ Cost embedding_statistics_cost(std::int64_t rows, std::int64_t width) {
   return {.bytes = n * d * kValue, .flops = 2.0 * n * d * d};
 }
 
+Cost dense_forward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t cols) {
+  const auto n = static_cast<double>(rows);
+  const auto f = static_cast<double>(inputs);
+  const auto c = static_cast<double>(cols);
+  return {.bytes = (n * f + f * c + 3.0 * n * c) * kValue, .flops = n * c * (2.0 * f + 13.0)};
+}
+
+Cost dense_backward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t cols) {
+  const auto n = static_cast<double>(rows);
+  const auto f = static_cast<double>(inputs);
+  const auto c = static_cast<double>(cols);
+  return {.bytes = (2.0 * n * f + 2.0 * f * c + 4.0 * n * c) * kValue,
+          .flops = n * c * (4.0 * f + 14.0)};
+}
+
+Cost dropout_cost(std::int64_t elements) {
+  const auto n = static_cast<double>(elements);
+  return {.bytes = 2.0 * n * kValue, .flops = n};
+}
+
 Cost sample_cost(std::int64_t triplets) {
   const auto t = static_cast<double>(triplets);
   return {.bytes = t * (3.0 * kId + 2.0 * kOffset + kId), .flops = 0.0};

@@ -40,6 +40,20 @@ Cost score_topk_cost(std::int64_t queries, std::int64_t items, std::int64_t widt
 /// embedding_statistics of (rows, width): the table read once, the Gram matrix's 2·N·D² operations.
 Cost embedding_statistics_cost(std::int64_t rows, std::int64_t width);
 
+/// linear_relu_batchnorm in training, both sums with a bias, normalised: all inputs (of both sums,
+/// `inputs` columns together) read once; a written and read again, z written. 2 operations an
+/// element of each product; of a: two biases, the outer sum and two ReLUs, mean and deviation 4,
+/// normalisation 4.
+Cost dense_forward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t cols);
+
+/// Its backward pass with every gradient: grad_z and a read twice, since the second time needs sums
+/// of the first; inputs read, their gradients written, weights likewise. Two products for each of
+/// the forward pass; of a: ∂γ and ∂β 5, ∂a 5, two masks, two biases.
+Cost dense_backward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t cols);
+
+/// dropout of (rows, cols) by element: read and written once, one multiplication each.
+Cost dropout_cost(std::int64_t elements);
+
 /// sample of `triplets`: the triplets written, and per triplet two offsets and one id read.
 Cost sample_cost(std::int64_t triplets);
 

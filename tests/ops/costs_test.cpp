@@ -105,6 +105,29 @@ TEST(Costs, TablesAreReadOnce) {
   EXPECT_EQ(sample_cost(2), (Cost{.bytes = 2.0 * (12 + 16 + 4), .flops = 0.0}));
 }
 
+TEST(Costs, TheDenseLayerCountsEveryPass) {
+  const std::int64_t rows = 5;
+  const std::int64_t inputs = 3 + 4;  // of both sums
+  const std::int64_t cols = 2;
+  Tally forward;
+  Tally backward;
+  for (std::int64_t r = 0; r < rows; ++r) {
+    forward.touch_values(inputs);
+    forward.touch_values(3 * cols);  // a written, a read, z written
+    forward.compute(cols * 2 * inputs);
+    forward.compute(cols * (2 + 1 + 2 + 4 + 4));
+    backward.touch_values(2 * inputs);  // read, and their gradients
+    backward.touch_values(4 * cols);
+    backward.compute(cols * 2 * inputs * 2);
+    backward.compute(cols * (5 + 5 + 2 + 2));
+  }
+  forward.touch_values(inputs * cols);
+  backward.touch_values(2 * inputs * cols);
+  expect_tally(dense_forward_cost(rows, inputs, cols), forward);
+  expect_tally(dense_backward_cost(rows, inputs, cols), backward);
+  EXPECT_EQ(dropout_cost(6), (Cost{.bytes = 48.0, .flops = 6.0}));
+}
+
 TEST(Costs, SizesBeyondThirtyTwoBitsDoNotOverflow) {
   EXPECT_DOUBLE_EQ(adam_cost(std::int64_t{1} << 40).bytes, 28.0 * 0x1p40);
   EXPECT_DOUBLE_EQ(propagate_cost(0, std::int64_t{1} << 36, 64, false).flops, 128.0 * 0x1p36);
