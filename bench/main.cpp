@@ -39,6 +39,8 @@ DeviceKind kind_of(const std::string& device) {
 Cases all_cases(DeviceKind device) {
   Cases cases;
   add_propagate_cases(cases, device);
+  add_linear_relu_batchnorm_cases(cases, device);
+  add_dropout_cases(cases, device);
   add_sample_cases(cases, device);
   add_bpr_cases(cases, device);
   add_l2_penalty_cases(cases, device);

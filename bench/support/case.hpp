@@ -45,6 +45,8 @@ enum class DeviceKind : std::uint8_t { kCpu, kCuda };
 // One a file in bench/ops. What runs through the seam, and the rivals of it on a CPU; those on a
 // GPU come from the library of bench/variants/cuda.
 void add_propagate_cases(Cases& cases, DeviceKind device);
+void add_linear_relu_batchnorm_cases(Cases& cases, DeviceKind device);
+void add_dropout_cases(Cases& cases, DeviceKind device);
 void add_sample_cases(Cases& cases, DeviceKind device);
 void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_l2_penalty_cases(Cases& cases, DeviceKind device);

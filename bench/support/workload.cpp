@@ -16,6 +16,7 @@ const std::vector<Shape>& known_shapes() {
       {"yelp2018", 31'668, 38'048, 1'237'259},
       {"amazon-book", 52'643, 91'599, 2'380'730},
       {"ml-1m", 6'040, 3'706, 1'000'209},
+      {"million", 1'000'000, 1'000, 1'000'000},
   };
   return shapes;
 }

@@ -22,6 +22,7 @@ struct Shape {
 
 /// Sizes as their papers state them: Gowalla, Yelp2018, Amazon-Book (He et al. 2020, table 2; the
 /// training share of the published splits), MovieLens-1M (Harper and Konstan 2015, all ratings).
+/// "million" is no data set: a million users, what the dense layer's figures are stated for.
 const std::vector<Shape>& known_shapes();
 
 /// Interactions of a known shape, generated: power-law degrees, planted tastes, seed 1.

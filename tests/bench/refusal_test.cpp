@@ -62,6 +62,8 @@ class Bench {
 Cases all_cases() {
   Cases cases;
   add_propagate_cases(cases, DeviceKind::kCpu);
+  add_linear_relu_batchnorm_cases(cases, DeviceKind::kCpu);
+  add_dropout_cases(cases, DeviceKind::kCpu);
   add_sample_cases(cases, DeviceKind::kCpu);
   add_bpr_cases(cases, DeviceKind::kCpu);
   add_l2_penalty_cases(cases, DeviceKind::kCpu);
@@ -126,8 +128,9 @@ TEST_P(WrongOp, EveryCaseOfItIsRefused) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, WrongOp,
-                         testing::Values("propagate", "sample", "bpr", "l2_penalty", "adam", "sgd",
-                                         "score_topk", "embedding_statistics"),
+                         testing::Values("propagate", "linear_relu_batchnorm", "dropout", "sample",
+                                         "bpr", "l2_penalty", "adam", "sgd", "score_topk",
+                                         "embedding_statistics"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Refusal, NoCaseOfRightOpsIsRefused) {

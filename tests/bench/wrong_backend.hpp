@@ -71,6 +71,24 @@ class WrongBackend final : public Backend {
     right_->propagate(graph, to, x, y, options);
     spoil("propagate", y);
   }
+  DenseState make_dense_state(std::int64_t rows, std::int64_t cols) override {
+    return right_->make_dense_state(rows, cols);
+  }
+  void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                             Matrix& z) override {
+    right_->linear_relu_batchnorm(layer, mode, state, z);
+    spoil("linear_relu_batchnorm", z);
+  }
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override {
+    right_->linear_relu_batchnorm_backward(layer, state, grad_z, gradients);
+    spoil("linear_relu_batchnorm", *gradients.outer.terms.at(0).weight);
+  }
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override {
+    right_->dropout(options, step, values);
+    spoil("dropout", values);
+  }
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override {
     right_->bpr(triplets, users, items, grad_users, grad_items, losses);
