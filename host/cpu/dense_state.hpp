@@ -41,9 +41,8 @@ struct NormColumns {
   float* mean_rest;  // mean - float(mean): a - mean is then as good as a is
   float* inverse;    // 1 / sqrt(variance + ε)
   float* scale;      // γ · inverse
-  /// Forward: β. Backward: ∂β/N.
-  float* shift;
-  float* slope;  // backward: ∂γ/N
+  float* shift;      // forward: β; backward: scale · ∂β/N
+  float* slope;      // backward: scale · ∂γ/N
 };
 
 struct DenseStateStorage final : Storage {

@@ -118,9 +118,9 @@ void mask_rows(const NormRows& t, const MaskTask& task) {
       Vector grad = hn::Load(tag, task.grad_z + row + f);
       if constexpr (kNorm) {
         const Vector unit = hn::Mul(deviation_at<kRelu>(t, row, f), hn::Load(tag, t.inverse + f));
-        grad = hn::Sub(grad, hn::Load(tag, task.shift + f));
-        grad = hn::NegMulAdd(unit, hn::Load(tag, task.slope + f), grad);
-        grad = hn::Mul(grad, hn::Load(tag, task.scale + f));
+        const Vector less =
+            hn::MulAdd(unit, hn::Load(tag, task.slope + f), hn::Load(tag, task.shift + f));
+        grad = hn::MulSub(grad, hn::Load(tag, task.scale + f), less);
       }
       if constexpr (kRelu) {
         const Vector a = hn::Load(tag, t.active + row + f);

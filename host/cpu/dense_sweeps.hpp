@@ -50,7 +50,9 @@ void sum_norm_gradients(const NormRows& rows, const float* grad, float* of_scale
 
 struct MaskTask {
   const float* grad_z = nullptr;
-  /// ∂a = scale · (grad_z - shift - x̂ · slope); null: ∂a = grad_z.
+  /// ∂a = scale · grad_z - (shift + x̂ · slope), rounded last: what is taken off a column is nearly
+  /// a constant, and off numbers with few bits it would be rounded alike in every row. Null: ∂a =
+  /// grad_z.
   const float* scale = nullptr;
   const float* shift = nullptr;
   const float* slope = nullptr;

@@ -179,8 +179,8 @@ class Backward {
         of_shift += state_.sums_of(s, 1)[c];
       }
       state_.norm.scale[c] = scale(0, c) * state_.norm.inverse[c];
-      state_.norm.shift[c] = static_cast<float>(of_shift / n);
-      state_.norm.slope[c] = static_cast<float>(of_scale / n);
+      state_.norm.shift[c] = static_cast<float>(state_.norm.scale[c] * of_shift / n);
+      state_.norm.slope[c] = static_cast<float>(state_.norm.scale[c] * of_scale / n);
       if (of_scale_ != nullptr) view (*of_scale_)(0, c) = static_cast<float>(of_scale);
       if (of_shift_ != nullptr) view (*of_shift_)(0, c) = static_cast<float>(of_shift);
     }

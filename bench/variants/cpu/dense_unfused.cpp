@@ -120,19 +120,19 @@ void UnfusedLayer::backward() {
   });
   const std::vector<double> of_shift =
       sum_rows([&](std::int64_t i, std::int64_t) { return v_.grad_z[i]; });
-  std::vector<float> slope(of_scale.size());
-  std::vector<float> level(of_scale.size());
+  std::vector<double> factor(of_scale.size());
   for (std::int64_t c = 0; c < cols; ++c) {
     grad_scale[c] = static_cast<float>(of_scale[c]);
     grad_shift[c] = static_cast<float>(of_shift[c]);
-    slope[c] = static_cast<float>(of_scale[c] / n);
-    level[c] = static_cast<float>(of_shift[c] / n);
+    factor[c] = static_cast<double>(v_.scale[c]) * inverse_[c];
   }
+  // In f64, since a constant taken off the f32 numbers of a column is rounded alike in each of a
+  // million rows, which shows in the biases' gradients; the pass waits for memory all the same.
   for_rows([&](std::int64_t row) {
     for (std::int64_t c = 0; c < cols; ++c) {
-      const float unit = (active_[row + c] - mean_[c]) * inverse_[c];
-      grad_[row + c] =
-          v_.scale[c] * inverse_[c] * (v_.grad_z[row + c] - level[c] - unit * slope[c]);
+      const double unit = static_cast<double>(active_[row + c] - mean_[c]) * inverse_[c];
+      grad_[row + c] = static_cast<float>(
+          factor[c] * (v_.grad_z[row + c] - of_shift[c] / n - unit * of_scale[c] / n));
     }
   });
   const auto mask = [&](const std::vector<float>& table) {
