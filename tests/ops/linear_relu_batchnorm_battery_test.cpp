@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -122,6 +123,36 @@ TEST_P(LinearReluBatchnormBattery, MatchesTheFormulasForLargeLayers) {
   check({.rows = 2, .cols = 300, .inner = {.widths = {320}, .bias = true}, .outer = addend});
   check({.rows = 400, .cols = 257, .inner = {.widths = {17}, .bias = true}, .outer = addend});
   check({.rows = 2500, .cols = 64, .inner = {.widths = {64}}, .outer = {.widths = {64}}});
+}
+
+TEST_P(LinearReluBatchnormBattery, AreRefusedWithOneWrongElement) {
+  // Of the checker: an error of a thousandth of what the output has at most, anywhere, in any of
+  // them; and a name that is missing.
+  const LayerShape shape{.rows = 60,
+                         .cols = 6,
+                         .inner = {.widths = {3, 2}, .addend = true, .bias = true},
+                         .outer = {.widths = {2}, .addend = true, .bias = true}};
+  const LayerValues values = random_layer(shape, 1);
+  LoadedLayer loaded(backend_, shape, values);
+  loaded.forward(DenseMode::kTraining);
+  loaded.backward(loaded.gradients());
+  const auto expected =
+      expect_layer(shape, values, DenseMode::kTraining, epsilon(), Write::kOverwrite);
+  const auto outputs = loaded.outputs();
+  ASSERT_TRUE(matches(outputs, expected, epsilon()));
+  ASSERT_EQ(outputs.size(), expected.size());
+  for (const auto& [name, right] : outputs) {
+    double most = 0;
+    for (const double value : right) most = std::max(most, std::abs(value));
+    for (const std::size_t at : {std::size_t{0}, right.size() / 2, right.size() - 1}) {
+      auto wrong = outputs;
+      wrong[name][at] += 1e-3 * most;
+      EXPECT_FALSE(matches(wrong, expected, epsilon())) << name << ", element " << at;
+    }
+    auto missing = outputs;
+    missing.erase(name);
+    EXPECT_FALSE(matches(missing, expected, epsilon())) << name;
+  }
 }
 
 /// Runs both passes, with some outputs left out.
