@@ -1,7 +1,6 @@
 // The libraries emulated over the runtime: CUB's device-wide functions, cuBLAS's product.
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
-#include <gtest/gtest.h>
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/iterator/transform_iterator.h>
 
@@ -12,55 +11,13 @@
 #include <cub/device/device_select.cuh>
 #include <vector>
 
-#include "simt/runtime/device.hpp"
+#include "library_test.hpp"
 
 namespace simt {
 namespace {
 
-class RuntimeLibrary : public testing::Test {
+class RuntimeLibrary : public LibraryTest {
  protected:
-  RuntimeLibrary() {
-    set_devices({{.timing = Timing::late}});
-    EXPECT_EQ(cudaStreamCreateWithFlags(&stream_, 0), cudaSuccess);
-    const cudaMemPoolProps properties{};
-    EXPECT_EQ(cudaMemPoolCreate(&pool_, &properties), cudaSuccess);
-  }
-  ~RuntimeLibrary() override {
-    for (void* data : owned_) EXPECT_EQ(cudaFreeAsync(data, stream_), cudaSuccess);
-    EXPECT_EQ(cudaStreamDestroy(stream_), cudaSuccess);
-    EXPECT_EQ(cudaMemPoolDestroy(pool_), cudaSuccess);
-    set_devices({});
-  }
-
-  void* allocate_bytes(std::size_t bytes) {
-    void* data = nullptr;
-    EXPECT_EQ(cudaMallocFromPoolAsync(&data, bytes, pool_, stream_), cudaSuccess);
-    owned_.push_back(data);
-    return data;
-  }
-  template <class T>
-  T* allocate(std::size_t count) {
-    return static_cast<T*>(allocate_bytes(count * sizeof(T)));
-  }
-  template <class T>
-  T* to_device(const std::vector<T>& values) {
-    T* data = allocate<T>(values.size());
-    EXPECT_EQ(cudaMemcpyAsync(data, values.data(), values.size() * sizeof(T),
-                              cudaMemcpyHostToDevice, stream_),
-              cudaSuccess);
-    EXPECT_EQ(cudaStreamSynchronize(stream_), cudaSuccess);
-    return data;
-  }
-  template <class T>
-  std::vector<T> to_host(const T* data, std::size_t count) {
-    std::vector<T> values(count);
-    EXPECT_EQ(
-        cudaMemcpyAsync(values.data(), data, count * sizeof(T), cudaMemcpyDeviceToHost, stream_),
-        cudaSuccess);
-    EXPECT_EQ(cudaStreamSynchronize(stream_), cudaSuccess);
-    return values;
-  }
-
   /// Asks call(temporary, bytes) for its need, sees it refuse a byte less, and lets it run.
   template <class Call>
   void run(const Call& call) {
@@ -74,10 +31,6 @@ class RuntimeLibrary : public testing::Test {
         << "storage that is shorter than it says";
     EXPECT_EQ(call(temporary, bytes), cudaSuccess);
   }
-
-  cudaStream_t stream_ = nullptr;
-  cudaMemPool_t pool_ = nullptr;
-  std::vector<void*> owned_;
 };
 
 TEST_F(RuntimeLibrary, SortsPairsStablyByTheirBits) {

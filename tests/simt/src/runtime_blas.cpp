@@ -1,49 +1,13 @@
 // cuBLAS over the emulated runtime: plain loops.
 #include "cublas_v2.h"
 
+#include "blas.hpp"
 #include "runtime.hpp"
 
 struct cublasContext {
   cudaStream_t stream = nullptr;
   int device = 0;
 };
-
-namespace simt::runtime {
-namespace {
-
-/// A column-major matrix, or its transpose.
-struct Operand {
-  const float* data = nullptr;
-  std::int64_t row_step = 0;
-  std::int64_t column_step = 0;
-};
-
-Operand operand(cublasOperation_t op, const float* data, std::int64_t leading) {
-  return op == CUBLAS_OP_N ? Operand{data, 1, leading} : Operand{data, leading, 1};
-}
-
-/// Σ_l a(i, l) b(l, j) in f64, in four parts that the processor can add side by side.
-double dot(const float* a, std::int64_t a_step, const float* b, std::int64_t b_step,
-           std::int64_t count) {
-  double part[4] = {};
-  std::int64_t l = 0;
-  for (; l + 4 <= count; l += 4) {
-    for (int u = 0; u < 4; ++u) {
-      part[u] += static_cast<double>(a[(l + u) * a_step]) * b[(l + u) * b_step];
-    }
-  }
-  for (; l < count; ++l) part[0] += static_cast<double>(a[l * a_step]) * b[l * b_step];
-  return (part[0] + part[1]) + (part[2] + part[3]);
-}
-
-/// What a column-major matrix with a leading dimension spans.
-Range span_of(const float* data, std::int64_t rows, std::int64_t columns, std::int64_t leading) {
-  if (rows == 0 || columns == 0) return {data, 0};
-  return {data, static_cast<std::size_t>((columns - 1) * leading + rows) * sizeof(float)};
-}
-
-}  // namespace
-}  // namespace simt::runtime
 
 const char* cublasGetStatusName(cublasStatus_t status) {
   switch (status) {
@@ -55,6 +19,8 @@ const char* cublasGetStatusName(cublasStatus_t status) {
       return "CUBLAS_STATUS_INVALID_VALUE";
     case CUBLAS_STATUS_EXECUTION_FAILED:
       return "CUBLAS_STATUS_EXECUTION_FAILED";
+    case CUBLAS_STATUS_NOT_SUPPORTED:
+      return "CUBLAS_STATUS_NOT_SUPPORTED";
   }
   return "unknown";
 }
@@ -105,13 +71,13 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cub
         span_of(b, plain_b ? k : n, plain_b ? n : k, ldb), span_of(c, m, n, ldc)}) {
     if (range.bytes > 0 && !on_device(range)) return CUBLAS_STATUS_EXECUTION_FAILED;
   }
-  const Operand left = operand(op_a, a, lda);
-  const Operand right = operand(op_b, b, ldb);
+  const Operand left = operand(!plain_a, a, lda);
+  const Operand right = operand(!plain_b, b, ldb);
   const cudaError_t status = submit_kernels(handle->stream, [=, alpha = *alpha, beta = *beta] {
     for (std::int64_t j = 0; j < n; ++j) {
       for (std::int64_t i = 0; i < m; ++i) {
-        const double sum = alpha * dot(left.data + i * left.row_step, left.column_step,
-                                       right.data + j * right.column_step, right.row_step, k);
+        const double sum =
+            alpha * dot(left.row(i), left.column_step, right.column(j), right.row_step, k);
         float& out = c[j * ldc + i];
         out = static_cast<float>(beta == 0.0f ? sum : sum + static_cast<double>(beta) * out);
       }

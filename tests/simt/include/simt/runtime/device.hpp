@@ -26,6 +26,8 @@ struct Device {
   unsigned workers = 0;  ///< CPU threads that blocks are spread over; 0: one a core
   Timing timing = Timing::at_once;
   LaunchOrder order = LaunchOrder::other;
+  /// Whether cuBLASLt finds algorithms for other epilogues than the default one.
+  bool matmul_epilogues = true;
 };
 
 /// Sets the devices that the runtime answers with from now on: cuda device i is devices[i]. At

@@ -24,6 +24,9 @@ enum cudaError_t {
   cudaErrorIllegalState = 401,
 };
 
+enum cudaDataType_t { CUDA_R_32F = 0, CUDA_R_64F = 1, CUDA_R_16F = 2 };
+using cudaDataType = cudaDataType_t;
+
 enum cudaMemcpyKind {
   cudaMemcpyHostToDevice = 1,
   cudaMemcpyDeviceToHost = 2,
