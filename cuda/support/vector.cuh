@@ -27,6 +27,16 @@ __device__ inline float4 fma(float weight, float4 x, float4 sum) {
                      fmaf(weight, x.w, sum.w));
 }
 
+/// x · y + sum, likewise.
+__device__ inline float4 fma(float4 x, float4 y, float4 sum) {
+  return make_float4(fmaf(x.x, y.x, sum.x), fmaf(x.y, y.y, sum.y), fmaf(x.z, y.z, sum.z),
+                     fmaf(x.w, y.w, sum.w));
+}
+
+__device__ inline float4 zero_vector() {
+  return make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+}
+
 __device__ inline float4 add(float4 x, float4 y) {
   return make_float4(x.x + y.x, x.y + y.y, x.z + y.z, x.w + y.w);
 }
@@ -37,6 +47,11 @@ __device__ inline float4 subtract(float4 x, float4 y) {
 
 __device__ inline float4 scale(float factor, float4 x) {
   return make_float4(factor * x.x, factor * x.y, factor * x.z, factor * x.w);
+}
+
+/// x · y, element by element.
+__device__ inline float4 multiply(float4 x, float4 y) {
+  return make_float4(x.x * y.x, x.y * y.y, x.z * y.z, x.w * y.w);
 }
 
 /// sum + x · y, in the order of the elements.

@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cublasLt.h>
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <type_traits>
+
+#include "cuda/support/resources.hpp"
+
+namespace tern::cuda {
+
+namespace detail {
+struct DestroyMatmul {
+  void operator()(cublasLtHandle_t handle) const noexcept { (void)cublasLtDestroy(handle); }
+  void operator()(cublasLtMatmulDesc_t description) const noexcept {
+    (void)cublasLtMatmulDescDestroy(description);
+  }
+  void operator()(cublasLtMatrixLayout_t layout) const noexcept {
+    (void)cublasLtMatrixLayoutDestroy(layout);
+  }
+  void operator()(cublasLtMatmulPreference_t preference) const noexcept {
+    (void)cublasLtMatmulPreferenceDestroy(preference);
+  }
+};
+template <typename Handle>
+using UniqueMatmul = std::unique_ptr<std::remove_pointer_t<Handle>, DestroyMatmul>;
+}  // namespace detail
+
+enum class Transposed : std::uint8_t { kNo, kYes };
+
+/// A factor of a product: op(X) where X is row-major, rows `stride` floats apart. In a batch one
+/// such matrix follows the other after `step` floats.
+struct Factor {
+  Transposed transposed = Transposed::kNo;
+  std::int64_t stride = 0;
+  std::int64_t step = 0;
+
+  auto operator<=>(const Factor&) const = default;
+};
+
+/// What a product looks like, all but its arrays: out (rows, cols) = left (rows, depth) · right
+/// (depth, cols), row-major; none of the three sizes is zero.
+struct ProductShape {
+  std::int64_t rows = 0;
+  std::int64_t cols = 0;
+  std::int64_t depth = 0;
+  Factor left;
+  Factor right;
+  Factor out;  // never transposed
+  std::int32_t batch = 1;
+  bool with_bias = false;
+
+  auto operator<=>(const ProductShape&) const = default;
+};
+
+/// The arrays of a product, 256-byte aligned.
+struct ProductArrays {
+  const float* left = nullptr;
+  const float* right = nullptr;
+  float* out = nullptr;
+  /// Added to the product; of out's shape, out itself or apart from it. Null: nothing.
+  const float* addend = nullptr;
+  /// (cols), added to every row, where the shape says so.
+  const float* bias = nullptr;
+};
+
+/// f32 products by cuBLASLt, without TF32. How a shape is computed is decided once, when it is
+/// first seen, and kept, by rules that leave nothing to chance (no atomics, one workspace): the
+/// same bits every time. Padding of `out` is left as it is.
+class Matmul {
+ public:
+  /// Rows, columns and depth of one call at the most; callers cut what is longer. cuBLASLt takes
+  /// 64-bit sizes, but its algorithms have failed above 65535 · 32 (PyTorch, pull request 82922).
+  static constexpr std::int64_t kMostRows = std::int64_t{1} << 20;
+
+  explicit Matmul(const Memory& memory);
+
+  /// Whether the shape has been seen.
+  bool knows(const ProductShape& shape) const { return plans_.contains(shape); }
+  /// Whether the library serves it; finds out how if it is new. Not while a graph is captured.
+  bool serves(const ProductShape& shape);
+  /// Puts the product on the stream. Throws DeviceError where serves() says no.
+  void run(const ProductShape& shape, const ProductArrays& arrays);
+
+ private:
+  struct Plan {
+    detail::UniqueMatmul<cublasLtMatmulDesc_t> description;
+    detail::UniqueMatmul<cublasLtMatrixLayout_t> left;
+    detail::UniqueMatmul<cublasLtMatrixLayout_t> right;
+    detail::UniqueMatmul<cublasLtMatrixLayout_t> out;
+    bool served = false;
+    cublasLtMatmulAlgo_t algorithm{};
+  };
+  Plan make_plan(const ProductShape& shape) const;
+  void choose_algorithm(Plan& plan) const;
+  Plan& plan_of(const ProductShape& shape);
+
+  cudaStream_t stream_;
+  DeviceArray<std::uint8_t> workspace_;
+  detail::UniqueMatmul<cublasLtHandle_t> handle_;
+  std::map<ProductShape, Plan> plans_;
+};
+
+}  // namespace tern::cuda
