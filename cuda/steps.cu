@@ -51,9 +51,11 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
   GraphStorage& parts = storage(graph);
   const DeviceScope scope = use_device();
   Direction& rows = parts.direction(to);
+  const bool normalized = options.normalization == Normalization::kDegree;
   PropagateTask task{.csr = parts.csr(to),
-                     .to_scale = rows.scale.data(),
-                     .from_scale = parts.direction(opposite(to)).scale.data(),
+                     .to_scale = normalized ? rows.scale.data() : nullptr,
+                     .from_scale =
+                         normalized ? parts.direction(opposite(to)).scale.data() : nullptr,
                      .x = read_only_view(x),
                      .y = view(y),
                      .to = rows_view(options.to),

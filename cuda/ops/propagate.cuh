@@ -59,6 +59,11 @@ constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
 template <int kChunks>
 constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
 
+/// A node's scale; 1 where the product is not normalised.
+__device__ inline float scale_of(const float* scales, std::int64_t node) {
+  return scales == nullptr ? 1.0F : __ldg(scales + node);
+}
+
 /// Adds neighbours [begin, end), ids one a lane. The unroll divides kLanes.
 template <int kLanes, int kChunks, bool kMarked>
 __device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
@@ -73,7 +78,7 @@ __device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, k
     const NodeId id = next;
     bool wanted = group.lane < count;
     if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
-    const float weight = wanted ? __ldg(task.from_scale + id) : 0.0F;
+    const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
     const EdgeOffset ahead = base + kLanes + group.lane;
     next = ahead < end ? __ldg(task.csr.columns + ahead) : 0;
     // Bit i: neighbour base + i counts.
@@ -138,8 +143,14 @@ __device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kCh
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
       if (present[u]) {
-        weight[u] = __ldg(task.from_scale + id[u]);
+        weight[u] = 1.0F;
         value[u] = __ldg(x + static_cast<std::int64_t>(id[u]) * lanes.vectors);
+      }
+    }
+    if (task.from_scale != nullptr) {
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        if (present[u]) weight[u] = __ldg(task.from_scale + id[u]);
       }
     }
 #pragma unroll
@@ -162,7 +173,7 @@ __device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes,
 /// The epilogue of one vector of a row's sum.
 __device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
   const std::int64_t at = row * (task.y.stride / kVector) + place;
-  float4 value = scale(task.to_scale[row], sum);
+  float4 value = scale(scale_of(task.to_scale, row), sum);
   if (task.addend != nullptr && (task.addend_marks == nullptr || task.addend_marks[row] != 0)) {
     value = add(value, __ldg(as_vectors(task.addend) + at));
   }

@@ -54,8 +54,8 @@ HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets);
 /// One propagation, all pointers on the device; strides in floats, whole vectors.
 struct PropagateTask {
   CsrView csr;
-  const float* to_scale = nullptr;
-  const float* from_scale = nullptr;
+  const float* to_scale = nullptr;    // null: 1 everywhere
+  const float* from_scale = nullptr;  // likewise
   MatrixView<const float> x;
   MatrixView<float> y;
   RowsView to;                                 // the rows to write
