@@ -105,7 +105,9 @@ class CudaBackend final : public Backend {
   void begin_window(TripletsStorage& state, std::int64_t first_batch);
   void plan_window(TripletsStorage& state, std::int64_t count);
   void draw_batch(const TripletsStorage& state);
-  float* partials(Direction& direction, std::int64_t stride);
+  /// At least `size` floats, whatever they hold. Throws ShapeError where a recorded step that is
+  /// being captured would have to allocate them.
+  float* grow(Workspace& workspace, std::int64_t size, const char* op);
   void multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block);
   void score_block(const Matrix& users, const Matrix& items, std::span<const Graph* const> observed,
                    const ScoreBlock& block);

@@ -1,4 +1,5 @@
-#include <algorithm>
+#include <string>
+#include <utility>
 
 #include "cuda/backend.hpp"
 #include "cuda/ops/adam.hpp"
@@ -31,17 +32,19 @@ BatchView batch_view(const TripletsStorage& state) {
 
 }  // namespace
 
-/// Workspace for the segments of the longest rows; grows with the widest matrix.
-float* CudaBackend::partials(Direction& direction, std::int64_t stride) {
-  const std::int64_t need = partials_size(direction.slots, stride);
-  if (direction.partials.size() < need) {
-    if (recording_ != nullptr && recording_->capturing()) {
-      throw ShapeError("propagate: a recorded step asks for wider matrices than its first run.");
+float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op) {
+  const bool capturing = recording_ != nullptr && recording_->capturing();
+  if (workspace.values.size() < size) {
+    if (capturing) {
+      throw ShapeError(std::string(op) +
+                       ": a recorded step asks for larger matrices than its first run.");
     }
-    if (direction.partials.size() > 0) direction.outgrown.push_back(std::move(direction.partials));
-    direction.partials = DeviceArray<float>(need, memory());
+    if (workspace.recorded) workspace.outgrown.push_back(std::move(workspace.values));
+    workspace.values = DeviceArray<float>();  // the old one first
+    workspace.values = DeviceArray<float>(size, memory());
   }
-  return direction.partials.data();
+  workspace.recorded = workspace.recorded || capturing;
+  return workspace.values.data();
 }
 
 void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
@@ -52,19 +55,19 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
   const DeviceScope scope = use_device();
   Direction& rows = parts.direction(to);
   const bool normalized = options.normalization == Normalization::kDegree;
-  PropagateTask task{.csr = parts.csr(to),
-                     .to_scale = normalized ? rows.scale.data() : nullptr,
-                     .from_scale =
-                         normalized ? parts.direction(opposite(to)).scale.data() : nullptr,
-                     .x = read_only_view(x),
-                     .y = view(y),
-                     .to = rows_view(options.to),
-                     .scale = static_cast<float>(options.scale),
-                     .segments = rows.segments.data(),
-                     .num_segments = static_cast<std::int32_t>(rows.segments.size()),
-                     .split = rows.split.data(),
-                     .num_split = static_cast<std::int32_t>(rows.split.size())};
-  task.partials = partials(rows, task.x.stride);
+  PropagateTask task{
+      .csr = parts.csr(to),
+      .to_scale = normalized ? rows.scale.data() : nullptr,
+      .from_scale = normalized ? parts.direction(opposite(to)).scale.data() : nullptr,
+      .x = read_only_view(x),
+      .y = view(y),
+      .to = rows_view(options.to),
+      .scale = static_cast<float>(options.scale),
+      .segments = rows.segments.data(),
+      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
+      .split = rows.split.data(),
+      .num_split = static_cast<std::int32_t>(rows.split.size())};
+  task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
   if (options.from != nullptr) task.from_marks = rows_view(options.from).marks;
   if (options.addend != nullptr) task.addend = view(*options.addend).data;
   if (options.addend_rows != nullptr) task.addend_marks = rows_view(options.addend_rows).marks;

@@ -32,6 +32,14 @@ struct MatrixStorage final : Storage {
   DeviceArray<float> values;
 };
 
+/// Floats that an op works in, as many as its largest call so far took (CudaBackend::grow). What
+/// has been outgrown is kept where a recorded step may still point there.
+struct Workspace {
+  DeviceArray<float> values;
+  std::vector<DeviceArray<float>> outgrown;
+  bool recorded = false;
+};
+
 /// One direction of the graph, and how its heavy rows are cut (cuda/ops/propagate.hpp).
 struct Direction {
   DeviceArray<EdgeOffset> offsets;
@@ -40,10 +48,7 @@ struct Direction {
   DeviceArray<HeavySegment> segments;
   DeviceArray<SplitRow> split;
   std::int32_t slots = 0;
-  /// Workspace of propagate, (slots, stride) of the widest matrix so far. What it has outgrown is
-  /// kept: a recorded step may still point there.
-  DeviceArray<float> partials;
-  std::vector<DeviceArray<float>> outgrown;
+  Workspace partials;  // of propagate, (slots, stride) of the widest matrix so far
 };
 
 struct GraphStorage final : Storage {
