@@ -69,6 +69,7 @@ class CudaBackend final : public Backend {
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                  const PropagateOptions& options) override;
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
