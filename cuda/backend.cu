@@ -11,7 +11,7 @@
 #include "tern/error.hpp"
 
 // Memory, transfers and time of the CUDA backend. The rest of its methods: graph.cu, sampling.cu,
-// steps.cu, evaluation.cu, recording.cu.
+// steps.cu, dense.cu, evaluation.cu, recording.cu.
 
 namespace tern::cuda {
 
@@ -34,6 +34,9 @@ TripletsStorage& storage(const Triplets& triplets) {
 }
 CounterStorage& storage(const Counter& counter) {
   return storage_of<CounterStorage>(counter, "cuda", "counter");
+}
+DenseStateStorage& storage(const DenseState& state) {
+  return storage_of<DenseStateStorage>(state, "cuda", "state");
 }
 
 CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {

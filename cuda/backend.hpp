@@ -9,6 +9,7 @@
 
 #include "cuda/storage.hpp"
 #include "cuda/support/launch.hpp"
+#include "cuda/support/matmul.hpp"
 #include "cuda/support/range.hpp"
 #include "cuda/support/resources.hpp"
 #include "tern/backend.hpp"
@@ -69,6 +70,12 @@ class CudaBackend final : public Backend {
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                  const PropagateOptions& options) override;
+  DenseState make_dense_state(std::int64_t rows, std::int64_t cols) override;
+  void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                             Matrix& z) override;
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override;
   void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override;
@@ -96,6 +103,15 @@ class CudaBackend final : public Backend {
   };
   struct ScoreBlock;
 
+  /// Of all dense layers, which take turns.
+  struct DenseWorkspace {
+    Workspace partials;      // of sums over rows
+    Workspace products;      // parts of weight gradients
+    Workspace columns;       // gradients of scale and shift that nobody asked for
+    Workspace gradients[2];  // of the inner and the outer sum
+  };
+  struct RowProduct;
+
   Memory memory() const { return {pool_.get(), stream_.get()}; }
   Queue queue() const { return {stream_.get(), multiprocessors_}; }
   DeviceScope use_device() const { return DeviceScope(options_.device); }
@@ -109,6 +125,13 @@ class CudaBackend final : public Backend {
   /// At least `size` floats, whatever they hold. Throws ShapeError where a recorded step that is
   /// being captured would have to allocate them.
   float* grow(Workspace& workspace, std::int64_t size, const char* op);
+  Matmul& matmul(const ProductShape& shape);
+  void multiply_rows(const RowProduct& product);
+  void multiply_weight(const Matrix& input, const float* gradient, Matrix& out);
+  const float* sum_products(const DenseSum& sum, const MatrixView<float>& to);
+  void linear(const DenseSum& sum, Matrix& z);
+  void differentiate(const DenseSum& sum, const DenseSumGradients& gradients, const float* gradient,
+                     const DenseState& state);
   void multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block);
   void score_block(const Matrix& users, const Matrix& items, std::span<const Graph* const> observed,
                    const ScoreBlock& block);
@@ -123,6 +146,8 @@ class CudaBackend final : public Backend {
   CublasHandle cublas_;  // made when first needed: it costs time and memory
   DeviceArray<std::uint8_t> cublas_workspace_;
   ScoreWorkspace score_;
+  std::unique_ptr<Matmul> matmul_;  // likewise
+  DenseWorkspace dense_;
   CudaRecording* recording_ = nullptr;  // whose step is running
 };
 
@@ -133,6 +158,7 @@ GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
+DenseStateStorage& storage(const DenseState& state);
 
 /// A step that is run once, then captured, then replayed as a CUDA graph.
 class CudaRecording final : public Recording {

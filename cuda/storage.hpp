@@ -132,6 +132,23 @@ struct TripletsStorage final : Storage {
   }
 };
 
+/// What a forward pass of a dense layer keeps. All padding is zero.
+struct DenseStateStorage final : Storage {
+  DenseStateStorage(std::int64_t rows, std::int64_t cols, const Memory& memory)
+      : stride(padded(cols)), values(rows * stride, memory), statistics(2 * stride, memory) {
+    values.zero();
+    statistics.zero();
+  }
+  float* mean() const { return statistics.data(); }
+  float* inverse_deviation() const { return statistics.data() + stride; }
+
+  std::int64_t stride;
+  /// (rows, stride). Of a layer of one sum: its products, without the bias. Of two: a, with the
+  /// mask of the inner activation in its signs (DenseForm::kSaved).
+  DeviceArray<float> values;
+  DeviceArray<float> statistics;  // (2, stride)
+};
+
 struct CounterStorage final : Storage {
   explicit CounterStorage(const Memory& memory) : value(1, memory) {}
   DeviceArray<std::int64_t> value;
