@@ -149,6 +149,7 @@ TEST(SimtRecording, RefusesWhatAStepMustNotDo) {
     const std::vector<NodeId> queries{0};
     const std::function<void()> forbidden[] = {
         [&] { backend.allocate(1, 1); },
+        [&] { backend.make_dense_state(1, 1); },
         [&] { backend.upload(std::span<const double>(doubles), matrix); },
         [&] { backend.upload(std::span<const float>(floats), matrix); },
         [&] { backend.download(matrix, std::span<double>(doubles)); },
