@@ -41,6 +41,9 @@ constexpr std::uintptr_t kLtAlignment = 256;
 /// What the one algorithm asks for: not a round number, so that a workspace of another size shows.
 constexpr std::size_t kLtWorkspaceBytes = 4100;
 
+/// The documented range of rows and columns is wider than what its algorithms have served.
+constexpr std::int64_t kLtMostRows = std::int64_t{65535} * 32;
+
 [[noreturn]] void not_emulated(const std::string& what) {
   throw std::logic_error("tests/simt does not emulate cuBLASLt with " + what + ".");
 }
