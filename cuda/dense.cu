@@ -94,7 +94,8 @@ struct CudaBackend::RowProduct {
   }
 };
 
-/// The library, once it knows how to compute such a product.
+/// The library, made when first needed. A step that is being captured may ask for such products
+/// only as have been computed before: finding out how could load code, or allocate.
 Matmul& CudaBackend::matmul(const ProductShape& shape) {
   if (recording_ != nullptr && recording_->capturing() &&
       (matmul_ == nullptr || !matmul_->knows(shape))) {

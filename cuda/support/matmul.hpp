@@ -72,8 +72,9 @@ struct ProductArrays {
 /// same bits every time. Padding of `out` is left as it is.
 class Matmul {
  public:
-  /// Rows, columns and depth of one call at the most; callers cut what is longer. cuBLASLt takes
-  /// 64-bit sizes, but its algorithms have failed above 65535 · 32 (PyTorch, pull request 82922).
+  /// Of one call, whether they are rows or the depth: callers cut what is longer. cuBLASLt takes
+  /// 64-bit sizes, but algorithms of it have failed above 65535 · 32: PyTorch does without it there
+  /// (its pull request 82922).
   static constexpr std::int64_t kMostRows = std::int64_t{1} << 20;
 
   explicit Matmul(const Memory& memory);
