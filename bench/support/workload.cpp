@@ -12,10 +12,8 @@ namespace tern::bench {
 
 const std::vector<Shape>& known_shapes() {
   static const std::vector<Shape> shapes{
-      {"gowalla", 29'858, 40'981, 810'128},
-      {"yelp2018", 31'668, 38'048, 1'237'259},
-      {"amazon-book", 52'643, 91'599, 2'380'730},
-      {"ml-1m", 6'040, 3'706, 1'000'209},
+      {"gowalla", 29'858, 40'981, 810'128},       {"yelp2018", 31'668, 38'048, 1'237'259},
+      {"amazon-book", 52'643, 91'599, 2'380'730}, {"ml-1m", 6'040, 3'706, 1'000'209},
       {"million", 1'000'000, 1'000, 1'000'000},
   };
   return shapes;

@@ -200,7 +200,7 @@ class Backend {
                          const PropagateOptions& options = {}) = 0;
 
   /// Room for the forward and backward pass of a layer of (rows, cols). Throws as allocate() does.
-  virtual DenseState make_dense_state(std::int64_t, std::int64_t) { return {}; }  // WIP
+  virtual DenseState make_dense_state(std::int64_t rows, std::int64_t cols) = 0;
 
   /// z = BN(f(f(inner) + outer)), the dense layer of a GC-MC encoder; see DenseLayer for the forms
   /// that fall out of it. z: (N, C), overwritten, distinct from every input; state: (N, C).
@@ -210,7 +210,8 @@ class Backend {
   /// Throws ShapeError where batch normalisation meets fewer than two rows in training.
   /// Source: Kipf and Welling's GC-MC (van den Berg et al. 2017), eq. 2 and 3; Ioffe and Szegedy
   /// 2015; Chan, Golub and LeVeque 1983.
-  virtual void linear_relu_batchnorm(const DenseLayer&, DenseMode, DenseState&, Matrix&) {}  // WIP
+  virtual void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                                     Matrix& z) = 0;
 
   /// The gradients of the layer from grad_z, (N, C), and the state that a forward pass in training
   /// left; inputs, weights, γ as they were then. With x̂ = (a - mean) / sqrt(variance + ε):
@@ -218,8 +219,9 @@ class Backend {
   /// ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
   /// of a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
   /// ReLU's gradient at 0 is 0, and it keeps NaN. grad_z and all outputs are distinct matrices.
-  virtual void linear_relu_batchnorm_backward(const DenseLayer&, DenseState&, const Matrix&,
-                                              const DenseGradients&) {}  // WIP
+  virtual void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                              const Matrix& grad_z,
+                                              const DenseGradients& gradients) = 0;
 
   /// Drops elements or rows of values, in place, a step op; the backward pass is the same op on the
   /// gradient with the same count. With i the row-major index of the element, or the row:
@@ -227,7 +229,7 @@ class Backend {
   /// round(probability · 2³²); the rest becomes 0. The same on every backend.
   /// Throws ConfigError on options out of range. Source: Srivastava et al. 2014; rows: Volkovs et
   /// al. 2017, "DropoutNet".
-  virtual void dropout(const DropoutOptions&, const Counter&, Matrix&) {}  // WIP
+  virtual void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) = 0;
 
   /// The BPR loss of the current batch and its gradient by the final embeddings.
   /// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), B = triplets in the current batch;

@@ -24,7 +24,7 @@ struct DenseTerm {
 
 /// Σ input · weight + addend + bias; what is null counts as zero.
 struct DenseSum {
-  std::vector<DenseTerm> terms;
+  std::vector<DenseTerm> terms = {};
   const Matrix* addend = nullptr;  // (N, C): a product that was computed elsewhere
   const Matrix* bias = nullptr;    // (1, C), added to every row
 
@@ -47,10 +47,10 @@ struct BatchNorm {
 /// z = BN(a), a = f(f(inner) + outer), or f(inner) where the outer sum is empty; f is the
 /// activation; without batch normalisation z = a.
 struct DenseLayer {
-  DenseSum inner;
-  DenseSum outer;
+  DenseSum inner = {};
+  DenseSum outer = {};
   Activation activation = Activation::kRelu;
-  std::optional<BatchNorm> batch_norm;
+  std::optional<BatchNorm> batch_norm = {};
 };
 
 /// Where a gradient goes. Null: it is not wanted, and nothing is spent on it.
@@ -63,14 +63,14 @@ struct DenseTermGradients {
 
 /// As many terms as the sum has, or none where no gradient of a term is wanted. Overwritten.
 struct DenseSumGradients {
-  std::vector<DenseTermGradients> terms;
+  std::vector<DenseTermGradients> terms = {};
   Matrix* addend = nullptr;  // (N, C)
   Matrix* bias = nullptr;    // (1, C)
 };
 
 struct DenseGradients {
-  DenseSumGradients inner;
-  DenseSumGradients outer;
+  DenseSumGradients inner = {};
+  DenseSumGradients outer = {};
   Matrix* scale = nullptr;  // (1, C), of γ
   Matrix* shift = nullptr;  // (1, C), of β
 };
