@@ -50,15 +50,19 @@ class FeatureTable {
                const Vocabulary& names)
       : text_(text), file_(file), format_(format), names_(names) {}
 
+  Features parse(std::size_t chunk_bytes, const DataOptions& options,
+                 const std::unordered_set<std::string>& categories,
+                 std::vector<std::string>& notes);
+
+ private:
   void read_header();
   void cut(std::size_t chunk_bytes);
-  void find_kinds();
+  void find_kinds(const std::unordered_set<std::string>& categories);
   void find_values();
   void lay_out(std::int64_t max_bytes);
   Features fill() const;
   void describe(std::vector<std::string>& notes) const;
 
- private:
   struct Row {
     NodeId node = 0;
     const char* where = nullptr;
@@ -88,6 +92,19 @@ class FeatureTable {
   std::int64_t unknown_ = 0;
   std::int64_t width_ = 0;
 };
+
+Features FeatureTable::parse(std::size_t chunk_bytes, const DataOptions& options,
+                             const std::unordered_set<std::string>& categories,
+                             std::vector<std::string>& notes) {
+  read_header();
+  cut(chunk_bytes);
+  find_kinds(categories);
+  find_values();
+  lay_out(options.max_feature_bytes);
+  Features features = fill();
+  describe(notes);
+  return features;
+}
 
 void FeatureTable::read_header() {
   RowReader reader(text_, format_, 0);
@@ -140,7 +157,7 @@ std::int64_t FeatureTable::for_each_row(std::int64_t i, const Use& use) const {
   return unknown;
 }
 
-void FeatureTable::find_kinds() {
+void FeatureTable::find_kinds(const std::unordered_set<std::string>& categories) {
   std::vector<Found> found(chunks_.size());
   for_each_chunk(text_, file_, num_chunks(), [&](std::int64_t i) {
     Found& chunk = found[i];
@@ -168,6 +185,9 @@ void FeatureTable::find_kinds() {
       if (chunk.not_number[c] != 0) columns_[c].numeric = false;
       if (columns_[c].not_finite == nullptr) columns_[c].not_finite = chunk.not_finite[c];
     }
+  }
+  for (Column& column : columns_) {
+    if (categories.contains(column.name)) column.numeric = false;
   }
   count_rows(found);
   for (const Column& column : columns_) {
@@ -310,21 +330,22 @@ void FeatureTable::describe(std::vector<std::string>& notes) const {
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
                              const Vocabulary& names, const DataOptions& options,
                              std::vector<std::string>& notes) {
-  return parse_feature_table(bytes, file, format, names, options, notes, chunk_bytes_for(bytes));
+  return parse_feature_table(bytes, file, format, names, options, {}, notes);
+}
+
+Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
+                             const Vocabulary& names, const DataOptions& options,
+                             const std::unordered_set<std::string>& categories,
+                             std::vector<std::string>& notes) {
+  FeatureTable table(checked_text(bytes, file), file, format, names);
+  return table.parse(chunk_bytes_for(bytes), options, categories, notes);
 }
 
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
                              const Vocabulary& names, const DataOptions& options,
                              std::vector<std::string>& notes, std::size_t chunk_bytes) {
   FeatureTable table(checked_text(bytes, file), file, format, names);
-  table.read_header();
-  table.cut(chunk_bytes);
-  table.find_kinds();
-  table.find_values();
-  table.lay_out(options.max_feature_bytes);
-  Features features = table.fill();
-  table.describe(notes);
-  return features;
+  return table.parse(chunk_bytes, options, {}, notes);
 }
 
 }  // namespace tern

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "host/data/table.hpp"
@@ -16,6 +17,11 @@ namespace tern {
 /// the features would take more than options.max_feature_bytes.
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
                              const Vocabulary& names, const DataOptions& options,
+                             std::vector<std::string>& notes);
+/// The same where these columns are categories, whatever they hold.
+Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
+                             const Vocabulary& names, const DataOptions& options,
+                             const std::unordered_set<std::string>& categories,
                              std::vector<std::string>& notes);
 /// The same, cut into chunks of this many bytes: for tests.
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,

@@ -1,6 +1,8 @@
 #include "host/data/fingerprint.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <string>
 #include <vector>
 
 #include "host/data/parallel.hpp"
@@ -43,6 +45,24 @@ std::uint64_t fingerprint(std::span<const Interactions* const> splits) {
     state = mix(state, static_cast<std::uint64_t>(split->num_items()));
     state = mix(state, hash_values(split->offsets()));
     state = mix(state, hash_values(split->items()));
+  }
+  return state;
+}
+
+std::uint64_t feature_fingerprint(const std::optional<Features>& users,
+                                  const std::optional<Features>& items) {
+  if (!users.has_value() && !items.has_value()) return 0;
+  std::uint64_t state = 2;
+  for (const std::optional<Features>* side : {&users, &items}) {
+    state = mix(state, side->has_value() ? 1 : 0);
+    if (!side->has_value()) continue;
+    for (const std::string& name : (*side)->names) {
+      state = mix(state, hash_values(std::span<const char>(name)));
+    }
+    std::vector<std::uint32_t> bits((*side)->values.size());
+    std::transform((*side)->values.begin(), (*side)->values.end(), bits.begin(),
+                   [](float value) { return std::bit_cast<std::uint32_t>(value); });
+    state = mix(state, hash_values(std::span<const std::uint32_t>(bits)));
   }
   return state;
 }

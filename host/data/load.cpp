@@ -134,9 +134,16 @@ std::array<Interactions, kSplitParts> split_anew(Pool& pool, SplitMethod method,
                                                  const DataOptions& options, Dataset& data) {
   const double test = options.test_fraction;
   const double valid = options.valid_fraction.value_or(kDefaultValidFraction);
-  if (method == SplitMethod::kRandom) {
+  if (method == SplitMethod::kRandom || method == SplitMethod::kColdItems) {
     const Interactions all = to_interactions(pool, 0, &data.duplicates);
     pool.parts[0] = {};
+    if (method == SplitMethod::kColdItems) {
+      data.notes.push_back(
+          fmt::format("The split holds items out (seed {}): {} of them with all of their "
+                      "interactions to test, {} of the rest to validation, at random per user.",
+                      options.split_seed.value, test, valid));
+      return apply_split(all, split_cold_items(all, test, valid, options.split_seed));
+    }
     data.notes.push_back(
         fmt::format("The split is random per user (seed {}): {} to test, {} of the rest to "
                     "validation.",
@@ -239,6 +246,7 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
       load_features(sources.item_features, data.items, pool.items, options, data.notes);
   const std::array<const Interactions*, kSplitParts> in_order{&data.train, &data.valid, &data.test};
   data.fingerprint = fingerprint(in_order);
+  data.feature_fingerprint = feature_fingerprint(data.user_features, data.item_features);
   return data;
 }
 

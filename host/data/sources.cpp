@@ -65,17 +65,6 @@ std::string some_names(const fs::path& directory) {
                      names.size() > kMost ? ", ..." : "");
 }
 
-Source file_source(const fs::path& path) {
-  fs::path name = path.filename();
-  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-  for (const Extension& extension : kInteractionExtensions) {
-    if (name.extension() == extension.text) return {path, extension.format};
-  }
-  throw DataError(path.string(), 0,
-                  "The name says nothing of the format, expected .txt (an adjacency list), .tsv or "
-                  ".csv, with or without .gz or .zst.");
-}
-
 void check_interactions(const fs::path& directory, Sources& sources, std::optional<Source> pooled) {
   const auto fail = [&](const std::string& message) {
     throw DataError(directory.string(), 0, message);
@@ -107,6 +96,17 @@ void check_interactions(const fs::path& directory, Sources& sources, std::option
 }
 
 }  // namespace
+
+Source file_source(const fs::path& path) {
+  fs::path name = path.filename();
+  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
+  for (const Extension& extension : kInteractionExtensions) {
+    if (name.extension() == extension.text) return {path, extension.format};
+  }
+  throw DataError(path.string(), 0,
+                  "The name says nothing of the format, expected .txt (an adjacency list), .tsv or "
+                  ".csv, with or without .gz or .zst.");
+}
 
 Sources find_sources(const fs::path& path) {
   std::error_code error;

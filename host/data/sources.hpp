@@ -36,4 +36,7 @@ struct Sources {
 /// where two files say the same thing, and where adjacency lists and tables are mixed.
 Sources find_sources(const std::filesystem::path& path);
 
+/// A file by its name. Throws DataError where the name says nothing of the format.
+Source file_source(const std::filesystem::path& path);
+
 }  // namespace tern

@@ -112,6 +112,43 @@ std::vector<SplitPart> split_randomly(const Interactions& all, double test, doub
   return parts;
 }
 
+std::vector<SplitPart> split_cold_items(const Interactions& all, double test, double valid,
+                                        Seed seed) {
+  std::vector<bool> occurs(static_cast<std::size_t>(all.num_items()), false);
+  for (const NodeId item : all.items()) occurs[item] = true;
+  std::vector<NodeId> items;
+  for (NodeId item = 0; item < all.num_items(); ++item) {
+    if (occurs[item]) items.push_back(item);
+  }
+  const std::int64_t num_cold = held_out(test, static_cast<std::int64_t>(items.size()));
+  std::vector<bool> cold(occurs.size(), false);
+  RandomStream stream(seed, Purpose::kSplit, 1, 0);
+  for (std::int64_t k = 0; k < num_cold; ++k) {
+    const auto left = static_cast<std::uint32_t>(static_cast<std::int64_t>(items.size()) - k);
+    std::swap(items[k], items[k + stream.below(left)]);
+    cold[items[k]] = true;
+  }
+  // The others, split for validation as if the cold ones had never been there.
+  std::vector<EdgeOffset> offsets{0};
+  std::vector<NodeId> warm;
+  for (NodeId user = 0; user < all.num_users(); ++user) {
+    for (const NodeId item : all.row(user)) {
+      if (!cold[item]) warm.push_back(item);
+    }
+    offsets.push_back(static_cast<EdgeOffset>(warm.size()));
+  }
+  const Interactions rest(all.num_users(), all.num_items(), std::move(offsets), std::move(warm));
+  const std::vector<SplitPart> of_rest = split_randomly(rest, 0, valid, seed);
+  std::vector<SplitPart> parts;
+  parts.reserve(all.items().size());
+  auto next = of_rest.begin();
+  for (const NodeId item : all.items()) {
+    parts.push_back(cold[item] ? SplitPart::kTest : *next);
+    if (!cold[item]) ++next;
+  }
+  return parts;
+}
+
 std::vector<SplitPart> split_last(const DatedInteractions& all, double valid) {
   std::vector<SplitPart> parts(all.recency.size(), SplitPart::kTrain);
   const std::span<const EdgeOffset> offsets = all.interactions.offsets();

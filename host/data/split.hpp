@@ -38,6 +38,11 @@ DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
 /// of the rest likewise to validation. Returns a part for every interaction, in CSR order.
 std::vector<SplitPart> split_randomly(const Interactions& all, double test, double valid,
                                       Seed seed);
+/// nearest(test · items with interactions) of these, drawn at random (stream kSplit, epoch 1), give
+/// all of their interactions to test, at least one item while one stays; the rest is split into
+/// training and validation by split_randomly.
+std::vector<SplitPart> split_cold_items(const Interactions& all, double test, double valid,
+                                        Seed seed);
 /// The newest interaction of users with two or more to test; the one before, of users with three or
 /// more, to validation where valid is not 0.
 std::vector<SplitPart> split_last(const DatedInteractions& all, double valid);

@@ -19,6 +19,7 @@ enum class SplitMethod : std::uint8_t {
   kRandom,       // per user: a random fraction, at least one, while one stays for training
   kLeaveOneOut,  // per user: the last interaction (by time where there is one, else by place in the
                  // file) to test, the one before to validation, while one stays for training
+  kColdItems,    // a random share of the items, with all of their interactions, to test
   kTime,         // per data set: the newest fraction by timestamp
 };
 
@@ -26,7 +27,8 @@ enum class SplitMethod : std::uint8_t {
 /// another method than kAuto and kGiven pools them and cuts anew.
 struct DataOptions {
   SplitMethod split = SplitMethod::kAuto;
-  /// In [0, 1); rounded to the nearest number of interactions. Not used by kGiven, kLeaveOneOut.
+  /// In [0, 1); rounded to the nearest number of interactions, or of items by kColdItems. Not used
+  /// by kGiven, kLeaveOneOut.
   double test_fraction = 0.2;
   /// In [0, 1), of what is left for training after the test split; 0: no validation split.
   /// Unset: 0.1 where Tern makes the split; but nothing is ever cut from a given training set that
@@ -73,12 +75,17 @@ struct Dataset {
   Interactions test;
   std::optional<Features> user_features;
   std::optional<Features> item_features;
+  /// Nodes that add_new_nodes() has put at the end of a side.
+  NodeId new_users = 0;
+  NodeId new_items = 0;
   /// Repeats of an interaction that were read and left out; of a repeat the newest is kept.
   std::int64_t duplicates = 0;
   /// What was read, dropped, deduplicated or found odd: one sentence each, for the log.
   std::vector<std::string> notes;
   /// Hash of the three splits: two data sets with equal fingerprints train alike.
   std::uint64_t fingerprint = 0;
+  /// Hash of the features of both sides; 0: there are none.
+  std::uint64_t feature_fingerprint = 0;
 };
 
 /// Loads a directory or a file, plain, gzip or zstd (told by content, not by name).
@@ -105,5 +112,14 @@ struct Dataset {
 /// Linear in its size, parallel, deterministic for every thread count. Throws DataError with file
 /// and line of the first thing wrong, ConfigError on options that do not fit the data.
 Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options = {});
+
+/// Puts nodes at the end of one side that nobody has interacted with, known by a table of features
+/// (.tsv or .csv with a header, keyed by its first column). Its columns are the data's by name:
+/// columns and values that the data does not have are left out; a column of numbers that the table
+/// does not have is taken at its mean, any other missing value is 0; notes say so. Throws DataError
+/// where the data has no features of that side, where an id is known already or repeated, where the
+/// table has no rows, and where a column of numbers holds words.
+void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
+                   const DataOptions& options = {});
 
 }  // namespace tern

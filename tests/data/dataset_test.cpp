@@ -267,6 +267,31 @@ TEST(LoadDataset, FingerprintTellsSplitsApart) {
   EXPECT_TRUE(fingerprints.contains(of("1 0\n0 2 1 2\n", "0 0\n")));  // the same, written otherwise
 }
 
+TEST(LoadDataset, HoldsColdItemsOut) {
+  const TemporaryDirectory directory;
+  std::string text;
+  for (int user = 0; user < 20; ++user) {
+    for (int item = 0; item < 10; ++item) {
+      if ((user + item) % 3 != 0)
+        text += testing::numbered("u", user) + "\t" + testing::numbered("i", item) + "\n";
+    }
+  }
+  directory.write("interactions.tsv", text);
+  DataOptions options;
+  options.split = SplitMethod::kColdItems;
+  options.test_fraction = 0.3;
+  options.valid_fraction = 0.2;
+  const Dataset data = load_dataset(directory.path(), options);
+  const std::set<NodeId> cold(data.test.items().begin(), data.test.items().end());
+  EXPECT_EQ(cold.size(), 3u);
+  for (const Interactions* part : {&data.train, &data.valid}) {
+    EXPECT_GT(part->size(), 0);
+    for (const NodeId item : part->items()) EXPECT_FALSE(cold.contains(item));
+  }
+  options.split_seed = Seed{1};
+  EXPECT_NE(load_dataset(directory.path(), options).fingerprint, data.fingerprint);
+}
+
 TEST(LoadDataset, IsTheSameForAnyNumberOfThreads) {
   const TemporaryDirectory directory;
   std::mt19937 random(9);

@@ -10,6 +10,7 @@
 #include <random>
 #include <set>
 
+#include "host/data/cold_items.hpp"
 #include "host/data/k_core.hpp"
 
 namespace tern {
@@ -200,6 +201,90 @@ TEST(SplitByTime, TakesTheNewestOfAll) {
             *std::min_element(by_part[kValid].begin(), by_part[kValid].end()));
   EXPECT_LT(*std::max_element(by_part[kValid].begin(), by_part[kValid].end()),
             *std::min_element(by_part[kTest].begin(), by_part[kTest].end()));
+}
+
+/// How many of a part each item has.
+std::vector<std::int64_t> item_degrees(const Interactions& interactions) {
+  std::vector<std::int64_t> degrees(static_cast<std::size_t>(interactions.num_items()), 0);
+  for (const NodeId item : interactions.items()) ++degrees[item];
+  return degrees;
+}
+
+TEST(SplitColdItems, TakesAShareOfTheItemsWithAllTheyHave) {
+  const Interactions all = random_interactions(200, 150, 1500, 9);
+  const std::vector<std::int64_t> whole = item_degrees(all);
+  const std::int64_t occurring =
+      std::count_if(whole.begin(), whole.end(), [](auto d) { return d > 0; });
+  ASSERT_LT(occurring, 150);  // some items have nothing at all
+  for (const double share : {0.0, 0.001, 0.2, 0.5, 0.999}) {
+    const auto splits = apply_split(all, split_cold_items(all, share, 0.1, Seed{3}));
+    const std::vector<std::int64_t> test = item_degrees(splits[2]);
+    std::int64_t cold = 0;
+    for (std::size_t item = 0; item < whole.size(); ++item) {
+      if (test[item] > 0) {
+        ++cold;
+        EXPECT_EQ(test[item], whole[item]) << item;
+      }
+    }
+    EXPECT_EQ(cold, expected_held_out(share, occurring)) << share;
+  }
+}
+
+TEST(SplitColdItems, SplitsTheRestAsIfTheColdHadNeverBeen) {
+  const Interactions all = random_interactions(200, 150, 2500, 10);
+  const auto splits = apply_split(all, split_cold_items(all, 0.3, 0.2, Seed{4}));
+  std::vector<Interaction> rest;
+  for (NodeId user = 0; user < all.num_users(); ++user) {
+    const auto test = splits[2].row(user);
+    for (const NodeId item : all.row(user)) {
+      if (!std::binary_search(test.begin(), test.end(), item)) rest.push_back({user, item});
+    }
+  }
+  const Interactions warm = Interactions::from_pairs(200, 150, rest);
+  const auto expected = apply_split(warm, split_randomly(warm, 0.0, 0.2, Seed{4}));
+  EXPECT_EQ(splits[0], expected[0]);
+  EXPECT_EQ(splits[1], expected[1]);
+  EXPECT_GT(splits[1].size(), 0);
+}
+
+TEST(SplitColdItems, EveryItemThatOccursIsEquallyLikely) {
+  // Item 3 never occurs; of the ten others three are drawn, whatever their degrees.
+  std::vector<Interaction> pairs;
+  for (NodeId item = 0; item < 11; ++item) {
+    for (NodeId user = 0; user <= item && item != 3; ++user) pairs.push_back({user, item});
+  }
+  const Interactions all = Interactions::from_pairs(11, 11, pairs);
+  constexpr int kSeeds = 4000;
+  std::vector<double> count(11, 0.0);
+  for (int seed = 0; seed < kSeeds; ++seed) {
+    const auto parts = split_cold_items(all, 0.3, 0.0, Seed{static_cast<std::uint64_t>(seed)});
+    const auto degrees = item_degrees(apply_split(all, parts)[2]);
+    for (std::size_t item = 0; item < 11; ++item) count[item] += degrees[item] > 0 ? 1 : 0;
+  }
+  EXPECT_EQ(count[3], 0.0);
+  double chi_square = 0;
+  for (std::size_t item = 0; item < 11; ++item) {
+    const double expected = 0.3 * kSeeds;
+    if (item != 3) chi_square += std::pow(count[item] - expected, 2) / (expected * 0.7);
+  }
+  EXPECT_LT(chi_square, 27.9);  // 9 degrees of freedom, 0.1%
+}
+
+TEST(SplitColdItems, DependsOnTheSeed) {
+  const Interactions all = random_interactions(200, 150, 1500, 9);
+  EXPECT_EQ(split_cold_items(all, 0.3, 0.1, Seed{1}), split_cold_items(all, 0.3, 0.1, Seed{1}));
+  EXPECT_NE(split_cold_items(all, 0.3, 0.1, Seed{1}), split_cold_items(all, 0.3, 0.1, Seed{2}));
+}
+
+TEST(ColdItems, AreThoseWithoutAnInteraction) {
+  const std::vector<Interaction> pairs{{0, 1}, {0, 4}, {2, 1}};
+  const Interactions train = Interactions::from_pairs(3, 6, pairs);
+  EXPECT_THAT(cold_items(train), ElementsAre(0, 2, 3, 5));
+  const std::vector<Interaction> held{{0, 0}, {0, 1}, {0, 3}, {1, 4}, {2, 2}, {2, 5}};
+  const Interactions held_out = Interactions::from_pairs(3, 6, held);
+  const std::vector<Interaction> expected{{0, 0}, {0, 2}, {2, 1}, {2, 3}};
+  EXPECT_EQ(restrict_items(held_out, cold_items(train)), Interactions::from_pairs(3, 4, expected));
+  EXPECT_EQ(restrict_items(held_out, {}), Interactions::from_pairs(3, 0, {}));
 }
 
 TEST(ApplySplit, EveryInteractionGoesToItsPart) {

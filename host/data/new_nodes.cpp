@@ -1,0 +1,166 @@
+// Nodes that come after training, known by their features alone.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "host/data/feature_table.hpp"
+#include "host/data/file_bytes.hpp"
+#include "host/data/sources.hpp"
+#include "host/data/table.hpp"
+#include "host/data/text.hpp"
+#include "tern/dataset.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+/// The ids of a table's rows, in order; its header is left out.
+Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat format,
+                    const Vocabulary& known) {
+  Vocabulary ids;
+  for_each_chunk(text, file, 1, [&](std::int64_t) {
+    RowReader reader(text, format, 0);
+    std::vector<Field> fields;
+    std::string scratch;
+    reader.next(fields);
+    while (reader.next(fields)) {
+      const std::string_view id = fields[0].value(scratch);
+      if (id.empty()) throw TextError{reader.row(), "The id is empty, expected at least one byte."};
+      if (known.find(id)) {
+        throw TextError{
+            reader.row(),
+            fmt::format("The id {} is known from training, expected new ones alone.", quote(id))};
+      }
+      ids.add(id);
+    }
+  });
+  return ids;
+}
+
+/// The column of a table that a feature comes from: all before '=' of a category.
+std::string stem_of(const std::string& name) {
+  return name.substr(0, name.find('='));
+}
+
+/// The columns of a table that were read as categories.
+std::unordered_set<std::string> category_columns(const Features& known) {
+  std::unordered_set<std::string> stems;
+  for (const std::string& name : known.names) {
+    if (name.find('=') != std::string::npos) stems.insert(stem_of(name));
+  }
+  return stems;
+}
+
+/// The known column of every added one, -1 for one to be left out, which is noted.
+std::vector<std::int64_t> match_columns(const Features& known, const Features& added,
+                                        const std::string& file, std::vector<std::string>& notes) {
+  std::unordered_map<std::string, std::int64_t> place;
+  for (const std::string& name : known.names) {
+    place.emplace(name, static_cast<std::int64_t>(place.size()));
+  }
+  std::vector<std::int64_t> places;
+  places.reserve(added.names.size());
+  for (const std::string& name : added.names) {
+    const auto found = place.find(name);
+    places.push_back(found == place.end() ? -1 : found->second);
+    if (found != place.end()) continue;
+    const std::string stem = stem_of(name);
+    if (stem != name && place.contains(stem)) {
+      throw DataError(file, 0,
+                      fmt::format("The column {} holds words, but was read as numbers in training.",
+                                  quote(stem)));
+    }
+    notes.push_back(fmt::format("{}: not known from training, left out: {}.", file, name));
+  }
+  return places;
+}
+
+/// The mean of a known column.
+float mean_of(const Features& known, std::size_t column) {
+  const auto width = static_cast<std::size_t>(known.width());
+  double sum = 0.0;
+  for (std::size_t at = column; at < known.values.size(); at += width) sum += known.values[at];
+  const std::size_t nodes = known.values.size() / width;
+  return nodes == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(nodes));
+}
+
+/// Appends rows; leaves `known` as it was where it throws.
+void append_features(Features& known, const Features& added, NodeId nodes, const std::string& file,
+                     std::vector<std::string>& notes) {
+  const auto width = static_cast<std::size_t>(known.width());
+  const auto added_width = static_cast<std::size_t>(added.width());
+  const auto count = static_cast<std::size_t>(nodes);
+  const std::vector<std::int64_t> places = match_columns(known, added, file, notes);
+  std::vector<float> row(width, 0.0F);
+  std::unordered_set<std::string> given;
+  for (const std::string& name : added.names) given.insert(stem_of(name));
+  for (std::size_t c = 0; c < width; ++c) {
+    const std::string stem = stem_of(known.names[c]);
+    if (given.contains(stem)) continue;
+    if (stem == known.names[c]) {
+      row[c] = mean_of(known, c);
+      notes.push_back(fmt::format("{}: no column {}: its mean in training is taken.", file, stem));
+    } else {
+      given.insert(stem);  // said once
+      notes.push_back(fmt::format("{}: no values of {}.", file, stem));
+    }
+  }
+  const std::size_t begin = known.values.size();
+  known.values.reserve(begin + count * width);
+  for (std::size_t n = 0; n < count; ++n) {
+    known.values.insert(known.values.end(), row.begin(), row.end());
+  }
+  for (std::size_t c = 0; c < added_width; ++c) {
+    if (places[c] < 0) continue;
+    const std::size_t to = begin + static_cast<std::size_t>(places[c]);
+    for (std::size_t n = 0; n < count; ++n) {
+      known.values[to + n * width] = added.values[n * added_width + c];
+    }
+  }
+}
+
+/// The same interactions among more users and items.
+Interactions widen(const Interactions& interactions, NodeId more_users, NodeId more_items) {
+  std::vector<EdgeOffset> offsets(interactions.offsets().begin(), interactions.offsets().end());
+  offsets.insert(offsets.end(), static_cast<std::size_t>(more_users), offsets.back());
+  return Interactions(interactions.num_users() + more_users, interactions.num_items() + more_items,
+                      std::move(offsets),
+                      {interactions.items().begin(), interactions.items().end()});
+}
+
+}  // namespace
+
+void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
+                   const DataOptions& options) {
+  const bool of_users = side == Side::kUser;
+  std::optional<Features>& features = of_users ? data.user_features : data.item_features;
+  if (!features.has_value()) {
+    throw DataError(
+        path.string(), 0,
+        fmt::format("The data has no features of {}, so that new ones cannot be placed.",
+                    of_users ? "users" : "items"));
+  }
+  const Source source = file_source(path);
+  if (source.format == SourceFormat::kAdjacency) {
+    throw DataError(path.string(), 0, "Expected a table with a header, .tsv or .csv.");
+  }
+  const std::string file = path.string();
+  const ByteBuffer bytes = read_file(path, options.max_bytes);
+  Vocabulary& names = of_users ? data.users : data.items;
+  const Vocabulary added =
+      read_ids(checked_text(bytes.view(), file), file, source.table_format(), names);
+  if (added.size() == 0) throw DataError(file, 0, "The table has no rows, expected new nodes.");
+  const Features rows = parse_feature_table(bytes.view(), file, source.table_format(), added,
+                                            options, category_columns(*features), data.notes);
+  append_features(*features, rows, added.size(), file, data.notes);
+  for (NodeId id = 0; id < added.size(); ++id) names.add(added.name(id));
+  for (Interactions* split : {&data.train, &data.valid, &data.test}) {
+    *split = widen(*split, of_users ? added.size() : 0, of_users ? 0 : added.size());
+  }
+  (of_users ? data.new_users : data.new_items) += added.size();
+}
+
+}  // namespace tern

@@ -1,0 +1,171 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tern/dataset.hpp"
+#include "tern/tensor_file.hpp"
+#include "tests/data/data_files.hpp"
+
+namespace tern {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::Contains;
+using testing::data_complaint;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// Two users, three items with numbers, categories and tags.
+class NewNodes : public ::testing::Test {
+ protected:
+  NewNodes() {
+    std::filesystem::create_directories(folder / "data");
+    folder.write("data/interactions.tsv", "u\tx\nu\ty\nv\ty\nv\tz\n");
+    folder.write("data/item_features.tsv",
+                 "item\tsize\tkind\ttags\nx\t2.5\told\tr|s\ny\t-1\tnew\ts\nz\t0\told\t\n");
+    DataOptions options;
+    options.test_fraction = 0.0;
+    data = load_dataset(folder / "data", options);
+  }
+
+  void add(std::string_view text, const std::string& name = "more.tsv") {
+    add_new_nodes(data, Side::kItem, folder.write(name, text));
+  }
+
+  /// The notes that adding made.
+  std::vector<std::string> notes_of(std::string_view text) {
+    const std::size_t before = data.notes.size();
+    add(text);
+    return {data.notes.begin() + static_cast<std::ptrdiff_t>(before), data.notes.end()};
+  }
+
+  std::string complaint_of(std::string_view text) {
+    return data_complaint([&] { add(text); });
+  }
+
+  /// A node's features.
+  std::vector<float> row(NodeId node) const {
+    const auto begin = data.item_features->values.begin() + node * data.item_features->width();
+    return {begin, begin + data.item_features->width()};
+  }
+
+  testing::TemporaryDirectory folder;
+  Dataset data;
+};
+
+TEST_F(NewNodes, ComeAtTheEndWithColumnsByName) {
+  const Dataset before = data;
+  ASSERT_THAT(before.item_features->names,
+              ElementsAre("size", "kind=new", "kind=old", "tags=r", "tags=s"));
+  // Columns in another order, one of them missing; ids in the file's order.
+  add("name\ttags\tsize\nq\ts\t7\np\tr|s\t-2.5\n");
+  EXPECT_EQ(data.items.size(), 5);
+  EXPECT_EQ(data.items.name(3), "q");
+  EXPECT_EQ(data.items.find("p"), 4);
+  EXPECT_EQ(data.new_items, 2);
+  EXPECT_EQ(data.new_users, 0);
+  EXPECT_EQ(data.item_features->names, before.item_features->names);
+  std::vector<float> expected = before.item_features->values;
+  expected.insert(expected.end(), {7, 0, 0, 0, 1, -2.5F, 0, 0, 1, 1});
+  EXPECT_THAT(data.item_features->values, ElementsAreArray(expected));
+  for (const auto split : {&Dataset::train, &Dataset::valid, &Dataset::test}) {
+    EXPECT_EQ((data.*split).num_users(), 2);
+    EXPECT_EQ((data.*split).num_items(), 5);
+    EXPECT_EQ((data.*split).size(), (before.*split).size());
+    for (NodeId user = 0; user < 2; ++user) {
+      EXPECT_THAT((data.*split).row(user), ElementsAreArray((before.*split).row(user)));
+    }
+  }
+}
+
+TEST_F(NewNodes, ComeAgainAfterOthers) {
+  add("id\tsize\np\t1\n");
+  add("id\tsize\nq\t2\n");
+  EXPECT_EQ(data.items.name(4), "q");
+  EXPECT_EQ(data.new_items, 2);
+  EXPECT_EQ(data.train.num_items(), 5);
+  EXPECT_THAT(row(4), ElementsAre(2, 0, 0, 0, 0));
+  EXPECT_THAT(complaint_of("id\tsize\np\t1\n"), HasSubstr("The id \"p\" is known"));
+}
+
+TEST_F(NewNodes, OfUsersWidenTheirSide) {
+  data.user_features = Features{{"age"}, {30, 40}};
+  const Interactions before = data.train;
+  add_new_nodes(data, Side::kUser, folder.write("who.csv", "id,age\nw,50\n"));
+  EXPECT_EQ(data.users.name(2), "w");
+  EXPECT_EQ(data.new_users, 1);
+  EXPECT_EQ(data.new_items, 0);
+  EXPECT_THAT(data.user_features->values, ElementsAre(30, 40, 50));
+  EXPECT_EQ(data.train.num_users(), 3);
+  EXPECT_EQ(data.train.num_items(), 3);
+  EXPECT_THAT(data.train.row(1), ElementsAreArray(before.row(1)));
+  EXPECT_TRUE(data.train.row(2).empty());
+}
+
+TEST_F(NewNodes, NotesWhatTheDataDoesNotKnow) {
+  const std::vector<std::string> notes = notes_of("id\tsize\tkind\tcolour\np\t1\todd\tred\n");
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=odd"))));
+  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("colour=red"))));
+  EXPECT_THAT(notes, Each(Not(HasSubstr("left out: size"))));
+  EXPECT_THAT(row(3), ElementsAre(1, 0, 0, 0, 0));
+  // A known column without a value is no other column.
+  EXPECT_THAT(notes_of("id\tsize\tkind\tshape\nq\t\t\t\n"), Each(Not(HasSubstr("left out: kind"))));
+  EXPECT_THAT(row(4), ElementsAre(0, 0, 0, 0, 0));
+}
+
+TEST_F(NewNodes, RefusesWordsForNumbersAndReadsNumbersAsWords) {
+  EXPECT_THAT(complaint_of("id\tsize\np\tlarge\n"),
+              AllOf(HasSubstr("more.tsv"), HasSubstr("\"size\" holds words"),
+                    HasSubstr("numbers in training")));
+  // A category may look like a number; here it is one that was not seen.
+  EXPECT_THAT(notes_of("id\tsize\tkind\np\t1\t3\n"),
+              Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=3"))));
+}
+
+TEST_F(NewNodes, RefusesKnownRepeatedAndEmptyIds) {
+  EXPECT_THAT(complaint_of("id\tsize\np\t1\ny\t1\n"),
+              AllOf(HasSubstr("more.tsv:3"), HasSubstr("The id \"y\" is known from training")));
+  EXPECT_THAT(complaint_of("id\tsize\np\t1\nq\t1\np\t2\n"),
+              AllOf(HasSubstr("more.tsv:4"), HasSubstr("\"p\"")));
+  EXPECT_THAT(complaint_of("id\tsize\n\t1\n"), HasSubstr("more.tsv:2: The id is empty"));
+}
+
+TEST_F(NewNodes, RefusesWhatIsNoTableOfFeatures) {
+  EXPECT_THAT(complaint_of("id\tsize\n"), HasSubstr("no rows, expected new nodes"));
+  EXPECT_THAT(complaint_of(""), HasSubstr("more.tsv"));
+  EXPECT_THAT(complaint_of("id\tsize\np\n"), HasSubstr("more.tsv:2: The number of columns is 1"));
+  EXPECT_THAT(data_complaint([&] { add("p 1\n", "more.txt"); }), HasSubstr("more.txt"));
+  EXPECT_THAT(data_complaint([&] { add_new_nodes(data, Side::kItem, folder / "none.tsv"); }),
+              HasSubstr("none.tsv"));
+  write_npy(folder / "more.npy", {{1, 5}, std::vector<float>(5)});
+  EXPECT_THAT(data_complaint([&] { add_new_nodes(data, Side::kItem, folder / "more.npy"); }),
+              HasSubstr("more.npy"));
+}
+
+TEST_F(NewNodes, RefusesASideWithoutFeatures) {
+  EXPECT_THAT(data_complaint([&] {
+                add_new_nodes(data, Side::kUser, folder.write("who.tsv", "id\tage\nw\t5\n"));
+              }),
+              HasSubstr("no features of users"));
+}
+
+TEST_F(NewNodes, AreReadCompressed) {
+  add(testing::gzip("id\tsize\np\t5\n"), "more.tsv.gz");
+  add(testing::zstd("id,size\nq,6\n"), "more.csv.zst");
+  EXPECT_THAT(row(3), ElementsAre(5, 0, 0, 0, 0));
+  EXPECT_THAT(row(4), ElementsAre(6, 0, 0, 0, 0));
+}
+
+TEST_F(NewNodes, ARefusalLeavesTheDataAsItWas) {
+  const Dataset before = data;
+  complaint_of("id\tsize\tkind\np\tlarge\ta\n");
+  EXPECT_EQ(data.items.size(), 3);
+  EXPECT_EQ(data.new_items, 0);
+  EXPECT_EQ(data.train, before.train);
+  EXPECT_EQ(data.item_features->values, before.item_features->values);
+}
+
+}  // namespace
+}  // namespace tern
