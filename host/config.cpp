@@ -54,6 +54,18 @@ void apply(Config& config, const KeySpec& spec, const ConfigValue& value) {
 
 }  // namespace
 
+std::string_view model_name(ModelKind kind) {
+  switch (kind) {
+    case ModelKind::kLightGcn:
+      return "lightgcn";
+    case ModelKind::kMatrixFactorization:
+      return "mf";
+    case ModelKind::kGcMc:
+      return "gcmc";
+  }
+  return "";
+}
+
 const std::vector<ConfigKey>& config_keys() {
   static const std::vector<ConfigKey> keys = [] {
     const Config defaults;

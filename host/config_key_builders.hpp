@@ -165,21 +165,32 @@ KeySpec text(std::string key, std::string type, std::string help, Member member,
   return spec;
 }
 
+/// A list of integers from low to high. A set holds at least one and none twice.
+struct IntegerList {
+  std::int64_t low = 0;
+  std::int64_t high = 0;
+  enum class Kind : std::uint8_t { kSet, kSequence } kind = Kind::kSet;
+
+  bool is_set() const { return kind == Kind::kSet; }
+  std::string text() const {
+    return std::string(is_set() ? "list of different integers" : "list of integers") + " from " +
+           std::to_string(low) + " to " + std::to_string(high) +
+           (is_set() ? ", at least one" : ", or none");
+  }
+};
+
 template <typename Member>
-KeySpec integers(std::string key, std::string help, Member member, std::int64_t low,
-                 std::int64_t high) {
-  KeySpec spec{std::move(key), {}, std::move(help), {}, {}};
+KeySpec integers(std::string key, std::string help, Member member, IntegerList list) {
+  KeySpec spec{std::move(key), list.text(), std::move(help), {}, {}};
   spec.takes_list = true;
-  spec.type = "list of different integers from " + std::to_string(low) + " to " +
-              std::to_string(high) + ", at least one";
-  spec.set = [member, low, high, type = spec.type](Config& config, const ConfigValue& value) {
+  spec.set = [member, list, type = spec.type](Config& config, const ConfigValue& value) {
     const auto* items = value.get<std::vector<ConfigValue>>();
-    if (items == nullptr || items->empty()) reject(value, type);
+    if (items == nullptr || (items->empty() && list.is_set())) reject(value, type);
     std::vector<int> found;
     for (const ConfigValue& item : *items) {
       const std::int64_t* number = item.get<std::int64_t>();
-      if (number == nullptr || *number < low || *number > high) reject(item, type);
-      if (std::find(found.begin(), found.end(), *number) != found.end()) {
+      if (number == nullptr || *number < list.low || *number > list.high) reject(item, type);
+      if (list.is_set() && std::find(found.begin(), found.end(), *number) != found.end()) {
         throw ConfigError("found " + std::to_string(*number) + " twice, expected a " + type);
       }
       found.push_back(static_cast<int>(*number));

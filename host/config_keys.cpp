@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr Range kExponents{0.0, 100.0};
+constexpr Range kUnit{0.0, 1.0};
 
 bool any_text(std::string_view value) {
   return value.find('\0') == std::string_view::npos;
@@ -52,6 +53,7 @@ std::vector<KeySpec> data_keys() {
                            {"given", SplitMethod::kGiven},
                            {"random", SplitMethod::kRandom},
                            {"leave-one-out", SplitMethod::kLeaveOneOut},
+                           {"cold-items", SplitMethod::kColdItems},
                            {"time", SplitMethod::kTime}}),
       number(
           "data.test_fraction", "share of the interactions that a split holds out for testing",
@@ -100,21 +102,41 @@ std::vector<KeySpec> data_keys() {
 
 std::vector<KeySpec> model_keys() {
   return {
-      choice<ModelKind>(
-          "model.kind", "lightgcn, or matrix factorisation (mf)",
-          [](auto& c) -> auto& { return c.model.kind; },
-          {{"lightgcn", ModelKind::kLightGcn}, {"mf", ModelKind::kMatrixFactorization}}),
+      choice<ModelKind>("model.kind",
+                        "lightgcn, matrix factorisation (mf), or the GC-MC encoder (gcmc)",
+                        [](auto& c) -> auto& { return c.model.kind; },
+                        {{"lightgcn", ModelKind::kLightGcn},
+                         {"mf", ModelKind::kMatrixFactorization},
+                         {"gcmc", ModelKind::kGcMc}}),
       integer(
           "model.width", "numbers in an embedding (D)",
           [](auto& c) -> auto& { return c.model.width; }, 1, 65536),
       integer(
-          "model.layers", "propagations (L); not used by mf",
+          "model.layers", "propagations (L) of lightgcn",
           [](auto& c) -> auto& { return c.model.layers; }, 0, 100),
       number(
           "model.init_std", "standard deviation that embeddings start with",
           [](auto& c) -> auto& { return c.model.init_std; }, kPositive),
+      integers("model.hidden", "gcmc: widths of the layers before the last; none: one layer",
+               [](auto& c) -> auto& { return c.model.hidden; },
+               {1, 65536, IntegerList::Kind::kSequence}),
+      choice<InputKind>("model.inputs",
+                        "gcmc: what nodes start from; auto: features, or ids where a side has none",
+                        [](auto& c) -> auto& { return c.model.inputs; },
+                        {{"auto", InputKind::kAuto},
+                         {"features", InputKind::kFeatures},
+                         {"ids", InputKind::kIds},
+                         {"both", InputKind::kBoth}}),
       number(
-          "loss.l2", "weight of the squared norms of each triplet's layer-0 rows",
+          "model.dropout", "gcmc: share of the elements of messages dropped in training",
+          [](auto& c) -> auto& { return c.model.dropout; }, kBelowOne),
+      number(
+          "model.message_dropout",
+          "gcmc: share of nodes that hear nothing in a training step, as new nodes do",
+          [](auto& c) -> auto& { return c.model.message_dropout; }, kBelowOne),
+      number(
+          "loss.l2",
+          "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
           [](auto& c) -> auto& { return c.l2; }, kNotNegative),
   };
 }
@@ -208,9 +230,31 @@ std::vector<KeySpec> train_keys() {
           "bitwise: equal runs give equal bits; none: a GPU adds in any order, by atomics",
           [](auto& c) -> auto& { return c.reproducibility; },
           {{"bitwise", Reproducibility::kBitwise}, {"none", Reproducibility::kNone}}),
-      integers(
-          "evaluation.ks", "lengths of the lists that metrics look at",
-          [](auto& c) -> auto& { return c.evaluation.ks; }, 1, 1'000'000),
+      integers("evaluation.ks", "lengths of the lists that metrics look at",
+               [](auto& c) -> auto& { return c.evaluation.ks; }, {1, 1'000'000}),
+  };
+}
+
+std::vector<KeySpec> monitor_keys() {
+  return {
+      choice<CollapseAction>("monitor.on_collapse", "what happens where a limit below is crossed",
+                             [](auto& c) -> auto& { return c.monitor.on_collapse; },
+                             {{"ignore", CollapseAction::kIgnore},
+                              {"warn", CollapseAction::kWarn},
+                              {"stop", CollapseAction::kStop}}),
+      integer(
+          "monitor.every", "epochs between two looks; 0: only where metrics are measured",
+          [](auto& c) -> auto& { return c.monitor.every; }, 0, 1'000'000'000),
+      number(
+          "monitor.max_norm", "largest mean norm of final embeddings",
+          [](auto& c) -> auto& { return c.monitor.max_norm; }, kPositive),
+      number(
+          "monitor.max_mean_cosine", "largest mean cosine between final embeddings",
+          [](auto& c) -> auto& { return c.monitor.max_mean_cosine; }, kUnit),
+      number(
+          "monitor.min_rank_share",
+          "least effective rank of final embeddings, as a share of min(rows, D)",
+          [](auto& c) -> auto& { return c.monitor.min_rank_share; }, kUnit),
   };
 }
 
@@ -219,7 +263,8 @@ std::vector<KeySpec> train_keys() {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section : {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys}) {
+    for (auto section :
+         {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys, monitor_keys}) {
       std::vector<KeySpec> keys = section();
       std::move(keys.begin(), keys.end(), std::back_inserter(all));
     }

@@ -31,6 +31,7 @@ class Step:
     def __init__(self, directory):
         self.directory = directory
         self.settings = json.loads((directory / "step.json").read_text(encoding="utf-8"))
+        self.running = {}  # name: (mean, variance) of gcmc's batch normalisations
         self.parameters = {
             name: torch.from_numpy(self.array(name).astype(np.float64)).requires_grad_()
             for name in self.parameter_names()
@@ -53,7 +54,50 @@ class Step:
         scales = torch.where(degrees > 0, degrees.clamp(min=1.0).rsqrt(), degrees)
         return scales[:, None] * a * scales[None, :]
 
+    def encode(self, mode):
+        """Final embeddings of gcmc: z = BN(ReLU(ReLU(x W1 + b1) + h W3 + b3)) a layer, with
+        h = A (x' Wc + bc) and x' the other side's input; torch's own batch_norm in either mode. In
+        "train" mode the running statistics take one step from those of a fresh layer."""
+        sizes = {"user": self.settings["users"], "item": self.settings["items"]}
+        other = {"user": "item", "item": "user"}
+        adjacency = self.adjacency()
+        users = sizes["user"]
+        block = {"user": adjacency[:users, users:], "item": adjacency[users:, :users]}
+        inputs = {side: self.inputs(side) for side in sizes}
+        for layer in range(1, self.settings["layers"] + 1):
+            outputs = {}
+            for side in sizes:
+                get = lambda name: self.parameters[f"{side}_layer{layer}_{name}"]  # noqa: B023, E731
+
+                def linear(name, parts):
+                    return get(f"{name}_bias") + sum(
+                        x @ get(f"{name}_{part}_weight") for part, x in parts.items())
+
+                h = block[side] @ linear("message", inputs[other[side]])
+                a = torch.relu(torch.relu(linear("self", inputs[side])) +
+                               h @ get("mix_weight") + get("mix_bias"))
+                mean, variance = self.running.setdefault(
+                    f"{side}_layer{layer}_norm_running",
+                    (torch.zeros(a.shape[1], dtype=torch.float64),
+                     torch.ones(a.shape[1], dtype=torch.float64)))
+                outputs[side] = {"learned": torch.nn.functional.batch_norm(
+                    a, mean, variance, get("norm_scale")[0], get("norm_shift")[0],
+                    training=mode == "train")}
+            inputs = outputs
+        return inputs["user"]["learned"], inputs["item"]["learned"]
+
+    def inputs(self, side):
+        """What the nodes of a side start from: features, learned ids, or both."""
+        parts = {part: torch.from_numpy(self.array(f"{side}_{part}").astype(np.float64))
+                 for part in ("numbers", "categories")
+                 if (self.directory / f"{side}_{part}.npy").exists()}
+        if f"{side}_embedding" in self.parameters:
+            parts["learned"] = self.parameters[f"{side}_embedding"]
+        return parts
+
     def final_embeddings(self):
+        if self.settings["model"] == "gcmc":
+            return self.encode("train")
         layer0 = (self.parameters["user_embedding"], self.parameters["item_embedding"])
         if self.settings["model"] == "mf":
             return layer0
@@ -68,13 +112,14 @@ class Step:
                                                       self.settings["items"]])
 
     def losses(self, users, items):
-        """BPR over final embeddings, and L2 of the layer-0 rows of each triplet."""
+        """BPR over final embeddings, and L2 of each triplet's layer-0 rows (gcmc: final rows)."""
         u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
         scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
         bpr = torch.nn.functional.softplus(scores).mean()
-        layer0_users = self.parameters["user_embedding"]
-        layer0_items = self.parameters["item_embedding"]
-        rows = torch.cat((layer0_users[u], layer0_items[p], layer0_items[n]))
+        if self.settings["model"] != "gcmc":
+            users = self.parameters["user_embedding"]
+            items = self.parameters["item_embedding"]
+        rows = torch.cat((users[u], items[p], items[n]))
         return bpr, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
 
     def recompute(self):
@@ -82,17 +127,24 @@ class Step:
         users, items = self.final_embeddings()
         bpr, l2 = self.losses(users, items)
         (bpr + l2).backward()
+        if self.settings["model"] == "gcmc":
+            users, items = self.encode("evaluation")
         truth = {"loss": torch.stack((bpr, l2)), "final_users": users, "final_items": items}
+        for name, (mean, variance) in self.running.items():
+            truth[f"{name}_mean"], truth[f"{name}_variance"] = mean[None], variance[None]
         for name, parameter in self.parameters.items():
             truth[f"{name}_gradient"] = parameter.grad
         return {name: value.detach().numpy() for name, value in truth.items()}
 
 
-def relative_difference(value, truth):
+def largest(values):
+    return float(np.abs(values).max(initial=0.0))
+
+
+def relative_difference(value, truth, scale):
     if value.shape != truth.shape:
         return float("inf")
-    scale = np.abs(truth).max(initial=0.0)
-    return float(np.abs(value - truth).max(initial=0.0) / (scale if scale > 0 else 1.0))
+    return largest(value - truth) / (scale if scale > 0 else 1.0)
 
 
 def steps_under(path):
@@ -113,8 +165,14 @@ def main():
     for directory in (step for path in directories for step in steps_under(path)):
         step = Step(directory)
         bound = BOUNDS[step.settings["precision"]]
-        for name, truth in step.recompute().items():
-            difference = relative_difference(step.array(name), truth)
+        truths = step.recompute()
+        gradients = max(largest(truth) for name, truth in truths.items()
+                        if name.endswith("_gradient"))
+        for name, truth in truths.items():
+            # Gradients relative to the largest of all: before a normalisation, that of a bias is a
+            # sum that cancels.
+            scale = gradients if name.endswith("_gradient") else largest(truth)
+            difference = relative_difference(step.array(name), truth, scale)
             agrees = difference <= bound  # not so for NaN
             all_agree = all_agree and agrees
             print(f"{directory.name:24} {step.settings['backend']:10} {name:26} "

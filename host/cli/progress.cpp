@@ -37,12 +37,23 @@ void Progress::on_epoch(const EpochRecord& record) {
     }
     measured = fmt::format("  {} {}{}", metric_, brief(value), record.best ? "  (best)" : "");
   }
+  std::string health;
+  if (record.users.rows > 0) {
+    health = fmt::format("  norm {}/{}  cos {:.2f}/{:.2f}  rank {:.0f}/{:.0f}  gradient {}/{}",
+                         brief(record.users.mean_norm), brief(record.items.mean_norm),
+                         record.users.mean_cosine, record.items.mean_cosine,
+                         record.users.effective_rank, record.items.effective_rank,
+                         brief(record.user_gradient_norm), brief(record.item_gradient_norm));
+  }
+  figures_ += health;
   if (!console_.is_terminal() || !measured.empty()) {
     const std::size_t width = std::to_string(epochs_).size();
-    console_.line(fmt::format(
-        "epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}", record.epoch, width, epochs_,
-        brief(record.loss), brief(record.triplets_per_second), duration(record.seconds), measured));
+    console_.line(fmt::format("epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}{}",
+                              record.epoch, width, epochs_, brief(record.loss),
+                              brief(record.triplets_per_second), duration(record.seconds), health,
+                              measured));
   }
+  for (const std::string& finding : record.collapse) console_.line("warning: " + finding);
   show(record.epoch, 1.0);
 }
 

@@ -45,18 +45,54 @@ void RunOptions::add_to(CLI::App& app) {
   app.add_flag("--quiet", quiet, "no messages but errors");
 }
 
-LoadedRun::LoadedRun(const RunOptions& options, Console& console)
-    : run_(Run::open(options.path)),
+void NewNodeOptions::add_to(CLI::App& app) {
+  const auto add = [&](const std::string& name, std::string& file, const std::string& what) {
+    app.add_option(name, file,
+                   "table of features of " + what +
+                       " that came after training: they are placed by these alone (gcmc)")
+        ->type_name("FILE");
+  };
+  add("--new-items", items, "items");
+  add("--new-users", users, "users");
+}
+
+LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes)
+    : console_(console),
+      run_(Run::open(options.path)),
       checkpoint_(options.checkpoint),
       // Asked for before the data is read: an absent device is told at once.
       backend_(open_backend(options, console)) {
-  const TensorFile parameters = run_.read_checkpoint(checkpoint_);
+  TensorFile parameters = run_.read_checkpoint(checkpoint_);
   epoch_ = epoch_of(parameters);
   data_ = run_.load_data();
+  if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users, parameters);
+  if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items, parameters);
   train_ = backend_->make_graph(data_.train);
-  model_ = make_model(*backend_, train_, no_triplets_, run_.config().model);
+  model_ = make_model(*backend_, train_, no_triplets_, run_.config().model,
+                      features_for(data_, run_.config().model).view());
   load_parameters(*backend_, *model_, parameters);
   model_->embed();
+}
+
+void LoadedRun::add_nodes(Side side, const std::string& file, TensorFile& parameters) {
+  const bool of_users = side == Side::kUser;
+  const ModelOptions& model = run_.config().model;
+  if (model.kind != ModelKind::kGcMc || model.inputs == InputKind::kIds) {
+    throw ConfigError(fmt::format(
+        "--new-{}: the run is a {} that knows nodes by their ids alone, expected a gcmc with "
+        "features",
+        of_users ? "users" : "items", tern::model_name(model.kind)));
+  }
+  const std::size_t notes = data_.notes.size();
+  add_new_nodes(data_, side, file, run_.config().data);
+  for (std::size_t i = notes; i < data_.notes.size(); ++i) console_.line(data_.notes[i]);
+  // Where ids are learned too, a new node's is 0, the middle of what they start from.
+  const auto ids = parameters.tensors.find(of_users ? "user_embedding" : "item_embedding");
+  if (ids == parameters.tensors.end()) return;
+  Tensor& table = ids->second;
+  table.shape[0] = of_users ? data_.users.size() : data_.items.size();
+  const auto size = static_cast<std::size_t>(table.shape[0] * table.shape[1]);
+  std::visit([&](auto& values) { values.resize(size); }, table.values);
 }
 
 std::vector<float> LoadedRun::download(Side side) {

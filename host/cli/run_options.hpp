@@ -28,13 +28,22 @@ struct RunOptions {
   }
 };
 
+/// Nodes that a run has not been trained on, known by their features: tables, or empty.
+struct NewNodeOptions {
+  std::string users;
+  std::string items;
+
+  void add_to(CLI::App& app);
+};
+
 /// A trained model with all that it stands on: the final embeddings are computed.
 class LoadedRun {
  public:
   /// Throws DataError when the run is damaged or its data has changed, DeviceError.
-  LoadedRun(const RunOptions& options, Console& console);
+  LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes = {});
 
   const Run& run() const { return run_; }
+  /// The run's data, new nodes at the end of their sides.
   const Dataset& data() const { return data_; }
   Backend& backend() { return *backend_; }
   const Graph& train_graph() const { return train_; }
@@ -47,7 +56,10 @@ class LoadedRun {
   std::vector<float> download(Side side);
 
  private:
+  void add_nodes(Side side, const std::string& file, TensorFile& parameters);
+
   // The order is that of construction: what comes later refers to what comes first.
+  Console& console_;
   Run run_;
   std::string checkpoint_;
   Dataset data_;

@@ -40,7 +40,7 @@ fs::path free_run_path(const Config& config) {
   if (!data.has_filename()) data = data.parent_path();
   const std::string name = data.filename().string();
   const std::string stem = name.substr(0, name.find('.', 1));
-  const char* model = config.model.kind == ModelKind::kLightGcn ? "lightgcn" : "mf";
+  const std::string_view model = model_name(config.model.kind);
   for (int n = 1;; ++n) {
     fs::path path = fs::path("runs") / fmt::format("{}-{}-{}", stem, model, n);
     std::error_code ignored;
@@ -48,15 +48,20 @@ fs::path free_run_path(const Config& config) {
   }
 }
 
+std::string describe(const ModelOptions& model) {
+  std::string text(model_name(model.kind));
+  if (model.kind == ModelKind::kLightGcn) text += fmt::format(", L {}", model.layers);
+  if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
+    text += fmt::format(", hidden {}", fmt::join(model.hidden, ", "));
+  }
+  return text + fmt::format(", D {}", model.width);
+}
+
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
   for (const std::string& note : data.notes) console.line(note);
   const DeviceDescription device = backend.describe();
-  console.line(
-      fmt::format("{} on {}: {} ({})",
-                  config.model.kind == ModelKind::kLightGcn
-                      ? fmt::format("lightgcn, L {}, D {}", config.model.layers, config.model.width)
-                      : fmt::format("mf, D {}", config.model.width),
-                  backend.name(), device.name, device.details));
+  console.line(fmt::format("{} on {}: {} ({})", describe(config.model), backend.name(), device.name,
+                           device.details));
 }
 
 // Before anything is written: a list longer than the catalogue cannot be measured. Where nobody
@@ -95,6 +100,9 @@ std::string ending(const TrainingResult& result, const Config& config) {
   if (result.reason == StopReason::kPatience) {
     text += fmt::format(" ({} evaluations in a row without a better {})", config.patience,
                         config.metric);
+  }
+  if (result.reason == StopReason::kCollapse) {
+    text = "stopped because embeddings collapsed (monitor.on_collapse): " + text;
   }
   if (result.reason == StopReason::kRequested) text = "stopped by a signal: " + text;
   if (result.best_epoch > 0 && result.best_metric > 0.0) {
@@ -148,6 +156,7 @@ int train(const TrainOptions& options) {
   Output out;
   out.write(run.path().string() + "\n");
   out.finish();
+  if (result.reason == StopReason::kCollapse) return kFailed;
   return result.reason == StopReason::kRequested ? kStopped : kDone;
 }
 

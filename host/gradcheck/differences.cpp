@@ -14,8 +14,11 @@ double derivative(const std::function<double(double)>& f, double h) {
   return (8.0 * (f(h) - f(-h)) - (f(2.0 * h) - f(-2.0 * h))) / (12.0 * h);
 }
 
-Values numeric_gradient(Values x, const std::function<double(const Values&)>& f) {
-  const double step = difference_step(x);
+Values numeric_gradient(const Values& x, const std::function<double(const Values&)>& f) {
+  return numeric_gradient(x, f, difference_step(x));
+}
+
+Values numeric_gradient(Values x, const std::function<double(const Values&)>& f, double h) {
   Values gradient;
   gradient.reserve(x.size());
   for (double& element : x) {
@@ -25,7 +28,7 @@ Values numeric_gradient(Values x, const std::function<double(const Values&)>& f)
           element = middle + shift;
           return f(x);
         },
-        step));
+        h));
     element = middle;
   }
   return gradient;

@@ -14,7 +14,9 @@ double difference_step(const Values& x);
 /// Source: Abramowitz and Stegun 1964, 25.3.6.
 double derivative(const std::function<double(double)>& f, double h);
 
-/// The gradient of f at x, element by element.
-Values numeric_gradient(Values x, const std::function<double(const Values&)>& f);
+/// The gradient of f at x, element by element, by steps of h.
+Values numeric_gradient(Values x, const std::function<double(const Values&)>& f, double h);
+/// By steps of difference_step(x).
+Values numeric_gradient(const Values& x, const std::function<double(const Values&)>& f);
 
 }  // namespace tern::gradcheck_detail

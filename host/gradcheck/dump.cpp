@@ -34,6 +34,24 @@ Tensor triplets_of(const std::vector<Triplet>& triplets) {
   return {{static_cast<std::int64_t>(triplets.size()), 3}, std::move(ids)};
 }
 
+Tensor numbers_of(const EncodedFeatures& features) {
+  return {{features.num_nodes(), static_cast<std::int64_t>(features.number_names.size())},
+          features.numbers};
+}
+
+/// As a dense 0/1 matrix.
+Tensor categories_of(const EncodedFeatures& features) {
+  const Interactions& categories = features.categories;
+  const std::int64_t width = categories.num_items();
+  std::vector<float> dense(static_cast<std::size_t>(features.num_nodes() * width));
+  for (NodeId node = 0; node < features.num_nodes(); ++node) {
+    for (const NodeId category : categories.row(node)) {
+      dense[static_cast<std::size_t>(node * width + category)] = 1.0F;
+    }
+  }
+  return {{features.num_nodes(), width}, std::move(dense)};
+}
+
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
@@ -47,6 +65,14 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
                                 const Values& values) {
     write(name, tensor({shape.rows(), shape.cols()}, values, precision));
   };
+  const bool has_features =
+      named.options.kind == ModelKind::kGcMc && named.options.inputs != InputKind::kIds;
+  if (has_features) {
+    write("user_numbers", numbers_of(problem.features().users));
+    write("user_categories", categories_of(problem.features().users));
+    write("item_numbers", numbers_of(problem.features().items));
+    write("item_categories", categories_of(problem.features().items));
+  }
   write("interactions", pairs_of(problem.interactions()));
   write("triplets", triplets_of(problem.batch()));
   write("loss", tensor({2}, problem.step(), precision));
@@ -55,19 +81,25 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
                  gradcheck_detail::download(backend, *parameter.value));
     write_matrix(parameter.name + "_gradient", *parameter.gradient, problem.gradient(parameter));
   }
+  for (const NamedBuffer& buffer : problem.model().buffers()) {
+    write_matrix(buffer.name, *buffer.value, gradcheck_detail::download(backend, *buffer.value));
+  }
   problem.model().embed();
   for (const Side side : {Side::kUser, Side::kItem}) {
     const Matrix& finals = problem.model().embeddings(side);
     write_matrix(side == Side::kUser ? "final_users" : "final_items", finals,
                  gradcheck_detail::download(backend, finals));
   }
-  const nlohmann::ordered_json step{{"model", problem.model().name()},
-                                    {"layers", named.options.layers},
-                                    {"l2", options.l2},
-                                    {"users", options.users},
-                                    {"items", options.items},
-                                    {"backend", backend.name()},
-                                    {"precision", backend.describe().precision}};
+  const nlohmann::ordered_json step{
+      {"model", problem.model().name()},
+      {"layers", named.options.kind == ModelKind::kGcMc
+                     ? static_cast<int>(named.options.hidden.size()) + 1
+                     : named.options.layers},
+      {"l2", options.l2},
+      {"users", options.users},
+      {"items", options.items},
+      {"backend", backend.name()},
+      {"precision", backend.describe().precision}};
   // Last: a directory with it is whole.
   write_file_atomically(directory / "step.json", step.dump(2) + "\n");
 }

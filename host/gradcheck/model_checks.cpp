@@ -56,7 +56,27 @@ Values direction(std::size_t size, std::mt19937_64& random) {
   return values;
 }
 
+/// Small enough not to reach a kink (kKinkMargin) where there are any.
+double step_for(const ModelOptions& model, const Values& parameters) {
+  constexpr double kNearKinks = 1e-5;
+  return model.kind == ModelKind::kGcMc ? kNearKinks : difference_step(parameters);
+}
+
+/// The terms that an element of a result adds up on its way through the model, at the most.
+std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options) {
+  // Every layer of both passes adds up to as many neighbours as a side has nodes.
+  const std::int64_t nodes = std::max(options.users, options.items);
+  const std::int64_t around = 2 * (std::int64_t{options.width} + options.batch_size);
+  if (model.kind != ModelKind::kGcMc) return around + 2 * std::int64_t{model.layers} * nodes;
+  // Three products and two sums over all nodes a layer; normalisation subtracts what is alike.
+  const auto layers = static_cast<std::int64_t>(model.hidden.size()) + 1;
+  return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});
+}
+
 }  // namespace
+
+// Errors of gradients are relative to the largest element of all: before a normalisation, that of a
+// bias is a sum that cancels, perhaps to nothing.
 
 void check_model_gradients(Backend& reference, const GradcheckOptions& options,
                            const NamedModel& model, Seed seed, Report& report) {
@@ -70,12 +90,16 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
   }
   LossOfParameters loss(reference, problem);
   const Values at = loss.parameters();
-  const Values numeric = numeric_gradient(at, [&](const Values& x) { return loss(x); });
+  const double h = step_for(model.options, at);
+  const Values numeric = numeric_gradient(
+      at, [&](const Values& x) { return loss(x); }, h);
   auto begin = numeric.begin();
   for (std::size_t p = 0; p < gradients.size(); ++p) {
     const auto end = begin + static_cast<std::ptrdiff_t>(gradients[p].size());
     report.add({model.name, "gradient of " + problem.model().parameters()[p].name, kDifferences,
-                reference.name(), relative_error(Values(begin, end), gradients[p]), kModelBound});
+                reference.name(),
+                relative_to(largest(whole), largest_difference(Values(begin, end), gradients[p])),
+                kModelBound});
     begin = end;
   }
   std::mt19937_64 random(seed.value + 3);
@@ -87,10 +111,10 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
           for (std::size_t k = 0; k < moved.size(); ++k) moved[k] += shift * d[k];
           return loss(moved);
         },
-        difference_step(at));
+        h);
     const double expected = std::inner_product(d.begin(), d.end(), whole.begin(), 0.0);
     report.add({model.name, "gradient along all parameters", kDirections, reference.name(),
-                std::abs(slope - expected) / norm(whole), kModelBound});
+                relative_to(norm(whole), std::abs(slope - expected)), kModelBound});
   }
 }
 
@@ -98,20 +122,19 @@ void compare_model(Backend& backend, Backend& reference, const GradcheckOptions&
                    const NamedModel& model, Seed seed, Report& report) {
   StepProblem found(backend, options, model.options, seed);
   StepProblem truth(reference, options, model.options, seed);
-  // Every layer of both passes adds up to as many neighbours as a side has nodes.
-  const std::int64_t nodes = std::max(options.users, options.items);
-  const std::int64_t terms =
-      2 * (options.width + options.batch_size + model.options.layers * nodes);
-  const double bound = summation_bound(terms, 0x1p-24);
-  const auto add = [&](std::string quantity, const Values& value, const Values& expected) {
-    report.add({model.name, std::move(quantity), kAgainstReference, backend.name(),
-                relative_error(value, expected), bound});
-  };
-  add("loss", found.step(), truth.step());
-  for (std::size_t p = 0; p < truth.model().parameters().size(); ++p) {
+  const double bound = summation_bound(terms_of(model.options, options), 0x1p-24);
+  report.add({model.name, "loss", kAgainstReference, backend.name(),
+              relative_error(found.step(), truth.step()), bound});
+  std::vector<Values> expected;
+  double scale = 0.0;
+  for (const Parameter& parameter : truth.model().parameters()) {
+    expected.push_back(truth.gradient(parameter));
+    scale = std::max(scale, largest(expected.back()));
+  }
+  for (std::size_t p = 0; p < expected.size(); ++p) {
     const Parameter& of = found.model().parameters()[p];
-    add("gradient of " + of.name, found.gradient(of),
-        truth.gradient(truth.model().parameters()[p]));
+    report.add({model.name, "gradient of " + of.name, kAgainstReference, backend.name(),
+                relative_to(scale, largest_difference(found.gradient(of), expected[p])), bound});
   }
 }
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/op_checks.hpp"
 
 namespace tern::gradcheck_detail {
@@ -17,6 +18,8 @@ class Answers {
     std::string quantity;
     Values values;
     std::int64_t terms;
+    /// What the error is relative to; 0: the largest of the values.
+    double scale = 0.0;
   };
 
   Answers(Backend& backend, const GradcheckOptions& options, Seed seed)
@@ -30,6 +33,8 @@ class Answers {
     sample();
     propagate(Side::kUser);
     propagate(Side::kItem);
+    dense(seed);
+    dropout(seed);
     losses();
     optimizers();
     rankings();
@@ -66,6 +71,37 @@ class Answers {
     backend_.propagate(graph_, to, x, y, {.addend = &addend, .scale = 0.75});
     add("propagate", to == Side::kUser ? "y (to users)" : "y (to items)", download(backend_, y),
         nodes_ + 1);
+    if (to == Side::kUser) {
+      backend_.propagate(graph_, to, x, y, {.normalization = Normalization::kNone});
+      add("propagate", "y (without normalization)", download(backend_, y), nodes_);
+    }
+  }
+
+  void dense(Seed seed) {
+    for (const DenseProblem::Form form : DenseProblem::kForms) {
+      const DenseProblem problem(options_, form, seed);
+      const DenseProblem::Answer answer = problem.answer(backend_);
+      // Sums over inputs and over rows, and what normalisation loses by cancellation.
+      const std::int64_t terms = 4 * (2 * std::int64_t{options_.width} + problem.rows());
+      add("linear_relu_batchnorm", "z", answer.z, terms);
+      add("linear_relu_batchnorm", "z in evaluation", answer.evaluated, terms);
+      add("linear_relu_batchnorm", "running statistics", answer.statistics, terms);
+      for (std::size_t b = 0; b < answer.gradients.size(); ++b) {
+        add("linear_relu_batchnorm", "gradient of " + problem.blocks()[b].name, answer.gradients[b],
+            terms);
+        all_.back().scale = answer.largest_gradient();
+      }
+    }
+  }
+
+  void dropout(Seed seed) {
+    Counter step = backend_.make_counter(7);
+    for (const auto unit : {DropoutOptions::Unit::kElement, DropoutOptions::Unit::kRow}) {
+      Matrix values = random_matrix(graph_.num_users());
+      backend_.dropout({.probability = 0.3, .unit = unit, .seed = seed, .place = 5}, step, values);
+      add("dropout", unit == DropoutOptions::Unit::kElement ? "elements" : "rows",
+          download(backend_, values), 1);
+    }
   }
 
   void losses() {
@@ -183,10 +219,11 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
     const Answers::Answer& a = found.all()[i];
     const Answers::Answer& r = truth.all()[i];
     const bool exact = a.op == "sample";
-    report.add(
-        {a.op, a.quantity, kAgainstReference, backend.name(),
-         exact ? triplets_that_differ(a.values, r.values) : relative_error(a.values, r.values),
-         exact ? 0.0 : summation_bound(a.terms, kEpsilon)});
+    report.add({a.op, a.quantity, kAgainstReference, backend.name(),
+                exact ? triplets_that_differ(a.values, r.values)
+                      : relative_to(r.scale > 0.0 ? r.scale : largest(r.values),
+                                    largest_difference(a.values, r.values)),
+                exact ? 0.0 : summation_bound(a.terms, kEpsilon)});
   }
 }
 

@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/differences.hpp"
 #include "host/gradcheck/op_checks.hpp"
 
@@ -99,6 +100,21 @@ class OpGradients {
   Matrix losses_;
 };
 
+void check_dense(Backend& backend, const GradcheckOptions& options, DenseProblem::Form form,
+                 Seed seed, Report& report) {
+  const DenseProblem problem(options, form, seed);
+  const DenseProblem::Answer answer = problem.answer(backend);
+  for (std::size_t b = 0; b < problem.blocks().size(); ++b) {
+    const DenseProblem::Block& block = problem.blocks()[b];
+    const Values numeric = numeric_gradient(
+        block.values, [&](const Values& at) { return problem.value(backend, b, at); });
+    report.add(
+        {"linear_relu_batchnorm", "gradient of " + block.name, kDifferences, backend.name(),
+         relative_to(answer.largest_gradient(), largest_difference(numeric, answer.gradients[b])),
+         kOpBound});
+  }
+}
+
 }  // namespace
 
 void check_op_gradients(Backend& reference, const GradcheckOptions& options, Seed seed,
@@ -108,6 +124,9 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   checks.check_propagate(Side::kItem);
   checks.check_loss(OpGradients::Term::kBpr);
   if (options.l2 > 0.0) checks.check_loss(OpGradients::Term::kL2);
+  for (const DenseProblem::Form form : DenseProblem::kForms) {
+    check_dense(reference, options, form, seed, report);
+  }
 }
 
 }  // namespace tern::gradcheck_detail

@@ -61,7 +61,10 @@ Values download(Backend& backend, const Matrix& matrix) {
 std::vector<NamedModel> models(const GradcheckOptions& options) {
   std::vector<NamedModel> found;
   const auto add = [&](std::string name, ModelKind kind, int layers) {
-    ModelOptions model{.kind = kind, .width = options.width, .layers = layers};
+    ModelOptions model;
+    model.kind = kind;
+    model.width = options.width;
+    model.layers = layers;
     model.init_std = 0.5;  // wide enough that softplus leaves its linear part
     found.push_back({std::move(name), model});
   };
@@ -70,19 +73,56 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   if (options.layers > 1) {
     add(fmt::format("lightgcn L{}", options.layers), ModelKind::kLightGcn, options.layers);
   }
+  const auto add_gcmc = [&](std::string name, InputKind inputs, std::vector<int> hidden) {
+    add(std::move(name), ModelKind::kGcMc, 0);
+    found.back().options.inputs = inputs;
+    found.back().options.hidden = std::move(hidden);
+  };
+  add_gcmc("gcmc ids", InputKind::kIds, {});
+  add_gcmc("gcmc features", InputKind::kFeatures, {});
+  add_gcmc("gcmc both L2", InputKind::kBoth, {options.width + 1});
   return found;
+}
+
+ProblemFeatures random_features(const GradcheckOptions& options, Seed seed) {
+  std::mt19937_64 random(seed.value + 4);
+  constexpr std::int64_t kNumbers = 3;
+  constexpr NodeId kCategories = 5;
+  std::bernoulli_distribution has(0.3);
+  const auto draw = [&](NodeId nodes) {
+    EncodedFeatures features;
+    features.number_names.assign(kNumbers, "number");
+    features.category_names.assign(kCategories, "category");
+    const Values numbers = random_values(nodes * kNumbers, random);
+    features.numbers.assign(numbers.begin(), numbers.end());
+    std::vector<Interaction> ones;
+    for (NodeId node = 0; node < nodes; ++node) {
+      for (NodeId category = 0; category < kCategories; ++category) {
+        if (has(random)) ones.push_back({node, category});
+      }
+    }
+    features.categories = Interactions::from_pairs(nodes, kCategories, ones);
+    return features;
+  };
+  EncodedFeatures users = draw(options.users);
+  return {std::move(users), draw(options.items)};
 }
 
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options,
                          const ModelOptions& model, Seed seed)
+    : StepProblem(backend, options, model, seed, first_parameters(options, model, seed)) {}
+
+StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options,
+                         const ModelOptions& model, Seed seed, Seed start)
     : backend_(backend),
       interactions_(random_graph(options, seed)),
+      features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
       triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
-      model_(make_model(backend, graph_, triplets_, model)),
+      model_(make_model(backend, graph_, triplets_, model, features_.view())),
       l2_(options.l2),
       losses_(backend.allocate(BprLoss::kTerms, triplets_.num_batches())) {
-  model_->initialize(seed);
+  model_->initialize(start);
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
     for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);

@@ -26,15 +26,28 @@ Values random_values(std::int64_t size, std::mt19937_64& random);
 Matrix upload(Backend& backend, std::int64_t rows, const Values& values);
 Values download(Backend& backend, const Matrix& matrix);
 
+/// Features of the two sides of the random graph: 3 numbers and 5 categories each.
+struct ProblemFeatures {
+  EncodedFeatures users;
+  EncodedFeatures items;
+
+  NodeFeatures view() const { return {&users, &items}; }
+};
+ProblemFeatures random_features(const GradcheckOptions& options, Seed seed);
+
 /// A model on a backend with all that a step needs, its epoch sampled; the batch that is current
 /// is the first one for an even seed, the last one, which may be short, for an odd one.
 class StepProblem {
  public:
   StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
               Seed seed);
+  /// With the parameters of another seed than first_parameters() chooses.
+  StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
+              Seed seed, Seed start);
 
   Model& model() { return *model_; }
   const Interactions& interactions() const { return interactions_; }
+  const ProblemFeatures& features() const { return features_; }
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
@@ -46,6 +59,7 @@ class StepProblem {
  private:
   Backend& backend_;
   Interactions interactions_;
+  ProblemFeatures features_;
   Graph graph_;
   Triplets triplets_;
   std::unique_ptr<Model> model_;
@@ -53,6 +67,14 @@ class StepProblem {
   Matrix losses_;
   std::int64_t batch_ = 0;
 };
+
+/// The seed of a model's first parameters. Where the model has ReLUs, which have no derivative at
+/// 0, and normalises columns, which divides rounding errors by their deviation, seeds are tried in
+/// turn until no argument of a ReLU is within kKinkMargin of 0 and no column deviates by less than
+/// kLeastDeviation; where none of 200 is so, the best of them.
+inline constexpr double kKinkMargin = 3e-4;
+inline constexpr double kLeastDeviation = 0.03;
+Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);
 
 /// The models that are checked, with a name for each: "mf", "lightgcn L1", ...
 struct NamedModel {

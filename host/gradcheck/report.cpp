@@ -33,10 +33,12 @@ double largest(const Values& values) {
   return largest_difference(values, Values(values.size(), 0.0));
 }
 
+double relative_to(double scale, double error) {
+  return scale > 0.0 ? error / scale : error;
+}
+
 double relative_error(const Values& value, const Values& truth) {
-  const double scale = largest(truth);
-  const double difference = largest_difference(value, truth);
-  return scale > 0.0 ? difference / scale : difference;
+  return relative_to(largest(truth), largest_difference(value, truth));
 }
 
 double summation_bound(std::int64_t terms, double epsilon) {

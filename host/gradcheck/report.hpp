@@ -24,6 +24,8 @@ class Report {
 /// max |a - b|; NaN where there is one, infinity where the sizes differ.
 double largest_difference(const Values& a, const Values& b);
 double largest(const Values& values);
+/// error / scale; where the scale is 0, the error.
+double relative_to(double scale, double error);
 /// largest_difference(value, truth) / largest(truth); where the truth is zero, the difference.
 double relative_error(const Values& value, const Values& truth);
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "host/model/trainables.hpp"
 #include "tern/backend.hpp"
 #include "tern/model.hpp"
 
@@ -26,14 +27,6 @@ class SidePair {
 };
 
 inline constexpr std::array<Side, 2> kSides{Side::kUser, Side::kItem};
-
-/// Overwrites the matrix with draws from N(0, deviation²): elements 4b .. 4b + 3 (row-major) come
-/// from the four words of RandomStream(seed, kInitialize, tensor, b) by the Box-Muller transform,
-/// in f64, rounded to f32 for every backend, so that all of them start from the same numbers.
-/// Independent of the number of threads. Source: Box and Muller 1958, "A note on the generation of
-/// random normal deviates".
-void initialize_normal(Backend& backend, Matrix& matrix, double deviation, Seed seed,
-                       std::uint32_t tensor);
 
 /// Draws the layer-0 embeddings of both sides: users are tensor 0, items tensor 1.
 void initialize_tables(Backend& backend, SidePair& tables, double deviation, Seed seed);

@@ -37,8 +37,9 @@ class LightGcn final : public Model {
     return layers_ == 0 ? tables_[side] : turns_[layers_ % 2][side];
   }
   Matrix& embedding_gradient(Side side) override { return gradients_[side]; }
-  const Matrix& layer0(Side side) const override { return tables_[side]; }
-  Matrix& layer0_gradient(Side side) override {
+  PenaltyTarget penalty_target() const override { return PenaltyTarget::kLayer0; }
+  const Matrix& penalized(Side side) const override { return tables_[side]; }
+  Matrix& penalized_gradient(Side side) override {
     return layers_ == 0 ? gradients_[side] : turns_[0][side];
   }
 

@@ -26,8 +26,9 @@ class MatrixFactorization final : public Model {
 
   const Matrix& embeddings(Side side) const override { return tables_[side]; }
   Matrix& embedding_gradient(Side side) override { return gradients_[side]; }
-  const Matrix& layer0(Side side) const override { return tables_[side]; }
-  Matrix& layer0_gradient(Side side) override { return gradients_[side]; }
+  PenaltyTarget penalty_target() const override { return PenaltyTarget::kLayer0; }
+  const Matrix& penalized(Side side) const override { return tables_[side]; }
+  Matrix& penalized_gradient(Side side) override { return gradients_[side]; }
 
  private:
   Backend& backend_;

@@ -4,14 +4,20 @@
 
 #include <cmath>
 
+#include "host/model/gcmc.hpp"
 #include "host/model/lightgcn.hpp"
 #include "host/model/matrix_factorization.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 
+EncodedDataset features_for(const Dataset& data, const ModelOptions& options) {
+  const bool reads = options.kind == ModelKind::kGcMc && options.inputs != InputKind::kIds;
+  return reads ? encode_features(data) : EncodedDataset();
+}
+
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
-                                  const ModelOptions& options) {
+                                  const ModelOptions& options, const NodeFeatures& features) {
   if (options.width < 1) {
     throw ConfigError(fmt::format("model.width is {}, expected at least 1", options.width));
   }
@@ -27,6 +33,8 @@ std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Tr
       return std::make_unique<LightGcn>(backend, graph, triplets, options);
     case ModelKind::kMatrixFactorization:
       return std::make_unique<MatrixFactorization>(backend, graph, triplets, options);
+    case ModelKind::kGcMc:
+      return std::make_unique<GcMc>(backend, graph, triplets, options, features);
   }
   throw ConfigError("model.kind is none that this build knows");
 }

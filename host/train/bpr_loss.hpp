@@ -1,26 +1,23 @@
 #pragma once
 
 #include "tern/backend.hpp"
-#include "tern/model.hpp"
+#include "tern/loss.hpp"
 
 namespace tern {
 
-/// Bayesian personalised ranking with the L2 penalty on layer 0, as one object: it knows which ops
-/// it is made of and in which order they meet the model's backward pass; a trainer knows neither.
+/// Bayesian personalised ranking with an L2 penalty:
 /// loss = 1/B Σ_t softplus(u·n - u·p) + λ/(2B) Σ_t (‖e_u‖² + ‖e_p‖² + ‖e_n‖²), the first over final
-/// embeddings, the second over layer-0 rows. Source: Rendle et al. 2009; He et al. 2020, eq. 15.
-class BprLoss {
+/// embeddings, the second over the rows that Model::penalized names.
+/// Source: Rendle et al. 2009; He et al. 2020, eq. 15.
+class BprLoss final : public Loss {
  public:
-  /// Rows of `losses`: the two addends.
-  static constexpr std::int64_t kTerms = 2;
-
   BprLoss(Backend& backend, double l2) : backend_(backend), l2_(l2) {}
 
-  /// From final embeddings of the current batch (after forward()) to its loss in column `current
-  /// batch` of losses, (kTerms, num_batches), and to the gradients of all parameters. A step op.
-  void backward(Model& model, Triplets& triplets, Matrix& losses) const;
+  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
 
  private:
+  void add_penalty(Model& model, Triplets& triplets, Matrix& losses) const;
+
   Backend& backend_;
   double l2_;
 };

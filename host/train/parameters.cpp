@@ -22,7 +22,16 @@ Tensor download(Backend& backend, const Matrix& matrix) {
   return {{matrix.rows(), matrix.cols()}, std::move(values)};
 }
 
-void upload(Backend& backend, const Parameter& parameter, const Tensor& tensor) {
+/// Parameters and buffers: what a checkpoint holds, each by its name.
+std::vector<NamedBuffer> contents(Model& model) {
+  std::vector<NamedBuffer> all = model.buffers();
+  for (const Parameter& parameter : model.parameters()) {
+    all.push_back({parameter.name, parameter.value});
+  }
+  return all;
+}
+
+void upload(Backend& backend, const NamedBuffer& parameter, const Tensor& tensor) {
   const std::vector<std::int64_t> expected{parameter.value->rows(), parameter.value->cols()};
   if (tensor.shape != expected) {
     throw DataError(kWhere, 0,
@@ -44,7 +53,7 @@ void upload(Backend& backend, const Parameter& parameter, const Tensor& tensor) 
 TensorFile snapshot(Backend& backend, Model& model) {
   const bool twofold = backend.describe().precision == "f64";
   TensorFile file;
-  for (const Parameter& parameter : model.parameters()) {
+  for (const NamedBuffer& parameter : contents(model)) {
     file.tensors[parameter.name] = twofold ? download<double>(backend, *parameter.value)
                                            : download<float>(backend, *parameter.value);
   }
@@ -52,15 +61,15 @@ TensorFile snapshot(Backend& backend, Model& model) {
 }
 
 void load_parameters(Backend& backend, Model& model, const TensorFile& parameters) {
-  const std::vector<Parameter>& wanted = model.parameters();
+  const std::vector<NamedBuffer> wanted = contents(model);
   for (const auto& entry : parameters.tensors) {
     const std::string& name = entry.first;
     if (std::none_of(wanted.begin(), wanted.end(),
-                     [&](const Parameter& parameter) { return parameter.name == name; })) {
+                     [&](const NamedBuffer& parameter) { return parameter.name == name; })) {
       throw DataError(kWhere, 0, fmt::format("{} is no parameter of {}", name, model.name()));
     }
   }
-  for (const Parameter& parameter : wanted) {
+  for (const NamedBuffer& parameter : wanted) {
     const auto found = parameters.tensors.find(parameter.name);
     if (found == parameters.tensors.end()) {
       throw DataError(kWhere, 0, fmt::format("{} is missing", parameter.name));

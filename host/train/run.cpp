@@ -52,10 +52,6 @@ std::uint64_t hash_text(std::string_view text) {
   return hash;
 }
 
-std::string_view model_name(ModelKind kind) {
-  return kind == ModelKind::kLightGcn ? "lightgcn" : "mf";
-}
-
 fs::path checkpoint_file(const fs::path& run, std::string_view name) {
   if (name != "best" && name != "last") {
     throw Error(fmt::format("a run has the checkpoints best and last, not \"{}\"", name));
@@ -149,6 +145,14 @@ void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& 
   add("effective_rank", statistics.effective_rank);
 }
 
+/// Of all that a job with this configuration reads of the data.
+std::uint64_t fingerprint_of(const Dataset& data, const Config& config) {
+  const bool reads_features =
+      config.model.kind == ModelKind::kGcMc && config.model.inputs != InputKind::kIds;
+  if (!reads_features || data.feature_fingerprint == 0) return data.fingerprint;
+  return hash_text(hexadecimal(data.fingerprint) + hexadecimal(data.feature_fingerprint));
+}
+
 /// Throws DataError where the data names a node otherwise than the run does.
 void compare_names(const fs::path& file, const Vocabulary& names) {
   const Vocabulary saved = Vocabulary::read(file);
@@ -185,9 +189,10 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
   write_file_atomically(path / kConfigFile, write_config(resolved));
   // Last: a directory with a manifest is a whole run.
   const Json manifest{{"format_version", kFormatVersion},
-                      {"data_fingerprint", hexadecimal(data.fingerprint)}};
+                      {"data_fingerprint", hexadecimal(fingerprint_of(data, resolved))}};
   write_file_atomically(path / kManifestFile, manifest.dump() + "\n");
-  return Run(path, std::move(resolved), data.fingerprint);
+  const std::uint64_t fingerprint = fingerprint_of(data, resolved);
+  return Run(path, std::move(resolved), fingerprint);
 }
 
 Run Run::open(const fs::path& path) {
@@ -216,16 +221,19 @@ void Run::append(const EpochRecord& record) {
   Json line{{"epoch", record.epoch},       {"loss", record.loss},
             {"bpr_loss", record.bpr_loss}, {"l2_loss", record.l2_loss},
             {"seconds", record.seconds},   {"triplets_per_second", record.triplets_per_second}};
-  // Statistics of no rows mean that the epoch was not evaluated.
-  if (record.users.rows > 0 || record.metrics.has_value()) {
-    line["evaluation_seconds"] = record.evaluation_seconds;
+  if (record.metrics.has_value()) {
     line["best"] = record.best;
-    if (record.metrics.has_value()) {
-      for (const auto& [name, value] : *record.metrics) line[name] = value;
-    }
-    add_monitors(line, "user", record.users);
-    add_monitors(line, "item", record.items);
+    for (const auto& [name, value] : *record.metrics) line[name] = value;
   }
+  // Statistics of no rows mean that the monitors did not look.
+  if (record.users.rows > 0) {
+    line["evaluation_seconds"] = record.evaluation_seconds;
+    add_monitors(line, "user", record.users);
+    line["user_gradient_norm"] = record.user_gradient_norm;
+    add_monitors(line, "item", record.items);
+    line["item_gradient_norm"] = record.item_gradient_norm;
+  }
+  if (!record.collapse.empty()) line["collapse"] = record.collapse;
   const fs::path file = path_ / kMetricsFile;
   std::ofstream stream(file, std::ios::app | std::ios::binary);
   stream << line.dump() + "\n" << std::flush;  // dump() writes what is not finite as null
@@ -278,12 +286,12 @@ TensorFile Run::read_checkpoint(std::string_view name) const {
 
 Dataset Run::load_data() const {
   Dataset data = load_dataset(config_.data_path, config_.data);
-  if (data.fingerprint != fingerprint_) {
-    throw DataError(
-        config_.data_path, 0,
-        fmt::format("the data has changed since the run in {}: its fingerprint is {}, "
-                    "expected {}",
-                    path_.string(), hexadecimal(data.fingerprint), hexadecimal(fingerprint_)));
+  const std::uint64_t found = fingerprint_of(data, config_);
+  if (found != fingerprint_) {
+    throw DataError(config_.data_path, 0,
+                    fmt::format("the data has changed since the run in {}: its fingerprint is {}, "
+                                "expected {}",
+                                path_.string(), hexadecimal(found), hexadecimal(fingerprint_)));
   }
   compare_names(path_ / kUsersFile, data.users);
   compare_names(path_ / kItemsFile, data.items);

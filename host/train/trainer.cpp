@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "host/train/bpr_loss.hpp"
+#include "host/train/monitor.hpp"
 #include "host/train/optimizer.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/selection.hpp"
@@ -44,24 +45,26 @@ void check(const Config& config) {
 }  // namespace
 
 struct Trainer::State {
-  State(Backend& backend_in, const Dataset& data_in, const Config& config_in)
+  State(Backend& backend_in, const Dataset& data_in, const Config& config_in,
+        std::unique_ptr<Loss> loss_in)
       : backend(backend_in),
         data(data_in),
         config(config_in),
         graph(backend.make_graph(data.train)),
         selection(backend, data, graph, config),
         triplets(backend.make_triplets(graph, sampling_of(config), config.batch_size)),
-        model(make_model(backend, graph, triplets, config.model)),
-        loss(backend, config.l2),
+        model(make_model(backend, graph, triplets, config.model,
+                         features_for(data, config.model).view())),
+        loss(std::move(loss_in)),
         optimizer(backend, model->parameters(), config.optimizer),
-        losses(backend.allocate(BprLoss::kTerms, triplets.num_batches())),
+        losses(backend.allocate(Loss::kTerms, triplets.num_batches())),
         recording(backend.record([this] { step(); })) {
     model->initialize(config.seed);
   }
 
   void step() {
     model->forward();
-    loss.backward(*model, triplets, losses);
+    loss->backward(*model, triplets, losses);
     optimizer.step();
     backend.next_batch(triplets);
   }
@@ -70,6 +73,8 @@ struct Trainer::State {
   bool train_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
   void read_losses(EpochRecord& record, std::int64_t steps);
   bool evaluation_due(int epoch) const;
+  bool monitor_due(int epoch) const;
+  void look(EpochRecord& record);
   void evaluate_epoch(EpochRecord& record);
   [[noreturn]] void fail(int epoch, const std::string& finding);
 
@@ -80,12 +85,13 @@ struct Trainer::State {
   Selection selection;
   Triplets triplets;
   std::unique_ptr<Model> model;
-  BprLoss loss;
+  std::unique_ptr<Loss> loss;
   Optimizer optimizer;
   Matrix losses;  // (terms, batches) of the epoch
   std::unique_ptr<Recording> recording;
   TensorFile best;
   TrainingResult result;
+  bool collapsed = false;  // what usually causes it has been said
 };
 
 void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
@@ -119,6 +125,7 @@ bool Trainer::State::train_epoch(EpochRecord& record, const TrainerCallbacks& ca
   const std::int64_t steps = triplets.num_batches();
   backend.sample(triplets, static_cast<std::uint32_t>(record.epoch));
   for (std::int64_t done = 1; done <= steps; ++done) {
+    if (done == steps && monitor_due(record.epoch)) clear_partial_gradients(backend, *model);
     recording->replay();
     if (callbacks.on_step) callbacks.on_step({record.epoch, done, steps});
     if (callbacks.should_stop && callbacks.should_stop()) {
@@ -160,9 +167,12 @@ bool Trainer::State::evaluation_due(int epoch) const {
   return config.evaluate_every > 0 && epoch % config.evaluate_every == 0;
 }
 
-void Trainer::State::evaluate_epoch(EpochRecord& record) {
-  const Clock::time_point begin = Clock::now();
-  model->embed();
+bool Trainer::State::monitor_due(int epoch) const {
+  return evaluation_due(epoch) || (config.monitor.every > 0 && epoch % config.monitor.every == 0);
+}
+
+/// The monitors' look at the final embeddings, which embed() has made.
+void Trainer::State::look(EpochRecord& record) {
   record.users = backend.embedding_statistics(model->embeddings(Side::kUser));
   record.items = backend.embedding_statistics(model->embeddings(Side::kItem));
   if (record.users.non_finite > 0 || record.items.non_finite > 0) {
@@ -170,7 +180,25 @@ void Trainer::State::evaluate_epoch(EpochRecord& record) {
                                    "not finite",
                                    record.users.non_finite + record.items.non_finite));
   }
-  if (selection.possible()) {
+  if (config.monitor.on_collapse == CollapseAction::kIgnore) return;
+  const std::int64_t width = model->embeddings(Side::kUser).cols();
+  record.collapse = find_collapse("users", record.users, width, config.monitor);
+  for (std::string& finding : find_collapse("items", record.items, width, config.monitor)) {
+    record.collapse.push_back(std::move(finding));
+  }
+  if (record.collapse.empty() || collapsed) return;
+  collapsed = true;
+  record.collapse.push_back(usual_causes(config, data.train));
+}
+
+void Trainer::State::evaluate_epoch(EpochRecord& record) {
+  const Clock::time_point begin = Clock::now();
+  // First: embed() may use the memory of gradients.
+  record.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
+  record.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
+  model->embed();
+  look(record);
+  if (evaluation_due(record.epoch) && selection.possible()) {
     record.metrics = selection.evaluate(*model);
     record.best = selection.improves(*record.metrics);
     if (record.best) {
@@ -184,13 +212,16 @@ void Trainer::State::evaluate_epoch(EpochRecord& record) {
 
 void Trainer::State::fail(int epoch, const std::string& finding) {
   std::string tensors;
-  for (const Parameter& parameter : model->parameters()) {
-    const std::int64_t bad = backend.embedding_statistics(*parameter.value).non_finite;
-    if (bad == 0) continue;
+  const auto inspect = [&](const std::string& name, const Matrix& matrix) {
+    const std::int64_t bad = backend.embedding_statistics(matrix).non_finite;
+    if (bad == 0) return;
     if (!tensors.empty()) tensors += ", ";
-    tensors +=
-        fmt::format("{} has {} of {} elements", parameter.name, bad, parameter.value->size());
+    tensors += fmt::format("{} has {} of {} elements", name, bad, matrix.size());
+  };
+  for (const Parameter& parameter : model->parameters()) {
+    inspect(parameter.name, *parameter.value);
   }
+  for (const NamedBuffer& buffer : model->buffers()) inspect(buffer.name, *buffer.value);
   throw Error(fmt::format(
       "Training diverged in epoch {}: {}; not finite: {}. {} A smaller learning rate may help.",
       epoch, finding, tensors.empty() ? "the loss alone, no parameter" : tensors,
@@ -199,9 +230,13 @@ void Trainer::State::fail(int epoch, const std::string& finding) {
           : "There are no earlier parameters to keep."));
 }
 
-Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config) {
+Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
+    : Trainer(backend, data, config, std::make_unique<BprLoss>(backend, config.l2)) {}
+
+Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
+                 std::unique_ptr<Loss> loss) {
   check(config);
-  state_ = std::make_unique<State>(backend, data, config);
+  state_ = std::make_unique<State>(backend, data, config, std::move(loss));
 }
 
 Trainer::~Trainer() = default;
@@ -220,8 +255,12 @@ TrainingResult Trainer::run(const TrainerCallbacks& callbacks) {
       break;
     }
     result.epochs = record.epoch;
-    if (state.evaluation_due(record.epoch)) state.evaluate_epoch(record);
+    if (state.monitor_due(record.epoch)) state.evaluate_epoch(record);
     if (callbacks.on_epoch) callbacks.on_epoch(record);
+    const bool stops = state.config.monitor.on_collapse == CollapseAction::kStop;
+    if (stops && !record.collapse.empty() && result.reason == StopReason::kEpochs) {
+      result.reason = StopReason::kCollapse;
+    }
     if (result.reason == StopReason::kEpochs && patience > 0 &&
         state.selection.since_best() >= patience) {
       result.reason = StopReason::kPatience;

@@ -13,24 +13,57 @@
 
 namespace tern {
 
-enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization };
+enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization, kGcMc };
+/// What a gcmc encoder starts from, on each side. Auto: the side's features where it has some, else
+/// learned ids.
+enum class InputKind : std::uint8_t { kAuto, kFeatures, kIds, kBoth };
 enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
 /// Which split the best epoch is chosen on. Choosing on test is what the LightGCN papers do.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
 
+/// As configurations, checkpoints and Model::name() have it: "lightgcn", "mf", "gcmc".
+std::string_view model_name(ModelKind kind);
+
 struct ModelOptions {
   ModelKind kind = ModelKind::kLightGcn;
-  /// D, and L (ignored by matrix factorisation).
+  /// D, and LightGCN's L.
   int width = 64;
   int layers = 3;
-  /// Layer-0 embeddings start as N(0, init_std²).
+  /// Learned embeddings of ids start as N(0, init_std²).
   double init_std = 0.1;
+
+  // Of gcmc alone.
+
+  /// The widths of the layers before the last, whose width is D. Empty: one layer.
+  std::vector<int> hidden;
+  InputKind inputs = InputKind::kAuto;
+  /// The share of the elements of the messages h that a training step drops.
+  double dropout = 0.0;
+  /// The share of nodes that a training step leaves without any message, as a node is that nobody
+  /// has interacted with: the encoder learns to place such nodes by their own inputs alone.
+  double message_dropout = 0.0;
 };
 
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kAdam;
   AdamOptions adam;
   SgdOptions sgd;
+};
+
+/// What training does when embeddings collapse or blow up.
+enum class CollapseAction : std::uint8_t { kIgnore, kWarn, kStop };
+
+/// The monitors look at the final embeddings of both sides between epochs.
+struct MonitorOptions {
+  CollapseAction on_collapse = CollapseAction::kWarn;
+  /// Epochs between two looks; 0: only where metrics are measured.
+  int every = 1;
+  /// The mean norm may not exceed this.
+  double max_norm = 1e4;
+  /// The mean cosine of two different rows may not exceed this.
+  double max_mean_cosine = 0.95;
+  /// The effective rank may not fall below this share of what it can be, min(rows, D).
+  double min_rank_share = 0.1;
 };
 
 struct EvaluationOptions {
@@ -59,6 +92,7 @@ struct Config {
   /// The metric that chooses the best epoch, "name@k", greater is better.
   std::string metric = "ndcg@20";
   SelectionSplit select_on = SelectionSplit::kValid;
+  MonitorOptions monitor;
   std::string device = "auto";
   /// 0: as many as the machine has.
   int threads = 0;

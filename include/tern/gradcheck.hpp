@@ -18,7 +18,8 @@ struct GradcheckOptions {
   /// The share of the remaining pairs that are interactions.
   double density = 0.25;
   int width = 8;
-  /// LightGCN is checked with 1 and with so many layers.
+  /// LightGCN is checked with 1 and with so many layers; gcmc with ids, with features, and with
+  /// both in two layers.
   int layers = 3;
   std::int64_t batch_size = 32;
   /// Large enough that a missing penalty would show.
@@ -43,15 +44,22 @@ struct GradcheckResult {
 
 /// Checks every op and every model.
 ///
+/// ReLU has no derivative at 0: inputs of the dense layer, and the seed of gcmc's parameters, are
+/// chosen so that no argument of one is near (of 200 seeds the best, where sizes are too large for
+/// that).
+///
 /// On the f64 reference, gradients g of ops and models against central differences of the function
 /// alone, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
-/// h = 10⁻³ max(1, ‖x‖∞), whose error is h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error: ‖g - numeric‖∞ / ‖g‖∞;
-/// bound 10⁻⁷ for ops, 10⁻⁶ for models. Models also along random unit directions d through all
-/// parameters: |⟨g, d⟩ - numeric| / ‖g‖₂.
+/// h = 10⁻³ max(1, ‖x‖∞), or 10⁻⁵ for gcmc, whose error is h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error:
+/// ‖g - numeric‖∞ / ‖g‖∞, in a model relative to the largest element of all of its gradients
+/// (before a normalisation, that of a bias is a sum that cancels); bound 10⁻⁷ for ops, 10⁻⁶ for
+/// models. Models also along random unit directions d through all parameters: |⟨g, d⟩ - numeric| /
+/// ‖g‖₂.
 ///
 /// On `backend`, unless it is a reference itself, every op and every model's loss and gradients
-/// against the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, bound (4 √n + 8) ε for sums of
-/// n terms (see host/gradcheck/README.md). Triplets must be equal: the error is how many are not.
+/// against the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, gradients of models as above;
+/// bound (4 √n + 8) ε for sums of n terms (see host/gradcheck/README.md). Triplets must be equal:
+/// the error is how many are not.
 ///
 /// Deterministic. Throws ConfigError on options out of range.
 std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions& options);
@@ -59,7 +67,9 @@ std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions&
 /// Writes one training step of each model, as the first problem has it, for others to redo:
 /// directory/<model>/ with step.json (model, layers, l2, sizes, backend, precision) and, as .npy,
 /// interactions (E, 2), triplets (B, 3), every parameter and its gradient (<name>_gradient), the
-/// final embeddings of all nodes (final_users, final_items) and loss: BPR, L2. Returns the
+/// features that the model reads ({user,item}_{numbers,categories}) and its running statistics
+/// after the step, the final embeddings of all nodes (final_users, final_items; with running
+/// statistics where there are some) and loss: BPR, L2. Returns the
 /// directories. Throws Error where writing fails.
 std::vector<std::filesystem::path> dump_steps(Backend& backend, const GradcheckOptions& options,
                                               const std::filesystem::path& directory);

@@ -7,16 +7,30 @@
 
 #include "tern/backend.hpp"
 #include "tern/config.hpp"
+#include "tern/feature_encoding.hpp"
 
 namespace tern {
 
 /// A trainable matrix, its gradient, and where that gradient may be nonzero.
 struct Parameter {
   std::string name;  // as in checkpoints: "user_embedding"
+  Side side = Side::kUser;
   Matrix* value = nullptr;
   Matrix* gradient = nullptr;
   /// Null: the gradient is dense. Else only these rows of it are meant.
   const RowSet* rows = nullptr;
+};
+
+/// What belongs to a model's state but is not trained, such as running statistics.
+struct NamedBuffer {
+  std::string name;  // as in checkpoints
+  Matrix* value = nullptr;
+};
+
+/// Which rows of a model the L2 penalty falls on.
+enum class PenaltyTarget : std::uint8_t {
+  kLayer0,  // the learned embeddings that a model starts from: added after backward()
+  kFinal,   // its results: added before backward(), through which it reaches the parameters
 };
 
 /// An encoder: parameters to final embeddings of users and items. Written over the seam alone.
@@ -25,10 +39,11 @@ class Model {
  public:
   virtual ~Model() = default;
 
-  /// "lightgcn", "mf".
+  /// "lightgcn", "mf", "gcmc".
   virtual std::string_view name() const = 0;
   virtual std::vector<Parameter>& parameters() = 0;
-  /// Draws every parameter anew from the seed.
+  virtual std::vector<NamedBuffer> buffers() { return {}; }
+  /// Draws every parameter anew from the seed, and puts every buffer back to its start.
   virtual void initialize(Seed seed) = 0;
 
   /// Final embeddings of the rows of the current batch.
@@ -41,16 +56,21 @@ class Model {
   /// (nodes, D), as the last forward() or embed() left them; backward() may overwrite them.
   virtual const Matrix& embeddings(Side side) const = 0;
   virtual Matrix& embedding_gradient(Side side) = 0;
-  /// The layer-0 rows that the L2 penalty falls on, and the gradient that it is added to after
-  /// backward().
-  virtual const Matrix& layer0(Side side) const = 0;
-  virtual Matrix& layer0_gradient(Side side) = 0;
+  virtual PenaltyTarget penalty_target() const = 0;
+  /// The rows that the L2 penalty falls on, and the gradient that it is added to.
+  virtual const Matrix& penalized(Side side) const = 0;
+  virtual Matrix& penalized_gradient(Side side) = 0;
 };
 
+/// What a model of these options reads of a data set besides its graph.
+EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
+
 /// graph and triplets must outlive the model. Empty triplets make a model that can only be
-/// initialised, loaded and asked to embed(), and that has no room for gradients.
-/// Throws ConfigError on options out of range.
+/// initialised, loaded and asked to embed(), and that has no room for gradients. Features are read
+/// while the model is made, and have a row for every node.
+/// Throws ConfigError on options out of range, and where options ask for features that are not
+/// there; ShapeError on features of another number of nodes.
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
-                                  const ModelOptions& options);
+                                  const ModelOptions& options, const NodeFeatures& features = {});
 
 }  // namespace tern

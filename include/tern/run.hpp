@@ -29,9 +29,11 @@ class Run {
   const Config& config() const noexcept { return config_; }
 
   /// Appends one line, flushed. JSON keys: epoch, loss, bpr_loss, l2_loss, seconds,
-  /// triplets_per_second; on evaluated epochs evaluation_seconds, best, every metric by its name,
-  /// and the monitors user_mean_norm, user_max_norm, user_mean_cosine, user_min_column_deviation,
-  /// user_max_column_deviation, user_effective_rank, item_... likewise. What is not finite is null.
+  /// triplets_per_second; where metrics were measured best and every metric by its name; where
+  /// the monitors looked evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
+  /// user_min_column_deviation, user_max_column_deviation, user_effective_rank,
+  /// user_gradient_norm, item_... likewise; where they found embeddings collapsed or blown up
+  /// collapse, a list of sentences. What is not finite is null.
   void append(const EpochRecord& record);
   /// name: "best" or "last". Adds the metadata; atomic.
   void write_checkpoint(std::string_view name, const TensorFile& parameters, int epoch);

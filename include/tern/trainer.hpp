@@ -13,6 +13,7 @@
 #include "tern/config.hpp"
 #include "tern/dataset.hpp"
 #include "tern/evaluation.hpp"
+#include "tern/loss.hpp"
 #include "tern/model.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -24,13 +25,19 @@ struct EpochRecord {
   double loss = 0.0;  // mean over batches of BPR + L2
   double bpr_loss = 0.0;
   double l2_loss = 0.0;
-  double seconds = 0.0;  // training only, evaluation apart
-  double evaluation_seconds = 0.0;
+  double seconds = 0.0;             // training only, evaluation apart
+  double evaluation_seconds = 0.0;  // final embeddings, monitors, metrics
   double triplets_per_second = 0.0;
   std::optional<Metrics> metrics;  // of the selection split, where this epoch was evaluated
   bool best = false;               // the best so far by the chosen metric
-  EmbeddingStatistics users;       // of the final embeddings, where evaluated
+  EmbeddingStatistics users;       // of the final embeddings, where the monitors looked
   EmbeddingStatistics items;
+  /// √Σ‖g‖² over the parameters of a side, of the epoch's last step; likewise.
+  double user_gradient_norm = 0.0;
+  double item_gradient_norm = 0.0;
+  /// The monitors' limits that the embeddings are beyond, a sentence each, and at the end of the
+  /// first epoch with any what usually causes it.
+  std::vector<std::string> collapse;
 };
 
 /// Progress within an epoch, for a live line.
@@ -49,7 +56,7 @@ struct TrainerCallbacks {
   std::function<bool()> should_stop;
 };
 
-enum class StopReason : std::uint8_t { kEpochs, kPatience, kRequested };
+enum class StopReason : std::uint8_t { kEpochs, kPatience, kRequested, kCollapse };
 
 struct TrainingResult {
   StopReason reason = StopReason::kEpochs;
@@ -64,6 +71,8 @@ class Trainer {
  public:
   /// data must outlive the trainer. Throws ConfigError, DeviceError, ShapeError.
   Trainer(Backend& backend, const Dataset& data, const Config& config);
+  /// With another loss than BPR with the configuration's L2 penalty.
+  Trainer(Backend& backend, const Dataset& data, const Config& config, std::unique_ptr<Loss> loss);
   ~Trainer();
 
   /// Trains until config.epochs epochs are done. best() is up to date whenever on_epoch is called.

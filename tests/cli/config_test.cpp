@@ -172,6 +172,29 @@ TEST(SetConfig, NamesTheNearestKey) {
   EXPECT_THAT(complaint("a\nb\x1b[31m", "3"), AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\x1b"))));
 }
 
+TEST(SetConfig, ReachesWhatGcMcReads) {
+  Config config;
+  set_config(config, "data.split", "cold-items");
+  set_config(config, "model.kind", "gcmc");
+  set_config(config, "model.hidden", "[64, 16, 64]");
+  set_config(config, "model.inputs", "both");
+  set_config(config, "model.dropout", "0.5");
+  set_config(config, "model.message_dropout", "0.25");
+  EXPECT_EQ(config.data.split, SplitMethod::kColdItems);
+  EXPECT_EQ(config.model.kind, ModelKind::kGcMc);
+  EXPECT_EQ(config.model.hidden, (std::vector<int>{64, 16, 64}));  // in order, repeats and all
+  EXPECT_EQ(config.model.inputs, InputKind::kBoth);
+  EXPECT_EQ(config.model.dropout, 0.5);
+  EXPECT_EQ(config.model.message_dropout, 0.25);
+  EXPECT_THAT(complaint("model.hidden", "[8, 0]"), HasSubstr("model.hidden: found the integer 0"));
+  EXPECT_THAT(complaint("model.dropout", "1"), HasSubstr("model.dropout: found"));
+  EXPECT_THAT(complaint("model.message_dropout", "-0.1"),
+              HasSubstr("model.message_dropout: found"));
+  EXPECT_THAT(complaint("model.inputs", "id"), HasSubstr("expected one of auto|features|ids|both"));
+  set_config(config, "model.hidden", "[]");
+  EXPECT_TRUE(config.model.hidden.empty());
+}
+
 TEST(SetConfig, SaysWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(complaint("model.width", "0"),
             "model.width: found the integer 0, expected an integer from 1 to 65536");
@@ -197,7 +220,7 @@ TEST(SetConfig, SaysWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(complaint("loss.l2", "inf"),
             "loss.l2: found the number inf, expected a number of 0 or more");
   EXPECT_EQ(complaint("model.kind", "ligthgcn"),
-            "model.kind: found the string \"ligthgcn\", expected one of lightgcn|mf");
+            "model.kind: found the string \"ligthgcn\", expected one of lightgcn|mf|gcmc");
   EXPECT_EQ(complaint("data.min_rating", "low"),
             "data.min_rating: found the string \"low\", expected a number, or \"none\"");
   EXPECT_THAT(complaint("evaluation.ks", "10,10"), HasSubstr("found 10 twice"));

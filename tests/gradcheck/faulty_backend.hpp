@@ -20,6 +20,11 @@ enum class Fault {
   kAdamWithoutWarmUp,  // no bias correction
   kTopItemsSwapped,    // right scores under wrong items
   kSampleOffByOne,     // one triplet differs
+  kDenseInputSign,     // the gradient of a dense layer's first input points the other way
+  kDenseWeightSign,    // that of its first weight
+  kDenseOuterDropped,  // that of the outer sum's weight is missing
+  kDenseScale,         // that of γ
+  kDropoutUnscaled,    // kept elements are not divided
 };
 
 /// A reference backend with one fault. It bears another name, so that it is compared.
@@ -38,6 +43,32 @@ class FaultyBackend final : public reference::ReferenceBackend {
     }
     if (fault_ == Fault::kPropagateScale && to == Side::kItem) changed.scale *= 1.0 + 1e-4;
     ReferenceBackend::propagate(graph, to, x, y, changed);
+  }
+
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override {
+    ReferenceBackend::linear_relu_batchnorm_backward(layer, state, grad_z, gradients);
+    const auto negate = [&](Matrix* matrix) {
+      if (matrix == nullptr) return;
+      change(*matrix, [](std::vector<double>& values) {
+        for (double& value : values) value = -value;
+      });
+    };
+    const auto& inner = gradients.inner.terms;
+    const auto& outer = gradients.outer.terms;
+    if (fault_ == Fault::kDenseInputSign && !inner.empty()) negate(inner.front().input);
+    if (fault_ == Fault::kDenseWeightSign && !inner.empty()) negate(inner.front().weight);
+    if (fault_ == Fault::kDenseOuterDropped && !outer.empty()) fill(*outer.front().weight, 0.0);
+    if (fault_ == Fault::kDenseScale) negate(gradients.scale);
+  }
+
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override {
+    ReferenceBackend::dropout(options, step, values);
+    if (fault_ != Fault::kDropoutUnscaled) return;
+    change(values, [&](std::vector<double>& all) {
+      for (double& value : all) value *= 1.0 - options.probability;
+    });
   }
 
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,

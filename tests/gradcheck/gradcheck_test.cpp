@@ -79,16 +79,18 @@ TEST(Gradcheck, RightBackendsPass) {
     for (const GradcheckResult& r : results) {
       if (r.backend == "cpu") subjects.insert(r.subject);
     }
-    EXPECT_EQ(subjects, (std::set<std::string>{"sample", "propagate", "bpr", "l2_penalty", "adam",
-                                               "sgd", "score_topk", "embedding_statistics", "mf",
-                                               "lightgcn L1", "lightgcn L2"}));
+    EXPECT_EQ(subjects,
+              (std::set<std::string>{"sample", "propagate", "bpr", "l2_penalty", "adam", "sgd",
+                                     "score_topk", "embedding_statistics", "linear_relu_batchnorm",
+                                     "dropout", "mf", "lightgcn L1", "lightgcn L2", "gcmc ids",
+                                     "gcmc features", "gcmc both L2"}));
   }
 }
 
 TEST(Gradcheck, OtherShapesPassAsWell) {
   for (GradcheckOptions options :
        {GradcheckOptions{.users = 3, .items = 3, .density = 1.0, .width = 1, .layers = 1},
-        GradcheckOptions{.users = 5, .items = 30, .density = 0.05, .width = 17, .batch_size = 1},
+        GradcheckOptions{.users = 5, .items = 30, .density = 0.05, .width = 5, .batch_size = 1},
         GradcheckOptions{.users = 12, .items = 9, .batch_size = 10'000, .l2 = 0.0}}) {
     options.problems = 2;
     EXPECT_THAT(failures(gradcheck(*make_cpu_backend(2), options)), IsEmpty());
@@ -112,6 +114,9 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
               testing::ElementsAre("score_topk: items of the best"));
   EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));
+  EXPECT_THAT(found(Fault::kDropoutUnscaled),
+              testing::ElementsAre("dropout: elements", "dropout: rows"));
+  EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient of user_layer1_norm_scale"));
 }
 
 /// The same faults where they sit in the f64 backend itself: then nothing but the differences of
@@ -134,6 +139,17 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kDenseInputSign),
+              Contains("linear_relu_batchnorm: gradient of inner input 0"));
+  EXPECT_THAT(found(Fault::kDenseInputSign), Contains("gcmc ids: gradient of user_embedding"));
+  EXPECT_THAT(found(Fault::kDenseWeightSign),
+              Contains("gcmc features: gradient of user_layer1_self_numbers_weight"));
+  EXPECT_THAT(found(Fault::kDenseOuterDropped),
+              Contains("linear_relu_batchnorm: gradient of outer weight 0"));
+  EXPECT_THAT(found(Fault::kDenseOuterDropped),
+              Contains("gcmc both L2: gradient of item_layer2_mix_weight"));
+  EXPECT_THAT(found(Fault::kDenseScale), Contains("linear_relu_batchnorm: gradient of scale"));
+  EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient along all parameters"));
 }
 
 TEST(Gradcheck, OptionsOutOfRangeAreRefused) {
@@ -159,11 +175,11 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = name;
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 3u);
-  const fs::path place = places.back();
+  ASSERT_EQ(places.size(), 6u);
+  const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
-  StepProblem problem(*backend, small(), models(small()).back().options, small().seed);
+  StepProblem problem(*backend, small(), models(small())[2].options, small().seed);
   problem.step();
   const Parameter& items = problem.model().parameters()[1];
   const auto gradient = read_npy(place / "item_embedding_gradient.npy");
@@ -173,6 +189,13 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   EXPECT_EQ(read_npy(place / "triplets.npy").shape, (std::vector<std::int64_t>{8, 3}));
   EXPECT_EQ(read_npy(place / "interactions.npy").shape[0], problem.interactions().size());
   EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
+  // What gcmc reads besides, and its running statistics.
+  EXPECT_EQ(places.back().filename(), "gcmc-both-L2");
+  EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
+  EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,
+            (std::vector<std::int64_t>{6, 5}));
+  EXPECT_EQ(read_npy(places.back() / "user_layer2_norm_running_mean.npy").shape,
+            (std::vector<std::int64_t>{1, 3}));
   fs::remove_all(folder);
 }
 

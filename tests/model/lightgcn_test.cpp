@@ -119,8 +119,8 @@ class LightGcnLayers : public ::testing::TestWithParam<std::tuple<int, std::stri
 };
 
 TEST_P(LightGcnLayers, FinalIsThePlainMeanOfLayers) {
-  const std::vector<double> start = joined(values_of(*f.backend, f.model->layer0(Side::kUser)),
-                                           values_of(*f.backend, f.model->layer0(Side::kItem)));
+  const std::vector<double> start = joined(values_of(*f.backend, f.model->penalized(Side::kUser)),
+                                           values_of(*f.backend, f.model->penalized(Side::kItem)));
   const std::vector<double> expected = mean_of_layers(interactions, layers, {25, 5, start});
   f.model->embed();
   const std::vector<double> actual = joined(f.embeddings(Side::kUser), f.embeddings(Side::kItem));

@@ -23,7 +23,7 @@ TEST_F(MatrixFactorizationTest, FinalEmbeddingsAreTheParameters) {
     const Parameter& parameter = f.model->parameters()[static_cast<std::size_t>(side)];
     EXPECT_EQ(parameter.name, side == Side::kUser ? "user_embedding" : "item_embedding");
     EXPECT_EQ(&f.model->embeddings(side), parameter.value);
-    EXPECT_EQ(&f.model->layer0(side), parameter.value);
+    EXPECT_EQ(&f.model->penalized(side), parameter.value);
     EXPECT_EQ(parameter.value->rows(), f.graph.num_nodes(side));
     EXPECT_EQ(parameter.rows, &f.triplets.rows(side));
   }

@@ -32,11 +32,12 @@ inline void assign(Backend& backend, Matrix& matrix, const Values& values) {
 /// A model with everything that it stands on, after one sampled epoch.
 struct ModelFixture {
   ModelFixture(std::unique_ptr<Backend> backend_in, const Interactions& interactions,
-               const ModelOptions& options, std::int64_t batch_size)
+               const ModelOptions& options, std::int64_t batch_size,
+               const NodeFeatures& features = {})
       : backend(std::move(backend_in)),
         graph(backend->make_graph(interactions)),
         triplets(backend->make_triplets(graph, {}, batch_size)),
-        model(make_model(*backend, graph, triplets, options)),
+        model(make_model(*backend, graph, triplets, options, features)),
         losses(backend->allocate(2, triplets.num_batches())) {
     model->initialize(Seed{7});
     backend->sample(triplets, 1);

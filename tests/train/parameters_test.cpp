@@ -45,6 +45,37 @@ TEST_F(ParametersTest, ASnapshotComesBackBitForBit) {
   EXPECT_EQ(values_of(*backend, *model->parameters()[0].value), values);
 }
 
+TEST_F(ParametersTest, RunningStatisticsAreAmongThem) {
+  const Dataset data = planted_dataset_for(ModelKind::kGcMc, 12, 40);
+  const ModelOptions options = planted_config(ModelKind::kGcMc).model;
+  const auto gcmc = make_model(*backend, graph, none, options, features_for(data, options).view());
+  gcmc->initialize(Seed{3});
+  const std::vector<NamedBuffer> buffers = gcmc->buffers();
+  ASSERT_EQ(buffers.size(), 8u);  // mean and variance of two sides and two layers
+  double value = 0.0;
+  for (const NamedBuffer& buffer : buffers) backend->fill(*buffer.value, value += 1.0 / 3.0);
+  const TensorFile file = snapshot(*backend, *gcmc);
+  EXPECT_EQ(file.tensors.size(), gcmc->parameters().size() + 8);
+  gcmc->initialize(Seed{3});
+  EXPECT_NE(values_of(*backend, *buffers[0].value), Values(6, 1.0 / 3.0));
+  load_parameters(*backend, *gcmc, file);
+  value = 0.0;
+  for (const NamedBuffer& buffer : buffers) {
+    value += 1.0 / 3.0;
+    EXPECT_EQ(values_of(*backend, *buffer.value),
+              Values(static_cast<std::size_t>(buffer.value->cols()), value))
+        << buffer.name;
+  }
+  TensorFile without = file;
+  without.tensors.erase(buffers[7].name);
+  EXPECT_THROW(load_parameters(*backend, *gcmc, without), DataError);
+  // A model without them takes none.
+  EXPECT_TRUE(model->buffers().empty());
+  TensorFile more = snapshot(*backend, *model);
+  more.tensors[buffers[0].name] = file.tensors.at(buffers[0].name);
+  EXPECT_THAT(complaint(more), HasSubstr("is no parameter of lightgcn"));
+}
+
 TEST_F(ParametersTest, SinglePrecisionIsAccepted) {
   TensorFile file = snapshot(*backend, *model);
   file.tensors["item_embedding"].values = std::vector<float>(320, 0.5F);

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <random>
 #include <set>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "tern/config.hpp"
@@ -41,6 +43,43 @@ inline Dataset planted_dataset(NodeId num_users = 120, NodeId num_items = 80,
   return data;
 }
 
+/// The same data with features that tell the groups: as a category, which one node of eight has
+/// wrong, and as a number among another that means nothing.
+inline Dataset with_planted_features(Dataset data, std::uint32_t seed = 2) {
+  constexpr NodeId kGroups = 4;
+  std::mt19937 random(seed);
+  const auto features_of = [&](NodeId nodes) {
+    Features features;
+    features.names = {"weight", "height", "group=0", "group=1", "group=2", "group=3"};
+    // What nobody has keeps categories sparse enough to count as such.
+    for (int i = 0; i < 8; ++i) features.names.push_back("group=none" + std::to_string(i));
+    for (NodeId node = 0; node < nodes; ++node) {
+      const auto noise = static_cast<float>(random() % 100) / 25.0F;
+      std::vector<float> row(features.names.size(), 0.0F);
+      row[0] = noise;
+      row[1] = static_cast<float>(node % kGroups) * 10.0F + noise;
+      row[2 + static_cast<std::size_t>(random() % 8 == 0 ? random() % kGroups
+                                                         : static_cast<unsigned>(node % kGroups))] =
+          1.0F;
+      features.values.insert(features.values.end(), row.begin(), row.end());
+    }
+    return features;
+  };
+  data.user_features = features_of(data.train.num_users());
+  data.item_features = features_of(data.train.num_items());
+  return data;
+}
+
+/// Features where the model reads them.
+inline Dataset planted_dataset_for(ModelKind kind, NodeId num_users = 120, NodeId num_items = 80) {
+  Dataset data = planted_dataset(num_users, num_items);
+  return kind == ModelKind::kGcMc ? with_planted_features(std::move(data)) : data;
+}
+
+/// Every model; gcmc comes with features, learned ids, two layers and both dropouts.
+inline constexpr ModelKind kModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization,
+                                        ModelKind::kGcMc};
+
 /// A job that learns the planted groups in a second.
 inline Config planted_config(ModelKind kind = ModelKind::kLightGcn) {
   Config config;
@@ -55,6 +94,12 @@ inline Config planted_config(ModelKind kind = ModelKind::kLightGcn) {
   config.evaluate_every = 5;
   config.patience = 0;
   config.seed = Seed{5};
+  if (kind == ModelKind::kGcMc) {
+    config.model.inputs = InputKind::kBoth;
+    config.model.hidden = {6};
+    config.model.dropout = 0.1;
+    config.model.message_dropout = 0.05;
+  }
   return config;
 }
 

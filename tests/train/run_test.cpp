@@ -289,6 +289,28 @@ TEST_F(RunTest, NoticesOtherData) {
   EXPECT_NE(complaint([&] { other.load_data(); }), "no complaint");
 }
 
+TEST_F(RunTest, NoticesOtherFeaturesWhereTheModelReadsThem) {
+  const auto write_features = [&](const char* value) {
+    write(folder / "data/item_features.tsv", std::string("item\tsize\n0\t") + value + "\n1\t2\n");
+  };
+  write_features("1");
+  data = load_dataset(config.data_path, config.data);
+  const Run of_ids = create();
+  config.model.kind = ModelKind::kGcMc;
+  const Run of_features = Run::create(folder / "runs/second", config, data);
+  config.model.inputs = InputKind::kIds;
+  const Run unread = Run::create(folder / "runs/third", config, data);
+  EXPECT_EQ(of_features.load_data().feature_fingerprint, data.feature_fingerprint);
+  write_features("3");
+  EXPECT_THAT(complaint([&] { of_features.load_data(); }), HasSubstr("has changed since the run"));
+  EXPECT_THAT(complaint([&] { Run::open(folder / "runs/second").load_data(); }),
+              HasSubstr("has changed since the run"));
+  of_ids.load_data();
+  unread.load_data();
+  fs::remove(folder / "data/item_features.tsv");
+  EXPECT_THAT(complaint([&] { of_features.load_data(); }), HasSubstr("has changed since the run"));
+}
+
 TEST_F(RunTest, NoticesOtherNames) {
   const Run run = create();
   write(path / "users.tsv", "0\n1\n");

@@ -16,7 +16,8 @@
 namespace tern::test {
 namespace {
 
-constexpr ModelKind kBothModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
+/// Parameters of these are by side; of gcmc, every gradient is in tests/model.
+constexpr ModelKind kTableModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
 
 /// What a few steps leave: parameters by side, losses, and the last gradients.
 struct AfterSteps {
@@ -32,7 +33,7 @@ AfterSteps run_steps(Backend& backend, const Dataset& data, const Config& config
   Triplets triplets = backend.make_triplets(graph, sampling, config.batch_size);
   const auto model = make_model(backend, graph, triplets, config.model);
   model->initialize(config.seed);
-  const BprLoss loss(backend, config.l2);
+  BprLoss loss(backend, config.l2);
   Optimizer optimizer(backend, model->parameters(), config.optimizer);
   Matrix losses = backend.allocate(BprLoss::kTerms, triplets.num_batches());
   backend.sample(triplets, 1);
@@ -61,7 +62,7 @@ Config step_config(ModelKind kind) {
 
 TEST(TrainingStep, OnTheCpuEqualsTheReference) {
   const Dataset data = planted_dataset();
-  for (const ModelKind kind : kBothModels) {
+  for (const ModelKind kind : kTableModels) {
     Config config = step_config(kind);
     config.optimizer.kind = OptimizerKind::kSgd;
     config.optimizer.sgd.learning_rate = 5.0;
@@ -82,7 +83,7 @@ TEST(TrainingStep, OnTheCpuEqualsTheReference) {
 
 TEST(TrainingStep, OfAdamOnTheCpuEqualsTheReference) {
   const Dataset data = planted_dataset();
-  for (const ModelKind kind : kBothModels) {
+  for (const ModelKind kind : kTableModels) {
     const Config config = step_config(kind);
     const double rate = config.optimizer.adam.learning_rate;
     const AfterSteps expected = run_steps(*make_reference_backend(), data, config, 1);
@@ -117,8 +118,9 @@ const std::vector<float>& values_of(const TensorFile& file, const char* name) {
 }
 
 TEST(CpuTraining, IsTheSameForEveryNumberOfThreads) {
-  const Dataset data = planted_dataset(800, 300);
-  for (const ModelKind kind : kBothModels) {
+  for (const ModelKind kind : kModels) {
+    SCOPED_TRACE(model_name(kind));
+    const Dataset data = planted_dataset_for(kind, 800, 300);
     Config config = planted_config(kind);
     config.epochs = 3;
     config.batch_size = 512;
@@ -129,10 +131,11 @@ TEST(CpuTraining, IsTheSameForEveryNumberOfThreads) {
     const TensorFile five = trained(*make_cpu_backend(5), data, config, &records[2]);
     config.seed = Seed{6};
     const TensorFile other = trained(*make_cpu_backend(2), data, config, &records[3]);
-    for (const char* name : {"user_embedding", "item_embedding"}) {
-      EXPECT_EQ(values_of(one, name), values_of(two, name));
-      EXPECT_EQ(values_of(one, name), values_of(five, name));
-      EXPECT_NE(values_of(one, name), values_of(other, name));
+    for (const auto& [name, tensor] : one.tensors) {
+      const char* const of = name.c_str();
+      EXPECT_EQ(values_of(one, of), values_of(two, of)) << name;
+      EXPECT_EQ(values_of(one, of), values_of(five, of)) << name;
+      EXPECT_NE(values_of(one, of), values_of(other, of)) << name;
     }
     for (std::size_t epoch = 0; epoch < 3; ++epoch) {
       for (int i = 1; i < 3; ++i) {
@@ -146,11 +149,19 @@ TEST(CpuTraining, IsTheSameForEveryNumberOfThreads) {
 }
 
 TEST(CpuTraining, FollowsTheReference) {
-  const Dataset data = planted_dataset();
-  for (const ModelKind kind : kBothModels) {
+  for (const ModelKind kind : kModels) {
+    SCOPED_TRACE(model_name(kind));
+    const Dataset data = planted_dataset_for(kind);
     Config config = planted_config(kind);
     config.epochs = 4;
     config.evaluate_every = 2;
+    if (kind == ModelKind::kGcMc) {
+      // Adam makes a step of full size of a gradient that is nothing but rounding, such as that of
+      // a bias before a normalisation; and of this seed no ReLU is decided by rounding.
+      config.optimizer.kind = OptimizerKind::kSgd;
+      config.optimizer.sgd.learning_rate = 0.1;
+      config.seed = Seed{3};
+    }
     std::vector<EpochRecord> cpu;
     std::vector<EpochRecord> reference;
     trained(*make_cpu_backend(2), data, config, &cpu);
@@ -165,15 +176,20 @@ TEST(CpuTraining, FollowsTheReference) {
 }
 
 TEST(CpuTraining, ParametersComeBackBitForBit) {
-  const Dataset data = planted_dataset();
-  const Config config = planted_config();
-  const auto backend = make_cpu_backend(2);
-  const TensorFile saved = trained(*backend, data, config);
-  Trainer fresh(*backend, data, config);
-  EXPECT_NE(values_of(fresh.last(), "user_embedding"), values_of(saved, "user_embedding"));
-  load_parameters(*backend, fresh.model(), saved);
-  for (const char* name : {"user_embedding", "item_embedding"}) {
-    EXPECT_EQ(values_of(fresh.last(), name), values_of(saved, name));
+  for (const ModelKind kind : kModels) {
+    SCOPED_TRACE(model_name(kind));
+    const Dataset data = planted_dataset_for(kind);
+    const Config config = planted_config(kind);
+    const auto backend = make_cpu_backend(2);
+    const TensorFile saved = trained(*backend, data, config);
+    Trainer fresh(*backend, data, config);
+    EXPECT_NE(values_of(fresh.last(), "user_embedding"), values_of(saved, "user_embedding"));
+    load_parameters(*backend, fresh.model(), saved);
+    const TensorFile again = fresh.last();
+    ASSERT_EQ(again.tensors.size(), saved.tensors.size());
+    for (const auto& [name, tensor] : saved.tensors) {
+      EXPECT_EQ(again.tensors.at(name).values, tensor.values) << name;
+    }
   }
 }
 

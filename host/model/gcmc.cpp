@@ -1,0 +1,145 @@
+#include "host/model/gcmc.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+/// Whether a side reads its features, and whether it learns ids.
+bool reads_features(InputKind kind, Side side, const EncodedFeatures* features) {
+  const bool wanted = kind == InputKind::kFeatures || kind == InputKind::kBoth;
+  if (wanted && features == nullptr) {
+    throw ConfigError(fmt::format("model.inputs asks for features, but the data has none of {}s",
+                                  side_name(side)));
+  }
+  return features != nullptr && kind != InputKind::kIds;
+}
+
+bool learns_ids(InputKind kind, const EncodedFeatures* features) {
+  return kind == InputKind::kIds || kind == InputKind::kBoth ||
+         (kind == InputKind::kAuto && features == nullptr);
+}
+
+void check_share(const char* key, double value) {
+  if (!(value >= 0.0 && value < 1.0)) {
+    throw ConfigError(fmt::format("{} is {}, expected a share in [0, 1)", key, value));
+  }
+}
+
+}  // namespace
+
+GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
+           const ModelOptions& options, const NodeFeatures& features)
+    : backend_(backend),
+      options_(options),
+      steps_(backend.make_counter()),
+      trainables_(backend,
+                  triplets.empty() ? Trainables::Gradients::kNo : Trainables::Gradients::kYes) {
+  check_share("model.dropout", options.dropout);
+  check_share("model.message_dropout", options.message_dropout);
+  std::array<LayerInput, 2> inputs;
+  for (const Side side : kSides) {
+    if (trainables_.train() && graph.num_nodes(side) < 2) {
+      throw ConfigError(
+          fmt::format("model.kind is gcmc, but the data has {} {}s: batch normalisation needs two",
+                      graph.num_nodes(side), side_name(side)));
+    }
+    inputs[static_cast<std::size_t>(side)] =
+        make_input(side, graph.num_nodes(side), features.of(side));
+  }
+  std::vector<int> widths = options.hidden;
+  widths.push_back(options.width);
+  for (const int width : widths) {
+    if (width < 1) {
+      throw ConfigError(fmt::format("model.hidden has {}, expected widths from 1", width));
+    }
+    const int number = static_cast<int>(layers_.size()) + 1;
+    layers_.push_back(
+        std::make_unique<GcMcLayer>(backend, graph, trainables_, number, inputs, width));
+    for (const Side side : kSides) {
+      inputs[static_cast<std::size_t>(side)] = {
+          .nodes = graph.num_nodes(side),
+          .learned = &layers_.back()->output(side),
+          .learned_gradient = &layers_.back()->gradient(side)};
+    }
+  }
+}
+
+LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* features) {
+  NodeInput& own = inputs_[static_cast<std::size_t>(side)];
+  LayerInput input{.nodes = nodes};
+  if (reads_features(options_.inputs, side, features)) {
+    if (features->num_nodes() != nodes) {
+      throw ShapeError(fmt::format("features of {} {}s, expected {}", features->num_nodes(),
+                                   side_name(side), nodes));
+    }
+    const auto numbers = static_cast<std::int64_t>(features->number_names.size());
+    if (numbers > 0) {
+      own.numbers = backend_.allocate(nodes, numbers);
+      backend_.upload(std::span<const float>(features->numbers), own.numbers);
+      input.numbers = &own.numbers;
+    }
+    if (features->categories.num_items() > 0) {
+      own.categories = backend_.make_graph(features->categories);
+      input.categories = &own.categories;
+    }
+  }
+  if (learns_ids(options_.inputs, features)) {
+    own.ids = &trainables_.make(side, "embedding", nodes, options_.width);
+    input.learned = &own.ids->value;
+    input.learned_gradient = &own.ids->gradient;
+  }
+  return input;
+}
+
+void GcMc::initialize(Seed seed) {
+  seed_ = seed;
+  backend_.set(steps_, 0);
+  for (const Side side : kSides) {
+    Trainable* ids = inputs_[static_cast<std::size_t>(side)].ids;
+    if (ids == nullptr) continue;
+    initialize_normal(backend_, ids->value, options_.init_std, seed,
+                      static_cast<std::uint32_t>(side));
+  }
+  TensorSeeds seeds{seed, 2};
+  for (const auto& layer : layers_) layer->initialize(seeds);
+}
+
+std::vector<NamedBuffer> GcMc::buffers() {
+  std::vector<NamedBuffer> all;
+  for (const auto& layer : layers_) {
+    const std::vector<NamedBuffer> of_layer = layer->buffers();
+    all.insert(all.end(), of_layer.begin(), of_layer.end());
+  }
+  return all;
+}
+
+GcMcDropout GcMc::dropout() const {
+  return {.elements = options_.dropout,
+          .messages = options_.message_dropout,
+          .seed = seed_,
+          .step = &steps_};
+}
+
+void GcMc::forward() {
+  for (const auto& layer : layers_) layer->forward(DenseMode::kTraining, dropout());
+  // A loss writes the batch's rows alone; the others must not keep what earlier batches left.
+  for (const Side side : kSides) backend_.fill(embedding_gradient(side), 0.0);
+}
+
+void GcMc::embed() {
+  for (const auto& layer : layers_) layer->forward(DenseMode::kEvaluation, {});
+}
+
+void GcMc::backward() {
+  for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
+    (*layer)->backward(dropout());
+  }
+  backend_.increment(steps_);  // only now: both passes of a step drop the same
+}
+
+}  // namespace tern

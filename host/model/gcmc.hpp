@@ -1,0 +1,65 @@
+#pragma once
+
+#include <array>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "host/model/gcmc_layer.hpp"
+#include "tern/model.hpp"
+
+namespace tern {
+
+/// The GC-MC encoder: layers of GcMcLayer over features of the nodes, learned embeddings of their
+/// ids, or both; final = z of the last layer. A training step embeds every node, since batch
+/// normalisation needs them all; embed() uses running statistics, so that a node's result depends
+/// on itself and its neighbours alone.
+///
+/// A node without interactions hears no message, and is placed by its own input: with features it
+/// gets an embedding that means something, without any training of its own.
+///
+/// Memory: 8 to 13 N C numbers a layer, those of the inputs on top.
+/// Source: van den Berg, Kipf and Welling 2017, "Graph convolutional matrix completion", section
+/// 2.3 and 2.4, with one kind of edge, and addition where the paper leaves the choice.
+class GcMc final : public Model {
+ public:
+  /// features: by side, null where ids are learned alone. Throws as make_model() does.
+  GcMc(Backend& backend, const Graph& graph, const Triplets& triplets, const ModelOptions& options,
+       const NodeFeatures& features);
+
+  std::string_view name() const override { return "gcmc"; }
+  std::vector<Parameter>& parameters() override { return trainables_.parameters(); }
+  std::vector<NamedBuffer> buffers() override;
+  void initialize(Seed seed) override;
+
+  void forward() override;
+  void backward() override;
+  void embed() override;
+
+  const Matrix& embeddings(Side side) const override { return layers_.back()->output(side); }
+  Matrix& embedding_gradient(Side side) override { return layers_.back()->gradient(side); }
+  PenaltyTarget penalty_target() const override { return PenaltyTarget::kFinal; }
+  const Matrix& penalized(Side side) const override { return embeddings(side); }
+  Matrix& penalized_gradient(Side side) override { return embedding_gradient(side); }
+
+ private:
+  /// What one side's nodes start from.
+  struct NodeInput {
+    Matrix numbers;
+    Graph categories;
+    Trainable* ids = nullptr;
+  };
+
+  LayerInput make_input(Side side, NodeId nodes, const EncodedFeatures* features);
+  GcMcDropout dropout() const;
+
+  Backend& backend_;
+  ModelOptions options_;
+  Seed seed_{};  // of dropout
+  Counter steps_;
+  Trainables trainables_;
+  std::array<NodeInput, 2> inputs_;
+  std::vector<std::unique_ptr<GcMcLayer>> layers_;
+};
+
+}  // namespace tern

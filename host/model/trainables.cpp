@@ -1,0 +1,77 @@
+#include "host/model/trainables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+#include <vector>
+
+#include "tern/random.hpp"
+
+namespace tern {
+namespace {
+
+/// Four independent draws from N(0, deviation²).
+std::array<float, 4> normal_block(RandomStream stream, double deviation) {
+  std::array<float, 4> draws{};
+  for (std::size_t i = 0; i < draws.size(); i += 2) {
+    const double radius = deviation * std::sqrt(-2.0 * std::log(stream.uniform()));
+    const double angle = 2.0 * std::numbers::pi * stream.uniform();
+    draws[i] = static_cast<float>(radius * std::cos(angle));
+    draws[i + 1] = static_cast<float>(radius * std::sin(angle));
+  }
+  return draws;
+}
+
+/// Fills the matrix with what draw(stream) makes of every block's stream.
+template <typename Draw>
+void fill_blocks(Backend& backend, Matrix& matrix, Seed seed, std::uint32_t tensor,
+                 const Draw& draw) {
+  const std::int64_t size = matrix.size();
+  const std::int64_t blocks = (size + 3) / 4;
+  std::vector<float> values(static_cast<std::size_t>(size));
+#pragma omp parallel for schedule(static)
+  for (std::int64_t block = 0; block < blocks; ++block) {
+    const RandomStream stream(seed, Purpose::kInitialize, tensor,
+                              static_cast<std::uint64_t>(block));
+    const std::array<float, 4> draws = draw(stream);
+    const std::int64_t count = std::min<std::int64_t>(4, size - 4 * block);
+    std::copy_n(draws.begin(), count, values.begin() + 4 * block);
+  }
+  backend.upload(values, matrix);
+}
+
+}  // namespace
+
+void initialize_normal(Backend& backend, Matrix& matrix, double deviation, Seed seed,
+                       std::uint32_t tensor) {
+  fill_blocks(backend, matrix, seed, tensor,
+              [&](const RandomStream& stream) { return normal_block(stream, deviation); });
+}
+
+void initialize_uniform(Backend& backend, Matrix& matrix, double bound, Seed seed,
+                        std::uint32_t tensor) {
+  fill_blocks(backend, matrix, seed, tensor, [&](RandomStream stream) {
+    std::array<float, 4> draws{};
+    for (float& draw : draws) draw = static_cast<float>(bound * (2.0 * stream.uniform() - 1.0));
+    return draws;
+  });
+}
+
+std::string_view side_name(Side side) {
+  return side == Side::kUser ? "user" : "item";
+}
+
+Trainable& Trainables::make(Side side, std::string_view what, std::int64_t rows,
+                            std::int64_t cols) {
+  Trainable& made = store_.emplace_back();
+  made.value = backend_.allocate(rows, cols);
+  if (train()) made.gradient = backend_.allocate(rows, cols);
+  parameters_.push_back(
+      {fmt::format("{}_{}", side_name(side), what), side, &made.value, &made.gradient, nullptr});
+  return made;
+}
+
+}  // namespace tern

@@ -1,0 +1,79 @@
+#include "host/train/monitor.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace tern {
+namespace {
+
+std::int64_t nodes_without_interactions(const Interactions& interactions) {
+  std::int64_t users = 0;
+  std::vector<bool> has_item(static_cast<std::size_t>(interactions.num_items()), false);
+  for (NodeId user = 0; user < interactions.num_users(); ++user) {
+    users += interactions.row(user).empty() ? 1 : 0;
+    for (const NodeId item : interactions.row(user)) has_item[item] = true;
+  }
+  return users + std::count(has_item.begin(), has_item.end(), false);
+}
+
+double squared_norm(Backend& backend, const Matrix& matrix) {
+  std::vector<float> values(static_cast<std::size_t>(matrix.size()));
+  backend.download(matrix, std::span<float>(values));
+  double sum = 0.0;
+  for (const float value : values) sum += static_cast<double>(value) * value;
+  return sum;
+}
+
+}  // namespace
+
+std::vector<std::string> find_collapse(std::string_view side, const EmbeddingStatistics& statistics,
+                                       std::int64_t width, const MonitorOptions& options) {
+  std::vector<std::string> found;
+  if (statistics.rows < 2) return found;
+  if (statistics.mean_norm > options.max_norm) {
+    found.push_back(fmt::format("the mean norm of {} is {:.3g} (monitor.max_norm {:g})", side,
+                                statistics.mean_norm, options.max_norm));
+  }
+  // Every two rows of one number are parallel: only wider ones can collapse.
+  if (width < 2) return found;
+  if (statistics.mean_cosine > options.max_mean_cosine) {
+    found.push_back(
+        fmt::format("the mean cosine between {} is {:.4f} (monitor.max_mean_cosine {:g})", side,
+                    statistics.mean_cosine, options.max_mean_cosine));
+  }
+  const std::int64_t most = std::min(width, statistics.rows);
+  if (statistics.effective_rank < options.min_rank_share * static_cast<double>(most)) {
+    found.push_back(
+        fmt::format("the effective rank of {} is {:.2f} of {} (monitor.min_rank_share {:g})", side,
+                    statistics.effective_rank, most, options.min_rank_share));
+  }
+  return found;
+}
+
+std::string usual_causes(const Config& config, const Interactions& train) {
+  const bool adam = config.optimizer.kind == OptimizerKind::kAdam;
+  return fmt::format(
+      "Usual causes: a loss summed inside the sigmoid instead of averaged over triplets (not with "
+      "Tern's own), no regularisation (loss.l2 is {:g}), a learning rate that is too large "
+      "(optimizer.learning_rate is {:g}), many nodes without interactions ({} of {})",
+      config.l2, adam ? config.optimizer.adam.learning_rate : config.optimizer.sgd.learning_rate,
+      nodes_without_interactions(train), std::int64_t{train.num_users()} + train.num_items());
+}
+
+double gradient_norm(Backend& backend, Model& model, Side side) {
+  double sum = 0.0;
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.side == side) sum += squared_norm(backend, *parameter.gradient);
+  }
+  return std::sqrt(sum);
+}
+
+void clear_partial_gradients(Backend& backend, Model& model) {
+  for (const Parameter& parameter : model.parameters()) {
+    if (parameter.rows != nullptr) backend.fill(*parameter.gradient, 0.0);
+  }
+}
+
+}  // namespace tern

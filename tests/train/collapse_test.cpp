@@ -1,0 +1,226 @@
+// The question that this project answers, replayed on the Debian graph: a GC-MC encoder whose loss
+// sums the batch inside the sigmoid, without a penalty, and the same encoder with Tern's loss.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/train/monitor.hpp"
+#include "tern/baselines.hpp"
+#include "tern/device.hpp"
+#include "tern/evaluation.hpp"
+#include "tern/trainer.hpp"
+#include "tests/support/matrices.hpp"
+
+namespace tern::test {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+/// loss = log σ(S), S = Σ_t u_t·(p_t - n_t) over the batch. All triplets share the factor σ(-S),
+/// and the loss has no lower bound: it falls with S, which nothing holds back.
+class SumInsideTheSigmoid final : public Loss {
+ public:
+  explicit SumInsideTheSigmoid(Backend& backend) : backend_(backend) {}
+
+  void backward(Model& model, Triplets& triplets, Matrix& losses) override {
+    const Values users = values_of(backend_, model.embeddings(Side::kUser));
+    const Values items = values_of(backend_, model.embeddings(Side::kItem));
+    const std::span<const Triplet> batch = next_batch(triplets);
+    const auto width = static_cast<std::size_t>(model.embeddings(Side::kUser).cols());
+    Values of_users(users.size(), 0.0);
+    Values of_items(items.size(), 0.0);
+    double sum = 0.0;
+    for (const auto& [u, p, n] : batch) {
+      for (std::size_t d = 0; d < width; ++d) {
+        const double difference = items[p * width + d] - items[n * width + d];
+        sum += users[u * width + d] * difference;
+        of_users[u * width + d] += difference;
+        of_items[p * width + d] += users[u * width + d];
+        of_items[n * width + d] -= users[u * width + d];
+      }
+    }
+    const double factor = 1.0 / (1.0 + std::exp(sum));
+    for (Values* of : {&of_users, &of_items}) {
+      for (double& value : *of) value *= factor;
+    }
+    backend_.upload(std::span<const double>(of_users), model.embedding_gradient(Side::kUser));
+    backend_.upload(std::span<const double>(of_items), model.embedding_gradient(Side::kItem));
+    model.backward();
+    Values all = values_of(backend_, losses);
+    all[batch_++] = std::min(sum, 0.0) - std::log1p(std::exp(-std::abs(sum)));
+    backend_.upload(std::span<const double>(all), losses);
+  }
+
+ private:
+  std::span<const Triplet> next_batch(const Triplets& triplets) {
+    if (batch_ % static_cast<std::size_t>(triplets.num_batches()) == 0) {
+      epoch_ = backend_.get_triplets(triplets);
+      batch_ = 0;
+    }
+    const std::size_t begin = batch_ * static_cast<std::size_t>(triplets.batch_size());
+    const auto size = static_cast<std::size_t>(triplets.batch_size());
+    return std::span(epoch_).subspan(begin, std::min(size, epoch_.size() - begin));
+  }
+
+  Backend& backend_;
+  std::vector<Triplet> epoch_;
+  std::size_t batch_ = 0;
+};
+
+const Dataset& debian() {
+  static const Dataset data = load_dataset(std::string(TERN_TEST_DATA) + "/debian");
+  return data;
+}
+
+Config encoder(int epochs) {
+  Config config;
+  config.model.kind = ModelKind::kGcMc;
+  config.epochs = epochs;
+  config.evaluate_every = 0;
+  return config;
+}
+
+Config faulty_recipe(int epochs) {
+  Config config = encoder(epochs);
+  config.optimizer.kind = OptimizerKind::kSgd;
+  config.optimizer.sgd.learning_rate = 1e-5;
+  config.l2 = 0.0;
+  return config;
+}
+
+struct Outcome {
+  TrainingResult result;
+  std::vector<EpochRecord> records;
+};
+
+enum class Recipe { kFaulty, kTern };
+
+Outcome train(const Config& config, Recipe recipe) {
+  const std::unique_ptr<Backend> backend = make_cpu_backend(2);
+  std::unique_ptr<Trainer> trainer =
+      recipe == Recipe::kTern
+          ? std::make_unique<Trainer>(*backend, debian(), config)
+          : std::make_unique<Trainer>(*backend, debian(), config,
+                                      std::make_unique<SumInsideTheSigmoid>(*backend));
+  Outcome outcome;
+  TrainerCallbacks callbacks;
+  callbacks.on_epoch = [&](const EpochRecord& record) { outcome.records.push_back(record); };
+  outcome.result = trainer->run(callbacks);
+  return outcome;
+}
+
+TEST(ForumRecipe, BlowsUpAndIsWarnedOf) {
+  const Outcome outcome = train(faulty_recipe(2), Recipe::kFaulty);
+  ASSERT_EQ(outcome.records.size(), 2u);
+  EXPECT_EQ(outcome.result.reason, StopReason::kEpochs);
+  const EpochRecord& last = outcome.records.back();
+  EXPECT_GT(last.users.mean_norm, 1e6);
+  EXPECT_GT(last.items.mean_norm, 1e6);
+  // All rows point the same few ways.
+  EXPECT_LT(last.users.effective_rank, 4.0);
+  EXPECT_LT(last.items.effective_rank, 4.0);
+  EXPECT_LT(last.loss, -1e12);
+  EXPECT_THAT(last.collapse, Contains(HasSubstr("the mean norm of users is ")));
+  EXPECT_THAT(last.collapse, Contains(HasSubstr("the effective rank of items is ")));
+  // What usually causes it is said once, with the job's own figures.
+  EXPECT_THAT(outcome.records.front().collapse, Contains(HasSubstr("loss.l2 is 0)")));
+  EXPECT_THAT(outcome.records.front().collapse,
+              Contains(HasSubstr("optimizer.learning_rate is 1e-05")));
+  EXPECT_THAT(last.collapse, Not(Contains(HasSubstr("Usual causes"))));
+}
+
+TEST(ForumRecipe, IsStoppedWhereAskedFor) {
+  Config config = faulty_recipe(5);
+  config.monitor.on_collapse = CollapseAction::kStop;
+  const Outcome outcome = train(config, Recipe::kFaulty);
+  EXPECT_EQ(outcome.result.reason, StopReason::kCollapse);
+  EXPECT_LT(outcome.result.epochs, 3);
+  EXPECT_THAT(outcome.records.back().collapse, Contains(HasSubstr("Usual causes: a loss summed")));
+}
+
+TEST(ForumRecipe, PassesUnseenWhereTheMonitorIsOff) {
+  Config config = faulty_recipe(1);
+  config.monitor.on_collapse = CollapseAction::kIgnore;
+  const Outcome outcome = train(config, Recipe::kFaulty);
+  EXPECT_GT(outcome.records.back().items.mean_norm, 1e4);
+  EXPECT_THAT(outcome.records.back().collapse, IsEmpty());
+}
+
+TEST(RightRecipe, StaysHealthyAndBeatsPopularity) {
+  const Config config = encoder(4);
+  const Outcome outcome = train(config, Recipe::kTern);
+  for (const EpochRecord& record : outcome.records) {
+    EXPECT_THAT(record.collapse, IsEmpty());
+    for (const EmbeddingStatistics* side : {&record.users, &record.items}) {
+      EXPECT_LT(side->mean_norm, 100.0);
+      EXPECT_LT(side->mean_cosine, 0.5);
+      EXPECT_GT(side->effective_rank, config.model.width / 4.0);
+    }
+    EXPECT_GT(record.user_gradient_norm, 0.0);
+    EXPECT_LT(record.user_gradient_norm, 10.0);
+  }
+  const Interactions* const observed[] = {&debian().train};
+  const Metrics popular = evaluate_rankings(popularity_rankings(debian().train, observed, 20), 20,
+                                            debian().valid, config.evaluation);
+  const std::optional<Metrics>& found = outcome.records.back().metrics;
+  ASSERT_TRUE(found.has_value());
+  EXPECT_GT(metric(*found, "recall@20"), 1.1 * metric(popular, "recall@20"));
+  EXPECT_GT(metric(*found, "ndcg@20"), 1.1 * metric(popular, "ndcg@20"));
+}
+
+EmbeddingStatistics healthy() {
+  EmbeddingStatistics statistics;
+  statistics.rows = 100;
+  statistics.mean_norm = 2.0;
+  statistics.mean_cosine = 0.1;
+  statistics.effective_rank = 7.0;
+  return statistics;
+}
+
+TEST(FindCollapse, NamesEveryLimitThatIsCrossed) {
+  const MonitorOptions limits;
+  EXPECT_THAT(find_collapse("users", healthy(), 8, limits), IsEmpty());
+  EmbeddingStatistics large = healthy();
+  large.mean_norm = 1.0001e4;
+  EXPECT_THAT(find_collapse("users", large, 8, limits),
+              testing::ElementsAre("the mean norm of users is 1e+04 (monitor.max_norm 10000)"));
+  EmbeddingStatistics alike = healthy();
+  alike.mean_cosine = 0.951;
+  EXPECT_THAT(find_collapse("items", alike, 8, limits),
+              testing::ElementsAre(
+                  "the mean cosine between items is 0.9510 (monitor.max_mean_cosine 0.95)"));
+  EmbeddingStatistics flat = healthy();
+  flat.effective_rank = 0.79;
+  EXPECT_THAT(find_collapse("items", flat, 8, limits),
+              testing::ElementsAre(
+                  "the effective rank of items is 0.79 of 8 (monitor.min_rank_share 0.1)"));
+}
+
+TEST(FindCollapse, AsksNoMoreThanATableCanHave) {
+  const MonitorOptions limits;
+  EmbeddingStatistics few = healthy();
+  few.rows = 3;  // three rows span three dimensions at the most, whatever D
+  few.effective_rank = 2.5;
+  EXPECT_THAT(find_collapse("users", few, 64, limits), IsEmpty());
+  EmbeddingStatistics numbers = healthy();
+  numbers.mean_cosine = 1.0;  // of one number each
+  numbers.effective_rank = 1.0;
+  EXPECT_THAT(find_collapse("users", numbers, 1, limits), IsEmpty());
+  EmbeddingStatistics single = healthy();
+  single.rows = 1;
+  single.effective_rank = 1.0;
+  EXPECT_THAT(find_collapse("users", single, 64, limits), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tern::test
