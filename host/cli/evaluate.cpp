@@ -15,6 +15,7 @@
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/data/cold_items.hpp"
 #include "tern/baselines.hpp"
 #include "tern/error.hpp"
 #include "tern/evaluation.hpp"
@@ -30,6 +31,7 @@ struct EvaluateOptions {
   std::string ks;
   bool json = false;
   bool baselines = false;
+  bool cold = false;
 };
 
 // One column of the table: who ranked, and how well.
@@ -38,7 +40,42 @@ struct Result {
   Metrics metrics;
 };
 
-EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& loaded) {
+// What is ranked, for whom: all items, or those without a training interaction alone.
+struct Contest {
+  Interactions train = {};
+  Interactions valid = {};  // empty where the validation split is ranked itself
+  Interactions held_out = {};
+  Matrix cold_rows = {};  // final embeddings; empty where all items are ranked
+};
+
+Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded) {
+  const Dataset& data = loaded.data();
+  const bool on_test = options.split == "test";
+  Contest contest{.train = data.train, .held_out = on_test ? data.test : data.valid};
+  if (on_test) contest.valid = data.valid;
+  if (!options.cold) return contest;
+
+  const std::vector<NodeId> cold = cold_items(data.train);
+  for (Interactions* part : {&contest.train, &contest.valid, &contest.held_out}) {
+    if (part->num_items() > 0) *part = restrict_items(*part, cold);
+  }
+  const std::vector<float> all = loaded.download(Side::kItem);
+  const auto width = static_cast<std::size_t>(loaded.embeddings(Side::kItem).cols());
+  std::vector<float> rows;
+  rows.reserve(cold.size() * width);
+  for (const NodeId item : cold) {
+    const auto begin =
+        all.begin() + static_cast<std::ptrdiff_t>(item) * static_cast<std::ptrdiff_t>(width);
+    rows.insert(rows.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+  }
+  contest.cold_rows = loaded.backend().allocate(static_cast<std::int64_t>(cold.size()),
+                                                static_cast<std::int64_t>(width));
+  loaded.backend().upload(std::span<const float>(rows), contest.cold_rows);
+  return contest;
+}
+
+EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& loaded,
+                           std::int64_t candidates) {
   Config config = loaded.run().config();
   if (!options.ks.empty()) {
     try {
@@ -48,43 +85,48 @@ EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& load
     }
   }
   for (const int k : config.evaluation.ks) {
-    check_k(k, loaded.data().items.size(), "items");
+    check_k(k, candidates, options.cold ? "items without a training interaction" : "items");
   }
   return config.evaluation;
 }
 
 std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, Console& console) {
-  const Dataset& data = loaded.data();
   const bool on_test = options.split == "test";
-  const Interactions& held_out = on_test ? data.test : data.valid;
+  const Contest contest = make_contest(options, loaded);
+  const Interactions& held_out = contest.held_out;
   if (held_out.size() == 0) {
     throw ConfigError("--split: this run's data has no " +
-                      std::string(on_test ? "test" : "validation") + " interactions");
+                      std::string(on_test ? "test" : "validation") + " interactions" +
+                      (options.cold ? " with items that have none in training" : ""));
   }
-  const EvaluationOptions lists = lists_of(options, loaded);
+  const EvaluationOptions lists = lists_of(options, loaded, held_out.num_items());
 
   // What a user is known to have is never recommended: for the test also what was validated on.
-  const Graph valid = on_test ? loaded.backend().make_graph(data.valid) : Graph();
-  std::vector<const Graph*> observed{&loaded.train_graph()};
-  std::vector<const Interactions*> observed_rows{&data.train};
-  if (on_test) {
-    observed.push_back(&valid);
-    observed_rows.push_back(&data.valid);
+  std::vector<Graph> graphs;
+  std::vector<const Interactions*> observed_rows{&contest.train};
+  if (on_test) observed_rows.push_back(&contest.valid);
+  graphs.reserve(observed_rows.size());
+  for (const Interactions* rows : observed_rows) {
+    graphs.push_back(loaded.backend().make_graph(*rows));
   }
+  std::vector<const Graph*> observed;
+  observed.reserve(graphs.size());
+  for (const Graph& graph : graphs) observed.push_back(&graph);
+  const Matrix& items = options.cold ? contest.cold_rows : loaded.embeddings(Side::kItem);
   std::vector<Result> results;
-  results.push_back({std::string(loaded.model_name()),
-                     evaluate(loaded.backend(), loaded.embeddings(Side::kUser),
-                              loaded.embeddings(Side::kItem), observed, held_out, lists)});
+  results.push_back(
+      {std::string(loaded.model_name()), evaluate(loaded.backend(), loaded.embeddings(Side::kUser),
+                                                  items, observed, held_out, lists)});
   if (options.baselines) {
     const std::int64_t k = *std::max_element(lists.ks.begin(), lists.ks.end());
     console.live("ranking by popularity");
     results.push_back(
-        {"popularity",
-         evaluate_rankings(popularity_rankings(data.train, observed_rows, k), k, held_out, lists)});
+        {"popularity", evaluate_rankings(popularity_rankings(contest.train, observed_rows, k), k,
+                                         held_out, lists)});
     console.live("ranking by the one-hop graph filter");
     results.push_back(
-        {"graph_filter", evaluate_rankings(graph_filter_rankings(data.train, observed_rows, k), k,
-                                           held_out, lists)});
+        {"graph_filter", evaluate_rankings(graph_filter_rankings(contest.train, observed_rows, k),
+                                           k, held_out, lists)});
   }
   return results;
 }
@@ -93,9 +135,10 @@ std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded,
                      const std::vector<Result>& results) {
   const Config& config = loaded.run().config();
   std::string out = fmt::format(
-      "{}: {}, epoch {} ({})\n{} split, {} users with held-out items; every metric is in 0..1\n",
+      "{}: {}, epoch {} ({})\n{} split{}, {} users with held-out items; every metric is in 0..1\n",
       loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
-      options.split, grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
+      options.split, options.cold ? ", items without a training interaction alone" : "",
+      grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
   if (options.split == "test" && config.select_on == SelectionSplit::kTest &&
       loaded.checkpoint() == "best") {
     out += "The epoch was selected on this very split: the figures are optimistic.\n";
@@ -131,6 +174,7 @@ std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
               {"epoch", loaded.epoch()},
               {"selected_on", config.select_on == SelectionSplit::kTest ? "test" : "valid"},
               {"split", options.split},
+              {"items", options.cold ? "cold" : "all"},
               {"users", static_cast<std::int64_t>(metric(results[0].metrics, "users"))},
               {"metrics", without_users(results[0].metrics)}};
   for (std::size_t i = 1; i < results.size(); ++i) {
@@ -140,6 +184,11 @@ std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
 }
 
 int evaluate_run(const EvaluateOptions& options) {
+  if (options.cold && options.baselines) {
+    throw ConfigError(
+        "--baselines know nothing of items without a training interaction: expected "
+        "either --cold or --baselines");
+  }
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const std::vector<Result> results = rank(options, loaded, console);
@@ -159,6 +208,8 @@ Command add_evaluate(CLI::App& program) {
   app->add_option("-k", options->ks, "lengths of the lists, e.g. 10,20 [those of the run]")
       ->type_name("K,...");
   app->add_flag("--json", options->json, "one JSON object instead of a table");
+  app->add_flag("--cold", options->cold,
+                "rank only items without a training interaction, which features alone can place");
   app->add_flag("--baselines", options->baselines,
                 "also measure popularity and a one-hop graph filter");
   app->footer(

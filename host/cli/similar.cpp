@@ -21,6 +21,7 @@ namespace {
 
 struct SimilarOptions {
   RunOptions run;
+  NewNodeOptions new_nodes;
   std::vector<std::string> items;
   std::vector<std::string> users;
   ListLength k;
@@ -85,7 +86,7 @@ int similar(const SimilarOptions& options) {
   const bool of_items = options.users.empty();
   const std::string kind = of_items ? "item" : "user";
   Console console(options.run.console_mode());
-  LoadedRun loaded(options.run, console);
+  LoadedRun loaded(options.run, console, options.new_nodes);
   const Vocabulary& names = of_items ? loaded.data().items : loaded.data().users;
   std::vector<NodeId> queries;
   for (const std::string& name : of_items ? options.items : options.users) {
@@ -116,6 +117,7 @@ Command add_similar(CLI::App& program) {
   options->run.add_to(*app);
   app->add_option("--item", options->items, "items by id (repeatable)")->type_name("ID ...");
   app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
+  options->new_nodes.add_to(*app);
   options->k.add_to(*app, "neighbours to list");
   add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "what is written");
   app->footer("Cosine of the final embeddings, in -1..1; an embedding of norm 0 has cosine 0.");
