@@ -27,14 +27,14 @@ def run(command):
         sys.exit(f"{pathlib.Path(sys.argv[0]).name}: {error}")
 
 
-def run_torch(args, *options):
-    """The JSON objects that lightgcn_torch.py printed."""
-    command = [args.torch_python, HERE / "lightgcn_torch.py", args.data, "--threads", args.threads]
+def run_torch(args, *options, script="lightgcn_torch.py"):
+    """The JSON objects that a yardstick printed."""
+    command = [args.torch_python, "-B", HERE / script, args.data, "--threads", args.threads]
     return [json.loads(line) for line in run([*command, *options]).splitlines()]
 
 
-def run_tern(args, epochs, seed=0, evaluate_every=0):
-    """The epochs of a LightGCN job without a validation split: objects of metrics.jsonl."""
+def run_tern(args, epochs, seed=0, evaluate_every=0, model="lightgcn"):
+    """The epochs of a job without a validation split: objects of metrics.jsonl."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "run"
         settings = {
@@ -45,7 +45,7 @@ def run_tern(args, epochs, seed=0, evaluate_every=0):
             "train.patience": 0,
             "train.select_on": "test",
         }
-        command = [args.tern, "train", args.data, "--model", "lightgcn", "--device", "cpu",
+        command = [args.tern, "train", args.data, "--model", model, "--device", "cpu",
                    "--threads", args.threads, "--epochs", epochs, "--seed", seed, "--quiet",
                    "--out", out]
         for key, value in settings.items():
