@@ -15,6 +15,8 @@ readonly kTests=(
 )
 # What the checks of the source add. Other versions of clang-format lay the same code out otherwise.
 readonly kChecks=(clang-format-14 clang-tidy-14 shellcheck)
+# What one test wants that is visibly skipped without it: PyTorch, to differentiate our steps anew.
+readonly kPeers=(python3-torch python3-numpy)
 
 usage() {
   cat <<'TEXT'
@@ -25,7 +27,8 @@ and root or sudo where there is something to install. Made for Debian 12 (bookwo
 
   --minimal   only what building the library and the program needs
   --tests     that, and what the tests and benchmarks need
-  (neither)   all: the tests' packages, and clang-format, clang-tidy, shellcheck
+  (neither)   all: the tests' packages, clang-format, clang-tidy, shellcheck, and PyTorch, which one
+              test compares with and which may be missing
   --dry-run   say what is missing, install nothing
 TEXT
 }
@@ -41,6 +44,7 @@ installed() {
   [[ $status == installed ]]
 }
 
+# install_packages NAME...: false where apt could not.
 install_packages() {
   local as_root=()
   if [[ $(id -u) -ne 0 ]]; then
@@ -53,16 +57,39 @@ install_packages() {
   # A source that fails (some vendor's, say) does not matter as long as Debian's own answers; if it
   # does matter, the installation says so.
   "${apt[@]}" update </dev/null || echo "setup: apt-get update had trouble; going on" >&2
-  "${apt[@]}" install --no-install-recommends "$@" </dev/null >/dev/null ||
-    fail "apt-get could not install: $*"
+  "${apt[@]}" install --no-install-recommends "$@" </dev/null >/dev/null
+}
+
+# install_missing HOW DRY_RUN NAME...: HOW is required or optional.
+install_missing() {
+  local how=$1 dry_run=$2 missing=() package
+  shift 2
+  for package in "$@"; do
+    installed "$package" || missing+=("$package")
+  done
+  if ((${#missing[@]} == 0)); then
+    echo "setup: all $# $how packages are there"
+  elif [[ $dry_run == yes ]]; then
+    echo "setup: missing: ${missing[*]}"
+  else
+    echo "setup: installing with apt-get: ${missing[*]}"
+    local start=$SECONDS
+    if install_packages "${missing[@]}"; then
+      echo "setup: installed in $((SECONDS - start)) s"
+    elif [[ $how == required ]]; then
+      fail "apt-get could not install: ${missing[*]}"
+    else
+      echo "setup: apt-get could not install ${missing[*]}; going on without" >&2
+    fi
+  fi
 }
 
 main() {
-  local packages=("${kProgram[@]}" "${kTests[@]}" "${kChecks[@]}") dry_run=no
+  local packages=("${kProgram[@]}" "${kTests[@]}" "${kChecks[@]}") peers=("${kPeers[@]}") dry_run=no
   while (($#)); do
     case $1 in
-      --minimal) packages=("${kProgram[@]}") ;;
-      --tests) packages=("${kProgram[@]}" "${kTests[@]}") ;;
+      --minimal) packages=("${kProgram[@]}") peers=() ;;
+      --tests) packages=("${kProgram[@]}" "${kTests[@]}") peers=() ;;
       --dry-run) dry_run=yes ;;
       -h | --help) usage && exit 0 ;;
       *) usage >&2 && exit 2 ;;
@@ -75,20 +102,8 @@ main() {
       "packages hold, and run the scripts with --no-setup: ${packages[*]}"
   fi
 
-  local missing=() package
-  for package in "${packages[@]}"; do
-    installed "$package" || missing+=("$package")
-  done
-  if ((${#missing[@]} == 0)); then
-    echo "setup: all ${#packages[@]} packages are there"
-  elif [[ $dry_run == yes ]]; then
-    echo "setup: missing: ${missing[*]}"
-  else
-    echo "setup: installing with apt-get: ${missing[*]}"
-    local start=$SECONDS
-    install_packages "${missing[@]}"
-    echo "setup: installed in $((SECONDS - start)) s"
-  fi
+  install_missing required "$dry_run" "${packages[@]}"
+  if ((${#peers[@]} > 0)); then install_missing optional "$dry_run" "${peers[@]}"; fi
 }
 
 main "$@"
