@@ -77,7 +77,7 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
 void LoadedRun::add_nodes(Side side, const std::string& file, TensorFile& parameters) {
   const bool of_users = side == Side::kUser;
   const ModelOptions& model = run_.config().model;
-  if (model.kind != ModelKind::kGcMc || model.inputs == InputKind::kIds) {
+  if (!reads_features(model)) {
     throw ConfigError(fmt::format(
         "--new-{}: the run is a {} that knows nodes by their ids alone, expected a gcmc with "
         "features",

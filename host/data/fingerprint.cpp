@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <concepts>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,13 @@ std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
   return state ^ (state >> 33);
 }
 
+std::uint64_t word_of(std::integral auto value) {
+  return static_cast<std::uint64_t>(value);
+}
+std::uint64_t word_of(float value) {
+  return std::bit_cast<std::uint32_t>(value);
+}
+
 /// Blocks are hashed in parallel, and their hashes in order.
 template <typename Value>
 std::uint64_t hash_values(std::span<const Value> values) {
@@ -27,7 +35,7 @@ std::uint64_t hash_values(std::span<const Value> values) {
     const std::size_t begin = static_cast<std::size_t>(i) * kBlock;
     std::uint64_t state = 0;
     for (const Value value : values.subspan(begin, std::min(kBlock, values.size() - begin))) {
-      state = mix(state, static_cast<std::uint64_t>(value));
+      state = mix(state, word_of(value));
     }
     blocks[static_cast<std::size_t>(i)] = state;
   });
@@ -59,10 +67,7 @@ std::uint64_t feature_fingerprint(const std::optional<Features>& users,
     for (const std::string& name : (*side)->names) {
       state = mix(state, hash_values(std::span<const char>(name)));
     }
-    std::vector<std::uint32_t> bits((*side)->values.size());
-    std::transform((*side)->values.begin(), (*side)->values.end(), bits.begin(),
-                   [](float value) { return std::bit_cast<std::uint32_t>(value); });
-    state = mix(state, hash_values(std::span<const std::uint32_t>(bits)));
+    state = mix(state, hash_values(std::span<const float>((*side)->values)));
   }
   return state;
 }

@@ -65,9 +65,7 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
                                 const Values& values) {
     write(name, tensor({shape.rows(), shape.cols()}, values, precision));
   };
-  const bool has_features =
-      named.options.kind == ModelKind::kGcMc && named.options.inputs != InputKind::kIds;
-  if (has_features) {
+  if (reads_features(named.options)) {
     write("user_numbers", numbers_of(problem.features().users));
     write("user_categories", categories_of(problem.features().users));
     write("item_numbers", numbers_of(problem.features().items));

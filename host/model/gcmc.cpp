@@ -2,15 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
 
 /// Whether a side reads its features, and whether it learns ids.
-bool reads_features(InputKind kind, Side side, const EncodedFeatures* features) {
+bool takes_features(InputKind kind, Side side, const EncodedFeatures* features) {
   const bool wanted = kind == InputKind::kFeatures || kind == InputKind::kBoth;
   if (wanted && features == nullptr) {
     throw ConfigError(fmt::format("model.inputs asks for features, but the data has none of {}s",
@@ -72,7 +70,7 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
 LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* features) {
   NodeInput& own = inputs_[static_cast<std::size_t>(side)];
   LayerInput input{.nodes = nodes};
-  if (reads_features(options_.inputs, side, features)) {
+  if (takes_features(options_.inputs, side, features)) {
     if (features->num_nodes() != nodes) {
       throw ShapeError(fmt::format("features of {} {}s, expected {}", features->num_nodes(),
                                    side_name(side), nodes));

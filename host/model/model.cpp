@@ -11,9 +11,12 @@
 
 namespace tern {
 
+bool reads_features(const ModelOptions& options) {
+  return options.kind == ModelKind::kGcMc && options.inputs != InputKind::kIds;
+}
+
 EncodedDataset features_for(const Dataset& data, const ModelOptions& options) {
-  const bool reads = options.kind == ModelKind::kGcMc && options.inputs != InputKind::kIds;
-  return reads ? encode_features(data) : EncodedDataset();
+  return reads_features(options) ? encode_features(data) : EncodedDataset();
 }
 
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,

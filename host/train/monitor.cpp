@@ -5,18 +5,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tern/inspect.hpp"
+
 namespace tern {
 namespace {
-
-std::int64_t nodes_without_interactions(const Interactions& interactions) {
-  std::int64_t users = 0;
-  std::vector<bool> has_item(static_cast<std::size_t>(interactions.num_items()), false);
-  for (NodeId user = 0; user < interactions.num_users(); ++user) {
-    users += interactions.row(user).empty() ? 1 : 0;
-    for (const NodeId item : interactions.row(user)) has_item[item] = true;
-  }
-  return users + std::count(has_item.begin(), has_item.end(), false);
-}
 
 double squared_norm(Backend& backend, const Matrix& matrix) {
   std::vector<float> values(static_cast<std::size_t>(matrix.size()));
@@ -53,13 +45,14 @@ std::vector<std::string> find_collapse(std::string_view side, const EmbeddingSta
 }
 
 std::string usual_causes(const Config& config, const Interactions& train) {
+  const InteractionsSummary summary = summarize(train);
   const bool adam = config.optimizer.kind == OptimizerKind::kAdam;
   return fmt::format(
       "Usual causes: a loss summed inside the sigmoid instead of averaged over triplets (not with "
       "Tern's own), no regularisation (loss.l2 is {:g}), a learning rate that is too large "
       "(optimizer.learning_rate is {:g}), many nodes without interactions ({} of {})",
       config.l2, adam ? config.optimizer.adam.learning_rate : config.optimizer.sgd.learning_rate,
-      nodes_without_interactions(train), std::int64_t{train.num_users()} + train.num_items());
+      summary.users.empty + summary.items.empty, summary.users.nodes + summary.items.nodes);
 }
 
 double gradient_norm(Backend& backend, Model& model, Side side) {

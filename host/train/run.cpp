@@ -147,9 +147,7 @@ void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& 
 
 /// Of all that a job with this configuration reads of the data.
 std::uint64_t fingerprint_of(const Dataset& data, const Config& config) {
-  const bool reads_features =
-      config.model.kind == ModelKind::kGcMc && config.model.inputs != InputKind::kIds;
-  if (!reads_features || data.feature_fingerprint == 0) return data.fingerprint;
+  if (!reads_features(config.model) || data.feature_fingerprint == 0) return data.fingerprint;
   return hash_text(hexadecimal(data.fingerprint) + hexadecimal(data.feature_fingerprint));
 }
 
@@ -188,10 +186,10 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
   data.items.write(path / kItemsFile);
   write_file_atomically(path / kConfigFile, write_config(resolved));
   // Last: a directory with a manifest is a whole run.
-  const Json manifest{{"format_version", kFormatVersion},
-                      {"data_fingerprint", hexadecimal(fingerprint_of(data, resolved))}};
-  write_file_atomically(path / kManifestFile, manifest.dump() + "\n");
   const std::uint64_t fingerprint = fingerprint_of(data, resolved);
+  const Json manifest{{"format_version", kFormatVersion},
+                      {"data_fingerprint", hexadecimal(fingerprint)}};
+  write_file_atomically(path / kManifestFile, manifest.dump() + "\n");
   return Run(path, std::move(resolved), fingerprint);
 }
 

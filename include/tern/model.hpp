@@ -62,6 +62,8 @@ class Model {
   virtual Matrix& penalized_gradient(Side side) = 0;
 };
 
+/// Whether a model of these options reads features, where the data has some.
+bool reads_features(const ModelOptions& options);
 /// What a model of these options reads of a data set besides its graph.
 EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
 
