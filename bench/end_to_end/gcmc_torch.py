@@ -16,7 +16,6 @@ Reads train.txt, test.txt and {user,item}_features.tsv as split_table.py writes 
 import argparse
 import csv
 import pathlib
-import time
 
 import numpy as np
 import torch
@@ -111,22 +110,6 @@ class GcMc(torch.nn.Module):
         return bpr + l2 / (2 * users.numel()) * sum(rows.square().sum() for rows in (u, p, n))
 
 
-def train(model, optimizer, data, args):
-    rng = np.random.default_rng(args.seed)
-    for epoch in range(1, args.epochs + 1):
-        start = time.perf_counter()
-        losses = [lightgcn_torch.train_step(model, optimizer, step, args.l2).item()
-                  for step in lightgcn_torch.batches(data, rng, args)]
-        record = dict(epoch=epoch, loss=sum(losses) / len(losses),
-                      seconds=time.perf_counter() - start)
-        if epoch % args.evaluate_every == 0 or epoch == args.epochs:
-            model.eval()
-            recall, ndcg = lightgcn_torch.evaluate(model, data, 20)
-            model.train()
-            record.update({"recall@20": recall, "ndcg@20": ndcg})
-        lightgcn_torch.show(**record)
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=pathlib.Path, help="directory that split_table.py made")
@@ -158,7 +141,7 @@ def main():
                         threads=torch.get_num_threads(), users=data.num_users,
                         items=data.num_items, interactions=int(data.keys.size),
                         user_features=features[0].shape[1], item_features=features[1].shape[1])
-    (train if args.epochs else lightgcn_torch.time_steps)(model, optimizer, data, args)
+    (lightgcn_torch.train if args.epochs else lightgcn_torch.time_steps)(model, optimizer, data, args)
 
 
 if __name__ == "__main__":

@@ -155,7 +155,9 @@ def wait_for(device):
 @torch.no_grad()
 def evaluate(model, data, k, block=1024):
     """Recall@k and NDCG@k over users with test items, all items ranked but the training items."""
+    model.eval()
     user_table, item_table = model.embed()
+    model.train()
     discounts = 1.0 / np.log2(np.arange(2, k + 2))
     ideal = np.cumsum(discounts)
     tested = [user for user in range(data.num_users) if data.test[user]]
