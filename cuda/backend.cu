@@ -55,6 +55,14 @@ DeviceDescription CudaBackend::describe() const {
   return query_devices().at(static_cast<std::size_t>(options_.device));
 }
 
+MemoryInfo CudaBackend::memory() const {
+  const DeviceScope scope = use_device();
+  std::size_t free = 0;
+  std::size_t total = 0;
+  check(cudaMemGetInfo(&free, &total));
+  return {.free = static_cast<std::int64_t>(free), .total = static_cast<std::int64_t>(total)};
+}
+
 void CudaBackend::expect_not_recording(const char* op) const {
   if (recording_ != nullptr) {
     throw ShapeError(std::string(op) +
@@ -68,7 +76,7 @@ Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols) {
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));
   const DeviceScope scope = use_device();
-  return {std::make_unique<MatrixStorage>(rows, cols, memory()), rows, cols};
+  return {std::make_unique<MatrixStorage>(rows, cols, pool_memory()), rows, cols};
 }
 
 namespace {
@@ -166,7 +174,7 @@ void CudaBackend::fill(Matrix& matrix, double value) {
 Counter CudaBackend::make_counter(std::int64_t value) {
   expect_not_recording("make_counter");
   const DeviceScope scope = use_device();
-  Counter counter(std::make_unique<CounterStorage>(memory()));
+  Counter counter(std::make_unique<CounterStorage>(pool_memory()));
   set(counter, value);
   return counter;
 }

@@ -39,6 +39,7 @@ class CudaBackend final : public Backend {
 
   std::string name() const override { return "cuda:" + std::to_string(options_.device); }
   DeviceDescription describe() const override;
+  MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
   void upload(std::span<const float> values, Matrix& to) override;
@@ -82,9 +83,9 @@ class CudaBackend final : public Backend {
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-            Matrix& parameter, AdamState& state, const RowSet* rows) override;
-  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
-           const RowSet* rows) override;
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+           Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
   EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
@@ -112,7 +113,7 @@ class CudaBackend final : public Backend {
   };
   struct RowProduct;
 
-  Memory memory() const { return {pool_.get(), stream_.get()}; }
+  Memory pool_memory() const { return {pool_.get(), stream_.get()}; }
   Queue queue() const { return {stream_.get(), multiprocessors_}; }
   DeviceScope use_device() const { return DeviceScope(options_.device); }
   /// Throws ShapeError inside a recorded step, whose ops must not do this.

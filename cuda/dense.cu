@@ -102,7 +102,7 @@ Matmul& CudaBackend::matmul(const ProductShape& shape) {
     throw ShapeError(std::string(kOp) +
                      ": a recorded step asks for other products than its first run.");
   }
-  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(memory());
+  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory());
   return *matmul_;
 }
 
@@ -210,7 +210,7 @@ DenseState CudaBackend::make_dense_state(std::int64_t rows, std::int64_t cols) {
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));
   const DeviceScope scope = use_device();
-  return {std::make_unique<DenseStateStorage>(rows, cols, memory()), rows, cols};
+  return {std::make_unique<DenseStateStorage>(rows, cols, pool_memory()), rows, cols};
 }
 
 void CudaBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,

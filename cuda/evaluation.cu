@@ -44,7 +44,7 @@ void CudaBackend::multiply(const Matrix& users, const Matrix& items, const Score
     return;
   }
   if (cublas_ == nullptr) {
-    cublas_workspace_ = DeviceArray<std::uint8_t>(kCublasBytes, memory());
+    cublas_workspace_ = DeviceArray<std::uint8_t>(kCublasBytes, pool_memory());
     cublas_ = make_cublas(stream_.get());
     check(cublasSetWorkspace(cublas_.get(), cublas_workspace_.data(),
                              static_cast<std::size_t>(kCublasBytes)));
@@ -88,12 +88,12 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
       cut_queries(count, stride, k, {.scores = cache_bytes_ / 2, .results = options_.result_bytes});
   const auto num_items = static_cast<NodeId>(items.rows());
   const std::size_t sorting_bytes = select_bytes(block, num_items, k);
-  reserve(score_.queries, count, memory());
-  reserve(score_.gathered, block * view(users).stride, memory());
-  reserve(score_.scores, block * stride, memory());
-  reserve(score_.items, chunk * k, memory());
-  reserve(score_.top, chunk * k, memory());
-  reserve(score_.sorting, static_cast<std::int64_t>(sorting_bytes), memory());
+  reserve(score_.queries, count, pool_memory());
+  reserve(score_.gathered, block * view(users).stride, pool_memory());
+  reserve(score_.scores, block * stride, pool_memory());
+  reserve(score_.items, chunk * k, pool_memory());
+  reserve(score_.top, chunk * k, pool_memory());
+  reserve(score_.sorting, static_cast<std::int64_t>(sorting_bytes), pool_memory());
   score_.queries.upload(queries);
 
   for (std::int64_t begin = 0; begin < count; begin += chunk) {
@@ -132,11 +132,11 @@ EmbeddingStatistics CudaBackend::embedding_statistics(const Matrix& embeddings) 
     return none;
   }
   const StatisticsCuts cuts = cut_statistics(table.rows, cols);
-  const DeviceArray<RowFigures> figures(cuts.stretches, memory());
-  const DeviceArray<double> unit_sum(cuts.stretches * cols, memory());
-  const DeviceArray<double> mean(cuts.stretches * cols, memory());
-  const DeviceArray<double> square(cuts.stretches * cols, memory());
-  const DeviceArray<double> gram(cuts.splits * cols * cols, memory());
+  const DeviceArray<RowFigures> figures(cuts.stretches, pool_memory());
+  const DeviceArray<double> unit_sum(cuts.stretches * cols, pool_memory());
+  const DeviceArray<double> mean(cuts.stretches * cols, pool_memory());
+  const DeviceArray<double> square(cuts.stretches * cols, pool_memory());
+  const DeviceArray<double> gram(cuts.splits * cols * cols, pool_memory());
   launch_embedding_statistics(queue(), {.table = table,
                                         .cuts = cuts,
                                         .figures = figures.data(),

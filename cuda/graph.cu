@@ -32,14 +32,14 @@ Graph CudaBackend::make_graph(const Interactions& interactions) {
   parts->num_nodes = {interactions.num_users(), interactions.num_items()};
   Direction& users = parts->direction(Side::kUser);
   Direction& items = parts->direction(Side::kItem);
-  users.offsets = to_device(interactions.offsets(), memory());
-  users.columns = to_device(interactions.items(), memory());
-  items.offsets = DeviceArray<EdgeOffset>(EdgeOffset{interactions.num_items()} + 1, memory());
-  items.columns = DeviceArray<NodeId>(size, memory());
-  const DeviceArray<NodeId> rows(size, memory());
-  const DeviceArray<NodeId> sorted(size, memory());
+  users.offsets = to_device(interactions.offsets(), pool_memory());
+  users.columns = to_device(interactions.items(), pool_memory());
+  items.offsets = DeviceArray<EdgeOffset>(EdgeOffset{interactions.num_items()} + 1, pool_memory());
+  items.columns = DeviceArray<NodeId>(size, pool_memory());
+  const DeviceArray<NodeId> rows(size, pool_memory());
+  const DeviceArray<NodeId> sorted(size, pool_memory());
   const DeviceArray<std::uint8_t> temporary(static_cast<std::int64_t>(transpose_bytes(size)),
-                                            memory());
+                                            pool_memory());
   launch_transpose(queue(),
                    {.csr = parts->csr(Side::kUser),
                     .size = size,
@@ -50,8 +50,8 @@ Graph CudaBackend::make_graph(const Interactions& interactions) {
                    temporary.data(), static_cast<std::size_t>(temporary.size()));
   std::vector<EdgeOffset> item_offsets(static_cast<std::size_t>(items.offsets.size()));
   items.offsets.download(item_offsets);
-  finish_direction(users, interactions.offsets(), memory(), queue());
-  finish_direction(items, item_offsets, memory(), queue());
+  finish_direction(users, interactions.offsets(), pool_memory(), queue());
+  finish_direction(items, item_offsets, pool_memory(), queue());
   return {std::move(parts), interactions.num_users(), interactions.num_items(), size};
 }
 
@@ -70,9 +70,9 @@ RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows)
   if (distinct.empty()) distinct.push_back(0);
 
   auto set = std::make_unique<RowSetStorage>();
-  set->marks = to_device(std::span<const std::uint8_t>(marks), memory());
-  set->rows = to_device(std::span<const NodeId>(distinct), memory());
-  set->span = to_device(std::span<const RowSpan>(&span, 1), memory());
+  set->marks = to_device(std::span<const std::uint8_t>(marks), pool_memory());
+  set->rows = to_device(std::span<const NodeId>(distinct), pool_memory());
+  set->span = to_device(std::span<const RowSpan>(&span, 1), pool_memory());
   set->view = {set->rows.data(), set->span.data(), set->marks.data(), capacity};
   return {std::move(set), num_nodes, capacity};
 }

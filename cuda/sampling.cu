@@ -112,25 +112,25 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
   state->size = state->counts.interactions * options.negatives_per_positive;
   state->batch_size = std::min(batch_size, state->size);
   state->num_batches = (state->size - 1) / state->batch_size + 1;
-  make_tables(*state, offsets, memory());
+  make_tables(*state, offsets, pool_memory());
 
   state->fused = options_.reproducibility == Reproducibility::kNone;
   if (!state->fused) check_batch_size(state->batch_size);
   const std::int64_t batches =
       state->fused ? 1 : window_batches(state->num_batches, state->batch_size, plan_bytes_);
-  state->state = DeviceArray<BatchState>(1, memory());
+  state->state = DeviceArray<BatchState>(1, pool_memory());
   state->state.zero();
-  state->window = DeviceArray<Triplet>(batches * state->batch_size, memory());
+  state->window = DeviceArray<Triplet>(batches * state->batch_size, pool_memory());
   if (state->fused) {
-    state->source = DeviceArray<TripletSource>(1, memory());
+    state->source = DeviceArray<TripletSource>(1, pool_memory());
   } else {
-    state->scratch = make_scratch(2 * batches * state->batch_size, memory());
+    state->scratch = make_scratch(2 * batches * state->batch_size, pool_memory());
   }
-  state->weights = DeviceArray<float>(state->batch_size, memory());
-  RowSet users = make_batch_rows(*state, Side::kUser, graph.num_users(), batches, memory());
-  RowSet items = make_batch_rows(*state, Side::kItem, graph.num_items(), batches, memory());
+  state->weights = DeviceArray<float>(state->batch_size, pool_memory());
+  RowSet users = make_batch_rows(*state, Side::kUser, graph.num_users(), batches, pool_memory());
+  RowSet items = make_batch_rows(*state, Side::kItem, graph.num_items(), batches, pool_memory());
   state->terms = DeviceArray<double>(
-      std::max(3 * state->batch_size, users.capacity() + items.capacity()), memory());
+      std::max(3 * state->batch_size, users.capacity() + items.capacity()), pool_memory());
   const std::int64_t size = state->size;
   const std::int64_t batch = state->batch_size;
   return {std::move(state), size, batch, std::move(users), std::move(items)};
@@ -253,7 +253,7 @@ void CudaBackend::set_triplets(Triplets& triplets, std::span<const Triplet> valu
   TripletsStorage& state = storage(triplets);
   expect_not_recording("set_triplets");
   const DeviceScope scope = use_device();
-  if (state.given.size() == 0) state.given = DeviceArray<Triplet>(state.size, memory());
+  if (state.given.size() == 0) state.given = DeviceArray<Triplet>(state.size, pool_memory());
   state.given.upload(values);
   state.is_given = true;
   begin_epoch(state);
@@ -271,7 +271,7 @@ std::vector<Triplet> CudaBackend::get_triplets(const Triplets& triplets) {
   }
   constexpr std::int64_t kPiece = std::int64_t{1} << 20;  // 12 MiB
   const std::int64_t piece = std::min(kPiece, state.size);
-  const DeviceArray<Triplet> drawn(piece, memory());
+  const DeviceArray<Triplet> drawn(piece, pool_memory());
   for (std::int64_t first = 0; first < state.size; first += piece) {
     const std::int64_t count = std::min(piece, state.size - first);
     launch_sample(queue(), sample_task(state, first, count, drawn.data()));

@@ -19,6 +19,10 @@ RowsView rows_view(const RowSet* rows) {
   return rows == nullptr ? RowsView() : storage(*rows).view;
 }
 
+std::int64_t* fault_counter(const Counter* fault) {
+  return fault == nullptr ? nullptr : storage(*fault).value.data();
+}
+
 BatchView batch_view(const TripletsStorage& state) {
   BatchView batch{
       .state = state.state.data(), .triplets = state.window.data(), .batch_size = state.batch_size};
@@ -41,7 +45,7 @@ float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op
     }
     if (workspace.recorded) workspace.outgrown.push_back(std::move(workspace.values));
     workspace.values = DeviceArray<float>();  // the old one first
-    workspace.values = DeviceArray<float>(size, memory());
+    workspace.values = DeviceArray<float>(size, pool_memory());
   }
   workspace.recorded = workspace.recorded || capturing;
   return workspace.values.data();
@@ -110,9 +114,9 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
 }
 
 void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                       Matrix& parameter, AdamState& state, const RowSet* rows) {
+                       Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) {
   const Range range("adam");
-  check_adam(options, step, gradient, parameter, state, rows);
+  check_adam(options, step, gradient, parameter, state, rows, fault);
   const DeviceScope scope = use_device();
   const MatrixView<float> p = view(parameter);
   launch_adam(queue(), {.learning_rate = options.learning_rate,
@@ -128,13 +132,14 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
                         .rows = p.rows,
                         .cols = p.cols,
                         .stride = p.stride,
-                        .only = rows_view(rows)});
+                        .only = rows_view(rows),
+                        .fault = fault_counter(fault)});
 }
 
-void CudaBackend::sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter,
-                      SgdState& state, const RowSet* rows) {
+void CudaBackend::sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+                      Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) {
   const Range range("sgd");
-  check_sgd(options, gradient, parameter, state, rows);
+  check_sgd(options, step, gradient, parameter, state, rows, fault);
   const DeviceScope scope = use_device();
   const MatrixView<float> p = view(parameter);
   launch_sgd(queue(), {.learning_rate = static_cast<float>(options.learning_rate),
@@ -145,7 +150,9 @@ void CudaBackend::sgd(const SgdOptions& options, const Matrix& gradient, Matrix&
                        .velocity = options.momentum == 0.0 ? nullptr : view(state.velocity).data,
                        .rows = p.rows,
                        .stride = p.stride,
-                       .only = rows_view(rows)});
+                       .only = rows_view(rows),
+                       .step = storage(step).value.data(),
+                       .fault = fault_counter(fault)});
 }
 
 }  // namespace tern::cuda

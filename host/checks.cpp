@@ -42,6 +42,14 @@ void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix&
   expect_distinct(op, "items", items, "grad_items", grad_items);
 }
 
+void check_fault(std::string_view op, const Counter& step, const Counter* fault) {
+  if (fault == nullptr) return;
+  expect_present(op, "fault", *fault);
+  if (fault->storage() == step.storage()) {
+    throw_shape("{}: fault and step are the same counter, expected two.", op);
+  }
+}
+
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
@@ -203,7 +211,8 @@ void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& use
 }
 
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                const Matrix& parameter, const AdamState& state, const RowSet* rows) {
+                const Matrix& parameter, const AdamState& state, const RowSet* rows,
+                const Counter* fault) {
   constexpr std::string_view kOp = "adam";
   const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
   expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
@@ -226,17 +235,20 @@ void check_adam(const AdamOptions& options, const Counter& step, const Matrix& g
   expect_distinct(kOp, "second_moment", state.second_moment, "parameter", parameter);
   expect_distinct(kOp, "second_moment", state.second_moment, "gradient", gradient);
   if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
+  check_fault(kOp, step, fault);
 }
 
-void check_adam_step(std::int64_t step) {
+void check_step_count(std::string_view op, std::int64_t step) {
   if (step < 1) {
-    throw ConfigError(fmt::format("adam: the step is {}, expected the first to be 1.", step));
+    throw ConfigError(fmt::format("{}: the step is {}, expected the first to be 1.", op, step));
   }
 }
 
-void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& parameter,
-               const SgdState& state, const RowSet* rows) {
+void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+               const Matrix& parameter, const SgdState& state, const RowSet* rows,
+               const Counter* fault) {
   constexpr std::string_view kOp = "sgd";
+  expect_present(kOp, "step", step);
   const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
   expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
                 "a finite number, at least 0");
@@ -253,6 +265,7 @@ void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& 
     expect_distinct(kOp, "velocity", state.velocity, "gradient", gradient);
   }
   if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
+  check_fault(kOp, step, fault);
 }
 
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,

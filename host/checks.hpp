@@ -55,11 +55,14 @@ void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& use
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                const Matrix& parameter, const AdamState& state, const RowSet* rows);
-/// t of adam counts from 1. A backend that would have to wait for the value leaves this out.
-void check_adam_step(std::int64_t step);
-void check_sgd(const SgdOptions& options, const Matrix& gradient, const Matrix& parameter,
-               const SgdState& state, const RowSet* rows);
+                const Matrix& parameter, const AdamState& state, const RowSet* rows,
+                const Counter* fault);
+/// Steps of adam and sgd count from 1. A backend that would have to wait for the value leaves this
+/// out.
+void check_step_count(std::string_view op, std::int64_t step);
+void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+               const Matrix& parameter, const SgdState& state, const RowSet* rows,
+               const Counter* fault);
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                       std::span<const Graph* const> observed, std::int64_t k);
 /// Makes (queries, k) lists of nothing: item -1, score -inf. Throws DeviceError where no memory

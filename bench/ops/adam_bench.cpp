@@ -19,17 +19,19 @@ struct Tables {
         state{backend.allocate(parameter.rows(), parameter.cols()),
               backend.allocate(parameter.rows(), parameter.cols())},
         step(backend.make_counter(1)),
+        fault(backend.make_counter()),
         batch(rows == Rows::kAll ? Triplets() : first_batch(w, backend, graph)) {}
 
   void run(Backend& backend, Rows rows) {
     backend.adam({}, step, gradient, parameter, state,
-                 rows == Rows::kAll ? nullptr : &batch.rows(Side::kItem));
+                 rows == Rows::kAll ? nullptr : &batch.rows(Side::kItem), &fault);
   }
 
   Matrix gradient;
   Matrix parameter;
   AdamState state;
   Counter step;
+  Counter fault;  // asked for, as a trainer does
   Triplets batch;
 };
 

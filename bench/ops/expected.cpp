@@ -73,7 +73,7 @@ std::vector<double> expected_sgd(const Workload& workload) {
   const Matrix gradient = workload.table(reference, Side::kItem, 1);
   Matrix parameter = workload.table(reference, Side::kItem, 2);
   SgdState state;
-  reference.sgd({}, gradient, parameter, state);
+  reference.sgd({}, reference.make_counter(1), gradient, parameter, state);
   return values_on_reference(workload, parameter);
 }
 

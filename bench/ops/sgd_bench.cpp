@@ -10,7 +10,10 @@ namespace {
 
 struct Tables {
   Tables(const Workload& w, Backend& backend, const SgdOptions& options)
-      : gradient(w.table(backend, Side::kItem, 1)), parameter(w.table(backend, Side::kItem, 2)) {
+      : gradient(w.table(backend, Side::kItem, 1)),
+        parameter(w.table(backend, Side::kItem, 2)),
+        step(backend.make_counter(1)),
+        fault(backend.make_counter()) {
     if (options.momentum != 0.0) {
       state.velocity = backend.allocate(parameter.rows(), parameter.cols());
     }
@@ -19,6 +22,8 @@ struct Tables {
   Matrix gradient;
   Matrix parameter;
   SgdState state;
+  Counter step;
+  Counter fault;  // asked for, as a trainer does
 };
 
 PreparedCase prepare(Workload& w, const SgdOptions& options) {
@@ -26,11 +31,13 @@ PreparedCase prepare(Workload& w, const SgdOptions& options) {
   PreparedCase ready;
   ready.cost = sgd_cost(tables->parameter.size(), options.momentum != 0.0);
   ready.run = [&w, tables, options] {
-    w.backend().sgd(options, tables->gradient, tables->parameter, tables->state);
+    w.backend().sgd(options, tables->step, tables->gradient, tables->parameter, tables->state,
+                    nullptr, &tables->fault);
   };
   ready.verify = [&w, tables, options, run = ready.run] {
     Tables expected(w, w.reference(), options);
-    w.reference().sgd(options, expected.gradient, expected.parameter, expected.state);
+    w.reference().sgd(options, expected.step, expected.gradient, expected.parameter,
+                      expected.state);
     run();
     expect_equal("sgd", w.backend(), tables->parameter, w.reference(), expected.parameter);
   };

@@ -10,6 +10,7 @@
 // works out the two bias corrections in f64.
 
 #include "cuda/ops/adam.hpp"
+#include "cuda/ops/fault.cuh"
 #include "cuda/support/launch_shape.hpp"
 #include "cuda/support/vector.cuh"
 
@@ -65,6 +66,9 @@ __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients&
   __stcs(as_vectors(task.first_moment) + at, m);
   __stcs(as_vectors(task.second_moment) + at, v);
   as_vectors(task.parameter)[at] = p;
+  // A first moment that is not finite shows in the parameter.
+  if (!(all_finite(p) && all_finite(v)) && task.fault != nullptr)
+    note_fault(task.fault, *task.step);
 }
 
 /// Every row, vector by vector; the grid strides over the table.

@@ -23,7 +23,8 @@ struct AdamTask {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t stride = 0;
-  RowsView only;  // the rows to step
+  RowsView only;                  // the rows to step
+  std::int64_t* fault = nullptr;  // null, or the first step that wrote what is not finite
 };
 
 /// g = gradient + weight_decay · parameter; m = β1 m + (1-β1) g; v = β2 v + (1-β2) g²;

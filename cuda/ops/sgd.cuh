@@ -5,6 +5,7 @@
 // One pass: 12·N·D bytes without momentum, 20·N·D with it; a few flops an element. One thread a
 // vector of four elements. Gradient and velocity go past the cache (evict-first), as in adam.cuh.
 
+#include "cuda/ops/fault.cuh"
 #include "cuda/ops/sgd.hpp"
 #include "cuda/support/launch_shape.hpp"
 #include "cuda/support/vector.cuh"
@@ -16,13 +17,16 @@ constexpr int kSgdThreads = 256;
 
 /// Steps vector `at` of the table. The padding stays zero: a zero gradient moves nothing.
 __device__ inline void sgd_vector(const SgdTask& task, std::int64_t at) {
-  const float4 p = as_vectors(task.parameter)[at];
+  float4 p = as_vectors(task.parameter)[at];
   float4 v = fma(task.weight_decay, p, __ldcs(as_vectors(task.gradient) + at));
   if (task.velocity != nullptr) {
     v = fma(task.momentum, __ldcs(as_vectors(task.velocity) + at), v);
     __stcs(as_vectors(task.velocity) + at, v);
   }
-  as_vectors(task.parameter)[at] = fma(-task.learning_rate, v, p);
+  p = fma(-task.learning_rate, v, p);
+  as_vectors(task.parameter)[at] = p;
+  // A velocity that is not finite shows in the parameter.
+  if (!all_finite(p) && task.fault != nullptr) note_fault(task.fault, *task.step);
 }
 
 /// Every row, one thread a vector.

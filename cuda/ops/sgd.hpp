@@ -18,7 +18,9 @@ struct SgdTask {
   float* velocity = nullptr;  // null: no momentum
   std::int64_t rows = 0;
   std::int64_t stride = 0;
-  RowsView only;  // the rows to step
+  RowsView only;                       // the rows to step
+  const std::int64_t* step = nullptr;  // as of adam; read only for fault
+  std::int64_t* fault = nullptr;       // null, or the first step that wrote what is not finite
 };
 
 /// v = momentum v + gradient + weight_decay · parameter; parameter -= lr · v, see Backend::sgd.

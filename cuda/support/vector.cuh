@@ -2,6 +2,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstdint>
 
 namespace tern::cuda {
@@ -57,6 +58,10 @@ __device__ inline float4 multiply(float4 x, float4 y) {
 /// sum + x · y, in the order of the elements.
 __device__ inline float dot(float4 x, float4 y, float sum) {
   return fmaf(x.w, y.w, fmaf(x.z, y.z, fmaf(x.y, y.y, fmaf(x.x, y.x, sum))));
+}
+
+__device__ inline bool all_finite(float4 x) {
+  return std::isfinite(x.x) && std::isfinite(x.y) && std::isfinite(x.z) && std::isfinite(x.w);
 }
 
 /// Adds x where other threads may add too; in what order is left to chance.

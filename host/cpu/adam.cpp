@@ -17,10 +17,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// Steps `size` elements, whole blocks. The padding stays zero: g = m = v = 0 moves nothing.
-void adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
+/// Steps `size` elements, whole blocks; those from `used` on are padding. That stays zero, since
+/// g = m = v = 0 moves nothing; without ε it would become 0 / 0. Returns whether all elements are
+/// finite then; a first moment that is not shows in the parameter.
+bool adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
                float* HWY_RESTRICT parameter, float* HWY_RESTRICT first, float* HWY_RESTRICT second,
-               std::int64_t size) {
+               std::int64_t size, std::int64_t used) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::CappedTag<float, kBlock> tag;
   const auto beta1 = hn::Set(tag, c.beta1);
@@ -31,17 +33,27 @@ void adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
   const auto root_correction = hn::Set(tag, c.root_correction);
   const auto epsilon = hn::Set(tag, c.epsilon);
   const auto weight_decay = hn::Set(tag, c.weight_decay);
-  for (std::int64_t f = 0; f < size; f += static_cast<std::int64_t>(hn::Lanes(tag))) {
+  const auto zero = hn::Zero(tag);
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
+  auto watch = zero;  // 0 · x is NaN where x is not finite, and stays it
+  for (std::int64_t f = 0; f < size; f += lanes) {
     const auto p = hn::Load(tag, parameter + f);
     const auto g = hn::MulAdd(weight_decay, p, hn::Load(tag, gradient + f));
     const auto m = hn::MulAdd(beta1, hn::Load(tag, first + f), hn::Mul(one_minus_beta1, g));
     const auto v =
         hn::MulAdd(beta2, hn::Load(tag, second + f), hn::Mul(hn::Mul(one_minus_beta2, g), g));
-    const auto denominator = hn::MulAdd(hn::Sqrt(v), root_correction, epsilon);
+    auto change = hn::Div(m, hn::MulAdd(hn::Sqrt(v), root_correction, epsilon));
+    if (f + lanes > used) {
+      const auto rest = static_cast<std::size_t>(std::max<std::int64_t>(0, used - f));
+      change = hn::IfThenElseZero(hn::FirstN(tag, rest), change);
+    }
+    const auto stepped = hn::NegMulAdd(step_size, change, p);
+    watch = hn::MulAdd(stepped, zero, hn::MulAdd(v, zero, watch));
     hn::Store(m, tag, first + f);
     hn::Store(v, tag, second + f);
-    hn::Store(hn::NegMulAdd(step_size, hn::Div(m, denominator), p), tag, parameter + f);
+    hn::Store(stepped, tag, parameter + f);
   }
+  return hn::AllTrue(tag, hn::Eq(watch, zero));
 }
 
 }  // namespace tern::cpu::HWY_NAMESPACE
@@ -52,10 +64,11 @@ namespace tern::cpu {
 HWY_EXPORT(adam_step);
 
 void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                      Matrix& parameter, AdamState& state, const RowSet* rows) {
-  check_adam(options, step, gradient, parameter, state, rows);
+                      Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) {
+  check_adam(options, step, gradient, parameter, state, rows, fault);
   const auto t = static_cast<double>(storage(step).value);
-  check_adam_step(storage(step).value);
+  check_step_count("adam", storage(step).value);
+  CounterStorage* noted = fault_storage(fault);
   const AdamCoefficients coefficients{
       .beta1 = static_cast<float>(options.beta1),
       .one_minus_beta1 = static_cast<float>(1.0 - options.beta1),
@@ -70,22 +83,32 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
   const auto m = view(state.first_moment);
   const auto v = view(state.second_moment);
   const auto adam_step = HWY_DYNAMIC_DISPATCH(adam_step);
-  if (rows == nullptr) {
+  // Padding is told apart row by row where it needs to be.
+  const bool as_one = coefficients.epsilon > 0.0F || p.cols == p.stride;
+  bool sound = true;
+  if (rows == nullptr && as_one) {
     const std::int64_t size = p.rows * p.stride;
     constexpr std::int64_t kPiece = 1 << 14;
-#pragma omp parallel for num_threads(threads_) schedule(static)
+#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
     for (std::int64_t f = 0; f < size; f += kPiece) {
-      adam_step(coefficients, g.data + f, p.data + f, m.data + f, v.data + f,
-                std::min(kPiece, size - f));
+      const std::int64_t piece = std::min(kPiece, size - f);
+      sound =
+          adam_step(coefficients, g.data + f, p.data + f, m.data + f, v.data + f, piece, piece) &&
+          sound;
     }
-    return;
+  } else {
+    const NodeId* wanted = rows == nullptr ? nullptr : storage(*rows).rows.data();
+    const std::int64_t count =
+        rows == nullptr ? p.rows : static_cast<std::int64_t>(storage(*rows).rows.size());
+#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int64_t row = wanted == nullptr ? i : wanted[i];
+      sound = adam_step(coefficients, g.row(row), p.row(row), m.row(row), v.row(row), p.stride,
+                        p.cols) &&
+              sound;
+    }
   }
-  const std::vector<NodeId>& wanted = storage(*rows).rows;
-#pragma omp parallel for num_threads(threads_) schedule(static)
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const NodeId row = wanted[i];
-    adam_step(coefficients, g.row(row), p.row(row), m.row(row), v.row(row), p.stride);
-  }
+  if (!sound) note_fault(noted, storage(step).value);
 }
 
 }  // namespace tern::cpu

@@ -12,6 +12,7 @@
 #include "host/checks.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
+#include "tern/memory.hpp"
 
 namespace tern::cpu {
 
@@ -105,6 +106,10 @@ DeviceDescription CpuBackend::describe() const {
                      ", OpenBLAS " + openblas_get_corename()};
 }
 
+MemoryInfo CpuBackend::memory() const {
+  return host_memory();
+}
+
 Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
   check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));
@@ -191,6 +196,14 @@ double CpuBackend::seconds(const std::function<void()>& work) {
 std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {
   check_record(step);
   return std::make_unique<Replay>(std::move(step));
+}
+
+CounterStorage* fault_storage(Counter* fault) {
+  return fault == nullptr ? nullptr : &storage(*fault);
+}
+
+void note_fault(CounterStorage* fault, std::int64_t step) {
+  if (fault != nullptr && fault->value == 0) fault->value = step;
 }
 
 }  // namespace tern::cpu

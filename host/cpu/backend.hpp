@@ -20,6 +20,7 @@ class CpuBackend final : public Backend {
 
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override;
+  MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
   void upload(std::span<const float> values, Matrix& to) override;
@@ -63,9 +64,9 @@ class CpuBackend final : public Backend {
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-            Matrix& parameter, AdamState& state, const RowSet* rows) override;
-  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
-           const RowSet* rows) override;
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+           Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
   EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
@@ -81,6 +82,12 @@ const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
 DenseStateStorage& storage(const DenseState& state);
+
+/// What adam and sgd note the first faulty step in; null without. Throws ShapeError on a foreign
+/// counter.
+CounterStorage* fault_storage(Counter* fault);
+/// Sets it, where there is one, to the step unless it holds an earlier one.
+void note_fault(CounterStorage* fault, std::int64_t step);
 
 /// Draws triplets [first, first + triplets.size()) of the epoch.
 void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets);

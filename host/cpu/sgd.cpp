@@ -13,14 +13,17 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// Steps `size` elements, whole blocks; velocity is null without momentum.
-void sgd_step(float learning_rate, float momentum, float weight_decay,
+/// Steps `size` elements, whole blocks; velocity is null without momentum. Returns whether all
+/// elements are finite then; a velocity that is not shows in the parameter.
+bool sgd_step(float learning_rate, float momentum, float weight_decay,
               const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter,
               float* HWY_RESTRICT velocity, std::int64_t size) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::CappedTag<float, kBlock> tag;
   const auto rate = hn::Set(tag, learning_rate);
   const auto decay = hn::Set(tag, weight_decay);
+  const auto zero = hn::Zero(tag);
+  auto watch = zero;  // 0 · x is NaN where x is not finite, and stays it
   for (std::int64_t f = 0; f < size; f += static_cast<std::int64_t>(hn::Lanes(tag))) {
     const auto p = hn::Load(tag, parameter + f);
     auto v = hn::MulAdd(decay, p, hn::Load(tag, gradient + f));
@@ -28,8 +31,11 @@ void sgd_step(float learning_rate, float momentum, float weight_decay,
       v = hn::MulAdd(hn::Set(tag, momentum), hn::Load(tag, velocity + f), v);
       hn::Store(v, tag, velocity + f);
     }
-    hn::Store(hn::NegMulAdd(rate, v, p), tag, parameter + f);
+    const auto stepped = hn::NegMulAdd(rate, v, p);
+    watch = hn::MulAdd(stepped, zero, watch);
+    hn::Store(stepped, tag, parameter + f);
   }
+  return hn::AllTrue(tag, hn::Eq(watch, zero));
 }
 
 }  // namespace tern::cpu::HWY_NAMESPACE
@@ -39,9 +45,11 @@ HWY_AFTER_NAMESPACE();
 namespace tern::cpu {
 HWY_EXPORT(sgd_step);
 
-void CpuBackend::sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter,
-                     SgdState& state, const RowSet* rows) {
-  check_sgd(options, gradient, parameter, state, rows);
+void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+                     Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) {
+  check_sgd(options, step, gradient, parameter, state, rows, fault);
+  check_step_count("sgd", storage(step).value);
+  CounterStorage* noted = fault_storage(fault);
   const auto rate = static_cast<float>(options.learning_rate);
   const auto momentum = static_cast<float>(options.momentum);
   const auto decay = static_cast<float>(options.weight_decay);
@@ -52,21 +60,25 @@ void CpuBackend::sgd(const SgdOptions& options, const Matrix& gradient, Matrix& 
     return velocity == nullptr ? nullptr : velocity + f;
   };
   const auto sgd_step = HWY_DYNAMIC_DISPATCH(sgd_step);
+  bool sound = true;
   if (rows == nullptr) {
     const std::int64_t size = p.rows * p.stride;
     constexpr std::int64_t kPiece = 1 << 14;
-#pragma omp parallel for num_threads(threads_) schedule(static)
+#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
     for (std::int64_t f = 0; f < size; f += kPiece) {
-      sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), std::min(kPiece, size - f));
+      sound = sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f),
+                       std::min(kPiece, size - f)) &&
+              sound;
     }
-    return;
+  } else {
+    const std::vector<NodeId>& wanted = storage(*rows).rows;
+#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      const std::int64_t f = wanted[i] * p.stride;
+      sound = sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), p.stride) && sound;
+    }
   }
-  const std::vector<NodeId>& wanted = storage(*rows).rows;
-#pragma omp parallel for num_threads(threads_) schedule(static)
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    const std::int64_t f = wanted[i] * p.stride;
-    sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), p.stride);
-  }
+  if (!sound) note_fault(noted, storage(step).value);
 }
 
 }  // namespace tern::cpu

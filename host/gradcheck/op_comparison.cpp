@@ -138,8 +138,8 @@ class Answers {
       const Matrix gradient = random_matrix(rows);
       backend_.increment(step);
       backend_.adam({.learning_rate = 0.1, .weight_decay = 0.01}, step, gradient, by_adam, adam);
-      backend_.sgd({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01}, gradient, by_sgd,
-                   sgd);
+      backend_.sgd({.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 0.01}, step, gradient,
+                   by_sgd, sgd);
     }
     add("adam", "parameter after 3 steps", download(backend_, by_adam), kTerms);
     add("adam", "first moment", download(backend_, adam.first_moment), kTerms);

@@ -7,6 +7,7 @@
 
 #include "host/checks.hpp"
 #include "tern/device.hpp"
+#include "tern/memory.hpp"
 
 namespace tern {
 
@@ -48,6 +49,10 @@ class PlainRecording final : public Recording {
 
 DeviceDescription ReferenceBackend::describe() const {
   return {.name = "CPU", .precision = "f64", .details = "plain loops, one thread"};
+}
+
+MemoryInfo ReferenceBackend::memory() const {
+  return host_memory();
 }
 
 Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols) {
@@ -150,6 +155,14 @@ MatrixView<double> view(Matrix& matrix, std::string_view op, std::string_view wh
 MatrixView<const double> view(const Matrix& matrix, std::string_view op, std::string_view what) {
   const auto& storage = storage_of<MatrixStorage>(matrix, op, what);
   return {storage.values.data(), matrix.rows(), matrix.cols(), matrix.cols()};
+}
+
+CounterStorage* fault_storage(Counter* fault) {
+  return fault == nullptr ? nullptr : &storage_of<CounterStorage>(*fault, "fault", "counter");
+}
+
+void note_fault(CounterStorage* fault, std::int64_t step) {
+  if (fault != nullptr && fault->value == 0) fault->value = step;
 }
 
 std::vector<NodeId> rows_to_visit(const RowSet* rows, std::int64_t num_rows, std::string_view op) {

@@ -17,6 +17,7 @@ class ReferenceBackend : public Backend {
  public:
   std::string name() const override { return "reference"; }
   DeviceDescription describe() const override;
+  MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
   void upload(std::span<const float> values, Matrix& to) override;
@@ -60,9 +61,9 @@ class ReferenceBackend : public Backend {
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-            Matrix& parameter, AdamState& state, const RowSet* rows) override;
-  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
-           const RowSet* rows) override;
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+           Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
   EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
@@ -76,6 +77,12 @@ MatrixView<const double> view(const Matrix& matrix, std::string_view op, std::st
 std::vector<NodeId> rows_to_visit(const RowSet* rows, std::int64_t num_rows, std::string_view op);
 /// Which rows an op reads: all of num_rows where the set is null.
 std::vector<bool> rows_to_read(const RowSet* rows, std::int64_t num_rows, std::string_view op);
+
+/// What adam and sgd note the first faulty step in; null without. Throws ShapeError on a foreign
+/// counter.
+CounterStorage* fault_storage(Counter* fault);
+/// Sets it, where there is one, to the step unless it holds an earlier one.
+void note_fault(CounterStorage* fault, std::int64_t step);
 
 /// The triplets of the current batch. Throws ShapeError before the first sample().
 std::span<const Triplet> current_batch(const Triplets& triplets, std::string_view op);

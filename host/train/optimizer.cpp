@@ -30,7 +30,8 @@ void Optimizer::step() {
       backend_.adam(options_.adam, count_, *parameter.gradient, *parameter.value, adam_[i],
                     parameter.rows);
     } else {
-      backend_.sgd(options_.sgd, *parameter.gradient, *parameter.value, sgd_[i], parameter.rows);
+      backend_.sgd(options_.sgd, count_, *parameter.gradient, *parameter.value, sgd_[i],
+                   parameter.rows);
     }
   }
 }

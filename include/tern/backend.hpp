@@ -114,6 +114,12 @@ struct DeviceDescription {
   std::string details;    // instruction set, threads, libraries
 };
 
+/// What there is to allocate from, in bytes.
+struct MemoryInfo {
+  std::int64_t free = 0;
+  std::int64_t total = 0;
+};
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -125,6 +131,9 @@ class Backend {
   // --- Memory
   // -------------------------------------------------------------------------------------
 
+  /// Of the device as it is now, other processes included; where the device is the host, what
+  /// host_memory() of tern/memory.hpp says. Throws DeviceError where the device does not answer.
+  virtual MemoryInfo memory() const = 0;
   /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError when memory
   /// is short (with the need in bytes).
   virtual Matrix allocate(std::int64_t rows, std::int64_t cols) = 0;
@@ -253,14 +262,20 @@ class Backend {
   /// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε).
   /// With rows: only these rows are read and written, moments included, t counts all steps
   /// (torch.optim.SparseAdam). Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
+  /// With fault, a counter other than step: where it is 0 and an element of what this step writes,
+  /// parameter or moments, is not finite, it becomes t: the first step that went wrong, found in
+  /// the pass that writes anyway. Rows that are not written count for nothing.
   virtual void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                    Matrix& parameter, AdamState& state, const RowSet* rows = nullptr) = 0;
+                    Matrix& parameter, AdamState& state, const RowSet* rows = nullptr,
+                    Counter* fault = nullptr) = 0;
 
   /// g = gradient + weight_decay · parameter; v = momentum v + g; parameter -= lr · v.
   /// Without momentum v is g and the state stays empty. With rows: only these rows are read and
-  /// written. Source: PyTorch's torch.optim.SGD with dampening 0.
-  virtual void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter,
-                   SgdState& state, const RowSet* rows = nullptr) = 0;
+  /// written. step and fault as for adam; the update itself does not depend on step.
+  /// Source: PyTorch's torch.optim.SGD with dampening 0.
+  virtual void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+                   Matrix& parameter, SgdState& state, const RowSet* rows = nullptr,
+                   Counter* fault = nullptr) = 0;
 
   /// The k items of greatest score users[q]·items[i] for each query row q, items observed with q in
   /// any of `observed` left out, and items whose score is NaN or -inf. users: (any number of rows,

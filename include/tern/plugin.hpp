@@ -16,7 +16,7 @@ namespace tern {
 /// Names the layout of Plugin and of every class that crosses (Backend, the owners of storage.hpp,
 /// options, exceptions). To be raised with any change to one of them; a library that answers
 /// another string is refused before anything else of it is called.
-inline constexpr char kPluginAbi[] = "tern-plugin-3";
+inline constexpr char kPluginAbi[] = "tern-plugin-4";
 
 /// File name of the library with the CUDA backend.
 inline constexpr char kCudaPluginFile[] = "libtern_cuda.so";

@@ -20,6 +20,7 @@ class WrongBackend final : public Backend {
 
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override { return right_->describe(); }
+  MemoryInfo memory() const override { return right_->memory(); }
   Matrix allocate(std::int64_t rows, std::int64_t cols) override {
     return right_->allocate(rows, cols);
   }
@@ -100,13 +101,13 @@ class WrongBackend final : public Backend {
     spoil("l2_penalty", losses);
   }
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-            Matrix& parameter, AdamState& state, const RowSet* rows) override {
-    right_->adam(options, step, gradient, parameter, state, rows);
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override {
+    right_->adam(options, step, gradient, parameter, state, rows, fault);
     spoil("adam", state.second_moment);
   }
-  void sgd(const SgdOptions& options, const Matrix& gradient, Matrix& parameter, SgdState& state,
-           const RowSet* rows) override {
-    right_->sgd(options, gradient, parameter, state, rows);
+  void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+           Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override {
+    right_->sgd(options, step, gradient, parameter, state, rows, fault);
     spoil("sgd", parameter);
   }
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,

@@ -97,13 +97,13 @@ class FaultyBackend final : public reference::ReferenceBackend {
   }
 
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-            Matrix& parameter, AdamState& state, const RowSet* rows) override {
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override {
     if (fault_ != Fault::kAdamWithoutWarmUp) {
-      ReferenceBackend::adam(options, step, gradient, parameter, state, rows);
+      ReferenceBackend::adam(options, step, gradient, parameter, state, rows, fault);
       return;
     }
     const Counter late = make_counter(1'000'000);  // where the correction has died away
-    ReferenceBackend::adam(options, late, gradient, parameter, state, rows);
+    ReferenceBackend::adam(options, late, gradient, parameter, state, rows, fault);
   }
 
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,

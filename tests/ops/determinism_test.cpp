@@ -41,8 +41,9 @@ std::vector<Values> results_of(Backend& backend, const Interactions& interaction
 
   SgdState state{backend.allocate(num_users, width)};
   const SgdOptions options{.momentum = 0.9, .weight_decay = 0.1};
-  backend.sgd(options, users, to_users, state);
-  backend.sgd(options, users, to_users, state);
+  const Counter step = backend.make_counter(1);
+  backend.sgd(options, step, users, to_users, state);
+  backend.sgd(options, step, users, to_users, state);
   results.push_back(values_of(backend, to_users));
 
   const std::vector<NodeId> queries = random_rows(num_users, 1, 0.3);

@@ -29,8 +29,8 @@ class Sgd : public BackendTest {
     if (o.momentum != 0) state.velocity = make_matrix(backend_, rows, cols, velocity);
     RowSet set;
     if (chosen != nullptr) set = backend_.make_row_set(static_cast<NodeId>(rows), *chosen);
-    backend_.sgd(o, make_matrix(backend_, rows, cols, gradient), values, state,
-                 chosen != nullptr ? &set : nullptr);
+    backend_.sgd(o, backend_.make_counter(1), make_matrix(backend_, rows, cols, gradient), values,
+                 state, chosen != nullptr ? &set : nullptr);
 
     Comparison of_parameter{.actual = values_of(backend_, values),
                             .expected = Values(parameter.size()),
@@ -69,10 +69,11 @@ TEST_P(Sgd, MatchesHandComputation) {
   Matrix parameter = make_matrix(backend_, 1, 2, Values{4, -8});
   SgdState state{backend_.allocate(1, 2)};
   const Matrix gradient = make_matrix(backend_, 1, 2, Values{1, 2});
-  backend_.sgd(options, gradient, parameter, state);  // v = (1 + 1, 2 - 2)
+  const Counter step = backend_.make_counter(1);
+  backend_.sgd(options, step, gradient, parameter, state);  // v = (1 + 1, 2 - 2)
   EXPECT_TRUE(same_bits(values_of(backend_, state.velocity), {2, 0}));
   EXPECT_TRUE(same_bits(values_of(backend_, parameter), {3.75, -8}));
-  backend_.sgd(options, gradient, parameter, state);  // v = (1 + 1 + 0.9375, 0)
+  backend_.sgd(options, step, gradient, parameter, state);  // v = (1 + 1 + 0.9375, 0)
   EXPECT_TRUE(same_bits(values_of(backend_, state.velocity), {2.9375, 0}));
   EXPECT_TRUE(same_bits(values_of(backend_, parameter), {3.75 - 2.9375 / 8, -8}));
 }
@@ -100,13 +101,14 @@ TEST_P(Sgd, TouchesOnlyTheGivenRows) {
 }
 
 TEST_P(Sgd, RefusesWrongShapesAndOptions) {
+  const Counter step = backend_.make_counter(1);
   const Matrix gradient = backend_.allocate(4, 3);
   Matrix parameter = backend_.allocate(4, 3);
   SgdState state;
   SgdState with_velocity{backend_.allocate(4, 3)};
   const SgdOptions heavy{.momentum = 0.9};
-  backend_.sgd({}, gradient, parameter, state);  // both sound as they are
-  backend_.sgd(heavy, gradient, parameter, with_velocity);
+  backend_.sgd({}, step, gradient, parameter, state);  // both sound as they are
+  backend_.sgd(heavy, step, gradient, parameter, with_velocity);
 
   Matrix none;
   Matrix foreign = foreign_matrix(4, 3);
@@ -114,7 +116,7 @@ TEST_P(Sgd, RefusesWrongShapesAndOptions) {
   SgdState foreign_state{foreign_matrix(4, 3)};
   const auto refuses = [&](const SgdOptions& o, const Matrix& g, Matrix& p, SgdState& s,
                            const RowSet* rows) {
-    EXPECT_THROW(backend_.sgd(o, g, p, s, rows), ShapeError);
+    EXPECT_THROW(backend_.sgd(o, step, g, p, s, rows), ShapeError);
   };
   refuses({}, backend_.allocate(3, 4), parameter, state, nullptr);
   refuses({}, none, parameter, state, nullptr);
@@ -135,7 +137,7 @@ TEST_P(Sgd, RefusesWrongShapesAndOptions) {
   for (const SgdOptions& options : {SgdOptions{.learning_rate = -1},
                                     SgdOptions{.learning_rate = nan}, SgdOptions{.momentum = -0.5},
                                     SgdOptions{.momentum = nan}, SgdOptions{.weight_decay = -1}}) {
-    EXPECT_THROW(backend_.sgd(options, gradient, parameter, with_velocity), ConfigError);
+    EXPECT_THROW(backend_.sgd(options, step, gradient, parameter, with_velocity), ConfigError);
   }
 }
 

@@ -76,7 +76,7 @@ TEST(SimtPadding, StaysZeroWhateverAnOpWrites) {
       expect_zero(adam.first_moment, "first moment");
       expect_zero(adam.second_moment, "second moment");
       SgdState sgd{backend.allocate(30, width)};
-      backend.sgd({.momentum = 0.9, .weight_decay = 0.1}, users, parameter, sgd);
+      backend.sgd({.momentum = 0.9, .weight_decay = 0.1}, step, users, parameter, sgd);
       expect_zero(parameter, "sgd");
       expect_zero(sgd.velocity, "velocity");
     }

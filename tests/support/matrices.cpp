@@ -86,7 +86,7 @@ std::vector<bool> members(Backend& backend, const RowSet& rows) {
   Matrix gradient = backend.allocate(rows.num_nodes(), 1);
   backend.fill(gradient, -1);
   SgdState state;
-  backend.sgd({.learning_rate = 1}, gradient, parameter, state, &rows);
+  backend.sgd({.learning_rate = 1}, backend.make_counter(1), gradient, parameter, state, &rows);
   const Values moved = values_of(backend, parameter);
   std::vector<bool> result(moved.size());
   std::transform(moved.begin(), moved.end(), result.begin(), [](double v) { return v == 1; });

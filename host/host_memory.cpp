@@ -1,0 +1,124 @@
+#include "host/host_memory.hpp"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <string>
+#include <string_view>
+
+#include "tern/memory.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
+
+void limit(MemoryInfo& memory, std::int64_t free, std::int64_t total) {
+  memory.free = std::min(memory.free, std::max<std::int64_t>(0, free));
+  memory.total = std::min(memory.total, total);
+}
+
+/// The number in a file of one; nothing where there is none, such as "max".
+std::optional<std::int64_t> number_in(const std::filesystem::path& file) {
+  std::ifstream in(file);
+  std::int64_t value = 0;
+  if (in >> value) return value;
+  return std::nullopt;
+}
+
+/// The number after a name that begins a line, as in /proc/meminfo and memory.stat.
+std::optional<std::int64_t> number_after(const std::filesystem::path& file, std::string_view name) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream words(line);
+    std::string word;
+    std::int64_t value = 0;
+    if (words >> word && word == name && words >> value) return value;
+  }
+  return std::nullopt;
+}
+
+/// The files in which a version of control groups tells of a group's memory.
+struct GroupFiles {
+  const char* limit;
+  const char* usage;
+  const char* reclaimable;  // in memory.stat
+};
+constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
+                               "total_inactive_file"};
+constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
+
+/// The limits of a group and of all above it. Where the process sees its own group as the root, as
+/// in a container, the group's path may not exist: what is above it does.
+void limit_by_groups(MemoryInfo& memory, const std::filesystem::path& mount,
+                     const std::string& group, const GroupFiles& files) {
+  std::filesystem::path below = std::filesystem::path(group).relative_path();
+  for (;;) {
+    const std::filesystem::path here = mount / below;
+    const std::optional<std::int64_t> most = number_in(here / files.limit);
+    const std::optional<std::int64_t> used = number_in(here / files.usage);
+    if (most && used) {
+      const std::int64_t cache = number_after(here / "memory.stat", files.reclaimable).value_or(0);
+      limit(memory, *most - *used + std::min(cache, *used), *most);
+    }
+    if (below.empty()) return;
+    below = below.parent_path();
+  }
+}
+
+bool lists_memory(const std::string& controllers) {
+  std::istringstream names(controllers);
+  for (std::string name; std::getline(names, name, ',');) {
+    if (name == "memory") return true;
+  }
+  return false;
+}
+
+void limit_by_address_space(MemoryInfo& memory) {
+  rlimit space{};
+  if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return;
+  const auto most =
+      static_cast<std::int64_t>(std::min<rlim_t>(space.rlim_cur, static_cast<rlim_t>(kUnlimited)));
+  const std::int64_t page = sysconf(_SC_PAGESIZE);
+  limit(memory, most - number_in("/proc/self/statm").value_or(0) * page, most);
+}
+
+}  // namespace
+
+MemoryInfo system_memory(const std::filesystem::path& root) {
+  MemoryInfo memory{.free = kUnlimited, .total = kUnlimited};
+  const std::filesystem::path meminfo = root / "proc/meminfo";
+  constexpr std::int64_t kKilo = 1024;
+  const auto available = number_after(meminfo, "MemAvailable:");
+  const auto total = number_after(meminfo, "MemTotal:");
+  if (available && total) limit(memory, *available * kKilo, *total * kKilo);
+
+  // Lines of "number:controllers:/path"; version 2 is "0::/path".
+  std::ifstream groups(root / "proc/self/cgroup");
+  for (std::string line; std::getline(groups, line);) {
+    const std::size_t first = line.find(':');
+    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
+    if (second == std::string::npos) continue;
+    const std::string controllers = line.substr(first + 1, second - first - 1);
+    const std::string group = line.substr(second + 1);
+    if (controllers.empty()) limit_by_groups(memory, root / "sys/fs/cgroup", group, kVersion2);
+    if (lists_memory(controllers)) {
+      limit_by_groups(memory, root / "sys/fs/cgroup/memory", group, kVersion1);
+    }
+  }
+  return memory;
+}
+
+MemoryInfo host_memory() {
+  MemoryInfo memory = system_memory("/");
+  limit_by_address_space(memory);
+  return memory;
+}
+
+}  // namespace tern
