@@ -81,7 +81,7 @@ std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t e
 
 void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make) {
   const auto fail = [&] {
-    throw DeviceError(fmt::format("{}: out of memory: {:.0f} bytes are needed.", op, bytes));
+    throw MemoryError(fmt::format("{}: out of memory: {:.0f} bytes are needed.", op, bytes));
   };
   try {
     make();

@@ -15,6 +15,7 @@
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
 #include "tern/error.hpp"
 
@@ -114,6 +115,7 @@ void check_subcommand(const std::vector<Command>& commands, int argc, char** arg
 int guarded(const std::function<int()>& body) noexcept {
   try {
     ignore_broken_pipes();
+    report_shortage_in_threads();
     return body();
   } catch (const ReaderGone&) {
     return kDone;
@@ -121,8 +123,10 @@ int guarded(const std::function<int()>& body) noexcept {
     return report(kUsage, error.what());
   } catch (const DataError& error) {
     return report(kBadData, error.what());
+  } catch (const MemoryError& error) {
+    return report_shortage(error.what());
   } catch (const std::bad_alloc&) {
-    return report(kFailed, "out of memory");
+    return report_shortage("out of memory");
   } catch (const std::exception& error) {
     return report(kFailed, error.what());
   } catch (...) {
@@ -152,7 +156,9 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
     throw ConfigError(error.what());
   }
   for (const Command& command : commands) {
-    if (command.app->parsed()) return command.run();
+    if (!command.app->parsed()) continue;
+    settle_libraries(argv);
+    return command.run();
   }
   return kUsage;  // not reached: one subcommand is required
 }

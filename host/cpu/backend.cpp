@@ -9,6 +9,7 @@
 #include <cmath>
 #include <utility>
 
+#include "host/address_space.hpp"
 #include "host/checks.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -96,6 +97,8 @@ CpuBackend::CpuBackend(int threads) : threads_(threads) {
   // The scoring product is cut into tiles by us, one thread a tile: what a tile computes must not
   // depend on how many threads the library would have liked.
   openblas_set_num_threads(1);
+  start_threads(threads);
+  reserve_products(threads);
 }
 
 DeviceDescription CpuBackend::describe() const {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <limits>
@@ -107,6 +108,7 @@ ByteBuffer decompress_zstd(std::string_view bytes, std::size_t max_bytes, const 
     ZSTD_outBuffer out{output.end(), output.capacity() - output.size(), 0};
     const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
     output.extend(out.pos);
+    if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) throw std::bad_alloc();
     if (ZSTD_isError(left) != 0) {
       throw DataError(file, 0,
                       fmt::format("The zstd data is damaged ({}).", ZSTD_getErrorName(left)));

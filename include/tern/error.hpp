@@ -53,4 +53,10 @@ class DeviceError : public Error {
   using Error::Error;
 };
 
+/// Memory of a device or of the host that is short: how much was needed, and how much is free.
+class MemoryError : public DeviceError {
+ public:
+  using DeviceError::DeviceError;
+};
+
 }  // namespace tern

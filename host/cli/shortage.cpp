@@ -1,0 +1,76 @@
+#include "host/cli/shortage.hpp"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "host/address_space.hpp"
+#include "host/cli/console.hpp"
+#include "tern/error.hpp"
+#include "tern/memory.hpp"
+
+namespace tern::cli {
+namespace {
+
+// Where not even the words of a message can be had.
+void write_plain_line() noexcept {
+  constexpr std::string_view kLine = "tern: out of memory\n";
+  const ssize_t ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
+  (void)ignored;
+}
+
+[[noreturn]] void end() {
+  try {
+    if (std::current_exception() != nullptr) std::rethrow_exception(std::current_exception());
+  } catch (const MemoryError& error) {
+    std::_Exit(report_shortage(error.what()));
+  } catch (const std::bad_alloc&) {
+    std::_Exit(report_shortage("out of memory"));
+  } catch (...) {
+  }
+  __gnu_cxx::__verbose_terminate_handler();  // a defect: as without us
+  std::abort();
+}
+
+}  // namespace
+
+ExitCode report_shortage(std::string_view finding) noexcept {
+  try {
+    constexpr double kMega = 1e6;
+    const MemoryInfo memory = host_memory();
+    Console(Console::Mode::kTalk)
+        .line(fmt::format("tern: {}; the host has {:.0f} of {:.0f} MB left for this process. A "
+                          "smaller model.width, train.batch_size or --threads takes less (tern "
+                          "inspect DATA --memory says what takes how much)",
+                          finding, static_cast<double>(memory.free) / kMega,
+                          static_cast<double>(memory.total) / kMega));
+  } catch (...) {
+    write_plain_line();
+  }
+  return kFailed;
+}
+
+void report_shortage_in_threads() noexcept {
+  std::set_terminate(end);
+}
+
+void settle_libraries(char** argv) {
+  rlimit space{};
+  if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return;
+  // They are started before main(), wait for memory for ever once there is none, and are waited
+  // for at the end.
+  constexpr char kThreads[] = "OPENBLAS_NUM_THREADS";
+  const char* threads = std::getenv(kThreads);
+  if (threads == nullptr || std::string_view(threads) != "1") {
+    ::setenv(kThreads, "1", 1);
+    ::execv("/proc/self/exe", argv);  // where that fails, things stay as they are
+  }
+  start_threads(0);
+}
+
+}  // namespace tern::cli
