@@ -38,6 +38,12 @@ void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::str
                     ->default_str(default_value);
 }
 
+bool ConfigOptions::given(std::string_view option) const {
+  return std::any_of(shorts_.begin(), shorts_.end(), [&](const Short& known) {
+    return known.option == option && known.given->count() > 0;
+  });
+}
+
 Config ConfigOptions::resolve() const {
   Config config;
   if (!file_.empty()) read_config(config, file_);

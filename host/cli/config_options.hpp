@@ -19,6 +19,9 @@ class ConfigOptions {
   /// "--epochs" for train.epochs: help, default and range are the key's.
   void add_short(CLI::App& app, const std::string& option, std::string_view key);
 
+  /// Whether a short option is on the command line.
+  bool given(std::string_view option) const;
+
   /// Throws ConfigError. data_path is set: a missing one is an error too.
   Config resolve() const;
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +18,9 @@
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "tern/dataset.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+#include "tern/memory.hpp"
 
 namespace tern::cli {
 namespace {
@@ -25,8 +29,76 @@ using Json = nlohmann::ordered_json;
 
 struct InspectOptions {
   ConfigOptions config;
+  bool memory = false;
   bool json = false;
 };
+
+/// What training on the data would take, and what there is.
+struct MemoryReport {
+  MemoryEstimate estimate;
+  MemoryInfo host;
+  std::optional<MemoryInfo> device;  // where it is another than the host
+  std::string on;
+  std::string shortage;  // empty: none
+};
+
+// A GPU that is asked for and not here can be estimated all the same.
+MemoryReport measure(const Dataset& data, const Config& config) {
+  MemoryReport report;
+  std::unique_ptr<Backend> backend;
+  MemoryTarget target;
+  try {
+    backend = make_backend(config.device, config.threads, nullptr, config.reproducibility);
+    target = memory_target(*backend, config.threads);
+    report.on = backend->name();
+  } catch (const MemoryError&) {
+    throw;
+  } catch (const DeviceError&) {
+    target = memory_target(*make_cpu_backend(config.threads), config.threads);
+    target.kind = MemoryTarget::Kind::kCuda;
+    report.on = config.device + ", which is not here";
+  }
+  report.estimate = estimate_memory(target, data, config);
+  report.host = host_memory();
+  if (backend == nullptr) return report;
+  if (target.kind == MemoryTarget::Kind::kCuda) report.device = backend->memory();
+  report.shortage = memory_shortage(report.estimate, *backend, config);
+  return report;
+}
+
+Json json_of(const MemoryReport& report) {
+  Json parts = Json::array();
+  for (const MemoryPart& part : report.estimate.parts) {
+    parts.push_back({{"name", part.name}, {"host", part.host}, {"device", part.device}});
+  }
+  return {{"device", report.on},
+          {"parts", parts},
+          {"host", report.estimate.host()},
+          {"host_to_come", report.estimate.host_to_come()},
+          {"host_free", report.host.free},
+          {"on_device", report.estimate.device()},
+          {"device_free", report.device ? Json(report.device->free) : Json(nullptr)},
+          {"shortage", report.shortage}};
+}
+
+std::string megabytes(std::int64_t bytes) {
+  constexpr double kMega = 1e6;
+  return fmt::format("{:.1f}", static_cast<double>(bytes) / kMega);
+}
+
+std::string memory_text(const MemoryReport& report, const Config& config) {
+  Table table({"MB", "host", "device"});
+  const auto row = [&](const std::string& name, std::int64_t host, std::int64_t device) {
+    table.add({name, megabytes(host), megabytes(device)});
+  };
+  for (const MemoryPart& part : report.estimate.parts) row(part.name, part.host, part.device);
+  row("all", report.estimate.host(), report.estimate.device());
+  row("free", report.host.free, report.device ? report.device->free : 0);
+  return fmt::format("\ntraining {}, D {}, B {}, on {}, takes about\n{}{}",
+                     model_name(config.model.kind), config.model.width, config.batch_size,
+                     report.on, table.text(),
+                     report.shortage.empty() ? "" : "too much: " + report.shortage + "\n");
+}
 
 Json json_of(const SideSummary& side) {
   return {{"nodes", side.nodes},
@@ -58,8 +130,9 @@ Json json_of(const std::optional<std::int64_t>& width) {
   return width ? Json(*width) : Json(nullptr);
 }
 
-std::string as_json(const std::string& path, const Dataset& data, const DatasetSummary& summary) {
-  const Json object{
+std::string as_json(const std::string& path, const Dataset& data, const DatasetSummary& summary,
+                    const std::optional<MemoryReport>& memory) {
+  Json object{
       {"data", path},
       {"fingerprint", fmt::format("{:016x}", data.fingerprint)},
       {"all", json_of(summary.all)},
@@ -72,6 +145,7 @@ std::string as_json(const std::string& path, const Dataset& data, const DatasetS
       {"user_feature_width", json_of(summary.user_feature_width)},
       {"item_feature_width", json_of(summary.item_feature_width)},
       {"notes", data.notes}};
+  if (memory) object["memory"] = json_of(*memory);
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
@@ -145,9 +219,15 @@ int inspect_data(const InspectOptions& options) {
   const Config config = options.config.resolve();
   const Dataset data = load_dataset(config.data_path, config.data);
   const DatasetSummary summary = inspect(data);
+  std::optional<MemoryReport> memory;
+  if (options.memory || options.config.given("--model")) memory = measure(data, config);
   Output out;
-  out.write(options.json ? as_json(config.data_path, data, summary)
-                         : as_text(config.data_path, data, summary));
+  if (options.json) {
+    out.write(as_json(config.data_path, data, summary, memory));
+  } else {
+    out.write(as_text(config.data_path, data, summary));
+    if (memory) out.write(memory_text(*memory, config));
+  }
   out.finish();
   return kDone;
 }
@@ -158,9 +238,17 @@ Command add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
   CLI::App* app = program.add_subcommand("inspect", "Show what is in a data set and in its splits");
   options->config.add_to(*app, "directory or file to look at");
+  options->config.add_short(*app, "--model", "model.kind");
+  options->config.add_short(*app, "--device", "train.device");
+  options->config.add_short(*app, "--threads", "train.threads");
+  app->add_flag("--memory", options->memory,
+                "also what training would take of memory, and what is free; likewise with --model");
   app->add_flag("--json", options->json, "one JSON object instead of tables");
-  app->footer("Keys of --config (TOML) and --set that matter here, with their defaults:\n" +
-              ConfigOptions::key_help({"data."}));
+  app->footer(
+      "Keys of --config (TOML) and --set that matter here, with their defaults; with --memory "
+      "those "
+      "of\nmodel, train, optimizer and evaluation as well (tern train --help):\n" +
+      ConfigOptions::key_help({"data."}));
   return {app, [options] { return inspect_data(*options); }};
 }
 
