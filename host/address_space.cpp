@@ -61,6 +61,7 @@ class Mapping {
 /// Throws where `count` pieces of address space cannot be had at the same time.
 void expect_room(int count, std::size_t bytes, std::string_view purpose) {
   std::vector<std::unique_ptr<Mapping>> pieces;
+  pieces.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) {
     pieces.push_back(std::make_unique<Mapping>(bytes));
     if (pieces.back()->granted()) continue;
@@ -100,10 +101,11 @@ void reserve_products(int threads) {
   // Large enough that products of all threads are under way at the same time: blocks are taken by
   // as many as are, and kept.
   constexpr int kSize = 512;
+  constexpr std::size_t kElements = std::size_t{kSize} * kSize;
   constexpr int kMostTries = 64;
-  const std::vector<float> factor(kSize * kSize, 1.0F);
+  const std::vector<float> factor(kElements, 1.0F);
   std::vector<std::vector<float>> out(static_cast<std::size_t>(threads));
-  for (std::vector<float>& of_thread : out) of_thread.resize(kSize * kSize);
+  for (std::vector<float>& of_thread : out) of_thread.resize(kElements);
   expect_room(threads, kProductBytes, "the matrix products");
   const std::int64_t wanted =
       mapped_bytes() + static_cast<std::int64_t>(kProductBytes) * threads - kSlack;
