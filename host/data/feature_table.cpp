@@ -306,8 +306,9 @@ Features FeatureTable::fill() const {
 void FeatureTable::describe(std::vector<std::string>& notes) const {
   std::vector<std::string> parts;
   for (const Column& column : columns_) {
-    parts.push_back(column.numeric ? fmt::format("{} (numbers)", column.name)
-                                   : fmt::format("{} ({} values)", column.name, column.width));
+    parts.push_back(column.numeric
+                        ? fmt::format("{} (numbers)", in_message(column.name))
+                        : fmt::format("{} ({} values)", in_message(column.name), column.width));
   }
   const std::string file = std::filesystem::path(file_).filename().string();
   constexpr std::size_t kMost = 8;

@@ -73,7 +73,8 @@ std::vector<std::int64_t> match_columns(const Features& known, const Features& a
                       fmt::format("The column {} holds words, but was read as numbers in training.",
                                   quote(stem)));
     }
-    notes.push_back(fmt::format("{}: not known from training, left out: {}.", file, name));
+    notes.push_back(
+        fmt::format("{}: not known from training, left out: {}.", file, in_message(name)));
   }
   return places;
 }
@@ -102,10 +103,11 @@ void append_features(Features& known, const Features& added, NodeId nodes, const
     if (given.contains(stem)) continue;
     if (stem == known.names[c]) {
       row[c] = mean_of(known, c);
-      notes.push_back(fmt::format("{}: no column {}: its mean in training is taken.", file, stem));
+      notes.push_back(
+          fmt::format("{}: no column {}: its mean in training is taken.", file, in_message(stem)));
     } else {
       given.insert(stem);  // said once
-      notes.push_back(fmt::format("{}: no values of {}.", file, stem));
+      notes.push_back(fmt::format("{}: no values of {}.", file, in_message(stem)));
     }
   }
   const std::size_t begin = known.values.size();

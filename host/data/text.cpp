@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "host/utf8.hpp"
+
 namespace tern {
 namespace {
 
@@ -91,20 +93,31 @@ std::int64_t line_of(std::string_view text, const char* where) {
 std::string quote(std::string_view text) {
   constexpr std::size_t kMost = 40;
   std::string quoted = "\"";
-  for (const char byte : text.substr(0, kMost)) {
+  std::size_t place = 0;
+  while (place < std::min(kMost, text.size())) {
+    const char byte = text[place];
     const auto code = static_cast<unsigned char>(byte);
+    const std::size_t length = utf8_length(text.substr(place));
     if (byte == '"' || byte == '\\') {
       quoted += '\\';
       quoted += byte;
-    } else if (code < 0x20 || code == 0x7F) {
+    } else if (code < 0x20 || code == 0x7F || length == 0) {
       quoted += fmt::format("\\x{:02X}", code);
     } else {
-      quoted += byte;
+      quoted += text.substr(place, length);
     }
+    place += std::max<std::size_t>(length, 1);
   }
   quoted += '"';
   if (text.size() > kMost) quoted += fmt::format(" (the first of {} bytes)", text.size());
   return quoted;
+}
+
+std::string in_message(std::string_view name) {
+  std::string quoted = quote(name);
+  const bool as_it_is =
+      quoted.size() == name.size() + 2 && quoted.compare(1, name.size(), name) == 0;
+  return as_it_is ? std::string(name) : quoted;
 }
 
 std::optional<double> parse_number(std::string_view text) {
