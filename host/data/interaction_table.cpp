@@ -6,16 +6,13 @@
 #include <cmath>
 #include <utility>
 
+#include "host/data/id_field.hpp"
 #include "host/data/table_columns.hpp"
 #include "host/data/text.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
-
-using namespace std::string_view_literals;
-
-constexpr std::size_t kMostIdBytes = 65'535;
 
 /// What one chunk holds, under ids of its own.
 struct Part {
@@ -26,23 +23,6 @@ struct Part {
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
 };
-
-NodeId add_id(std::string_view kind, const Field& field, const char* row, std::string& scratch,
-              Vocabulary& names) {
-  const std::string_view id = field.value(scratch);
-  if (id.empty()) {
-    throw TextError{row, fmt::format("The {} id is empty, expected at least one byte.", kind)};
-  }
-  if (id.size() > kMostIdBytes) {
-    throw TextError{row, fmt::format("The {} id {} is too long, expected at most {} bytes.", kind,
-                                     quote(id), kMostIdBytes)};
-  }
-  if (field.quoted && id.find_first_of("\t\n"sv) != std::string_view::npos) {
-    throw TextError{
-        row, fmt::format("The {} id {} has a tab or a line end, expected none.", kind, quote(id))};
-  }
-  return names.add(id);
-}
 
 /// "2020-01-31", "31/01/2020", "12:30": what people put where a number is needed.
 bool looks_like_date(std::string_view text) {
@@ -75,8 +55,8 @@ Part parse_part(std::string_view text, TableFormat format, const TableColumns& c
   std::string scratch;
   while (reader.next(fields)) {
     const char* row = reader.row();
-    const NodeId user = add_id("user", fields[columns.user], row, scratch, part.users);
-    const NodeId item = add_id("item", fields[columns.item], row, scratch, part.items);
+    const NodeId user = part.users.add(id_value("user", fields[columns.user], row, scratch));
+    const NodeId item = part.items.add(id_value("item", fields[columns.item], row, scratch));
     double rating = 0;
     double time = 0;
     if (columns.rating) rating = read_number("rating", fields[*columns.rating], row, scratch);
@@ -148,7 +128,7 @@ InteractionTable join(std::vector<Part> parts, Vocabulary& users, Vocabulary& it
     for (const auto& [user, item] : parts[i].pairs)
       *pair++ = {user_ids[i][user], item_ids[i][item]};
     std::copy(parts[i].times.begin(), parts[i].times.end(),
-              table.times.begin() + static_cast<std::ptrdiff_t>(first[i]));
+              table.has_times ? table.times.data() + first[i] : nullptr);
     parts[i] = {};
   });
   return table;

@@ -8,6 +8,7 @@
 
 #include "host/data/feature_table.hpp"
 #include "host/data/file_bytes.hpp"
+#include "host/data/id_field.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/table.hpp"
 #include "host/data/text.hpp"
@@ -27,8 +28,7 @@ Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat 
     std::string scratch;
     reader.next(fields);
     while (reader.next(fields)) {
-      const std::string_view id = fields[0].value(scratch);
-      if (id.empty()) throw TextError{reader.row(), "The id is empty, expected at least one byte."};
+      const std::string_view id = id_value("new", fields[0], reader.row(), scratch);
       if (known.find(id)) {
         throw TextError{
             reader.row(),
@@ -58,8 +58,9 @@ std::unordered_set<std::string> category_columns(const Features& known) {
 std::vector<std::int64_t> match_columns(const Features& known, const Features& added,
                                         const std::string& file, std::vector<std::string>& notes) {
   std::unordered_map<std::string, std::int64_t> place;
-  for (const std::string& name : known.names) {
-    place.emplace(name, static_cast<std::int64_t>(place.size()));
+  // A name may stand twice: a column "a=b" of numbers beside the value "b" of a column "a".
+  for (std::size_t c = 0; c < known.names.size(); ++c) {
+    place.emplace(known.names[c], static_cast<std::int64_t>(c));
   }
   std::vector<std::int64_t> places;
   places.reserve(added.names.size());

@@ -181,6 +181,16 @@ TEST(ParseInteractions, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(csv("a,x\n\"b\nc\",y\n"), StartsWith("t:2: The user id \"b\\x0Ac\" has a tab or a"));
 }
 
+TEST(ParseInteractions, RefusesATabInACommaSeparatedId) {
+  for (const char* text : {"a,x\nb\tc,y\n", "a,x\n\"b\tc\",y\n"}) {
+    Vocabulary users;
+    Vocabulary items;
+    EXPECT_THAT(
+        data_complaint([&] { parse_interactions(text, "t", TableFormat::kCsv, {}, users, items); }),
+        StartsWith("t:2: The user id \"b\\x09c\" has a tab"));
+  }
+}
+
 TEST(ParseInteractions, CountsLinesInsideQuotes) {
   DataOptions options;
   options.rating_column = "none";

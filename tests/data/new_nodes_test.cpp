@@ -129,7 +129,11 @@ TEST_F(NewNodes, RefusesKnownRepeatedAndEmptyIds) {
               AllOf(HasSubstr("more.tsv:3"), HasSubstr("The id \"y\" is known from training")));
   EXPECT_THAT(complaint_of("id\tsize\np\t1\nq\t1\np\t2\n"),
               AllOf(HasSubstr("more.tsv:4"), HasSubstr("\"p\"")));
-  EXPECT_THAT(complaint_of("id\tsize\n\t1\n"), HasSubstr("more.tsv:2: The id is empty"));
+  EXPECT_THAT(complaint_of("id\tsize\n\t1\n"), HasSubstr("more.tsv:2: The new id is empty"));
+  for (const char* text : {"id,size\np\tq,1\n", "id,size\n\"p\tq\",1\n"}) {
+    EXPECT_THAT(data_complaint([&] { add(text, "more.csv"); }),
+                HasSubstr("more.csv:2: The new id \"p\\x09q\" has a tab"));
+  }
 }
 
 TEST_F(NewNodes, RefusesWhatIsNoTableOfFeatures) {
