@@ -127,8 +127,12 @@ ByteBuffer decompress_zstd(std::string_view bytes, std::size_t max_bytes, const 
 Compression detect_compression(std::string_view bytes) {
   if (bytes.starts_with("\x1F\x8B"sv)) return Compression::kGzip;
   if (is_zstd(bytes)) return Compression::kZstd;
+  // bzip2: "BZh", a level, and a block's magic number; the first three alone may begin an id.
+  if (bytes.size() >= 10 && bytes.starts_with("BZh"sv) && bytes.substr(4, 6) == "1AY&SY"sv) {
+    return Compression::kUnknown;
+  }
   for (const std::string_view magic :
-       {"\xFD\x37zXZ\0"sv, "BZh"sv, "PK\x03\x04"sv, "\x04\x22\x4D\x18"sv, "\x37\x7A\xBC\xAF"sv}) {
+       {"\xFD\x37zXZ\0"sv, "PK\x03\x04"sv, "\x04\x22\x4D\x18"sv, "\x37\x7A\xBC\xAF\x27\x1C"sv}) {
     if (bytes.starts_with(magic)) return Compression::kUnknown;
   }
   return Compression::kNone;

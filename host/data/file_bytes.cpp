@@ -71,6 +71,10 @@ void ByteBuffer::reserve(std::size_t capacity) {
   capacity_ = capacity;
 }
 
+ByteBuffer read_plain_file(const std::filesystem::path& path, std::int64_t max_bytes) {
+  return read_raw(path.string(), memory_limit(max_bytes));
+}
+
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
   const std::string file = path.string();
   const std::size_t limit = memory_limit(max_bytes);

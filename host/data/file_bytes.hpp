@@ -39,5 +39,7 @@ class ByteBuffer {
 /// read or made of it: DataError. DataError too when it cannot be read, is cut short or damaged, or
 /// is compressed in another way.
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
+/// The same without a look at what the bytes are: for files that Tern writes.
+ByteBuffer read_plain_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
 }  // namespace tern

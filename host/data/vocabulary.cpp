@@ -193,7 +193,8 @@ void Vocabulary::write(const std::filesystem::path& path) const {
 
 Vocabulary Vocabulary::read(const std::filesystem::path& path) {
   const std::string file = path.string();
-  const ByteBuffer bytes = read_file(path, std::numeric_limits<std::int64_t>::max());
+  // As it is: a first name may begin like compressed data.
+  const ByteBuffer bytes = read_plain_file(path, std::numeric_limits<std::int64_t>::max());
   const std::string_view text = bytes.view();
   Vocabulary names;
   bool numbers = true;  // so far, name i is i

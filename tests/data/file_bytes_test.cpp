@@ -128,6 +128,14 @@ TEST(ReadFile, StopsDecompressionBombs) {
   EXPECT_THAT(data_complaint([&] { load(plain, 4); }), HasSubstr("longer than 4 bytes"));
 }
 
+TEST(ReadFile, TakesIdsThatBeginLikeBzip2) {
+  const TemporaryDirectory directory;
+  EXPECT_EQ(load(directory.write("a", "BZh")), "BZh");
+  EXPECT_EQ(load(directory.write("a", "BZhang\tx\n")), "BZhang\tx\n");
+  EXPECT_THAT(data_complaint([&] { load(directory.write("a", "BZh91AY&SY\x14")); }),
+              HasSubstr("expected plain bytes, gzip or zstd"));
+}
+
 TEST(ReadFile, SaysWhatIsNoDataFile) {
   const TemporaryDirectory directory;
   EXPECT_THAT(data_complaint([&] { load(directory / "absent.txt"); }),

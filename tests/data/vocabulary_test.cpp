@@ -137,6 +137,16 @@ TEST(Vocabulary, SurvivesItsFile) {
   EXPECT_EQ(mixed.size(), 4);
 }
 
+TEST(Vocabulary, SurvivesItsFileWhereItBeginsLikeCompressedData) {
+  const TemporaryDirectory directory;
+  for (const char* first : {"\x1F\x8B\x08", "\x28\xB5\x2F\xFD", "BZh91AY&SY", "PK\x03\x04"}) {
+    Vocabulary names;
+    names.add(first);
+    names.write(directory / "names.tsv");
+    EXPECT_EQ(Vocabulary::read(directory / "names.tsv").find(first), 0);
+  }
+}
+
 TEST(Vocabulary, FindsDamageInItsFile) {
   const TemporaryDirectory directory;
   const auto message = [&](std::string_view bytes) {
