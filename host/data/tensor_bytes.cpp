@@ -93,7 +93,10 @@ void check_tensor(std::string_view name, const Tensor& tensor) {
 }
 
 std::string format_shape(std::span<const std::int64_t> shape) {
-  return fmt::format("[{}]", fmt::join(shape, ", "));
+  constexpr std::size_t kMost = 8;  // more would fill a screen, and no tensor of ours has as many
+  const std::span<const std::int64_t> shown = shape.first(std::min(kMost, shape.size()));
+  return fmt::format("[{}{}]", fmt::join(shown, ", "),
+                     shape.size() > kMost ? fmt::format(", ... {} sizes", shape.size()) : "");
 }
 
 InputFile::InputFile(const std::filesystem::path& path)

@@ -41,7 +41,7 @@ std::span<const char> bytes_of(const Tensor& tensor);
 /// Throws ShapeError unless the tensor has as many values as its shape says.
 void check_tensor(std::string_view name, const Tensor& tensor);
 
-/// "[2, 3]".
+/// For a message: "[2, 3]"; of many sizes the first eight, and how many there are.
 std::string format_shape(std::span<const std::int64_t> shape);
 
 /// A file that is read piece by piece, so that tensors need no second copy in memory. Throws

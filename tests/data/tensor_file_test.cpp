@@ -302,5 +302,18 @@ TEST(WriteFileAtomically, ReplacesOrLeavesTheOldFile) {
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 3);
 }
 
+TEST(Npy, TellsManySizesInAFewWords) {
+  const TemporaryDirectory directory;
+  std::string sizes;
+  for (int i = 0; i < 5000; ++i) sizes += "1,";
+  const std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + sizes + ")}";
+  std::string file("\x93NUMPY\x02\x00\x00\x00\x00\x00", 12);
+  const auto length = static_cast<std::uint32_t>(header.size());
+  std::memcpy(file.data() + 8, &length, sizeof(length));
+  const std::string said =
+      data_complaint([&] { read_npy(directory.write("a", file + header + "12345")); });
+  EXPECT_THAT(said, HasSubstr("[1, 1, 1, 1, 1, 1, 1, 1, ... 5000 sizes] of <f4 does not fit"));
+}
+
 }  // namespace
 }  // namespace tern
