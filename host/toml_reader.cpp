@@ -1,13 +1,18 @@
 #include "host/toml_reader.hpp"
 
+#include <fmt/format.h>
 #include <toml++/toml.h>
+
 #include <algorithm>
+#include <cstdint>
 #include <utility>
 
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
+
+constexpr std::int64_t kMostDots = 2000;
 
 ConfigValue convert(const toml::node& node) {
   if (const auto* value = node.as_boolean()) return ConfigValue::of(value->get());
@@ -45,9 +50,21 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
+/// Each dot of a key is a level of tables, and the parser walks them by recursion: a line of dots
+/// would use up the stack. Counted wherever they stand, so that no way of quoting hides one.
+bool too_many_dots(std::string_view text) {
+  return std::count(text.begin(), text.end(), '.') > kMostDots;
+}
+
 }  // namespace
 
 std::vector<TomlEntry> parse_toml(std::string_view text, std::string_view name) {
+  if (too_many_dots(text)) {
+    throw ConfigError(
+        fmt::format("{}: there are more than {} dots, expected keys such as "
+                    "train.epochs",
+                    name, kMostDots));
+  }
   toml::table document;
   try {
     document = toml::parse(text);
@@ -63,6 +80,7 @@ std::vector<TomlEntry> parse_toml(std::string_view text, std::string_view name) 
 }
 
 ConfigValue parse_toml_value(std::string_view text) {
+  if (too_many_dots(text)) return ConfigValue::of(std::string(text));
   try {
     const toml::table document = toml::parse("value = " + std::string(text));
     // More than one key means that the text went on after a line break of its own.
