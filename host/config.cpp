@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <fstream>
 #include <string>
@@ -36,10 +37,13 @@ std::string read_whole(const std::filesystem::path& path) {
   errno = 0;
   std::ifstream file(path, std::ios::binary);
   if (!file) throw fail(std::generic_category().message(errno != 0 ? errno : ENOENT));
-  std::string text(kLargestFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  std::array<char, 4096> part{};
+  while (file && text.size() <= kLargestFile) {
+    file.read(part.data(), part.size());
+    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+  }
   if (file.bad()) throw fail("reading failed");
-  text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kLargestFile) throw fail("it is larger than 1 MiB");
   return text;
 }

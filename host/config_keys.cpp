@@ -274,12 +274,14 @@ const std::vector<KeySpec>& key_table() {
 }
 
 const KeySpec& find_key(std::string_view key) {
+  for (const KeySpec& spec : key_table()) {
+    if (spec.key == key) return spec;
+  }
   const KeySpec* nearest = nullptr;
   int least = 0;
   const EditDistance to_key(key);
   const EditDistance to_name(key.substr(key.rfind('.') + 1));
   for (const KeySpec& spec : key_table()) {
-    if (spec.key == key) return spec;
     // "epochs" alone, or under another section, is as good a hint as a letter wrong.
     const std::string_view name = std::string_view(spec.key).substr(spec.key.find('.') + 1);
     const int distance = std::min(to_key(spec.key), to_name(name) + 1);
