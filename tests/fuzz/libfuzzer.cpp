@@ -1,0 +1,37 @@
+// What libFuzzer calls. One program serves all targets; the name that it is started by says which:
+// fuzz_adjacency, fuzz_npy, ...
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+
+#include "tests/fuzz/target.hpp"
+
+namespace {
+
+const tern::fuzz::Target* target = nullptr;
+
+}  // namespace
+
+extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
+  static_cast<void>(argc);
+  const std::string name = std::filesystem::path((*argv)[0]).filename().string();
+  try {
+    target = &tern::fuzz::find_target(name.substr(name.find('_') + 1));
+  } catch (const tern::Error& error) {
+    std::fprintf(stderr, "%s\n", error.what());
+    std::exit(2);
+  }
+  return 0;
+}
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  try {
+    target->run(tern::fuzz::Input(std::string_view(reinterpret_cast<const char*>(bytes), size)));
+  } catch (const std::exception& error) {
+    // Said before the sanitizer's trace, which knows types alone.
+    std::fprintf(stderr, "\n%s: %s\n", std::string(target->name).c_str(), error.what());
+    std::abort();
+  }
+  return 0;
+}

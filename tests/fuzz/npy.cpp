@@ -1,0 +1,28 @@
+// The .npy reader. Promises: a tensor has as many values as its shape says, and never more bytes
+// than the file; written, it reads the same, bit for bit.
+
+#include "tern/tensor_file.hpp"
+#include "tests/fuzz/targets.hpp"
+#include "tests/fuzz/tensors.hpp"
+
+namespace tern::fuzz {
+
+void read_npy_file(Input input) {
+  const std::filesystem::path path = scratch_file("array.npy", input.rest());
+  const auto read = attempt([&] { return read_npy(path); });
+  if (accepted(read) == nullptr) return;
+  const Tensor& tensor = *accepted(read);
+  check_tensor("array", tensor);
+  require(bytes_of(tensor).size() < input.rest().size(), "a tensor is larger than its file");
+  try {
+    write_npy(path, tensor);
+  } catch (const ShapeError& error) {
+    // Version 1.0 has room for fewer dimensions than later ones, which are read too.
+    require_one_line(error.what());
+    require(tensor.shape.size() > 1000, "a tensor is read, but not written");
+    return;
+  }
+  require(same(read_npy(path), tensor), "written, it reads otherwise");
+}
+
+}  // namespace tern::fuzz

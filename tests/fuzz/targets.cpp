@@ -1,0 +1,34 @@
+#include "tests/fuzz/targets.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace tern::fuzz {
+namespace {
+
+constexpr std::array<Target, 9> kTargets{{{"adjacency", read_adjacency},
+                                          {"interaction_table", read_interaction_table},
+                                          {"feature_table", read_feature_table},
+                                          {"vocabulary", read_vocabulary},
+                                          {"npy", read_npy_file},
+                                          {"safetensors", read_safetensors_file},
+                                          {"config", read_configuration},
+                                          {"compressed", read_compressed},
+                                          {"dataset", load_data_set}}};
+
+}  // namespace
+
+std::span<const Target> targets() {
+  return kTargets;
+}
+
+const Target& find_target(std::string_view name) {
+  const auto found = std::find_if(kTargets.begin(), kTargets.end(),
+                                  [&](const Target& target) { return target.name == name; });
+  if (found == kTargets.end()) {
+    throw Error("There is no fuzz target \"" + std::string(name) + "\".");
+  }
+  return *found;
+}
+
+}  // namespace tern::fuzz

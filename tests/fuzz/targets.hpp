@@ -1,0 +1,18 @@
+#pragma once
+
+#include "tests/fuzz/target.hpp"
+
+namespace tern::fuzz {
+
+// One a file of the same name, which says what it promises.
+void read_adjacency(Input input);
+void read_interaction_table(Input input);
+void read_feature_table(Input input);
+void read_vocabulary(Input input);
+void read_npy_file(Input input);
+void read_safetensors_file(Input input);
+void read_configuration(Input input);
+void read_compressed(Input input);
+void load_data_set(Input input);
+
+}  // namespace tern::fuzz
