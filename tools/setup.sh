@@ -13,8 +13,11 @@ readonly kProgram=(
 readonly kTests=(
   ccache libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev libeigen3-dev zstd python3
 )
-# What the checks of the source add. Other versions of clang-format lay the same code out otherwise.
-readonly kChecks=(clang-format-14 clang-tidy-14 shellcheck)
+# What the checks of the source add, and what fuzzing and ThreadSanitizer are built with. Other
+# versions of clang-format lay the same code out otherwise.
+readonly kChecks=(
+  clang-format-14 clang-tidy-14 shellcheck clang-14 libclang-rt-14-dev libomp-14-dev
+)
 # What one test wants that is visibly skipped without it: PyTorch, to differentiate our steps anew.
 readonly kPeers=(python3-torch python3-numpy)
 
@@ -27,8 +30,8 @@ and root or sudo where there is something to install. Made for Debian 12 (bookwo
 
   --minimal   only what building the library and the program needs
   --tests     that, and what the tests and benchmarks need
-  (neither)   all: the tests' packages, clang-format, clang-tidy, shellcheck, and PyTorch, which one
-              test compares with and which may be missing
+  (neither)   all: the tests' packages, clang with its sanitizers, clang-format, clang-tidy,
+              shellcheck, and PyTorch, which one test compares with and which may be missing
   --dry-run   say what is missing, install nothing
 TEXT
 }

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly kParts=(setup sources release no-cuda asan tidy)
+readonly kParts=(setup sources release no-cuda asan fuzz tsan tidy)
 
 usage() {
   cat <<'TEXT'
@@ -17,6 +17,8 @@ does not stop those that do not need it; the exit status is 0 only if all passed
   release  build with -Werror, run every test, use the installed package; CUDA where nvcc is
   no-cuda  where nvcc is: build without it as well (where it is not, release has done so)
   asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run every test
+  fuzz     30 seconds of libFuzzer on each reader of input (tools/fuzz.sh)
+  tsan     ThreadSanitizer over the CPU backend and the readers
   tidy     clang-tidy over host/
 
   --quick      only setup and release
@@ -69,6 +71,10 @@ part_asan() {
   UBSAN_OPTIONS=print_stacktrace=1 build_and_test asan
 }
 
+part_fuzz() { tools/fuzz.sh --seconds 30 --jobs "$jobs"; }
+
+part_tsan() { build_and_test tsan; }
+
 part_tidy() { tools/tidy.sh --jobs "$jobs"; }
 
 # --- The sequence ---------------------------------------------------------------------------------
@@ -76,7 +82,7 @@ part_tidy() { tools/tidy.sh --jobs "$jobs"; }
 # The parts without which this one is not worth trying.
 needs() {
   case $1 in
-    no-cuda | asan | tidy) echo release ;;
+    no-cuda | asan | fuzz | tsan | tidy) echo release ;;
   esac
 }
 
