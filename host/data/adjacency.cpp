@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "host/data/memory_budget.hpp"
 #include "host/data/text.hpp"
 
 namespace tern {
@@ -62,7 +63,14 @@ NodeId parse_id(std::string_view kind, const char*& cursor, const char* end) {
   return static_cast<NodeId>(value);
 }
 
-void parse_line(std::string_view line, Part& part) {
+/// Counted many at a time, because a line may have any number of ids.
+constexpr std::size_t kCountedAtOnce = std::size_t{1} << 14;
+
+void count(std::size_t ids, MemoryMeter& meter) {
+  meter.add(kMemoryOfPair * static_cast<std::int64_t>(ids));
+}
+
+void parse_line(std::string_view line, Part& part, MemoryMeter& meter) {
   const char* cursor = line.data();
   const char* end = cursor + line.size();
   const auto skip_blanks = [&] {
@@ -77,32 +85,40 @@ void parse_line(std::string_view line, Part& part) {
   const std::size_t before = part.items.size();
   for (skip_blanks(); cursor < end; skip_blanks()) {
     part.items.push_back(parse_id("item", cursor, end));
+    if (part.items.size() % kCountedAtOnce == 0) count(kCountedAtOnce, meter);
   }
   part.lines.push_back({user, static_cast<std::int64_t>(part.items.size() - before)});
+  if (part.lines.size() % kCountedAtOnce == 0) count(kCountedAtOnce, meter);
 }
 
-Part parse_part(std::string_view text) {
+Part parse_part(std::string_view text, MemoryBudget& budget) {
   Part part;
+  MemoryMeter meter(budget);
   part.items.reserve(text.size() / 6);  // most ids have about five digits; a guess, not a bound
   const char* cursor = text.data();
   const char* end = cursor + text.size();
-  while (cursor < end) parse_line(next_line(cursor, end), part);
+  while (cursor < end) parse_line(next_line(cursor, end), part, meter);
+  count(part.items.size() % kCountedAtOnce + part.lines.size() % kCountedAtOnce, meter);
+  meter.settle();
   return part;
 }
 
 }  // namespace
 
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file) {
-  return parse_adjacency(bytes, file, chunk_bytes_for(bytes));
+  return parse_adjacency(bytes, file, chunk_bytes_for(bytes),
+                         MemoryBudget::for_text_of(bytes.size()));
 }
 
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
-                              std::size_t chunk_bytes) {
+                              std::size_t chunk_bytes, std::int64_t memory) {
   const std::string_view text = checked_text(bytes, file);
+  MemoryBudget budget(file, memory);
   const std::vector<std::string_view> chunks = split_at_lines(text, Quotes::kNone, chunk_bytes);
   const auto num_chunks = static_cast<std::int64_t>(chunks.size());
   std::vector<Part> parts(chunks.size());
-  for_each_chunk(text, file, num_chunks, [&](std::int64_t i) { parts[i] = parse_part(chunks[i]); });
+  for_each_chunk(text, file, num_chunks,
+                 [&](std::int64_t i) { parts[i] = parse_part(chunks[i], budget); });
 
   AdjacencyList list;
   std::vector<std::size_t> first_pair(chunks.size() + 1, 0);

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/data/memory_budget.hpp"
 #include "tern/types.hpp"
 
 namespace tern {
@@ -19,10 +20,12 @@ struct AdjacencyList {
 };
 
 /// Reads "user item item ..." lines. Ids are integers in [0, 2³¹ - 1). Throws DataError at the
-/// first line that is anything else. file names the text in errors.
+/// first line that is anything else, and where it takes more memory than is free. file names the
+/// text in errors.
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file);
-/// The same, cut into chunks of this many bytes: for tests.
+/// The same, cut into chunks of this many bytes, in so many bytes of memory: for tests.
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
-                              std::size_t chunk_bytes);
+                              std::size_t chunk_bytes,
+                              std::int64_t memory = MemoryBudget::kUnlimited);
 
 }  // namespace tern

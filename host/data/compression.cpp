@@ -25,17 +25,11 @@ bool is_zstd(std::string_view bytes) {
          (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 && bytes.substr(1, 3) == "\x2A\x4D\x18"sv);
 }
 
-/// Room for more output, twice as much as there was. One byte over the limit is allowed for, so
-/// that output that ends exactly there can be told from output that goes on.
-void make_room(ByteBuffer& output, std::size_t max_bytes, const std::string& file) {
-  if (output.size() > max_bytes) {
-    throw DataError(file, 0,
-                    fmt::format("Decompressed it is longer than {} bytes, the most that is allowed "
-                                "here.",
-                                max_bytes));
-  }
+/// Room for more output, twice as much as there was.
+void make_room(ByteBuffer& output, ByteLimit& limit) {
+  limit.check(output.size(), "Decompressed it");
   if (output.size() == output.capacity()) {
-    output.reserve(std::min(std::max(output.capacity() * 2, kFirstOutput), max_bytes + 1));
+    output.reserve(limit.room(std::max(output.capacity() * 2, kFirstOutput)));
   }
 }
 
@@ -53,7 +47,7 @@ struct EndInflate {
   void operator()(z_stream* stream) const noexcept { inflateEnd(stream); }
 };
 
-ByteBuffer decompress_gzip(std::string_view bytes, std::size_t max_bytes, const std::string& file) {
+ByteBuffer decompress_gzip(std::string_view bytes, ByteLimit& limit, const std::string& file) {
   z_stream stream{};
   constexpr int kGzipOnly = 16;  // added to the window's bits: see inflateInit2 in zlib.h
   if (inflateInit2(&stream, MAX_WBITS + kGzipOnly) != Z_OK) throw std::bad_alloc();
@@ -61,7 +55,7 @@ ByteBuffer decompress_gzip(std::string_view bytes, std::size_t max_bytes, const 
 
   ByteBuffer output;
   while (true) {
-    make_room(output, max_bytes, file);
+    make_room(output, limit);
     // zlib's interface takes its input without const, and does not write to it.
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream.avail_in = zlib_size(bytes.size());
@@ -90,7 +84,7 @@ ByteBuffer decompress_gzip(std::string_view bytes, std::size_t max_bytes, const 
       throw_cut_short(file, "gzip");
     }
   }
-  make_room(output, max_bytes, file);
+  make_room(output, limit);
   return output;
 }
 
@@ -98,13 +92,13 @@ struct FreeContext {
   void operator()(ZSTD_DCtx* context) const noexcept { ZSTD_freeDCtx(context); }
 };
 
-ByteBuffer decompress_zstd(std::string_view bytes, std::size_t max_bytes, const std::string& file) {
+ByteBuffer decompress_zstd(std::string_view bytes, ByteLimit& limit, const std::string& file) {
   const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
   if (context == nullptr) throw std::bad_alloc();
   ByteBuffer output;
   ZSTD_inBuffer in{bytes.data(), bytes.size(), 0};
   while (true) {
-    make_room(output, max_bytes, file);
+    make_room(output, limit);
     ZSTD_outBuffer out{output.end(), output.capacity() - output.size(), 0};
     const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
     output.extend(out.pos);
@@ -118,7 +112,7 @@ ByteBuffer decompress_zstd(std::string_view bytes, std::size_t max_bytes, const 
       if (out.pos < out.size) throw_cut_short(file, "zstd");
     }
   }
-  make_room(output, max_bytes, file);
+  make_room(output, limit);
   return output;
 }
 
@@ -138,10 +132,10 @@ Compression detect_compression(std::string_view bytes) {
   return Compression::kNone;
 }
 
-ByteBuffer decompress(Compression compression, std::string_view bytes, std::size_t max_bytes,
+ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file) {
-  return compression == Compression::kGzip ? decompress_gzip(bytes, max_bytes, file)
-                                           : decompress_zstd(bytes, max_bytes, file);
+  return compression == Compression::kGzip ? decompress_gzip(bytes, limit, file)
+                                           : decompress_zstd(bytes, limit, file);
 }
 
 }  // namespace tern

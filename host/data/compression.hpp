@@ -14,8 +14,8 @@ enum class Compression { kNone, kGzip, kZstd, kUnknown };
 Compression detect_compression(std::string_view bytes);
 
 /// Decompresses all members or frames. file names it in errors. Throws DataError when the data is
-/// cut short or damaged, or would grow beyond max_bytes.
-ByteBuffer decompress(Compression compression, std::string_view bytes, std::size_t max_bytes,
+/// cut short or damaged, or would grow beyond the limit.
+ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file);
 
 }  // namespace tern

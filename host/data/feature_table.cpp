@@ -14,6 +14,7 @@
 #include <numeric>
 #include <unordered_set>
 
+#include "host/data/memory_budget.hpp"
 #include "host/data/text.hpp"
 #include "tern/error.hpp"
 
@@ -135,6 +136,11 @@ void FeatureTable::read_header() {
 }
 
 void FeatureTable::cut(std::size_t chunk_bytes) {
+  // A chunk keeps something for every column: many columns, few chunks.
+  constexpr std::size_t kBytesAColumn = 256;
+  if (chunk_bytes >= chunk_bytes_for({})) {
+    chunk_bytes = std::max(chunk_bytes, kBytesAColumn * columns_.size());
+  }
   const auto left = static_cast<std::size_t>(text_.data() + text_.size() - rows_begin_);
   chunks_ = split_at_lines({rows_begin_, left}, quotes_of(format_), chunk_bytes);
 }
@@ -217,10 +223,12 @@ void FeatureTable::count_rows(const std::vector<Found>& found) {
 }
 
 void FeatureTable::find_values() {
+  MemoryBudget budget(file_, MemoryBudget::for_text_of(text_.size()));
   std::vector<std::vector<Vocabulary>> values(chunks_.size());
   for_each_chunk(text_, file_, num_chunks(), [&](std::int64_t i) {
     values[i].resize(columns_.size());
     std::string scratch;
+    MemoryMeter meter(budget);
     for_each_row(i, [&](NodeId, const std::vector<Field>& fields, const char* row) {
       for (std::size_t c = 0; c < columns_.size(); ++c) {
         if (columns_[c].numeric) continue;
@@ -230,7 +238,9 @@ void FeatureTable::find_values() {
                                              "line ends in values.",
                                              quote(columns_[c].name), quote(value))};
           }
-          values[i][c].add(value);
+          Vocabulary& known = values[i][c];
+          const NodeId before = known.size();
+          if (known.add(value) == before) meter.add(memory_of_name(value.size()));
         });
       }
     });
@@ -252,14 +262,20 @@ void FeatureTable::lay_out(std::int64_t max_bytes) {
     width_ += column.width;
     if (column.width > widest->width) widest = &column;
   }
-  const double bytes = static_cast<double>(width_) * names_.size() * sizeof(float);
+  double bytes = static_cast<double>(width_) * names_.size() * sizeof(float);
+  // Their names: each of a column's values has the column's name in front.
+  for (const Column& column : columns_) {
+    bytes += static_cast<double>(column.width) * static_cast<double>(column.name.size());
+  }
   if (bytes > static_cast<double>(max_bytes)) {
     throw DataError(file_, 0,
                     fmt::format("The features would be {} columns wide and take {:.3g} bytes, more "
-                                "than {}; the column {} alone has {} values: leave out what is no "
+                                "than data.max_feature_bytes = {}; the column {} alone has {} "
+                                "values: leave out what is no "
                                 "category.",
                                 width_, bytes, max_bytes, quote(widest->name), widest->width));
   }
+  require_memory(static_cast<std::uint64_t>(bytes), file_);
   for (Column& column : columns_) {
     if (column.numeric) continue;
     std::vector<std::string> values;

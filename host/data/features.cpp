@@ -64,7 +64,8 @@ Features read_array(const std::string& file, const std::string& stem, const Feat
   if (bytes > static_cast<double>(max_bytes)) {
     throw DataError(
         file, 0,
-        fmt::format("The features would take {:.3g} bytes, more than {}.", bytes, max_bytes));
+        fmt::format("The features would take {:.3g} bytes, more than data.max_feature_bytes = {}.",
+                    bytes, max_bytes));
   }
   Features features;
   for (std::int64_t c = 0; c < width; ++c) features.names.push_back(fmt::format("{}[{}]", stem, c));

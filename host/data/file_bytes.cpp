@@ -13,44 +13,35 @@
 #include "host/data/compression.hpp"
 #include "host/data/unique_fd.hpp"
 #include "tern/error.hpp"
+#include "tern/memory.hpp"
 
 namespace tern {
 namespace {
 
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;  // read(2) stops a little below 2 GiB
 
-std::size_t memory_limit(std::int64_t max_bytes) {
-  const auto pages = static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES));
-  const auto page = static_cast<std::int64_t>(::sysconf(_SC_PAGESIZE));
-  const std::int64_t half = pages > 0 && page > 0 ? pages / 2 * page : max_bytes;
-  return static_cast<std::size_t>(std::max<std::int64_t>(std::min(max_bytes, half), 0));
-}
+/// Reading less cannot harm a machine; asking what is free costs as much as reading a small file.
+constexpr std::size_t kFewBytes = std::size_t{1} << 26;
 
 [[noreturn]] void throw_system(const std::string& file, std::string_view what, int error) {
   throw DataError(file, 0, fmt::format("{}: {}.", what, std::generic_category().message(error)));
 }
 
-ByteBuffer read_raw(const std::string& file, std::size_t max_bytes) {
+ByteBuffer read_raw(const std::string& file, ByteLimit& limit) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw_system(file, "The file cannot be opened", errno);
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) throw_system(file, "The file cannot be examined", errno);
   if (S_ISDIR(status.st_mode)) throw DataError(file, 0, "This is a directory, expected a file.");
 
+  const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
+  limit.check(size, "The file");
   ByteBuffer bytes;
   // One more than it should hold, so that the end is seen without growing.
-  bytes.reserve(
-      std::min(static_cast<std::size_t>(std::max<off_t>(status.st_size, 4095)), max_bytes) + 1);
+  bytes.reserve(limit.room(std::max<std::size_t>(size, 4095) + 1));
   while (true) {
-    if (bytes.size() > max_bytes) {
-      throw DataError(file, 0,
-                      fmt::format("The file is longer than {} bytes, the most that is "
-                                  "allowed here.",
-                                  max_bytes));
-    }
-    if (bytes.size() == bytes.capacity()) {
-      bytes.reserve(std::min(bytes.capacity() * 2, max_bytes + 1));
-    }
+    limit.check(bytes.size(), "The file");
+    if (bytes.size() == bytes.capacity()) bytes.reserve(limit.room(bytes.capacity() * 2));
     const ssize_t got =
         ::read(fd.get(), bytes.end(), std::min(bytes.capacity() - bytes.size(), kMostAtOnce));
     if (got < 0 && errno == EINTR) continue;
@@ -62,6 +53,31 @@ ByteBuffer read_raw(const std::string& file, std::size_t max_bytes) {
 
 }  // namespace
 
+ByteLimit::ByteLimit(std::string_view file, std::int64_t max_bytes)
+    : file_(file), most_(static_cast<std::size_t>(std::max<std::int64_t>(max_bytes, 0))) {}
+
+void ByteLimit::look(std::size_t bytes) {
+  if (looked_ || bytes <= kFewBytes) return;
+  looked_ = true;
+  const auto quarter = static_cast<std::size_t>(host_memory().free / 4);
+  by_memory_ = quarter < most_;
+  if (by_memory_) most_ = std::max(quarter, kFewBytes);
+}
+
+void ByteLimit::check(std::size_t bytes, std::string_view what) {
+  look(bytes);
+  if (bytes <= most_) return;
+  throw DataError(file_, 0,
+                  fmt::format("{} is longer than {} bytes, {}.", what, most_,
+                              by_memory_ ? "a quarter of the memory that is free"
+                                         : "the most that data.max_bytes allows"));
+}
+
+std::size_t ByteLimit::room(std::size_t wanted) {
+  look(wanted);
+  return std::min(wanted, most_ + 1);
+}
+
 void ByteBuffer::reserve(std::size_t capacity) {
   if (capacity <= capacity_) return;
   void* grown = std::realloc(data_.get(), capacity);
@@ -72,12 +88,14 @@ void ByteBuffer::reserve(std::size_t capacity) {
 }
 
 ByteBuffer read_plain_file(const std::filesystem::path& path, std::int64_t max_bytes) {
-  return read_raw(path.string(), memory_limit(max_bytes));
+  const std::string file = path.string();
+  ByteLimit limit(file, max_bytes);
+  return read_raw(file, limit);
 }
 
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
   const std::string file = path.string();
-  const std::size_t limit = memory_limit(max_bytes);
+  ByteLimit limit(file, max_bytes);
   ByteBuffer bytes = read_raw(file, limit);
   switch (const Compression compression = detect_compression(bytes.view())) {
     case Compression::kNone:

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/data/id_field.hpp"
+#include "host/data/memory_budget.hpp"
 #include "host/data/table_columns.hpp"
 #include "host/data/text.hpp"
 #include "tern/error.hpp"
@@ -47,16 +48,40 @@ double read_number(std::string_view kind, const Field& field, const char* row,
                               kind, quote(text))};
 }
 
-Part parse_part(std::string_view text, TableFormat format, const TableColumns& columns,
-                std::size_t num_fields, const DataOptions& options) {
+/// Throws where one side has more ids than are allowed. A chunk's ids are among the whole's, so
+/// that each may be asked: a file without end is then left early.
+void check_nodes(std::string_view kind, const Vocabulary& names, const DataOptions& options,
+                 const std::string& file) {
+  if (names.size() <= options.max_nodes) return;
+  throw DataError(
+      file, 0,
+      fmt::format("There are more {} than data.max_nodes = {} allows.", kind, options.max_nodes));
+}
+
+NodeId add_name(Vocabulary& names, std::string_view id, MemoryMeter& meter) {
+  const NodeId before = names.size();
+  const NodeId node = names.add(id);
+  if (node == before) meter.add(memory_of_name(id.size()));
+  return node;
+}
+
+Part parse_part(std::string_view text, const std::string& file, TableFormat format,
+                const TableColumns& columns, std::size_t num_fields, const DataOptions& options,
+                MemoryBudget& budget) {
   Part part;
+  MemoryMeter meter(budget);
+  const std::int64_t pair_memory = kMemoryOfPair + (columns.timestamp ? 16 : 0);
   RowReader reader(text, format, num_fields);
   std::vector<Field> fields;
   std::string scratch;
   while (reader.next(fields)) {
     const char* row = reader.row();
-    const NodeId user = part.users.add(id_value("user", fields[columns.user], row, scratch));
-    const NodeId item = part.items.add(id_value("item", fields[columns.item], row, scratch));
+    const NodeId user =
+        add_name(part.users, id_value("user", fields[columns.user], row, scratch), meter);
+    const NodeId item =
+        add_name(part.items, id_value("item", fields[columns.item], row, scratch), meter);
+    check_nodes("users", part.users, options, file);
+    check_nodes("items", part.items, options, file);
     double rating = 0;
     double time = 0;
     if (columns.rating) rating = read_number("rating", fields[*columns.rating], row, scratch);
@@ -66,9 +91,11 @@ Part parse_part(std::string_view text, TableFormat format, const TableColumns& c
       ++part.below_min_rating;
       continue;
     }
+    meter.add(pair_memory);
     part.pairs.push_back({user, item});
     if (columns.timestamp) part.times.push_back(time);
   }
+  meter.settle();
   part.blank_lines = reader.blank_lines();
   return part;
 }
@@ -104,13 +131,19 @@ Head read_head(std::string_view text, const std::string& file, TableFormat forma
 }
 
 /// Puts the parts together, in order, under the ids of the two vocabularies.
-InteractionTable join(std::vector<Part> parts, Vocabulary& users, Vocabulary& items) {
+InteractionTable join(std::vector<Part> parts, const DataOptions& options, const std::string& file,
+                      Vocabulary& users, Vocabulary& items) {
   std::vector<std::vector<NodeId>> user_ids(parts.size());
   std::vector<std::vector<NodeId>> item_ids(parts.size());
   parallel_for(2, [&](std::int64_t side) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
-      if (side == 0) user_ids[i] = users.add_all(std::exchange(parts[i].users, {}));
-      if (side == 1) item_ids[i] = items.add_all(std::exchange(parts[i].items, {}));
+      if (side == 0) {
+        user_ids[i] = users.add_all(std::exchange(parts[i].users, {}));
+        check_nodes("users", users, options, file);
+      } else {
+        item_ids[i] = items.add_all(std::exchange(parts[i].items, {}));
+        check_nodes("items", items, options, file);
+      }
     }
   });
   InteractionTable table;
@@ -139,13 +172,16 @@ InteractionTable join(std::vector<Part> parts, Vocabulary& users, Vocabulary& it
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items) {
-  return parse_interactions(bytes, file, format, options, users, items, chunk_bytes_for(bytes));
+  return parse_interactions(bytes, file, format, options, users, items, chunk_bytes_for(bytes),
+                            MemoryBudget::for_text_of(bytes.size()));
 }
 
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
-                                    Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes) {
+                                    Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,
+                                    std::int64_t memory) {
   const std::string_view text = checked_text(bytes, file);
+  MemoryBudget budget(file, memory);
   const Head head = read_head(text, file, format);
   const TableColumns columns =
       find_columns(head.first, head.second, options, file, line_of(text, head.first_row));
@@ -159,9 +195,9 @@ InteractionTable parse_interactions(std::string_view bytes, const std::string& f
   const std::vector<std::string_view> chunks = split_at_lines(rows, quotes_of(format), chunk_bytes);
   std::vector<Part> parts(chunks.size());
   for_each_chunk(text, file, static_cast<std::int64_t>(chunks.size()), [&](std::int64_t i) {
-    parts[i] = parse_part(chunks[i], format, columns, head.first.size(), options);
+    parts[i] = parse_part(chunks[i], file, format, columns, head.first.size(), options, budget);
   });
-  InteractionTable table = join(std::move(parts), users, items);
+  InteractionTable table = join(std::move(parts), options, file, users, items);
   table.columns = columns.description;
   return table;
 }

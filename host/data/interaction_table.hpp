@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/data/memory_budget.hpp"
 #include "host/data/table.hpp"
 #include "tern/dataset.hpp"
 #include "tern/types.hpp"
@@ -24,13 +25,15 @@ struct InteractionTable {
 };
 
 /// Reads a table whose ids are numbered by the two vocabularies, which grow: in order of first
-/// appearance, rows below the minimum rating included. Throws DataError at the first bad row.
+/// appearance, rows below the minimum rating included. Throws DataError at the first bad row, at
+/// more names of a side than options.max_nodes, and where it takes more memory than is free.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items);
-/// The same, cut into chunks of this many bytes: for tests.
+/// The same, cut into chunks of this many bytes, in so many bytes of memory: for tests.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
-                                    Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes);
+                                    Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,
+                                    std::int64_t memory = MemoryBudget::kUnlimited);
 
 }  // namespace tern

@@ -9,6 +9,7 @@
 #include "host/data/feature_table.hpp"
 #include "host/data/file_bytes.hpp"
 #include "host/data/id_field.hpp"
+#include "host/data/memory_budget.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/table.hpp"
 #include "host/data/text.hpp"
@@ -22,10 +23,12 @@ namespace {
 Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat format,
                     const Vocabulary& known) {
   Vocabulary ids;
+  MemoryBudget budget(file, MemoryBudget::for_text_of(text.size()));
   for_each_chunk(text, file, 1, [&](std::int64_t) {
     RowReader reader(text, format, 0);
     std::vector<Field> fields;
     std::string scratch;
+    MemoryMeter meter(budget);
     reader.next(fields);
     while (reader.next(fields)) {
       const std::string_view id = id_value("new", fields[0], reader.row(), scratch);
@@ -34,7 +37,8 @@ Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat 
             reader.row(),
             fmt::format("The id {} is known from training, expected new ones alone.", quote(id))};
       }
-      ids.add(id);
+      const NodeId before = ids.size();
+      if (ids.add(id) == before) meter.add(memory_of_name(id.size()));
     }
   });
   return ids;
@@ -158,6 +162,15 @@ void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
   if (added.size() == 0) throw DataError(file, 0, "The table has no rows, expected new nodes.");
   const Features rows = parse_feature_table(bytes.view(), file, source.table_format(), added,
                                             options, category_columns(*features), data.notes);
+  const double all_bytes = static_cast<double>(features->width()) *
+                           (static_cast<double>(names.size()) + added.size()) * sizeof(float);
+  if (all_bytes > static_cast<double>(options.max_feature_bytes)) {
+    throw DataError(file, 0,
+                    fmt::format("With new nodes, the features would take {:.3g} bytes, more than "
+                                "data.max_feature_bytes = {}.",
+                                all_bytes, options.max_feature_bytes));
+  }
+  require_memory(static_cast<std::uint64_t>(all_bytes), file);
   append_features(*features, rows, added.size(), file, data.notes);
   for (NodeId id = 0; id < added.size(); ++id) names.add(added.name(id));
   for (Interactions* split : {&data.train, &data.valid, &data.test}) {

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "host/data/atomic_file.hpp"
+#include "host/data/memory_budget.hpp"
 #include "host/data/tensor_bytes.hpp"
 #include "host/data/text.hpp"
 #include "tern/error.hpp"
@@ -235,6 +236,7 @@ Tensor read_npy(const std::filesystem::path& path) {
                                 "fit.",
                                 input.remaining(), format_shape(*header.shape), type->npy));
   }
+  require_memory(input.remaining(), input.name());  // a file with holes takes less than its size
   Tensor tensor =
       make_tensor(static_cast<std::size_t>(type - types.begin()), *header.shape, *count);
   input.read(bytes_of(tensor));

@@ -156,11 +156,13 @@ TEST(FeatureTable, RefusesFreeTextAsCategories) {
     text.append(name).append("\ta title of ").append(name).append("\n");
   }
   DataOptions options;
-  options.max_feature_bytes = 3'999'999;
+  // Elements, and the column's name of five bytes before every value.
+  options.max_feature_bytes = 4'004'999;
   EXPECT_THAT(data_complaint([&] { read(text, names, TableFormat::kTsv, 1 << 20, options); }),
-              AllOf(HasSubstr("1000 columns wide and take 4e+06 bytes, more than 3999999"),
+              AllOf(HasSubstr("1000 columns wide and take 4e+06 bytes, more than "
+                              "data.max_feature_bytes = 4004999"),
                     HasSubstr("\"title\" alone has 1000 values")));
-  options.max_feature_bytes = 4'000'000;
+  options.max_feature_bytes = 4'005'000;
   EXPECT_EQ(read(text, names, TableFormat::kTsv, 1 << 20, options).features.width(), 1000);
   std::string header = "id";
   for (int i = 0; i < 70'000; ++i) header += "\tc";
