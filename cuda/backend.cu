@@ -112,11 +112,18 @@ void in_pieces(const MatrixView<float>& matrix, Function&& f) {
 
 }  // namespace
 
+/// Padding is zero as long as all numbers are finite: a weight that is not makes NaN of it, 0 · ∞.
+/// A matrix whose every element is written anew must be rid of that.
+void CudaBackend::clear_padding(const MatrixView<float>& matrix) {
+  if (matrix.cols < matrix.stride) launch_fill(queue(), matrix, 0.0F);
+}
+
 void CudaBackend::upload(std::span<const float> values, Matrix& to) {
   check_transfer("upload", to, values.size());
   expect_not_recording("upload");
   const DeviceScope scope = use_device();
   const MatrixView<float> v = view(to);
+  clear_padding(v);
   // The runtime reads from the host's array alone in this direction.
   transfer(v, 0, v.rows, const_cast<float*>(values.data()), cudaMemcpyHostToDevice, stream_.get());
 }
@@ -126,6 +133,7 @@ void CudaBackend::upload(std::span<const double> values, Matrix& to) {
   expect_not_recording("upload");
   const DeviceScope scope = use_device();
   const MatrixView<float> v = view(to);
+  clear_padding(v);
   in_pieces(v, [&](std::int64_t first, std::int64_t rows, float* buffer) {
     const double* from = values.data() + first * v.cols;
     std::transform(from, from + rows * v.cols, buffer,

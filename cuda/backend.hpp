@@ -91,6 +91,7 @@ class CudaBackend final : public Backend {
   EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
 
  private:
+  void clear_padding(const MatrixView<float>& matrix);
   friend class CudaRecording;
 
   /// Arrays of score_topk, kept from call to call and grown when needed.

@@ -142,9 +142,9 @@ void CudaBackend::sgd(const SgdOptions& options, const Counter& step, const Matr
   check_sgd(options, step, gradient, parameter, state, rows, fault);
   const DeviceScope scope = use_device();
   const MatrixView<float> p = view(parameter);
-  launch_sgd(queue(), {.learning_rate = static_cast<float>(options.learning_rate),
+  launch_sgd(queue(), {.learning_rate = finite_factor(options.learning_rate),
                        .momentum = static_cast<float>(options.momentum),
-                       .weight_decay = static_cast<float>(options.weight_decay),
+                       .weight_decay = finite_factor(options.weight_decay),
                        .gradient = view(gradient).data,
                        .parameter = p.data,
                        .velocity = options.momentum == 0.0 ? nullptr : view(state.velocity).data,

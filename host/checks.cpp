@@ -210,6 +210,11 @@ void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& use
   check_batch_op("l2_penalty", triplets, users, items, grad_users, grad_items, losses);
 }
 
+float finite_factor(double value) {
+  constexpr double kMost = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kMost, kMost));
+}
+
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault) {

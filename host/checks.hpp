@@ -54,6 +54,9 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);
+/// A factor in f32; f32's largest number where it would be infinite. Backends pad rows with zeros,
+/// and 0 · ∞ would fill these with NaN for good.
+float finite_factor(double value);
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault);

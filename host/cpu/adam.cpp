@@ -74,10 +74,10 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
       .one_minus_beta1 = static_cast<float>(1.0 - options.beta1),
       .beta2 = static_cast<float>(options.beta2),
       .one_minus_beta2 = static_cast<float>(1.0 - options.beta2),
-      .step_size = static_cast<float>(options.learning_rate / (1.0 - std::pow(options.beta1, t))),
+      .step_size = finite_factor(options.learning_rate / (1.0 - std::pow(options.beta1, t))),
       .root_correction = static_cast<float>(1.0 / std::sqrt(1.0 - std::pow(options.beta2, t))),
       .epsilon = static_cast<float>(options.epsilon),
-      .weight_decay = static_cast<float>(options.weight_decay)};
+      .weight_decay = finite_factor(options.weight_decay)};
   const auto g = view(gradient);
   const auto p = view(parameter);
   const auto m = view(state.first_moment);

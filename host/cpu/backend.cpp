@@ -60,6 +60,13 @@ class Replay final : public Recording {
   std::function<void()> step_;
 };
 
+/// Padding is zero, and stays so as long as all numbers are finite: a weight that is not makes NaN
+/// of it, 0 · ∞. A matrix whose every element is written anew must be rid of that.
+void clear_padding(const MatrixView<float>& v) {
+  if (v.cols == v.stride) return;
+  for (std::int64_t r = 0; r < v.rows; ++r) std::fill_n(v.row(r) + v.cols, v.stride - v.cols, 0.0F);
+}
+
 template <class From, class To>
 void copy_rows(std::int64_t rows, std::int64_t cols, const From* from, std::int64_t from_stride,
                To* to, std::int64_t to_stride, int threads) {
@@ -122,12 +129,14 @@ Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
 void CpuBackend::upload(std::span<const float> values, Matrix& to) {
   check_transfer("upload", to, values.size());
   const auto v = view(to);
+  clear_padding(v);
   copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
 }
 
 void CpuBackend::upload(std::span<const double> values, Matrix& to) {
   check_transfer("upload", to, values.size());
   const auto v = view(to);
+  clear_padding(v);
   copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
 }
 
@@ -154,6 +163,7 @@ void CpuBackend::copy(const Matrix& from, Matrix& to) {
 void CpuBackend::fill(Matrix& matrix, double value) {
   const auto v = view(matrix);
   const auto number = static_cast<float>(value);
+  clear_padding(v);
   for (std::int64_t r = 0; r < v.rows; ++r) std::fill_n(v.row(r), v.cols, number);
 }
 

@@ -52,7 +52,7 @@ void CpuBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& use
     for (std::int64_t r = 0; r < rows; ++r) {
       const NodeId row = of.set->rows[r];
       const double times = of.starts[r + 1] - of.starts[r];
-      const float square = penalize_row(values.row(row), static_cast<float>(lambda * times / count),
+      const float square = penalize_row(values.row(row), finite_factor(lambda * times / count),
                                         gradient.row(row), values.stride);
       state.losses[r] = times * square;
     }

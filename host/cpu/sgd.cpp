@@ -50,9 +50,9 @@ void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matri
   check_sgd(options, step, gradient, parameter, state, rows, fault);
   check_step_count("sgd", storage(step).value);
   CounterStorage* noted = fault_storage(fault);
-  const auto rate = static_cast<float>(options.learning_rate);
+  const auto rate = finite_factor(options.learning_rate);
   const auto momentum = static_cast<float>(options.momentum);
-  const auto decay = static_cast<float>(options.weight_decay);
+  const auto decay = finite_factor(options.weight_decay);
   const auto g = view(gradient);
   const auto p = view(parameter);
   float* velocity = options.momentum == 0.0 ? nullptr : view(state.velocity).data;

@@ -215,6 +215,20 @@ TEST_P(Adam, RefusesWrongShapesAndOptions) {
   }
 }
 
+TEST_P(Adam, RatesBeyondItsPrecisionDoNotSpoilThePadding) {
+  AdamState state{backend_.allocate(4, 3), backend_.allocate(4, 3)};
+  Matrix values = make_matrix(backend_, 4, 3, Values(12, 0.0));
+  const Matrix gradient = make_matrix(backend_, 4, 3, Values(12, 0.0));
+  backend_.adam({.learning_rate = 1e308, .weight_decay = 1e308}, backend_.make_counter(1), gradient,
+                values, state);
+  // With numbers in it again the matrix is as good as new: scores sum over padded rows.
+  backend_.upload(std::span<const double>(Values(12, 1.0)), values);
+  TopItems top;
+  const std::vector<NodeId> first{0};
+  backend_.score_topk(values, values, first, {}, 1, top);
+  EXPECT_EQ(top.scores[0], 3.0F);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Adam, testing::ValuesIn(backends_under_test()), backend_name);
 
 }  // namespace

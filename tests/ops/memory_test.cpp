@@ -175,6 +175,34 @@ TEST_P(Memory, TellsHowLongWorkTook) {
   EXPECT_TRUE(std::isfinite(seconds));
 }
 
+TEST_P(Memory, WrittenAnewAMatrixIsRidOfItsPast) {
+  // A weight that is not finite makes NaN of the zeros that rows are padded with.
+  const Graph graph =
+      backend_.make_graph(Interactions::from_pairs(2, 3, std::vector<Interaction>{{0, 0}, {1, 1}}));
+  Triplets triplets = backend_.make_triplets(graph, {}, 2);
+  backend_.set_triplets(triplets, std::vector<Triplet>{{0, 0, 1}, {1, 1, 2}});
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const bool upload : {false, true}) {
+    const Matrix users = make_matrix(backend_, 2, 3, Values(6, infinity));
+    const Matrix items = make_matrix(backend_, 3, 3, Values(9, 1.0));
+    Matrix grad_users = backend_.allocate(2, 3);
+    Matrix grad_items = backend_.allocate(3, 3);
+    Matrix losses = backend_.allocate(2, 1);
+    backend_.bpr(triplets, users, items, grad_users, grad_items, losses);
+    ASSERT_TRUE(std::isnan(values_of(backend_, grad_items)[0]));
+    if (upload) {
+      backend_.upload(std::span<const double>(Values(9, 1.0)), grad_items);
+    } else {
+      backend_.fill(grad_items, 1.0);
+    }
+    // Scores are sums over padded rows.
+    TopItems top;
+    const std::vector<NodeId> first{0};
+    backend_.score_topk(grad_items, grad_items, first, {}, 1, top);
+    EXPECT_EQ(top.scores[0], 3.0F);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Memory, testing::ValuesIn(backends_under_test()), backend_name);
 
 }  // namespace
