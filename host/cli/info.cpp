@@ -11,23 +11,15 @@
 #include "host/cli/exit_code.hpp"
 #include "host/cli/output.hpp"
 #include "tern/device.hpp"
+#include "tern/version.hpp"
 
 namespace tern::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string compiler() {
-#if defined(__clang__)
-  return "Clang " __clang_version__;
-#else
-  return "GCC " __VERSION__;
-#endif
-}
-
 std::string as_text(const std::vector<DeviceDescription>& devices, const std::string& cuda) {
-  std::string out =
-      fmt::format("tern      {} ({}, {})\n", TERN_VERSION, TERN_BUILD_TYPE, compiler());
+  std::string out = fmt::format("tern      {}\n", build_description());
   out += fmt::format("cuda      {}\n", cuda);
   for (std::size_t i = 0; i < devices.size(); ++i) {
     const std::string name = i == 0 ? "cpu" : fmt::format("cuda:{}", i - 1);
@@ -45,8 +37,8 @@ std::string as_json(const std::vector<DeviceDescription>& devices, const std::st
                     {"precision", devices[i].precision},
                     {"details", devices[i].details}});
   }
-  const Json object{{"version", TERN_VERSION},
-                    {"build_type", TERN_BUILD_TYPE},
+  const Json object{{"version", version()},
+                    {"build_type", build_type()},
                     {"compiler", compiler()},
                     {"cuda", cuda},
                     {"devices", list}};

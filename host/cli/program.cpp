@@ -18,6 +18,7 @@
 #include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
 #include "tern/error.hpp"
+#include "tern/version.hpp"
 
 namespace tern::cli {
 namespace {
@@ -138,7 +139,7 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
   program.name("tern");
 
   program.require_subcommand(1);
-  program.set_version_flag("--version", std::string("tern ") + TERN_VERSION);
+  program.set_version_flag("--version", "tern " + std::string(version()));
   program.footer("tern SUBCOMMAND --help tells more about each.");
   check_subcommand(commands, argc, argv);
   for (const Command& command : commands) unmark_values(*command.app);
