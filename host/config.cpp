@@ -134,6 +134,15 @@ std::string write_config(const Config& config) {
   return out;
 }
 
+std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to) {
+  std::vector<ConfigDifference> all;
+  for (const KeySpec& spec : key_table()) {
+    ConfigDifference difference{spec.key, to_toml(spec.get(from)), to_toml(spec.get(to))};
+    if (difference.from != difference.to) all.push_back(std::move(difference));
+  }
+  return all;
+}
+
 void validate(const Config& config) {
   // A configuration filled in by a program has met no range check yet.
   for (const KeySpec& spec : key_table()) {

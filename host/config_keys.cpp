@@ -218,6 +218,15 @@ std::vector<KeySpec> train_keys() {
                              "the split that it is measured on; test flatters the result",
                              [](auto& c) -> auto& { return c.select_on; },
                              {{"valid", SelectionSplit::kValid}, {"test", SelectionSplit::kTest}}),
+      choice<OnNan>(
+          "train.on_nan",
+          "what happens where a loss or parameter is not finite; rollback: it goes on from the "
+          "last checkpoint with half the learning rate",
+          [](auto& c) -> auto& { return c.on_nan; },
+          {{"stop", OnNan::kStop}, {"rollback", OnNan::kRollback}}),
+      integer(
+          "train.max_rollbacks", "rollbacks of a run before it stops all the same",
+          [](auto& c) -> auto& { return c.max_rollbacks; }, 0, 100),
       text(
           "train.device", "device of auto|cpu|cuda|cuda:N|reference",
           "where to compute; auto: a GPU where there is one",
@@ -232,6 +241,22 @@ std::vector<KeySpec> train_keys() {
           {{"bitwise", Reproducibility::kBitwise}, {"none", Reproducibility::kNone}}),
       integers("evaluation.ks", "lengths of the lists that metrics look at",
                [](auto& c) -> auto& { return c.evaluation.ks; }, {1, 1'000'000}),
+  };
+}
+
+std::vector<KeySpec> checkpoint_keys() {
+  return {
+      integer(
+          "checkpoint.every_epochs",
+          "epochs between two checkpoints to resume from; 0: by time alone",
+          [](auto& c) -> auto& { return c.checkpoint.every_epochs; }, 0, 1'000'000'000),
+      number(
+          "checkpoint.every_minutes",
+          "minutes between two of them, within epochs too; 0: by epochs alone",
+          [](auto& c) -> auto& { return c.checkpoint.every_minutes; }, kNotNegative),
+      integer(
+          "checkpoint.keep", "how many of them are kept, the newest",
+          [](auto& c) -> auto& { return c.checkpoint.keep; }, 1, 1'000'000),
   };
 }
 
@@ -263,8 +288,8 @@ std::vector<KeySpec> monitor_keys() {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section :
-         {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys, monitor_keys}) {
+    for (auto section : {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys,
+                         monitor_keys, checkpoint_keys}) {
       std::vector<KeySpec> keys = section();
       std::move(keys.begin(), keys.end(), std::back_inserter(all));
     }

@@ -30,6 +30,7 @@ class GcMc final : public Model {
   std::string_view name() const override { return "gcmc"; }
   std::vector<Parameter>& parameters() override { return trainables_.parameters(); }
   std::vector<NamedBuffer> buffers() override;
+  std::vector<NamedCounter> counters() override { return {{"dropout_steps", &steps_}}; }
   void initialize(Seed seed) override;
 
   void forward() override;

@@ -42,7 +42,7 @@ double metric(const Metrics& metrics, std::string_view name) {
 
 Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
                  std::span<const Graph* const> observed, const Interactions& held_out,
-                 const EvaluationOptions& options) {
+                 const EvaluationOptions& options, const std::function<bool()>& should_stop) {
   if (held_out.num_users() != users.rows() || held_out.num_items() != items.rows()) {
     throw ShapeError(
         fmt::format("the held-out split has {} users and {} items, the embeddings have {} and {}",
@@ -52,6 +52,7 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
   TopItems top;
   const std::vector<NodeId> evaluated = users_with_items(held_out);
   for_each_block(evaluated, [&](std::span<const NodeId> block) {
+    if (should_stop && should_stop()) throw Interrupted("The evaluation was stopped.");
     backend.score_topk(users, items, block, observed, sums.max_k(), top);
     sums.add(block, top.items, held_out);
   });

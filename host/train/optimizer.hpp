@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "tern/backend.hpp"
@@ -20,11 +23,30 @@ class Optimizer {
   /// of range.
   void step();
 
+  /// The first update that left something not finite, and the parameters that it left so.
+  struct Fault {
+    std::int64_t update = 0;  // from 1
+    std::vector<std::string> parameters;
+  };
+  /// Waits for the work before it.
+  std::optional<Fault> first_fault();
+
+  /// Its state by name, "optimizer.first_moment.user_embedding": zeros at the start.
+  std::vector<NamedBuffer> buffers();
+  /// Updates begun; Adam's t.
+  std::int64_t updates() { return backend_.get(count_); }
+
+  /// Goes on after so many updates, none of which had a fault; the buffers are the caller's to set.
+  /// Every learning rate is the options' times this scale. A recorded step must be recorded anew.
+  void restore(std::int64_t updates, double learning_rate_scale);
+
  private:
   Backend& backend_;
   const std::vector<Parameter>& parameters_;
   OptimizerOptions options_;
-  Counter count_;  // steps begun; Adam's t
+  OptimizerOptions scaled_;
+  Counter count_;
+  std::vector<Counter> faults_;  // of every parameter: the first faulty update, 0: none
   std::vector<AdamState> adam_;
   std::vector<SgdState> sgd_;
 };

@@ -12,9 +12,6 @@
 namespace tern {
 namespace {
 
-// DataError wants a file; a TensorFile no longer knows which one it came from.
-constexpr char kWhere[] = "checkpoint";
-
 template <typename T>
 Tensor download(Backend& backend, const Matrix& matrix) {
   std::vector<T> values(static_cast<std::size_t>(matrix.size()));
@@ -22,7 +19,30 @@ Tensor download(Backend& backend, const Matrix& matrix) {
   return {{matrix.rows(), matrix.cols()}, std::move(values)};
 }
 
-/// Parameters and buffers: what a checkpoint holds, each by its name.
+void check(const NamedBuffer& wanted, const Tensor& tensor, std::string_view where) {
+  const std::vector<std::int64_t> expected{wanted.value->rows(), wanted.value->cols()};
+  if (tensor.shape != expected) {
+    throw DataError(where, 0,
+                    fmt::format("{} has shape ({}), expected ({})", wanted.name,
+                                fmt::join(tensor.shape, ", "), fmt::join(expected, ", ")));
+  }
+  if (!std::holds_alternative<std::vector<float>>(tensor.values) &&
+      !std::holds_alternative<std::vector<double>>(tensor.values)) {
+    throw DataError(where, 0, fmt::format("{} holds integers, expected f32 or f64", wanted.name));
+  }
+}
+
+void upload(Backend& backend, const NamedBuffer& to, const Tensor& tensor) {
+  if (const auto* single = std::get_if<std::vector<float>>(&tensor.values)) {
+    backend.upload(std::span<const float>(*single), *to.value);
+  } else {
+    const auto& twofold = std::get<std::vector<double>>(tensor.values);
+    backend.upload(std::span<const double>(twofold), *to.value);
+  }
+}
+
+}  // namespace
+
 std::vector<NamedBuffer> contents(Model& model) {
   std::vector<NamedBuffer> all = model.buffers();
   for (const Parameter& parameter : model.parameters()) {
@@ -31,51 +51,41 @@ std::vector<NamedBuffer> contents(Model& model) {
   return all;
 }
 
-void upload(Backend& backend, const NamedBuffer& parameter, const Tensor& tensor) {
-  const std::vector<std::int64_t> expected{parameter.value->rows(), parameter.value->cols()};
-  if (tensor.shape != expected) {
-    throw DataError(kWhere, 0,
-                    fmt::format("{} has shape ({}), expected ({})", parameter.name,
-                                fmt::join(tensor.shape, ", "), fmt::join(expected, ", ")));
-  }
-  if (const auto* single = std::get_if<std::vector<float>>(&tensor.values)) {
-    backend.upload(std::span<const float>(*single), *parameter.value);
-  } else if (const auto* twofold = std::get_if<std::vector<double>>(&tensor.values)) {
-    backend.upload(std::span<const double>(*twofold), *parameter.value);
-  } else {
-    throw DataError(kWhere, 0,
-                    fmt::format("{} holds integers, expected f32 or f64", parameter.name));
+void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from, TensorFile& file) {
+  const bool twofold = backend.describe().precision == "f64";
+  for (const NamedBuffer& buffer : from) {
+    file.tensors[buffer.name] = twofold ? download<double>(backend, *buffer.value)
+                                        : download<float>(backend, *buffer.value);
   }
 }
 
-}  // namespace
+void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to, const TensorFile& file,
+                    std::string_view owner, std::string_view where) {
+  for (const auto& entry : file.tensors) {
+    const std::string& name = entry.first;
+    if (std::none_of(to.begin(), to.end(),
+                     [&](const NamedBuffer& wanted) { return wanted.name == name; })) {
+      throw DataError(where, 0, fmt::format("{} is no parameter of {}", name, owner));
+    }
+  }
+  for (const NamedBuffer& wanted : to) {
+    const auto found = file.tensors.find(wanted.name);
+    if (found == file.tensors.end()) {
+      throw DataError(where, 0, fmt::format("{} is missing", wanted.name));
+    }
+    check(wanted, found->second, where);
+  }
+  for (const NamedBuffer& wanted : to) upload(backend, wanted, file.tensors.at(wanted.name));
+}
 
 TensorFile snapshot(Backend& backend, Model& model) {
-  const bool twofold = backend.describe().precision == "f64";
   TensorFile file;
-  for (const NamedBuffer& parameter : contents(model)) {
-    file.tensors[parameter.name] = twofold ? download<double>(backend, *parameter.value)
-                                           : download<float>(backend, *parameter.value);
-  }
+  download_tensors(backend, contents(model), file);
   return file;
 }
 
 void load_parameters(Backend& backend, Model& model, const TensorFile& parameters) {
-  const std::vector<NamedBuffer> wanted = contents(model);
-  for (const auto& entry : parameters.tensors) {
-    const std::string& name = entry.first;
-    if (std::none_of(wanted.begin(), wanted.end(),
-                     [&](const NamedBuffer& parameter) { return parameter.name == name; })) {
-      throw DataError(kWhere, 0, fmt::format("{} is no parameter of {}", name, model.name()));
-    }
-  }
-  for (const NamedBuffer& parameter : wanted) {
-    const auto found = parameters.tensors.find(parameter.name);
-    if (found == parameters.tensors.end()) {
-      throw DataError(kWhere, 0, fmt::format("{} is missing", parameter.name));
-    }
-    upload(backend, parameter, found->second);
-  }
+  upload_tensors(backend, contents(model), parameters, model.name(), "checkpoint");
 }
 
 }  // namespace tern

@@ -29,11 +29,11 @@ Selection::Selection(Backend& backend, const Dataset& data, const Graph& train,
   }
 }
 
-Metrics Selection::evaluate(const Model& model) const {
+Metrics Selection::evaluate(const Model& model, const std::function<bool()>& should_stop) const {
   std::vector<const Graph*> observed{&train_};
   if (!valid_.empty()) observed.push_back(&valid_);
   return tern::evaluate(backend_, model.embeddings(Side::kUser), model.embeddings(Side::kItem),
-                        observed, *held_out_, options_);
+                        observed, *held_out_, options_, should_stop);
 }
 
 bool Selection::improves(const Metrics& metrics) {

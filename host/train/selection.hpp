@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,14 +24,20 @@ class Selection {
   /// Whether the split has interactions; where it has none, nothing can be selected.
   bool possible() const noexcept { return held_out_->size() > 0; }
 
-  /// Metrics of the model's final embeddings, as embed() left them.
-  Metrics evaluate(const Model& model) const;
+  /// Metrics of the model's final embeddings, as embed() left them. Interrupted is thrown once
+  /// should_stop, where given, says true.
+  Metrics evaluate(const Model& model, const std::function<bool()>& should_stop = {}) const;
   /// Takes in the metrics of one epoch. Whether it is the best so far: the first, or better.
   bool improves(const Metrics& metrics);
 
-  double best() const noexcept { return best_.value_or(0.0); }
-  /// Epochs taken in since the best one.
+  const std::optional<double>& best() const noexcept { return best_; }
+  /// Evaluations taken in since the best one.
   int since_best() const noexcept { return since_best_; }
+  /// Goes on from what these two said.
+  void restore(std::optional<double> best, int since_best) {
+    best_ = best;
+    since_best_ = since_best;
+  }
 
  private:
   Backend& backend_;

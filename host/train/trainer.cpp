@@ -1,33 +1,34 @@
 #include "tern/trainer.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <chrono>
 #include <cmath>
+#include <numeric>
+#include <optional>
 
 #include "host/train/bpr_loss.hpp"
 #include "host/train/monitor.hpp"
-#include "host/train/optimizer.hpp"
 #include "host/train/parameters.hpp"
-#include "host/train/selection.hpp"
+#include "host/train/trainer_state.hpp"
 #include "tern/error.hpp"
 
 // A training job in order. An epoch is: sample; replay the recorded step for every batch; read the
-// losses back once. What a step is made of stands in one place, Trainer::State::step().
+// losses back once. What a step is made of stands in one place,
+// Trainer::State::step() in trainer_state.hpp.
 
 namespace tern {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+/// Steps between two looks for numbers that are not finite: on a GPU a look waits for the steps
+/// asked for, and whoever trains on a NaN loses no more than these.
+constexpr std::int64_t kStretch = 1000;
+
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
-}
-
-SamplingOptions sampling_of(const Config& config) {
-  SamplingOptions sampling = config.sampling;
-  sampling.seed = config.seed;
-  return sampling;
 }
 
 void check(const Config& config) {
@@ -38,61 +39,12 @@ void check(const Config& config) {
   require(config.batch_size >= 1, "train.batch_size", config.batch_size, "at least 1");
   require(config.evaluate_every >= 0, "train.evaluate_every", config.evaluate_every, "at least 0");
   require(config.patience >= 0, "train.patience", config.patience, "at least 0");
+  require(config.max_rollbacks >= 0, "train.max_rollbacks", config.max_rollbacks, "at least 0");
   require(std::isfinite(config.l2) && config.l2 >= 0.0, "train.l2", config.l2,
           "a finite number >= 0");
 }
 
 }  // namespace
-
-struct Trainer::State {
-  State(Backend& backend_in, const Dataset& data_in, const Config& config_in,
-        std::unique_ptr<Loss> loss_in)
-      : backend(backend_in),
-        data(data_in),
-        config(config_in),
-        graph(backend.make_graph(data.train)),
-        selection(backend, data, graph, config),
-        triplets(backend.make_triplets(graph, sampling_of(config), config.batch_size)),
-        model(make_model(backend, graph, triplets, config.model,
-                         features_for(data, config.model).view())),
-        loss(std::move(loss_in)),
-        optimizer(backend, model->parameters(), config.optimizer),
-        losses(backend.allocate(Loss::kTerms, triplets.num_batches())),
-        recording(backend.record([this] { step(); })) {
-    model->initialize(config.seed);
-  }
-
-  void step() {
-    model->forward();
-    loss->backward(*model, triplets, losses);
-    optimizer.step();
-    backend.next_batch(triplets);
-  }
-
-  void report_notes(const TrainerCallbacks& callbacks) const;
-  bool train_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
-  void read_losses(EpochRecord& record, std::int64_t steps);
-  bool evaluation_due(int epoch) const;
-  bool monitor_due(int epoch) const;
-  void look(EpochRecord& record);
-  void evaluate_epoch(EpochRecord& record);
-  [[noreturn]] void fail(int epoch, const std::string& finding);
-
-  Backend& backend;
-  const Dataset& data;
-  Config config;
-  Graph graph;
-  Selection selection;
-  Triplets triplets;
-  std::unique_ptr<Model> model;
-  std::unique_ptr<Loss> loss;
-  Optimizer optimizer;
-  Matrix losses;  // (terms, batches) of the epoch
-  std::unique_ptr<Recording> recording;
-  TensorFile best;
-  TrainingResult result;
-  bool collapsed = false;  // what usually causes it has been said
-};
 
 void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
   if (!callbacks.on_note) return;
@@ -119,52 +71,103 @@ void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
   }
 }
 
-/// Whether the epoch was finished; false after a request to stop.
-bool Trainer::State::train_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
+/// Whether all steps of the epoch are done; false after a request to stop.
+bool Trainer::State::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
-  const std::int64_t steps = triplets.num_batches();
-  backend.sample(triplets, static_cast<std::uint32_t>(record.epoch));
-  for (std::int64_t done = 1; done <= steps; ++done) {
-    if (done == steps && monitor_due(record.epoch)) clear_partial_gradients(backend, *model);
-    recording->replay();
-    if (callbacks.on_step) callbacks.on_step({record.epoch, done, steps});
-    if (callbacks.should_stop && callbacks.should_stop()) {
-      read_losses(record, done);
-      if (done < steps) return false;
-      result.reason = StopReason::kRequested;
-    }
+  const double before = progress.seconds;
+  const std::int64_t steps = progress.steps;
+  if (progress.step == 0) {
+    backend.sample(triplets, static_cast<std::uint32_t>(epoch));
+    backend.fill(losses, 0.0);  // a state holds all of them, those of steps to come too
   }
-  read_losses(record, steps);
-  record.seconds = seconds_since(begin);
-  record.triplets_per_second =
-      record.seconds > 0.0 ? static_cast<double>(triplets.size()) / record.seconds : 0.0;
+  while (progress.step < steps) {
+    const bool watched = progress.step + 1 == steps && monitor_due(epoch);
+    if (watched) clear_partial_gradients(backend, *model);
+    recording->replay();
+    ++progress.step;
+    if (progress.step == steps || progress.step % kStretch == 0) check_numbers(epoch);
+    if (watched) {  // now: embed() may use the memory of gradients
+      progress.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
+      progress.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
+    }
+    progress.seconds = before + seconds_since(begin);
+    if (callbacks.on_step) callbacks.on_step({epoch, progress.step, steps});
+    if (callbacks.should_stop && callbacks.should_stop()) return false;
+  }
   return true;
 }
 
-/// Means over the first `steps` batches. Waits for them.
-void Trainer::State::read_losses(EpochRecord& record, std::int64_t steps) {
+/// Evaluates and counts an epoch whose steps are done; false after a request to stop.
+bool Trainer::State::finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
+  read_losses(record);
+  record.seconds = progress.seconds;
+  record.triplets_per_second =
+      record.seconds > 0.0 ? static_cast<double>(triplets.size()) / record.seconds : 0.0;
+  if (monitor_due(record.epoch)) {
+    try {
+      evaluate_epoch(record, callbacks);
+    } catch (const Interrupted&) {
+      return false;
+    }
+  }
+  result.epochs = record.epoch;
+  progress.epoch = record.epoch;
+  progress.step = 0;
+  progress.seconds = progress.user_gradient_norm = progress.item_gradient_norm = 0.0;
+  progress.selected_epoch = result.best_epoch;
+  const int every = config.monitor.every;
+  if (scheduled(record.epoch) || (every > 0 && record.epoch % every == 0)) {
+    progress.collapse_explained = progress.collapse_explained || !record.collapse.empty();
+  }
+  if (scheduled(record.epoch)) {
+    progress.best_epoch = result.best_epoch;
+    progress.best_metric = selection.best();
+    progress.since_best = selection.since_best();
+  }
+  return true;
+}
+
+/// Means over the batches of an epoch whose steps are done. Waits for them.
+void Trainer::State::read_losses(EpochRecord& record) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   backend.download(losses, values);
-  const double* bpr = values.data();
-  const double* l2 = bpr + losses.cols();
-  double bpr_sum = 0.0;
-  double l2_sum = 0.0;
-  for (std::int64_t step = 0; step < steps; ++step) {
-    if (!std::isfinite(bpr[step]) || !std::isfinite(l2[step])) {
-      fail(record.epoch, fmt::format("at step {} of {} the BPR loss is {}, the L2 loss {}",
-                                     step + 1, losses.cols(), bpr[step], l2[step]));
-    }
-    bpr_sum += bpr[step];
-    l2_sum += l2[step];
-  }
-  record.bpr_loss = bpr_sum / static_cast<double>(steps);
-  record.l2_loss = l2_sum / static_cast<double>(steps);
+  const auto middle = values.begin() + losses.cols();
+  const auto steps = static_cast<double>(losses.cols());
+  record.bpr_loss = std::accumulate(values.begin(), middle, 0.0) / steps;
+  record.l2_loss = std::accumulate(middle, values.end(), 0.0) / steps;
   record.loss = record.bpr_loss + record.l2_loss;
 }
 
-bool Trainer::State::evaluation_due(int epoch) const {
-  if (epoch == config.epochs) return true;
+/// Looks for the first step of the epoch so far that met or left something not finite. A backend
+/// marks a faulty update in the pass that makes it; here the marks and the losses are read back.
+/// Waits for the steps.
+void Trainer::State::check_numbers(int epoch) {
+  std::vector<double> values(static_cast<std::size_t>(losses.size()));
+  if (progress.step > 0) backend.download(losses, values);
+  const double* bpr = values.data();
+  const double* l2 = bpr + losses.cols();
+  std::int64_t step = 0;
+  while (step < progress.step && std::isfinite(bpr[step]) && std::isfinite(l2[step])) ++step;
+  const std::optional<Optimizer::Fault> fault = optimizer.first_fault();
+  // Both count the steps before: of one step, the loss comes before the update.
+  const std::int64_t faulty =
+      fault ? fault->update - 1 - (optimizer.updates() - progress.step) : progress.step;
+  if (step < progress.step && step <= faulty) {
+    fail(epoch, fmt::format("at step {} of {} the BPR loss is {}, the L2 loss {}", step + 1,
+                            losses.cols(), bpr[step], l2[step]));
+  }
+  if (fault) {
+    fail(epoch, fmt::format("at step {} of {} the update of {} was not finite", faulty + 1,
+                            losses.cols(), fmt::join(fault->parameters, ", ")));
+  }
+}
+
+bool Trainer::State::scheduled(int epoch) const {
   return config.evaluate_every > 0 && epoch % config.evaluate_every == 0;
+}
+
+bool Trainer::State::evaluation_due(int epoch) const {
+  return epoch == config.epochs || scheduled(epoch);
 }
 
 bool Trainer::State::monitor_due(int epoch) const {
@@ -186,25 +189,23 @@ void Trainer::State::look(EpochRecord& record) {
   for (std::string& finding : find_collapse("items", record.items, width, config.monitor)) {
     record.collapse.push_back(std::move(finding));
   }
-  if (record.collapse.empty() || collapsed) return;
-  collapsed = true;
+  if (record.collapse.empty() || progress.collapse_explained) return;
   record.collapse.push_back(usual_causes(config, data.train));
 }
 
-void Trainer::State::evaluate_epoch(EpochRecord& record) {
+void Trainer::State::evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
-  // First: embed() may use the memory of gradients.
-  record.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
-  record.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
+  record.user_gradient_norm = progress.user_gradient_norm;
+  record.item_gradient_norm = progress.item_gradient_norm;
   model->embed();
   look(record);
   if (evaluation_due(record.epoch) && selection.possible()) {
-    record.metrics = selection.evaluate(*model);
+    record.metrics = selection.evaluate(*model, callbacks.should_stop);
     record.best = selection.improves(*record.metrics);
     if (record.best) {
       best = snapshot(backend, *model);
       result.best_epoch = record.epoch;
-      result.best_metric = selection.best();
+      result.best_metric = selection.best().value_or(0.0);
     }
   }
   record.evaluation_seconds = seconds_since(begin);
@@ -222,7 +223,7 @@ void Trainer::State::fail(int epoch, const std::string& finding) {
     inspect(parameter.name, *parameter.value);
   }
   for (const NamedBuffer& buffer : model->buffers()) inspect(buffer.name, *buffer.value);
-  throw Error(fmt::format(
+  throw NumericalFault(fmt::format(
       "Training diverged in epoch {}: {}; not finite: {}. {} A smaller learning rate may help.",
       epoch, finding, tensors.empty() ? "the loss alone, no parameter" : tensors,
       result.best_epoch > 0
@@ -244,27 +245,20 @@ Trainer::~Trainer() = default;
 TrainingResult Trainer::run(const TrainerCallbacks& callbacks) {
   State& state = *state_;
   TrainingResult& result = state.result;
-  const int patience = state.config.patience;
+  state.start();
   state.report_notes(callbacks);
-  result.reason = StopReason::kEpochs;
+  result.reason = state.patience_is_over() ? StopReason::kPatience : StopReason::kEpochs;
   while (result.reason == StopReason::kEpochs && result.epochs < state.config.epochs) {
     EpochRecord record;
     record.epoch = result.epochs + 1;
-    if (!state.train_epoch(record, callbacks)) {
+    if (!state.train_epoch(record.epoch, callbacks) || !state.finish_epoch(record, callbacks)) {
       result.reason = StopReason::kRequested;
       break;
     }
-    result.epochs = record.epoch;
-    if (state.monitor_due(record.epoch)) state.evaluate_epoch(record);
     if (callbacks.on_epoch) callbacks.on_epoch(record);
     const bool stops = state.config.monitor.on_collapse == CollapseAction::kStop;
-    if (stops && !record.collapse.empty() && result.reason == StopReason::kEpochs) {
-      result.reason = StopReason::kCollapse;
-    }
-    if (result.reason == StopReason::kEpochs && patience > 0 &&
-        state.selection.since_best() >= patience) {
-      result.reason = StopReason::kPatience;
-    }
+    if (state.patience_is_over()) result.reason = StopReason::kPatience;
+    if (stops && !record.collapse.empty()) result.reason = StopReason::kCollapse;
   }
   if (result.best_epoch == 0) {
     state.best = last();
@@ -273,7 +267,35 @@ TrainingResult Trainer::run(const TrainerCallbacks& callbacks) {
   return result;
 }
 
+TensorFile Trainer::state() {
+  return state_->save();
+}
+
+void Trainer::restore(const TensorFile& state, std::string_view file) {
+  state_->restore(state, file);
+}
+
+void Trainer::restart() {
+  state_->restart();
+}
+
+void Trainer::set_rollbacks(int rollbacks) {
+  state_->set_rollbacks(rollbacks);
+}
+
+TrainingProgress Trainer::progress() const {
+  return state_->progress;
+}
+
+std::int64_t Trainer::state_bytes() {
+  const std::int64_t width = state_->backend.describe().precision == "f64" ? 8 : 4;
+  std::int64_t bytes = 0;
+  for (const NamedBuffer& tensor : state_->tensors(1)) bytes += width * tensor.value->size();
+  return bytes;
+}
+
 Model& Trainer::model() {
+  state_->start();
   return *state_->model;
 }
 
@@ -282,6 +304,7 @@ const TensorFile& Trainer::best() const {
 }
 
 TensorFile Trainer::last() {
+  state_->start();
   return snapshot(state_->backend, *state_->model);
 }
 

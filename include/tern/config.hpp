@@ -66,6 +66,22 @@ struct MonitorOptions {
   double min_rank_share = 0.1;
 };
 
+/// What training does when a loss, gradient or parameter is not finite.
+enum class OnNan : std::uint8_t {
+  kStop,
+  kRollback,  // goes on from the last checkpoint with half the learning rate
+};
+
+/// When a run's state is written to disk, besides at the end of training.
+struct CheckpointOptions {
+  /// 0: not by epochs.
+  int every_epochs = 0;
+  /// Between steps too. 0: not by time.
+  double every_minutes = 10.0;
+  /// States kept, the newest.
+  int keep = 2;
+};
+
 struct EvaluationOptions {
   std::vector<int> ks{10, 20};
 };
@@ -93,6 +109,10 @@ struct Config {
   std::string metric = "ndcg@20";
   SelectionSplit select_on = SelectionSplit::kValid;
   MonitorOptions monitor;
+  CheckpointOptions checkpoint;
+  OnNan on_nan = OnNan::kStop;
+  /// Rollbacks of a run before it stops all the same.
+  int max_rollbacks = 3;
   std::string device = "auto";
   /// 0: as many as the machine has.
   int threads = 0;
@@ -118,6 +138,15 @@ void set_config(Config& config, std::string_view key, std::string_view value);
 void read_config(Config& config, const std::filesystem::path& path);
 /// The fully resolved configuration as TOML; read_config gives back an equal one.
 std::string write_config(const Config& config);
+
+/// A key that two configurations have different values of, as TOML writes them.
+struct ConfigDifference {
+  std::string key;
+  std::string from;
+  std::string to;
+};
+std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
+
 /// Checks what no single key can tell (such as a metric's k that is not evaluated).
 void validate(const Config& config);
 

@@ -47,6 +47,18 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
+/// Numbers that are not finite any more: training has diverged.
+class NumericalFault : public Error {
+ public:
+  using Error::Error;
+};
+
+/// Work that ended early because its caller asked for that.
+class Interrupted : public Error {
+ public:
+  using Error::Error;
+};
+
 /// A device that is absent, out of memory, or that reported a failure.
 class DeviceError : public Error {
  public:

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,10 +26,11 @@ double metric(const Metrics& metrics, std::string_view name);
 /// for min(k, |T|) leading hits; hit_rate = [Σ hit > 0]; mrr = 1 / rank of the first hit (0: none
 /// in k); map = Σ_j hit_j · precision@j / min(k, |T|); coverage = distinct items recommended / I.
 /// Ties by ascending item id. Users are summed in id order in f64: bitwise reproducible.
-/// Throws ConfigError on k < 1, or k above the number of items.
+/// should_stop, where given, is asked between blocks of users; once it says true, Interrupted is
+/// thrown. Throws ConfigError on k < 1, or k above the number of items.
 Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
                  std::span<const Graph* const> observed, const Interactions& held_out,
-                 const EvaluationOptions& options);
+                 const EvaluationOptions& options, const std::function<bool()>& should_stop = {});
 
 /// The same metrics from ready-made rankings: (held_out.num_users(), k) item ids, -1 where a list
 /// ends early. Rows of users without held-out items are not read.

@@ -27,6 +27,12 @@ struct NamedBuffer {
   Matrix* value = nullptr;
 };
 
+/// A count that training goes on from, such as the steps whose draws have been used up.
+struct NamedCounter {
+  std::string name;  // as in checkpoints
+  Counter* value = nullptr;
+};
+
 /// Which rows of a model the L2 penalty falls on.
 enum class PenaltyTarget : std::uint8_t {
   kLayer0,  // the learned embeddings that a model starts from: added after backward()
@@ -43,7 +49,8 @@ class Model {
   virtual std::string_view name() const = 0;
   virtual std::vector<Parameter>& parameters() = 0;
   virtual std::vector<NamedBuffer> buffers() { return {}; }
-  /// Draws every parameter anew from the seed, and puts every buffer back to its start.
+  virtual std::vector<NamedCounter> counters() { return {}; }
+  /// Draws every parameter anew from the seed, and puts buffers and counters back to their start.
   virtual void initialize(Seed seed) = 0;
 
   /// Final embeddings of the rows of the current batch.

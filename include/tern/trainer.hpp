@@ -40,6 +40,25 @@ struct EpochRecord {
   std::vector<std::string> collapse;
 };
 
+/// How far training has come: what a training state holds besides its tensors.
+struct TrainingProgress {
+  int epoch = 0;             // epochs finished, their evaluation included
+  std::int64_t step = 0;     // steps done of the next one; all of them: its evaluation is left
+  std::int64_t steps = 0;    // steps of an epoch
+  std::int64_t updates = 0;  // of the parameters, since the start
+  /// The best by the evaluations on the schedule, which a longer run makes too, and by all of them.
+  /// 0: none.
+  int best_epoch = 0;
+  int selected_epoch = 0;
+  std::optional<double> best_metric;
+  int since_best = 0;  // evaluations without a better one
+  bool collapse_explained = false;
+  int rollbacks = 0;                // each halved the learning rate
+  double seconds = 0.0;             // of training in the epoch under way
+  double user_gradient_norm = 0.0;  // of the last step, where an evaluation is left
+  double item_gradient_norm = 0.0;
+};
+
 /// Progress within an epoch, for a live line.
 struct StepProgress {
   int epoch = 0;
@@ -47,12 +66,14 @@ struct StepProgress {
   std::int64_t steps = 0;
 };
 
+/// state() may be asked for in on_step and on_epoch.
 struct TrainerCallbacks {
   std::function<void(const StepProgress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
   /// What is odd about the job, before its first epoch: one sentence each, for the log.
   std::function<void(std::string_view)> on_note;
-  /// Asked after every step; true ends training at once (a signal).
+  /// Asked after every step, and now and then while metrics are measured; true ends training there
+  /// (a signal).
   std::function<bool()> should_stop;
 };
 
@@ -75,11 +96,34 @@ class Trainer {
   Trainer(Backend& backend, const Dataset& data, const Config& config, std::unique_ptr<Loss> loss);
   ~Trainer();
 
-  /// Trains until config.epochs epochs are done. best() is up to date whenever on_epoch is called.
-  /// Where the chosen split has no interactions, all epochs are trained, nothing is selected, and
-  /// the last parameters count as the best. Throws Error on a loss or parameter that is not finite,
-  /// with epoch, step and tensor; best() then still has the best parameters of earlier epochs.
+  /// Trains until config.epochs epochs are done, from the start or from where it was stopped or
+  /// restored. best() is up to date whenever on_epoch is called. Where the chosen split has no
+  /// interactions, all epochs are trained, nothing is selected, and the last parameters count as
+  /// the best.
+  /// Throws NumericalFault on a loss, gradient or parameter that is not finite, with epoch, step
+  /// and tensor; best() then still has the best parameters of earlier epochs. It is looked for
+  /// every thousand steps, at the end of an epoch, and by state().
   TrainingResult run(const TrainerCallbacks& callbacks = {});
+
+  /// Everything that training goes on from, bit for bit, in the precision of the backend: the
+  /// model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), within
+  /// an epoch its losses so far ("training.losses"); as metadata every field of TrainingProgress
+  /// and the model's counters ("counter.NAME"). An evaluation that is not on the schedule of
+  /// train.evaluate_every, as after the last epoch, counts for result and best(), but not here: a
+  /// longer run would not have made it. Throws NumericalFault as run() does.
+  TensorFile state();
+  /// Goes on from what state() gave, of a trainer with the same data, model and optimiser; further
+  /// metadata is ignored. best() has no tensors until there is a better epoch. Throws DataError,
+  /// naming file, where something is missing or does not fit; then nothing has changed.
+  void restore(const TensorFile& state, std::string_view file = "training state");
+  /// Begins anew, with the parameters that the seed gives.
+  void restart();
+  /// From here on the learning rate is the configuration's, halved so many times. Kept in every
+  /// state; restore() and restart() bring back that of their time.
+  void set_rollbacks(int rollbacks);
+  TrainingProgress progress() const;
+  /// What a state's tensors take in a file.
+  std::int64_t state_bytes();
 
   Model& model();
   /// The parameters of the best epoch so far (after run(), of the last one where nothing was

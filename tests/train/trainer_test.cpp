@@ -296,17 +296,26 @@ TEST(Trainer, StopsAfterTheStepWhenAsked) {
   EXPECT_TRUE(same(job.trainer.best(), job.trainer.last()));  // nothing was evaluated
 }
 
-TEST(Trainer, StoppedAtTheEndOfAnEpochHasFinishedIt) {
+TEST(Trainer, StoppedAfterTheLastStepItHasOnlyToEvaluate) {
   Job job;
   bool at_end = false;
   job.callbacks.on_step = [&](const StepProgress& progress) {
     at_end = progress.step == progress.steps;
   };
   job.callbacks.should_stop = [&] { return at_end; };
-  const TrainingResult result = job.run();
-  EXPECT_EQ(result.reason, StopReason::kRequested);
-  EXPECT_EQ(result.epochs, 1);
-  EXPECT_EQ(job.records.size(), 1u);
+  EXPECT_EQ(job.run().reason, StopReason::kRequested);
+  EXPECT_EQ(job.trainer.progress().epoch, 0);
+  EXPECT_EQ(job.trainer.progress().step, job.trainer.progress().steps);
+  EXPECT_TRUE(job.records.empty());
+  int steps = 0;
+  job.callbacks.on_step = [&](const StepProgress& progress) {
+    EXPECT_EQ(progress.epoch, 2);
+    ++steps;
+  };
+  job.callbacks.should_stop = [&] { return steps == 1; };
+  EXPECT_EQ(job.run().epochs, 1);
+  ASSERT_EQ(job.records.size(), 1u);
+  EXPECT_GT(job.records[0].user_gradient_norm, 0.0);
 }
 
 TEST(Trainer, MatrixFactorizationLeavesUntouchedRowsAlone) {

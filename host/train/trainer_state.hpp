@@ -1,0 +1,91 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "host/train/optimizer.hpp"
+#include "host/train/selection.hpp"
+#include "tern/trainer.hpp"
+
+namespace tern {
+
+inline SamplingOptions sampling_of(const Config& config) {
+  SamplingOptions sampling = config.sampling;
+  sampling.seed = config.seed;
+  return sampling;
+}
+
+/// What a trainer consists of. Its steps and epochs are in trainer.cpp; how it is written down and
+/// taken up again is in trainer_state.cpp.
+struct Trainer::State {
+  State(Backend& backend_in, const Dataset& data_in, const Config& config_in,
+        std::unique_ptr<Loss> loss_in)
+      : backend(backend_in),
+        data(data_in),
+        config(config_in),
+        graph(backend.make_graph(data.train)),
+        selection(backend, data, graph, config),
+        triplets(backend.make_triplets(graph, sampling_of(config), config.batch_size)),
+        model(make_model(backend, graph, triplets, config.model,
+                         features_for(data, config.model).view())),
+        loss(std::move(loss_in)),
+        optimizer(backend, model->parameters(), config.optimizer),
+        losses(backend.allocate(Loss::kTerms, triplets.num_batches())) {
+    progress.steps = triplets.num_batches();
+    record_step();
+  }
+
+  void record_step() {
+    recording = backend.record([this] { step(); });
+  }
+  void step() {
+    model->forward();
+    loss->backward(*model, triplets, losses);
+    optimizer.step();
+    backend.next_batch(triplets);
+  }
+
+  void start();
+  void restart();
+  TensorFile save();
+  void restore(const TensorFile& state, std::string_view file);
+  std::vector<NamedBuffer> tensors(std::int64_t step);
+  void set_rollbacks(int rollbacks);
+
+  void report_notes(const TrainerCallbacks& callbacks) const;
+  bool train_epoch(int epoch, const TrainerCallbacks& callbacks);
+  bool finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
+  void read_losses(EpochRecord& record);
+  void check_numbers(int epoch);
+  bool scheduled(int epoch) const;
+  bool evaluation_due(int epoch) const;
+  bool monitor_due(int epoch) const;
+  void look(EpochRecord& record);
+  void evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
+  bool patience_is_over() const {
+    return config.patience > 0 && selection.since_best() >= config.patience;
+  }
+  [[noreturn]] void fail(int epoch, const std::string& finding);
+
+  Backend& backend;
+  const Dataset& data;
+  Config config;
+  Graph graph;
+  Selection selection;
+  Triplets triplets;
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Loss> loss;
+  Optimizer optimizer;
+  Matrix losses;  // (terms, batches) of the epoch
+  std::unique_ptr<Recording> recording;
+  bool started = false;
+  /// Of what is best: as of the last evaluation on the schedule; `result` has the last of all.
+  TrainingProgress progress;
+  TensorFile best;
+  TrainingResult result;
+};
+
+}  // namespace tern
