@@ -44,8 +44,8 @@ bool ConfigOptions::given(std::string_view option) const {
   });
 }
 
-Config ConfigOptions::resolve() const {
-  Config config;
+Config ConfigOptions::resolve(const Config& base) const {
+  Config config = base;
   if (!file_.empty()) read_config(config, file_);
   std::string data = data_;
   std::vector<std::string> sets = sets_;

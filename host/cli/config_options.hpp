@@ -10,7 +10,7 @@
 
 namespace tern::cli {
 
-/// DATA, --config, --set, and options that are short for a key. Precedence: the defaults, then the
+/// DATA, --config, --set, and options that are short for a key. Precedence: the base, then the
 /// file, then --set in the order given, then the short options.
 class ConfigOptions {
  public:
@@ -22,8 +22,9 @@ class ConfigOptions {
   /// Whether a short option is on the command line.
   bool given(std::string_view option) const;
 
-  /// Throws ConfigError. data_path is set: a missing one is an error too.
-  Config resolve() const;
+  /// What was given, over `base`. Throws ConfigError. data_path is set: a missing one is an error
+  /// too.
+  Config resolve(const Config& base = {}) const;
 
   /// The keys that start with one of these, with defaults and ranges, for the end of a help text.
   static std::string key_help(const std::vector<std::string_view>& sections);

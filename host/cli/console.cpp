@@ -1,21 +1,42 @@
 #include "host/cli/console.hpp"
 
+#include <fcntl.h>
+#include <fmt/chrono.h>
+#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 namespace tern::cli {
 namespace {
 
 // In one system call, so that lines of several programs on one terminal do not mix.
-void write_error(std::string_view text) {
+void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+    const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
+}
+
+void write_error(std::string_view text) {
+  write_all(STDERR_FILENO, text);
+}
+
+std::string log_line(Console::Level level, std::string_view text) {
+  const auto now = std::chrono::system_clock::now();
+  const auto whole = std::chrono::floor<std::chrono::seconds>(now);
+  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now - whole);
+  const char* name = level == Console::Level::kInfo      ? "info"
+                     : level == Console::Level::kWarning ? "warning"
+                                                         : "error";
+  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z {:<7} {}\n",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), milliseconds.count(),
+                     name, printable(text));
 }
 
 std::size_t terminal_width() {
@@ -55,6 +76,29 @@ Console::~Console() {
 }
 
 void Console::line(std::string_view text) {
+  log(Level::kInfo, text);
+  show(text);
+}
+
+void Console::warn(std::string_view text) {
+  log(Level::kWarning, text);
+  show("warning: " + std::string(text));
+}
+
+void Console::log(Level level, std::string_view text) {
+  if (log_.valid()) {
+    write_all(log_.get(), log_line(level, text));
+  } else {
+    unlogged_ += log_line(level, text);
+  }
+}
+
+void Console::open_log(const std::filesystem::path& file) {
+  log_ = UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
+  if (log_.valid()) write_all(log_.get(), std::exchange(unlogged_, {}));
+}
+
+void Console::show(std::string_view text) {
   if (quiet_) return;
   clear_live();
   write_error(printable(text) + "\n");

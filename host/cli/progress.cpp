@@ -17,6 +17,13 @@ constexpr std::chrono::milliseconds kBetweenUpdates{100};
 Progress::Progress(Console& console, int epochs, std::string metric)
     : console_(console), epochs_(epochs), metric_(std::move(metric)) {}
 
+void Progress::start_at(const TrainingProgress& begin) {
+  start_epochs_ = begin.epoch;
+  if (begin.steps > 0) {
+    start_epochs_ += static_cast<double>(begin.step) / static_cast<double>(begin.steps);
+  }
+}
+
 void Progress::on_step(const StepProgress& step) {
   if (!console_.is_terminal()) return;
   const Clock::time_point now = Clock::now();
@@ -46,14 +53,18 @@ void Progress::on_epoch(const EpochRecord& record) {
                          brief(record.user_gradient_norm), brief(record.item_gradient_norm));
   }
   figures_ += health;
+  const std::size_t width = std::to_string(epochs_).size();
+  const std::string line =
+      fmt::format("epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}{}", record.epoch, width,
+                  epochs_, brief(record.loss), brief(record.triplets_per_second),
+                  duration(record.seconds), health, measured);
+  // On a terminal the live line shows the others.
   if (!console_.is_terminal() || !measured.empty()) {
-    const std::size_t width = std::to_string(epochs_).size();
-    console_.line(fmt::format("epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}{}",
-                              record.epoch, width, epochs_, brief(record.loss),
-                              brief(record.triplets_per_second), duration(record.seconds), health,
-                              measured));
+    console_.line(line);
+  } else {
+    console_.log(Console::Level::kInfo, line);
   }
-  for (const std::string& finding : record.collapse) console_.line("warning: " + finding);
+  for (const std::string& finding : record.collapse) console_.warn(finding);
   show(record.epoch, 1.0);
 }
 
@@ -62,7 +73,9 @@ void Progress::show(int epoch, double part_of_epoch) {
   const double elapsed = std::chrono::duration<double>(Clock::now() - start_).count();
   std::string text =
       fmt::format("epoch {}/{} {:3.0f}%{}", epoch, epochs_, 100.0 * part_of_epoch, figures_);
-  if (done > 0.0) text += "  " + duration(elapsed / done * (epochs_ - done)) + " left";
+  if (done > start_epochs_) {
+    text += "  " + duration(elapsed / (done - start_epochs_) * (epochs_ - done)) + " left";
+  }
   if (best_epoch_ > 0) {
     text += fmt::format("  best {} {} (epoch {})", metric_, brief(best_), best_epoch_);
   }

@@ -16,6 +16,9 @@ class Progress {
   /// epochs: how many are asked for; metric: the one that selects the best.
   Progress(Console& console, int epochs, std::string metric);
 
+  /// What had been done before this process: the time that is left is told from what it does.
+  void start_at(const TrainingProgress& begin);
+
   void on_step(const StepProgress& step);
   void on_epoch(const EpochRecord& record);
 
@@ -27,6 +30,7 @@ class Progress {
   int epochs_;
   std::string metric_;
   Clock::time_point start_ = Clock::now();
+  double start_epochs_ = 0.0;
   Clock::time_point shown_;
   std::string figures_;  // loss and speed of the last epoch
   double best_ = 0.0;

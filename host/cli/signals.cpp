@@ -1,19 +1,37 @@
 #include "host/cli/signals.hpp"
 
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
 #include <csignal>
-#include <initializer_list>
+
+#include "host/cli/exit_code.hpp"
 
 namespace tern::cli {
 namespace {
 
-// The one thing that a signal handler can reach.
-volatile std::sig_atomic_t stop_received = 0;
+constexpr std::array<int, 4> kStops{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
+constexpr char kNothingToSave[] =
+    "tern: stopped by a signal before training began: there was nothing to save\n";
 
-extern "C" void note_stop(int) {
+// All that a signal handler can reach.
+volatile std::sig_atomic_t stop_received = 0;
+volatile std::sig_atomic_t only_noted = 0;
+
+extern "C" void stop(int) {
+  if (only_noted == 0) {
+    // Both calls are safe here, and nothing of ours on disk is half done at this time.
+    if (::write(STDERR_FILENO, kNothingToSave, sizeof kNothingToSave - 1) < 0) errno = 0;
+    ::_exit(kStopped);
+  }
   stop_received = 1;
-  // Back to what the system does with either: the next one kills, however busy we are.
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
+  // Back to what the system does with them: the next one kills, however busy we are.
+  for (const int signal : kStops) {
+    struct sigaction current {};
+    ::sigaction(signal, nullptr, &current);
+    if (current.sa_handler == stop) std::signal(signal, SIG_DFL);
+  }
 }
 
 void handle_stops(void (*handler)(int)) {
@@ -21,10 +39,10 @@ void handle_stops(void (*handler)(int)) {
   action.sa_handler = handler;
   action.sa_flags = SA_RESTART;  // reading data is not disturbed
   sigemptyset(&action.sa_mask);
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : kStops) {
     struct sigaction former {};
     ::sigaction(signal, nullptr, &former);
-    // A shell starts its background jobs with SIGINT ignored: that stays.
+    // A shell starts its background jobs with SIGINT ignored, nohup with SIGHUP: that stays.
     if (former.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
   }
 }
@@ -37,11 +55,16 @@ void ignore_broken_pipes() {
 
 StopSignals::StopSignals() {
   stop_received = 0;
-  handle_stops(note_stop);
+  only_noted = 0;
+  handle_stops(stop);
 }
 
 StopSignals::~StopSignals() {
   handle_stops(SIG_DFL);
+}
+
+void StopSignals::note_from_now_on() noexcept {
+  only_noted = 1;
 }
 
 bool StopSignals::received() const noexcept {

@@ -6,7 +6,9 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
@@ -14,10 +16,13 @@
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
-#include "host/cli/progress.hpp"
+#include "host/cli/resume.hpp"
 #include "host/cli/signals.hpp"
+#include "host/cli/training_job.hpp"
+#include "host/cli/verify_determinism.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
+#include "tern/memory.hpp"
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
 
@@ -29,9 +34,14 @@ namespace fs = std::filesystem;
 struct TrainOptions {
   ConfigOptions config;
   std::string out;
+  CLI::Option* resume = nullptr;
+  std::string resumed;
   bool overwrite = false;
   bool nondeterministic = false;
+  bool verify_determinism = false;
   bool quiet = false;
+
+  bool resumes() const { return resume->count() > 0; }
 };
 
 // runs/<data>-<model>-<n>, with the first n that is free.
@@ -87,16 +97,11 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
   }
 }
 
-// What is kept whatever ended the training: the parameters as they are, and the best ones.
-void write_checkpoints(Run& run, Trainer& trainer, const TrainingResult& result) {
-  run.write_checkpoint("last", trainer.last(), result.epochs);
-  const bool selected = result.best_epoch > 0;
-  run.write_checkpoint("best", trainer.best(), selected ? result.best_epoch : result.epochs);
-}
-
-std::string ending(const TrainingResult& result, const Config& config) {
+std::string ending(const TrainingResult& result, const TrainingProgress& at, const Run& run) {
+  const Config& config = run.config();
   std::string text =
       fmt::format("trained {} epoch{}", result.epochs, result.epochs == 1 ? "" : "s");
+  if (at.step > 0) text += fmt::format(" and {} of {} steps", at.step, at.steps);
   if (result.reason == StopReason::kPatience) {
     text += fmt::format(" ({} evaluations in a row without a better {})", config.patience,
                         config.metric);
@@ -110,54 +115,184 @@ std::string ending(const TrainingResult& result, const Config& config) {
                         config.select_on == SelectionSplit::kTest ? "test" : "validation",
                         brief(result.best_metric), result.best_epoch);
   }
+  if (result.reason == StopReason::kRequested) {
+    text += fmt::format("; to go on: tern train --resume {}", run.path().string());
+  }
   return text;
 }
 
 // Said before hours of reading and training, not after. Run::create() looks again.
 void check_out(const TrainOptions& options) {
-  std::error_code ignored;
-  if (!options.overwrite && fs::exists(fs::path(options.out) / "run.json", ignored)) {
-    throw Error(options.out + " holds a run already: choose another --out, or --overwrite it");
+  if (!options.overwrite && Run::is_run(options.out)) {
+    throw Error(options.out +
+                " holds a run already: --resume it, --overwrite it, or choose another --out");
   }
 }
 
-int train(const TrainOptions& options) {
-  Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
-  Config config = options.config.resolve();
+// Where the run lies that --resume speaks of.
+std::string resumed_path(const TrainOptions& options) {
+  if (options.overwrite) throw ConfigError("expected either --resume or --overwrite");
+  const std::string& given = options.resumed;
+  if (given.empty() && options.out.empty()) {
+    throw ConfigError("--resume: which run? Expected --resume RUN, or --out RUN --resume");
+  }
+  if (!given.empty() && !options.out.empty() && given != options.out) {
+    throw ConfigError(fmt::format(
+        "--resume names the run \"{}\" and --out \"{}\", expected one of them (a DATA after "
+        "--resume is taken for its run: let --resume come last)",
+        given, options.out));
+  }
+  return given.empty() ? options.out : given;
+}
+
+// What is to be trained where, before anything is read or written.
+struct Plan {
+  Config config;
+  std::string out;         // of a run to begin; empty: a directory of its own
+  std::optional<Run> run;  // to go on with
+  std::vector<ConfigDifference> changes;
+};
+
+Config resolve_config(const TrainOptions& options, const Config& base = {}) {
+  Config config = options.config.resolve(base);
   if (options.nondeterministic) config.reproducibility = Reproducibility::kNone;
+  return config;
+}
+
+// A command that is given again and again, as by a scheduler, begins a run and then goes on.
+Plan plan_resumed(const TrainOptions& options, Console& console) {
+  Plan plan;
+  plan.out = resumed_path(options);
+  if (Run::is_run(plan.out)) {
+    plan.run = Run::resume(plan.out);
+    console.open_log(plan.run->log_file());
+    if (!plan.run->locked()) {
+      console.warn(plan.out +
+                   ": this file system has no locks: see that no other job writes there");
+    }
+    plan.config = resolve_config(options, plan.run->config());
+    plan.config.data_path = fs::absolute(plan.config.data_path).lexically_normal().string();
+    plan.changes = allowed_changes(plan.run->config(), plan.config);
+    return plan;
+  }
+  console.line(fmt::format("{} holds no run yet: it is begun", plan.out));
+  plan.config = resolve_config(options);
+  return plan;
+}
+
+Plan make_plan(const TrainOptions& options, Console& console) {
+  if (options.resumes()) return plan_resumed(options, console);
   if (!options.out.empty()) check_out(options);
+  Plan plan;
+  plan.out = options.out;
+  plan.config = resolve_config(options);
+  return plan;
+}
+
+// A directory of its own for a run without --out: the next number where another job was quicker.
+Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& data) {
+  if (!plan.out.empty()) {
+    return Run::create(plan.out, plan.config, data,
+                       options.overwrite ? Run::Overwrite::kYes : Run::Overwrite::kNo);
+  }
+  for (;;) {
+    const fs::path path = free_run_path(plan.config);
+    std::error_code error;
+    fs::create_directories(path.parent_path(), error);
+    const bool made = fs::create_directory(path, error);
+    if (made || error) return Run::create(path, plan.config, data);  // which says what is wrong
+  }
+}
+
+// The state that a run goes on from; none where it is to begin anew.
+std::optional<Run::SavedState> load_state(const Plan& plan, Console& console) {
+  std::vector<std::string> damaged;
+  std::optional<Run::SavedState> state = plan.run->newest_state(&damaged);
+  if (!state && !damaged.empty()) {
+    throw Error(fmt::format("{} Nor is there another one: --overwrite begins the run anew",
+                            damaged.front()));
+  }
+  for (const std::string& finding : damaged) console.warn(finding);
+  if (state) expect_same_epoch(plan.changes, state->progress);
+  return state;
+}
+
+// Whether the run is at its end already.
+bool go_on(Plan& plan, Trainer& trainer, Console& console) {
+  std::optional<Run::SavedState> state = load_state(plan, console);
+  if (state && state->progress.epoch >= plan.config.epochs) {
+    console.line(fmt::format("nothing is left to do: the run has {} epochs, {} are asked for",
+                             state->progress.epoch, plan.config.epochs));
+    return true;
+  }
+  take_up(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
+  plan.run->set_config(plan.config);
+  return false;
+}
+
+int train_in_run(Run& run, Trainer& trainer, const StopSignals& signals, Console& console) {
+  TrainingJob job(run, trainer, console, signals);
+  const TrainingResult result = job.run();
+  console.line(ending(result, trainer.progress(), run));
+  if (result.reason == StopReason::kCollapse) return kFailed;
+  return result.reason == StopReason::kRequested ? kStopped : kDone;
+}
+
+int train(const TrainOptions& options, StopSignals& signals, Console& console) {
+  Plan plan = make_plan(options, console);
+  Config& config = plan.config;
   std::string notice;
   const std::unique_ptr<Backend> backend =
       make_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_dataset(config.data_path, config.data);
+  if (plan.run) plan.run->check_data(data, config.data_path);
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
+  const MemoryEstimate memory =
+      estimate_memory(memory_target(*backend, config.threads), data, config);
+  console.line(memory_line(memory, *backend));
+  expect_memory(memory, *backend, config);
   Trainer trainer(*backend, data, config);
-  // Only now, when nothing is left that could be refused, is an earlier run overwritten.
-  Run run = Run::create(options.out.empty() ? free_run_path(config) : fs::path(options.out), config,
-                        data, options.overwrite ? Run::Overwrite::kYes : Run::Overwrite::kNo);
-
-  const StopSignals signals;
-  Progress progress(console, config.epochs, config.metric);
-  TrainerCallbacks callbacks;
-  callbacks.on_note = [&](std::string_view note) { console.line(note); };
-  callbacks.on_step = [&](const StepProgress& step) { progress.on_step(step); };
-  callbacks.on_epoch = [&](const EpochRecord& record) {
-    run.append(record);
-    if (record.best) run.write_checkpoint("best", trainer.best(), record.epoch);
-    progress.on_epoch(record);
-  };
-  callbacks.should_stop = [&] { return signals.received(); };
-  const TrainingResult result = trainer.run(callbacks);
-  write_checkpoints(run, trainer, result);
-
-  console.line(ending(result, config));
+  check_space(plan.out.empty() ? "runs" : plan.out, config, trainer.state_bytes());
+  // Only now, when nothing is left that could be refused, is anything written. From here on there
+  // is something to save.
+  signals.note_from_now_on();
+  bool was_done = false;
+  if (plan.run) {
+    was_done = go_on(plan, trainer, console);
+  } else {
+    plan.run = create_run(plan, options, data);
+    console.open_log(plan.run->log_file());
+  }
+  const int code = was_done ? int{kDone} : train_in_run(*plan.run, trainer, signals, console);
   Output out;
-  out.write(run.path().string() + "\n");
+  out.write(plan.run->path().string() + "\n");
   out.finish();
-  if (result.reason == StopReason::kCollapse) return kFailed;
-  return result.reason == StopReason::kRequested ? kStopped : kDone;
+  return code;
+}
+
+int verify(const TrainOptions& options, Console& console) {
+  if (options.resumes() || options.overwrite || !options.out.empty()) {
+    throw ConfigError(
+        "--verify-determinism writes no run: expected none of --out, --resume and --overwrite");
+  }
+  Config config = resolve_config(options);
+  const Dataset data = load_dataset(config.data_path, config.data);
+  for (const std::string& note : data.notes) console.line(note);
+  fit_ks(config, data, console);
+  return verify_determinism(config, data, console);
+}
+
+int train(const TrainOptions& options) {
+  StopSignals signals;
+  Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
+  try {
+    return options.verify_determinism ? verify(options, console) : train(options, signals, console);
+  } catch (const std::exception& error) {
+    console.log(Console::Level::kError, error.what());  // the terminal gets it from the program
+    throw;
+  }
 }
 
 }  // namespace
@@ -174,16 +309,28 @@ Command add_train(CLI::App& program) {
   options->config.add_short(*app, "--epochs", "train.epochs");
   options->config.add_short(*app, "--seed", "train.seed");
   options->config.add_short(*app, "--threads", "train.threads");
+  options->config.add_short(*app, "--on-nan", "train.on_nan");
   app->add_option("--out", options->out,
                   "directory to keep the run in [runs/<data>-<model>-<n>, the first n not taken]")
       ->type_name("RUN");
+  options->resume =
+      app->add_option("--resume", options->resumed,
+                      "go on with this run (or that of --out), where it was stopped or for more "
+                      "--epochs; where --out holds none yet, begin it")
+          ->type_name("[RUN]")
+          ->expected(0, 1);
   app->add_flag("--nondeterministic", options->nondeterministic,
                 "let a GPU add in any order (train.reproducibility = none); no effect on a CPU");
+  app->add_flag("--verify-determinism", options->verify_determinism,
+                "only train a few steps several times, on a CPU with 1, 2 and 3 threads too, and "
+                "compare all bits; nothing is written");
   app->add_flag("--overwrite", options->overwrite, "replace the run that --out holds");
   app->add_flag("--quiet", options->quiet, "no messages but errors");
   app->footer(
       "The directory of the run is printed on standard output, progress on standard error.\n"
-      "SIGINT or SIGTERM: the step is finished, the checkpoint `last` written, exit code 75.\n"
+      "SIGINT, SIGTERM, SIGHUP or SIGUSR1: the step is finished, a checkpoint written, exit code "
+      "75;\n"
+      "--resume goes on from there, bit for bit. A second signal ends it at once.\n"
       "Precedence: defaults < --config < --set < the options above.\n\n"
       "Keys of --config (TOML) and --set, with their defaults:\n" +
       ConfigOptions::key_help({""}));

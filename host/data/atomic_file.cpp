@@ -75,6 +75,16 @@ void AtomicFile::commit() {
   }
 }
 
+bool is_temporary_name(std::string_view name) {
+  constexpr std::string_view kEnd = ".tmp";
+  constexpr std::size_t kDigits = 8;
+  if (!name.ends_with(kEnd) || name.size() < kEnd.size() + kDigits + 2) return false;
+  name.remove_suffix(kEnd.size());
+  const std::string_view digits = name.substr(name.size() - kDigits);
+  return name[name.size() - kDigits - 1] == '.' &&
+         digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes) {
   AtomicFile file(path);
   file.write(bytes);

@@ -33,4 +33,8 @@ class AtomicFile {
   UniqueFd fd_;
 };
 
+/// Whether a file has the name that an AtomicFile's had beside its place: "NAME.0123abcd.tmp". Such
+/// a file is left behind by a process that was killed while it wrote.
+bool is_temporary_name(std::string_view name);
+
 }  // namespace tern

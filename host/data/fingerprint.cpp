@@ -1,6 +1,7 @@
 #include "host/data/fingerprint.hpp"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <concepts>
 #include <string>
@@ -24,6 +25,14 @@ std::uint64_t word_of(std::integral auto value) {
 }
 std::uint64_t word_of(float value) {
   return std::bit_cast<std::uint32_t>(value);
+}
+
+/// Eight bytes as they lie in memory; a word that the type system knows nothing of.
+struct RawWord {
+  std::array<char, 8> bytes;
+};
+std::uint64_t word_of(RawWord value) {
+  return std::bit_cast<std::uint64_t>(value);
 }
 
 /// Blocks are hashed in parallel, and their hashes in order.
@@ -70,6 +79,17 @@ std::uint64_t feature_fingerprint(const std::optional<Features>& users,
     state = mix(state, hash_values(std::span<const float>((*side)->values)));
   }
   return state;
+}
+
+std::uint64_t combine_hashes(std::uint64_t first, std::uint64_t second) {
+  return mix(mix(0, first), second);
+}
+
+std::uint64_t hash_bytes(std::span<const char> bytes) {
+  const std::size_t words = bytes.size() / sizeof(RawWord);
+  const std::uint64_t whole = hash_values(
+      std::span(reinterpret_cast<const RawWord*>(bytes.data()), words));  // chars may alias
+  return combine_hashes(whole, hash_values(bytes.subspan(words * sizeof(RawWord))));
 }
 
 }  // namespace tern

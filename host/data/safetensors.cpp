@@ -121,8 +121,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   output.commit();
 }
 
-TensorFile read_safetensors(const std::filesystem::path& path) {
-  InputFile input(path);
+namespace {
+
+/// Reads up to the first value, and checks all that the header claims against the file.
+SafetensorsHeader read_header(InputFile& input) {
   const std::string& name = input.name();
   if (input.size() < kLengthBytes) {
     throw DataError(
@@ -145,8 +147,15 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
   input.read(text);
   SafetensorsHeader header = parse_safetensors_header(text, name);
   check_entries(header.entries, input.size() - kLengthBytes - length, name);
+  return header;
+}
 
-  require_memory(input.remaining(), name);  // a file with holes takes less than its size
+}  // namespace
+
+TensorFile read_safetensors(const std::filesystem::path& path) {
+  InputFile input(path);
+  SafetensorsHeader header = read_header(input);
+  require_memory(input.remaining(), input.name());  // a file with holes takes less than its size
   TensorFile file;
   file.metadata = std::move(header.metadata);
   for (const SafetensorsEntry& entry : header.entries) {
@@ -156,6 +165,11 @@ TensorFile read_safetensors(const std::filesystem::path& path) {
     file.tensors.emplace(entry.name, std::move(tensor));
   }
   return file;
+}
+
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path) {
+  InputFile input(path);
+  return read_header(input).metadata;
 }
 
 }  // namespace tern

@@ -269,7 +269,7 @@ std::string memory_shortage(const MemoryEstimate& estimate, const Backend& backe
 
 void expect_memory(const MemoryEstimate& estimate, const Backend& backend, const Config& config) {
   const std::string shortage = memory_shortage(estimate, backend, config);
-  if (!shortage.empty()) throw MemoryError(shortage);
+  if (!shortage.empty()) throw Error("not enough memory: " + shortage);
 }
 
 }  // namespace tern

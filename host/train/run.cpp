@@ -1,62 +1,41 @@
 #include "tern/run.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
-
-#include <charconv>
-#include <cmath>
-#include <fstream>
-#include <nlohmann/json.hpp>
+#include <cerrno>
 #include <system_error>
 
+#include "host/data/unique_fd.hpp"
+#include "host/train/checkpoint_folder.hpp"
+#include "host/train/run_lock.hpp"
+#include "host/train/run_manifest.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::ordered_json;
-
-/// Raised when a reader of today could misread a run of tomorrow.
-constexpr int kFormatVersion = 1;
-constexpr std::uintmax_t kMaxManifestBytes = 1 << 20;
 
 constexpr char kConfigFile[] = "config.toml";
-constexpr char kManifestFile[] = "run.json";
-constexpr char kMetricsFile[] = "metrics.jsonl";
+constexpr char kLogFile[] = "log.txt";
 constexpr char kUsersFile[] = "users.tsv";
 constexpr char kItemsFile[] = "items.tsv";
-constexpr char kCheckpointFolder[] = "checkpoints";
+/// There while a run is being made: what else is there then is of that run, and of nobody else.
+constexpr char kBegunFile[] = ".tern.begun";
 
-/// What a run consists of, in the order in which it is removed: without a manifest it is no run.
-std::vector<fs::path> run_files() {
-  return {kManifestFile,
-          kConfigFile,
-          kMetricsFile,
-          kUsersFile,
-          kItemsFile,
-          fs::path(kCheckpointFolder) / "best.safetensors",
-          fs::path(kCheckpointFolder) / "last.safetensors"};
+/// What a run consists of besides its checkpoints, in the order in which it is removed: without a
+/// manifest it is no run.
+constexpr const char* kRunFiles[] = {kManifestFile, kConfigFile, kMetricsFile,
+                                     kLogFile,      kUsersFile,  kItemsFile};
+
+bool is_there(const fs::path& path) {
+  std::error_code ignored;
+  return fs::exists(fs::symlink_status(path, ignored));
 }
 
-std::string hexadecimal(std::uint64_t value) {
-  return fmt::format("{:016x}", value);
-}
-
-/// FNV-1a, 64 bits. Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-std::uint64_t hash_text(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char byte : text) {
-    hash ^= static_cast<unsigned char>(byte);
-    hash *= 0x100000001B3ull;
-  }
-  return hash;
-}
-
-fs::path checkpoint_file(const fs::path& run, std::string_view name) {
-  if (name != "best" && name != "last") {
-    throw Error(fmt::format("a run has the checkpoints best and last, not \"{}\"", name));
-  }
-  return run / kCheckpointFolder / fmt::format("{}.safetensors", name);
+void remove_quietly(const fs::path& file) {
+  std::error_code ignored;
+  fs::remove(file, ignored);
 }
 
 void make_directories(const fs::path& path) {
@@ -69,86 +48,42 @@ void make_directories(const fs::path& path) {
   }
 }
 
+/// An empty file is there or not: nothing of it can be left half written.
+void mark_as_begun(const fs::path& path) {
+  const fs::path file = path / kBegunFile;
+  const UniqueFd mark(::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
+  if (mark.valid()) return;
+  throw Error(fmt::format("{}: cannot be written: {}", file.string(),
+                          std::generic_category().message(errno)));
+}
+
+/// Throws where a directory that is not a run's has files that a run would replace.
+void expect_no_files(const fs::path& path) {
+  const auto refuse = [&](const fs::path& file) {
+    throw Error(fmt::format("{}: this directory is not a run's, but it has a {}: choose another",
+                            path.string(), file.string()));
+  };
+  for (const char* name : kRunFiles) {
+    if (is_there(path / name)) refuse(name);
+  }
+  const CheckpointFolder folder(path / kCheckpointFolder);
+  for (const auto& found : {folder.states(), folder.bests()}) {
+    if (!found.empty()) refuse(fs::path(kCheckpointFolder) / found.front().path.filename());
+  }
+}
+
 void remove_run(const fs::path& path) {
-  for (const fs::path& file : run_files()) {
+  for (const char* name : kRunFiles) {
     std::error_code error;
-    fs::remove(path / file, error);
+    fs::remove(path / name, error);
     if (error) {
       throw Error(
-          fmt::format("{}: cannot be removed: {}", (path / file).string(), error.message()));
+          fmt::format("{}: cannot be removed: {}", (path / name).string(), error.message()));
     }
   }
-}
-
-bool holds_run(const fs::path& path) {
-  std::error_code ignored;
-  for (const fs::path& file : run_files()) {
-    if (fs::exists(fs::symlink_status(path / file, ignored))) return true;
-  }
-  return false;
-}
-
-std::string read_text(const fs::path& file) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error) throw DataError(file.string(), 0, fmt::format("cannot be read: {}", error.message()));
-  if (size > kMaxManifestBytes) {
-    throw DataError(file.string(), 0,
-                    fmt::format("has {} bytes, expected at most {}", size, kMaxManifestBytes));
-  }
-  std::string text(static_cast<std::size_t>(size), '\0');
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw DataError(file.string(), 0, "cannot be read");
-  }
-  return text;
-}
-
-/// The data fingerprint in a manifest.
-std::uint64_t read_manifest(const fs::path& file) {
-  const std::string text = read_text(file);
-  const Json manifest = Json::parse(text, nullptr, /*allow_exceptions=*/false);
-  const auto damaged = [&](std::string_view what) -> DataError {
-    return {file.string(), 0, fmt::format("{}; the file is damaged", what)};
-  };
-  if (!manifest.is_object()) throw damaged("is not a JSON object");
-  const auto version = manifest.find("format_version");
-  if (version == manifest.end() || !version->is_number_integer()) {
-    throw damaged("has no integer format_version");
-  }
-  if (*version != kFormatVersion) {
-    throw DataError(file.string(), 0,
-                    fmt::format("is of format version {}, this build reads version {}",
-                                version->dump(), kFormatVersion));
-  }
-  const auto text_of = manifest.find("data_fingerprint");
-  std::uint64_t fingerprint = 0;
-  if (text_of == manifest.end() || !text_of->is_string()) throw damaged("has no data_fingerprint");
-  const std::string digits = text_of->get<std::string>();
-  const auto [end, error] =
-      std::from_chars(digits.data(), digits.data() + digits.size(), fingerprint, 16);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.size() != 16) {
-    throw damaged("has a data_fingerprint that is not 16 hexadecimal digits");
-  }
-  return fingerprint;
-}
-
-void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& statistics) {
-  const auto add = [&](std::string_view name, double value) {
-    line[fmt::format("{}_{}", side, name)] = value;
-  };
-  add("mean_norm", statistics.mean_norm);
-  add("max_norm", statistics.max_norm);
-  add("mean_cosine", statistics.mean_cosine);
-  add("min_column_deviation", statistics.min_column_deviation);
-  add("max_column_deviation", statistics.max_column_deviation);
-  add("effective_rank", statistics.effective_rank);
-}
-
-/// Of all that a job with this configuration reads of the data.
-std::uint64_t fingerprint_of(const Dataset& data, const Config& config) {
-  if (!reads_features(config.model) || data.feature_fingerprint == 0) return data.fingerprint;
-  return hash_text(hexadecimal(data.fingerprint) + hexadecimal(data.feature_fingerprint));
+  CheckpointFolder(path / kCheckpointFolder).clear();
+  remove_temporary_files(path);
+  remove_temporary_files(path / kCheckpointFolder);
 }
 
 /// Throws DataError where the data names a node otherwise than the run does.
@@ -167,30 +102,64 @@ void compare_names(const fs::path& file, const Vocabulary& names) {
   }
 }
 
+std::string sizes(const RunManifest& of) {
+  return fmt::format("{} users, {} items, {} + {} + {} interactions to train, validate and test",
+                     of.users, of.items, of.train, of.valid, of.test);
+}
+
 }  // namespace
+
+struct Run::Access {
+  explicit Access(const fs::path& path) : lock(path) {}
+  RunLock lock;
+};
+
+Run::Run(fs::path path, Config config, std::unique_ptr<Access> access)
+    : path_(std::move(path)), config_(std::move(config)), access_(std::move(access)) {}
+Run::Run(Run&&) noexcept = default;
+Run& Run::operator=(Run&&) noexcept = default;
+Run::~Run() = default;
+
+bool Run::is_run(const fs::path& path) {
+  return is_there(path / kManifestFile);
+}
 
 Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
                 Overwrite overwrite) {
-  if (holds_run(path)) {
-    if (overwrite == Overwrite::kNo) {
-      throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
-    }
-    remove_run(path);
+  const auto is_ours = [&] { return is_run(path) || is_there(path / kBegunFile); };
+  if (!is_ours()) expect_no_files(path);  // before anything of ours is put there
+  make_directories(path);
+  auto access = std::make_unique<Access>(path);
+  if (is_run(path) && overwrite == Overwrite::kNo) {
+    throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
   }
-  make_directories(path / kCheckpointFolder);
+  if (is_ours()) {
+    remove_run(path);
+  } else {
+    expect_no_files(path);
+  }
   Config resolved = config;
   if (!resolved.data_path.empty()) {
     resolved.data_path = fs::absolute(resolved.data_path).lexically_normal().string();
   }
-  data.users.write(path / kUsersFile);
-  data.items.write(path / kItemsFile);
-  write_file_atomically(path / kConfigFile, write_config(resolved));
-  // Last: a directory with a manifest is a whole run.
-  const std::uint64_t fingerprint = fingerprint_of(data, resolved);
-  const Json manifest{{"format_version", kFormatVersion},
-                      {"data_fingerprint", hexadecimal(fingerprint)}};
-  write_file_atomically(path / kManifestFile, manifest.dump() + "\n");
-  return Run(path, std::move(resolved), fingerprint);
+  Run run(path, std::move(resolved), std::move(access));
+  try {
+    mark_as_begun(path);
+    make_directories(path / kCheckpointFolder);
+    data.users.write(path / kUsersFile);
+    data.items.write(path / kItemsFile);
+    write_file_atomically(path / kConfigFile, write_config(run.config_));
+    // Last: a directory with a manifest is a whole run.
+    const RunManifest manifest = describe_data(data, run.config_);
+    write_manifest(path / kManifestFile, manifest);
+    run.fingerprint_ = manifest.fingerprint;
+  } catch (const Error&) {
+    remove_run(path);
+    remove_quietly(path / kBegunFile);
+    throw;
+  }
+  remove_quietly(path / kBegunFile);
+  return run;
 }
 
 Run Run::open(const fs::path& path) {
@@ -204,95 +173,67 @@ Run Run::open(const fs::path& path) {
                       fmt::format("is not the directory of a run: it has no {}", name));
     }
   }
-  const std::uint64_t fingerprint = read_manifest(path / kManifestFile);
-  Config config;
+  Run run(path, {}, nullptr);
+  run.fingerprint_ = read_manifest(path / kManifestFile).fingerprint;
   try {
-    read_config(config, path / kConfigFile);
-    validate(config);
+    read_config(run.config_, path / kConfigFile);
+    validate(run.config_);
   } catch (const ConfigError& error) {
     throw DataError((path / kConfigFile).string(), 0, error.what());
   }
-  return Run(path, std::move(config), fingerprint);
+  return run;
 }
 
-void Run::append(const EpochRecord& record) {
-  Json line{{"epoch", record.epoch},       {"loss", record.loss},
-            {"bpr_loss", record.bpr_loss}, {"l2_loss", record.l2_loss},
-            {"seconds", record.seconds},   {"triplets_per_second", record.triplets_per_second}};
-  if (record.metrics.has_value()) {
-    line["best"] = record.best;
-    for (const auto& [name, value] : *record.metrics) line[name] = value;
+Run Run::resume(const fs::path& path) {
+  if (!is_run(path)) return open(path);  // which says what is missing
+  // Before anything is read: another process may be making another run here.
+  auto access = std::make_unique<Access>(path);
+  Run run = open(path);
+  run.access_ = std::move(access);
+  remove_temporary_files(path);
+  remove_temporary_files(path / kCheckpointFolder);
+  remove_quietly(path / kBegunFile);
+  return run;
+}
+
+bool Run::locked() const noexcept {
+  return access_ != nullptr && access_->lock.held();
+}
+
+fs::path Run::log_file() const {
+  return path_ / kLogFile;
+}
+
+void Run::set_config(const Config& config) {
+  Config resolved = config;
+  resolved.data_path = fs::absolute(resolved.data_path).lexically_normal().string();
+  const std::string text = write_config(resolved);
+  if (text != write_config(config_)) write_file_atomically(path_ / kConfigFile, text);
+  config_ = std::move(resolved);
+}
+
+void Run::check_data(const Dataset& data, std::string_view where) const {
+  const RunManifest now = describe_data(data, config_);
+  const RunManifest then = read_manifest(path_ / kManifestFile);
+  if (now != then) {
+    const bool as_large = sizes(now) == sizes(then);
+    throw DataError(
+        where, 0,
+        fmt::format("the data has changed since the run in {}: found {}, expected {}{}",
+                    path_.string(), sizes(now), sizes(then),
+                    as_large
+                        ? fmt::format("; as many, but not the same (fingerprint {}, "
+                                      "expected {})",
+                                      hexadecimal(now.fingerprint), hexadecimal(then.fingerprint))
+                        : ""));
   }
-  // Statistics of no rows mean that the monitors did not look.
-  if (record.users.rows > 0) {
-    line["evaluation_seconds"] = record.evaluation_seconds;
-    add_monitors(line, "user", record.users);
-    line["user_gradient_norm"] = record.user_gradient_norm;
-    add_monitors(line, "item", record.items);
-    line["item_gradient_norm"] = record.item_gradient_norm;
-  }
-  if (!record.collapse.empty()) line["collapse"] = record.collapse;
-  const fs::path file = path_ / kMetricsFile;
-  std::ofstream stream(file, std::ios::app | std::ios::binary);
-  stream << line.dump() + "\n" << std::flush;  // dump() writes what is not finite as null
-  if (!stream) throw Error(fmt::format("{}: cannot be written", file.string()));
-}
-
-namespace {
-
-/// Of what decides the numbers: not of where the data lies (the fingerprint speaks for it), nor of
-/// the threads, so that the same training on the same kind of device gives the same file.
-std::uint64_t config_hash(Config config) {
-  config.data_path.clear();
-  config.threads = 0;
-  return hash_text(write_config(config));
-}
-
-}  // namespace
-
-void Run::write_checkpoint(std::string_view name, const TensorFile& parameters, int epoch) {
-  const fs::path path = checkpoint_file(path_, name);
-  TensorFile file = parameters;
-  file.metadata["format_version"] = std::to_string(kFormatVersion);
-  file.metadata["model"] = model_name(config_.model.kind);
-  file.metadata["epoch"] = std::to_string(epoch);
-  file.metadata["config_hash"] = hexadecimal(config_hash(config_));
-  file.metadata["data_fingerprint"] = hexadecimal(fingerprint_);
-  write_safetensors(path, file);
-}
-
-TensorFile Run::read_checkpoint(std::string_view name) const {
-  const fs::path path = checkpoint_file(path_, name);
-  TensorFile file = read_safetensors(path);
-  // The hash of the configuration is for people: a device or a list of k may be edited later.
-  const auto expect = [&](const char* key, std::string_view wanted) {
-    const auto found = file.metadata.find(key);
-    if (found == file.metadata.end()) {
-      throw DataError(path.string(), 0, fmt::format("its metadata has no {}", key));
-    }
-    if (found->second != wanted) {
-      throw DataError(
-          path.string(), 0,
-          fmt::format("its metadata says {} {}, expected {}", key, found->second, wanted));
-    }
-  };
-  expect("format_version", std::to_string(kFormatVersion));
-  expect("model", model_name(config_.model.kind));
-  expect("data_fingerprint", hexadecimal(fingerprint_));
-  return file;
+  compare_names(path_ / kUsersFile, data.users);
+  compare_names(path_ / kItemsFile, data.items);
 }
 
 Dataset Run::load_data() const {
   Dataset data = load_dataset(config_.data_path, config_.data);
-  const std::uint64_t found = fingerprint_of(data, config_);
-  if (found != fingerprint_) {
-    throw DataError(config_.data_path, 0,
-                    fmt::format("the data has changed since the run in {}: its fingerprint is {}, "
-                                "expected {}",
-                                path_.string(), hexadecimal(found), hexadecimal(fingerprint_)));
-  }
-  compare_names(path_ / kUsersFile, data.users);
-  compare_names(path_ / kItemsFile, data.items);
+  check_data(data, config_.data_path);
   return data;
 }
 

@@ -64,7 +64,7 @@ std::string memory_line(const MemoryEstimate& estimate, const Backend& backend);
 /// to change; empty where it can.
 std::string memory_shortage(const MemoryEstimate& estimate, const Backend& backend,
                             const Config& config);
-/// Throws MemoryError with that.
+/// Throws Error with that.
 void expect_memory(const MemoryEstimate& estimate, const Backend& backend, const Config& config);
 
 }  // namespace tern

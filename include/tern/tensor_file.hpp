@@ -32,6 +32,8 @@ struct TensorFile {
 /// overlaps), and NumPy's .npy version 1.0 (written) and 1.0-3.0 (read; C order, little endian).
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 TensorFile read_safetensors(const std::filesystem::path& path);
+/// Of the header alone, checked all the same.
+std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
 void write_npy(const std::filesystem::path& path, const Tensor& tensor);
 Tensor read_npy(const std::filesystem::path& path);
 

@@ -55,9 +55,10 @@ TEST_F(BadInput, NotARun) {
 
 TEST_F(BadInput, ADamagedRunOrChangedData) {
   ASSERT_EQ(train_films({"--quiet"}).exit_code, 0);
-  const std::string checkpoint = read("run/checkpoints/best.safetensors");
-  write("run/checkpoints/best.safetensors", checkpoint.substr(0, checkpoint.size() / 2));
-  EXPECT_THAT(run({"evaluate", "run"}), FailsAtOnceWith(65, "best.safetensors"));
+  const std::string best = checkpoint("run", "best-");
+  const std::string bytes = read(best);
+  write(best, bytes.substr(0, bytes.size() / 2));
+  EXPECT_THAT(run({"evaluate", "run"}), FailsAtOnceWith(65, best));
   EXPECT_EQ(run({"evaluate", "run", "--checkpoint", "last"}).exit_code, 0);
 
   write("films/interactions.tsv", read("films/interactions.tsv") + "someone new\tdrama-0\n");

@@ -30,8 +30,11 @@ struct Outcome {
   std::string err;
 };
 
-/// Where the child's streams go where not into an Outcome.
+/// What is special about a child: where its streams go where not into an Outcome, and what it is
+/// started with.
 struct Streams {
+  std::vector<std::pair<std::string, std::string>> environment;
+  std::vector<int> ignored_signals;
   std::string in;             // given on standard input
   std::string out_to;         // a path, e.g. /dev/full, instead of a pipe
   bool close_out = false;     // the reader of standard output is gone before anything is written
@@ -82,6 +85,17 @@ class Child {
   }
 
   void kill(int signal) { ::kill(process_, signal); }
+
+  /// Waits until condition() holds; false when patience ends before.
+  template <typename Condition>
+  static bool wait_until(const Condition& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      ::usleep(500);
+    }
+    return true;
+  }
 
   /// Waits until the child has a handler of its own for this signal, or has none; false when it
   /// ended, or patience did, before.
@@ -159,6 +173,10 @@ class Child {
     ::setenv("TERM", "xterm", 1);
     // Many tests at a time on few cores: threads that wait shall not spin.
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
+    for (const auto& [name, value] : streams.environment) {
+      ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    for (const int signal : streams.ignored_signals) ::signal(signal, SIG_IGN);
     if (::chdir(directory.c_str()) == 0) ::execv(TERN_TESTED_PROGRAM, words.data());
     ::_exit(127);
   }

@@ -77,7 +77,7 @@ class FeaturesOnTheCommandLine : public Workspace {
 
 TEST_F(FeaturesOnTheCommandLine, TrainThatGcMcReads) {
   train_well({"--set", "model.hidden=[6]"});
-  const TensorFile file = read_safetensors(path("run/checkpoints/best.safetensors"));
+  const TensorFile file = read_safetensors(path(checkpoint("run", "best-")));
   EXPECT_EQ(file.metadata.at("model"), "gcmc");
   EXPECT_FALSE(file.tensors.contains("item_embedding"));
   // Half of the cells are 1: numbers, three with the year.
@@ -270,7 +270,7 @@ TEST_F(FeaturesOnTheCommandLine, AudienceIsTheBestUsersOfNewItems) {
 
 TEST_F(FeaturesOnTheCommandLine, PlaceNewNodesWhereIdsAreLearnedToo) {
   train_well({"--set", "model.inputs=both", "model.message_dropout=0.3"});
-  const TensorFile file = read_safetensors(path("run/checkpoints/best.safetensors"));
+  const TensorFile file = read_safetensors(path(checkpoint("run", "best-")));
   EXPECT_EQ(file.tensors.at("item_embedding").shape, (std::vector<std::int64_t>{20, 8}));
   const auto rows = table(run({"recommend", "run", "--new-users", "people.tsv", "--new-items",
                                "films.tsv", "-k", "22"}),

@@ -44,9 +44,8 @@ TEST_F(Train, LeavesARunDirectory) {
 
   EXPECT_THAT(lines(read("run/users.tsv")), SizeIs(24));
   EXPECT_THAT(lines(read("run/items.tsv")), SizeIs(20));
-  for (const char* name : {"best", "last"}) {
-    const TensorFile file =
-        read_safetensors(path("run/checkpoints/" + std::string(name) + ".safetensors"));
+  for (const char* name : {"best-", "epoch-"}) {
+    const TensorFile file = read_safetensors(path(checkpoint("run", name)));
     EXPECT_EQ(file.tensors.at("user_embedding").shape, (std::vector<std::int64_t>{24, 8}));
   }
   EXPECT_EQ(resolved("run").data_path, path("films").string());
@@ -79,8 +78,8 @@ TEST_F(Train, TakesDefaultsThenTheFileThenTheCommandLine) {
     ASSERT_EQ(again.exit_code, 0) << again.err;
   }
   EXPECT_EQ(read("again/config.toml"), read("run/config.toml"));
-  EXPECT_EQ(read("again/checkpoints/last.safetensors"), read("run/checkpoints/last.safetensors"));
-  EXPECT_EQ(read("moved/checkpoints/last.safetensors"), read("run/checkpoints/last.safetensors"));
+  EXPECT_EQ(read(checkpoint("again", "epoch-")), read(checkpoint("run", "epoch-")));
+  EXPECT_EQ(read(checkpoint("moved", "epoch-")), read(checkpoint("run", "epoch-")));
 }
 
 TEST_F(Train, SeedAndThreadsDoWhatTheySay) {
@@ -92,7 +91,7 @@ TEST_F(Train, SeedAndThreadsDoWhatTheySay) {
     const Outcome outcome = run({"train", "films", "--out", out, "--threads", threads, "--seed",
                                  seed, "--epochs", "2", "--quiet"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    return read_safetensors(path(out + "/checkpoints/last.safetensors")).tensors;
+    return read_safetensors(path(checkpoint(out, "epoch-"))).tensors;
   };
   const auto values = [](const auto& tensors) {
     return std::get<std::vector<float>>(tensors.at("user_embedding").values);
@@ -204,7 +203,7 @@ TEST_F(Train, ASignalLeavesACheckpointAndExits75) {
     EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
     EXPECT_EQ(outcome.out, "run\n");
     EXPECT_THAT(outcome.err, HasSubstr("stopped by a signal"));
-    const TensorFile last = read_safetensors(path("run/checkpoints/last.safetensors"));
+    const TensorFile last = read_safetensors(path(checkpoint("run", "epoch-")));
     EXPECT_GE(std::stoi(last.metadata.at("epoch")), 3);
     EXPECT_EQ(run({"evaluate", "run", "--checkpoint", "last", "--quiet"}).exit_code, 0);
     EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
@@ -220,7 +219,7 @@ TEST_F(Train, ASecondSignalKillsAtOnce) {
   Child child(directory_,
               {"train", "data", "--out", "run", "--device", "reference", "--model", "mf", "--set",
                "train.batch_size=100000000", "sampling.negatives_per_positive=300"});
-  ASSERT_TRUE(child.wait_for_handler(SIGTERM, true));
+  ASSERT_TRUE(child.wait_until([&] { return exists("run/run.json"); }));
   child.kill(SIGTERM);
   ASSERT_TRUE(child.wait_for_handler(SIGTERM, false));
   child.kill(SIGTERM);
@@ -230,7 +229,7 @@ TEST_F(Train, ASecondSignalKillsAtOnce) {
 
 TEST_F(Train, StopsWhereNumbersBlowUp) {
   EXPECT_THAT(train_films({"--set", "optimizer.learning_rate=1e38"}), FailsWith(1, "epoch 1"));
-  EXPECT_FALSE(exists("run/checkpoints/best.safetensors"));
+  EXPECT_EQ(checkpoint("run", "best-"), "");
 }
 
 TEST_F(Train, GoesOnWhenNobodyReadsItsOutput) {
@@ -240,7 +239,7 @@ TEST_F(Train, GoesOnWhenNobodyReadsItsOutput) {
   gone.close_err = true;
   const Outcome outcome = run({"train", "films", "--out", "run", "--epochs", "2"}, gone);
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_TRUE(exists("run/checkpoints/last.safetensors"));
+  EXPECT_NE(checkpoint("run", "epoch-"), "");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -42,6 +43,18 @@ class Workspace : public testing::Test {
     std::ifstream file(path(name), std::ios::binary);
     EXPECT_TRUE(file.good()) << name;
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  /// The newest checkpoint of a run whose name starts with "best-" or "epoch-"; "" where none does.
+  std::string checkpoint(const std::string& run, const std::string& stem) const {
+    std::string newest;
+    std::error_code ignored;
+    for (const auto& entry :
+         std::filesystem::directory_iterator(path(run + "/checkpoints"), ignored)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with(stem) && name.ends_with(".safetensors")) newest = std::max(newest, name);
+    }
+    return newest.empty() ? "" : run + "/checkpoints/" + newest;
   }
 
   bool exists(const std::string& name) const { return std::filesystem::exists(path(name)); }

@@ -55,7 +55,7 @@ int train(const fs::path& folder) {
     if (record.metrics) recall = tern::metric(*record.metrics, "recall@6");
   };
   const tern::TrainingResult result = trainer.run(callbacks);
-  run.write_checkpoint("last", trainer.last(), result.epochs);
+  run.write_state(trainer.state());
   const auto tensors = tern::Run::open(folder / "run").read_checkpoint("last").tensors.size();
 
   std::printf("%d epochs, recall@6 %.3f, %zu tensors\n", result.epochs, recall, tensors);

@@ -97,7 +97,8 @@ TEST_P(Memory, OfADeviceIsWhatItGives) {
     constexpr std::int64_t kCounters = 2048;
     const bool late = backend_case.name == "simt_late";
     const std::int64_t bound = backend_case.family == "simt_fused" ? 0 : late ? 2 * kSort : kSort;
-    EXPECT_GE(expected - taken, late ? 0 : bound) << backend_case.name << ", " << taken;
+    EXPECT_GE(expected - taken, (late ? 0 : bound) - kCounters)
+        << backend_case.name << ", " << taken;
     EXPECT_LE(expected - taken, bound + kCounters) << backend_case.name << ", " << taken;
     EXPECT_EQ(part(estimate, "parameters"), 0) << "not on the host";
     EXPECT_GT(part(estimate, "best parameters"), 0) << "on the host";
@@ -128,14 +129,14 @@ INSTANTIATE_TEST_SUITE_P(Models, Memory, testing::ValuesIn(kModels),
 TEST(MemoryEstimate, OfAJobThatNoMachineHoldsAllocatesNothing) {
   const Dataset data = planted_dataset();
   Config config = planted_config();
-  config.model.width = 2'000'000'000;  // 120 + 80 rows of 8 GB
+  config.model.width = 1'000'000;  // a Gram matrix of 8 TB
   const auto backend = make_cpu_backend(1);
   const MemoryEstimate estimate = estimate_memory(memory_target(*backend, 1), data, config);
-  EXPECT_GT(estimate.host_to_come(), std::int64_t{8} * 200 * 2'000'000'000);
+  EXPECT_GT(estimate.host_to_come(), std::int64_t{8} * 1'000'000 * 1'000'000);
   const std::string shortage = memory_shortage(estimate, *backend, config);
   EXPECT_NE(shortage.find("TB on the host"), std::string::npos) << shortage;
-  EXPECT_NE(shortage.find("model.width (2000000000)"), std::string::npos) << shortage;
-  EXPECT_THROW(expect_memory(estimate, *backend, config), MemoryError);
+  EXPECT_NE(shortage.find("model.width (1000000)"), std::string::npos) << shortage;
+  EXPECT_THROW(expect_memory(estimate, *backend, config), Error);
 }
 
 TEST(MemoryEstimate, OfASmallJobFits) {

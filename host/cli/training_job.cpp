@@ -1,0 +1,115 @@
+#include "host/cli/training_job.hpp"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/cli/format.hpp"
+
+namespace tern::cli {
+
+TrainingJob::TrainingJob(Run& run, Trainer& trainer, Console& console, const StopSignals& signals)
+    : run_(run),
+      trainer_(trainer),
+      console_(console),
+      signals_(signals),
+      progress_(console, run.config().epochs, run.config().metric) {
+  const TrainingProgress begin = trainer.progress();
+  progress_.start_at(begin);
+  if (begin.updates == 0) return;
+  saved_epoch_ = begin.epoch;
+  saved_step_ = begin.step;
+}
+
+TrainerCallbacks TrainingJob::callbacks() {
+  TrainerCallbacks callbacks;
+  if (!noted_) callbacks.on_note = [this](std::string_view note) { console_.line(note); };
+  callbacks.on_step = [this](const StepProgress& step) { on_step(step); };
+  callbacks.on_epoch = [this](const EpochRecord& record) { on_epoch(record); };
+  callbacks.should_stop = [this] { return signals_.received(); };
+  noted_ = true;
+  return callbacks;
+}
+
+TrainingResult TrainingJob::run() {
+  for (;;) {
+    try {
+      const TrainingResult result = trainer_.run(callbacks());
+      save();
+      return result;
+    } catch (const NumericalFault& fault) {
+      roll_back(fault);
+    }
+  }
+}
+
+void TrainingJob::on_step(const StepProgress& step) {
+  progress_.on_step(step);
+  const double minutes = run_.config().checkpoint.every_minutes;
+  if (minutes > 0.0 && Clock::now() - saved_at_ > std::chrono::duration<double>(60.0 * minutes)) {
+    save();
+  }
+}
+
+void TrainingJob::on_epoch(const EpochRecord& record) {
+  run_.append(record);
+  if (record.best) run_.write_best(trainer_.best(), record.epoch, trainer_.progress().best_epoch);
+  progress_.on_epoch(record);
+  const int every = run_.config().checkpoint.every_epochs;
+  if (every > 0 && record.epoch % every == 0) save();
+}
+
+void TrainingJob::save() {
+  const TrainingProgress now = trainer_.progress();
+  if (now.epoch == saved_epoch_ && now.step == saved_step_) return;
+  const Clock::time_point begin = Clock::now();
+  run_.write_state(trainer_.state());
+  saved_at_ = Clock::now();
+  saved_epoch_ = now.epoch;
+  saved_step_ = now.step;
+  console_.log(
+      Console::Level::kInfo,
+      fmt::format("checkpoint after {} epochs and {} steps, written in {}", now.epoch, now.step,
+                  duration(std::chrono::duration<double>(saved_at_ - begin).count())));
+}
+
+/// Throws where that is not wanted, or has not helped often enough.
+void TrainingJob::roll_back(const NumericalFault& fault) {
+  const Config& config = run_.config();
+  const int rollbacks = trainer_.progress().rollbacks + 1;
+  if (config.on_nan != OnNan::kRollback) throw NumericalFault(fault);
+  if (rollbacks > config.max_rollbacks) {
+    throw NumericalFault(
+        fmt::format("{} Half the learning rate has been tried {} times "
+                    "(train.max_rollbacks).",
+                    fault.what(), config.max_rollbacks));
+  }
+  // The same place twice means that what is there has no way ahead: then the one before it.
+  std::vector<std::string> damaged;
+  std::optional<Run::SavedState> state = run_.newest_state(&damaged);
+  if (state && rolled_back_to_ == Run::Place{state->progress.epoch, state->progress.step}) {
+    state = run_.newest_state(&damaged, rolled_back_to_);
+  }
+  for (const std::string& finding : damaged) console_.warn(finding);
+  if (state) {
+    trainer_.restore(state->file, state->path.string());
+  } else {
+    trainer_.restart();
+  }
+  trainer_.set_rollbacks(rollbacks);
+  const TrainingProgress at = trainer_.progress();
+  rolled_back_to_ = Run::Place{at.epoch, at.step};
+  run_.forget_after(*rolled_back_to_);
+  saved_at_ = Clock::now();
+  // The state of the same place, with the former rate, is not what a resumed run shall go on from.
+  saved_epoch_ = -1;
+  console_.warn(fault.what());
+  console_.warn(fmt::format(
+      "rolled back to {} epochs and {} of {} steps, with the learning rate halved {} of {} times",
+      at.epoch, at.step, at.steps, rollbacks, config.max_rollbacks));
+}
+
+}  // namespace tern::cli

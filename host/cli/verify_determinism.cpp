@@ -1,0 +1,79 @@
+#include "host/cli/verify_determinism.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/cli/exit_code.hpp"
+#include "host/cli/format.hpp"
+#include "host/cli/output.hpp"
+#include "host/train/determinism.hpp"
+#include "tern/device.hpp"
+
+namespace tern::cli {
+namespace {
+
+// Enough for every op to have run on numbers that every other one has touched, and for the draws of
+// several batches; few enough to wait for.
+constexpr std::int64_t kSteps = 20;
+
+struct Trial {
+  std::string device;
+  int threads = 0;
+};
+
+// The device as it is asked for, twice; a CPU besides with one, two and three threads, so that
+// there is an odd number, and more than a small machine has.
+std::vector<Trial> trials(const Config& config, const std::string& backend) {
+  std::vector<Trial> all{{config.device, config.threads}, {config.device, config.threads}};
+  if (backend == "cpu") {
+    for (const int threads : {1, 2, 3}) all.push_back({"cpu", threads});
+  }
+  return all;
+}
+
+}  // namespace
+
+int verify_determinism(const Config& config, const Dataset& data, Console& console) {
+  const auto open = [&](const Trial& trial, std::string* notice) {
+    return make_backend(trial.device, trial.threads, notice, config.reproducibility);
+  };
+  std::string notice;
+  const Trial asked{config.device, config.threads};
+  const std::string backend_name = open(asked, &notice)->name();
+  if (!notice.empty()) console.line(notice);
+  std::optional<ShortTraining> first;
+  bool all_equal = true;
+  Table table({"device", "threads", "bits", "seconds"}, 3);
+  for (const Trial& trial : trials(config, backend_name)) {
+    const std::unique_ptr<Backend> backend = open(trial, nullptr);
+    const auto begin = std::chrono::steady_clock::now();
+    ShortTraining training = train_briefly(*backend, data, config, kSteps);
+    const double seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    std::string bits = "these are compared with";
+    if (first) {
+      const std::optional<std::string> difference = find_difference(*first, training);
+      all_equal = all_equal && !difference;
+      bits = difference ? "DIFFERENT: " + *difference : "equal";
+    } else {
+      first = std::move(training);
+    }
+    table.add({backend->name(), trial.threads == 0 ? "all" : std::to_string(trial.threads), bits,
+               brief(seconds)});
+  }
+  Output out;
+  out.write(fmt::format("{} steps of {}: {} tensors of the state and {} metrics\n", kSteps,
+                        model_name(config.model.kind), first->state.tensors.size(),
+                        first->metrics.size()));
+  out.write(table.text());
+  out.finish();
+  return all_equal ? kDone : kFailed;
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,126 @@
+#include "host/train/run_manifest.hpp"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <fstream>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "tern/error.hpp"
+#include "tern/model.hpp"
+#include "tern/tensor_file.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::ordered_json;
+
+constexpr std::uintmax_t kMostBytes = 1 << 20;
+
+[[noreturn]] void damaged(const fs::path& file, std::string_view what) {
+  throw DataError(file.string(), 0, fmt::format("{}; the file is damaged", what));
+}
+
+std::uint64_t read_fingerprint(const Json& manifest, const fs::path& file) {
+  const auto found = manifest.find("data_fingerprint");
+  if (found == manifest.end() || !found->is_string()) damaged(file, "has no data_fingerprint");
+  const std::string digits = found->get<std::string>();
+  std::uint64_t fingerprint = 0;
+  const auto [end, error] =
+      std::from_chars(digits.data(), digits.data() + digits.size(), fingerprint, 16);
+  if (error != std::errc() || end != digits.data() + digits.size() || digits.size() != 16) {
+    damaged(file, "has a data_fingerprint that is not 16 hexadecimal digits");
+  }
+  return fingerprint;
+}
+
+std::int64_t read_size(const Json& manifest, const char* key, const fs::path& file) {
+  const auto found = manifest.find(key);
+  if (found == manifest.end() || !found->is_number_unsigned() ||
+      found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
+    damaged(file, fmt::format("has no count of {}", key));
+  }
+  return found->get<std::int64_t>();
+}
+
+}  // namespace
+
+std::string hexadecimal(std::uint64_t value) {
+  return fmt::format("{:016x}", value);
+}
+
+std::uint64_t hash_text(std::string_view text) {
+  std::uint64_t hash = 0xCBF29CE484222325ull;
+  for (const char byte : text) {
+    hash ^= static_cast<unsigned char>(byte);
+    hash *= 0x100000001B3ull;
+  }
+  return hash;
+}
+
+std::string read_small_file(const fs::path& file, std::uintmax_t most_bytes) {
+  std::error_code error;
+  const std::uintmax_t size = fs::file_size(file, error);
+  if (error) throw DataError(file.string(), 0, fmt::format("cannot be read: {}", error.message()));
+  if (size > most_bytes) {
+    throw DataError(file.string(), 0,
+                    fmt::format("has {} bytes, expected at most {}", size, most_bytes));
+  }
+  std::string text(static_cast<std::size_t>(size), '\0');
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
+    throw DataError(file.string(), 0, "cannot be read");
+  }
+  return text;
+}
+
+RunManifest describe_data(const Dataset& data, const Config& config) {
+  RunManifest manifest{.fingerprint = data.fingerprint,
+                       .users = data.users.size(),
+                       .items = data.items.size(),
+                       .train = data.train.size(),
+                       .valid = data.valid.size(),
+                       .test = data.test.size()};
+  if (reads_features(config.model) && data.feature_fingerprint != 0) {
+    manifest.fingerprint =
+        hash_text(hexadecimal(data.fingerprint) + hexadecimal(data.feature_fingerprint));
+  }
+  return manifest;
+}
+
+void write_manifest(const fs::path& file, const RunManifest& manifest) {
+  const Json object{{"format_version", kRunFormatVersion},
+                    {"data_fingerprint", hexadecimal(manifest.fingerprint)},
+                    {"users", manifest.users},
+                    {"items", manifest.items},
+                    {"train", manifest.train},
+                    {"valid", manifest.valid},
+                    {"test", manifest.test}};
+  write_file_atomically(file, object.dump() + "\n");
+}
+
+RunManifest read_manifest(const fs::path& file) {
+  const Json manifest =
+      Json::parse(read_small_file(file, kMostBytes), nullptr, /*allow_exceptions=*/false);
+  if (!manifest.is_object()) damaged(file, "is not a JSON object");
+  const auto version = manifest.find("format_version");
+  if (version == manifest.end() || !version->is_number_integer()) {
+    damaged(file, "has no integer format_version");
+  }
+  if (*version != kRunFormatVersion) {
+    throw DataError(file.string(), 0,
+                    fmt::format("is of format version {}, this build reads version {}",
+                                version->dump(), kRunFormatVersion));
+  }
+  return {.fingerprint = read_fingerprint(manifest, file),
+          .users = read_size(manifest, "users", file),
+          .items = read_size(manifest, "items", file),
+          .train = read_size(manifest, "train", file),
+          .valid = read_size(manifest, "valid", file),
+          .test = read_size(manifest, "test", file)};
+}
+
+}  // namespace tern

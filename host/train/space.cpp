@@ -1,0 +1,60 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string>
+#include <system_error>
+
+#include "tern/error.hpp"
+#include "tern/run.hpp"
+
+namespace tern {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string megabytes(double bytes) {
+  const double value = bytes / 1e6;
+  return value < 10.0 ? fmt::format("{:.2g} MB", value) : fmt::format("{:.0f} MB", value);
+}
+
+/// Of the directory, or of that in which it will be made.
+fs::space_info space_at(const fs::path& directory, std::error_code& error) {
+  fs::path place = fs::absolute(directory);
+  while (!fs::exists(place, error) && place.has_relative_path()) place = place.parent_path();
+  return fs::space(place, error);
+}
+
+double bytes_in(const fs::path& directory) {
+  double sum = 0.0;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code ignored;
+    const std::uintmax_t size = fs::file_size(it->path(), ignored);
+    if (!ignored) sum += static_cast<double>(size);
+  }
+  return sum;
+}
+
+}  // namespace
+
+void check_space(const fs::path& run, const Config& config, std::int64_t state_bytes) {
+  std::error_code error;
+  const fs::space_info space = space_at(run, error);
+  if (error || space.capacity == 0) return;  // a file system that does not tell is tried
+  // Adam keeps two moments beside the parameters, sgd a velocity where it has momentum.
+  const bool is_adam = config.optimizer.kind == OptimizerKind::kAdam;
+  const double tables = is_adam ? 3.0 : config.optimizer.sgd.momentum != 0.0 ? 2.0 : 1.0;
+  const auto state = static_cast<double>(state_bytes);
+  // One, and one more while it is written. Who keeps many more will see the disk fill in good time.
+  const double states = std::min(config.checkpoint.keep, 2) + 1.0;
+  const double need = states * (state + state / tables);
+  const double free = static_cast<double>(space.available) + bytes_in(run / "checkpoints");
+  if (need <= free) return;
+  throw Error(fmt::format(
+      "{}: checkpoints need {} there (a state has {}; {:.0f} of them, one of these while it is "
+      "written, with their best parameters), but {} are free: make room, choose another --out, or "
+      "lower checkpoint.keep or model.width",
+      run.string(), megabytes(need), megabytes(state), states, megabytes(free)));
+}
+
+}  // namespace tern

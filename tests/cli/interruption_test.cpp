@@ -1,0 +1,230 @@
+// Signals at every phase, kills at random instants, disks without room: what is left goes on.
+
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "tests/cli/resume_workspace.hpp"
+
+namespace tern::test {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+
+using InterruptedRun = ResumeRun;
+
+// --- Signals ---
+
+TEST_F(InterruptedRun, SignalsInTrainingLeaveAStateToGoOnFrom) {
+  write_films();
+  ASSERT_EQ(run(command("whole", "40", {"--set", "train.patience=0"})).exit_code, 0);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1, SIGHUP}) {
+    SCOPED_TRACE(signal);
+    const std::string name = "run" + std::to_string(signal);
+    Child child(directory_, command(name, "40", {"--set", "train.patience=0"}));
+    ASSERT_TRUE(child.wait_for_error_text("epoch  3/40"));
+    child.kill(signal);
+    const Outcome outcome = child.finish();
+    EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
+    EXPECT_EQ(outcome.out, name + "\n");
+    EXPECT_THAT(outcome.err, HasSubstr("to go on: tern train --resume " + name));
+    EXPECT_EQ(run({"evaluate", name, "--quiet"}).exit_code, 0);
+    ASSERT_EQ(run({"train", "--resume", name, "--quiet"}).exit_code, 0);
+    expect_same_end(name, "whole");
+  }
+}
+
+TEST_F(InterruptedRun, NohupAndBackgroundJobsKeepTheirIgnoredSignals) {
+  write_films();
+  Streams ignoring;
+  ignoring.ignored_signals = {SIGHUP, SIGINT};
+  Child child(directory_, command("run", "20", {"--set", "train.patience=0"}), ignoring);
+  ASSERT_TRUE(child.wait_for_error_text("epoch  3/20"));
+  child.kill(SIGHUP);
+  child.kill(SIGINT);
+  EXPECT_EQ(child.finish().exit_code, 0);
+}
+
+TEST_F(InterruptedRun, ASignalWhileReadingEndsAtOnce) {
+  // A pipe that nobody writes to: the program waits for its data.
+  std::filesystem::create_directories(path("slow"));
+  ASSERT_EQ(::mkfifo(path("slow/interactions.tsv").c_str(), 0600), 0);
+  for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
+    Child child(directory_, {"train", "slow", "--out", "run"});
+    ASSERT_TRUE(child.wait_for_handler(signal, true));
+    child.kill(signal);
+    const Outcome outcome = child.finish();
+    EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("before training began: there was nothing to save"));
+    EXPECT_THAT(outcome.out, IsEmpty());
+    EXPECT_FALSE(exists("run"));
+  }
+}
+
+TEST_F(InterruptedRun, ASignalInAnEvaluationIsNotKeptWaiting) {
+  ASSERT_EQ(run({"generate", "--to", "data", "--users", "20000", "--items", "3000",
+                 "--interactions", "60000", "--quiet"})
+                .exit_code,
+            0);
+  const std::vector<std::string> job{"train",    "data",
+                                     "--model",  "mf",
+                                     "--epochs", "2",
+                                     "--set",    "train.evaluate_every=1",
+                                     "--set",    "train.batch_size=60000"};
+  std::vector<std::string> whole = job;
+  whole.insert(whole.end(), {"--out", "whole", "--quiet"});
+  ASSERT_EQ(run(whole).exit_code, 0);
+  // An epoch of one step, then five blocks of users: most of the time is the evaluation's.
+  std::vector<std::string> arguments = job;
+  arguments.insert(arguments.end(), {"--out", "run"});
+  bool interrupted = false;
+  for (int delay = 1; delay < 4000 && !interrupted; delay += 10) {
+    std::filesystem::remove_all(path("run"));
+    Child child(directory_, arguments);
+    ASSERT_TRUE(child.wait_until([&] { return exists("run/run.json"); }));
+    ::usleep(static_cast<useconds_t>(1000 * delay));
+    child.kill(SIGTERM);
+    const Outcome outcome = child.finish();
+    if (outcome.exit_code == 0) break;
+    ASSERT_EQ(outcome.exit_code, 75) << outcome.err;
+    const TensorFile saved = state("run");
+    interrupted = saved.metadata.at("step") != "0" && saved.metadata.at("epoch") == "1";
+    if (!interrupted) continue;
+    ASSERT_EQ(run({"train", "--resume", "run", "--quiet"}).exit_code, 0);
+    expect_same_end("run", "whole");
+  }
+  EXPECT_TRUE(interrupted) << "no signal came between the last step and the end of an epoch";
+}
+
+// --- Disks ---
+
+TEST_F(InterruptedRun, AFullDiskIsOneClearLineAndLosesNothing) {
+  write_films();
+  const std::vector<std::string> job{"--model", "mf", "--set", "train.patience=0"};
+  ASSERT_EQ(run(command("whole", "6", job)).exit_code, 0);
+  std::uintmax_t total = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(path("whole"))) {
+    if (entry.is_regular_file()) total += entry.file_size();
+  }
+  int begun = 0;
+  for (std::uintmax_t room = 0; room < 2 * total; room += 1 + total / 10) {
+    SCOPED_TRACE(room);
+    const Streams full = troubled("TERN_FULL_AFTER", std::to_string(room));
+    const Outcome outcome = run(command("run", "6", job), full);
+    ASSERT_THAT(outcome, FailsWith(1, "No space left on device"));
+    EXPECT_THAT(temporary_files("run"), IsEmpty());
+    for (const char* stem : {"epoch-", "best-"}) {
+      const std::string file = checkpoint("run", stem);
+      if (!file.empty()) read_safetensors(path(file));  // throws at a part of one
+    }
+    // Where there is room again, the same command with --resume mends it.
+    if (exists("run/run.json")) ++begun;
+    std::vector<std::string> again = job;
+    again.emplace_back("--resume");
+    const Outcome mended = run(command("run", "6", again));
+    ASSERT_EQ(mended.exit_code, 0) << mended.err;
+    expect_same_end("run", "whole");
+    std::filesystem::remove_all(path("run"));
+  }
+  EXPECT_GT(begun, 3);
+}
+
+TEST_F(InterruptedRun, NoRoomIsToldBeforeTraining) {
+  write_films();
+  const Outcome outcome = run(command("run", "2"), troubled("TERN_FREE", "12288"));
+  EXPECT_THAT(outcome, FailsWith(1, "run: checkpoints need 0.017 MB there"));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("but 0.012 MB are free"), HasSubstr("checkpoint.keep")));
+  EXPECT_FALSE(exists("run"));
+  EXPECT_EQ(run(command("run", "2"), troubled("TERN_FREE", "20480")).exit_code, 0);
+}
+
+TEST_F(InterruptedRun, DirectoriesThatCannotBeWrittenToAreNamed) {
+  write_films();
+  EXPECT_THAT(run(command("/proc/nowhere/run", "2")),
+              FailsWith(1, "/proc/nowhere/run: the directory cannot be made: "));
+  write("file", "mine");
+  EXPECT_THAT(run(command("file", "2")), FailsWith(1, "file: the directory cannot be made: "));
+  EXPECT_EQ(read("file"), "mine");
+}
+
+// --- Kills ---
+
+/// TERN_KILLS: how many; the default keeps the test short.
+int number_of_kills() {
+  const char* text = std::getenv("TERN_KILLS");
+  return text == nullptr ? 12 : std::atoi(text);
+}
+
+TEST_F(InterruptedRun, KillsAtRandomInstantsLoseNothing) {
+  write_films();
+  const std::vector<std::string> every_job{"--model", "gcmc", "--resume", "--set",
+                                           "train.patience=0"};
+  ASSERT_EQ(run(command("whole", "12", every_job)).exit_code, 0);
+  std::mt19937 random(11);
+  int kills = 0;
+  int within_writing = 0;
+  for (int trial = 0; kills < number_of_kills(); ++trial) {
+    ASSERT_LT(trial, 20 * number_of_kills());
+    const std::string name = "run" + std::to_string(trial);
+    // A state an epoch, one at nearly every step, or none before the end.
+    std::vector<std::string> job = every_job;
+    if (trial % 3 == 1) job.emplace_back("checkpoint.every_minutes=0.00001");
+    if (trial % 3 == 2) job.emplace_back("checkpoint.every_epochs=0");
+    const Streams slow = troubled("TERN_SLOW_FILES", random() % 2 == 0 ? "200" : "2000");
+    // A run may be killed several times before it comes to its end.
+    for (bool finished = false; !finished;) {
+      Child child(directory_, command(name, "12", job), slow);
+      ::usleep(static_cast<useconds_t>(random() % 400'000));
+      child.kill(SIGKILL);
+      const Outcome outcome = child.finish();
+      finished = outcome.exit_code == 0;
+      ASSERT_TRUE(finished || outcome.signal == SIGKILL) << outcome.exit_code << outcome.err;
+      if (!finished) ++kills;
+      if (exists(name) && !temporary_files(name).empty()) ++within_writing;
+      if (random() % 3 == 0) break;
+    }
+    const Outcome last = run(command(name, "12", job));
+    ASSERT_EQ(last.exit_code, 0) << last.err;
+    EXPECT_THAT(temporary_files(name), IsEmpty());
+    expect_same_end(name, "whole");
+    std::filesystem::remove_all(path(name));
+  }
+  EXPECT_GT(within_writing, 0) << "of " << kills << " kills none came within the writing of a file";
+  RecordProperty("kills", kills);
+  RecordProperty("within_writing", within_writing);
+}
+
+TEST_F(InterruptedRun, ARollbackCanBeStoppedAndTakenUp) {
+  // Checkpoints at every step, the last of them as good as lost: only an older one, or the
+  // beginning, leads anywhere.
+  write_films();
+  const std::vector<std::string> job{"--model",
+                                     "mf",
+                                     "--on-nan",
+                                     "rollback",
+                                     "--set",
+                                     "optimizer.learning_rate=1e22",
+                                     "train.max_rollbacks=100",
+                                     "checkpoint.every_minutes=1e-9",
+                                     "train.patience=0"};
+  ASSERT_EQ(run(command("whole", "4", job)).exit_code, 0);
+  Child child(directory_, command("run", "4", job), troubled("TERN_SLOW_FILES", "3000"));
+  ASSERT_TRUE(child.wait_for_error_text("rolled back"));
+  child.kill(SIGTERM);
+  const Outcome outcome = child.finish();
+  ASSERT_EQ(outcome.exit_code, 75) << outcome.err;
+  const Outcome more = run({"train", "--resume", "run"});
+  ASSERT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(4));
+  EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
+}
+
+}  // namespace
+}  // namespace tern::test
