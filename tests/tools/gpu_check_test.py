@@ -212,7 +212,11 @@ class Stages(Folder):
         self.assertEqual(check.repeat(self.run_of()), {"same_bits": True, "bytes": 4})
         self.program(tern, write.format('echo $2 >"$d/user_embeddings.npy"; '
                                                         'echo y >"$d/item_embeddings.npy"'))
-        with self.assertRaisesRegex(StageFailure, "different embeddings"):
+        with self.assertRaisesRegex(StageFailure, "two runs with the same seed gave different"):
+            check.repeat(self.run_of())
+        self.program(tern, write.format('echo "${2#*repeat-[12]}" >"$d/user_embeddings.npy"; '
+                                        'echo y >"$d/item_embeddings.npy"'))
+        with self.assertRaisesRegex(StageFailure, "a run that was resumed gave different"):
             check.repeat(self.run_of())
 
     def test_benchmarks_keep_no_names_of_places(self):

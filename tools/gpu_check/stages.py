@@ -43,9 +43,9 @@ class Check:
                   needs=("build",)),
             Stage("train", 30, "LightGCN, 5 epochs: step, epoch, evaluation", self.train,
                   needs=("build", "data")),
-            Stage("repeat", 20, "two short runs have the same bits", self.repeat,
+            Stage("repeat", 25, "two short runs, and a resumed one, have the same bits", self.repeat,
                   needs=("build", "data")),
-            Stage("bench", 65, "tern-bench ops: every op beside its rivals", self.bench,
+            Stage("bench", 60, "tern-bench ops: every op beside its rivals", self.bench,
                   needs=("build", "data")),
             Stage("torch", 45, "the same training step in PyTorch", self.torch, needs=("data",)),
             *sanitizers,
@@ -185,15 +185,20 @@ class Check:
                 "evaluation_seconds": min(evaluations, default=None), "epochs": epochs}
 
     def repeat(self, run):
+        runs = [self.train_run(run, name, epochs=2, evaluate_every=0, seed=7)
+                for name in ("repeat-1", "repeat-2")]
+        resumed = self.train_run(run, "repeat-resumed", epochs=1, evaluate_every=0, seed=7)
+        run.command([self.programs / "tern", "train", "--resume", resumed, "--epochs", 2, "--quiet"])
         files = []
-        for name in ("repeat-1", "repeat-2"):
-            out = self.train_run(run, name, epochs=2, evaluate_every=0, seed=7)
+        for out in (*runs, resumed):
             to = out / "embeddings"
             run.command([self.programs / "tern", "export", out, "--checkpoint", "last", "--to", to,
                          "--device", self.device, "--quiet"])
             files.append([(to / f"{side}_embeddings.npy").read_bytes() for side in ("user", "item")])
         if files[0] != files[1]:
             raise StageFailure("two runs with the same seed gave different embeddings")
+        if files[0] != files[2]:
+            raise StageFailure("a run that was resumed gave different embeddings from one that was not")
         return {"same_bits": True, "bytes": sum(map(len, files[0]))}
 
     # --- Beside others ----------------------------------------------------------------------------
