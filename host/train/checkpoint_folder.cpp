@@ -11,6 +11,7 @@
 #include <tuple>
 
 #include "host/data/atomic_file.hpp"
+#include "host/train/files.hpp"
 #include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
 
@@ -54,27 +55,11 @@ std::optional<CheckpointFolder::Entry> parse(const fs::path& path, std::string_v
   return entry;
 }
 
-/// Names in a directory; none where there is no such directory. Only what was there when it was
-/// asked for: files may be removed meanwhile.
-std::vector<fs::path> list(const fs::path& directory) {
-  std::vector<fs::path> all;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    all.push_back(it->path());
-  }
-  return all;
-}
-
-void remove_quietly(const fs::path& file) {
-  std::error_code ignored;
-  fs::remove(file, ignored);
-}
-
 }  // namespace
 
 std::vector<CheckpointFolder::Entry> CheckpointFolder::entries(std::string_view stem) const {
   std::vector<Entry> found;
-  for (const fs::path& path : list(path_)) {
+  for (const fs::path& path : list_directory(path_)) {
     if (std::optional<Entry> entry = parse(path, stem)) found.push_back(std::move(*entry));
   }
   std::sort(found.begin(), found.end(), [](const Entry& a, const Entry& b) {
@@ -149,20 +134,16 @@ void CheckpointFolder::forget_after(int epoch, std::int64_t step) const {
 }
 
 void CheckpointFolder::clear() const {
-  for (const fs::path& path : list(path_)) {
+  for (const fs::path& path : list_directory(path_)) {
     fs::path name = path;
     if (name.extension() == kAside) name.replace_extension();
     if (!parse(name, kStateStem) && !parse(name, kBestStem)) continue;
-    std::error_code error;
-    fs::remove(path, error);
-    if (error) {
-      throw Error(fmt::format("{}: cannot be removed: {}", path.string(), error.message()));
-    }
+    remove_file(path);
   }
 }
 
 void remove_temporary_files(const fs::path& directory) {
-  for (const fs::path& path : list(directory)) {
+  for (const fs::path& path : list_directory(directory)) {
     if (is_temporary_name(path.filename().string())) remove_quietly(path);
   }
 }

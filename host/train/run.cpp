@@ -2,11 +2,13 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+
 #include <cerrno>
 #include <system_error>
 
 #include "host/data/unique_fd.hpp"
 #include "host/train/checkpoint_folder.hpp"
+#include "host/train/files.hpp"
 #include "host/train/run_lock.hpp"
 #include "host/train/run_manifest.hpp"
 #include "tern/error.hpp"
@@ -27,16 +29,6 @@ constexpr char kBegunFile[] = ".tern.begun";
 /// manifest it is no run.
 constexpr const char* kRunFiles[] = {kManifestFile, kConfigFile, kMetricsFile,
                                      kLogFile,      kUsersFile,  kItemsFile};
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
-
-void remove_quietly(const fs::path& file) {
-  std::error_code ignored;
-  fs::remove(file, ignored);
-}
 
 void make_directories(const fs::path& path) {
   std::error_code error;
@@ -73,14 +65,7 @@ void expect_no_files(const fs::path& path) {
 }
 
 void remove_run(const fs::path& path) {
-  for (const char* name : kRunFiles) {
-    std::error_code error;
-    fs::remove(path / name, error);
-    if (error) {
-      throw Error(
-          fmt::format("{}: cannot be removed: {}", (path / name).string(), error.message()));
-    }
-  }
+  for (const char* name : kRunFiles) remove_file(path / name);
   CheckpointFolder(path / kCheckpointFolder).clear();
   remove_temporary_files(path);
   remove_temporary_files(path / kCheckpointFolder);

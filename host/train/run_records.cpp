@@ -13,6 +13,7 @@
 #include "host/data/unique_fd.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/checkpoint_folder.hpp"
+#include "host/train/files.hpp"
 #include "host/train/run_manifest.hpp"
 #include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
@@ -26,11 +27,6 @@ namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
 constexpr std::uintmax_t kMostMetricsBytes = std::uintmax_t{1} << 32;
-
-bool is_there(const fs::path& path) {
-  std::error_code ignored;
-  return fs::exists(fs::symlink_status(path, ignored));
-}
 
 void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& statistics) {
   const auto add = [&](std::string_view name, double value) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <system_error>
 
+#include "host/train/files.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 
@@ -26,11 +27,10 @@ fs::space_info space_at(const fs::path& directory, std::error_code& error) {
 
 double bytes_in(const fs::path& directory) {
   double sum = 0.0;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    std::error_code ignored;
-    const std::uintmax_t size = fs::file_size(it->path(), ignored);
-    if (!ignored) sum += static_cast<double>(size);
+  for (const fs::path& file : list_directory(directory)) {
+    std::error_code unknown;
+    const std::uintmax_t size = fs::file_size(file, unknown);
+    if (!unknown) sum += static_cast<double>(size);
   }
   return sum;
 }
