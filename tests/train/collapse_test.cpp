@@ -163,8 +163,7 @@ TEST(ForumRecipe, PassesUnseenWhereTheMonitorIsOff) {
   Config config = faulty_recipe(1);
   config.monitor.on_collapse = CollapseAction::kIgnore;
   const Outcome outcome = train(config, Recipe::kFaulty);
-  EXPECT_GT(outcome.records.back().items.mean_norm,
-            kExploded * healthy_epoch(1).items.mean_norm);
+  EXPECT_GT(outcome.records.back().items.mean_norm, kExploded * healthy_epoch(1).items.mean_norm);
   EXPECT_THAT(outcome.records.back().collapse, IsEmpty());
 }
 
