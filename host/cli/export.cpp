@@ -14,7 +14,7 @@
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {

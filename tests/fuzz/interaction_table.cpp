@@ -7,7 +7,7 @@
 #include <array>
 #include <cmath>
 
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace tern::fuzz {

@@ -1,4 +1,4 @@
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 
 #include <array>
 #include <charconv>

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/config_keys.hpp"
+#include "host/config/keys.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

@@ -1,4 +1,4 @@
-#include "host/toml_reader.hpp"
+#include "host/config/toml_reader.hpp"
 
 #include <fmt/format.h>
 #include <toml++/toml.h>

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 #include "tern/config.hpp"
 
 namespace tern {

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/config_value.hpp"
+#include "host/config/value.hpp"
 
 namespace tern {
 

@@ -1,4 +1,4 @@
-#include "host/config_keys.hpp"
+#include "host/config/keys.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 #include <iterator>
 #include <utility>
 
-#include "host/config_key_builders.hpp"
+#include "host/config/key_builders.hpp"
 #include "host/data/edit_distance.hpp"
 #include "tern/error.hpp"
 

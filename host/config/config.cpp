@@ -10,9 +10,9 @@
 #include <system_error>
 #include <utility>
 
-#include "host/config_keys.hpp"
-#include "host/config_value.hpp"
-#include "host/toml_reader.hpp"
+#include "host/config/keys.hpp"
+#include "host/config/toml_reader.hpp"
+#include "host/config/value.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
