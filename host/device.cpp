@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "host/shared_library.hpp"
+#include "host/support/shared_library.hpp"
 #include "tern/error.hpp"
 #include "tern/plugin.hpp"
 

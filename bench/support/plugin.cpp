@@ -4,7 +4,7 @@
 
 #include <string_view>
 
-#include "host/shared_library.hpp"
+#include "host/support/shared_library.hpp"
 #include "tern/error.hpp"
 
 namespace tern::bench {

@@ -7,7 +7,7 @@
 #include <charconv>
 #include <cmath>
 
-#include "host/data/edit_distance.hpp"
+#include "host/support/edit_distance.hpp"
 
 namespace tern::cli {
 

@@ -9,8 +9,8 @@
 #include <new>
 #include <string>
 
-#include "host/address_space.hpp"
 #include "host/cli/console.hpp"
+#include "host/support/address_space.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "host/config/key_builders.hpp"
-#include "host/data/edit_distance.hpp"
+#include "host/support/edit_distance.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

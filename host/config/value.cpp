@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "host/utf8.hpp"
+#include "host/support/utf8.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

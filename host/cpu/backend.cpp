@@ -9,8 +9,8 @@
 #include <cmath>
 #include <utility>
 
-#include "host/address_space.hpp"
 #include "host/checks.hpp"
+#include "host/support/address_space.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <cstddef>
 
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

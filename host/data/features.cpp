@@ -8,8 +8,8 @@
 
 #include "host/data/feature_table.hpp"
 #include "host/data/file_bytes.hpp"
-#include "host/data/parallel.hpp"
 #include "host/data/tensor_bytes.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 

@@ -11,7 +11,7 @@
 #include <system_error>
 
 #include "host/data/compression.hpp"
-#include "host/data/unique_fd.hpp"
+#include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 

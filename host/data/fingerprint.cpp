@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 
 namespace tern {
 namespace {

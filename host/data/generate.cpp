@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/alias_table.hpp"
 #include "tern/error.hpp"
 #include "tern/random.hpp"

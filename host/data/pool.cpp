@@ -11,7 +11,7 @@
 #include "host/data/file_bytes.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/number_ids.hpp"
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

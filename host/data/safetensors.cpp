@@ -14,10 +14,10 @@
 #include <utility>
 #include <vector>
 
-#include "host/data/atomic_file.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/safetensors_header.hpp"
 #include "host/data/tensor_bytes.hpp"
+#include "host/support/atomic_file.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 

@@ -5,7 +5,7 @@
 #include <numeric>
 #include <utility>
 
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/random.hpp"
 
 namespace tern {

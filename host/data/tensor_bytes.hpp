@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "host/data/unique_fd.hpp"
+#include "host/support/unique_fd.hpp"
 #include "tern/tensor_file.hpp"
 
 namespace tern {

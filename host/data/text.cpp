@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "host/utf8.hpp"
+#include "host/support/utf8.hpp"
 
 namespace tern {
 namespace {

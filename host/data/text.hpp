@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "host/data/parallel.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

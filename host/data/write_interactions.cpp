@@ -1,7 +1,7 @@
 #include <charconv>
 #include <string>
 
-#include "host/data/atomic_file.hpp"
+#include "host/support/atomic_file.hpp"
 #include "tern/error.hpp"
 #include "tern/generate.hpp"
 

@@ -10,8 +10,8 @@
 #include <system_error>
 #include <tuple>
 
-#include "host/data/atomic_file.hpp"
-#include "host/train/files.hpp"
+#include "host/support/atomic_file.hpp"
+#include "host/support/files.hpp"
 #include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
 

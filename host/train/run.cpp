@@ -6,9 +6,9 @@
 #include <cerrno>
 #include <system_error>
 
-#include "host/data/unique_fd.hpp"
+#include "host/support/files.hpp"
+#include "host/support/unique_fd.hpp"
 #include "host/train/checkpoint_folder.hpp"
-#include "host/train/files.hpp"
 #include "host/train/run_lock.hpp"
 #include "host/train/run_manifest.hpp"
 #include "tern/error.hpp"

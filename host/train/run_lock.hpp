@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "host/data/unique_fd.hpp"
+#include "host/support/unique_fd.hpp"
 
 namespace tern {
 

@@ -10,10 +10,10 @@
 #include <sstream>
 #include <system_error>
 
-#include "host/data/unique_fd.hpp"
+#include "host/support/files.hpp"
+#include "host/support/unique_fd.hpp"
 #include "host/train/checkpoint.hpp"
 #include "host/train/checkpoint_folder.hpp"
-#include "host/train/files.hpp"
 #include "host/train/run_manifest.hpp"
 #include "host/train/training_progress.hpp"
 #include "tern/error.hpp"

@@ -4,7 +4,7 @@
 #include <string>
 #include <system_error>
 
-#include "host/train/files.hpp"
+#include "host/support/files.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 

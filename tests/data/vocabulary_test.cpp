@@ -7,7 +7,7 @@
 #include <random>
 #include <unordered_map>
 
-#include "host/data/edit_distance.hpp"
+#include "host/support/edit_distance.hpp"
 #include "tests/data/data_files.hpp"
 
 namespace tern {

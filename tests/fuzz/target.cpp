@@ -6,8 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "host/data/unique_fd.hpp"
-#include "host/utf8.hpp"
+#include "host/support/unique_fd.hpp"
+#include "host/support/utf8.hpp"
 
 namespace tern::fuzz {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/host_memory.hpp"
+#include "host/support/host_memory.hpp"
 
 #include <sys/resource.h>
 #include <unistd.h>

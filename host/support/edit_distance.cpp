@@ -1,4 +1,4 @@
-#include "host/data/edit_distance.hpp"
+#include "host/support/edit_distance.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "host/data/unique_fd.hpp"
+#include "host/support/unique_fd.hpp"
 
 namespace tern {
 

@@ -1,4 +1,4 @@
-#include "host/data/atomic_file.hpp"
+#include "host/support/atomic_file.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "host/train/files.hpp"
+#include "host/support/files.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "host/address_space.hpp"
+#include "host/support/address_space.hpp"
 
 #include <cblas.h>
 #include <fmt/format.h>

@@ -1,4 +1,4 @@
-#include "host/shared_library.hpp"
+#include "host/support/shared_library.hpp"
 
 #include <dlfcn.h>
 #include <fmt/format.h>

@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "host/host_memory.hpp"
+#include "host/support/host_memory.hpp"
 #include "tern/memory.hpp"
 #include "tests/support/backends.hpp"
 

@@ -1,4 +1,4 @@
-#include "host/utf8.hpp"
+#include "host/support/utf8.hpp"
 
 namespace tern {
 
