@@ -7,7 +7,7 @@
 #include "cuda/ops/counter.hpp"
 #include "cuda/ops/fill.hpp"
 #include "cuda/support/device_query.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/error.hpp"
 
 // Memory, transfers and time of the CUDA backend. The rest of its methods: graph.cu, sampling.cu,

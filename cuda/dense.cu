@@ -5,7 +5,7 @@
 #include "cuda/ops/dropout.hpp"
 #include "cuda/ops/fill.hpp"
 #include "cuda/ops/linear_relu_batchnorm.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/error.hpp"
 
 // The dense layer: its products, by cuBLASLt, between the passes of cuda/ops/linear_relu_batchnorm;

@@ -3,8 +3,8 @@
 #include "cuda/backend.hpp"
 #include "cuda/ops/embedding_statistics.hpp"
 #include "cuda/ops/score_topk.hpp"
-#include "host/checks.hpp"
-#include "host/moments.hpp"
+#include "host/backend/checks.hpp"
+#include "host/backend/statistics.hpp"
 #include "tern/error.hpp"
 
 // What is done between epochs: top lists and the health of embedding tables. These wait.

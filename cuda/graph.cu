@@ -2,7 +2,7 @@
 
 #include "cuda/backend.hpp"
 #include "cuda/ops/make_graph.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 
 // The graph and sets of rows on the device. R is uploaded as it is; Rᵀ is made there, by one sort.
 

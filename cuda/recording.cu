@@ -2,7 +2,7 @@
 #include <utility>
 
 #include "cuda/backend.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 
 // Recorded steps. The first replay runs the step as it is: it loads the kernels, lets workspaces
 // grow, and finds out which triplets the step moves on. The second captures it into a CUDA graph,

@@ -5,7 +5,7 @@
 #include "cuda/ops/next_batch.hpp"
 #include "cuda/ops/plan.hpp"
 #include "cuda/ops/sample.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/alias_table.hpp"
 #include "tern/error.hpp"
 

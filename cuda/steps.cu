@@ -7,7 +7,7 @@
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/sgd.hpp"
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/error.hpp"
 
 // The ops of a training step: checked, turned into tasks, launched. Nothing here waits.

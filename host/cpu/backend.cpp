@@ -9,7 +9,7 @@
 #include <cmath>
 #include <utility>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/support/address_space.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 
 #undef HWY_TARGET_INCLUDE

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 #include "tern/random.hpp"
 

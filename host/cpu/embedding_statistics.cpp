@@ -9,9 +9,9 @@
 
 #include <cblas.h>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
+#include "host/backend/statistics.hpp"
 #include "host/cpu/backend.hpp"
-#include "host/moments.hpp"
 
 namespace tern::cpu {
 

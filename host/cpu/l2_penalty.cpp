@@ -1,7 +1,7 @@
 // λ/(2B) Σ (‖u‖² + ‖p‖² + ‖n‖²) over a batch and its gradient, see Backend::l2_penalty. A row that
 // occurs c times adds λ c/(2B) ‖row‖²: one pass over the distinct rows.
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 
 #undef HWY_TARGET_INCLUDE

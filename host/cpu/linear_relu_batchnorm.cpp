@@ -23,7 +23,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 #include "host/cpu/batch_statistics.hpp"
 #include "host/cpu/dense_gradients.hpp"

@@ -5,7 +5,7 @@
 #include <array>
 #include <limits>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 #include "tern/error.hpp"
 #include "tern/random.hpp"

@@ -10,7 +10,7 @@
 
 #include <cblas.h>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
 
 #undef HWY_TARGET_INCLUDE

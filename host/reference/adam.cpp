@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
 
 namespace tern::reference {

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <utility>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/device.hpp"
 #include "tern/memory.hpp"
 

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
 
 namespace tern::reference {

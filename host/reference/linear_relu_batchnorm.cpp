@@ -2,7 +2,7 @@
 #include <utility>
 #include <vector>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
 
 // z = BN(f(f(inner) + outer)), forward and backward, element by element.

@@ -1,4 +1,4 @@
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
 
 namespace tern::reference {

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
 #include "tern/random.hpp"
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "host/checks.hpp"
-#include "host/expect.hpp"
+#include "host/backend/checks.hpp"
+#include "host/backend/expect.hpp"
 
 // Checks of the dense layer and of dropout.
 

@@ -1,6 +1,6 @@
-#include "host/expect.hpp"
+#include "host/backend/expect.hpp"
 
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 
 namespace tern {
 

@@ -11,7 +11,7 @@
 
 namespace tern {
 
-// The words in which the checks of host/checks.hpp complain. `op` is the method's name.
+// The words in which the checks of host/backend/checks.hpp complain. `op` is the method's name.
 
 template <typename... Args>
 [[noreturn]] void throw_shape(fmt::format_string<Args...> format, Args&&... args) {

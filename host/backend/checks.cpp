@@ -1,4 +1,4 @@
-#include "host/checks.hpp"
+#include "host/backend/checks.hpp"
 
 #include <fmt/format.h>
 
@@ -8,7 +8,7 @@
 #include <new>
 #include <stdexcept>
 
-#include "host/expect.hpp"
+#include "host/backend/expect.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
