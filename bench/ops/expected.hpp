@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "bench/support/costs.hpp"
 #include "bench/support/workload.hpp"
-#include "host/costs.hpp"
 
 namespace tern::bench {
 

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "bench/support/costs.hpp"
 #include "bench/support/timer.hpp"
 #include "bench/support/workload.hpp"
-#include "host/costs.hpp"
 
 namespace tern::bench {
 

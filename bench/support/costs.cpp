@@ -1,4 +1,4 @@
-#include "host/costs.hpp"
+#include "bench/support/costs.hpp"
 
 namespace tern {
 namespace {

@@ -1,6 +1,6 @@
 // The formulas that benchmarks divide by, against counts made by walking over a small case.
 
-#include "host/costs.hpp"
+#include "bench/support/costs.hpp"
 
 #include <gtest/gtest.h>
 
