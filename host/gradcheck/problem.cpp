@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "tern/error.hpp"
 
 namespace tern::gradcheck_detail {

@@ -8,7 +8,7 @@
 #include <memory>
 #include <string_view>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/measuring_backend.hpp"
 #include "host/train/optimizer.hpp"
 #include "tern/error.hpp"

@@ -8,7 +8,7 @@
 #include <numeric>
 #include <optional>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/monitor.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_state.hpp"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <random>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/parameters.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"

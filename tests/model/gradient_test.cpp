@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "tern/device.hpp"
 #include "tests/model/model_fixture.hpp"
 

@@ -1,6 +1,6 @@
 #include <gtest/gtest.h>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "tern/device.hpp"
 #include "tests/model/model_fixture.hpp"
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/optimizer.hpp"
 #include "tern/device.hpp"
 #include "tern/trainer.hpp"

@@ -8,7 +8,7 @@
 #include <span>
 
 #include "host/data/cold_items.hpp"
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/optimizer.hpp"
 #include "host/train/parameters.hpp"
 #include "tern/error.hpp"

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <span>
 
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 #include "host/train/optimizer.hpp"
 #include "tern/device.hpp"
 #include "tern/run.hpp"

@@ -1,4 +1,4 @@
-#include "host/train/bpr_loss.hpp"
+#include "host/loss/bpr_loss.hpp"
 
 namespace tern {
 
