@@ -6,7 +6,7 @@
 #include <array>
 #include <string_view>
 
-#include "host/train/training_progress.hpp"
+#include "host/run/training_progress.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <optional>
 
+#include "host/run/training_progress.hpp"
 #include "host/train/parameters.hpp"
-#include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

@@ -6,11 +6,11 @@
 #include <cerrno>
 #include <system_error>
 
+#include "host/run/checkpoint_folder.hpp"
+#include "host/run/lock.hpp"
+#include "host/run/manifest.hpp"
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
-#include "host/train/checkpoint_folder.hpp"
-#include "host/train/run_lock.hpp"
-#include "host/train/run_manifest.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

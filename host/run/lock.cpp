@@ -1,4 +1,4 @@
-#include "host/train/run_lock.hpp"
+#include "host/run/lock.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>

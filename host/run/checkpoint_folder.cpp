@@ -1,4 +1,4 @@
-#include "host/train/checkpoint_folder.hpp"
+#include "host/run/checkpoint_folder.hpp"
 
 #include <fmt/format.h>
 
@@ -10,9 +10,9 @@
 #include <system_error>
 #include <tuple>
 
+#include "host/run/training_progress.hpp"
 #include "host/support/atomic_file.hpp"
 #include "host/support/files.hpp"
-#include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

@@ -4,8 +4,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "host/train/checkpoint.hpp"
-#include "tests/train/run_fixture.hpp"
+#include "host/run/checkpoint.hpp"
+#include "tests/run/run_fixture.hpp"
 
 namespace tern::test {
 namespace {

@@ -1,4 +1,4 @@
-#include "host/train/checkpoint.hpp"
+#include "host/run/checkpoint.hpp"
 
 #include <fmt/format.h>
 #include <unistd.h>

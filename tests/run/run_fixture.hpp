@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "host/train/training_progress.hpp"
+#include "host/run/training_progress.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 #include "tests/train/planted.hpp"

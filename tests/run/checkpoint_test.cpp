@@ -1,6 +1,6 @@
 // Files of checkpoints: what is damaged is refused, whole, and without memory of its own making.
 
-#include "host/train/checkpoint.hpp"
+#include "host/run/checkpoint.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -10,12 +10,12 @@
 #include <sstream>
 #include <system_error>
 
+#include "host/run/checkpoint.hpp"
+#include "host/run/checkpoint_folder.hpp"
+#include "host/run/manifest.hpp"
+#include "host/run/training_progress.hpp"
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
-#include "host/train/checkpoint.hpp"
-#include "host/train/checkpoint_folder.hpp"
-#include "host/train/run_manifest.hpp"
-#include "host/train/training_progress.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 #include "tern/version.hpp"

@@ -1,4 +1,4 @@
-#include "host/train/training_progress.hpp"
+#include "host/run/training_progress.hpp"
 
 #include <fmt/format.h>
 

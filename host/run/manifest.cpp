@@ -1,4 +1,4 @@
-#include "host/train/run_manifest.hpp"
+#include "host/run/manifest.hpp"
 
 #include <fmt/format.h>
 

@@ -5,8 +5,8 @@
 
 #include <optional>
 
-#include "host/train/checkpoint.hpp"
-#include "tests/train/run_fixture.hpp"
+#include "host/run/checkpoint.hpp"
+#include "tests/run/run_fixture.hpp"
 
 namespace tern::test {
 namespace {
