@@ -108,8 +108,8 @@ Matmul& CudaBackend::matmul(const ProductShape& shape) {
 
 void CudaBackend::multiply_rows(const RowProduct& product) {
   const std::int64_t rows = product.out.rows;
-  for (std::int64_t first = 0; first < rows; first += Matmul::kMostRows) {
-    const ProductShape shape = product.shape(std::min(Matmul::kMostRows, rows - first));
+  for (std::int64_t first = 0; first < rows; first += Matmul::kMaxRows) {
+    const ProductShape shape = product.shape(std::min(Matmul::kMaxRows, rows - first));
     const std::int64_t at = first * product.out.stride;
     matmul(shape).run(shape, {.left = product.left.row(first),
                               .right = product.right.data,
@@ -123,7 +123,7 @@ void CudaBackend::multiply_rows(const RowProduct& product) {
 void CudaBackend::multiply_weight(const Matrix& input, const float* gradient, Matrix& out) {
   const MatrixView<const float> x = read_only_view(input);
   const MatrixView<float> to = view(out);
-  const WeightCuts cuts = cut_weight_rows(x.rows, x.cols, to.cols, Matmul::kMostRows);
+  const WeightCuts cuts = cut_weight_rows(x.rows, x.cols, to.cols, Matmul::kMaxRows);
   const std::int64_t size = to.rows * to.stride;
   const std::int64_t step = pieces(size, kAlignment) * kAlignment;
   float* parts = cuts.splits == 1 ? to.data : grow(dense_.products, cuts.splits * step, kOp);
@@ -184,8 +184,8 @@ void CudaBackend::linear(const DenseSum& sum, Matrix& z) {
                        .addend = added};
     if (&term == &*last && bias != nullptr) {
       product.bias = bias;
-      const ProductShape whole = product.shape(std::min(Matmul::kMostRows, to.rows));
-      const ProductShape rest = product.shape(to.rows % Matmul::kMostRows);
+      const ProductShape whole = product.shape(std::min(Matmul::kMaxRows, to.rows));
+      const ProductShape rest = product.shape(to.rows % Matmul::kMaxRows);
       const bool fused =
           matmul(whole).serves(whole) && (rest.rows == 0 || matmul(rest).serves(rest));
       if (fused) {

@@ -16,9 +16,9 @@ namespace tern::cuda {
 namespace {
 
 void check_batch_size(std::int64_t batch_size) {
-  if (batch_size > kMostPlanned) {
+  if (batch_size > kMaxPlanned) {
     throw ConfigError("batch_size is " + std::to_string(batch_size) + ", expected at most " +
-                      std::to_string(kMostPlanned) + " on a GPU.");
+                      std::to_string(kMaxPlanned) + " on a GPU.");
   }
 }
 

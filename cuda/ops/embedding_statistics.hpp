@@ -26,19 +26,19 @@ struct StatisticsCuts {
 };
 constexpr StatisticsCuts cut_statistics(std::int64_t rows, std::int64_t cols) {
   // Enough stretches to fill a GPU of some hundred multiprocessors, few enough to merge in order.
-  constexpr std::int64_t kMostStretches = 1024;
-  constexpr std::int64_t kLeastRows = 64;
+  constexpr std::int64_t kMaxStretches = 1024;
+  constexpr std::int64_t kMinRows = 64;
   // Partial Gram matrices of 8 MiB together, and no more splits than stretches.
   constexpr std::int64_t kGramElements = std::int64_t{1} << 20;
   StatisticsCuts cuts;
-  cuts.stretch_rows = (rows + kMostStretches - 1) / kMostStretches;
-  if (cuts.stretch_rows < kLeastRows) cuts.stretch_rows = kLeastRows;
+  cuts.stretch_rows = (rows + kMaxStretches - 1) / kMaxStretches;
+  if (cuts.stretch_rows < kMinRows) cuts.stretch_rows = kMinRows;
   cuts.stretches = (rows + cuts.stretch_rows - 1) / cuts.stretch_rows;
   std::int64_t splits = kGramElements / (cols * cols);
   if (splits < 1) splits = 1;
-  if (splits > kMostStretches) splits = kMostStretches;
+  if (splits > kMaxStretches) splits = kMaxStretches;
   cuts.split_rows = (rows + splits - 1) / splits;
-  if (cuts.split_rows < kLeastRows) cuts.split_rows = kLeastRows;
+  if (cuts.split_rows < kMinRows) cuts.split_rows = kMinRows;
   cuts.splits = (rows + cuts.split_rows - 1) / cuts.split_rows;
   return cuts;
 }

@@ -27,11 +27,11 @@ struct DenseRows {
 constexpr DenseRows cut_dense_rows(std::int64_t count, std::int64_t stride) {
   // As cut_statistics (embedding_statistics.hpp): enough stretches to fill a GPU of some hundred
   // multiprocessors, few enough to merge in order.
-  constexpr std::int64_t kMostStretches = 1024;
-  constexpr std::int64_t kLeastRows = 64;
+  constexpr std::int64_t kMaxStretches = 1024;
+  constexpr std::int64_t kMinRows = 64;
   DenseRows rows{.count = count, .stride = stride};
-  rows.stretch_rows = pieces(count, kMostStretches);
-  if (rows.stretch_rows < kLeastRows) rows.stretch_rows = kLeastRows;
+  rows.stretch_rows = pieces(count, kMaxStretches);
+  if (rows.stretch_rows < kMinRows) rows.stretch_rows = kMinRows;
   rows.stretches = pieces(count, rows.stretch_rows);
   rows.lanes = lanes_for(stride / 4);
   return rows;
@@ -151,13 +151,13 @@ constexpr WeightCuts cut_weight_rows(std::int64_t rows, std::int64_t inner, std:
   // their sums take 8 MiB.
   constexpr std::int64_t kTile = 64;
   constexpr std::int64_t kBlocks = 512;
-  constexpr std::int64_t kLeastRows = 256;
+  constexpr std::int64_t kMinRows = 256;
   constexpr std::int64_t kRowUnit = 64;  // so that each begins on 256 bytes
   std::int64_t splits = kBlocks / (pieces(inner, kTile) * pieces(cols, kTile));
   if (splits < 1) splits = 1;
   WeightCuts cuts;
   cuts.split_rows = pieces(pieces(rows, splits), kRowUnit) * kRowUnit;
-  if (cuts.split_rows < kLeastRows) cuts.split_rows = kLeastRows;
+  if (cuts.split_rows < kMinRows) cuts.split_rows = kMinRows;
   if (cuts.split_rows > most_rows) cuts.split_rows = most_rows;
   cuts.splits = pieces(rows, cuts.split_rows);
   return cuts;

@@ -46,14 +46,14 @@ constexpr int bits_for(std::uint64_t count) {
 inline constexpr std::int64_t kPlanBytesPerTriplet = 12 + 3 * 12 + 2 * 24;
 /// The most triplets of a window: occurrences, two of an item side's triplet, are counted in 32
 /// bits.
-inline constexpr std::int64_t kMostPlanned = std::numeric_limits<std::int32_t>::max() / 2;
+inline constexpr std::int64_t kMaxPlanned = std::numeric_limits<std::int32_t>::max() / 2;
 
 /// Batches that are drawn and planned at a time: the whole epoch, or as many as the limits allow;
-/// at least one. num_batches >= 1, 1 <= batch_size <= kMostPlanned.
+/// at least one. num_batches >= 1, 1 <= batch_size <= kMaxPlanned.
 constexpr std::int64_t window_batches(std::int64_t num_batches, std::int64_t batch_size,
                                       std::int64_t plan_bytes) {
   std::int64_t triplets = plan_bytes / kPlanBytesPerTriplet;
-  if (triplets > kMostPlanned) triplets = kMostPlanned;
+  if (triplets > kMaxPlanned) triplets = kMaxPlanned;
   const std::int64_t batches = triplets / batch_size;
   return batches < 1 ? 1 : batches < num_batches ? batches : num_batches;
 }

@@ -40,7 +40,7 @@ void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& obse
 }
 
 std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k) {
-  if (k <= kMostSelected) return 0;
+  if (k <= kMaxSelected) return 0;
   return 2 * select_key_bytes(count, num_items) + sort_bytes(count, num_items);
 }
 

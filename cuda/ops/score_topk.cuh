@@ -26,7 +26,7 @@ namespace {
 constexpr int kTopThreads = 256;
 /// Keys that a block can collect: 16 KiB of shared memory, twice the most that are asked for, so
 /// that a bisected bound is found in a few steps.
-constexpr int kTopCapacity = 2 * static_cast<int>(kMostSelected);
+constexpr int kTopCapacity = 2 * static_cast<int>(kMaxSelected);
 
 using TopKey = unsigned long long;  // as select_key_bytes counts
 
@@ -128,7 +128,7 @@ __device__ inline TopKey raise_bound(const float* scores, NodeId num_items, std:
   }
 }
 
-/// One block a query; k <= kMostSelected.
+/// One block a query; k <= kMaxSelected.
 __global__ void __launch_bounds__(kTopThreads)
     score_topk_select_kernel(const __grid_constant__ SelectTask task) {
   __shared__ TopKey keys[kTopCapacity];
@@ -197,10 +197,10 @@ void run_mask(const Launch& launch, const SelectTask& task, const CsrView& obser
 }
 
 /// `sort` stands for the device-wide sort: rows of num_items keys, each descending, from `keys`
-/// into the array that it returns. It is called for k > kMostSelected alone.
+/// into the array that it returns. It is called for k > kMaxSelected alone.
 template <typename Launch, typename Sort>
 void run_select(const Launch& launch, const SelectTask& task, TopKey* keys, Sort&& sort) {
-  if (task.k <= kMostSelected) {
+  if (task.k <= kMaxSelected) {
     launch(LaunchShape{.blocks = task.count, .threads = kTopThreads}, score_topk_select_kernel,
            task);
     return;

@@ -11,7 +11,7 @@ struct Queue;
 
 /// Up to this k a block keeps a query's candidates in shared memory; beyond, a row of scores is
 /// sorted whole.
-inline constexpr std::int64_t kMostSelected = 1024;
+inline constexpr std::int64_t kMaxSelected = 1024;
 
 /// How queries are cut: scores are made and selected from a block at a time, and what was selected
 /// is brought to the host a chunk of whole blocks at a time.
@@ -29,14 +29,14 @@ struct QueryLimits {
 constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::int64_t k,
                                 QueryLimits limits) {
   // More would make grids no fuller.
-  constexpr std::int64_t kMostQueries = 4096;
+  constexpr std::int64_t kMaxQueries = 4096;
   const std::int64_t row_bytes = stride * static_cast<std::int64_t>(sizeof(float));
   // By division: k, which the caller chooses, must not overflow.
   const std::int64_t rows_of_results =
       limits.results / static_cast<std::int64_t>(sizeof(NodeId) + sizeof(float)) / k;
   QueryCuts cuts;
   cuts.block = limits.scores / row_bytes;
-  if (cuts.block > kMostQueries) cuts.block = kMostQueries;
+  if (cuts.block > kMaxQueries) cuts.block = kMaxQueries;
   if (cuts.block > rows_of_results) cuts.block = rows_of_results;
   if (cuts.block < 1) cuts.block = 1;
   if (cuts.block > count) cuts.block = count;
@@ -71,7 +71,7 @@ struct SelectTask {
 void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& observed);
 
 /// The k best scores of each query, ties by ascending item; -inf and NaN are no candidates: what is
-/// missing is item -1, score -inf. Exact. `sorting`: for k > kMostSelected, select_bytes() of it.
+/// missing is item -1, score -inf. Exact. `sorting`: for k > kMaxSelected, select_bytes() of it.
 void launch_select(const Queue& queue, const SelectTask& task, void* sorting, std::size_t bytes);
 /// Bytes of the keys of so many rows, a whole number of 256, which is how CUB wants what follows.
 constexpr std::size_t select_key_bytes(std::int64_t count, NodeId num_items) {
@@ -80,7 +80,7 @@ constexpr std::size_t select_key_bytes(std::int64_t count, NodeId num_items) {
                             sizeof(unsigned long long);
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
-/// Temporary storage that selecting `count` rows takes; 0 for k <= kMostSelected.
+/// Temporary storage that selecting `count` rows takes; 0 for k <= kMaxSelected.
 std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k);
 
 }  // namespace tern::cuda

@@ -75,7 +75,7 @@ class Matmul {
   /// Of one call, whether they are rows or the depth: callers cut what is longer. cuBLASLt takes
   /// 64-bit sizes, but algorithms of it have failed above 65535 · 32: PyTorch does without it there
   /// (its pull request 82922).
-  static constexpr std::int64_t kMostRows = std::int64_t{1} << 20;
+  static constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
 
   explicit Matmul(const Memory& memory);
 

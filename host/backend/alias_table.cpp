@@ -36,8 +36,8 @@ std::vector<double> relative_weights(std::span<const std::int64_t> degrees, doub
 }
 
 std::uint32_t to_threshold(double probability) {
-  constexpr double kMost = std::numeric_limits<std::uint32_t>::max();
-  return static_cast<std::uint32_t>(std::clamp(std::round(probability * 0x1p32), 0.0, kMost));
+  constexpr double kMax = std::numeric_limits<std::uint32_t>::max();
+  return static_cast<std::uint32_t>(std::clamp(std::round(probability * 0x1p32), 0.0, kMax));
 }
 
 }  // namespace

@@ -211,8 +211,8 @@ void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& use
 }
 
 float finite_factor(double value) {
-  constexpr double kMost = std::numeric_limits<float>::max();
-  return static_cast<float>(std::clamp(value, -kMost, kMost));
+  constexpr double kMax = std::numeric_limits<float>::max();
+  return static_cast<float>(std::clamp(value, -kMax, kMax));
 }
 
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
@@ -280,10 +280,10 @@ void check_score_topk(const Matrix& users, const Matrix& items, std::span<const 
   expect_present(kOp, "users", users);
   expect_present(kOp, "items", items);
   expect_shape(kOp, "items", items, items.rows(), users.cols());
-  constexpr std::int64_t kMostNodes = std::numeric_limits<NodeId>::max();
-  if (users.rows() > kMostNodes || items.rows() > kMostNodes) {
+  constexpr std::int64_t kMaxNodes = std::numeric_limits<NodeId>::max();
+  if (users.rows() > kMaxNodes || items.rows() > kMaxNodes) {
     throw_shape("{}: {} users and {} items, expected at most {}.", kOp, users.rows(), items.rows(),
-                kMostNodes);
+                kMaxNodes);
   }
   for (std::size_t q = 0; q < queries.size(); ++q) {
     expect_in(kOp, "query", static_cast<std::int64_t>(q), queries[q],

@@ -12,7 +12,7 @@
 namespace tern {
 namespace {
 
-constexpr std::int64_t kMostDots = 2000;
+constexpr std::int64_t kMaxDots = 2000;
 
 ConfigValue convert(const toml::node& node) {
   if (const auto* value = node.as_boolean()) return ConfigValue::of(value->get());
@@ -53,7 +53,7 @@ std::string one_line(std::string_view text) {
 /// Each dot of a key is a level of tables, and the parser walks them by recursion: a line of dots
 /// would use up the stack. Counted wherever they stand, so that no way of quoting hides one.
 bool too_many_dots(std::string_view text) {
-  return std::count(text.begin(), text.end(), '.') > kMostDots;
+  return std::count(text.begin(), text.end(), '.') > kMaxDots;
 }
 
 }  // namespace
@@ -63,7 +63,7 @@ std::vector<TomlEntry> parse_toml(std::string_view text, std::string_view name) 
     throw ConfigError(
         fmt::format("{}: there are more than {} dots, expected keys such as "
                     "train.epochs",
-                    name, kMostDots));
+                    name, kMaxDots));
   }
   toml::table document;
   try {

@@ -6,23 +6,23 @@ namespace {
 /// A block and its sums are to stay in a second-level cache of 1 MiB beside the inputs of its
 /// products; fewer rows than 64 would leave the products without work for what they pack.
 constexpr std::int64_t kBlockFloats = std::int64_t{1} << 14;
-constexpr std::int64_t kLeastBlock = 64;
-constexpr std::int64_t kMostBlock = 512;
+constexpr std::int64_t kMinBlock = 64;
+constexpr std::int64_t kMaxBlock = 512;
 
 /// Stretches are what threads share. As many as this are enough for the cores of one machine, and
 /// each has a gradient of the weights of its own: not too many, nor too short.
-constexpr std::int64_t kMostStretches = 64;
-constexpr std::int64_t kLeastStretch = 512;
+constexpr std::int64_t kMaxStretches = 64;
+constexpr std::int64_t kMinStretch = 512;
 
 std::int64_t block_rows(std::int64_t stride) {
-  std::int64_t rows = kMostBlock;
-  while (rows > kLeastBlock && rows * stride > kBlockFloats) rows /= 2;
+  std::int64_t rows = kMaxBlock;
+  while (rows > kMinBlock && rows * stride > kBlockFloats) rows /= 2;
   return rows;
 }
 
 std::int64_t stretch_rows(std::int64_t rows) {
-  const std::int64_t least = std::max(kLeastStretch, (rows + kMostStretches - 1) / kMostStretches);
-  return (least + kMostBlock - 1) / kMostBlock * kMostBlock;
+  const std::int64_t least = std::max(kMinStretch, (rows + kMaxStretches - 1) / kMaxStretches);
+  return (least + kMaxBlock - 1) / kMaxBlock * kMaxBlock;
 }
 
 }  // namespace

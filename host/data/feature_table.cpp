@@ -327,11 +327,11 @@ void FeatureTable::describe(std::vector<std::string>& notes) const {
                         : fmt::format("{} ({} values)", in_message(column.name), column.width));
   }
   const std::string file = std::filesystem::path(file_).filename().string();
-  constexpr std::size_t kMost = 8;
-  const std::size_t shown = std::min(kMost, parts.size());
+  constexpr std::size_t kMax = 8;
+  const std::size_t shown = std::min(kMax, parts.size());
   notes.push_back(fmt::format(
       "{}: columns of features: {}, nodes with a row: {}; {}{}.", file, width_, num_rows_,
-      fmt::join(parts.begin(), parts.begin() + shown, ", "), parts.size() > kMost ? ", ..." : ""));
+      fmt::join(parts.begin(), parts.begin() + shown, ", "), parts.size() > kMax ? ", ..." : ""));
   if (unknown_ > 0) {
     notes.push_back(
         fmt::format("{}: rows of ids that are not in the data, left out: {}.", file_, unknown_));

@@ -18,7 +18,7 @@
 namespace tern {
 namespace {
 
-constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;  // read(2) stops a little below 2 GiB
+constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;  // read(2) stops a little below 2 GiB
 
 /// Reading less cannot harm a machine; asking what is free costs as much as reading a small file.
 constexpr std::size_t kFewBytes = std::size_t{1} << 26;
@@ -43,7 +43,7 @@ ByteBuffer read_raw(const std::string& file, ByteLimit& limit) {
     limit.check(bytes.size(), "The file");
     if (bytes.size() == bytes.capacity()) bytes.reserve(limit.room(bytes.capacity() * 2));
     const ssize_t got =
-        ::read(fd.get(), bytes.end(), std::min(bytes.capacity() - bytes.size(), kMostAtOnce));
+        ::read(fd.get(), bytes.end(), std::min(bytes.capacity() - bytes.size(), kMaxAtOnce));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) throw_system(file, "The file cannot be read", errno);
     if (got == 0) return bytes;

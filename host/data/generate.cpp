@@ -54,8 +54,8 @@ std::vector<NodeId> random_ranks(NodeId n, Seed seed, std::uint32_t what) {
 /// The weight of a rank among n that makes weights follow P(weight = w) ∝ w^-γ: Zipf's law with the
 /// exponent 1 / (γ - 1). Relative to the first rank's, and never so small that it could vanish.
 double rank_weight(NodeId rank, double gamma) {
-  constexpr double kLeast = 1e-12;
-  return std::max(std::pow(static_cast<double>(rank) + 1.0, -1.0 / (gamma - 1.0)), kLeast);
+  constexpr double kMin = 1e-12;
+  return std::max(std::pow(static_cast<double>(rank) + 1.0, -1.0 / (gamma - 1.0)), kMin);
 }
 
 /// Degrees by rank, at least 1, at most `most`, the greatest scale·weight whose sum is no more than

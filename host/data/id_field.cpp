@@ -6,14 +6,14 @@ namespace tern {
 
 std::string_view id_value(std::string_view kind, const Field& field, const char* row,
                           std::string& scratch) {
-  constexpr std::size_t kMostIdBytes = 65'535;
+  constexpr std::size_t kMaxIdBytes = 65'535;
   const std::string_view id = field.value(scratch);
   if (id.empty()) {
     throw TextError{row, fmt::format("The {} id is empty, expected at least one byte.", kind)};
   }
-  if (id.size() > kMostIdBytes) {
+  if (id.size() > kMaxIdBytes) {
     throw TextError{row, fmt::format("The {} id {} is too long, expected at most {} bytes.", kind,
-                                     quote(id), kMostIdBytes)};
+                                     quote(id), kMaxIdBytes)};
   }
   if (id.find_first_of("\t\n") != std::string_view::npos) {
     throw TextError{

@@ -26,7 +26,7 @@ namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kAlignment = 64;  // of the values' begin
-constexpr std::uint32_t kMostNpyHeaderBytes = 1 << 20;
+constexpr std::uint32_t kMaxNpyHeaderBytes = 1 << 20;
 
 /// What the header says; a part that is missing is empty.
 struct Header {
@@ -173,7 +173,7 @@ std::string read_header(InputFile& input) {
   std::array<char, 4> bytes{};
   input.read(std::span(bytes).first(length_bytes));
   std::memcpy(&length, bytes.data(), length_bytes);
-  if (length > kMostNpyHeaderBytes || length > input.size() - prefix.size() - length_bytes) {
+  if (length > kMaxNpyHeaderBytes || length > input.size() - prefix.size() - length_bytes) {
     throw DataError(input.name(), 0,
                     fmt::format("The header claims {} bytes, more than there are or than it can "
                                 "need.",

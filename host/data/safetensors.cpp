@@ -59,9 +59,9 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
   }
   std::string text = header.dump();  // throws where a name is not UTF-8
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
-  if (text.size() > kMostHeaderBytes) {
+  if (text.size() > kMaxHeaderBytes) {
     throw Error(fmt::format("The header has {} bytes, more than the format's limit of {}.",
-                            text.size(), kMostHeaderBytes));
+                            text.size(), kMaxHeaderBytes));
   }
   return text;
 }
@@ -135,13 +135,12 @@ SafetensorsHeader read_header(InputFile& input) {
   input.read(prefix);
   std::uint64_t length = 0;
   std::memcpy(&length, prefix.data(), kLengthBytes);
-  if (length > kMostHeaderBytes || length > input.size() - kLengthBytes) {
+  if (length > kMaxHeaderBytes || length > input.size() - kLengthBytes) {
     throw DataError(
         name, 0,
         fmt::format("The header claims {} bytes, expected at most {} here: the file is "
                     "cut short, or not safetensors.",
-                    length,
-                    std::min<std::uint64_t>(kMostHeaderBytes, input.size() - kLengthBytes)));
+                    length, std::min<std::uint64_t>(kMaxHeaderBytes, input.size() - kLengthBytes)));
   }
   std::string text(length, '\0');
   input.read(text);

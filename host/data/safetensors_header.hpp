@@ -9,7 +9,7 @@
 
 namespace tern {
 
-inline constexpr std::size_t kMostHeaderBytes = 100'000'000;
+inline constexpr std::size_t kMaxHeaderBytes = 100'000'000;
 inline constexpr const char* kMetadataKey = "__metadata__";
 
 /// A tensor as the header tells of it; begin and end count from the first byte of values.

@@ -59,10 +59,10 @@ std::string some_names(const fs::path& directory) {
   }
   if (names.empty()) return "it is empty";
   std::sort(names.begin(), names.end());
-  constexpr std::size_t kMost = 6;
-  const std::size_t shown = std::min(kMost, names.size());
+  constexpr std::size_t kMax = 6;
+  const std::size_t shown = std::min(kMax, names.size());
   return fmt::format("it holds {}{}", fmt::join(names.begin(), names.begin() + shown, ", "),
-                     names.size() > kMost ? ", ..." : "");
+                     names.size() > kMax ? ", ..." : "");
 }
 
 void check_interactions(const fs::path& directory, Sources& sources, std::optional<Source> pooled) {

@@ -51,8 +51,8 @@ bool RowReader::next(std::vector<Field>& fields) {
 }
 
 void RowReader::add(Field field, std::vector<Field>& fields) const {
-  if (fields.size() == kMostColumns) {
-    throw TextError{row_, fmt::format("The row has more than {} columns.", kMostColumns)};
+  if (fields.size() == kMaxColumns) {
+    throw TextError{row_, fmt::format("The row has more than {} columns.", kMaxColumns)};
   }
   fields.push_back(field);
 }

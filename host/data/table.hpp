@@ -20,7 +20,7 @@ inline Quotes quotes_of(TableFormat format) {
 
 /// The widest row that is read: a line of nothing but delimiters must not take forty times its
 /// size.
-inline constexpr std::size_t kMostColumns = 65'536;
+inline constexpr std::size_t kMaxColumns = 65'536;
 
 /// A field of a row. Quoted ones may hold anything; escaped ones still have their doubled quotes.
 struct Field {
@@ -45,7 +45,7 @@ class RowReader {
         num_fields_(num_fields) {}
 
   /// Reads a row; false at the end. Throws TextError on a row of another length or of more than
-  /// kMostColumns fields, on a quote in the wrong place, and on a NUL byte.
+  /// kMaxColumns fields, on a quote in the wrong place, and on a NUL byte.
   bool next(std::vector<Field>& fields);
 
   /// Where the row that was read begins, and where the next one does.

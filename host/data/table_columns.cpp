@@ -153,12 +153,12 @@ class ColumnFinder {
   }
 
   std::string names() const {
-    constexpr std::size_t kMost = 12;
+    constexpr std::size_t kMax = 12;
     std::string list;
-    for (std::size_t i = 0; i < std::min(kMost, first_.size()); ++i) {
+    for (std::size_t i = 0; i < std::min(kMax, first_.size()); ++i) {
       list += fmt::format("{}{}", i == 0 ? "" : ", ", quote(first_[i]));
     }
-    if (first_.size() > kMost) list += ", ...";
+    if (first_.size() > kMax) list += ", ...";
     return list;
   }
 

@@ -93,10 +93,10 @@ void check_tensor(std::string_view name, const Tensor& tensor) {
 }
 
 std::string format_shape(std::span<const std::int64_t> shape) {
-  constexpr std::size_t kMost = 8;  // more would fill a screen, and no tensor of ours has as many
-  const std::span<const std::int64_t> shown = shape.first(std::min(kMost, shape.size()));
+  constexpr std::size_t kMax = 8;  // more would fill a screen, and no tensor of ours has as many
+  const std::span<const std::int64_t> shown = shape.first(std::min(kMax, shape.size()));
   return fmt::format("[{}{}]", fmt::join(shown, ", "),
-                     shape.size() > kMost ? fmt::format(", ... {} sizes", shape.size()) : "");
+                     shape.size() > kMax ? fmt::format(", ... {} sizes", shape.size()) : "");
 }
 
 InputFile::InputFile(const std::filesystem::path& path)
@@ -113,11 +113,11 @@ InputFile::InputFile(const std::filesystem::path& path)
 }
 
 void InputFile::read(std::span<char> bytes) {
-  constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
+  constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;
   if (bytes.size() > remaining_) throw DataError(name_, 0, "The file is cut short.");
   remaining_ -= bytes.size();
   while (!bytes.empty()) {
-    const ssize_t got = ::read(fd_.get(), bytes.data(), std::min(bytes.size(), kMostAtOnce));
+    const ssize_t got = ::read(fd_.get(), bytes.data(), std::min(bytes.size(), kMaxAtOnce));
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) {
       throw DataError(

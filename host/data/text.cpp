@@ -81,9 +81,9 @@ std::vector<std::string_view> split_at_lines(std::string_view text, Quotes quote
 }
 
 std::size_t chunk_bytes_for(std::string_view text) {
-  constexpr std::size_t kMostChunks = 64;
-  constexpr std::size_t kLeastBytes = std::size_t{1} << 17;
-  return std::max(kLeastBytes, text.size() / kMostChunks + 1);
+  constexpr std::size_t kMaxChunks = 64;
+  constexpr std::size_t kMinBytes = std::size_t{1} << 17;
+  return std::max(kMinBytes, text.size() / kMaxChunks + 1);
 }
 
 std::int64_t line_of(std::string_view text, const char* where) {
@@ -91,10 +91,10 @@ std::int64_t line_of(std::string_view text, const char* where) {
 }
 
 std::string quote(std::string_view text) {
-  constexpr std::size_t kMost = 40;
+  constexpr std::size_t kMax = 40;
   std::string quoted = "\"";
   std::size_t place = 0;
-  while (place < std::min(kMost, text.size())) {
+  while (place < std::min(kMax, text.size())) {
     const char byte = text[place];
     const auto code = static_cast<unsigned char>(byte);
     const std::size_t length = utf8_length(text.substr(place));
@@ -109,7 +109,7 @@ std::string quote(std::string_view text) {
     place += std::max<std::size_t>(length, 1);
   }
   quoted += '"';
-  if (text.size() > kMost) quoted += fmt::format(" (the first of {} bytes)", text.size());
+  if (text.size() > kMax) quoted += fmt::format(" (the first of {} bytes)", text.size());
   return quoted;
 }
 

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::string_view_literals;
 
-constexpr NodeId kMostNames = std::numeric_limits<NodeId>::max();
+constexpr NodeId kMaxNames = std::numeric_limits<NodeId>::max();
 constexpr std::size_t kFirstSlots = 16;
 
 /// The number that a canonical decimal (no sign, no leading zero) below 2³¹ - 1 stands for; else
@@ -31,7 +31,7 @@ NodeId canonical_number(std::string_view name) {
     if (c < '0' || c > '9') return -1;
     value = value * 10 + static_cast<std::uint64_t>(c - '0');
   }
-  return value < static_cast<std::uint64_t>(kMostNames) ? static_cast<NodeId>(value) : -1;
+  return value < static_cast<std::uint64_t>(kMaxNames) ? static_cast<NodeId>(value) : -1;
 }
 
 std::uint64_t load64(const char* bytes) {
@@ -133,7 +133,7 @@ NodeId Vocabulary::add(std::string_view name) {
   Slot& slot = slots_[slot_of(name, name_hash)];
   if (slot.id >= 0) return slot.id;
   check_name(name);
-  if (size() == kMostNames) {
+  if (size() == kMaxNames) {
     throw ShapeError(fmt::format("More than {} names, the most that ids have room for.", size()));
   }
   const NodeId id = size();

@@ -14,7 +14,7 @@ class KinkWatch final : public reference::ReferenceBackend {
  public:
   /// At least 1 where differences and rounding are safe.
   double safety() const {
-    return std::min(nearest_ / kKinkMargin, least_deviation_ / kLeastDeviation);
+    return std::min(nearest_ / kKinkMargin, least_deviation_ / kMinDeviation);
   }
 
   void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,

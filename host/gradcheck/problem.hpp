@@ -71,9 +71,9 @@ class StepProblem {
 /// The seed of a model's first parameters. Where the model has ReLUs, which have no derivative at
 /// 0, and normalises columns, which divides rounding errors by their deviation, seeds are tried in
 /// turn until no argument of a ReLU is within kKinkMargin of 0 and no column deviates by less than
-/// kLeastDeviation; where none of 200 is so, the best of them.
+/// kMinDeviation; where none of 200 is so, the best of them.
 inline constexpr double kKinkMargin = 3e-4;
-inline constexpr double kLeastDeviation = 0.03;
+inline constexpr double kMinDeviation = 0.03;
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);
 
 /// The models that are checked, with a name for each: "mf", "lightgcn L1", ...

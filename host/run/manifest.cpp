@@ -18,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::uintmax_t kMostBytes = 1 << 20;
+constexpr std::uintmax_t kMaxBytes = 1 << 20;
 
 [[noreturn]] void damaged(const fs::path& file, std::string_view what) {
   throw DataError(file.string(), 0, fmt::format("{}; the file is damaged", what));
@@ -104,7 +104,7 @@ void write_manifest(const fs::path& file, const RunManifest& manifest) {
 
 RunManifest read_manifest(const fs::path& file) {
   const Json manifest =
-      Json::parse(read_small_file(file, kMostBytes), nullptr, /*allow_exceptions=*/false);
+      Json::parse(read_small_file(file, kMaxBytes), nullptr, /*allow_exceptions=*/false);
   if (!manifest.is_object()) damaged(file, "is not a JSON object");
   const auto version = manifest.find("format_version");
   if (version == manifest.end() || !version->is_number_integer()) {

@@ -26,7 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::uintmax_t kMostMetricsBytes = std::uintmax_t{1} << 32;
+constexpr std::uintmax_t kMaxMetricsBytes = std::uintmax_t{1} << 32;
 
 void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& statistics) {
   const auto add = [&](std::string_view name, double value) {
@@ -107,7 +107,7 @@ void Run::forget_after(const Place& place) {
   CheckpointFolder(path_ / kCheckpointFolder).forget_after(place.epoch, place.step);
   const fs::path file = path_ / kMetricsFile;
   if (!is_there(file)) return;
-  const std::string text = read_small_file(file, kMostMetricsBytes);
+  const std::string text = read_small_file(file, kMaxMetricsBytes);
   std::istringstream stream(text);
   std::string kept;
   for (std::string line; std::getline(stream, line);) {

@@ -114,8 +114,8 @@ TrainingProgress read_progress(const Metadata& metadata, std::string_view file) 
   if (progress.step > progress.steps) {
     read.fail("step", metadata.at("step"), "at most " + metadata.at("steps"));
   }
-  constexpr std::int64_t kMostUpdates = std::int64_t{1} << 60;  // so that counting on is safe
-  if (progress.updates > kMostUpdates) read.fail("updates", metadata.at("updates"), "fewer");
+  constexpr std::int64_t kMaxUpdates = std::int64_t{1} << 60;  // so that counting on is safe
+  if (progress.updates > kMaxUpdates) read.fail("updates", metadata.at("updates"), "fewer");
   if (progress.best_epoch > progress.epoch) {
     read.fail("best_epoch", metadata.at("best_epoch"), "at most " + metadata.at("epoch"));
   }

@@ -102,14 +102,14 @@ void reserve_products(int threads) {
   // as many as are, and kept.
   constexpr int kSize = 512;
   constexpr std::size_t kElements = std::size_t{kSize} * kSize;
-  constexpr int kMostTries = 64;
+  constexpr int kMaxTries = 64;
   const std::vector<float> factor(kElements, 1.0F);
   std::vector<std::vector<float>> out(static_cast<std::size_t>(threads));
   for (std::vector<float>& of_thread : out) of_thread.resize(kElements);
   expect_room(threads, kProductBytes, "the matrix products");
   const std::int64_t wanted =
       mapped_bytes() + static_cast<std::int64_t>(kProductBytes) * threads - kSlack;
-  for (int tries = 0; tries < kMostTries && mapped_bytes() < wanted; ++tries) {
+  for (int tries = 0; tries < kMaxTries && mapped_bytes() < wanted; ++tries) {
 #pragma omp parallel num_threads(threads)
     {
       float* to = out[static_cast<std::size_t>(omp_get_thread_num())].data();

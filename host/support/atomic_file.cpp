@@ -51,10 +51,10 @@ void AtomicFile::fail(std::string_view what, int error) const {
 }
 
 void AtomicFile::write(const void* data, std::size_t bytes) {
-  constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;
+  constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;
   const char* cursor = static_cast<const char*>(data);
   while (bytes > 0) {
-    const ssize_t done = ::write(fd_.get(), cursor, std::min(bytes, kMostAtOnce));
+    const ssize_t done = ::write(fd_.get(), cursor, std::min(bytes, kMaxAtOnce));
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail("cannot be written", errno);
     cursor += done;

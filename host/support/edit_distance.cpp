@@ -13,7 +13,7 @@ namespace tern {
 namespace {
 
 std::string_view cut(std::string_view text) {
-  return text.substr(0, EditDistance::kMostBytes);
+  return text.substr(0, EditDistance::kMaxBytes);
 }
 
 /// Every text that one edit with a digit makes of `text`.
@@ -77,8 +77,8 @@ std::vector<std::string> Vocabulary::nearest(std::string_view name, std::size_t 
   const EditDistance distance(name);
   if (numbered_ > 0) {
     // Up to two billion numbers: rather look at the few texts nearby than at all of them.
-    constexpr std::size_t kMostDigits = 12;
-    std::set<std::string> once{std::string(name.substr(0, kMostDigits))};
+    constexpr std::size_t kMaxDigits = 12;
+    std::set<std::string> once{std::string(name.substr(0, kMaxDigits))};
     std::set<std::string> twice;
     add_single_edits(std::string(*once.begin()), once);
     for (const std::string& text : once) add_single_edits(text, twice);

@@ -12,7 +12,7 @@ namespace tern {
 /// string matching", with Hyyrö's boundary for whole strings.
 class EditDistance {
  public:
-  static constexpr std::size_t kMostBytes = 64;
+  static constexpr std::size_t kMaxBytes = 64;
 
   explicit EditDistance(std::string_view pattern);
   int operator()(std::string_view text) const;

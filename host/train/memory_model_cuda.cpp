@@ -23,7 +23,7 @@ constexpr std::int64_t kOffset = sizeof(EdgeOffset);
 /// What cuBLAS and cuBLASLt work in (cuda/evaluation.cu, cuda/support/matmul.cu).
 constexpr std::int64_t kLibraryBytes = std::int64_t{32} << 20;
 /// The most rows of a product (cuda/support/matmul.hpp).
-constexpr std::int64_t kMostRows = std::int64_t{1} << 20;
+constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
 /// What a radix sort of CUB's takes beside the arrays: a few counters for each of its blocks.
 constexpr std::int64_t kSortBytes = std::int64_t{1} << 20;
 
@@ -137,7 +137,7 @@ class CudaMemoryModel final : public MemoryModel {
         if (wanted.terms[t].weight == nullptr) continue;
         const std::int64_t inner = sum.terms[t].weight->rows();
         const std::int64_t splits =
-            cuda::cut_weight_rows(state.rows(), inner, state.cols(), kMostRows).splits;
+            cuda::cut_weight_rows(state.rows(), inner, state.cols(), kMaxRows).splits;
         constexpr std::int64_t kAlignment = 64;
         const std::int64_t step = (inner * stride + kAlignment - 1) / kAlignment * kAlignment;
         if (splits > 1) rooms.push_back({"dense products", splits * step * kFloat, true});
@@ -158,7 +158,7 @@ class CudaMemoryModel final : public MemoryModel {
         queries, stride, k, {.scores = target_.cache_bytes / 2, .results = kResults});
     std::int64_t bytes = kLibraryBytes + queries * kId + cuts.block * padded(cols) * kFloat +
                          cuts.block * stride * kFloat + cuts.chunk * k * (kId + kFloat);
-    if (k > cuda::kMostSelected) {
+    if (k > cuda::kMaxSelected) {
       bytes += 4 * static_cast<std::int64_t>(
                        cuda::select_key_bytes(cuts.block, static_cast<NodeId>(items)));
     }

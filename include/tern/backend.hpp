@@ -128,8 +128,7 @@ class Backend {
   virtual std::string name() const = 0;
   virtual DeviceDescription describe() const = 0;
 
-  // --- Memory
-  // -------------------------------------------------------------------------------------
+  // --- Memory ------------------------------------------------------------------------------------
 
   /// Of the device as it is now, other processes included; where the device is the host, what
   /// host_memory() of tern/memory.hpp says. Throws DeviceError where the device does not answer.
@@ -166,8 +165,7 @@ class Backend {
   /// download or change shapes, and everything they refer to must outlive the recording.
   virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
 
-  // --- Sampling
-  // -----------------------------------------------------------------------------------
+  // --- Sampling ----------------------------------------------------------------------------------
 
   /// Room for one epoch of triplets drawn from the graph, and the tables that drawing needs. The
   /// graph must outlive them.
@@ -197,8 +195,7 @@ class Backend {
   /// A step op: makes the next batch current; after the last one, the first.
   virtual void next_batch(Triplets& triplets) = 0;
 
-  // --- Ops
-  // ----------------------------------------------------------------------------------------
+  // --- Ops ---------------------------------------------------------------------------------------
 
   /// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend): one degree-normalised propagation to one side.
   /// A is R for to = kUser, Rᵀ for kItem; x: (nodes of the other side, D), y: (nodes of `to`, D),

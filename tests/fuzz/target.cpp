@@ -40,8 +40,8 @@ class ScratchDirectory {
 }  // namespace
 
 void require_one_line(std::string_view text) {
-  constexpr std::size_t kMostBytes = 4000;
-  require(!text.empty() && text.size() <= kMostBytes,
+  constexpr std::size_t kMaxBytes = 4000;
+  require(!text.empty() && text.size() <= kMaxBytes,
           "a text for people has " + std::to_string(text.size()) + " bytes");
   const bool printable = std::none_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;

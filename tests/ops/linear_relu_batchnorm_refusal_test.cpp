@@ -83,10 +83,10 @@ TEST_P(LinearReluBatchnormRefusal, OfStates) {
                              "make_dense_state: a state of (-1, 3), expected no negative size");
   expect_refusal<ShapeError>([&] { backend_.make_dense_state(3, -2); },
                              "make_dense_state: a state of (3, -2), expected no negative size");
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  EXPECT_THROW(backend_.make_dense_state(kMost, kMost), DeviceError);
-  EXPECT_THROW(backend_.make_dense_state(kMost / 8, 1), DeviceError);
-  EXPECT_THROW(backend_.make_dense_state(1, kMost), DeviceError);
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THROW(backend_.make_dense_state(kMax, kMax), DeviceError);
+  EXPECT_THROW(backend_.make_dense_state(kMax / 8, 1), DeviceError);
+  EXPECT_THROW(backend_.make_dense_state(1, kMax), DeviceError);
   DenseState none;
   DenseState foreign(std::make_unique<StrangerStorage>(), 4, 3);
   DenseState narrow = backend_.make_dense_state(4, 2);

@@ -41,11 +41,11 @@ TEST_P(Memory, RefusesSizesThatCannotBe) {
   EXPECT_THROW(backend_.allocate(-1, 3), ShapeError);
   EXPECT_THROW(backend_.allocate(3, -1), ShapeError);
   EXPECT_THROW(backend_.allocate(-1, -1), ShapeError);
-  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
-  EXPECT_THROW(backend_.allocate(kMost, kMost), DeviceError);
-  EXPECT_THROW(backend_.allocate(1, kMost), DeviceError);
-  EXPECT_THROW(backend_.allocate(0, kMost), DeviceError);
-  EXPECT_THROW(backend_.allocate(kMost / 8, 1), DeviceError);
+  constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
+  EXPECT_THROW(backend_.allocate(kMax, kMax), DeviceError);
+  EXPECT_THROW(backend_.allocate(1, kMax), DeviceError);
+  EXPECT_THROW(backend_.allocate(0, kMax), DeviceError);
+  EXPECT_THROW(backend_.allocate(kMax / 8, 1), DeviceError);
 }
 
 TEST_P(Memory, CarriesValuesThereAndBack) {

@@ -16,8 +16,8 @@ namespace {
 TEST(ChiSquare, TellsARightLawFromAWrongOne) {
   const std::vector<double> law{0.25, 0.25, 0.5, 0};
   EXPECT_LT(chi_square_deviate(std::vector<std::int64_t>{2510, 2480, 5010, 0}, law), 1);
-  EXPECT_GT(chi_square_deviate(std::vector<std::int64_t>{2700, 2300, 5000, 0}, law), kMostDeviate);
-  EXPECT_GT(chi_square_deviate(std::vector<std::int64_t>{2500, 2500, 5000, 1}, law), kMostDeviate);
+  EXPECT_GT(chi_square_deviate(std::vector<std::int64_t>{2700, 2300, 5000, 0}, law), kMaxDeviate);
+  EXPECT_GT(chi_square_deviate(std::vector<std::int64_t>{2500, 2500, 5000, 1}, law), kMaxDeviate);
 }
 
 TEST(Philox, GivesThePublishedAnswers) {
@@ -101,26 +101,26 @@ TEST(Below, IsUniformOverSmallRanges) {
       ++counts[draw];
     }
     if (n == 1) continue;  // nothing to compare
-    EXPECT_LT(chi_square_deviate(counts, std::vector<double>(n, 1.0 / n)), kMostDeviate);
+    EXPECT_LT(chi_square_deviate(counts, std::vector<double>(n, 1.0 / n)), kMaxDeviate);
   }
 }
 
 TEST(Below, IsUniformWhereMultiplyingAloneIsNot) {
   // Of n = 3·2³⁰ numbers, ⌊word · n / 2³²⌋ without redrawing would hit the multiples of 3 twice as
   // often as the others.
-  constexpr std::uint32_t kMost = 3u << 30;
+  constexpr std::uint32_t kMax = 3u << 30;
   RandomStream stream(Seed{9}, Purpose::kNegative, 0, 0);
   std::vector<std::int64_t> residues(3, 0);
   std::vector<std::int64_t> thirds(3, 0);
   for (int i = 0; i < 60'000; ++i) {
-    const std::uint32_t draw = stream.below(kMost);
-    ASSERT_LT(draw, kMost);
+    const std::uint32_t draw = stream.below(kMax);
+    ASSERT_LT(draw, kMax);
     ++residues[draw % 3];
     ++thirds[draw >> 30];
   }
   const std::vector<double> law(3, 1.0 / 3);
-  EXPECT_LT(chi_square_deviate(residues, law), kMostDeviate);
-  EXPECT_LT(chi_square_deviate(thirds, law), kMostDeviate);
+  EXPECT_LT(chi_square_deviate(residues, law), kMaxDeviate);
+  EXPECT_LT(chi_square_deviate(thirds, law), kMaxDeviate);
 }
 
 TEST(Permutation, IsABijectionOfEverySmallRange) {
@@ -167,8 +167,8 @@ TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
       ++by_seed[Permutation(Seed{i}, 0, kSize)(index)];
       ++by_epoch[Permutation(Seed{0}, i, kSize)(index)];
     }
-    EXPECT_LT(chi_square_deviate(by_seed, law), kMostDeviate) << index;
-    EXPECT_LT(chi_square_deviate(by_epoch, law), kMostDeviate) << index;
+    EXPECT_LT(chi_square_deviate(by_seed, law), kMaxDeviate) << index;
+    EXPECT_LT(chi_square_deviate(by_epoch, law), kMaxDeviate) << index;
   }
   // All pairs of images of two indices, over seeds.
   std::vector<std::int64_t> pairs(kSize * kSize, 0);
@@ -178,7 +178,7 @@ TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
     const Permutation permutation(Seed{seed}, 1, kSize);
     ++pairs[permutation(2) * kSize + permutation(3)];
   }
-  EXPECT_LT(chi_square_deviate(pairs, pair_law), kMostDeviate);
+  EXPECT_LT(chi_square_deviate(pairs, pair_law), kMaxDeviate);
 }
 
 TEST(Permutation, ScattersNeighbours) {

@@ -176,8 +176,8 @@ TEST_P(ScoreTopk, HasScoresAndOrderOfRandomEmbeddings) {
     const Interactions observed = random_interactions(37, 1111, 0.1, 6);
     std::vector<NodeId> queries(37);
     std::iota(queries.begin(), queries.end(), 0);
-    constexpr std::int64_t kMost = 20;
-    const TopItems top = run(users, items, width, queries, std::span(&observed, 1), kMost);
+    constexpr std::int64_t kMax = 20;
+    const TopItems top = run(users, items, width, queries, std::span(&observed, 1), kMax);
     const double factor = summation_factor(static_cast<double>(width)) * epsilon();
     // Scores are handed out in f32 by every backend.
     const auto tolerance = [&](const Candidate& c) {
@@ -188,14 +188,14 @@ TEST_P(ScoreTopk, HasScoresAndOrderOfRandomEmbeddings) {
       std::vector<Candidate> by_item(1111, Candidate{.item = -1});
       for (const Candidate& candidate : all) by_item[candidate.item] = candidate;
       double worst_listed = std::numeric_limits<double>::infinity();
-      for (std::int64_t j = 0; j < kMost; ++j) {
-        const NodeId item = top.items[query * kMost + j];
-        const double score = top.scores[query * kMost + j];
+      for (std::int64_t j = 0; j < kMax; ++j) {
+        const NodeId item = top.items[query * kMax + j];
+        const double score = top.scores[query * kMax + j];
         ASSERT_GE(item, 0);
         ASSERT_EQ(by_item[item].item, item) << "masked, or listed twice";
         EXPECT_NEAR(score, by_item[item].score, tolerance(by_item[item]));
         if (j > 0) {
-          EXPECT_LE(score, top.scores[query * kMost + j - 1]);
+          EXPECT_LE(score, top.scores[query * kMax + j - 1]);
         }
         worst_listed = std::min(worst_listed, by_item[item].score + tolerance(by_item[item]));
         by_item[item].item = -1;

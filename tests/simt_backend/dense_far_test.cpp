@@ -243,24 +243,24 @@ TEST(DenseSizes, RowsAreCutByTheirNumberAlone) {
 }
 
 TEST(DenseSizes, WeightsAreCutIntoSplitsThatTheLibraryTakes) {
-  constexpr std::int64_t kMost = Matmul::kMostRows;
+  constexpr std::int64_t kMax = Matmul::kMaxRows;
   for (const std::int64_t rows :
        {std::int64_t{1}, std::int64_t{255}, std::int64_t{257}, std::int64_t{5000},
         std::int64_t{1} << 20, std::int64_t{0x7fffffff}}) {
     for (const std::int64_t inner : {1, 64, 65, 1000, 100000}) {
       for (const std::int64_t cols : {1, 64, 300}) {
-        const WeightCuts cuts = cut_weight_rows(rows, inner, cols, kMost);
+        const WeightCuts cuts = cut_weight_rows(rows, inner, cols, kMax);
         EXPECT_GE(cuts.splits * cuts.split_rows, rows);
         EXPECT_LT((cuts.splits - 1) * cuts.split_rows, rows);
-        EXPECT_LE(cuts.split_rows, kMost);
+        EXPECT_LE(cuts.split_rows, kMax);
         EXPECT_EQ(cuts.split_rows % 64, 0) << "else one begins on less than 256 bytes";
         EXPECT_LE(cuts.splits, 65535) << "of a batch";
       }
     }
   }
-  EXPECT_EQ(cut_weight_rows(1 << 20, 64, 64, kMost).splits, 512);
-  EXPECT_EQ(cut_weight_rows(1 << 20, 1000, 300, kMost).splits, 6);
-  EXPECT_EQ(cut_weight_rows(200, 64, 64, kMost).splits, 1);
+  EXPECT_EQ(cut_weight_rows(1 << 20, 64, 64, kMax).splits, 512);
+  EXPECT_EQ(cut_weight_rows(1 << 20, 1000, 300, kMax).splits, 6);
+  EXPECT_EQ(cut_weight_rows(200, 64, 64, kMax).splits, 1);
 }
 
 /// Notes the shapes of launches instead of launching.

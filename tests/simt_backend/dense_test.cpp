@@ -273,7 +273,7 @@ TEST(SimtDense, DoesWithoutEpilogues) {
 }
 
 TEST(SimtDense, CutsMoreRowsThanTheLibraryTakes) {
-  const LayerShape shape{.rows = cuda::Matmul::kMostRows + 70,
+  const LayerShape shape{.rows = cuda::Matmul::kMaxRows + 70,
                          .cols = 1,
                          .inner = {.widths = {1}, .addend = true, .bias = true},
                          .activation = Activation::kNone,

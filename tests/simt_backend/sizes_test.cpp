@@ -24,19 +24,19 @@
 namespace tern::cuda {
 namespace {
 
-constexpr NodeId kMostNodes = std::numeric_limits<NodeId>::max();
+constexpr NodeId kMaxNodes = std::numeric_limits<NodeId>::max();
 constexpr std::int64_t kOne = 1;
 
 TEST(Sizes, OfArraysAreProductsOf64Bits) {
-  EXPECT_EQ(padded(kMostNodes), kOne << 31);
+  EXPECT_EQ(padded(kMaxNodes), kOne << 31);
   EXPECT_EQ(pieces((kOne << 40) + 1, 256), (kOne << 32) + 1);
-  EXPECT_EQ(partials_size(kMostNodes, 1024), kOne * kMostNodes * 1024);
-  EXPECT_EQ(select_key_bytes(4096, kMostNodes), std::size_t{kMostNodes} * 4096 * 8);
+  EXPECT_EQ(partials_size(kMaxNodes, 1024), kOne * kMaxNodes * 1024);
+  EXPECT_EQ(select_key_bytes(4096, kMaxNodes), std::size_t{kMaxNodes} * 4096 * 8);
   EXPECT_EQ(select_key_bytes(1, 33), 512u);
   EXPECT_EQ(select_key_bytes(0, 33), 0u);
-  const PlanTask plan{.side = Side::kItem, .num_triplets = kMostPlanned, .batch_size = 1};
-  EXPECT_EQ(plan.size(), kMostNodes - 1);
-  EXPECT_EQ(plan.batches(), kMostPlanned);
+  const PlanTask plan{.side = Side::kItem, .num_triplets = kMaxPlanned, .batch_size = 1};
+  EXPECT_EQ(plan.size(), kMaxNodes - 1);
+  EXPECT_EQ(plan.batches(), kMaxPlanned);
   EXPECT_EQ(bits_for(std::uint64_t{1} << 31), 31);
   EXPECT_EQ(bits_for((std::uint64_t{1} << 31) + 1), 32);
 }
@@ -46,8 +46,8 @@ TEST(Sizes, WindowsKeepWithinTheirLimits) {
   EXPECT_EQ(window_batches(10, 100, 300 * kPlanBytesPerTriplet - 1), 2);
   EXPECT_EQ(window_batches(10, 100, kOne << 60), 10) << "the whole epoch";
   EXPECT_EQ(window_batches(10, 100, 0), 1) << "at least one";
-  EXPECT_EQ(window_batches(kOne << 40, 1, kOne << 60), kMostPlanned) << "counted in 32 bits";
-  EXPECT_EQ(window_batches(kOne << 40, kMostPlanned, kOne << 60), 1);
+  EXPECT_EQ(window_batches(kOne << 40, 1, kOne << 60), kMaxPlanned) << "counted in 32 bits";
+  EXPECT_EQ(window_batches(kOne << 40, kMaxPlanned, kOne << 60), 1);
 }
 
 TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
@@ -66,7 +66,7 @@ TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
 
 TEST(Sizes, StatisticsAreCutWithoutGapsOrOverlaps) {
   for (const std::int64_t rows :
-       {kOne, kOne * 63, kOne * 64, kOne * 65, kOne * 1024 * 64 + 1, kOne * kMostNodes}) {
+       {kOne, kOne * 63, kOne * 64, kOne * 65, kOne * 1024 * 64 + 1, kOne * kMaxNodes}) {
     for (const std::int64_t cols : {1, 64, 1000, 40'000}) {
       const StatisticsCuts cuts = cut_statistics(rows, cols);
       EXPECT_GE(cuts.stretches * cuts.stretch_rows, rows);
@@ -129,7 +129,7 @@ AdamTask adam_task(std::int64_t rows, std::int64_t cols) {
 }
 
 TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
-  constexpr std::int64_t kRows = kMostNodes;
+  constexpr std::int64_t kRows = kMaxNodes;
   constexpr std::int64_t kVectors = kRows * 64 / kVector;  // of a table of width 64
   std::vector<LaunchShape> seen;
   const Shapes shapes{seen};

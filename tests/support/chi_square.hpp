@@ -29,6 +29,6 @@ inline double chi_square_deviate(std::span<const std::int64_t> counts,
   return (std::cbrt(statistic / freedom) - (1 - spread)) / std::sqrt(spread);
 }
 
-inline constexpr double kMostDeviate = 4.5;
+inline constexpr double kMaxDeviate = 4.5;
 
 }  // namespace tern::test

@@ -21,7 +21,7 @@ namespace {
 
 /// Scores that are held and sorted at a time: 4 GiB of keys and values, in and out. CUB's count of
 /// them is an int.
-constexpr std::int64_t kMostScores = std::int64_t{1} << 28;
+constexpr std::int64_t kMaxScores = std::int64_t{1} << 28;
 
 /// Where row `segment` of a block of scores begins.
 struct RowBegin {
@@ -38,7 +38,7 @@ class ProductAndSort {
         queries_(static_cast<std::int64_t>(queries_of(w).size())),
         items_(w.nodes(Side::kItem)),
         kept_(std::min(kBestItems, items_)),
-        block_(std::clamp<std::int64_t>(kMostScores / std::max<std::int64_t>(1, items_), 1,
+        block_(std::clamp<std::int64_t>(kMaxScores / std::max<std::int64_t>(1, items_), 1,
                                         std::max<std::int64_t>(1, queries_))),
         observed_(w.interactions(), device.memory()),
         user_table_(w, Side::kUser, 1, device.memory()),
