@@ -10,6 +10,7 @@
 
 #include "tern/error.hpp"
 #include "tern/plugin.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::test {
 namespace {
@@ -127,12 +128,10 @@ TEST_F(DeviceTest, LibrariesThatAreNotOursAreRefused) {
   library("/nowhere/libtern_cuda.so");
   expect_unusable("/nowhere/libtern_cuda.so: cannot open shared object file");
 
-  const std::filesystem::path garbage =
-      std::filesystem::temp_directory_path() / ("tern_garbage_" + std::to_string(getpid()) + ".so");
-  std::ofstream(garbage) << "not a library";
+  const TemporaryDirectory directory;
+  const std::filesystem::path garbage = directory.write("garbage.so", "not a library");
   library(garbage.string());
   expect_unusable(garbage.string());
-  std::filesystem::remove(garbage);
 }
 
 TEST_F(DeviceTest, WithoutALibraryAutoIsSilent) {

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "tests/cli/child_process.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::test {
 namespace {
@@ -25,8 +26,6 @@ using ::testing::StartsWith;
 class Program : public testing::Test {
  protected:
   Program() {
-    std::string name = (fs::temp_directory_path() / "tern-bench-XXXXXX").string();
-    directory_ = mkdtemp(name.data());
     fs::create_directory(directory_ / "data");
     std::ofstream train(directory_ / "data" / "train.txt");
     for (int user = 0; user < 40; ++user) {
@@ -36,7 +35,6 @@ class Program : public testing::Test {
     }
     std::ofstream(directory_ / "data" / "test.txt") << "0 1\n";
   }
-  ~Program() override { fs::remove_all(directory_); }
 
   Outcome run(const std::vector<std::string>& arguments) {
     return Child(directory_, arguments).finish();
@@ -50,7 +48,8 @@ class Program : public testing::Test {
     EXPECT_EQ(outcome.out, "");
   }
 
-  fs::path directory_;
+  const TemporaryDirectory temporary_;
+  const fs::path directory_ = temporary_.path();
 };
 
 TEST_F(Program, PrintsARowForEveryOp) {

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "tern/error.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern {
 namespace {
@@ -38,12 +39,6 @@ std::string complaint(std::string_view key, std::string_view value) {
 
 class ConfigFile : public testing::Test {
  protected:
-  void SetUp() override {
-    path_ = std::filesystem::path(testing::TempDir()) /
-            ("tern_config_" + std::to_string(::getpid()) + ".toml");
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
-
   Config read(const std::string& text, Config start = {}) const {
     std::ofstream(path_, std::ios::binary) << text;
     read_config(start, path_);
@@ -62,7 +57,8 @@ class ConfigFile : public testing::Test {
     return "";
   }
 
-  std::filesystem::path path_;
+  const test::TemporaryDirectory directory_;
+  const std::filesystem::path path_ = directory_ / "config.toml";
 };
 
 TEST(ConfigKeys, AreDistinctAndDescribed) {

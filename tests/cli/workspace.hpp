@@ -12,22 +12,13 @@
 #include <vector>
 
 #include "tests/cli/child_process.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::test {
 
 /// A directory of the test's own, with data sets in it, and the program run there.
 class Workspace : public testing::Test {
  protected:
-  Workspace() {
-    std::string name = (std::filesystem::path(testing::TempDir()) / "tern_cli_XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp failed");
-    directory_ = std::filesystem::canonical(name);
-  }
-  ~Workspace() override {
-    std::error_code ignored;
-    std::filesystem::remove_all(directory_, ignored);
-  }
-
   std::filesystem::path path(const std::string& name) const { return directory_ / name; }
 
   Outcome run(const std::vector<std::string>& arguments, const Streams& streams = {}) const {
@@ -106,7 +97,8 @@ class Workspace : public testing::Test {
     return all;
   }
 
-  std::filesystem::path directory_;
+  const TemporaryDirectory temporary_;
+  const std::filesystem::path directory_ = temporary_.path();
 };
 
 /// An error as every error should be: this exit code, nothing on standard output, and one line

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -13,37 +12,11 @@
 #include <string_view>
 
 #include "tern/error.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::testing {
 
-/// A directory of its own for a test, gone with it.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "tern-data-XXXXXX").string();
-    if (mkdtemp(name.data()) == nullptr) throw Error("There is no room for temporary files.");
-    path_ = name;
-  }
-  ~TemporaryDirectory() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryDirectory(const TemporaryDirectory&) = delete;
-  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
-
-  /// Writes a file and returns its path.
-  std::filesystem::path write(std::string_view name, std::string_view bytes) const {
-    const std::filesystem::path file = path_ / name;
-    std::ofstream(file, std::ios::binary) << bytes;
-    return file;
-  }
-
- private:
-  std::filesystem::path path_;
-};
+using test::TemporaryDirectory;
 
 /// "prefix17". Not prefix + std::to_string(17), of which GCC 12 warns falsely (-Wrestrict).
 inline std::string numbered(std::string_view prefix, std::int64_t number) {

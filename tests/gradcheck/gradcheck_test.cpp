@@ -16,6 +16,7 @@
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 #include "tests/gradcheck/faulty_backend.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::test {
 namespace {
@@ -170,9 +171,8 @@ TEST(Gradcheck, OptionsOutOfRangeAreRefused) {
 }
 
 TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
-  std::string name = (fs::path(testing::TempDir()) / "tern_gradcheck_XXXXXX").string();
-  ASSERT_NE(::mkdtemp(name.data()), nullptr);
-  const fs::path folder = name;
+  const TemporaryDirectory directory;
+  const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
   ASSERT_EQ(places.size(), 6u);
@@ -196,7 +196,6 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
             (std::vector<std::int64_t>{6, 5}));
   EXPECT_EQ(read_npy(places.back() / "user_layer2_norm_running_mean.npy").shape,
             (std::vector<std::int64_t>{1, 3}));
-  fs::remove_all(folder);
 }
 
 }  // namespace

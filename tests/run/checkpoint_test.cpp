@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "tern/error.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/train/job.hpp"
 
 namespace {
@@ -74,9 +75,6 @@ using ::testing::HasSubstr;
 
 class CheckpointTest : public ::testing::Test {
  protected:
-  CheckpointTest() { fs::create_directories(folder); }
-  ~CheckpointTest() override { fs::remove_all(folder); }
-
   static std::string read(const fs::path& path) {
     std::ifstream stream(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(stream), {}};
@@ -93,9 +91,8 @@ class CheckpointTest : public ::testing::Test {
     return "no complaint";
   }
 
-  const fs::path folder =
-      fs::temp_directory_path() / (std::string("tern_checkpoint_") +
-                                   ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const TemporaryDirectory directory;
+  const fs::path folder = directory.path();
   const fs::path file = folder / "one.safetensors";
 };
 

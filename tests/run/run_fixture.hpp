@@ -13,6 +13,7 @@
 #include "host/run/training_progress.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
@@ -33,7 +34,6 @@ class RunTest : public ::testing::Test {
   using Run = tern::Run;  // not googletest's
 
   RunTest() {
-    fs::remove_all(folder);
     fs::create_directories(folder / "data");
     write_text(folder / "data/train.txt", "0 0 1 2\n1 1 2\n2 0\n");
     write_text(folder / "data/valid.txt", "0 3\n1 0\n");
@@ -43,7 +43,6 @@ class RunTest : public ::testing::Test {
     config.metric = "recall@2";
     data = load_dataset(config.data_path, config.data);
   }
-  ~RunTest() override { fs::remove_all(folder); }
 
   Run create(Run::Overwrite overwrite = Run::Overwrite::kNo) {
     return Run::create(path, config, data, overwrite);
@@ -64,9 +63,8 @@ class RunTest : public ::testing::Test {
     return complaint([&] { Run::open(path); });
   }
 
-  const fs::path folder =
-      fs::temp_directory_path() /
-      (std::string("tern_run_") + ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  const TemporaryDirectory directory;
+  const fs::path folder = directory.path();
   const fs::path path = folder / "runs/first";
   Config config = planted_config();
   Dataset data;

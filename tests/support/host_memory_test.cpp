@@ -9,6 +9,7 @@
 #include "host/support/host_memory.hpp"
 #include "tern/memory.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::test {
 namespace {
@@ -17,14 +18,9 @@ namespace {
 class HostMemory : public testing::Test {
  protected:
   void SetUp() override {
-    root_ = std::filesystem::path(testing::TempDir()) /
-            (std::string("host_memory_") + std::to_string(getpid()) + "_" +
-             testing::UnitTest::GetInstance()->current_test_info()->name());
-    std::filesystem::remove_all(root_);
     write("proc/meminfo",
           "MemTotal:       1000 kB\nMemFree:         100 kB\nMemAvailable:    600 kB\n");
   }
-  void TearDown() override { std::filesystem::remove_all(root_); }
 
   void write(const std::string& path, const std::string& text) {
     std::filesystem::create_directories((root_ / path).parent_path());
@@ -36,7 +32,8 @@ class HostMemory : public testing::Test {
     EXPECT_EQ(found.total, total);
   }
 
-  std::filesystem::path root_;
+  const TemporaryDirectory directory_;
+  const std::filesystem::path root_ = directory_.path();
 };
 
 TEST_F(HostMemory, IsWhatTheKernelCallsAvailable) {
