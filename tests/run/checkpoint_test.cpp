@@ -80,6 +80,7 @@ class CheckpointTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(stream), {}};
   }
   static void write(const fs::path& path, const std::string& bytes) {
+    fs::remove(path);  // a file that is cut and written again is waited for on its way to the disk
     std::ofstream(path, std::ios::binary) << bytes;
   }
   std::string complaint() const {
