@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pty.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +163,7 @@ class Child {
   [[noreturn]] static void become_program(const std::filesystem::path& directory,
                                           const std::vector<std::string>& arguments,
                                           const Streams& streams, Ends in, Ends out, Ends err) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // a test that is killed leaves no training behind
     const int out_descriptor =
         streams.out_to.empty() ? out.second : ::open(streams.out_to.c_str(), O_WRONLY);
     ::dup2(in.first, STDIN_FILENO);
