@@ -62,11 +62,13 @@ TEST(ParseAdjacency, ReadsTheSameInAnyChunks) {
       expected.emplace_back(user, item);
     }
     text += random() % 3 == 0 ? "\r\n" : "\n";
+    if (user % 30 == 29) text += "\n";
   }
   for (const std::size_t chunk : {1, 2, 7, 100, 1'000'000}) {
     const AdjacencyList list = parse_adjacency(text, "f", chunk);
     EXPECT_EQ(pairs_of(list), expected);
     EXPECT_EQ(list.users.size(), 300u);
+    EXPECT_EQ(list.blank_lines, 10);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "tern/inspect.hpp"
 #include "tern/tensor_file.hpp"
 #include "tests/data/data_files.hpp"
+#include "tests/data/named_pairs.hpp"
 
 namespace tern {
 namespace {
@@ -20,21 +21,10 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::gzip;
 using ::testing::HasSubstr;
+using testing::named_pairs;
 using ::testing::Not;
 using testing::TemporaryDirectory;
 using testing::zstd;
-
-/// "user item" by name, sorted.
-std::vector<std::string> named_pairs(const Dataset& data, const Interactions& split) {
-  std::vector<std::string> pairs;
-  for (NodeId user = 0; user < split.num_users(); ++user) {
-    for (const NodeId item : split.row(user)) {
-      pairs.push_back(data.users.name(user).append(" ").append(data.items.name(item)));
-    }
-  }
-  std::sort(pairs.begin(), pairs.end());
-  return pairs;
-}
 
 std::int64_t total_size(const Dataset& data) {
   return data.train.size() + data.valid.size() + data.test.size();
@@ -144,36 +134,6 @@ TEST(LoadDataset, ReadsTablesAsGivenSplits) {
               Contains("Test: users who are evaluated without a training interaction: 1."));
 }
 
-TEST(LoadDataset, SplitsTablesByTime) {
-  const TemporaryDirectory directory;
-  directory.write("interactions.csv",
-                  "userId,itemId,timestamp\na,p,5\na,q,4\na,r,3\nb,p,9\nb,q,1\nc,r,2\n");
-  DataOptions options;
-  options.split = SplitMethod::kTime;
-  options.test_fraction = 0.33;
-  options.valid_fraction = 0.25;
-  const Dataset by_time = load_dataset(directory.path(), options);
-  EXPECT_THAT(named_pairs(by_time, by_time.test), ElementsAre("a p", "b p"));
-  EXPECT_THAT(named_pairs(by_time, by_time.valid), ElementsAre("a q"));
-  options.split = SplitMethod::kLeaveOneOut;
-  options.valid_fraction.reset();
-  const Dataset last = load_dataset(directory.path(), options);
-  EXPECT_THAT(named_pairs(last, last.test), ElementsAre("a p", "b p"));
-  EXPECT_THAT(named_pairs(last, last.valid), ElementsAre("a q"));
-  EXPECT_THAT(named_pairs(last, last.train), ElementsAre("a r", "b q", "c r"));
-}
-
-TEST(LoadDataset, LeavesOneOutByPlaceWithoutTimes) {
-  const TemporaryDirectory directory;
-  directory.write("train.txt", "0 7 3 5\n");
-  DataOptions options;
-  options.split = SplitMethod::kLeaveOneOut;
-  const Dataset data = load_dataset(directory.path(), options);
-  EXPECT_THAT(named_pairs(data, data.test), ElementsAre("0 5"));
-  EXPECT_THAT(named_pairs(data, data.valid), ElementsAre("0 3"));
-  EXPECT_THAT(data.notes, Contains(HasSubstr("for lack of timestamps")));
-}
-
 TEST(LoadDataset, DropsLowRatingsAndWhoHasNoOthers) {
   const TemporaryDirectory directory;
   directory.write("interactions.csv", "user,item,rating\na,x,5\nb,y,1\nc,x,4\nc,y,2\nc,z,4.5\n");
@@ -189,6 +149,33 @@ TEST(LoadDataset, DropsLowRatingsAndWhoHasNoOthers) {
               Contains("interactions.csv: interactions dropped for a rating below 4: 2."));
   EXPECT_THAT(data.notes,
               Contains("Dropped with them, for want of other ratings: users: 1, items: 1."));
+}
+
+TEST(LoadDataset, DropsWhoHasNoOtherRatingInAnyPart) {
+  const TemporaryDirectory directory;
+  directory.write("train.csv", "user,item,rating\na,x,5\nb,y,1\nc,y,2\n");
+  directory.write("test.csv", "user,item,rating\nc,z,5\n");
+  DataOptions options;
+  options.min_rating = 4;
+  const Dataset data = load_dataset(directory.path(), options);
+  EXPECT_THAT(named_pairs(data, data.train), ElementsAre("a x"));
+  EXPECT_THAT(named_pairs(data, data.test), ElementsAre("c z"));
+  EXPECT_EQ(data.users.size(), 2);
+  EXPECT_EQ(data.items.size(), 2);
+}
+
+TEST(LoadDataset, FeaturesFollowNodesThroughEveryFilter) {
+  // Low ratings drop user d, whose row comes first; the 2-core then drops user c.
+  const TemporaryDirectory directory;
+  directory.write("interactions.csv",
+                  "user,item,rating\nd,w,1\nc,z,5\na,x,5\na,y,5\nb,x,5\nb,y,5\n");
+  write_npy(directory / "user_features.npy", {{4, 1}, std::vector<float>{1, 2, 3, 4}});
+  DataOptions options;
+  options.min_rating = 4;
+  options.k_core = 2;
+  const Dataset data = load_dataset(directory.path(), options);
+  EXPECT_EQ(data.users.name(0), "a");
+  EXPECT_THAT(data.user_features->values, ElementsAre(3, 4));
 }
 
 TEST(LoadDataset, KeepsTheKCoreAlone) {

@@ -1,5 +1,6 @@
 #include "host/data/interaction_table.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -146,6 +147,26 @@ TEST(ParseInteractions, ReadsTheSameInAnyChunks) {
     EXPECT_EQ(result.rows(), expected.rows()) << chunk;
     EXPECT_EQ(result.table.pairs, expected.table.pairs) << chunk;  // the same ids
     EXPECT_EQ(result.table.times, expected.table.times) << chunk;
+  }
+}
+
+TEST(ParseInteractions, DropsAndCountsTheSameInAnyChunks) {
+  std::string text = "user,item,rating,timestamp\n";
+  std::vector<double> expected_times;
+  for (int row = 0; row < 100; ++row) {
+    const int rating = row % 5 + 1;
+    text += fmt::format("u{},i{},{},{}\n", row % 7, row, rating, row);
+    if (row % 10 == 9) text += "\n";
+    if (rating >= 3) expected_times.push_back(row);
+  }
+  DataOptions options;
+  options.min_rating = 3;
+  for (const std::size_t chunk : {1, 13, 100, 5000}) {
+    const Read result = read(text, TableFormat::kCsv, options, chunk);
+    EXPECT_EQ(result.table.times, expected_times) << chunk;
+    EXPECT_EQ(result.table.pairs.size(), 60u) << chunk;
+    EXPECT_EQ(result.table.below_min_rating, 40) << chunk;
+    EXPECT_EQ(result.table.blank_lines, 10) << chunk;
   }
 }
 

@@ -12,6 +12,7 @@
 
 #include "host/data/cold_items.hpp"
 #include "host/data/k_core.hpp"
+#include "tern/random.hpp"
 
 namespace tern {
 namespace {
@@ -123,6 +124,75 @@ TEST(Split, DoesNotDependOnTheThreads) {
   EXPECT_EQ(one, run(2));
   EXPECT_EQ(one, run(5));
   omp_set_num_threads(omp_get_num_procs());
+}
+
+TEST(Split, ReachesUsersBeyondTheLastWholeBlock) {
+  // Users are split in blocks of 1024.
+  for (const NodeId users : {1, 1023, 1024, 1025, 2050}) {
+    std::vector<Interaction> pairs;
+    for (NodeId user = 0; user < users; ++user) {
+      for (NodeId item = 0; item < 4; ++item) pairs.push_back({user, item});
+    }
+    const Interactions all = Interactions::from_pairs(users, 4, pairs);
+    std::int64_t duplicates = 0;
+    const DatedInteractions dated = date_interactions(users, 4, pairs, {}, &duplicates);
+    EXPECT_EQ(dated.interactions, all) << users;
+    for (const std::vector<SplitPart>& parts :
+         {split_randomly(all, 0.25, 0.25, Seed{1}), split_last(dated, 0.25)}) {
+      const auto splits = apply_split(all, parts);
+      for (NodeId user = 0; user < users; ++user) {
+        ASSERT_EQ(splits[0].row(user).size(), 2u) << user << " of " << users;
+        ASSERT_EQ(splits[1].row(user).size(), 1u) << user << " of " << users;
+        ASSERT_EQ(splits[2].row(user).size(), 1u) << user << " of " << users;
+      }
+    }
+  }
+}
+
+/// The first `count` places of a shuffle of [0, size) from the front, by the stream of this epoch
+/// and index: the order that split.hpp documents.
+std::vector<NodeId> documented_order(Seed seed, std::uint32_t epoch, std::uint64_t index, int size,
+                                     int count) {
+  std::vector<NodeId> order;
+  for (NodeId place = 0; place < size; ++place) order.push_back(place);
+  RandomStream stream(seed, Purpose::kSplit, epoch, index);
+  for (int k = 0; k < count; ++k) {
+    std::swap(order[k], order[k + stream.below(static_cast<std::uint32_t>(size - k))]);
+  }
+  order.resize(count);
+  return order;
+}
+
+// Whoever loads a data set again must get the same split: a run refuses any other.
+TEST(SplitRandomly, DrawsAsDocumented) {
+  const Interactions all = random_interactions(40, 60, 700, 11);
+  const std::vector<SplitPart> parts = split_randomly(all, 0.3, 0.2, Seed{12});
+  for (NodeId user = 0; user < all.num_users(); ++user) {
+    const auto degree = static_cast<int>(all.row(user).size());
+    const auto num_test = static_cast<int>(expected_held_out(0.3, degree));
+    const auto num_valid = static_cast<int>(expected_held_out(0.2, degree - num_test));
+    std::vector<SplitPart> expected(degree, kTrain);
+    const auto order = documented_order(Seed{12}, 0, user, degree, num_test + num_valid);
+    for (int k = 0; k < num_test + num_valid; ++k) {
+      expected[order[k]] = k < num_test ? kTest : kValid;
+    }
+    const auto begin = parts.begin() + all.offsets()[user];
+    ASSERT_TRUE(std::equal(expected.begin(), expected.end(), begin)) << user;
+  }
+}
+
+TEST(SplitColdItems, DrawsAsDocumented) {
+  // Item 0 never occurs: place i of the order is item i + 1.
+  std::vector<Interaction> pairs;
+  for (NodeId item = 1; item <= 20; ++item) pairs.push_back({item % 3, item});
+  const Interactions all = Interactions::from_pairs(3, 21, pairs);
+  const std::vector<SplitPart> parts = split_cold_items(all, 0.4, 0.0, Seed{13});
+  const std::vector<NodeId> order = documented_order(Seed{13}, 1, 0, 20, 8);
+  for (std::size_t e = 0; e < parts.size(); ++e) {
+    const NodeId place = all.items()[e] - 1;
+    const bool cold = std::find(order.begin(), order.end(), place) != order.end();
+    EXPECT_EQ(parts[e], cold ? kTest : kTrain) << place;
+  }
 }
 
 TEST(DateInteractions, KeepsTheNewestOfRepeats) {
