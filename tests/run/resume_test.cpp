@@ -3,9 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "tern/device.hpp"
@@ -170,6 +172,72 @@ INSTANTIATE_TEST_SUITE_P(Models, Resume,
                                            ResumeCase{ModelKind::kGcMc, 1},
                                            ResumeCase{ModelKind::kGcMc, 2}),
                          name_of);
+
+/// Trains three epochs, with a pause in the first steps of epoch 2, after which training stops.
+struct PausedEpoch {
+  static constexpr double kPause = 0.2;  // seconds, much longer than an epoch takes
+
+  explicit PausedEpoch(std::int64_t stop_step) {
+    TrainerCallbacks callbacks;
+    callbacks.on_epoch = [&](const EpochRecord& record) { records.push_back(record); };
+    callbacks.on_step = [&](const StepProgress& now) {
+      if (now.epoch != 2 || now.step != 1) return;
+      std::this_thread::sleep_for(std::chrono::duration<double>(kPause));
+    };
+    callbacks.should_stop = [&] {
+      const TrainingProgress now = bench.trainer.progress();
+      return now.epoch == 1 && now.step == (stop_step < 0 ? now.steps : stop_step);
+    };
+    bench.trainer.run(callbacks);
+  }
+
+  Bench bench{config_of(ModelKind::kMatrixFactorization, 3), 1};
+  std::vector<EpochRecord> records;
+};
+
+/// What the rest of the epochs reports, by the same trainer or by one that resumes.
+std::vector<EpochRecord> finish(Trainer& trainer) {
+  std::vector<EpochRecord> records;
+  TrainerCallbacks callbacks;
+  callbacks.on_epoch = [&](const EpochRecord& record) { records.push_back(record); };
+  trainer.run(callbacks);
+  return records;
+}
+
+TEST(TrainingSeconds, IncludeThoseBeforeAStopWithinTheEpoch) {
+  PausedEpoch paused(3);
+  const double before = paused.bench.trainer.progress().seconds;
+  ASSERT_GE(before, PausedEpoch::kPause);
+  Bench resumed(config_of(ModelKind::kMatrixFactorization, 3), 1);
+  resumed.trainer.restore(paused.bench.trainer.state());
+  EXPECT_EQ(resumed.trainer.progress().seconds, before);
+  for (Trainer* trainer : {&resumed.trainer, &paused.bench.trainer}) {
+    const auto begin = std::chrono::steady_clock::now();
+    const std::vector<EpochRecord> rest = finish(*trainer);
+    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
+    ASSERT_EQ(rest.size(), 2u);
+    EXPECT_GT(rest[0].seconds, before);
+    EXPECT_LE(rest[0].seconds - before, elapsed.count());
+    // The next epoch begins at 0 again.
+    EXPECT_LE(rest[0].seconds - before + rest[1].seconds, elapsed.count());
+    EXPECT_DOUBLE_EQ(rest[0].triplets_per_second * rest[0].seconds,
+                     static_cast<double>(resumed.data.train.size()));
+  }
+}
+
+TEST(TrainingSeconds, StayWhereOnlyTheEvaluationIsLeft) {
+  PausedEpoch paused(-1);
+  const TrainingProgress before = paused.bench.trainer.progress();
+  ASSERT_EQ(before.step, before.steps);
+  Bench resumed(config_of(ModelKind::kMatrixFactorization, 3), 1);
+  resumed.trainer.restore(paused.bench.trainer.state());
+  for (Trainer* trainer : {&resumed.trainer, &paused.bench.trainer}) {
+    const std::vector<EpochRecord> rest = finish(*trainer);
+    ASSERT_EQ(rest.size(), 2u);
+    EXPECT_EQ(rest[0].seconds, before.seconds);
+    EXPECT_EQ(rest[0].user_gradient_norm, before.user_gradient_norm);
+  }
+}
 
 TEST(TrainingState, SgdsVelocityIsInIt) {
   Config config = config_of(ModelKind::kMatrixFactorization, 4);

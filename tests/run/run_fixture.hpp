@@ -83,7 +83,7 @@ inline TensorFile some_state(int epoch, std::int64_t step = 0, int best_epoch = 
   TrainingProgress progress;
   progress.epoch = epoch;
   progress.step = step;
-  progress.steps = 10;
+  progress.steps = std::max<std::int64_t>(10, step);
   progress.best_epoch = best_epoch;
   progress.selected_epoch = best_epoch;
   write_progress(progress, file.metadata);

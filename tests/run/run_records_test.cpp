@@ -172,6 +172,97 @@ TEST_F(RunTest, StatesOfATrainingThatWasGivenUpMakeWay) {
   EXPECT_FALSE(run.newest_state().has_value());
 }
 
+TEST_F(RunTest, StatesWithinAnEpochAreOrderedByTheirSteps) {
+  config.checkpoint.keep = 4;
+  Run run = create();
+  // As text, step 1000000 would come before step 999999.
+  for (const std::int64_t step : {999'999, 1'000'000}) run.write_state(some_state(2, step));
+  run.write_state(some_state(3));
+  run.write_state(some_state(3, 7));
+  const auto newest = [&](const std::optional<Run::Place>& before) {
+    const TrainingProgress progress = run.newest_state(nullptr, before)->progress;
+    return std::pair(progress.epoch, progress.step);
+  };
+  EXPECT_EQ(newest({}), std::pair(3, std::int64_t{7}));
+  EXPECT_EQ(newest(Run::Place{3, 7}), std::pair(3, std::int64_t{0}));
+  EXPECT_EQ(newest(Run::Place{3, 0}), std::pair(2, std::int64_t{1'000'000}));
+  EXPECT_EQ(newest(Run::Place{2, 1'000'000}), std::pair(2, std::int64_t{999'999}));
+  // Training goes on from step 999999: of the same epoch, what is later is set aside.
+  run.forget_after({2, 999'999});
+  EXPECT_THAT(
+      names_in(path / "checkpoints"),
+      ElementsAre("epoch-000002-step-1000000.safetensors.aside",
+                  "epoch-000002-step-999999.safetensors",
+                  "epoch-000003-step-000007.safetensors.aside", "epoch-000003.safetensors.aside"));
+}
+
+TEST_F(RunTest, BestParametersOfLaterEpochsAreForgotten) {
+  Run run = create();
+  run.write_best(some_parameters(), 2, 2);
+  run.write_state(some_state(3, 0, 2));
+  run.write_best(some_parameters(), 5, 5);
+  run.write_state(some_state(5, 0, 5));
+  // Once the later state is set aside, no state has selected epoch 5.
+  run.forget_after({3, 0});
+  EXPECT_THAT(names_in(path / "checkpoints"),
+              ElementsAre("best-000002.safetensors", "epoch-000003.safetensors",
+                          "epoch-000005.safetensors.aside"));
+  // Nor epoch 4, which training was given up after.
+  run.write_best(some_parameters(), 4, 4);
+  run.forget_after({3, 0});
+  EXPECT_THAT(names_in(path / "checkpoints"),
+              ElementsAre("best-000002.safetensors", "epoch-000003.safetensors",
+                          "epoch-000005.safetensors.aside"));
+}
+
+TEST_F(RunTest, ALaterStateThatCannotBeSetAsideKeepsNoBestParameters) {
+  Run run = create();
+  run.write_best(some_parameters(), 2, 2);
+  run.write_state(some_state(3, 0, 2));
+  run.write_best(some_parameters(), 5, 5);
+  run.write_state(some_state(5, 0, 5));
+  fs::create_directory(path / "checkpoints/epoch-000005.safetensors.aside");
+  run.forget_after({3, 0});
+  EXPECT_THAT(names_in(path / "checkpoints"),
+              ElementsAre("best-000002.safetensors", "epoch-000003.safetensors",
+                          "epoch-000005.safetensors", "epoch-000005.safetensors.aside"));
+}
+
+TEST_F(RunTest, AStateThatCannotBeReadIsNoObstacle) {
+  Run run = create();
+  write_text(path / "checkpoints/epoch-000001.safetensors", "half");
+  run.write_best(some_parameters(), 2, 2);
+  run.write_state(some_state(2, 0, 2));
+  run.forget_after({2, 0});
+  EXPECT_THAT(names_in(path / "checkpoints"),
+              ElementsAre("best-000002.safetensors", "epoch-000001.safetensors",
+                          "epoch-000002.safetensors"));
+  EXPECT_EQ(run.newest_state()->progress.epoch, 2);
+}
+
+TEST_F(RunTest, OverwritingRemovesCheckpointsAndNothingThatLooksLikeThem) {
+  {
+    Run run = create();
+    run.write_best(some_parameters(), 2, 2);
+    run.write_state(some_state(8, 0, 2));
+    run.write_state(some_state(5, 3, 2));
+    ASSERT_TRUE(fs::exists(path / "checkpoints/epoch-000008.safetensors.aside"));
+  }
+  const std::vector<std::string> mine{"best--00001.safetensors",
+                                      "best-000001.safetensors.old",
+                                      "epoch-.safetensors",
+                                      "epoch-000001-step-.safetensors",
+                                      "epoch-000001-step-2-3.safetensors",
+                                      "epoch-000001.safetensorz",
+                                      "epoch-000001.txt",
+                                      "epoch-000001x.safetensors",
+                                      "epoch-99999999999.safetensors"};
+  for (const std::string& name : mine) write_text(path / "checkpoints" / name, "mine");
+  const Run run = create(Run::Overwrite::kYes);
+  EXPECT_EQ(names_in(path / "checkpoints"), mine);
+  EXPECT_FALSE(run.newest_state().has_value());
+}
+
 TEST_F(RunTest, TheNewestWholeStateIsTakenUp) {
   config.checkpoint.keep = 3;
   Run run = create();

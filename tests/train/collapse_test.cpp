@@ -17,6 +17,7 @@
 #include "tern/evaluation.hpp"
 #include "tern/trainer.hpp"
 #include "tests/support/matrices.hpp"
+#include "tests/train/job.hpp"
 
 namespace tern::test {
 namespace {
@@ -230,7 +231,90 @@ TEST(FindCollapse, AsksNoMoreThanATableCanHave) {
   EmbeddingStatistics single = healthy();
   single.rows = 1;
   single.effective_rank = 1.0;
+  single.mean_cosine = 1.0;
   EXPECT_THAT(find_collapse("users", single, 64, limits), IsEmpty());
+}
+
+/// Every row of the users' table alike: their mean cosine is 1.
+void collapse_users(Job& job) {
+  job.backend->fill(*job.trainer.model().parameters()[0].value, 0.1);
+}
+
+void heal_users(Job& job, const TensorFile& sound) {
+  const std::vector<double> values = values_of(sound, "user_embedding");
+  job.backend->upload(std::span<const double>(values), *job.trainer.model().parameters()[0].value);
+}
+
+/// Epochs 1, 3, 4, 6 collapse, 2 and 5 are healthy; a second trainer resumes after epoch 4.
+TEST(UsualCauses, AreNamedOnceThoughACollapseHealsAndReturns) {
+  struct Schedule {
+    int evaluate_every;
+    int monitor_every;
+  };
+  for (const auto [evaluate_every, monitor_every] : {Schedule{1, 0}, {0, 1}, {1, 1}}) {
+    Config config = planted_config(ModelKind::kMatrixFactorization);
+    config.epochs = 6;
+    config.evaluate_every = evaluate_every;
+    config.monitor.every = monitor_every;
+    config.optimizer.adam.learning_rate = 0.0;
+    Job first(planted_dataset(), config);
+    Job second(planted_dataset(), config);
+    const TensorFile sound = first.trainer.last();
+    std::vector<EpochRecord> records;
+    const auto watch = [&](Job& job) {
+      job.callbacks.on_epoch = [&](const EpochRecord& record) {
+        records.push_back(record);
+        const bool heals = record.epoch == 1 || record.epoch == 4;
+        heals ? heal_users(job, sound) : collapse_users(job);
+      };
+    };
+    watch(first);
+    watch(second);
+    collapse_users(first);
+    first.callbacks.should_stop = [&] { return first.trainer.progress().epoch == 4; };
+    first.run();
+    second.trainer.restore(first.trainer.state());
+    second.run();
+    ASSERT_EQ(records.size(), 6u);
+    for (const EpochRecord& record : records) {
+      SCOPED_TRACE(record.epoch);
+      if (record.epoch == 2 || record.epoch == 5) {
+        EXPECT_THAT(record.collapse, IsEmpty());
+        continue;
+      }
+      EXPECT_THAT(record.collapse, Contains(HasSubstr("the mean cosine between users is 1.0000")));
+      EXPECT_EQ(record.collapse.size(), record.epoch == 1 ? 2u : 1u);
+      EXPECT_EQ(record.collapse.back().starts_with("Usual causes"), record.epoch == 1);
+    }
+  }
+}
+
+TEST(UsualCauses, HaveTheFiguresOfTheJob) {
+  const std::vector<Interaction> pairs{{0, 0}, {0, 1}, {1, 1}};
+  const Interactions train = Interactions::from_pairs(5, 4, pairs);
+  Config config;
+  config.l2 = 0.125;
+  config.optimizer.adam.learning_rate = 0.5;
+  config.optimizer.sgd.learning_rate = 0.25;
+  config.optimizer.kind = OptimizerKind::kAdam;
+  EXPECT_THAT(usual_causes(config, train), HasSubstr("loss.l2 is 0.125)"));
+  EXPECT_THAT(usual_causes(config, train), HasSubstr("optimizer.learning_rate is 0.5)"));
+  // Users 2, 3, 4 and items 2, 3.
+  EXPECT_THAT(usual_causes(config, train), HasSubstr("without interactions (5 of 9)"));
+  config.optimizer.kind = OptimizerKind::kSgd;
+  EXPECT_THAT(usual_causes(config, train), HasSubstr("optimizer.learning_rate is 0.25)"));
+}
+
+TEST(FindCollapse, AcceptsALimitThatIsMetExactly) {
+  MonitorOptions limits;
+  limits.max_norm = 2.0;
+  limits.max_mean_cosine = 0.75;
+  limits.min_rank_share = 0.25;
+  EmbeddingStatistics at_limits = healthy();
+  at_limits.mean_norm = 2.0;
+  at_limits.mean_cosine = 0.75;
+  at_limits.effective_rank = 2.0;  // of 8
+  EXPECT_THAT(find_collapse("users", at_limits, 8, limits), IsEmpty());
 }
 
 }  // namespace

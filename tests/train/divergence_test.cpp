@@ -71,6 +71,31 @@ TEST(Divergence, NamesTheFirstStepThatWasBad) {
   }
 }
 
+TEST(Divergence, IsFoundWithinAThousandStepsOfALongEpoch) {
+  for (const std::int64_t sound : {10, 1200}) {
+    Config config = planted_config(ModelKind::kMatrixFactorization);
+    config.batch_size = 1;
+    config.epochs = 1;
+    Job job(planted_dataset(400), config);
+    std::int64_t reported = 0;
+    job.callbacks.on_step = [&](const StepProgress& progress) {
+      reported = progress.step;
+      ASSERT_GT(progress.steps, 2500);
+      if (progress.step != sound) return;
+      Matrix& users = *job.trainer.model().parameters()[0].value;
+      job.backend->fill(users, std::numeric_limits<double>::quiet_NaN());
+    };
+    try {
+      job.run();
+      FAIL() << "trained on a NaN";
+    } catch (const NumericalFault& fault) {
+      EXPECT_THAT(fault.what(), AllOf(HasSubstr("at step " + std::to_string(sound + 1) + " of "),
+                                      HasSubstr("the BPR loss is ")));
+    }
+    EXPECT_LT(reported, sound + 1000);
+  }
+}
+
 TEST(Divergence, KeepsTheBestParametersWhenALaterEpochDiverges) {
   Config config = planted_config(ModelKind::kMatrixFactorization);
   config.evaluate_every = 1;

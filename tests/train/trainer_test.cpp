@@ -134,15 +134,27 @@ TEST(Trainer, SameSeedSameBitsAnotherSeedOthers) {
 
 /// Plain descent of one step moves parameters by the rate times their gradient.
 TEST(Trainer, ReportsTheNormOfTheLastGradient) {
-  for (const ModelKind kind : {ModelKind::kLightGcn, ModelKind::kMatrixFactorization}) {
+  struct Case {
+    ModelKind kind;
+    std::int64_t batch_size;
+  };
+  // In one step, and in many small ones: the rows that the last does not touch have old gradients.
+  for (const auto [kind, batch_size] : {Case{ModelKind::kLightGcn, 1 << 20},
+                                        {ModelKind::kMatrixFactorization, 1 << 20},
+                                        {ModelKind::kLightGcn, 10},
+                                        {ModelKind::kMatrixFactorization, 10}}) {
+    SCOPED_TRACE(testing::Message() << model_name(kind) << ", batches of " << batch_size);
     Config config = planted_config(kind);
     config.model.layers = 3;
     config.optimizer.kind = OptimizerKind::kSgd;
     config.optimizer.sgd.learning_rate = 0.5;
     config.epochs = 1;
-    config.batch_size = 1 << 20;  // one step
+    config.batch_size = batch_size;
     Job job(planted_dataset(), config);
-    const TensorFile before = job.trainer.last();
+    TensorFile before = job.trainer.last();
+    job.callbacks.on_step = [&](const StepProgress& progress) {
+      if (progress.step == progress.steps - 1) before = job.trainer.last();
+    };
     job.run();
     const TensorFile after = job.trainer.last();
     ASSERT_EQ(job.records.size(), 1u);
@@ -208,6 +220,19 @@ TEST(Trainer, KeepsTheBestParameters) {
   // Restored, they give the metric again.
   const Metrics again = metrics_of(job, job.trainer.best(), {&job.data.train}, job.data.valid);
   EXPECT_EQ(metric(again, "recall@10"), best);
+}
+
+TEST(Trainer, SelectsTheLastEpochOffTheScheduleToo) {
+  Config config = planted_config();
+  config.epochs = 4;
+  config.evaluate_every = 3;
+  Job job(planted_dataset(), config);
+  const TrainingResult result = job.run();
+  ASSERT_EQ(result.best_epoch, 4);  // it still gets better every epoch
+  // A longer training would not have evaluated epoch 4: it goes on from epoch 3 as the best.
+  EXPECT_EQ(job.trainer.progress().selected_epoch, 4);
+  EXPECT_EQ(job.trainer.progress().best_epoch, 3);
+  EXPECT_EQ(job.trainer.progress().best_metric, metric(*job.records[2].metrics, "recall@10"));
 }
 
 TEST(Trainer, StopsWhenPatienceIsOver) {
