@@ -95,6 +95,21 @@ TEST_P(Dropout, FollowsItsStreamForAnyOptions) {
   }
 }
 
+TEST_P(Dropout, AWordEqualToTheThresholdKeeps) {
+  // p = word · 2⁻³² is exact in f64. 21 columns end in whole vectors and in single elements.
+  for (const Unit unit : {Unit::kElement, Unit::kRow}) {
+    const std::int64_t cols = unit == Unit::kElement ? 21 : 1;
+    DropoutOptions options{.unit = unit, .seed = Seed{11}};
+    for (std::int64_t i = 0; i < 42; ++i) {
+      const std::uint32_t word = word_of(options, 1, static_cast<std::uint64_t>(i));
+      options.probability = word * 0x1p-32;
+      EXPECT_NE(run(options, 1, 42 / cols, cols, Values(42, 1))[i], 0) << "element " << i;
+      options.probability = (word + 1.0) * 0x1p-32;
+      EXPECT_EQ(run(options, 1, 42 / cols, cols, Values(42, 1))[i], 0) << "element " << i;
+    }
+  }
+}
+
 TEST_P(Dropout, KeepsEveryBitWithoutProbability) {
   const Values values{1.5, -0.0, std::nan(""), 0x1p-126, -3e38F, 0.1F};
   for (const Unit unit : {Unit::kElement, Unit::kRow}) {

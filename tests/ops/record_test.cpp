@@ -62,6 +62,36 @@ TEST_P(Record, ReplayedStepsTrainLikeCalledOnes) {
   compare();
 }
 
+TEST_P(Record, AStepMayMoveOverTwoBatches) {
+  // An odd number of batches ends an epoch in the middle of a step. simt_late plans about 200
+  // triplets ahead, so that some steps begin within a plan and end beyond it.
+  const Interactions interactions = random_interactions(40, 30, 0.25, 3);
+  for (const std::int64_t batch_size : {20, 24, 64}) {
+    TrainingStep called(backend_, interactions, 33, batch_size);
+    TrainingStep replayed(backend_, interactions, 33, batch_size);
+    called.sample(0);
+    replayed.sample(0);
+    const auto recording = backend_.record([&] {
+      replayed.run();
+      replayed.run();
+    });
+    for (std::int64_t replay = 0; replay <= called.num_batches(); ++replay) {
+      if (replay == called.num_batches() - 1) {  // a new epoch in the middle of the old one
+        called.sample(1);
+        replayed.sample(1);
+      }
+      called.run();
+      called.run();
+      recording->replay();
+      ASSERT_TRUE(same_bits(replayed.losses(), called.losses()))
+          << "batches of " << batch_size << ", replay " << replay;
+    }
+    EXPECT_EQ(replayed.steps(), called.steps());
+    EXPECT_TRUE(same_bits(replayed.users(), called.users()));
+    EXPECT_TRUE(same_bits(replayed.items(), called.items()));
+  }
+}
+
 TEST_P(Record, RefusesToRecordNothing) {
   EXPECT_THROW(backend_.record({}), Error);
 }

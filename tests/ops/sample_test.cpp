@@ -4,7 +4,9 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "tern/alias_table.hpp"
 #include "tern/error.hpp"
@@ -112,6 +114,48 @@ TEST_P(Sample, DrawsTheTripletsThatAreDocumented) {
       }
     }
   }
+}
+
+/// The exponent at which cell 0 of the alias table has this threshold. The degree of item 0 is the
+/// least, so that the threshold falls as the exponent grows.
+std::optional<double> exponent_for(const std::vector<std::int64_t>& degrees,
+                                   std::uint32_t threshold) {
+  double low = 0;
+  double high = 20;
+  for (int step = 0; step < 100; ++step) {
+    const double middle = low + (high - low) / 2;
+    const std::uint32_t found = make_alias_table(degrees, middle).threshold[0];
+    if (found == threshold) return middle;
+    (found > threshold ? low : high) = middle;
+  }
+  return std::nullopt;
+}
+
+TEST_P(Sample, AWordEqualToTheThresholdGoesToTheAlias) {
+  // Items 0, 1, 2 have 1, 5, 2 users. Users 0 and 1 have item 2 alone, so that both the item of
+  // cell 0 and its alias, item 1, are accepted.
+  const Interactions graph(8, 3, {0, 1, 2, 3, 4, 5, 6, 7, 8}, {2, 2, 0, 1, 1, 1, 1, 1});
+  const std::vector<std::int64_t> degrees{1, 5, 2};
+  SamplingOptions options{
+      .negatives = NegativeSampling::kPopularity, .negatives_per_positive = 40, .seed = Seed{3}};
+  const auto triplets = epoch_of(reference_, graph, options, 1);
+  int ties = 0;
+  for (std::size_t t = 0; t < triplets.size(); ++t) {
+    RandomStream stream(options.seed, Purpose::kNegative, 1, t);
+    if (triplets[t].user > 1 || stream.below(3) != 0) continue;
+    const std::uint32_t word = stream.next();
+    // The threshold is the word, and the least that keeps it in its cell.
+    for (const auto& [threshold, negative] : {std::pair{word, 1}, {word + 1, 0}}) {
+      const std::optional<double> exponent = exponent_for(degrees, threshold);
+      ASSERT_TRUE(exponent.has_value()) << threshold;
+      options.popularity_exponent = *exponent;
+      ASSERT_EQ(make_alias_table(degrees, *exponent).alias[0], 1);
+      EXPECT_EQ(epoch_of(backend_, graph, options, 1)[t].negative, negative)
+          << "triplet " << t << ", word " << word << ", threshold " << threshold;
+    }
+    ++ties;
+  }
+  EXPECT_GE(ties, 3);
 }
 
 TEST_P(Sample, EqualsTheReferenceOnTheBatteryAndNeverDrawsAnObservedItem) {

@@ -115,6 +115,36 @@ TEST_P(ScoreTopk, BreaksTiesByItem) {
   EXPECT_EQ(top.scores, (std::vector<float>{9, 9, 7, 7, 0, 0, 0, 0}));
 }
 
+TEST_P(ScoreTopk, TiesZerosOfEitherSign) {
+  // Products too small for any number of the backend's precision become 0, or -0 if negative.
+  const double tiny = epsilon() < 0x1p-30 ? 1e-200 : 1e-30;
+  constexpr NodeId kItems = 1300;
+  constexpr NodeId kGood = 900;
+  constexpr NodeId kBad = 5;
+  Values items(kItems);
+  for (NodeId item = 0; item < kItems; ++item) {
+    items[item] = item % 7 == 0 ? 0.0 : item % 3 == 0 ? tiny : -tiny;
+  }
+  items[kGood] = 1 / tiny;
+  items[kBad] = -1 / tiny;
+  std::vector<NodeId> expected{kGood};
+  for (NodeId item = 0; item < kItems; ++item) {
+    if (item != kGood && item != kBad) expected.push_back(item);
+  }
+  expected.push_back(kBad);
+  for (const std::int64_t k : {1, 2, 10, 300, 1299, 1300}) {
+    const TopItems top = run({tiny, -tiny}, items, 1, {0, 1}, {}, k);
+    EXPECT_TRUE(std::equal(top.items.begin(), top.items.begin() + k, expected.begin())) << k;
+    // The other query swaps good and bad, and the signs of all zeros.
+    std::vector<NodeId> swapped = expected;
+    std::swap(swapped.front(), swapped.back());
+    EXPECT_TRUE(std::equal(top.items.begin() + k, top.items.end(), swapped.begin())) << k;
+    if (k > 1) {
+      EXPECT_EQ(top.scores[1], 0.0F);
+    }
+  }
+}
+
 TEST_P(ScoreTopk, EndsListsEarlyWhereItemsRunOut) {
   const std::vector<Interactions> observed{{2, 3, {0, 3, 4}, {0, 1, 2, 2}}, {2, 3, {0, 0, 1}, {0}}};
   const TopItems top = run({1, 1}, {5, 6, 7}, 1, {0, 1}, observed, 5);
