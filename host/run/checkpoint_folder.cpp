@@ -10,7 +10,7 @@
 #include <system_error>
 #include <tuple>
 
-#include "host/run/training_progress.hpp"
+#include "host/run/checkpoint.hpp"
 #include "host/support/atomic_file.hpp"
 #include "host/support/files.hpp"
 #include "tern/error.hpp"

@@ -9,6 +9,7 @@
 #include "host/run/checkpoint_folder.hpp"
 #include "host/run/lock.hpp"
 #include "host/run/manifest.hpp"
+#include "host/run/metrics.hpp"
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
@@ -195,6 +196,10 @@ void Run::set_config(const Config& config) {
   const std::string text = write_config(resolved);
   if (text != write_config(config_)) write_file_atomically(path_ / kConfigFile, text);
   config_ = std::move(resolved);
+}
+
+void Run::append(const EpochRecord& record) {
+  append_metrics(path_ / kMetricsFile, record);
 }
 
 void Run::check_data(const Dataset& data, std::string_view where) const {

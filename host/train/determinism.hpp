@@ -10,14 +10,14 @@
 #include "tern/config.hpp"
 #include "tern/dataset.hpp"
 #include "tern/evaluation.hpp"
-#include "tern/tensor_file.hpp"
+#include "tern/trainer.hpp"
 
 namespace tern {
 
 /// What training comes to after so many steps: its state, and the metrics of the selection split
 /// as they then are (without the evaluation where nothing can be selected).
 struct ShortTraining {
-  TensorFile state;
+  TrainingState state;
   Metrics metrics;
 };
 

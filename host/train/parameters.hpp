@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,13 +18,15 @@ TensorFile snapshot(Backend& backend, Model& model);
 /// Parameters and buffers: what a model is made of, each by its name.
 std::vector<NamedBuffer> contents(Model& model);
 
-/// Adds each of these to a file, likewise.
-void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from, TensorFile& file);
+/// Adds each of these to the tensors, in the same precision.
+void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
+                      std::map<std::string, Tensor>& tensors);
 
-/// Takes each of these from a file, in which nothing else may be. All are looked at before the
-/// first is uploaded. Throws DataError when one is missing, left over, of another shape, or holds
-/// integers; owner is whose they are and where the file, for the message.
-void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to, const TensorFile& file,
-                    std::string_view owner, std::string_view where);
+/// Uploads exactly these tensors. All are checked before the first is uploaded: throws DataError if
+/// one is missing, left over, of another shape, or holds integers. For the message: the tensors
+/// belong to owner and come from the file `where`.
+void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
+                    const std::map<std::string, Tensor>& tensors, std::string_view owner,
+                    std::string_view where);
 
 }  // namespace tern

@@ -75,18 +75,17 @@ class Run {
   /// going_on: the best epoch that the next state will go on from, the same or, where this was
   /// evaluated off the schedule, an earlier one.
   void write_best(const TensorFile& parameters, int epoch, int going_on);
-  /// A state, as Trainer::state() gave it. Older ones beyond config().checkpoint.keep are removed,
-  /// and best parameters that no state speaks of any more.
-  void write_state(TensorFile state);
+  /// Writes a checkpoint of this state. Older states beyond config().checkpoint.keep are removed,
+  /// and best parameters that no remaining state refers to.
+  void write_state(TrainingState state);
 
   /// The model's parameters. "last": of the newest state; "best": of the best epoch so far, or the
   /// newest state's where none was measured. Throws DataError where there is none or it is damaged.
   TensorFile read_checkpoint(std::string_view name) const;
 
   struct SavedState {
-    TensorFile file;
+    TrainingState state;
     std::filesystem::path path;
-    TrainingProgress progress;
   };
   /// The newest state that is whole, if any, and older than `before` where that is given. *damaged
   /// gets a sentence on each that is not. Throws what is no damage: MemoryError, Error where a file
@@ -117,9 +116,5 @@ class Run {
 /// Throws Error where the file system has no room for the first checkpoints of a run, there already
 /// or to be, with the need, what is free, and what to change.
 void check_space(const std::filesystem::path& run, const Config& config, std::int64_t state_bytes);
-
-/// Uploads the parameters of a checkpoint into a model, by name. Throws DataError when one is
-/// missing, left over, or of another shape.
-void load_parameters(Backend& backend, Model& model, const TensorFile& parameters);
 
 }  // namespace tern

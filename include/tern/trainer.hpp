@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -40,14 +41,14 @@ struct EpochRecord {
   std::vector<std::string> collapse;
 };
 
-/// How far training has come: what a training state holds besides its tensors.
+/// How far training has come.
 struct TrainingProgress {
-  int epoch = 0;             // epochs finished, their evaluation included
-  std::int64_t step = 0;     // steps done of the next one; all of them: its evaluation is left
+  int epoch = 0;             // finished epochs, their evaluation included
+  std::int64_t step = 0;     // finished steps of the next epoch; equal to steps: to be evaluated
   std::int64_t steps = 0;    // steps of an epoch
-  std::int64_t updates = 0;  // of the parameters, since the start
-  /// The best by the evaluations on the schedule, which a longer run makes too, and by all of them.
-  /// 0: none.
+  std::int64_t updates = 0;  // parameter updates since the start
+  /// The best epoch by the evaluations on the schedule, which a longer run makes too, and the best
+  /// by all evaluations. 0: none.
   int best_epoch = 0;
   int selected_epoch = 0;
   std::optional<double> best_metric;
@@ -55,8 +56,20 @@ struct TrainingProgress {
   bool collapse_explained = false;
   int rollbacks = 0;                // each halved the learning rate
   double seconds = 0.0;             // of training in the epoch under way
-  double user_gradient_norm = 0.0;  // of the last step, where an evaluation is left
+  double user_gradient_norm = 0.0;  // of the last step, if the epoch is still to be evaluated
   double item_gradient_norm = 0.0;
+
+  friend bool operator==(const TrainingProgress&, const TrainingProgress&) = default;
+};
+
+/// Everything that training continues from, bit for bit, in the precision of the backend.
+struct TrainingState {
+  TrainingProgress progress;
+  /// The model's counters by their names, such as the steps that dropout has drawn for.
+  std::map<std::string, std::int64_t> counters;
+  /// The model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), and
+  /// within an epoch the losses of its steps so far ("training.losses").
+  std::map<std::string, Tensor> tensors;
 };
 
 /// Progress within an epoch, for a live line.
@@ -66,7 +79,7 @@ struct StepProgress {
   std::int64_t steps = 0;
 };
 
-/// state() may be asked for in on_step and on_epoch.
+/// on_step and on_epoch may call state().
 struct TrainerCallbacks {
   std::function<void(const StepProgress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
@@ -105,24 +118,22 @@ class Trainer {
   /// every thousand steps, at the end of an epoch, and by state().
   TrainingResult run(const TrainerCallbacks& callbacks = {});
 
-  /// Everything that training goes on from, bit for bit, in the precision of the backend: the
-  /// model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), within
-  /// an epoch its losses so far ("training.losses"); as metadata every field of TrainingProgress
-  /// and the model's counters ("counter.NAME"). An evaluation that is not on the schedule of
-  /// train.evaluate_every, as after the last epoch, counts for result and best(), but not here: a
-  /// longer run would not have made it. Throws NumericalFault as run() does.
-  TensorFile state();
-  /// Goes on from what state() gave, of a trainer with the same data, model and optimiser; further
-  /// metadata is ignored. best() has no tensors until there is a better epoch. Throws DataError,
-  /// naming file, where something is missing or does not fit; then nothing has changed.
-  void restore(const TensorFile& state, std::string_view file = "training state");
-  /// Begins anew, with the parameters that the seed gives.
+  /// The state after the last finished step. An evaluation that is not on the schedule of
+  /// train.evaluate_every, such as the one after the last epoch, counts for the result and best(),
+  /// but not in the state: a longer run would not have made it. Throws NumericalFault as run()
+  /// does.
+  TrainingState state();
+  /// Continues from a state of a trainer with the same data, model and optimiser. best() has no
+  /// tensors until there is a better epoch. Throws DataError, naming file, if something is missing
+  /// or does not fit; the trainer is then unchanged.
+  void restore(const TrainingState& state, std::string_view file = "training state");
+  /// Begins again, with the parameters that the seed gives.
   void restart();
-  /// From here on the learning rate is the configuration's, halved so many times. Kept in every
-  /// state; restore() and restart() bring back that of their time.
+  /// From now on the learning rate is the configured one, halved this many times. Every state holds
+  /// the number; restore() and restart() set it back.
   void set_rollbacks(int rollbacks);
   TrainingProgress progress() const;
-  /// What a state's tensors take in a file.
+  /// The size of a state's tensors in a file.
   std::int64_t state_bytes();
 
   Model& model();
@@ -133,8 +144,12 @@ class Trainer {
   TensorFile last();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
 };
+
+/// Uploads the parameters of a checkpoint into a model, by name. Throws DataError if one is missing,
+/// left over, or of another shape.
+void load_parameters(Backend& backend, Model& model, const TensorFile& parameters);
 
 }  // namespace tern
