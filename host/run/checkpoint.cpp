@@ -18,8 +18,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "host/data/fingerprint.hpp"
 #include "host/data/tensor_bytes.hpp"
+#include "host/support/hash.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
@@ -147,7 +147,7 @@ std::string checksum_of(const TensorFile& file) {
     for (const std::int64_t size : tensor.shape) add(static_cast<std::uint64_t>(size));
     add(hash_bytes(bytes_of(tensor)));
   }
-  return fmt::format("{:016x}", hash);
+  return hexadecimal(hash);
 }
 
 void write_checkpoint(const std::filesystem::path& path, TensorFile file) {

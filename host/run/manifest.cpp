@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "host/support/hash.hpp"
 #include "tern/error.hpp"
 #include "tern/model.hpp"
 #include "tern/tensor_file.hpp"
@@ -47,19 +48,6 @@ std::int64_t read_size(const Json& manifest, const char* key, const fs::path& fi
 }
 
 }  // namespace
-
-std::string hexadecimal(std::uint64_t value) {
-  return fmt::format("{:016x}", value);
-}
-
-std::uint64_t hash_text(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char byte : text) {
-    hash ^= static_cast<unsigned char>(byte);
-    hash *= 0x100000001B3ull;
-  }
-  return hash;
-}
 
 std::string read_small_file(const fs::path& file, std::uintmax_t most_bytes) {
   std::error_code error;

@@ -35,11 +35,6 @@ void write_manifest(const std::filesystem::path& file, const RunManifest& manife
 /// Throws DataError.
 RunManifest read_manifest(const std::filesystem::path& file);
 
-/// Sixteen digits.
-std::string hexadecimal(std::uint64_t value);
-/// FNV-1a, 64 bits. Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-std::uint64_t hash_text(std::string_view text);
-
 /// A small file as it is. Throws DataError where it cannot be read or is too large.
 std::string read_small_file(const std::filesystem::path& file, std::uintmax_t most_bytes);
 

@@ -11,6 +11,7 @@
 #include "host/run/manifest.hpp"
 #include "host/run/metrics.hpp"
 #include "host/support/files.hpp"
+#include "host/support/hash.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
 

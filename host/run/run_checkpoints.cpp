@@ -12,6 +12,7 @@
 #include "host/run/manifest.hpp"
 #include "host/run/metrics.hpp"
 #include "host/support/files.hpp"
+#include "host/support/hash.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 #include "tern/version.hpp"
