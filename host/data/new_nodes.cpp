@@ -6,8 +6,8 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "host/data/compression.hpp"
 #include "host/data/feature_table.hpp"
-#include "host/data/file_bytes.hpp"
 #include "host/data/id_field.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/sources.hpp"

@@ -35,7 +35,4 @@ void write_manifest(const std::filesystem::path& file, const RunManifest& manife
 /// Throws DataError.
 RunManifest read_manifest(const std::filesystem::path& file);
 
-/// A small file as it is. Throws DataError where it cannot be read or is too large.
-std::string read_small_file(const std::filesystem::path& file, std::uintmax_t most_bytes);
-
 }  // namespace tern

@@ -12,7 +12,7 @@
 #include <string_view>
 #include <system_error>
 
-#include "host/run/manifest.hpp"
+#include "host/support/file_bytes.hpp"
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
@@ -24,7 +24,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::uintmax_t kMaxMetricsBytes = std::uintmax_t{1} << 32;
+constexpr std::int64_t kMaxMetricsBytes = std::int64_t{1} << 32;
 
 void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& statistics) {
   const auto add = [&](std::string_view name, double value) {
@@ -77,7 +77,7 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
 
 void truncate_metrics(const fs::path& file, int epoch) {
   if (!is_there(file)) return;
-  const std::string text = read_small_file(file, kMaxMetricsBytes);
+  const std::string text(read_whole_file(file, kMaxMetricsBytes).view());
   std::istringstream stream(text);
   std::string kept;
   for (std::string line; std::getline(stream, line);) {

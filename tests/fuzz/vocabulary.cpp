@@ -3,7 +3,7 @@
 
 #include "tern/vocabulary.hpp"
 
-#include "host/data/file_bytes.hpp"
+#include "host/support/file_bytes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace tern::fuzz {
