@@ -10,6 +10,7 @@
 #include "host/config/toml_reader.hpp"
 #include "host/config/value.hpp"
 #include "host/support/file_bytes.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -90,7 +91,7 @@ void read_config(Config& config, const std::filesystem::path& path) {
     try {
       if (is_section(entry.key)) {
         if (entry.value.found == kTable) continue;  // a section without keys
-        throw ConfigError(in_quotes(entry.key) + " is a section: found " + entry.value.found +
+        throw ConfigError(quote(entry.key) + " is a section: found " + entry.value.found +
                           ", expected [" + entry.key + "] and keys under it");
       }
       apply(changed, find_key(entry.key), entry.value);

@@ -13,6 +13,7 @@
 #include "host/data/sources.hpp"
 #include "host/data/table.hpp"
 #include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "tern/dataset.hpp"
 #include "tern/error.hpp"
 

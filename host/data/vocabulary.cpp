@@ -9,8 +9,8 @@
 #include <random>
 #include <utility>
 
-#include "host/data/text.hpp"
 #include "host/support/file_bytes.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 

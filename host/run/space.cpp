@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "host/support/files.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 
@@ -12,11 +13,6 @@ namespace tern {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::string megabytes(double bytes) {
-  const double value = bytes / 1e6;
-  return value < 10.0 ? fmt::format("{:.2g} MB", value) : fmt::format("{:.0f} MB", value);
-}
 
 /// Of the directory, or of that in which it will be made.
 fs::space_info space_at(const fs::path& directory, std::error_code& error) {
@@ -51,10 +47,12 @@ void check_space(const fs::path& run, const Config& config, std::int64_t state_b
   const double free = static_cast<double>(space.available) + bytes_in(run / "checkpoints");
   if (need <= free) return;
   throw Error(fmt::format(
-      "{}: checkpoints need {} there (a state has {}; {:.0f} of them, one of these while it is "
-      "written, with their best parameters), but {} are free: make room, choose another --out, or "
-      "lower checkpoint.keep or model.width",
-      run.string(), megabytes(need), megabytes(state), states, megabytes(free)));
+      "{}: not enough disk space for checkpoints: {} needed ({:.0f} states of {}, one of them "
+      "while it "
+      "is written, with their best parameters), {} free: make room, choose another --out, or lower "
+      "checkpoint.keep or model.width",
+      run.string(), format_bytes(static_cast<std::int64_t>(need)), states,
+      format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(free))));
 }
 
 }  // namespace tern
