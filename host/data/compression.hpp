@@ -20,9 +20,10 @@ Compression detect_compression(std::string_view bytes);
 ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file);
 
-/// The bytes of a file of data, decompressed if its first bytes are those of gzip or zstd; members and
-/// frames may follow each other. max_bytes is data.max_bytes, and holds for both the file and what is
-/// made of it. Throws DataError as read_whole_file() and decompress() do, and on another compression.
+/// The bytes of a file of data, decompressed if its first bytes are those of gzip or zstd; members
+/// and frames may follow each other. max_bytes is data.max_bytes, and holds for both the file and
+/// what is made of it. Throws DataError as read_whole_file() and decompress() do, and on another
+/// compression.
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
 }  // namespace tern

@@ -32,12 +32,12 @@ constexpr char kChecksum[] = "checksum";
 constexpr char kCounterPrefix[] = "counter.";
 constexpr char kNone[] = "none";
 
-/// The shortest text that gives the same number again.
+/// The shortest text that is read as the same number.
 std::string text_of(double value) {
   return fmt::format("{}", value);
 }
 
-/// Reads numbers from the metadata of a file, and names the file if there is none.
+/// Reads numbers from metadata; its errors name the file.
 class Reader {
  public:
   Reader(const Metadata& metadata, std::string_view file) : metadata_(metadata), file_(file) {}
@@ -93,7 +93,7 @@ std::uint64_t hash_of(std::string_view text) {
   return hash_bytes(std::span<const char>(text));
 }
 
-/// Every field, as text that comes back bit for bit, under its name.
+/// Writes every field under its name, as text that is read back bit for bit.
 void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["epoch"] = std::to_string(progress.epoch);
   metadata["step"] = std::to_string(progress.step);
@@ -110,7 +110,7 @@ void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["item_gradient_norm"] = text_of(progress.item_gradient_norm);
 }
 
-/// "user_embedding is nan at element 12", where a value of a file is not finite.
+/// "user_embedding is nan at element 12"; nothing if all values are finite.
 std::optional<std::string> find_non_finite(const TensorFile& file) {
   for (const auto& [name, tensor] : file.tensors) {
     std::optional<std::string> found;
@@ -214,7 +214,7 @@ TrainingProgress read_progress(const Metadata& metadata, std::string_view file) 
   if (progress.step > progress.steps) {
     read.fail("step", metadata.at("step"), "at most " + metadata.at("steps"));
   }
-  constexpr std::int64_t kMaxUpdates = std::int64_t{1} << 60;  // so that counting on is safe
+  constexpr std::int64_t kMaxUpdates = std::int64_t{1} << 60;  // far from an overflow
   if (progress.updates > kMaxUpdates) read.fail("updates", metadata.at("updates"), "fewer");
   if (progress.best_epoch > progress.epoch) {
     read.fail("best_epoch", metadata.at("best_epoch"), "at most " + metadata.at("epoch"));

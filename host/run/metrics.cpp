@@ -47,7 +47,8 @@ void append_line(const fs::path& file, const std::string& line) {
   const ssize_t written = opened ? ::write(out.get(), line.data(), line.size()) : -1;
   if (written == static_cast<ssize_t>(line.size())) return;
   const int reason = written < 0 ? errno : ENOSPC;
-  if (written > 0 && ::ftruncate(out.get(), before.st_size) != 0) errno = 0;  // resuming mends it
+  if (written > 0 && ::ftruncate(out.get(), before.st_size) != 0)
+    errno = 0;  // a resume removes the part
   throw Error(fmt::format("{}: cannot be written: {}", file.string(),
                           std::generic_category().message(reason)));
 }
@@ -62,7 +63,7 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
     line["best"] = record.best;
     for (const auto& [name, value] : *record.metrics) line[name] = value;
   }
-  // Statistics of no rows mean that the monitors did not look.
+  // Statistics of no rows: the monitors did not check this epoch.
   if (record.users.rows > 0) {
     line["evaluation_seconds"] = record.evaluation_seconds;
     add_monitors(line, "user", record.users);
@@ -72,7 +73,7 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
   }
   if (!record.collapse.empty()) line["collapse"] = record.collapse;
   append_line(file,
-              line.dump() + "\n");  // dump() writes what is not finite as null
+              line.dump() + "\n");  // dump() writes numbers that are not finite as null
 }
 
 void truncate_metrics(const fs::path& file, int epoch) {

@@ -22,9 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The part of a configuration that decides the numbers: without the path of the data (a fingerprint
-/// identifies the data), the threads and the schedule of checkpoints. So the same training on the same
-/// kind of device gives the same file.
+/// The part of a configuration that decides the numbers: without the path of the data (a
+/// fingerprint identifies the data), the threads and the schedule of checkpoints. So the same
+/// training on the same kind of device gives the same file.
 Config numeric_part(Config config) {
   config.data_path.clear();
   config.threads = 0;
@@ -32,7 +32,7 @@ Config numeric_part(Config config) {
   return config;
 }
 
-/// The epoch that a state has selected as the best; 0 where there is none or it cannot be read.
+/// The epoch that a state has selected as the best; 0 if there is none or the file cannot be read.
 int selected_epoch(const fs::path& state) {
   try {
     return read_progress(read_safetensors_metadata(state), state.string()).selected_epoch;
@@ -58,13 +58,13 @@ void Run::describe_checkpoint(TensorFile& file) const {
   file.metadata["data_fingerprint"] = hexadecimal(fingerprint_);
 }
 
-void Run::write_best(const TensorFile& parameters, int epoch, int going_on) {
+void Run::write_best(const TensorFile& parameters, int epoch, int scheduled_best) {
   const CheckpointFolder folder(path_ / kCheckpointFolder);
   TensorFile file = parameters;
   describe_checkpoint(file);
   file.metadata["epoch"] = std::to_string(epoch);
   write_checkpoint(folder.best_path(epoch), std::move(file));
-  folder.prune_bests({epoch, going_on});
+  folder.prune_bests({epoch, scheduled_best});
 }
 
 void Run::write_state(TrainingState state) {
@@ -77,10 +77,10 @@ void Run::write_state(TrainingState state) {
   folder.prune(progress.epoch, progress.step, config_.checkpoint.keep);
 }
 
-/// A checkpoint whose metadata say that it is of this run.
+/// Reads a checkpoint, and throws DataError if its metadata are not those of this run.
 TensorFile Run::read_own_checkpoint(const fs::path& path) const {
   TensorFile file = tern::read_checkpoint(path);
-  // The hash of the configuration is for people: a device or a list of k may be edited later.
+  // The hash of the configuration is not checked: users may edit, for example, the device.
   const auto expect = [&](const char* key, std::string_view wanted) {
     const auto found = file.metadata.find(key);
     if (found == file.metadata.end()) {
@@ -98,14 +98,14 @@ TensorFile Run::read_own_checkpoint(const fs::path& path) const {
   return file;
 }
 
-/// Of "best" or "last": the file that it is in now.
+/// The file that now holds the "best" or "last" parameters.
 fs::path Run::checkpoint_path(std::string_view name) const {
   const CheckpointFolder folder(path_ / kCheckpointFolder);
   const std::vector<CheckpointFolder::Entry> states = folder.states();
   if (name == "best") {
     const std::vector<CheckpointFolder::Entry> bests = folder.bests();
-    // Later than the newest state, a best one is of the training under way. Otherwise that counts
-    // which the state has selected.
+    // A best file later than the newest state belongs to the training in progress. Otherwise the
+    // epoch that the newest state has selected counts.
     if (!bests.empty() && (states.empty() || bests.front().epoch > states.front().epoch)) {
       return bests.front().path;
     }
@@ -126,7 +126,7 @@ TensorFile Run::read_checkpoint(std::string_view name) const {
   if (name != "best" && name != "last") {
     throw Error(fmt::format("a run has the checkpoints best and last, not \"{}\"", name));
   }
-  // Training that is under way removes files as it goes.
+  // A training in progress may remove the file just found.
   constexpr int kTries = 5;
   fs::path path = checkpoint_path(name);
   for (int i = 1; i < kTries && !is_there(path); ++i) path = checkpoint_path(name);

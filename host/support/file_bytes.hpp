@@ -36,8 +36,8 @@ class ByteBuffer {
 };
 
 /// The most bytes that are read from a file, or made of it. Beyond some megabytes a quarter of the
-/// memory that is free when they are reached is a limit too: what is made of a text takes at least as
-/// much again, three times as much for a list of numbers.
+/// memory that is free when they are reached is a limit too: what is made of a text takes at least
+/// as much again, three times as much for a list of numbers.
 class ByteLimit {
  public:
   static constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
@@ -62,9 +62,9 @@ class ByteLimit {
   bool looked_ = false;
 };
 
-/// The bytes of a file. Read, not mapped: a mapping of a file that another program shortens would kill
-/// this one. Throws DataError if it cannot be read or has more than max_bytes; if its size says so,
-/// before anything is read.
+/// The bytes of a file. Read, not mapped: a mapping of a file that another program shortens would
+/// kill this one. Throws DataError if it cannot be read or has more than max_bytes; if its size
+/// says so, before anything is read.
 ByteBuffer read_whole_file(const std::filesystem::path& path,
                            std::int64_t max_bytes = ByteLimit::kUnlimited);
 ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit);

@@ -14,7 +14,8 @@
 namespace tern {
 
 // Hashes of 64 bits that tell changed bytes from unchanged ones. They have no key and resist no
-// adversary. They are the same on every machine and thread count. Files hold them: they never change.
+// adversary. They are the same on every machine and thread count. Files hold them: they never
+// change.
 
 /// Two rounds of xor-shift and multiplication on the sum of state and value: a bijection of either,
 /// so that one changed value always changes the hash. Constants: MurmurHash3's 64-bit finaliser.
@@ -44,7 +45,8 @@ inline std::uint64_t hash_word(float value) {
   return std::bit_cast<std::uint32_t>(value);
 }
 
-/// Numbers, each as a word by hash_word(). Blocks are hashed in parallel, and their hashes in order.
+/// Numbers, each as a word by hash_word(). Blocks are hashed in parallel, and their hashes in
+/// order.
 template <typename Value>
 std::uint64_t hash_values(std::span<const Value> values) {
   constexpr std::size_t kBlock = std::size_t{1} << 16;

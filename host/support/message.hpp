@@ -8,8 +8,8 @@ namespace tern {
 
 // Parts of messages for people.
 
-/// Text from outside, in quotes: control characters and bytes that are not UTF-8 are escaped, and the
-/// text is cut after 40 bytes, or at the end of the character there.
+/// Text from outside, in quotes: control characters and bytes that are not UTF-8 are escaped, and
+/// the text is cut after 40 bytes, or at the end of the character there.
 std::string quote(std::string_view text);
 /// A name without quotes if it is short and nothing needs escaping, else quote(name).
 std::string in_message(std::string_view name);

@@ -36,8 +36,8 @@ void upload(Backend& backend, const NamedBuffer& to, const Tensor& tensor) {
   if (const auto* single = std::get_if<std::vector<float>>(&tensor.values)) {
     backend.upload(std::span<const float>(*single), *to.value);
   } else {
-    const auto& twofold = std::get<std::vector<double>>(tensor.values);
-    backend.upload(std::span<const double>(twofold), *to.value);
+    const auto& in_double = std::get<std::vector<double>>(tensor.values);
+    backend.upload(std::span<const double>(in_double), *to.value);
   }
 }
 
@@ -53,10 +53,10 @@ std::vector<NamedBuffer> contents(Model& model) {
 
 void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
                       std::map<std::string, Tensor>& tensors) {
-  const bool twofold = backend.describe().precision == "f64";
+  const bool in_double = backend.describe().precision == "f64";
   for (const NamedBuffer& buffer : from) {
-    tensors[buffer.name] = twofold ? download<double>(backend, *buffer.value)
-                                   : download<float>(backend, *buffer.value);
+    tensors[buffer.name] = in_double ? download<double>(backend, *buffer.value)
+                                     : download<float>(backend, *buffer.value);
   }
 }
 

@@ -11,11 +11,12 @@
 
 namespace tern {
 
-/// The parameters and buffers of a model on the host, by name, in the precision of the backend (f64
-/// for reference, f32 else): loading them again gives the same bits. Waits for the work before it.
+/// Copies the parameters and buffers of a model to the host, by name, in the precision of the
+/// backend (f64 for reference, else f32): loading them gives the same bits. Waits for submitted
+/// work.
 TensorFile snapshot(Backend& backend, Model& model);
 
-/// Parameters and buffers: what a model is made of, each by its name.
+/// All parameters and buffers of a model, by name.
 std::vector<NamedBuffer> contents(Model& model);
 
 /// Adds each of these to the tensors, in the same precision.

@@ -14,9 +14,8 @@
 #include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
 
-// A training job in order. An epoch is: sample; replay the recorded step for every batch; read the
-// losses back once. What a step is made of stands in one place,
-// Trainer::Impl::step() in trainer_impl.hpp.
+// A training job in order. An epoch samples, replays the recorded step for every batch, and reads
+// the losses back once. The step itself is Trainer::Impl::step() in trainer_impl.hpp.
 
 namespace tern {
 namespace {
@@ -58,7 +57,7 @@ void Trainer::Impl::report_notes(const TrainerCallbacks& callbacks) const {
   }
 }
 
-/// Whether all steps of the epoch are done; false after a request to stop.
+/// Trains the remaining steps of the epoch. False after a request to stop.
 bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
   const double before = progress.seconds;
@@ -73,7 +72,7 @@ bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
     recording->replay();
     ++progress.step;
     if (progress.step == steps || progress.step % kStepsBetweenChecks == 0) check_numbers(epoch);
-    if (watched) {  // now: embed() may use the memory of gradients
+    if (watched) {  // not later: embed() may overwrite the gradients
       progress.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
       progress.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
     }
@@ -84,7 +83,7 @@ bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   return true;
 }
 
-/// Evaluates and counts an epoch whose steps are done; false after a request to stop.
+/// Evaluates and counts an epoch whose steps are finished. False after a request to stop.
 bool Trainer::Impl::finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
   read_losses(record);
   record.seconds = progress.seconds;
@@ -113,7 +112,7 @@ bool Trainer::Impl::finish_epoch(EpochRecord& record, const TrainerCallbacks& ca
   return true;
 }
 
-/// Means over the batches of an epoch whose steps are done. Waits for them.
+/// Sets the mean losses over the batches of a finished epoch. Waits for its steps.
 void Trainer::Impl::read_losses(EpochRecord& record) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   backend.download(losses, values);
@@ -124,8 +123,9 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
   record.loss = record.bpr_loss + record.l2_loss;
 }
 
-/// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a faulty
-/// update in the pass that makes it; this reads the marks and the losses back. Waits for the steps.
+/// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
+/// faulty update in the pass that makes it; this reads the marks and the losses back. Waits for the
+/// steps.
 void Trainer::Impl::check_numbers(int epoch) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
@@ -134,7 +134,7 @@ void Trainer::Impl::check_numbers(int epoch) {
   std::int64_t step = 0;
   while (step < progress.step && std::isfinite(bpr[step]) && std::isfinite(l2[step])) ++step;
   const std::optional<Optimizer::Fault> fault = optimizer.first_fault();
-  // Both count the steps before: of one step, the loss comes before the update.
+  // The number of steps before the faulty one. Within a step, the loss comes before the update.
   const std::int64_t faulty =
       fault ? fault->update - 1 - (optimizer.updates() - progress.step) : progress.step;
   if (step < progress.step && step <= faulty) {

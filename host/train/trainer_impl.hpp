@@ -82,7 +82,7 @@ struct Trainer::Impl {
   Optimizer optimizer;
   Matrix losses;  // (terms, batches) of the epoch
   std::unique_ptr<Recording> recording;
-  /// Its best epoch and metric are those of the evaluations on the schedule; `result` counts all.
+  /// Its best epoch and metric count the evaluations on the schedule, those of `result` all.
   TrainingProgress progress;
   TensorFile best;
   TrainingResult result;

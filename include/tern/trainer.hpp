@@ -20,24 +20,24 @@
 
 namespace tern {
 
-/// What one epoch left behind: a line of metrics.jsonl.
+/// The results of one epoch: a line of metrics.jsonl.
 struct EpochRecord {
   int epoch = 0;      // from 1
   double loss = 0.0;  // mean over batches of BPR + L2
   double bpr_loss = 0.0;
   double l2_loss = 0.0;
-  double seconds = 0.0;             // training only, evaluation apart
+  double seconds = 0.0;             // of training, without evaluation
   double evaluation_seconds = 0.0;  // final embeddings, monitors, metrics
   double triplets_per_second = 0.0;
-  std::optional<Metrics> metrics;  // of the selection split, where this epoch was evaluated
+  std::optional<Metrics> metrics;  // of the selection split, if this epoch was evaluated
   bool best = false;               // the best so far by the chosen metric
-  EmbeddingStatistics users;       // of the final embeddings, where the monitors looked
+  EmbeddingStatistics users;       // of the final embeddings, if the monitors checked them
   EmbeddingStatistics items;
-  /// √Σ‖g‖² over the parameters of a side, of the epoch's last step; likewise.
+  /// √Σ‖g‖² over the parameters of a side in the epoch's last step, if the monitors checked it.
   double user_gradient_norm = 0.0;
   double item_gradient_norm = 0.0;
-  /// The monitors' limits that the embeddings are beyond, a sentence each, and at the end of the
-  /// first epoch with any what usually causes it.
+  /// A sentence for each of the monitors' limits that the embeddings exceed. The first epoch that
+  /// exceeds one adds the usual causes.
   std::vector<std::string> collapse;
 };
 
@@ -54,7 +54,7 @@ struct TrainingProgress {
   std::optional<double> best_metric;
   int since_best = 0;  // evaluations without a better one
   bool collapse_explained = false;
-  int rollbacks = 0;                // each halved the learning rate
+  int rollbacks = 0;                // each has halved the learning rate
   double seconds = 0.0;             // of training in the epoch under way
   double user_gradient_norm = 0.0;  // of the last step, if the epoch is still to be evaluated
   double item_gradient_norm = 0.0;
@@ -83,10 +83,10 @@ struct StepProgress {
 struct TrainerCallbacks {
   std::function<void(const StepProgress&)> on_step;
   std::function<void(const EpochRecord&)> on_epoch;
-  /// What is odd about the job, before its first epoch: one sentence each, for the log.
+  /// Gets sentences on unusual properties of the job, before its first epoch, for the log.
   std::function<void(std::string_view)> on_note;
-  /// Asked after every step, and now and then while metrics are measured; true ends training there
-  /// (a signal).
+  /// Called after every step, and repeatedly during an evaluation. Training ends if it returns
+  /// true, as after a signal.
   std::function<bool()> should_stop;
 };
 
@@ -99,23 +99,22 @@ struct TrainingResult {
   double best_metric = 0.0;
 };
 
-/// Drives a model over the seam: sample, step, evaluate, select. It knows no device and does no
-/// I/O.
+/// Trains a model on any backend: sample, step, evaluate, select. It does no I/O.
 class Trainer {
  public:
   /// data must outlive the trainer. Throws ConfigError, DeviceError, ShapeError.
   Trainer(Backend& backend, const Dataset& data, const Config& config);
-  /// With another loss than BPR with the configuration's L2 penalty.
+  /// With this loss instead of BPR with the configured L2 penalty.
   Trainer(Backend& backend, const Dataset& data, const Config& config, std::unique_ptr<Loss> loss);
   ~Trainer();
 
-  /// Trains until config.epochs epochs are done, from the start or from where it was stopped or
-  /// restored. best() is up to date whenever on_epoch is called. Where the chosen split has no
-  /// interactions, all epochs are trained, nothing is selected, and the last parameters count as
+  /// Trains until config.epochs epochs are finished, from the start or from the place where
+  /// training was stopped or restored. best() is up to date whenever on_epoch is called. If the
+  /// selection split has no interactions, all epochs are trained and the last parameters count as
   /// the best.
-  /// Throws NumericalFault on a loss, gradient or parameter that is not finite, with epoch, step
-  /// and tensor; best() then still has the best parameters of earlier epochs. It is looked for
-  /// every thousand steps, at the end of an epoch, and by state().
+  /// Throws NumericalFault, with epoch, step and tensor, if a loss, gradient or parameter is not
+  /// finite; best() then still has the best parameters of earlier epochs. This is checked every
+  /// thousand steps, at the end of an epoch, and by state().
   TrainingResult run(const TrainerCallbacks& callbacks = {});
 
   /// The state after the last finished step. An evaluation that is not on the schedule of
@@ -137,10 +136,10 @@ class Trainer {
   std::int64_t state_bytes();
 
   Model& model();
-  /// The parameters of the best epoch so far (after run(), of the last one where nothing was
-  /// evaluated); no tensors before there is one.
+  /// The parameters of the best epoch so far; no tensors before there is one. After a run() without
+  /// an evaluation, those of the last epoch.
   const TensorFile& best() const;
-  /// The parameters as they are now.
+  /// The current parameters.
   TensorFile last();
 
  private:
@@ -148,8 +147,8 @@ class Trainer {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Uploads the parameters of a checkpoint into a model, by name. Throws DataError if one is missing,
-/// left over, or of another shape.
+/// Uploads the parameters of a checkpoint into a model, by name. Throws DataError if one is
+/// missing, left over, or of another shape.
 void load_parameters(Backend& backend, Model& model, const TensorFile& parameters);
 
 }  // namespace tern

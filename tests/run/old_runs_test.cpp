@@ -1,4 +1,5 @@
-// Runs written by version 0.1.0 can be read and continued. fixtures/README.md says how they were made.
+// Runs written by version 0.1.0 can be read and continued. fixtures/README.md says how they were
+// made.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -62,8 +63,9 @@ class OldRun : public ::testing::TestWithParam<const char*> {
   }
 };
 
-/// The largest difference of two tensors, as a share of the largest element. The moments of a gradient
-/// that is zero but for rounding have no digits to compare: elements below 0.01 count as 0.01.
+/// The largest difference of two tensors, as a share of the largest element. The moments of a
+/// gradient that is zero but for rounding have no digits to compare: elements below 0.01 count as
+/// 0.01.
 double relative_difference(const Tensor& found, const Tensor& expected) {
   const auto elements = [](const Tensor& tensor) {
     return std::visit(
@@ -82,7 +84,8 @@ double relative_difference(const Tensor& found, const Tensor& expected) {
   return difference / largest;
 }
 
-/// Vector widths, fused multiplication and BLAS kernels change the last digits, hence the tolerance.
+/// Vector widths, fused multiplication and BLAS kernels change the last digits, hence the
+/// tolerance.
 void expect_as_of_old(const TrainingState& found, const char* model) {
   constexpr double kTolerance = 1e-4;
   const TrainingState expected =
