@@ -14,7 +14,7 @@
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/config/value.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -47,7 +47,7 @@ void write_text(const fs::path& path, const Vocabulary& names, const Tensor& ten
       throw Error(
           fmt::format("the id {} has a space, which the text format cannot hold: use "
                       "--format npy or safetensors",
-                      in_quotes(line)));
+                      quote(line)));
     }
     for (std::size_t d = 0; d < width; ++d) {
       line += ' ';

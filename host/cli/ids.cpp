@@ -8,18 +8,18 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
-#include "host/config/value.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
 namespace {
 
 std::string unknown(const Vocabulary& names, std::string_view name, std::string_view kind) {
-  std::string text = fmt::format("there is no {} {}", kind, in_quotes(name));
+  std::string text = fmt::format("there is no {} {}", kind, quote(name));
   const std::vector<std::string> nearest = names.nearest(name.substr(0, 256));
   for (std::size_t i = 0; i < nearest.size(); ++i) {
     text += i == 0 ? ": the nearest known: " : ", ";
-    text += in_quotes(nearest[i]);
+    text += quote(nearest[i]);
   }
   return text;
 }

@@ -6,7 +6,6 @@
 #include <array>
 #include <string_view>
 
-#include "host/run/training_progress.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -93,14 +92,13 @@ void take_up(Run& run, Trainer& trainer, Run::SavedState* state,
     run.forget_after({});
     return;
   }
+  TrainingProgress& at = state->state.progress;
   if (other_selection) {
-    state->progress.best_metric.reset();
-    state->progress.best_epoch = state->progress.since_best = 0;
-    write_progress(state->progress, state->file.metadata);
+    at.best_metric.reset();
+    at.best_epoch = at.since_best = 0;
   }
-  trainer.restore(state->file, state->path.string());
-  run.forget_after({state->progress.epoch, state->progress.step});
-  const TrainingProgress& at = state->progress;
+  trainer.restore(state->state, state->path.string());
+  run.forget_after({at.epoch, at.step});
   std::string place = fmt::format("going on after {} epoch{}", at.epoch, at.epoch == 1 ? "" : "s");
   if (at.step > 0) place += fmt::format(" and {} of {} steps", at.step, at.steps);
   console.line(fmt::format("{}, from {}", place, state->path.string()));

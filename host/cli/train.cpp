@@ -213,16 +213,16 @@ std::optional<Run::SavedState> load_state(const Plan& plan, Console& console) {
                             damaged.front()));
   }
   for (const std::string& finding : damaged) console.warn(finding);
-  if (state) expect_same_epoch(plan.changes, state->progress);
+  if (state) expect_same_epoch(plan.changes, state->state.progress);
   return state;
 }
 
 // Whether the run is at its end already.
 bool go_on(Plan& plan, Trainer& trainer, Console& console) {
   std::optional<Run::SavedState> state = load_state(plan, console);
-  if (state && state->progress.epoch >= plan.config.epochs) {
+  if (state && state->state.progress.epoch >= plan.config.epochs) {
     console.line(fmt::format("nothing is left to do: the run has {} epochs, {} are asked for",
-                             state->progress.epoch, plan.config.epochs));
+                             state->state.progress.epoch, plan.config.epochs));
     return true;
   }
   take_up(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);

@@ -89,13 +89,14 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   }
   // The same place twice means that what is there has no way ahead: then the one before it.
   std::vector<std::string> damaged;
-  std::optional<Run::SavedState> state = run_.newest_state(&damaged);
-  if (state && rolled_back_to_ == Run::Place{state->progress.epoch, state->progress.step}) {
-    state = run_.newest_state(&damaged, rolled_back_to_);
+  std::optional<Run::SavedState> saved = run_.newest_state(&damaged);
+  if (saved &&
+      rolled_back_to_ == Run::Place{saved->state.progress.epoch, saved->state.progress.step}) {
+    saved = run_.newest_state(&damaged, rolled_back_to_);
   }
   for (const std::string& finding : damaged) console_.warn(finding);
-  if (state) {
-    trainer_.restore(state->file, state->path.string());
+  if (saved) {
+    trainer_.restore(saved->state, saved->path.string());
   } else {
     trainer_.restart();
   }

@@ -3,23 +3,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
-#include <fstream>
 #include <string>
-#include <system_error>
 #include <utility>
 
 #include "host/config/keys.hpp"
 #include "host/config/toml_reader.hpp"
 #include "host/config/value.hpp"
+#include "host/support/file_bytes.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
 
 // Far more than any configuration needs: a wrong file is refused before it is read whole.
-constexpr std::size_t kLargestFile = std::size_t{1} << 20;
+constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 20;
 
 bool is_section(std::string_view name) {
   return std::any_of(key_table().begin(), key_table().end(), [&](const KeySpec& spec) {
@@ -28,24 +26,12 @@ bool is_section(std::string_view name) {
   });
 }
 
-std::string read_whole(const std::filesystem::path& path) {
-  const auto fail = [&](const std::string& why) -> ConfigError {
-    return ConfigError("cannot read the configuration " + path.string() + ": " + why);
-  };
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) throw fail("it is a directory");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw fail(std::generic_category().message(errno != 0 ? errno : ENOENT));
-  std::string text;
-  std::array<char, 4096> part{};
-  while (file && text.size() <= kLargestFile) {
-    file.read(part.data(), part.size());
-    text.append(part.data(), static_cast<std::size_t>(file.gcount()));
+std::string read_text(const std::filesystem::path& path) {
+  try {
+    return std::string(read_whole_file(path, kMaxFileBytes).view());
+  } catch (const DataError& error) {
+    throw ConfigError(std::string("cannot read the configuration ") + error.what());
   }
-  if (file.bad()) throw fail("reading failed");
-  if (text.size() > kLargestFile) throw fail("it is larger than 1 MiB");
-  return text;
 }
 
 void apply(Config& config, const KeySpec& spec, const ConfigValue& value) {
@@ -101,11 +87,11 @@ void set_config(Config& config, std::string_view key, std::string_view value) {
 void read_config(Config& config, const std::filesystem::path& path) {
   const std::string name = path.string();
   Config changed = config;  // an error in the last line must not leave the first lines behind
-  for (const TomlEntry& entry : parse_toml(read_whole(path), name)) {
+  for (const TomlEntry& entry : parse_toml(read_text(path), name)) {
     try {
       if (is_section(entry.key)) {
         if (entry.value.found == kTable) continue;  // a section without keys
-        throw ConfigError(in_quotes(entry.key) + " is a section: found " + entry.value.found +
+        throw ConfigError(quote(entry.key) + " is a section: found " + entry.value.found +
                           ", expected [" + entry.key + "] and keys under it");
       }
       apply(changed, find_key(entry.key), entry.value);

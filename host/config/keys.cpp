@@ -8,6 +8,7 @@
 
 #include "host/config/key_builders.hpp"
 #include "host/support/edit_distance.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -315,7 +316,7 @@ const KeySpec& find_key(std::string_view key) {
       least = distance;
     }
   }
-  throw ConfigError("unknown key " + in_quotes(key) + ": did you mean " + nearest->key + "?");
+  throw ConfigError("unknown key " + quote(key) + ": did you mean " + nearest->key + "?");
 }
 
 }  // namespace tern

@@ -5,13 +5,12 @@
 #include <system_error>
 #include <utility>
 
+#include "host/support/message.hpp"
 #include "host/support/utf8.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
-
-constexpr std::size_t kLongestQuote = 60;
 
 void append_escaped(std::string& out, char c) {
   constexpr std::string_view kHex = "0123456789ABCDEF";
@@ -34,7 +33,7 @@ void append_escaped(std::string& out, char c) {
 
 std::string toml_string(const std::string& text) {
   if (!is_utf8(text)) {
-    throw ConfigError(in_quotes(text) + " is not UTF-8, the only encoding that TOML can hold");
+    throw ConfigError(quote(text) + " is not UTF-8, the only encoding that TOML can hold");
   }
   std::string out = "\"";
   for (const char c : text) append_escaped(out, c);
@@ -56,7 +55,7 @@ ConfigValue ConfigValue::of(double value) {
 }
 
 ConfigValue ConfigValue::of(std::string value) {
-  std::string found = "the string " + in_quotes(value);
+  std::string found = "the string " + quote(value);
   return {std::move(value), std::move(found)};
 }
 
@@ -94,26 +93,6 @@ std::string to_toml(const ConfigValue& value) {
     out += to_toml(item);
   }
   return out + "]";
-}
-
-std::string in_quotes(std::string_view text) {
-  const bool cut = text.size() > kLongestQuote;
-  if (cut) text = text.substr(0, kLongestQuote);
-  std::string out = "\"";
-  while (!text.empty()) {
-    const std::size_t length = utf8_length(text);
-    if (length == 0) {
-      out += '?';  // a byte that is not UTF-8, or a character that the cut has split
-      text.remove_prefix(1);
-    } else if (length == 1) {
-      append_escaped(out, text[0]);
-      text.remove_prefix(1);
-    } else {
-      out += text.substr(0, length);
-      text.remove_prefix(length);
-    }
-  }
-  return out + (cut ? "\"..." : "\"");
 }
 
 }  // namespace tern

@@ -41,8 +41,4 @@ std::string shortest_text(double value);
 /// UTF-8) or where it is nothing.
 std::string to_toml(const ConfigValue& value);
 
-/// Text from outside, made fit for one line of a message: quoted, control characters escaped, and
-/// cut where it is long.
-std::string in_quotes(std::string_view text);
-
 }  // namespace tern

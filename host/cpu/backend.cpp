@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/plain_recording.hpp"
 #include "host/support/address_space.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -50,15 +51,6 @@ Direction make_direction(const Interactions& rows) {
   direction.cuts = cut_rows(direction.offsets);
   return direction;
 }
-
-class Replay final : public Recording {
- public:
-  explicit Replay(std::function<void()> step) : step_(std::move(step)) {}
-  void replay() override { step_(); }
-
- private:
-  std::function<void()> step_;
-};
 
 /// Padding is zero, and stays so as long as all numbers are finite: a weight that is not makes NaN
 /// of it, 0 · ∞. A matrix whose every element is written anew must be rid of that.
@@ -208,7 +200,7 @@ double CpuBackend::seconds(const std::function<void()>& work) {
 
 std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {
   check_record(step);
-  return std::make_unique<Replay>(std::move(step));
+  return std::make_unique<PlainRecording>(std::move(step));
 }
 
 CounterStorage* fault_storage(Counter* fault) {

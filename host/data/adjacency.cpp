@@ -7,6 +7,7 @@
 
 #include "host/data/memory_budget.hpp"
 #include "host/data/text.hpp"
+#include "host/support/message.hpp"
 
 namespace tern {
 namespace {

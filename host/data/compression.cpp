@@ -138,4 +138,22 @@ ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit
                                            : decompress_zstd(bytes, limit, file);
 }
 
+ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
+  const std::string file = path.string();
+  ByteLimit limit(file, max_bytes, "the most that data.max_bytes allows");
+  ByteBuffer bytes = read_whole_file(file, limit);
+  switch (const Compression compression = detect_compression(bytes.view())) {
+    case Compression::kNone:
+      return bytes;
+    case Compression::kUnknown:
+      throw DataError(file, 0,
+                      "The file is compressed in a way that is not read here, expected plain "
+                      "bytes, gzip or zstd.");
+    case Compression::kGzip:
+    case Compression::kZstd:
+      return decompress(compression, bytes.view(), limit, file);
+  }
+  return bytes;
+}
+
 }  // namespace tern

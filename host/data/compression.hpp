@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 
-#include "host/data/file_bytes.hpp"
+#include "host/support/file_bytes.hpp"
 
 namespace tern {
 
@@ -17,5 +19,11 @@ Compression detect_compression(std::string_view bytes);
 /// cut short or damaged, or would grow beyond the limit.
 ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file);
+
+/// The bytes of a file of data, decompressed if its first bytes are those of gzip or zstd; members
+/// and frames may follow each other. max_bytes is data.max_bytes, and holds for both the file and
+/// what is made of it. Throws DataError as read_whole_file() and decompress() do, and on another
+/// compression.
+ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
 }  // namespace tern

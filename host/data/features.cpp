@@ -6,8 +6,8 @@
 #include <cmath>
 #include <variant>
 
+#include "host/data/compression.hpp"
 #include "host/data/feature_table.hpp"
-#include "host/data/file_bytes.hpp"
 #include "host/data/tensor_bytes.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/error.hpp"

@@ -16,9 +16,4 @@ std::uint64_t fingerprint(std::span<const Interactions* const> splits);
 std::uint64_t feature_fingerprint(const std::optional<Features>& users,
                                   const std::optional<Features>& items);
 
-/// The same of plain bytes.
-std::uint64_t hash_bytes(std::span<const char> bytes);
-/// Both in one, in this order.
-std::uint64_t combine_hashes(std::uint64_t first, std::uint64_t second);
-
 }  // namespace tern

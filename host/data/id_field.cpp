@@ -1,4 +1,5 @@
 #include "host/data/id_field.hpp"
+#include "host/support/message.hpp"
 
 #include <fmt/format.h>
 

@@ -10,6 +10,7 @@
 #include "host/data/memory_budget.hpp"
 #include "host/data/table_columns.hpp"
 #include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

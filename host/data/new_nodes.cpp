@@ -6,13 +6,14 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "host/data/compression.hpp"
 #include "host/data/feature_table.hpp"
-#include "host/data/file_bytes.hpp"
 #include "host/data/id_field.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/table.hpp"
 #include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "tern/dataset.hpp"
 #include "tern/error.hpp"
 

@@ -16,8 +16,8 @@
 
 #include "host/data/memory_budget.hpp"
 #include "host/data/tensor_bytes.hpp"
-#include "host/data/text.hpp"
 #include "host/support/atomic_file.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "host/data/adjacency.hpp"
-#include "host/data/file_bytes.hpp"
+#include "host/data/compression.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/number_ids.hpp"
 #include "host/support/parallel.hpp"

@@ -18,6 +18,7 @@
 #include "host/data/safetensors_header.hpp"
 #include "host/data/tensor_bytes.hpp"
 #include "host/support/atomic_file.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -75,7 +76,7 @@ void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_by
   std::uint64_t expected = 0;
   for (const SafetensorsEntry& entry : entries) {
     const auto fail = [&](const std::string& problem) {
-      throw DataError(file, 0, fmt::format("The tensor {} {}.", quote_name(entry.name), problem));
+      throw DataError(file, 0, fmt::format("The tensor {} {}.", quote(entry.name), problem));
     };
     const std::size_t bytes = element_types()[entry.type].bytes;
     const std::optional<std::int64_t> count = count_elements(entry.shape, bytes);

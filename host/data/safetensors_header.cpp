@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "host/data/tensor_bytes.hpp"
-#include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -47,7 +47,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
   bool key(std::string& key) override {
     if (place_ == Place::kTop) {
-      if (!names_.insert(key).second) fail(fmt::format("the name {} twice", quote_name(key)));
+      if (!names_.insert(key).second) fail(fmt::format("the name {} twice", quote(key)));
       place_ = key == kMetadataKey ? Place::kMetadata : Place::kTensor;
       if (place_ == Place::kTensor) {
         header_.entries.emplace_back();
@@ -57,14 +57,14 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
         offsets_.reset();
       }
     } else if (place_ == Place::kMetadataFields) {
-      if (header_.metadata.contains(key)) fail(fmt::format("the key {} twice", quote_name(key)));
+      if (header_.metadata.contains(key)) fail(fmt::format("the key {} twice", quote(key)));
       metadata_key_ = key;
     } else {
       field_ = key == "dtype"          ? Field::kType
                : key == "shape"        ? Field::kShape
                : key == "data_offsets" ? Field::kOffsets
                                        : Field::kNone;
-      if (field_ == Field::kNone) fail(fmt::format("the unknown key {}", quote_name(key)));
+      if (field_ == Field::kNone) fail(fmt::format("the unknown key {}", quote(key)));
     }
     return true;
   }
@@ -84,7 +84,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
           file_, 0,
           fmt::format("The tensor {} has elements of type {}, expected F32, F64, I32 or "
                       "I64.",
-                      quote_name(header_.entries.back().name), quote_name(value)));
+                      quote(header_.entries.back().name), quote(value)));
     }
     type_ = static_cast<std::size_t>(found - types.begin());
     return true;
@@ -149,7 +149,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool fail(const std::string& found) const {
     std::string where = "The header";
     if (place_ >= Place::kTensor && place_ <= Place::kNumbers && !header_.entries.empty()) {
-      where += " of the tensor " + quote_name(header_.entries.back().name);
+      where += " of the tensor " + quote(header_.entries.back().name);
     }
     throw DataError(file_, 0, fmt::format("{} has {} where it does not belong.", where, found));
   }
@@ -159,7 +159,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       throw DataError(file_, 0,
                       fmt::format("The tensor {} lacks a part, expected dtype, shape and two "
                                   "data_offsets.",
-                                  quote_name(header_.entries.back().name)));
+                                  quote(header_.entries.back().name)));
     }
     SafetensorsEntry& entry = header_.entries.back();
     entry.type = *type_;
@@ -188,10 +188,6 @@ SafetensorsHeader parse_safetensors_header(std::string_view json, const std::str
   HeaderReader reader(file);
   nlohmann::json::sax_parse(json.begin(), json.end(), &reader);
   return reader.take();
-}
-
-std::string quote_name(std::string_view name) {
-  return quote(name);
 }
 
 }  // namespace tern

@@ -30,7 +30,4 @@ struct SafetensorsHeader {
 /// deeper than it needs. Offsets and shapes are not yet compared. Throws DataError.
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
 
-/// A tensor's name for a message.
-std::string quote_name(std::string_view name);
-
 }  // namespace tern

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {

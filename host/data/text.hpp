@@ -39,12 +39,6 @@ std::size_t chunk_bytes_for(std::string_view text);
 /// The line of a place in the text, from 1.
 std::int64_t line_of(std::string_view text, const char* where);
 
-/// For a message: the text between quotes, control characters and what is not UTF-8 escaped, cut
-/// after 40 bytes or at the end of the character there.
-std::string quote(std::string_view text);
-/// For a message: the name as it is where it is short and nothing needs escaping, else quoted.
-std::string in_message(std::string_view name);
-
 /// text as a number: decimal or scientific, a sign, blanks around it. Not: hexadecimal, and what
 /// does not fit. NaN and infinities are numbers here; who reads them checks.
 std::optional<double> parse_number(std::string_view text);

@@ -9,8 +9,8 @@
 #include <random>
 #include <utility>
 
-#include "host/data/file_bytes.hpp"
-#include "host/data/text.hpp"
+#include "host/support/file_bytes.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -194,7 +194,7 @@ void Vocabulary::write(const std::filesystem::path& path) const {
 Vocabulary Vocabulary::read(const std::filesystem::path& path) {
   const std::string file = path.string();
   // As it is: a first name may begin like compressed data.
-  const ByteBuffer bytes = read_plain_file(path, std::numeric_limits<std::int64_t>::max());
+  const ByteBuffer bytes = read_whole_file(path);
   const std::string_view text = bytes.view();
   Vocabulary names;
   bool numbers = true;  // so far, name i is i

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/plain_recording.hpp"
 #include "tern/device.hpp"
 #include "tern/memory.hpp"
 
@@ -35,15 +36,6 @@ void upload_values(std::span<const Value> values, Matrix& to) {
   auto& storage = storage_of<MatrixStorage>(to, "upload", "matrix");
   std::copy(values.begin(), values.end(), storage.values.begin());
 }
-
-class PlainRecording final : public Recording {
- public:
-  explicit PlainRecording(std::function<void()> step) : step_(std::move(step)) {}
-  void replay() override { step_(); }
-
- private:
-  std::function<void()> step_;
-};
 
 }  // namespace
 

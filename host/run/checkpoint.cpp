@@ -5,8 +5,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -15,21 +18,99 @@
 #include <type_traits>
 #include <utility>
 
-#include "host/data/fingerprint.hpp"
 #include "host/data/tensor_bytes.hpp"
+#include "host/support/hash.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
 namespace tern {
 namespace {
 
+using Metadata = std::map<std::string, std::string>;
+
 constexpr char kChecksum[] = "checksum";
+constexpr char kCounterPrefix[] = "counter.";
+constexpr char kNone[] = "none";
+
+/// The shortest text that is read as the same number.
+std::string text_of(double value) {
+  return fmt::format("{}", value);
+}
+
+/// Reads numbers from metadata; its errors name the file.
+class Reader {
+ public:
+  Reader(const Metadata& metadata, std::string_view file) : metadata_(metadata), file_(file) {}
+
+  template <typename Number>
+  Number number(const std::string& key) const {
+    const std::string& text = text_at(key);
+    Number value{};
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) fail(key, text, "a number");
+    return value;
+  }
+
+  template <typename Number>
+  Number count(const std::string& key) const {
+    const auto value = number<Number>(key);
+    if (value < 0) fail(key, text_at(key), "0 or more");
+    return value;
+  }
+
+  double finite(const std::string& key) const {
+    const auto value = number<double>(key);
+    if (!std::isfinite(value)) fail(key, text_at(key), "a finite number");
+    return value;
+  }
+
+  std::optional<double> optional(const std::string& key) const {
+    if (text_at(key) == kNone) return std::nullopt;
+    return finite(key);
+  }
+
+  [[noreturn]] void fail(const std::string& key, const std::string& found,
+                         std::string_view expected) const {
+    throw DataError(file_, 0,
+                    fmt::format("its metadata says {} \"{}\", expected {}", key,
+                                found.substr(0, 60), expected));
+  }
+
+ private:
+  const std::string& text_at(const std::string& key) const {
+    const auto found = metadata_.find(key);
+    if (found == metadata_.end()) {
+      throw DataError(file_, 0, fmt::format("its metadata has no {}", key));
+    }
+    return found->second;
+  }
+
+  const Metadata& metadata_;
+  std::string_view file_;
+};
 
 std::uint64_t hash_of(std::string_view text) {
   return hash_bytes(std::span<const char>(text));
 }
 
-/// "user_embedding is nan at element 12", where a value of a file is not finite.
+/// Writes every field under its name, as text that is read back bit for bit.
+void write_progress(const TrainingProgress& progress, Metadata& metadata) {
+  metadata["epoch"] = std::to_string(progress.epoch);
+  metadata["step"] = std::to_string(progress.step);
+  metadata["steps"] = std::to_string(progress.steps);
+  metadata["updates"] = std::to_string(progress.updates);
+  metadata["best_epoch"] = std::to_string(progress.best_epoch);
+  metadata["selected_epoch"] = std::to_string(progress.selected_epoch);
+  metadata["best_metric"] = progress.best_metric ? text_of(*progress.best_metric) : kNone;
+  metadata["since_best"] = std::to_string(progress.since_best);
+  metadata["collapse_explained"] = std::to_string(progress.collapse_explained ? 1 : 0);
+  metadata["rollbacks"] = std::to_string(progress.rollbacks);
+  metadata["seconds"] = text_of(progress.seconds);
+  metadata["user_gradient_norm"] = text_of(progress.user_gradient_norm);
+  metadata["item_gradient_norm"] = text_of(progress.item_gradient_norm);
+}
+
+/// "user_embedding is nan at element 12"; nothing if all values are finite.
 std::optional<std::string> find_non_finite(const TensorFile& file) {
   for (const auto& [name, tensor] : file.tensors) {
     std::optional<std::string> found;
@@ -66,7 +147,7 @@ std::string checksum_of(const TensorFile& file) {
     for (const std::int64_t size : tensor.shape) add(static_cast<std::uint64_t>(size));
     add(hash_bytes(bytes_of(tensor)));
   }
-  return fmt::format("{:016x}", hash);
+  return hexadecimal(hash);
 }
 
 void write_checkpoint(const std::filesystem::path& path, TensorFile file) {
@@ -109,6 +190,59 @@ TensorFile read_checkpoint(const std::filesystem::path& path) {
     throw damaged(fmt::format("{}, expected finite numbers.", *bad));
   }
   return file;
+}
+
+TrainingProgress read_progress(const Metadata& metadata, std::string_view file) {
+  const Reader read(metadata, file);
+  TrainingProgress progress;
+  progress.epoch = read.count<int>("epoch");
+  progress.step = read.count<std::int64_t>("step");
+  progress.steps = read.count<std::int64_t>("steps");
+  progress.updates = read.count<std::int64_t>("updates");
+  progress.best_epoch = read.count<int>("best_epoch");
+  progress.selected_epoch = read.count<int>("selected_epoch");
+  progress.best_metric = read.optional("best_metric");
+  progress.since_best = read.count<int>("since_best");
+  progress.collapse_explained = read.count<int>("collapse_explained") != 0;
+  progress.rollbacks = read.count<int>("rollbacks");
+  progress.seconds = read.finite("seconds");
+  progress.user_gradient_norm = read.number<double>("user_gradient_norm");
+  progress.item_gradient_norm = read.number<double>("item_gradient_norm");
+  if (progress.epoch == std::numeric_limits<int>::max()) {
+    read.fail("epoch", metadata.at("epoch"), "fewer");
+  }
+  if (progress.step > progress.steps) {
+    read.fail("step", metadata.at("step"), "at most " + metadata.at("steps"));
+  }
+  constexpr std::int64_t kMaxUpdates = std::int64_t{1} << 60;  // far from an overflow
+  if (progress.updates > kMaxUpdates) read.fail("updates", metadata.at("updates"), "fewer");
+  if (progress.best_epoch > progress.epoch) {
+    read.fail("best_epoch", metadata.at("best_epoch"), "at most " + metadata.at("epoch"));
+  }
+  return progress;
+}
+
+TensorFile to_file(TrainingState state) {
+  TensorFile file;
+  write_progress(state.progress, file.metadata);
+  for (const auto& [name, value] : state.counters) {
+    file.metadata[kCounterPrefix + name] = std::to_string(value);
+  }
+  file.tensors = std::move(state.tensors);
+  return file;
+}
+
+TrainingState to_state(TensorFile file, std::string_view name) {
+  TrainingState state;
+  state.progress = read_progress(file.metadata, name);
+  const Reader read(file.metadata, name);
+  for (const auto& entry : file.metadata) {
+    const std::string& key = entry.first;
+    if (!key.starts_with(kCounterPrefix)) continue;
+    state.counters[key.substr(std::strlen(kCounterPrefix))] = read.count<std::int64_t>(key);
+  }
+  state.tensors = std::move(file.tensors);
+  return state;
 }
 
 }  // namespace tern

@@ -1,30 +1,43 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
+#include <string_view>
 
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
+#include "tern/trainer.hpp"
 
 namespace tern {
 
 /// Writes a safetensors file whose metadata has a checksum: a 64-bit hash of all names, types,
-/// shapes, values and of the other metadata. Throws NumericalFault, before anything is written,
-/// where a value is not finite; Error as write_safetensors() does.
+/// shapes, values and of the other metadata. Throws NumericalFault, before anything is written, if
+/// a value is not finite, and Error as write_safetensors() does.
 void write_checkpoint(const std::filesystem::path& path, TensorFile file);
 
-/// The checksum that write_checkpoint() gives a file; one that it has already does not count.
+/// The checksum that write_checkpoint() gives a file. It ignores one that is already there.
 std::string checksum_of(const TensorFile& file);
 
-/// What a file holds is not what was written. Not that it cannot be opened, or that memory is
-/// short.
+/// A file is damaged: it does not hold what was written. Not thrown if it cannot be opened or
+/// memory is short.
 class DamagedCheckpoint : public DataError {
  public:
   using DataError::DataError;
 };
 
-/// Reads one again, whole or not at all. Throws DamagedCheckpoint on the format, the checksum, or a
-/// value that is not finite; Error where it cannot be opened; MemoryError.
+/// Reads a checkpoint. Throws DamagedCheckpoint if the format or the checksum is wrong or a value
+/// is not finite, Error if it cannot be opened, and MemoryError.
 TensorFile read_checkpoint(const std::filesystem::path& path);
+
+/// A training state as the contents of a checkpoint, and back, bit for bit: its tensors, and as
+/// metadata the fields of its progress by their names and its counters as "counter.NAME".
+/// to_state() ignores other metadata. Throws DataError, naming the file, if a field is missing, is
+/// not a number, or does not fit the others.
+TensorFile to_file(TrainingState state);
+TrainingState to_state(TensorFile file, std::string_view name);
+/// The progress alone, from the metadata of a file; the same errors.
+TrainingProgress read_progress(const std::map<std::string, std::string>& metadata,
+                               std::string_view file);
 
 }  // namespace tern

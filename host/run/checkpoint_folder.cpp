@@ -10,7 +10,7 @@
 #include <system_error>
 #include <tuple>
 
-#include "host/run/training_progress.hpp"
+#include "host/run/checkpoint.hpp"
 #include "host/support/atomic_file.hpp"
 #include "host/support/files.hpp"
 #include "tern/error.hpp"
@@ -26,7 +26,7 @@ constexpr std::string_view kStepInfix = "-step-";
 constexpr std::string_view kExtension = ".safetensors";
 constexpr std::string_view kAside = ".aside";
 
-/// Takes a number off the front of the text; none where it does not begin with one.
+/// Takes a number off the front of the text; nothing if it does not begin with one.
 template <typename Number>
 std::optional<Number> take_number(std::string_view& text) {
   Number value{};
@@ -85,17 +85,19 @@ fs::path CheckpointFolder::best_path(int epoch) const {
   return path_ / fmt::format("{}{:06}{}", kBestStem, epoch, kExtension);
 }
 
-/// The best epochs of all states that can be read: those to go on from, or selected in all.
-std::set<int> CheckpointFolder::spoken_of(std::initializer_list<Meaning> meanings) const {
+/// The best epochs of all readable states: those that training continues from, or those selected.
+std::set<int> CheckpointFolder::referenced_bests(
+    std::initializer_list<Reference> references) const {
   std::set<int> epochs;
   for (const Entry& state : states()) {
     try {
       const TrainingProgress progress =
           read_progress(read_safetensors_metadata(state.path), state.path.string());
-      for (const Meaning meaning : meanings) {
-        epochs.insert(meaning == Meaning::kGoesOn ? progress.best_epoch : progress.selected_epoch);
+      for (const Reference reference : references) {
+        epochs.insert(reference == Reference::kContinues ? progress.best_epoch
+                                                         : progress.selected_epoch);
       }
-    } catch (const Error&) {  // it speaks of none
+    } catch (const Error&) {  // a damaged state refers to none
     }
   }
   return epochs;
@@ -119,7 +121,7 @@ void CheckpointFolder::prune(int epoch, std::int64_t step, int keep) const {
 }
 
 void CheckpointFolder::prune_bests(const std::set<int>& also) const {
-  const std::set<int> wanted = spoken_of({Meaning::kGoesOn, Meaning::kSelected});
+  const std::set<int> wanted = referenced_bests({Reference::kContinues, Reference::kSelected});
   for (const Entry& best : bests()) {
     if (!wanted.contains(best.epoch) && !also.contains(best.epoch)) remove_quietly(best.path);
   }
@@ -127,7 +129,7 @@ void CheckpointFolder::prune_bests(const std::set<int>& also) const {
 
 void CheckpointFolder::forget_after(int epoch, std::int64_t step) const {
   set_aside_after(epoch, step);
-  const std::set<int> wanted = spoken_of({Meaning::kGoesOn});
+  const std::set<int> wanted = referenced_bests({Reference::kContinues});
   for (const Entry& best : bests()) {
     if (best.epoch > epoch || !wanted.contains(best.epoch)) remove_quietly(best.path);
   }

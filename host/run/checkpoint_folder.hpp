@@ -13,11 +13,11 @@
 
 namespace tern {
 
-/// The folder `checkpoints` of a run. States, from which training can go on, are called
-/// epoch-000012.safetensors, or epoch-000012-step-000345.safetensors within an epoch; the
-/// parameters of an epoch that was the best so far best-000010.safetensors. A best file is written
-/// before the state that speaks of it and removed only when no kept state does any more, so that a
-/// kill at any instant leaves states whose best parameters are there.
+/// The folder `checkpoints` of a run. Training states are called epoch-000012.safetensors, or
+/// epoch-000012-step-000345.safetensors within an epoch; the parameters of an epoch that was the
+/// best so far are called best-000010.safetensors. A best file is written before the state that
+/// refers to it, and removed only when no remaining state refers to it: after a kill at any
+/// instant, the best parameters of every state are there.
 class CheckpointFolder {
  public:
   explicit CheckpointFolder(std::filesystem::path path) : path_(std::move(path)) {}
@@ -29,38 +29,37 @@ class CheckpointFolder {
     int epoch = 0;
     std::int64_t step = 0;
   };
-  /// Newest first; none where there is no folder.
+  /// Newest first; none if there is no folder.
   std::vector<Entry> states() const;
   std::vector<Entry> bests() const;
 
   std::filesystem::path state_path(int epoch, std::int64_t step) const;
   std::filesystem::path best_path(int epoch) const;
 
-  /// After a state of this place was written: removes all states but the newest `keep`, and every
-  /// best file that no kept state speaks of. Newer states are of a training that was given up, or
-  /// damaged: they are renamed to NAME.aside, under which they are none any more. What cannot be
-  /// removed stays: it is only in the way.
+  /// To be called after the state of this place was written. Removes all states but the newest
+  /// `keep`, and every best file that no remaining state refers to. Newer states belong to a
+  /// training that was abandoned, or are damaged: they are renamed to NAME.aside and no longer
+  /// count as states. A file that cannot be removed stays.
   void prune(int epoch, std::int64_t step, int keep) const;
-  /// Removes the best files that neither a state nor one of these epochs speaks of.
+  /// Removes the best files that no state refers to, except those of these epochs.
   void prune_bests(const std::set<int>& also) const;
-  /// Training goes on from this place: sets later states aside likewise, and removes the best files
-  /// of later epochs, and those that no state goes on from, as of a last evaluation off the
-  /// schedule.
+  /// To be called before training continues from this place. Renames later states to NAME.aside,
+  /// and removes the best files of later epochs and those that no state continues from, such as the
+  /// one of a last evaluation off the schedule.
   void forget_after(int epoch, std::int64_t step) const;
-  /// Removes every checkpoint, and what set_aside() left.
+  /// Removes every checkpoint, those named .aside too.
   void clear() const;
 
  private:
   std::vector<Entry> entries(std::string_view stem) const;
   void set_aside_after(int epoch, std::int64_t step) const;
-  enum class Meaning : std::uint8_t { kGoesOn, kSelected };
-  std::set<int> spoken_of(std::initializer_list<Meaning> meanings) const;
+  enum class Reference : std::uint8_t { kContinues, kSelected };
+  std::set<int> referenced_bests(std::initializer_list<Reference> references) const;
 
   std::filesystem::path path_;
 };
 
-/// Removes what a killed process had begun to write in this directory (AtomicFile's temporary
-/// files).
+/// Removes the temporary files that a killed process left in this directory (see AtomicFile).
 void remove_temporary_files(const std::filesystem::path& directory);
 
 }  // namespace tern

@@ -21,7 +21,7 @@ std::string this_process() {
   return fmt::format("process {} on {}", ::getpid(), host.data());
 }
 
-/// What the owner has left in the file.
+/// The description that the owner wrote into the file.
 std::string owner_in(int file) {
   std::array<char, 512> text{};
   const ssize_t size = ::pread(file, text.data(), text.size() - 1, 0);
@@ -45,13 +45,13 @@ RunLock::RunLock(const std::filesystem::path& directory) {
       throw Error(fmt::format("{} is in use by {}: wait for it, stop it, or choose another --out",
                               directory.string(), owner_in(file_.get())));
     }
-    // Some network file systems have no locks: a job that can be trained must not fail for that.
+    // Some network file systems have no locks; training must work there, too.
     if (reason == ENOSYS || reason == ENOLCK || reason == EOPNOTSUPP || reason == EINVAL) return;
     throw Error(fmt::format("{}: The file cannot be locked: {}.", path.string(),
                             std::generic_category().message(reason)));
   }
   held_ = true;
-  // Who it is serves a message alone: a full disk does not matter here.
+  // The owner serves only for a message: a full disk is no reason to fail.
   const std::string owner = this_process() + "\n";
   if (::ftruncate(file_.get(), 0) != 0 ||
       ::pwrite(file_.get(), owner.data(), owner.size(), 0) < 0) {

@@ -8,15 +8,15 @@ namespace tern {
 
 inline constexpr char kLockFile[] = ".tern.lock";
 
-/// The right to write to a run's directory, for as long as it exists. The system gives it back when
-/// a process ends, however it does; the file stays, since removing it would let two processes hold
-/// locks on two files of one name. On NFS it holds between machines from version 4 on.
+/// An exclusive lock on a run's directory, held while the object exists. The system releases it
+/// when the process ends, however it ends. The file stays: if it were removed, two processes could
+/// lock two files of the same name. On NFS the lock works between machines from version 4 on.
 class RunLock {
  public:
-  /// Throws Error, naming its owner, where another process has it.
+  /// Throws Error, naming the owner, if another process holds the lock.
   explicit RunLock(const std::filesystem::path& directory);
 
-  /// Whether it is a right in earnest: false on a file system that has no locks.
+  /// False on a file system without locks.
   bool held() const noexcept { return held_; }
 
  private:

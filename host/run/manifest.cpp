@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "host/support/file_bytes.hpp"
+#include "host/support/hash.hpp"
 #include "tern/error.hpp"
 #include "tern/model.hpp"
 #include "tern/tensor_file.hpp"
@@ -18,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::ordered_json;
 
-constexpr std::uintmax_t kMaxBytes = 1 << 20;
+constexpr std::int64_t kMaxBytes = 1 << 20;
 
 [[noreturn]] void damaged(const fs::path& file, std::string_view what) {
   throw DataError(file.string(), 0, fmt::format("{}; the file is damaged", what));
@@ -48,35 +49,6 @@ std::int64_t read_size(const Json& manifest, const char* key, const fs::path& fi
 
 }  // namespace
 
-std::string hexadecimal(std::uint64_t value) {
-  return fmt::format("{:016x}", value);
-}
-
-std::uint64_t hash_text(std::string_view text) {
-  std::uint64_t hash = 0xCBF29CE484222325ull;
-  for (const char byte : text) {
-    hash ^= static_cast<unsigned char>(byte);
-    hash *= 0x100000001B3ull;
-  }
-  return hash;
-}
-
-std::string read_small_file(const fs::path& file, std::uintmax_t most_bytes) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(file, error);
-  if (error) throw DataError(file.string(), 0, fmt::format("cannot be read: {}", error.message()));
-  if (size > most_bytes) {
-    throw DataError(file.string(), 0,
-                    fmt::format("has {} bytes, expected at most {}", size, most_bytes));
-  }
-  std::string text(static_cast<std::size_t>(size), '\0');
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream.read(text.data(), static_cast<std::streamsize>(size))) {
-    throw DataError(file.string(), 0, "cannot be read");
-  }
-  return text;
-}
-
 RunManifest describe_data(const Dataset& data, const Config& config) {
   RunManifest manifest{.fingerprint = data.fingerprint,
                        .users = data.users.size(),
@@ -103,8 +75,8 @@ void write_manifest(const fs::path& file, const RunManifest& manifest) {
 }
 
 RunManifest read_manifest(const fs::path& file) {
-  const Json manifest =
-      Json::parse(read_small_file(file, kMaxBytes), nullptr, /*allow_exceptions=*/false);
+  const Json manifest = Json::parse(read_whole_file(file, kMaxBytes).view(), nullptr,
+                                    /*allow_exceptions=*/false);
   if (!manifest.is_object()) damaged(file, "is not a JSON object");
   const auto version = manifest.find("format_version");
   if (version == manifest.end() || !version->is_number_integer()) {

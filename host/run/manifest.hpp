@@ -9,10 +9,10 @@
 
 namespace tern {
 
-/// What run.json says: the layout of the directory, and of which data it is.
+/// The contents of run.json: the fingerprint and the sizes of the data.
 struct RunManifest {
   std::uint64_t fingerprint = 0;
-  /// Sizes of the data, for people who must find out what has changed.
+  /// For messages about data that has changed.
   std::int64_t users = 0;
   std::int64_t items = 0;
   std::int64_t train = 0;
@@ -25,22 +25,14 @@ struct RunManifest {
 inline constexpr char kManifestFile[] = "run.json";
 inline constexpr char kMetricsFile[] = "metrics.jsonl";
 inline constexpr char kCheckpointFolder[] = "checkpoints";
-/// Raised when a reader of today could misread a run of tomorrow.
+/// Raised when an older program would misread a newer run.
 inline constexpr int kRunFormatVersion = 2;
 
-/// Of all that a job with this configuration reads of the data.
+/// Describes the part of the data that a job with this configuration reads.
 RunManifest describe_data(const Dataset& data, const Config& config);
 
 void write_manifest(const std::filesystem::path& file, const RunManifest& manifest);
 /// Throws DataError.
 RunManifest read_manifest(const std::filesystem::path& file);
-
-/// Sixteen digits.
-std::string hexadecimal(std::uint64_t value);
-/// FNV-1a, 64 bits. Source: Fowler, Noll and Vo, draft-eastlake-fnv.
-std::uint64_t hash_text(std::string_view text);
-
-/// A small file as it is. Throws DataError where it cannot be read or is too large.
-std::string read_small_file(const std::filesystem::path& file, std::uintmax_t most_bytes);
 
 }  // namespace tern

@@ -9,7 +9,9 @@
 #include "host/run/checkpoint_folder.hpp"
 #include "host/run/lock.hpp"
 #include "host/run/manifest.hpp"
+#include "host/run/metrics.hpp"
 #include "host/support/files.hpp"
+#include "host/support/hash.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
 
@@ -22,11 +24,11 @@ constexpr char kConfigFile[] = "config.toml";
 constexpr char kLogFile[] = "log.txt";
 constexpr char kUsersFile[] = "users.tsv";
 constexpr char kItemsFile[] = "items.tsv";
-/// There while a run is being made: what else is there then is of that run, and of nobody else.
+/// Exists while a run is being made: all other files in the directory then belong to that run.
 constexpr char kBegunFile[] = ".tern.begun";
 
-/// What a run consists of besides its checkpoints, in the order in which it is removed: without a
-/// manifest it is no run.
+/// The files of a run besides its checkpoints, in the order of their removal. The manifest goes
+/// first: a directory without one is no run.
 constexpr const char* kRunFiles[] = {kManifestFile, kConfigFile, kMetricsFile,
                                      kLogFile,      kUsersFile,  kItemsFile};
 
@@ -40,7 +42,7 @@ void make_directories(const fs::path& path) {
   }
 }
 
-/// An empty file is there or not: nothing of it can be left half written.
+/// Makes an empty file, which cannot be half written.
 void mark_as_begun(const fs::path& path) {
   const fs::path file = path / kBegunFile;
   const UniqueFd mark(::open(file.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666));
@@ -49,7 +51,7 @@ void mark_as_begun(const fs::path& path) {
                           std::generic_category().message(errno)));
 }
 
-/// Throws where a directory that is not a run's has files that a run would replace.
+/// Throws if a directory that is not a run's has files that a run would replace.
 void expect_no_files(const fs::path& path) {
   const auto refuse = [&](const fs::path& file) {
     throw Error(fmt::format("{}: this directory is not a run's, but it has a {}: choose another",
@@ -71,7 +73,7 @@ void remove_run(const fs::path& path) {
   remove_temporary_files(path / kCheckpointFolder);
 }
 
-/// Throws DataError where the data names a node otherwise than the run does.
+/// Throws DataError if a node has another name in the data than in the run.
 void compare_names(const fs::path& file, const Vocabulary& names) {
   const Vocabulary saved = Vocabulary::read(file);
   if (saved.size() != names.size()) {
@@ -112,7 +114,7 @@ bool Run::is_run(const fs::path& path) {
 Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
                 Overwrite overwrite) {
   const auto is_ours = [&] { return is_run(path) || is_there(path / kBegunFile); };
-  if (!is_ours()) expect_no_files(path);  // before anything of ours is put there
+  if (!is_ours()) expect_no_files(path);  // before we write anything
   make_directories(path);
   auto access = std::make_unique<Access>(path);
   if (is_run(path) && overwrite == Overwrite::kNo) {
@@ -170,8 +172,8 @@ Run Run::open(const fs::path& path) {
 }
 
 Run Run::resume(const fs::path& path) {
-  if (!is_run(path)) return open(path);  // which says what is missing
-  // Before anything is read: another process may be making another run here.
+  if (!is_run(path)) return open(path);  // which names the missing file
+  // Lock before reading: another process may be making another run here.
   auto access = std::make_unique<Access>(path);
   Run run = open(path);
   run.access_ = std::move(access);
@@ -195,6 +197,10 @@ void Run::set_config(const Config& config) {
   const std::string text = write_config(resolved);
   if (text != write_config(config_)) write_file_atomically(path_ / kConfigFile, text);
   config_ = std::move(resolved);
+}
+
+void Run::append(const EpochRecord& record) {
+  append_metrics(path_ / kMetricsFile, record);
 }
 
 void Run::check_data(const Dataset& data, std::string_view where) const {

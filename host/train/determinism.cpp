@@ -9,7 +9,6 @@
 
 #include "host/train/selection.hpp"
 #include "tern/model.hpp"
-#include "tern/trainer.hpp"
 
 namespace tern {
 namespace {
@@ -66,7 +65,7 @@ ShortTraining train_briefly(Backend& backend, const Dataset& data, const Config&
   ShortTraining training;
   trainer.run(callbacks);
   training.state = trainer.state();
-  training.state.metadata.erase("seconds");
+  training.state.progress.seconds = 0.0;
   const Graph graph = backend.make_graph(data.train);
   const Selection selection(backend, data, graph, brief);
   if (selection.possible()) {
@@ -85,10 +84,8 @@ std::optional<std::string> find_difference(const ShortTraining& a, const ShortTr
     if (other == b.state.tensors.end()) return name + " is in one of them alone";
     if (const auto found = find_difference(tensor, other->second)) return name + " " + *found;
   }
-  for (const auto& [key, value] : a.state.metadata) {
-    const auto other = b.state.metadata.find(key);
-    if (other == b.state.metadata.end() || other->second != value) return key + " differs";
-  }
+  if (a.state.counters != b.state.counters) return "the model's counters differ";
+  if (a.state.progress != b.state.progress) return "the training progress differs";
   for (std::size_t i = 0; i < a.metrics.size(); ++i) {
     if (a.metrics[i] != b.metrics[i]) {
       return fmt::format("{} differs: {} and {}", a.metrics[i].first, a.metrics[i].second,

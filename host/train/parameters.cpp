@@ -7,7 +7,7 @@
 #include <span>
 
 #include "tern/error.hpp"
-#include "tern/run.hpp"
+#include "tern/trainer.hpp"
 
 namespace tern {
 namespace {
@@ -36,8 +36,8 @@ void upload(Backend& backend, const NamedBuffer& to, const Tensor& tensor) {
   if (const auto* single = std::get_if<std::vector<float>>(&tensor.values)) {
     backend.upload(std::span<const float>(*single), *to.value);
   } else {
-    const auto& twofold = std::get<std::vector<double>>(tensor.values);
-    backend.upload(std::span<const double>(twofold), *to.value);
+    const auto& in_double = std::get<std::vector<double>>(tensor.values);
+    backend.upload(std::span<const double>(in_double), *to.value);
   }
 }
 
@@ -51,17 +51,19 @@ std::vector<NamedBuffer> contents(Model& model) {
   return all;
 }
 
-void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from, TensorFile& file) {
-  const bool twofold = backend.describe().precision == "f64";
+void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
+                      std::map<std::string, Tensor>& tensors) {
+  const bool in_double = backend.describe().precision == "f64";
   for (const NamedBuffer& buffer : from) {
-    file.tensors[buffer.name] = twofold ? download<double>(backend, *buffer.value)
-                                        : download<float>(backend, *buffer.value);
+    tensors[buffer.name] = in_double ? download<double>(backend, *buffer.value)
+                                     : download<float>(backend, *buffer.value);
   }
 }
 
-void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to, const TensorFile& file,
-                    std::string_view owner, std::string_view where) {
-  for (const auto& entry : file.tensors) {
+void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
+                    const std::map<std::string, Tensor>& tensors, std::string_view owner,
+                    std::string_view where) {
+  for (const auto& entry : tensors) {
     const std::string& name = entry.first;
     if (std::none_of(to.begin(), to.end(),
                      [&](const NamedBuffer& wanted) { return wanted.name == name; })) {
@@ -69,23 +71,23 @@ void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to, const 
     }
   }
   for (const NamedBuffer& wanted : to) {
-    const auto found = file.tensors.find(wanted.name);
-    if (found == file.tensors.end()) {
+    const auto found = tensors.find(wanted.name);
+    if (found == tensors.end()) {
       throw DataError(where, 0, fmt::format("{} is missing", wanted.name));
     }
     check(wanted, found->second, where);
   }
-  for (const NamedBuffer& wanted : to) upload(backend, wanted, file.tensors.at(wanted.name));
+  for (const NamedBuffer& wanted : to) upload(backend, wanted, tensors.at(wanted.name));
 }
 
 TensorFile snapshot(Backend& backend, Model& model) {
   TensorFile file;
-  download_tensors(backend, contents(model), file);
+  download_tensors(backend, contents(model), file.tensors);
   return file;
 }
 
 void load_parameters(Backend& backend, Model& model, const TensorFile& parameters) {
-  upload_tensors(backend, contents(model), parameters, model.name(), "checkpoint");
+  upload_tensors(backend, contents(model), parameters.tensors, model.name(), "checkpoint");
 }
 
 }  // namespace tern

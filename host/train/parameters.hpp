@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,20 +11,23 @@
 
 namespace tern {
 
-/// The parameters and buffers of a model on the host, by name, in the precision of the backend (f64
-/// for reference, f32 else): loading them again gives the same bits. Waits for the work before it.
+/// Copies the parameters and buffers of a model to the host, by name, in the precision of the
+/// backend (f64 for reference, else f32): loading them gives the same bits. Waits for submitted
+/// work.
 TensorFile snapshot(Backend& backend, Model& model);
 
-/// Parameters and buffers: what a model is made of, each by its name.
+/// All parameters and buffers of a model, by name.
 std::vector<NamedBuffer> contents(Model& model);
 
-/// Adds each of these to a file, likewise.
-void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from, TensorFile& file);
+/// Adds each of these to the tensors, in the same precision.
+void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
+                      std::map<std::string, Tensor>& tensors);
 
-/// Takes each of these from a file, in which nothing else may be. All are looked at before the
-/// first is uploaded. Throws DataError when one is missing, left over, of another shape, or holds
-/// integers; owner is whose they are and where the file, for the message.
-void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to, const TensorFile& file,
-                    std::string_view owner, std::string_view where);
+/// Uploads exactly these tensors. All are checked before the first is uploaded: throws DataError if
+/// one is missing, left over, of another shape, or holds integers. For the message: the tensors
+/// belong to owner and come from the file `where`.
+void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
+                    const std::map<std::string, Tensor>& tensors, std::string_view owner,
+                    std::string_view where);
 
 }  // namespace tern

@@ -11,42 +11,28 @@
 #include "host/loss/bpr_loss.hpp"
 #include "host/train/monitor.hpp"
 #include "host/train/parameters.hpp"
-#include "host/train/trainer_state.hpp"
+#include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
 
-// A training job in order. An epoch is: sample; replay the recorded step for every batch; read the
-// losses back once. What a step is made of stands in one place,
-// Trainer::State::step() in trainer_state.hpp.
+// A training job in order. An epoch samples, replays the recorded step for every batch, and reads
+// the losses back once. The step itself is Trainer::Impl::step() in trainer_impl.hpp.
 
 namespace tern {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-/// Steps between two looks for numbers that are not finite: on a GPU a look waits for the steps
-/// asked for, and whoever trains on a NaN loses no more than these.
-constexpr std::int64_t kStretch = 1000;
+/// Steps between two checks for numbers that are not finite. On a GPU a check waits for all
+/// submitted steps; a training that has become NaN wastes no more than this many.
+constexpr std::int64_t kStepsBetweenChecks = 1000;
 
 double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-void check(const Config& config) {
-  const auto require = [](bool holds, const char* key, auto value, const char* expected) {
-    if (!holds) throw ConfigError(fmt::format("{} is {}, expected {}", key, value, expected));
-  };
-  require(config.epochs >= 0, "train.epochs", config.epochs, "at least 0");
-  require(config.batch_size >= 1, "train.batch_size", config.batch_size, "at least 1");
-  require(config.evaluate_every >= 0, "train.evaluate_every", config.evaluate_every, "at least 0");
-  require(config.patience >= 0, "train.patience", config.patience, "at least 0");
-  require(config.max_rollbacks >= 0, "train.max_rollbacks", config.max_rollbacks, "at least 0");
-  require(std::isfinite(config.l2) && config.l2 >= 0.0, "train.l2", config.l2,
-          "a finite number >= 0");
-}
-
 }  // namespace
 
-void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
+void Trainer::Impl::report_notes(const TrainerCallbacks& callbacks) const {
   if (!callbacks.on_note) return;
   const SamplingCounts counts = backend.sampling_counts(triplets);
   if (counts.users_with_every_item > 0) {
@@ -71,22 +57,22 @@ void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
   }
 }
 
-/// Whether all steps of the epoch are done; false after a request to stop.
-bool Trainer::State::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
+/// Trains the remaining steps of the epoch. False after a request to stop.
+bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
   const double before = progress.seconds;
   const std::int64_t steps = progress.steps;
   if (progress.step == 0) {
     backend.sample(triplets, static_cast<std::uint32_t>(epoch));
-    backend.fill(losses, 0.0);  // a state holds all of them, those of steps to come too
+    backend.fill(losses, 0.0);  // a state holds all of them, also those of later steps
   }
   while (progress.step < steps) {
-    const bool watched = progress.step + 1 == steps && monitor_due(epoch);
+    const bool watched = progress.step + 1 == steps && monitors_due(epoch);
     if (watched) clear_partial_gradients(backend, *model);
     recording->replay();
     ++progress.step;
-    if (progress.step == steps || progress.step % kStretch == 0) check_numbers(epoch);
-    if (watched) {  // now: embed() may use the memory of gradients
+    if (progress.step == steps || progress.step % kStepsBetweenChecks == 0) check_numbers(epoch);
+    if (watched) {  // not later: embed() may overwrite the gradients
       progress.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
       progress.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
     }
@@ -97,13 +83,13 @@ bool Trainer::State::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   return true;
 }
 
-/// Evaluates and counts an epoch whose steps are done; false after a request to stop.
-bool Trainer::State::finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
+/// Evaluates and counts an epoch whose steps are finished. False after a request to stop.
+bool Trainer::Impl::finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
   read_losses(record);
   record.seconds = progress.seconds;
   record.triplets_per_second =
       record.seconds > 0.0 ? static_cast<double>(triplets.size()) / record.seconds : 0.0;
-  if (monitor_due(record.epoch)) {
+  if (monitors_due(record.epoch)) {
     try {
       evaluate_epoch(record, callbacks);
     } catch (const Interrupted&) {
@@ -115,8 +101,7 @@ bool Trainer::State::finish_epoch(EpochRecord& record, const TrainerCallbacks& c
   progress.step = 0;
   progress.seconds = progress.user_gradient_norm = progress.item_gradient_norm = 0.0;
   progress.selected_epoch = result.best_epoch;
-  const int every = config.monitor.every;
-  if (scheduled(record.epoch) || (every > 0 && record.epoch % every == 0)) {
+  if (monitors_scheduled(record.epoch)) {
     progress.collapse_explained = progress.collapse_explained || !record.collapse.empty();
   }
   if (scheduled(record.epoch)) {
@@ -127,8 +112,8 @@ bool Trainer::State::finish_epoch(EpochRecord& record, const TrainerCallbacks& c
   return true;
 }
 
-/// Means over the batches of an epoch whose steps are done. Waits for them.
-void Trainer::State::read_losses(EpochRecord& record) {
+/// Sets the mean losses over the batches of a finished epoch. Waits for its steps.
+void Trainer::Impl::read_losses(EpochRecord& record) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   backend.download(losses, values);
   const auto middle = values.begin() + losses.cols();
@@ -138,10 +123,10 @@ void Trainer::State::read_losses(EpochRecord& record) {
   record.loss = record.bpr_loss + record.l2_loss;
 }
 
-/// Looks for the first step of the epoch so far that met or left something not finite. A backend
-/// marks a faulty update in the pass that makes it; here the marks and the losses are read back.
-/// Waits for the steps.
-void Trainer::State::check_numbers(int epoch) {
+/// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
+/// faulty update in the pass that makes it; this reads the marks and the losses back. Waits for the
+/// steps.
+void Trainer::Impl::check_numbers(int epoch) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
   const double* bpr = values.data();
@@ -149,7 +134,7 @@ void Trainer::State::check_numbers(int epoch) {
   std::int64_t step = 0;
   while (step < progress.step && std::isfinite(bpr[step]) && std::isfinite(l2[step])) ++step;
   const std::optional<Optimizer::Fault> fault = optimizer.first_fault();
-  // Both count the steps before: of one step, the loss comes before the update.
+  // The number of steps before the faulty one. Within a step, the loss comes before the update.
   const std::int64_t faulty =
       fault ? fault->update - 1 - (optimizer.updates() - progress.step) : progress.step;
   if (step < progress.step && step <= faulty) {
@@ -162,20 +147,27 @@ void Trainer::State::check_numbers(int epoch) {
   }
 }
 
-bool Trainer::State::scheduled(int epoch) const {
+bool Trainer::Impl::scheduled(int epoch) const {
   return config.evaluate_every > 0 && epoch % config.evaluate_every == 0;
 }
 
-bool Trainer::State::evaluation_due(int epoch) const {
+bool Trainer::Impl::evaluation_due(int epoch) const {
   return epoch == config.epochs || scheduled(epoch);
 }
 
-bool Trainer::State::monitor_due(int epoch) const {
-  return evaluation_due(epoch) || (config.monitor.every > 0 && epoch % config.monitor.every == 0);
+/// Like scheduled(), and unlike evaluation_due(), this does not depend on the number of epochs: a
+/// longer run finds the same.
+bool Trainer::Impl::monitors_scheduled(int epoch) const {
+  const int every = config.monitor.every;
+  return scheduled(epoch) || (every > 0 && epoch % every == 0);
 }
 
-/// The monitors' look at the final embeddings, which embed() has made.
-void Trainer::State::look(EpochRecord& record) {
+bool Trainer::Impl::monitors_due(int epoch) const {
+  return evaluation_due(epoch) || monitors_scheduled(epoch);
+}
+
+/// Checks the final embeddings, which embed() has computed.
+void Trainer::Impl::monitor(EpochRecord& record) {
   record.users = backend.embedding_statistics(model->embeddings(Side::kUser));
   record.items = backend.embedding_statistics(model->embeddings(Side::kItem));
   if (record.users.non_finite > 0 || record.items.non_finite > 0) {
@@ -193,12 +185,12 @@ void Trainer::State::look(EpochRecord& record) {
   record.collapse.push_back(usual_causes(config, data.train));
 }
 
-void Trainer::State::evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
+void Trainer::Impl::evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
   record.user_gradient_norm = progress.user_gradient_norm;
   record.item_gradient_norm = progress.item_gradient_norm;
   model->embed();
-  look(record);
+  monitor(record);
   if (evaluation_due(record.epoch) && selection.possible()) {
     record.metrics = selection.evaluate(*model, callbacks.should_stop);
     record.best = selection.improves(*record.metrics);
@@ -211,7 +203,7 @@ void Trainer::State::evaluate_epoch(EpochRecord& record, const TrainerCallbacks&
   record.evaluation_seconds = seconds_since(begin);
 }
 
-void Trainer::State::fail(int epoch, const std::string& finding) {
+void Trainer::Impl::fail(int epoch, const std::string& finding) {
   std::string tensors;
   const auto inspect = [&](const std::string& name, const Matrix& matrix) {
     const std::int64_t bad = backend.embedding_statistics(matrix).non_finite;
@@ -236,76 +228,73 @@ Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
                  std::unique_ptr<Loss> loss) {
-  check(config);
-  state_ = std::make_unique<State>(backend, data, config, std::move(loss));
+  validate(config);
+  impl_ = std::make_unique<Impl>(backend, data, config, std::move(loss));
 }
 
 Trainer::~Trainer() = default;
 
 TrainingResult Trainer::run(const TrainerCallbacks& callbacks) {
-  State& state = *state_;
-  TrainingResult& result = state.result;
-  state.start();
-  state.report_notes(callbacks);
-  result.reason = state.patience_is_over() ? StopReason::kPatience : StopReason::kEpochs;
-  while (result.reason == StopReason::kEpochs && result.epochs < state.config.epochs) {
+  Impl& job = *impl_;
+  TrainingResult& result = job.result;
+  job.report_notes(callbacks);
+  result.reason = job.patience_is_over() ? StopReason::kPatience : StopReason::kEpochs;
+  while (result.reason == StopReason::kEpochs && result.epochs < job.config.epochs) {
     EpochRecord record;
     record.epoch = result.epochs + 1;
-    if (!state.train_epoch(record.epoch, callbacks) || !state.finish_epoch(record, callbacks)) {
+    if (!job.train_epoch(record.epoch, callbacks) || !job.finish_epoch(record, callbacks)) {
       result.reason = StopReason::kRequested;
       break;
     }
     if (callbacks.on_epoch) callbacks.on_epoch(record);
-    const bool stops = state.config.monitor.on_collapse == CollapseAction::kStop;
-    if (state.patience_is_over()) result.reason = StopReason::kPatience;
+    const bool stops = job.config.monitor.on_collapse == CollapseAction::kStop;
+    if (job.patience_is_over()) result.reason = StopReason::kPatience;
     if (stops && !record.collapse.empty()) result.reason = StopReason::kCollapse;
   }
   if (result.best_epoch == 0) {
-    state.best = last();
-    if (!state.selection.possible()) result.best_epoch = result.epochs;
+    job.best = last();
+    if (!job.selection.possible()) result.best_epoch = result.epochs;
   }
   return result;
 }
 
-TensorFile Trainer::state() {
-  return state_->save();
+TrainingState Trainer::state() {
+  return impl_->save();
 }
 
-void Trainer::restore(const TensorFile& state, std::string_view file) {
-  state_->restore(state, file);
+void Trainer::restore(const TrainingState& state, std::string_view file) {
+  impl_->restore(state, file);
 }
 
 void Trainer::restart() {
-  state_->restart();
+  impl_->restart();
 }
 
 void Trainer::set_rollbacks(int rollbacks) {
-  state_->set_rollbacks(rollbacks);
+  impl_->set_rollbacks(rollbacks);
 }
 
 TrainingProgress Trainer::progress() const {
-  return state_->progress;
+  return impl_->progress;
 }
 
 std::int64_t Trainer::state_bytes() {
-  const std::int64_t width = state_->backend.describe().precision == "f64" ? 8 : 4;
+  const std::int64_t width = impl_->backend.describe().precision == "f64" ? 8 : 4;
   std::int64_t bytes = 0;
-  for (const NamedBuffer& tensor : state_->tensors(1)) bytes += width * tensor.value->size();
+  for (const NamedBuffer& tensor : impl_->tensors(1)) bytes += width * tensor.value->size();
   return bytes;
 }
 
 Model& Trainer::model() {
-  state_->start();
-  return *state_->model;
+  return *impl_->model;
 }
 
 const TensorFile& Trainer::best() const {
-  return state_->best;
+  return impl_->best;
 }
 
 TensorFile Trainer::last() {
-  state_->start();
-  return snapshot(state_->backend, *state_->model);
+  return snapshot(impl_->backend, *impl_->model);
 }
 
 }  // namespace tern

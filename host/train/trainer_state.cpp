@@ -1,46 +1,35 @@
-#include "host/train/trainer_state.hpp"
-
 #include <fmt/format.h>
 
 #include <cmath>
 #include <cstdint>
 #include <optional>
 
-#include "host/run/training_progress.hpp"
 #include "host/train/parameters.hpp"
+#include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 
-/// The first parameters, unless there are some already. Not drawn before they are needed: who only
-/// counts memory needs none.
-void Trainer::State::start() {
-  if (!started) model->initialize(config.seed);
-  started = true;
-}
-
-void Trainer::State::restart() {
+void Trainer::Impl::restart() {
   model->initialize(config.seed);
-  started = true;
   for (const NamedBuffer& buffer : optimizer.buffers()) backend.fill(*buffer.value, 0.0);
   optimizer.restore(0, 1.0);
   record_step();
   selection.restore(std::nullopt, 0);
-  const std::int64_t steps = progress.steps;
   progress = {};
-  progress.steps = steps;
+  progress.steps = triplets.num_batches();
   result = {};
   best = {};
 }
 
-void Trainer::State::set_rollbacks(int rollbacks) {
+void Trainer::Impl::set_rollbacks(int rollbacks) {
   progress.rollbacks = rollbacks;
   optimizer.restore(optimizer.updates(), std::ldexp(1.0, -rollbacks));
   record_step();
 }
 
-/// What a state taken after this step of an epoch consists of.
-std::vector<NamedBuffer> Trainer::State::tensors(std::int64_t step) {
+/// The tensors of a state after this step of an epoch.
+std::vector<NamedBuffer> Trainer::Impl::tensors(std::int64_t step) {
   std::vector<NamedBuffer> all = contents(*model);
   const std::vector<NamedBuffer> more = optimizer.buffers();
   all.insert(all.end(), more.begin(), more.end());
@@ -48,38 +37,37 @@ std::vector<NamedBuffer> Trainer::State::tensors(std::int64_t step) {
   return all;
 }
 
-TensorFile Trainer::State::save() {
-  start();
+TrainingState Trainer::Impl::save() {
   check_numbers(progress.epoch + 1);
-  TensorFile file;
-  download_tensors(backend, tensors(progress.step), file);
   progress.updates = optimizer.updates();
-  write_progress(progress, file.metadata);
+  TrainingState state;
+  state.progress = progress;
   for (const NamedCounter& counter : model->counters()) {
-    file.metadata["counter." + counter.name] = std::to_string(backend.get(*counter.value));
+    state.counters[counter.name] = backend.get(*counter.value);
   }
-  return file;
+  download_tensors(backend, tensors(progress.step), state.tensors);
+  return state;
 }
 
-void Trainer::State::restore(const TensorFile& state, std::string_view file) {
-  const TrainingProgress saved = read_progress(state.metadata, file);
-  if (saved.step > 0 && saved.steps != progress.steps) {
+void Trainer::Impl::restore(const TrainingState& state, std::string_view file) {
+  const TrainingProgress& saved = state.progress;
+  const std::int64_t steps = triplets.num_batches();
+  if (saved.step > 0 && saved.steps != steps) {
     throw DataError(file, 0,
                     fmt::format("it was saved at step {} of {} of an epoch, which now has {} steps",
-                                saved.step, saved.steps, progress.steps));
+                                saved.step, saved.steps, steps));
   }
-  std::vector<std::int64_t> counts;
-  for (const NamedCounter& counter : model->counters()) {
-    counts.push_back(read_count(state.metadata, "counter." + counter.name, file));
+  const std::vector<NamedCounter> counters = model->counters();
+  for (const NamedCounter& counter : counters) {
+    if (state.counters.contains(counter.name)) continue;
+    throw DataError(file, 0, fmt::format("the counter {} is missing", counter.name));
   }
-  start();  // a model has more of the seed than its parameters: what dropout draws from
-  upload_tensors(backend, tensors(saved.step), state, fmt::format("a state of {}", model->name()),
-                 file);
+  upload_tensors(backend, tensors(saved.step), state.tensors,
+                 fmt::format("a state of {}", model->name()), file);
   // Nothing below fails.
-  for (std::size_t i = 0; i < counts.size(); ++i) {
-    backend.set(*model->counters()[i].value, counts[i]);
+  for (const NamedCounter& counter : counters) {
+    backend.set(*counter.value, state.counters.at(counter.name));
   }
-  const std::int64_t steps = progress.steps;
   progress = saved;
   progress.steps = steps;
   progress.selected_epoch = saved.best_epoch;

@@ -18,27 +18,27 @@ namespace tern {
 
 /// A run directory: config.toml (fully resolved), run.json (format version, fingerprint and sizes
 /// of the data), metrics.jsonl (an object an epoch), log.txt, users.tsv and items.tsv (names in id
-/// order), checkpoints/: states to go on from, epoch-N.safetensors (N whole epochs) and
+/// order), checkpoints/: training states, epoch-N.safetensors (N whole epochs) and
 /// epoch-N-step-S.safetensors (and S steps), and best-N.safetensors, parameters alone. Metadata of
 /// a checkpoint: format version, build, model, configuration and its hash, data fingerprint,
 /// progress, and a checksum of all.
 ///
-/// Who may write to the directory holds its lock (.tern.lock) for as long as the object exists: any
-/// other process is refused by create() and resume(), with an Error that names the first. Every
-/// file is written beside and renamed, metrics.jsonl and log.txt apart, which get whole lines.
+/// An object that may write to the directory holds its lock (.tern.lock) while it exists: create()
+/// and resume() of any other process throw an Error that names the owner. Files are written beside
+/// and renamed, except metrics.jsonl and log.txt, to which whole lines are appended.
 class Run {
  public:
-  /// Makes the directory and writes config and vocabularies. Throws Error when it already holds a
-  /// run and overwrite is not asked for, or files of these names that are no run's; with kYes the
-  /// former run's files are removed first. A run that a process was killed while making counts as
-  /// none. Where writing fails, what was written is removed again.
+  /// Makes the directory and writes configuration and vocabularies. With Overwrite::kYes the files
+  /// of a former run are removed first. Throws Error if the directory holds a run and overwrite is
+  /// kNo, or if it is no run's and has files of these names. A directory whose creation was
+  /// interrupted does not count as a run. If writing fails, the files written so far are removed.
   enum class Overwrite : std::uint8_t { kNo, kYes };
   static Run create(const std::filesystem::path& path, const Config& config, const Dataset& data,
                     Overwrite overwrite = Overwrite::kNo);
-  /// Opens a finished or stopped run, or one that is being trained, to read. Throws DataError
-  /// naming what is missing or damaged.
+  /// Opens a run to read, also one that is being trained. Throws DataError, naming the missing or
+  /// damaged file.
   static Run open(const std::filesystem::path& path);
-  /// Opens it to train on, and removes what a killed process had begun to write.
+  /// Opens a run to continue its training, and removes the temporary files of a killed process.
   static Run resume(const std::filesystem::path& path);
   /// Whether there is a run in this directory.
   static bool is_run(const std::filesystem::path& path);
@@ -51,52 +51,54 @@ class Run {
   const Config& config() const noexcept { return config_; }
   std::filesystem::path log_file() const;
 
-  /// The configuration of the training to come, where it is not that of the past.
+  /// Changes the configuration for the training to come.
   void set_config(const Config& config);
 
   /// Appends one line, whole or not at all. JSON keys: epoch, loss, bpr_loss, l2_loss, seconds,
-  /// triplets_per_second; where metrics were measured best and every metric by its name; where
-  /// the monitors looked evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
+  /// triplets_per_second; if the epoch was evaluated, best and every metric by its name; if the
+  /// monitors checked it, evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
   /// user_min_column_deviation, user_max_column_deviation, user_effective_rank,
-  /// user_gradient_norm, item_... likewise; where they found embeddings collapsed or blown up
-  /// collapse, a list of sentences. What is not finite is null.
+  /// user_gradient_norm, and the same for item_...; if the embeddings have collapsed or blown up,
+  /// collapse, a list of sentences. Numbers that are not finite become null.
   void append(const EpochRecord& record);
-  /// A place in training, by which checkpoints are ordered: steps of an epoch after whole ones.
+  /// A place in training, by which checkpoints are ordered: finished epochs, then steps.
   struct Place {
     int epoch = 0;
     std::int64_t step = 0;
     friend auto operator<=>(const Place&, const Place&) = default;
   };
-  /// Training goes on from here: keeps the metrics up to there, a broken line ends them, and the
-  /// best parameters that the states speak of; later states are renamed to NAME.aside.
+  /// Prepares the directory for training that continues from this place: removes later metrics and
+  /// everything from a damaged line on, removes best parameters that no remaining state continues
+  /// from, and renames later states to NAME.aside.
   void forget_after(const Place& place);
 
-  /// The parameters of an epoch that is the best so far; before the state that speaks of it.
-  /// going_on: the best epoch that the next state will go on from, the same or, where this was
-  /// evaluated off the schedule, an earlier one.
-  void write_best(const TensorFile& parameters, int epoch, int going_on);
-  /// A state, as Trainer::state() gave it. Older ones beyond config().checkpoint.keep are removed,
-  /// and best parameters that no state speaks of any more.
-  void write_state(TensorFile state);
+  /// Writes the parameters of the best epoch so far. Call it before write_state() with a state that
+  /// refers to this epoch. scheduled_best: the best epoch of that state, which is an earlier one if
+  /// this epoch was evaluated off the schedule.
+  void write_best(const TensorFile& parameters, int epoch, int scheduled_best);
+  /// Writes a checkpoint of this state. Older states beyond config().checkpoint.keep are removed,
+  /// and best parameters that no remaining state refers to.
+  void write_state(TrainingState state);
 
-  /// The model's parameters. "last": of the newest state; "best": of the best epoch so far, or the
-  /// newest state's where none was measured. Throws DataError where there is none or it is damaged.
+  /// The model's parameters: those of the newest state ("last"), or of the best epoch so far
+  /// ("best"), which is the newest state's if no epoch was evaluated. Throws DataError if there is
+  /// no checkpoint or it is damaged.
   TensorFile read_checkpoint(std::string_view name) const;
 
   struct SavedState {
-    TensorFile file;
+    TrainingState state;
     std::filesystem::path path;
-    TrainingProgress progress;
   };
-  /// The newest state that is whole, if any, and older than `before` where that is given. *damaged
-  /// gets a sentence on each that is not. Throws what is no damage: MemoryError, Error where a file
-  /// cannot be opened, DataError where it is of another format or data.
+  /// The newest undamaged state, if any; with `before`, the newest one before that place. *damaged
+  /// gets a sentence for each damaged file. Throws MemoryError, Error if a file cannot be opened,
+  /// and DataError if it has another format or belongs to other data.
   std::optional<SavedState> newest_state(std::vector<std::string>* damaged = nullptr,
                                          const std::optional<Place>& before = std::nullopt) const;
-  /// False where the file system has no locks: then nobody keeps two jobs apart.
+  /// False if the file system has no locks: two jobs can then write to the same directory.
   bool locked() const noexcept;
 
-  /// Throws DataError for `where`, with the difference, where the data is not what was trained on.
+  /// Throws DataError for the file `where`, with the difference, if the data is not that of the
+  /// run.
   void check_data(const Dataset& data, std::string_view where) const;
   /// Loads the run's data again, and checks it.
   Dataset load_data() const;
@@ -111,15 +113,11 @@ class Run {
   std::filesystem::path path_;
   Config config_;
   std::uint64_t fingerprint_ = 0;
-  std::unique_ptr<Access> access_;  // none: to read
+  std::unique_ptr<Access> access_;  // null: opened to read
 };
 
-/// Throws Error where the file system has no room for the first checkpoints of a run, there already
-/// or to be, with the need, what is free, and what to change.
+/// Throws Error if the file system has no room for the first checkpoints of the run, with the bytes
+/// needed, the bytes free, and what to change. The directory may be still to be made.
 void check_space(const std::filesystem::path& run, const Config& config, std::int64_t state_bytes);
-
-/// Uploads the parameters of a checkpoint into a model, by name. Throws DataError when one is
-/// missing, left over, or of another shape.
-void load_parameters(Backend& backend, Model& model, const TensorFile& parameters);
 
 }  // namespace tern

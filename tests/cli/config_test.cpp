@@ -300,7 +300,7 @@ TEST_F(ConfigFile, MissingOrUnreadableIsAnError) {
   };
   EXPECT_THAT(message(path_), AllOf(HasSubstr(path_.string()), HasSubstr("No such file")));
   EXPECT_THAT(message(path_.parent_path()), HasSubstr("is a directory"));
-  EXPECT_THAT(message("/dev/zero"), HasSubstr("larger than 1 MiB"));
+  EXPECT_THAT(message("/dev/zero"), HasSubstr("longer than 1048576 bytes"));
 }
 
 TEST_F(ConfigFile, RoundTripIsExact) {

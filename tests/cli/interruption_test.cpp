@@ -139,8 +139,8 @@ TEST_F(InterruptedRun, AFullDiskIsOneClearLineAndLosesNothing) {
 TEST_F(InterruptedRun, NoRoomIsToldBeforeTraining) {
   write_films();
   const Outcome outcome = run(command("run", "2"), troubled("TERN_FREE", "12288"));
-  EXPECT_THAT(outcome, FailsWith(1, "run: checkpoints need 0.017 MB there"));
-  EXPECT_THAT(outcome.err, AllOf(HasSubstr("but 0.012 MB are free"), HasSubstr("checkpoint.keep")));
+  EXPECT_THAT(outcome, FailsWith(1, "run: not enough disk space for checkpoints: 17 kB needed"));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("12 kB free"), HasSubstr("checkpoint.keep")));
   EXPECT_FALSE(exists("run"));
   EXPECT_EQ(run(command("run", "2"), troubled("TERN_FREE", "20480")).exit_code, 0);
 }

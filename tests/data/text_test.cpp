@@ -83,26 +83,6 @@ TEST(CheckedText, TakesByteOrderMarksOff) {
   EXPECT_THAT(data_complaint([] { checked_text(" \n\r\n\t\n", "f"); }), HasSubstr("blank lines"));
 }
 
-TEST(Quote, EscapesAndCuts) {
-  EXPECT_EQ(quote("abc"), "\"abc\"");
-  EXPECT_EQ(quote(std::string_view("a\0\t\"\\\x7F", 6)), "\"a\\x00\\x09\\\"\\\\\\x7F\"");
-  EXPECT_EQ(quote("caf\xC3\xA9"), "\"caf\xC3\xA9\"");
-  // What is not UTF-8 would spoil a terminal or a log: escaped. A character is never cut in two.
-  EXPECT_EQ(quote("a\xFF\xC3"), "\"a\\xFF\\xC3\"");
-  EXPECT_EQ(quote("\xED\xA0\x80"), "\"\\xED\\xA0\\x80\"");
-  const std::string long_name = std::string(39, 'x') + "\xC3\xA9";
-  EXPECT_EQ(quote(long_name + "y"), '"' + long_name + "\" (the first of 42 bytes)");
-  EXPECT_EQ(in_message("caf\xC3\xA9"), "caf\xC3\xA9");
-  EXPECT_EQ(in_message("a\tb"), "\"a\\x09b\"");
-  for (std::size_t size = 38; size < 80; ++size) {
-    const std::string name(size, 'x');
-    EXPECT_EQ(in_message(name), size <= 40 ? name : quote(name));
-  }
-  const std::string cut = quote(std::string(10'000'000, 'x'));
-  EXPECT_THAT(cut, HasSubstr("xxx\" (the first of 10000000 bytes)"));
-  EXPECT_LT(cut.size(), 100u);
-}
-
 TEST(ParseNumber, TakesDecimalsAlone) {
   EXPECT_EQ(parse_number("12"), 12.0);
   EXPECT_EQ(parse_number("-0.5"), -0.5);

@@ -5,7 +5,6 @@
 #include <algorithm>
 
 #include "host/data/compression.hpp"
-#include "host/data/file_bytes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace tern::fuzz {

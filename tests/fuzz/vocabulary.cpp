@@ -3,7 +3,6 @@
 
 #include "tern/vocabulary.hpp"
 
-#include "host/data/file_bytes.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace tern::fuzz {

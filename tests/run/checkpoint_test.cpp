@@ -170,6 +170,71 @@ TEST_F(CheckpointTest, ReadsNoNaN) {
   EXPECT_THAT(complaint(), HasSubstr("b is nan at element 4, expected finite numbers"));
 }
 
+/// A state whose fields all differ from their defaults.
+TrainingState full_state() {
+  TrainingState state;
+  state.progress = {.epoch = 7,
+                    .step = 3,
+                    .steps = 5,
+                    .updates = 38,
+                    .best_epoch = 6,
+                    .selected_epoch = 7,
+                    .best_metric = 0.1 + 0.2,
+                    .since_best = 1,
+                    .collapse_explained = true,
+                    .rollbacks = 2,
+                    .seconds = 1.0 / 3.0,
+                    .user_gradient_norm = 1e-300,
+                    .item_gradient_norm = 12345678.9};
+  state.counters = {{"dropout_steps", std::int64_t{1} << 40}, {"other", 0}};
+  state.tensors = some_file().tensors;
+  return state;
+}
+
+TEST_F(CheckpointTest, AStateComesBackAsItWas) {
+  write_checkpoint(file, to_file(full_state()));
+  const TrainingState found = to_state(read_checkpoint(file), "file");
+  EXPECT_EQ(found.progress, full_state().progress);
+  EXPECT_EQ(found.counters, full_state().counters);
+  EXPECT_TRUE(same(found, full_state()));
+  TrainingState unevaluated = full_state();
+  unevaluated.progress.best_metric.reset();
+  EXPECT_EQ(to_state(to_file(unevaluated), "file").progress, unevaluated.progress);
+}
+
+TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
+  const TensorFile whole = to_file(full_state());
+  const auto state_complaint = [](const TensorFile& changed) -> std::string {
+    try {
+      to_state(changed, "some/file");
+    } catch (const DataError& error) {
+      return error.what();
+    }
+    return "no complaint";
+  };
+  for (const auto& entry : whole.metadata) {
+    if (entry.first.starts_with("counter.")) continue;
+    TensorFile without = whole;
+    without.metadata.erase(entry.first);
+    EXPECT_THAT(state_complaint(without),
+                HasSubstr("some/file: its metadata has no " + entry.first));
+  }
+  const auto with = [&](const std::string& key, const std::string& value) {
+    TensorFile changed = whole;
+    changed.metadata[key] = value;
+    return state_complaint(changed);
+  };
+  EXPECT_EQ(with("note", "ignored"), "no complaint");
+  EXPECT_THAT(with("epoch", "-1"), HasSubstr("its metadata says epoch \"-1\", expected 0 or more"));
+  EXPECT_THAT(with("epoch", "1e3"), HasSubstr("expected a number"));
+  EXPECT_THAT(with("epoch", "99999999999999"), HasSubstr("expected a number"));
+  EXPECT_THAT(with("step", "12345"), HasSubstr("says step \"12345\", expected at most"));
+  EXPECT_THAT(with("best_metric", "nan"), HasSubstr("expected a finite number"));
+  EXPECT_THAT(with("best_epoch", "8"), HasSubstr("expected at most 7"));
+  EXPECT_THAT(with("updates", "9000000000000000000"), HasSubstr("expected fewer"));
+  EXPECT_THAT(with("counter.dropout_steps", ""), HasSubstr("expected a number"));
+}
+
 /// One to three changes of the kinds that storage and people make.
 std::string mutated(std::string bytes, std::mt19937& random) {
   const auto below = [&](std::size_t limit) { return random() % std::max<std::size_t>(limit, 1); };
@@ -212,7 +277,7 @@ TEST_F(CheckpointTest, TenThousandDamagedFilesAreRefused) {
   config.epochs = 1;
   Job job(planted_dataset(12, 40), config);
   job.run();
-  write_checkpoint(file, job.trainer.state());
+  write_checkpoint(file, to_file(job.trainer.state()));
   const std::string whole = read(file);
   ASSERT_GT(whole.size(), 2000u);
   std::mt19937 random(7);

@@ -10,7 +10,6 @@
 #include <string>
 #include <vector>
 
-#include "host/run/training_progress.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -77,17 +76,16 @@ inline TensorFile some_parameters() {
 }
 
 /// A training state as a trainer might give it.
-inline TensorFile some_state(int epoch, std::int64_t step = 0, int best_epoch = 0) {
-  TensorFile file = some_parameters();
-  file.tensors["optimizer.first_moment.user_embedding"] = {{3, 1}, std::vector<float>(3, 0.5F)};
-  TrainingProgress progress;
-  progress.epoch = epoch;
-  progress.step = step;
-  progress.steps = std::max<std::int64_t>(10, step);
-  progress.best_epoch = best_epoch;
-  progress.selected_epoch = best_epoch;
-  write_progress(progress, file.metadata);
-  return file;
+inline TrainingState some_state(int epoch, std::int64_t step = 0, int best_epoch = 0) {
+  TrainingState state;
+  state.tensors = some_parameters().tensors;
+  state.tensors["optimizer.first_moment.user_embedding"] = {{3, 1}, std::vector<float>(3, 0.5F)};
+  state.progress.epoch = epoch;
+  state.progress.step = step;
+  state.progress.steps = std::max<std::int64_t>(10, step);
+  state.progress.best_epoch = best_epoch;
+  state.progress.selected_epoch = best_epoch;
+  return state;
 }
 
 inline std::vector<std::string> names_in(const fs::path& folder) {

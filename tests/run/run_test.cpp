@@ -151,7 +151,7 @@ TEST_F(RunTest, NamesADamagedManifest) {
     EXPECT_THAT(open_complaint(), HasSubstr(expected)) << text;
   }
   write_text(path / "run.json", std::string(2 << 20, '['));
-  EXPECT_THAT(open_complaint(), HasSubstr("expected at most"));
+  EXPECT_THAT(open_complaint(), HasSubstr("longer than 1048576 bytes"));
 }
 
 TEST_F(RunTest, NamesADamagedConfiguration) {

@@ -24,8 +24,8 @@ ShortTraining trained(int threads, std::uint64_t seed, std::int64_t steps) {
 
 TEST(Determinism, TrainsAsManyStepsAsAskedFor) {
   const ShortTraining training = trained(1, 1, 13);
-  EXPECT_EQ(training.state.metadata.at("updates"), "13");
-  EXPECT_EQ(training.state.metadata.at("epoch"), "1");  // of nine steps
+  EXPECT_EQ(training.state.progress.updates, 13);
+  EXPECT_EQ(training.state.progress.epoch, 1);  // an epoch has nine steps
   EXPECT_FALSE(training.metrics.empty());
 }
 
@@ -49,8 +49,11 @@ TEST(Determinism, FindsOneBit) {
   other.metrics[2].second = std::nextafter(other.metrics[2].second, 1.0);
   EXPECT_THAT(find_difference(first, other).value_or(""), HasSubstr("ndcg@5 differs"));
   other = first;
-  other.state.metadata["updates"] = "4";
-  EXPECT_THAT(find_difference(first, other).value_or(""), HasSubstr("updates differs"));
+  other.state.progress.updates = 4;
+  EXPECT_THAT(find_difference(first, other).value_or(""), HasSubstr("training progress differs"));
+  other = first;
+  other.state.counters["dropout_steps"] = 1;
+  EXPECT_THAT(find_difference(first, other).value_or(""), HasSubstr("counters differ"));
 }
 
 }  // namespace

@@ -17,8 +17,9 @@ inline std::vector<double> values_of(const TensorFile& file, const std::string& 
   return std::get<std::vector<double>>(file.tensors.at(name).values);
 }
 
-/// Whether both hold the same tensors, bit for bit.
-inline bool same(const TensorFile& a, const TensorFile& b) {
+/// Whether both hold the same tensors, bit for bit. Each is a TensorFile or a TrainingState.
+template <typename One, typename Other>
+bool same(const One& a, const Other& b) {
   if (a.tensors.size() != b.tensors.size()) return false;
   for (const auto& [name, tensor] : a.tensors) {
     const auto found = b.tensors.find(name);

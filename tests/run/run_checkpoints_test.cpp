@@ -1,4 +1,4 @@
-// What a run keeps of its training: metrics and checkpoints.
+// A run records training: its metrics and its checkpoints.
 
 #include <cmath>
 #include <limits>
@@ -140,8 +140,8 @@ TEST_F(RunTest, TheBestIsWhatTheStateHasSelected) {
   Run run = create();
   run.write_best(some_parameters(), 2, 2);
   run.write_best(some_parameters(), 3, 2);  // after the last epoch, off the schedule
-  TensorFile state = some_state(3, 0, 2);
-  state.metadata["selected_epoch"] = "3";
+  TrainingState state = some_state(3, 0, 2);
+  state.progress.selected_epoch = 3;
   run.write_state(state);
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "3");
   // A longer training would not have looked at epoch 3.
@@ -165,9 +165,9 @@ TEST_F(RunTest, StatesOfATrainingThatWasGivenUpMakeWay) {
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("epoch-000004.safetensors", "epoch-000005.safetensors",
                           "epoch-000008.safetensors.aside"));
-  EXPECT_EQ(run.newest_state()->progress.epoch, 5);
+  EXPECT_EQ(run.newest_state()->state.progress.epoch, 5);
   run.forget_after({4, 0});
-  EXPECT_EQ(run.newest_state()->progress.epoch, 4);
+  EXPECT_EQ(run.newest_state()->state.progress.epoch, 4);
   run.forget_after({});
   EXPECT_FALSE(run.newest_state().has_value());
 }
@@ -180,7 +180,7 @@ TEST_F(RunTest, StatesWithinAnEpochAreOrderedByTheirSteps) {
   run.write_state(some_state(3));
   run.write_state(some_state(3, 7));
   const auto newest = [&](const std::optional<Run::Place>& before) {
-    const TrainingProgress progress = run.newest_state(nullptr, before)->progress;
+    const TrainingProgress progress = run.newest_state(nullptr, before)->state.progress;
     return std::pair(progress.epoch, progress.step);
   };
   EXPECT_EQ(newest({}), std::pair(3, std::int64_t{7}));
@@ -237,7 +237,7 @@ TEST_F(RunTest, AStateThatCannotBeReadIsNoObstacle) {
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("best-000002.safetensors", "epoch-000001.safetensors",
                           "epoch-000002.safetensors"));
-  EXPECT_EQ(run.newest_state()->progress.epoch, 2);
+  EXPECT_EQ(run.newest_state()->state.progress.epoch, 2);
 }
 
 TEST_F(RunTest, OverwritingRemovesCheckpointsAndNothingThatLooksLikeThem) {
@@ -268,7 +268,7 @@ TEST_F(RunTest, TheNewestWholeStateIsTakenUp) {
   Run run = create();
   EXPECT_FALSE(run.newest_state().has_value());
   for (const int epoch : {9, 10, 100}) run.write_state(some_state(epoch));
-  EXPECT_EQ(run.newest_state()->progress.epoch, 100);
+  EXPECT_EQ(run.newest_state()->state.progress.epoch, 100);
   const fs::path newest = path / "checkpoints/epoch-000100.safetensors";
   std::string bytes = read_text(newest);
   bytes[bytes.size() - 3] ^= 1;  // in a value
@@ -276,12 +276,12 @@ TEST_F(RunTest, TheNewestWholeStateIsTakenUp) {
   std::vector<std::string> damaged;
   const auto state = run.newest_state(&damaged);
   ASSERT_TRUE(state.has_value());
-  EXPECT_EQ(state->progress.epoch, 10);
-  EXPECT_EQ(state->file.tensors.size(), 2u);
+  EXPECT_EQ(state->state.progress.epoch, 10);
+  EXPECT_EQ(state->state.tensors.size(), 2u);
   ASSERT_EQ(damaged.size(), 1u);
   EXPECT_THAT(damaged[0], HasSubstr("epoch-000100.safetensors"));
   EXPECT_TRUE(fs::exists(newest));  // in the way only once there is a newer one
-  EXPECT_EQ(run.newest_state(&damaged, Run::Place{10, 0})->progress.epoch, 9);
+  EXPECT_EQ(run.newest_state(&damaged, Run::Place{10, 0})->state.progress.epoch, 9);
   EXPECT_FALSE(run.newest_state(&damaged, Run::Place{9, 0}).has_value());
 }
 
@@ -289,7 +289,7 @@ TEST_F(RunTest, WhatIsNoDamageIsNotTakenForIt) {
   Run run = create();
   for (const int epoch : {1, 2}) run.write_state(some_state(epoch));
   const fs::path newest = path / "checkpoints/epoch-000002.safetensors";
-  TensorFile other = some_state(2);
+  TensorFile other = to_file(some_state(2));
   other.metadata["format_version"] = "77";
   write_checkpoint(newest, other);
   EXPECT_THAT(complaint([&] { run.newest_state(); }), HasSubstr("says format_version 77"));

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace tern {
@@ -34,14 +35,16 @@ class ByteBuffer {
   std::size_t capacity_ = 0;
 };
 
-/// How large the bytes of a file may grow. max_bytes is data.max_bytes, or kUnlimited; beyond some
-/// megabytes, a quarter of the memory that is free when they are reached is a limit too: what is
-/// made of a text takes at least as much again, thrice for a list of numbers.
+/// The most bytes that are read from a file, or made of it. Beyond some megabytes a quarter of the
+/// memory that is free when they are reached is a limit too: what is made of a text takes at least
+/// as much again, three times as much for a list of numbers.
 class ByteLimit {
  public:
   static constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
-  ByteLimit(std::string_view file, std::int64_t max_bytes);
+  /// For the message: file is the name of the file, most what max_bytes is.
+  ByteLimit(std::string_view file, std::int64_t max_bytes,
+            std::string_view most = "the most that is allowed");
 
   /// Throws DataError where a file has so many bytes, or might have ("decompressed").
   void check(std::size_t bytes, std::string_view what);
@@ -53,18 +56,17 @@ class ByteLimit {
   void look(std::size_t bytes);
 
   std::string_view file_;
+  std::string_view reason_;
   std::size_t most_ = 0;
   bool by_memory_ = false;  // which limit is the lower one
   bool looked_ = false;
 };
 
-/// The content of a file, decompressed where it is gzip or zstd (told by its first bytes; members
-/// and frames may follow each other). Read, not mapped: a mapping of a file that another program
-/// shortens would kill this one. No more than ByteLimit allows is read or made of it:
-/// DataError, before anything is read where the file's size says so. DataError too when it cannot
-/// be read, is cut short or damaged, or is compressed in another way.
-ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
-/// The same without a look at what the bytes are: for files that Tern writes.
-ByteBuffer read_plain_file(const std::filesystem::path& path, std::int64_t max_bytes);
+/// The bytes of a file. Read, not mapped: a mapping of a file that another program shortens would
+/// kill this one. Throws DataError if it cannot be read or has more than max_bytes; if its size
+/// says so, before anything is read.
+ByteBuffer read_whole_file(const std::filesystem::path& path,
+                           std::int64_t max_bytes = ByteLimit::kUnlimited);
+ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit);
 
 }  // namespace tern

@@ -1,4 +1,4 @@
-#include "host/data/file_bytes.hpp"
+#include "host/support/file_bytes.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

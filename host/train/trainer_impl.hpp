@@ -18,11 +18,11 @@ inline SamplingOptions sampling_of(const Config& config) {
   return sampling;
 }
 
-/// What a trainer consists of. Its steps and epochs are in trainer.cpp; how it is written down and
-/// taken up again is in trainer_state.cpp.
-struct Trainer::State {
-  State(Backend& backend_in, const Dataset& data_in, const Config& config_in,
-        std::unique_ptr<Loss> loss_in)
+/// The members of a trainer. trainer.cpp has its steps and epochs, trainer_state.cpp saves and
+/// restores its state.
+struct Trainer::Impl {
+  Impl(Backend& backend_in, const Dataset& data_in, const Config& config_in,
+       std::unique_ptr<Loss> loss_in)
       : backend(backend_in),
         data(data_in),
         config(config_in),
@@ -35,6 +35,7 @@ struct Trainer::State {
         optimizer(backend, model->parameters(), config.optimizer),
         losses(backend.allocate(Loss::kTerms, triplets.num_batches())) {
     progress.steps = triplets.num_batches();
+    model->initialize(config.seed);
     record_step();
   }
 
@@ -48,10 +49,9 @@ struct Trainer::State {
     backend.next_batch(triplets);
   }
 
-  void start();
   void restart();
-  TensorFile save();
-  void restore(const TensorFile& state, std::string_view file);
+  TrainingState save();
+  void restore(const TrainingState& state, std::string_view file);
   std::vector<NamedBuffer> tensors(std::int64_t step);
   void set_rollbacks(int rollbacks);
 
@@ -62,8 +62,9 @@ struct Trainer::State {
   void check_numbers(int epoch);
   bool scheduled(int epoch) const;
   bool evaluation_due(int epoch) const;
-  bool monitor_due(int epoch) const;
-  void look(EpochRecord& record);
+  bool monitors_scheduled(int epoch) const;
+  bool monitors_due(int epoch) const;
+  void monitor(EpochRecord& record);
   void evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
   bool patience_is_over() const {
     return config.patience > 0 && selection.since_best() >= config.patience;
@@ -81,8 +82,7 @@ struct Trainer::State {
   Optimizer optimizer;
   Matrix losses;  // (terms, batches) of the epoch
   std::unique_ptr<Recording> recording;
-  bool started = false;
-  /// Of what is best: as of the last evaluation on the schedule; `result` has the last of all.
+  /// Its best epoch and metric count the evaluations on the schedule, those of `result` all.
   TrainingProgress progress;
   TensorFile best;
   TrainingResult result;

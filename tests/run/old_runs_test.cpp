@@ -1,0 +1,152 @@
+// Runs written by version 0.1.0 can be read and continued. fixtures/README.md says how they were
+// made.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/run/checkpoint.hpp"
+#include "tern/device.hpp"
+#include "tern/run.hpp"
+#include "tern/trainer.hpp"
+#include "tests/run/run_fixture.hpp"
+#include "tests/train/job.hpp"
+
+namespace tern::test {
+namespace {
+
+const fs::path kFixtures = fs::path(TERN_TEST_DATA) / "../run/fixtures";
+constexpr char kWithinAnEpoch[] = "checkpoints/epoch-000001-step-000002.safetensors";
+constexpr char kAfterAnEpoch[] = "checkpoints/epoch-000002.safetensors";
+
+/// A copy of an old run, since training writes to it.
+class OldRun : public ::testing::TestWithParam<const char*> {
+ protected:
+  using Run = tern::Run;  // not googletest's
+
+  OldRun() {
+    fs::remove_all(folder);
+    fs::copy(kFixtures / GetParam(), folder, fs::copy_options::recursive);
+  }
+  ~OldRun() override { fs::remove_all(folder); }
+
+  /// Continues from the newest state until epoch 4, as `tern train --resume` does.
+  TrainingState trained_to_epoch_4(Backend& backend) const {
+    Run run = Run::resume(folder);
+    Config config = run.config();
+    config.data_path = (kFixtures / "data").string();
+    config.epochs = 4;
+    const Dataset data = load_dataset(config.data_path, config.data);
+    run.check_data(data, config.data_path);
+    Trainer trainer(backend, data, config);
+    const Run::SavedState saved = run.newest_state().value();
+    trainer.restore(saved.state, saved.path.string());
+    run.set_config(config);
+    trainer.run();
+    run.write_state(trainer.state());
+    return run.newest_state().value().state;
+  }
+
+  /// Named by model and test: ctest runs tests side by side.
+  const fs::path folder = fs::temp_directory_path() / folder_name();
+
+ private:
+  static std::string folder_name() {
+    const std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
+    return std::string("tern_old_") + GetParam() + "_" + test.substr(0, test.find('/'));
+  }
+};
+
+/// The largest difference of two tensors, as a share of the largest element. The moments of a
+/// gradient that is zero but for rounding have no digits to compare: elements below 0.01 count as
+/// 0.01.
+double relative_difference(const Tensor& found, const Tensor& expected) {
+  const auto elements = [](const Tensor& tensor) {
+    return std::visit(
+        [](const auto& values) { return std::vector<double>(values.begin(), values.end()); },
+        tensor.values);
+  };
+  const std::vector<double> a = elements(found);
+  const std::vector<double> b = elements(expected);
+  if (a.size() != b.size()) return HUGE_VAL;
+  double difference = 0.0;
+  double largest = 0.01;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference = std::max(difference, std::abs(a[i] - b[i]));
+    largest = std::max(largest, std::abs(b[i]));
+  }
+  return difference / largest;
+}
+
+/// Vector widths, fused multiplication and BLAS kernels change the last digits, hence the
+/// tolerance.
+void expect_as_of_old(const TrainingState& found, const char* model) {
+  constexpr double kTolerance = 1e-4;
+  const TrainingState expected =
+      to_state(read_checkpoint(kFixtures / "expected" / (model + std::string(".safetensors"))), "");
+  EXPECT_EQ(found.progress.epoch, 4);
+  EXPECT_EQ(found.progress.step, 0);
+  EXPECT_EQ(found.progress.updates, expected.progress.updates);
+  EXPECT_EQ(found.counters, expected.counters);
+  ASSERT_EQ(found.tensors.size(), expected.tensors.size());
+  for (const auto& [name, tensor] : expected.tensors) {
+    ASSERT_TRUE(found.tensors.contains(name)) << name;
+    EXPECT_LE(relative_difference(found.tensors.at(name), tensor), kTolerance) << name;
+  }
+}
+
+TEST_P(OldRun, StatesAreReadAndWrittenBitForBit) {
+  for (const char* name : {kWithinAnEpoch, kAfterAnEpoch}) {
+    SCOPED_TRACE(name);
+    const TensorFile old = read_checkpoint(folder / name);
+    const TrainingState state = to_state(old, name);
+    const bool within = name == kWithinAnEpoch;
+    EXPECT_EQ(state.progress.epoch, within ? 1 : 2);
+    EXPECT_EQ(state.progress.step, within ? 2 : 0);
+    EXPECT_EQ(state.progress.steps, 4);
+    EXPECT_EQ(state.progress.updates, within ? 6 : 8);
+    EXPECT_EQ(state.progress.best_epoch, within ? 0 : 2);
+    EXPECT_EQ(state.progress.best_metric.has_value(), !within);
+    EXPECT_EQ(state.tensors.contains("training.losses"), within);
+    if (GetParam() == std::string("gcmc")) {
+      EXPECT_EQ(state.counters,
+                (std::map<std::string, std::int64_t>{{"dropout_steps", state.progress.updates}}));
+    } else {
+      EXPECT_TRUE(state.counters.empty());
+    }
+    // The run adds its own metadata to those of the state.
+    TensorFile again = to_file(state);
+    for (const char* key :
+         {"build", "config", "config_hash", "data_fingerprint", "format_version", "model"}) {
+      again.metadata[key] = old.metadata.at(key);
+    }
+    write_checkpoint(folder / "again.safetensors", again);
+    EXPECT_EQ(read_text(folder / "again.safetensors"), read_text(folder / name));
+  }
+}
+
+TEST_P(OldRun, ContinuesAfterAnEpoch) {
+  expect_as_of_old(trained_to_epoch_4(*make_cpu_backend(2)), GetParam());
+}
+
+TEST_P(OldRun, ContinuesWithinAnEpoch) {
+  fs::remove(folder / kAfterAnEpoch);
+  expect_as_of_old(trained_to_epoch_4(*make_cpu_backend(2)), GetParam());
+}
+
+TEST_P(OldRun, ContinuesInDoublePrecision) {
+  fs::remove(folder / kAfterAnEpoch);
+  expect_as_of_old(trained_to_epoch_4(*make_reference_backend()), GetParam());
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, OldRun, ::testing::Values("mf", "lightgcn", "gcmc"),
+                         [](const auto& info) { return std::string(info.param); });
+
+}  // namespace
+}  // namespace tern::test
