@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "host/backend/expect.hpp"
+#include "host/config/keys.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -120,13 +121,11 @@ void check_record(const std::function<void()>& step) {
 
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items) {
-  expect_option("batch_size", static_cast<double>(batch_size), batch_size >= 1, "at least 1");
-  expect_option("negatives_per_positive", options.negatives_per_positive,
-                options.negatives_per_positive >= 1, "at least 1");
-  expect_option("popularity_tries", options.popularity_tries, options.popularity_tries >= 0,
-                "at least 0");
-  expect_option("popularity_exponent", options.popularity_exponent,
-                std::isfinite(options.popularity_exponent), "a finite number");
+  Config config;
+  config.sampling = options;
+  config.batch_size = batch_size;
+  check_keys(config, "sampling.");
+  check_keys(config, "train.batch_size");
   SamplingCounts counts;
   for (std::size_t user = 0; user + 1 < offsets.size(); ++user) {
     const EdgeOffset degree = offsets[user + 1] - offsets[user];

@@ -143,17 +143,20 @@ std::vector<ConfigDifference> compare_configs(const Config& from, const Config& 
   return all;
 }
 
-void validate(const Config& config) {
-  // A configuration filled in by a program has met no range check yet.
+void check_keys(const Config& config, std::string_view prefix) {
+  Config copy = config;
   for (const KeySpec& spec : key_table()) {
-    Config copy = config;
-    apply(copy, spec, spec.get(config));
+    if (spec.key.starts_with(prefix)) apply(copy, spec, spec.get(config));
   }
+}
+
+void validate(const Config& config) {
+  check_keys(config, "");
   const int k = std::stoi(config.metric.substr(config.metric.find('@') + 1));
   const std::vector<int>& ks = config.evaluation.ks;
   if (std::find(ks.begin(), ks.end(), k) == ks.end()) {
-    throw ConfigError("train.metric: found \"" + config.metric +
-                      "\", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
+    throw ConfigError("train.metric: found the string " + in_quotes(config.metric) +
+                      ", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
                       " has no " + std::to_string(k));
   }
 }

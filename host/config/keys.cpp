@@ -158,7 +158,7 @@ std::vector<KeySpec> sampling_keys() {
           [](auto& c) -> auto& { return c.sampling.popularity_exponent; }, kExponents),
       integer(
           "sampling.popularity_tries", "popularity: draws before a uniform one is taken",
-          [](auto& c) -> auto& { return c.sampling.popularity_tries; }, 1, 1000),
+          [](auto& c) -> auto& { return c.sampling.popularity_tries; }, 0, 1000),
       integer(
           "sampling.negatives_per_positive", "triplets made of each positive pair",
           [](auto& c) -> auto& { return c.sampling.negatives_per_positive; }, 1, 1000),

@@ -29,4 +29,8 @@ const std::vector<KeySpec>& key_table();
 /// Throws ConfigError naming the nearest key when there is no such one.
 const KeySpec& find_key(std::string_view key);
 
+/// Throws ConfigError "key: found value, expected range" for the first key with this prefix whose
+/// value is out of range. Library functions that take a part of a Config check it so.
+void check_keys(const Config& config, std::string_view prefix);
+
 }  // namespace tern

@@ -31,19 +31,6 @@ double seconds_since(Clock::time_point begin) {
   return std::chrono::duration<double>(Clock::now() - begin).count();
 }
 
-void check(const Config& config) {
-  const auto require = [](bool holds, const char* key, auto value, const char* expected) {
-    if (!holds) throw ConfigError(fmt::format("{} is {}, expected {}", key, value, expected));
-  };
-  require(config.epochs >= 0, "train.epochs", config.epochs, "at least 0");
-  require(config.batch_size >= 1, "train.batch_size", config.batch_size, "at least 1");
-  require(config.evaluate_every >= 0, "train.evaluate_every", config.evaluate_every, "at least 0");
-  require(config.patience >= 0, "train.patience", config.patience, "at least 0");
-  require(config.max_rollbacks >= 0, "train.max_rollbacks", config.max_rollbacks, "at least 0");
-  require(std::isfinite(config.l2) && config.l2 >= 0.0, "train.l2", config.l2,
-          "a finite number >= 0");
-}
-
 }  // namespace
 
 void Trainer::State::report_notes(const TrainerCallbacks& callbacks) const {
@@ -236,7 +223,7 @@ Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
                  std::unique_ptr<Loss> loss) {
-  check(config);
+  validate(config);
   state_ = std::make_unique<State>(backend, data, config, std::move(loss));
 }
 

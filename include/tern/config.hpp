@@ -147,7 +147,9 @@ struct ConfigDifference {
 };
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
 
-/// Checks what no single key can tell (such as a metric's k that is not evaluated).
+/// Checks every value against the range of its key, and that evaluation.ks has the k of
+/// train.metric. Throws ConfigError naming the key, its value and what is expected. Functions that
+/// take a Config, or one of its parts, check it the same way.
 void validate(const Config& config);
 
 }  // namespace tern
