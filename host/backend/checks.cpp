@@ -140,13 +140,14 @@ SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t 
   }
   if (counts.users == 0) {
     throw ConfigError(
-        fmt::format("No user can be sampled: {} have no interaction and {} have every item.",
+        fmt::format("no user can be sampled: {} have no interaction and {} have every item",
                     counts.users_without_interactions, counts.users_with_every_item));
   }
   if (counts.interactions >
       std::numeric_limits<std::int64_t>::max() / 16 / options.negatives_per_positive) {
-    throw ConfigError(fmt::format("{} negatives for each of {} interactions are too many.",
-                                  options.negatives_per_positive, counts.interactions));
+    throw ConfigError(
+        fmt::format("sampling.negatives_per_positive: found {}, too many for {} interactions",
+                    options.negatives_per_positive, counts.interactions));
   }
   return counts;
 }
@@ -244,7 +245,7 @@ void check_adam(const AdamOptions& options, const Counter& step, const Matrix& g
 
 void check_step_count(std::string_view op, std::int64_t step) {
   if (step < 1) {
-    throw ConfigError(fmt::format("{}: the step is {}, expected the first to be 1.", op, step));
+    throw ConfigError(fmt::format("{}: found step {}, expected 1 for the first", op, step));
   }
 }
 

@@ -75,7 +75,7 @@ const std::vector<ConfigKey>& config_keys() {
     const Config defaults;
     std::vector<ConfigKey> all;
     for (const KeySpec& spec : key_table()) {
-      all.push_back({spec.key, spec.type, to_toml(spec.get(defaults)), spec.help});
+      all.push_back({spec.key, spec.type, to_toml(spec.get(defaults)), spec.help, spec.resume});
     }
     return all;
   }();
@@ -137,7 +137,8 @@ std::string write_config(const Config& config) {
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to) {
   std::vector<ConfigDifference> all;
   for (const KeySpec& spec : key_table()) {
-    ConfigDifference difference{spec.key, to_toml(spec.get(from)), to_toml(spec.get(to))};
+    ConfigDifference difference{spec.key, to_toml(spec.get(from)), to_toml(spec.get(to)),
+                                spec.resume};
     if (difference.from != difference.to) all.push_back(std::move(difference));
   }
   return all;

@@ -37,13 +37,13 @@ SplitMethod choose_method(const std::filesystem::path& path, const Sources& sour
   if (method == SplitMethod::kGiven && !sources.has_held_out()) {
     throw ConfigError(
         fmt::format("{}: data.split is given, but there is no test and no valid file "
-                    "beside the training set.",
+                    "beside the training set",
                     path.string()));
   }
   if (method == SplitMethod::kGiven && options.k_core > 1) {
     throw ConfigError(
         fmt::format("{}: data.k_core is {}, but given splits are used as they are; set "
-                    "data.split to random, leave-one-out or time to cut anew.",
+                    "data.split to random, leave-one-out or time to cut anew",
                     path.string(), options.k_core));
   }
   return method;
@@ -210,7 +210,7 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
     if (method == SplitMethod::kTime && !pool.has_times) {
       throw ConfigError(
           fmt::format("{}: data.split is time, but there are no timestamps; a table may "
-                      "have them in a column of its own (data.timestamp_column).",
+                      "have them in a column of its own (data.timestamp_column)",
                       path.string()));
     }
     filter_k_core(path, pool, options.k_core, data.notes);
