@@ -20,7 +20,14 @@
 namespace tern {
 
 // Builders of one key each, for the table in keys.cpp. `member` is a generic function from a
-// Config, const or not, to a reference to the field.
+// Config, const or not, to a reference to the field: at(&Config::model, &ModelOptions::width).
+
+template <typename... Members>
+auto at(Members... members) {
+  return [members...](auto& config) -> auto& {
+    return (config.*....*members);
+  };
+}
 
 [[noreturn]] inline void reject(const ConfigValue& value, const std::string& type) {
   const bool vowel = type.find_first_of("aeiou") == 0 && !type.starts_with("one");
