@@ -18,14 +18,13 @@ std::vector<double> relative_weights(std::span<const std::int64_t> degrees, doub
   std::int64_t smallest = std::numeric_limits<std::int64_t>::max();  // of the positive ones
   for (std::size_t i = 0; i < degrees.size(); ++i) {
     if (degrees[i] < 0) {
-      throw ConfigError(
-          fmt::format("Degree {} is {}, expected none to be negative.", i, degrees[i]));
+      throw ConfigError(fmt::format("degree {}: found {}, expected 0 or more", i, degrees[i]));
     }
     largest = std::max(largest, degrees[i]);
     if (degrees[i] > 0) smallest = std::min(smallest, degrees[i]);
   }
   if (largest == 0) {
-    throw ConfigError("Items cannot be drawn by popularity: every degree is zero.");
+    throw ConfigError("items cannot be drawn by popularity: every degree is zero");
   }
   const auto unit = static_cast<double>(exponent >= 0 ? largest : smallest);
   std::vector<double> weights(degrees.size(), 0.0);
@@ -45,10 +44,11 @@ std::uint32_t to_threshold(double probability) {
 AliasTable make_alias_table(std::span<const std::int64_t> degrees, double exponent) {
   if (!std::isfinite(exponent)) {
     throw ConfigError(
-        fmt::format("The popularity exponent is {}, expected a finite number.", exponent));
+        fmt::format("popularity exponent: found {}, expected a finite number", exponent));
   }
   if (degrees.size() > static_cast<std::size_t>(std::numeric_limits<NodeId>::max())) {
-    throw ConfigError(fmt::format("An alias table of {} items: ids have 31 bits.", degrees.size()));
+    throw ConfigError(
+        fmt::format("alias table: found {} items, expected fewer than 2^31", degrees.size()));
   }
   std::vector<double> mass = relative_weights(degrees, exponent);
   double total = 0;

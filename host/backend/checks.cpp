@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "host/backend/expect.hpp"
+#include "host/config/keys.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -120,13 +121,11 @@ void check_record(const std::function<void()>& step) {
 
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items) {
-  expect_option("batch_size", static_cast<double>(batch_size), batch_size >= 1, "at least 1");
-  expect_option("negatives_per_positive", options.negatives_per_positive,
-                options.negatives_per_positive >= 1, "at least 1");
-  expect_option("popularity_tries", options.popularity_tries, options.popularity_tries >= 0,
-                "at least 0");
-  expect_option("popularity_exponent", options.popularity_exponent,
-                std::isfinite(options.popularity_exponent), "a finite number");
+  Config config;
+  config.sampling = options;
+  config.batch_size = batch_size;
+  check_keys(config, "sampling.");
+  check_keys(config, "train.batch_size");
   SamplingCounts counts;
   for (std::size_t user = 0; user + 1 < offsets.size(); ++user) {
     const EdgeOffset degree = offsets[user + 1] - offsets[user];
@@ -141,13 +140,14 @@ SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t 
   }
   if (counts.users == 0) {
     throw ConfigError(
-        fmt::format("No user can be sampled: {} have no interaction and {} have every item.",
+        fmt::format("no user can be sampled: {} have no interaction and {} have every item",
                     counts.users_without_interactions, counts.users_with_every_item));
   }
   if (counts.interactions >
       std::numeric_limits<std::int64_t>::max() / 16 / options.negatives_per_positive) {
-    throw ConfigError(fmt::format("{} negatives for each of {} interactions are too many.",
-                                  options.negatives_per_positive, counts.interactions));
+    throw ConfigError(
+        fmt::format("sampling.negatives_per_positive: found {}, too many for {} interactions",
+                    options.negatives_per_positive, counts.interactions));
   }
   return counts;
 }
@@ -245,7 +245,7 @@ void check_adam(const AdamOptions& options, const Counter& step, const Matrix& g
 
 void check_step_count(std::string_view op, std::int64_t step) {
   if (step < 1) {
-    throw ConfigError(fmt::format("{}: the step is {}, expected the first to be 1.", op, step));
+    throw ConfigError(fmt::format("{}: found step {}, expected 1 for the first", op, step));
   }
 }
 

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <charconv>
-#include <system_error>
 #include <utility>
 
+#include "host/config/keys.hpp"
 #include "host/support/shared_library.hpp"
 #include "tern/error.hpp"
 #include "tern/plugin.hpp"
@@ -63,13 +63,8 @@ CudaDevices find_cuda() {
 int cuda_index(std::string_view device) {
   if (device == "cuda") return 0;
   const std::string_view digits = device.substr(std::string_view("cuda:").size());
-  int index = -1;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), index);
-  if (error != std::errc() || end != digits.data() + digits.size() || index < 0) {
-    throw ConfigError(fmt::format(
-        "device {}: what follows \"cuda:\" must be the number of a device, such as cuda:0",
-        device));
-  }
+  int index = 0;
+  std::from_chars(digits.data(), digits.data() + digits.size(), index);
   return index;
 }
 
@@ -110,13 +105,13 @@ std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
 
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
                                       Reproducibility reproducibility) {
+  Config config;
+  config.device = device;
+  check_keys(config, "train.device");
   if (device == "auto") return make_auto_backend(threads, notice, reproducibility);
   if (device == "cpu") return make_cpu_backend(threads);
   if (device == "reference") return make_reference_backend();
-  if (device == "cuda" || device.starts_with("cuda:"))
-    return make_cuda_backend(device, reproducibility);
-  throw ConfigError(
-      fmt::format("unknown device \"{}\": expected auto, cpu, cuda, cuda:N or reference", device));
+  return make_cuda_backend(device, reproducibility);
 }
 
 std::vector<DeviceDescription> list_devices(std::string* cuda_status) {

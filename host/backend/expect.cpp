@@ -33,7 +33,7 @@ void expect_distinct(std::string_view op, std::string_view what, const Matrix& m
 }
 
 void expect_option(std::string_view name, double value, bool fits, std::string_view expected) {
-  if (!fits) throw ConfigError(fmt::format("{} is {}, expected {}.", name, value, expected));
+  if (!fits) throw ConfigError(fmt::format("{}: found {}, expected {}", name, value, expected));
 }
 
 }  // namespace tern

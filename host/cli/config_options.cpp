@@ -18,6 +18,11 @@ const ConfigKey& key_named(std::string_view name) {
   return *found;
 }
 
+std::string_view resume_note(OnResume resume) {
+  if (resume == OnResume::kFixed) return "; fixed in a resumed run";
+  return resume == OnResume::kBetweenEpochs ? "; fixed in a run resumed within an epoch" : "";
+}
+
 }  // namespace
 
 void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
@@ -84,9 +89,23 @@ std::string ConfigOptions::key_help(const std::vector<std::string_view>& section
     const auto is_in = [&](std::string_view section) { return key.key.starts_with(section); };
     if (std::none_of(sections.begin(), sections.end(), is_in)) continue;
     out += fmt::format("  {} = {}\n", key.key, key.default_value);
-    out += wrapped(fmt::format("{} ({})", key.help, key.type), 6);
+    out += wrapped(fmt::format("{} ({}{})", key.help, key.type, resume_note(key.resume)), 6);
   }
   return out;
+}
+
+CLI::Validator value_of(const std::string& key) {
+  return CLI::Validator(
+      [key](const std::string& value) -> std::string {
+        Config config;
+        try {
+          set_config(config, key, value);
+        } catch (const ConfigError& error) {
+          return error.what();
+        }
+        return "";
+      },
+      "", key);
 }
 
 }  // namespace tern::cli

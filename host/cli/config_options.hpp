@@ -43,4 +43,7 @@ class ConfigOptions {
   std::deque<Short> shorts_;  // CLI11 keeps addresses of the values
 };
 
+/// Checks the text of an option against the range of a key.
+CLI::Validator value_of(const std::string& key);
+
 }  // namespace tern::cli

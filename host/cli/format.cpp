@@ -7,8 +7,6 @@
 #include <charconv>
 #include <cmath>
 
-#include "host/support/edit_distance.hpp"
-
 namespace tern::cli {
 
 std::string grouped(std::int64_t value) {
@@ -57,17 +55,6 @@ std::string Table::text() const {
     out += line + "\n";
   }
   return out;
-}
-
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known) {
-  const EditDistance to(word);
-  const int near_enough = static_cast<int>(std::clamp<std::size_t>(word.size() / 2, 2, 8));
-  const std::string* nearest = nullptr;
-  for (const std::string& candidate : known) {
-    if (to(candidate) > near_enough) continue;
-    if (nearest == nullptr || to(candidate) < to(*nearest)) nearest = &candidate;
-  }
-  return nearest == nullptr ? "" : *nearest;
 }
 
 }  // namespace tern::cli

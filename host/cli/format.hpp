@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace tern::cli {
@@ -31,9 +30,5 @@ class Table {
   std::vector<std::vector<std::string>> rows_;
   std::size_t left_;
 };
-
-/// Of `known`, the word nearest to this one by edit distance; empty where none is near enough to
-/// be meant.
-std::string nearest_word(std::string_view word, const std::vector<std::string>& known);
 
 }  // namespace tern::cli

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
+#include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
@@ -102,8 +103,10 @@ Command add_gradcheck(CLI::App& program) {
   option("--seed", check.seed.value, "seed of the first of them");
   app->add_option("--device", options->device,
                   "auto, cpu, cuda, cuda:N, or reference for the differences alone")
+      ->check(value_of("train.device"))
       ->capture_default_str();
-  option("--threads", options->threads, "threads on a CPU; 0: all");
+  option("--threads", options->threads, "threads on a CPU; 0: all")
+      ->check(value_of("train.threads"));
   app->add_option("--dump", options->dump,
                   "also write one step of each model: inputs, triplets, parameters, gradients")
       ->type_name("DIR");

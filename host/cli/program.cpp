@@ -12,11 +12,11 @@
 
 #include "host/cli/console.hpp"
 #include "host/cli/exit_code.hpp"
-#include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
+#include "host/cli/suggestions.hpp"
 #include "tern/error.hpp"
 #include "tern/version.hpp"
 
@@ -32,19 +32,6 @@ void print(const std::string& text) {
   Output out;
   out.write(text);
   out.finish();
-}
-
-std::vector<std::string> option_names(const CLI::App& app) {
-  std::vector<std::string> names;
-  for (const CLI::Option* option : app.get_options()) {
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  }
-  return names;
-}
-
-std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
-  const std::string nearest = nearest_word(word, known);
-  return nearest.empty() ? "" : ": did you mean " + nearest + "?";
 }
 
 const CLI::App& chosen(const CLI::App& program) {
@@ -82,16 +69,27 @@ void unmark_values(CLI::App& app) {
   }
 }
 
+// The word after an option, unless it is another option.
+std::string value_after(std::string_view option, int argc, char** argv) {
+  for (int i = 1; i + 1 < argc; ++i) {
+    if (argv[i] == option && argv[i + 1][0] != '-') return argv[i + 1];
+  }
+  return "";
+}
+
 // The words that no option and no positional took, as one sentence.
-std::string unexpected(const CLI::App& program) {
+std::string unexpected(const CLI::App& program, int argc, char** argv) {
   const CLI::App& app = chosen(program);
   const std::string place = &app == &program ? "tern" : "tern " + app.get_name();
   for (std::string word : program.remaining(true)) {
     word = unmarked(std::move(word));
     if (word.starts_with("-")) {
-      const std::string name = word.substr(0, word.find('='));
+      const std::size_t equals = word.find('=');
+      const std::string name = word.substr(0, equals);
+      const std::string value =
+          equals == std::string::npos ? value_after(name, argc, argv) : word.substr(equals + 1);
       return fmt::format("{} has no option {}{}", place, name,
-                         did_you_mean(name, option_names(app)));
+                         did_you_mean_option(app, name, value));
     }
     return fmt::format("{0} does not expect \"{1}\" (see {0} --help)", place, word);
   }
@@ -152,7 +150,14 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
     print(std::string(version.what()) + "\n");
     return kDone;
   } catch (const CLI::ExtrasError&) {
-    throw ConfigError(unexpected(program));
+    throw ConfigError(unexpected(program, argc, argv));
+  } catch (const CLI::RequiredError& error) {
+    // A required option that is missing may be there under another name.
+    const std::vector<std::string> left = program.remaining(true);
+    if (std::any_of(left.begin(), left.end(), [](auto& word) { return word.starts_with('-'); })) {
+      throw ConfigError(unexpected(program, argc, argv));
+    }
+    throw ConfigError(error.what());
   } catch (const CLI::ParseError& error) {
     throw ConfigError(error.what());
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "tern/device.hpp"
@@ -37,10 +38,11 @@ void RunOptions::add_to(CLI::App& app) {
   add_choice(app, "--checkpoint", checkpoint, {"best", "last"}, "the parameters to use");
   app.add_option("--device", device, "auto|cpu|cuda|cuda:N|reference")
       ->type_name("NAME")
+      ->check(value_of("train.device"))
       ->capture_default_str();
   app.add_option("--threads", threads, "threads on a CPU; 0: all")
       ->type_name("N")
-      ->check(CLI::Range(0, 4096).description(""))
+      ->check(value_of("train.threads"))
       ->capture_default_str();
   app.add_flag("--quiet", quiet, "no messages but errors");
 }

@@ -20,6 +20,7 @@
 #include "host/cli/signals.hpp"
 #include "host/cli/training_job.hpp"
 #include "host/cli/verify_determinism.hpp"
+#include "host/train/metric_sums.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -89,12 +90,7 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
                              fmt::join(ks, ", ")));
     return;
   }
-  for (const int k : ks) {
-    if (k > items) {
-      throw ConfigError(fmt::format("evaluation.ks: found {}, but the data has only {} items", k,
-                                    grouped(items)));
-    }
-  }
+  check_ks(config.evaluation, data.items.size());
 }
 
 std::string ending(const TrainingResult& result, const TrainingProgress& at, const Run& run) {

@@ -61,7 +61,7 @@ const std::vector<ConfigKey>& config_keys() {
     const Config defaults;
     std::vector<ConfigKey> all;
     for (const KeySpec& spec : key_table()) {
-      all.push_back({spec.key, spec.type, to_toml(spec.get(defaults)), spec.help});
+      all.push_back({spec.key, spec.type, to_toml(spec.get(defaults)), spec.help, spec.resume});
     }
     return all;
   }();
@@ -123,23 +123,27 @@ std::string write_config(const Config& config) {
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to) {
   std::vector<ConfigDifference> all;
   for (const KeySpec& spec : key_table()) {
-    ConfigDifference difference{spec.key, to_toml(spec.get(from)), to_toml(spec.get(to))};
+    ConfigDifference difference{spec.key, to_toml(spec.get(from)), to_toml(spec.get(to)),
+                                spec.resume};
     if (difference.from != difference.to) all.push_back(std::move(difference));
   }
   return all;
 }
 
-void validate(const Config& config) {
-  // A configuration filled in by a program has met no range check yet.
+void check_keys(const Config& config, std::string_view prefix) {
+  Config copy = config;
   for (const KeySpec& spec : key_table()) {
-    Config copy = config;
-    apply(copy, spec, spec.get(config));
+    if (spec.key.starts_with(prefix)) apply(copy, spec, spec.get(config));
   }
+}
+
+void validate(const Config& config) {
+  check_keys(config, "");
   const int k = std::stoi(config.metric.substr(config.metric.find('@') + 1));
   const std::vector<int>& ks = config.evaluation.ks;
   if (std::find(ks.begin(), ks.end(), k) == ks.end()) {
-    throw ConfigError("train.metric: found \"" + config.metric +
-                      "\", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
+    throw ConfigError("train.metric: found the string " + quote(config.metric) +
+                      ", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
                       " has no " + std::to_string(k));
   }
 }

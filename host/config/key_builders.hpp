@@ -19,8 +19,15 @@
 
 namespace tern {
 
-// Builders of one key each, for the table in config_keys.cpp. `member` is a generic function from a
-// Config, const or not, to a reference to the field.
+// Builders of one key each, for the table in keys.cpp. `member` is a generic function from a
+// Config, const or not, to a reference to the field: at(&Config::model, &ModelOptions::width).
+
+template <typename... Members>
+auto at(Members... members) {
+  return [members...](auto& config) -> auto& {
+    return (config.*....*members);
+  };
+}
 
 [[noreturn]] inline void reject(const ConfigValue& value, const std::string& type) {
   const bool vowel = type.find_first_of("aeiou") == 0 && !type.starts_with("one");
@@ -29,9 +36,9 @@ namespace tern {
 }
 
 template <typename Member>
-KeySpec integer(std::string key, std::string help, Member member, std::int64_t low,
+KeySpec integer(std::string key, OnResume resume, std::string help, Member member, std::int64_t low,
                 std::int64_t high) {
-  KeySpec spec{std::move(key), {}, std::move(help), {}, {}};
+  KeySpec spec{std::move(key), {}, std::move(help), resume, {}, {}};
   spec.type = "integer from " + std::to_string(low) + " to " + std::to_string(high);
   spec.set = [member, low, high, type = spec.type](Config& config, const ConfigValue& value) {
     const std::int64_t* found = value.get<std::int64_t>();
@@ -91,8 +98,8 @@ inline std::optional<double> number_in(const ConfigValue& value, const Range& ra
 }
 
 template <typename Member>
-KeySpec number(std::string key, std::string help, Member member, Range range) {
-  KeySpec spec{std::move(key), range.text(), std::move(help), {}, {}};
+KeySpec number(std::string key, OnResume resume, std::string help, Member member, Range range) {
+  KeySpec spec{std::move(key), range.text(), std::move(help), resume, {}, {}};
   spec.set = [member, range, type = spec.type](Config& config, const ConfigValue& value) {
     const std::optional<double> found = number_in(value, range);
     if (!found) reject(value, type);
@@ -104,9 +111,10 @@ KeySpec number(std::string key, std::string help, Member member, Range range) {
 
 /// A field that may be left unset, which is written as the word `unset`.
 template <typename Member>
-KeySpec optional_number(std::string key, std::string help, Member member, Range range,
-                        const std::string& unset = "none") {
-  KeySpec spec{std::move(key), range.text() + ", or \"" + unset + "\"", std::move(help), {}, {}};
+KeySpec optional_number(std::string key, OnResume resume, std::string help, Member member,
+                        Range range, const std::string& unset = "none") {
+  KeySpec spec{
+      std::move(key), range.text() + ", or \"" + unset + "\"", std::move(help), resume, {}, {}};
   spec.set = [member, range, unset, type = spec.type](Config& config, const ConfigValue& value) {
     const std::string* text = value.get<std::string>();
     const std::optional<double> found = number_in(value, range);
@@ -121,9 +129,9 @@ KeySpec optional_number(std::string key, std::string help, Member member, Range 
 }
 
 template <typename Enum, typename Member>
-KeySpec choice(std::string key, std::string help, Member member,
+KeySpec choice(std::string key, OnResume resume, std::string help, Member member,
                std::initializer_list<std::pair<const char*, Enum>> values) {
-  KeySpec spec{std::move(key), "one of ", std::move(help), {}, {}};
+  KeySpec spec{std::move(key), "one of ", std::move(help), resume, {}, {}};
   spec.takes_text = true;
   const std::vector<std::pair<const char*, Enum>> names(values);
   for (const auto& [name, value] : names) {
@@ -153,8 +161,9 @@ KeySpec choice(std::string key, std::string help, Member member,
 using TextCheck = bool (*)(std::string_view text);
 
 template <typename Member>
-KeySpec text(std::string key, std::string type, std::string help, Member member, TextCheck check) {
-  KeySpec spec{std::move(key), std::move(type), std::move(help), {}, {}};
+KeySpec text(std::string key, OnResume resume, std::string type, std::string help, Member member,
+             TextCheck check) {
+  KeySpec spec{std::move(key), std::move(type), std::move(help), resume, {}, {}};
   spec.takes_text = true;
   spec.set = [member, check, wanted = spec.type](Config& config, const ConfigValue& value) {
     const std::string* found = value.get<std::string>();
@@ -180,8 +189,9 @@ struct IntegerList {
 };
 
 template <typename Member>
-KeySpec integers(std::string key, std::string help, Member member, IntegerList list) {
-  KeySpec spec{std::move(key), list.text(), std::move(help), {}, {}};
+KeySpec integers(std::string key, OnResume resume, std::string help, Member member,
+                 IntegerList list) {
+  KeySpec spec{std::move(key), list.text(), std::move(help), resume, {}, {}};
   spec.takes_list = true;
   spec.set = [member, list, type = spec.type](Config& config, const ConfigValue& value) {
     const auto* items = value.get<std::vector<ConfigValue>>();
@@ -208,8 +218,9 @@ KeySpec integers(std::string key, std::string help, Member member, IntegerList l
 /// A number that both optimisers have. It is set for both, so that the order of the keys does not
 /// matter; the value of the chosen one is what is shown and written.
 template <typename Adam, typename Sgd>
-KeySpec shared_number(std::string key, std::string help, Adam adam, Sgd sgd, Range range) {
-  KeySpec spec = number(std::move(key), std::move(help), adam, range);
+KeySpec shared_number(std::string key, OnResume resume, std::string help, Adam adam, Sgd sgd,
+                      Range range) {
+  KeySpec spec = number(std::move(key), resume, std::move(help), adam, range);
   spec.set = [adam, sgd, set = spec.set](Config& config, const ConfigValue& value) {
     set(config, value);
     sgd(config) = adam(config);

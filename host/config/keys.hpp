@@ -15,6 +15,7 @@ struct KeySpec {
   std::string key;   // "section.name"
   std::string type;  // what a message expects: "integer from 1 to 4096", "one of adam|sgd"
   std::string help;
+  OnResume resume;
   /// Throws ConfigError, without naming the key, on a value of another type or out of range.
   std::function<void(Config&, const ConfigValue&)> set;
   std::function<ConfigValue(const Config&)> get;
@@ -26,7 +27,11 @@ struct KeySpec {
 /// Every key, section by section: the one place where a key is added.
 const std::vector<KeySpec>& key_table();
 
-/// Throws ConfigError naming the nearest key when there is no such one.
+/// Throws ConfigError on an unknown key, with a suggestion.
 const KeySpec& find_key(std::string_view key);
+
+/// Throws ConfigError "key: found value, expected range" for the first key with this prefix whose
+/// value is out of range. Library functions that take a part of a Config check it so.
+void check_keys(const Config& config, std::string_view prefix);
 
 }  // namespace tern

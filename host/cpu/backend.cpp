@@ -11,6 +11,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/backend/plain_recording.hpp"
+#include "host/config/keys.hpp"
 #include "host/support/address_space.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -216,7 +217,9 @@ void note_fault(CounterStorage* fault, std::int64_t step) {
 namespace tern {
 
 std::unique_ptr<Backend> make_cpu_backend(int threads) {
-  if (threads < 0) throw ConfigError("threads is " + std::to_string(threads) + ", expected >= 0");
+  Config config;
+  config.threads = threads;
+  check_keys(config, "train.threads");
   return std::make_unique<cpu::CpuBackend>(threads == 0 ? omp_get_max_threads() : threads);
 }
 

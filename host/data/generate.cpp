@@ -20,7 +20,7 @@ constexpr std::uint32_t kItemRanks = 1;
 constexpr std::uint32_t kDraws = 2;
 
 void expect(bool fits, std::string_view option, double value, std::string_view expected) {
-  if (!fits) throw ConfigError(fmt::format("{} is {}, expected {}.", option, value, expected));
+  if (!fits) throw ConfigError(fmt::format("{}: found {}, expected {}", option, value, expected));
 }
 
 void check_options(const GenerateOptions& options) {

@@ -188,7 +188,7 @@ InteractionTable parse_interactions(std::string_view bytes, const std::string& f
       find_columns(head.first, head.second, options, file, line_of(text, head.first_row));
   if (options.min_rating && !columns.rating) {
     throw ConfigError(
-        fmt::format("{}: data.min_rating is set, but the table has no rating column ({}).", file,
+        fmt::format("{}: data.min_rating is set, but the table has no rating column ({})", file,
                     columns.description));
   }
   const char* begin = columns.header ? head.rest : text.data();

@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "host/config/keys.hpp"
 #include "host/data/features.hpp"
 #include "host/data/fingerprint.hpp"
 #include "host/data/k_core.hpp"
@@ -21,28 +21,10 @@ namespace {
 
 constexpr double kDefaultValidFraction = 0.1;
 
-void check_fraction(std::string_view key, double value) {
-  if (!(value >= 0 && value < 1)) {
-    throw ConfigError(fmt::format("data.{} is {}, expected a number in [0, 1).", key, value));
-  }
-}
-
 void check_options(const DataOptions& options) {
-  check_fraction("test_fraction", options.test_fraction);
-  if (options.valid_fraction) check_fraction("valid_fraction", *options.valid_fraction);
-  if (options.min_rating && !std::isfinite(*options.min_rating)) {
-    throw ConfigError(
-        fmt::format("data.min_rating is {}, expected a finite number.", *options.min_rating));
-  }
-  for (const auto& [key, value, least] :
-       {std::tuple<std::string_view, std::int64_t, std::int64_t>{"k_core", options.k_core, 0},
-        {"max_bytes", options.max_bytes, 1},
-        {"max_nodes", options.max_nodes, 1},
-        {"max_feature_bytes", options.max_feature_bytes, 1}}) {
-    if (value < least) {
-      throw ConfigError(fmt::format("data.{} is {}, expected at least {}.", key, value, least));
-    }
-  }
+  Config config;
+  config.data = options;
+  check_keys(config, "data.");
 }
 
 /// What kAuto means for these files; checks that the options fit.
@@ -55,13 +37,13 @@ SplitMethod choose_method(const std::filesystem::path& path, const Sources& sour
   if (method == SplitMethod::kGiven && !sources.has_held_out()) {
     throw ConfigError(
         fmt::format("{}: data.split is given, but there is no test and no valid file "
-                    "beside the training set.",
+                    "beside the training set",
                     path.string()));
   }
   if (method == SplitMethod::kGiven && options.k_core > 1) {
     throw ConfigError(
         fmt::format("{}: data.k_core is {}, but given splits are used as they are; set "
-                    "data.split to random, leave-one-out or time to cut anew.",
+                    "data.split to random, leave-one-out or time to cut anew",
                     path.string(), options.k_core));
   }
   return method;
@@ -228,7 +210,7 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
     if (method == SplitMethod::kTime && !pool.has_times) {
       throw ConfigError(
           fmt::format("{}: data.split is time, but there are no timestamps; a table may "
-                      "have them in a column of its own (data.timestamp_column).",
+                      "have them in a column of its own (data.timestamp_column)",
                       path.string()));
     }
     filter_k_core(path, pool, options.k_core, data.notes);

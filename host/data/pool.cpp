@@ -92,7 +92,7 @@ void read_adjacency_lists(const Sources& sources, const DataOptions& options, Po
                           Notes& notes) {
   if (options.min_rating) {
     throw ConfigError(
-        fmt::format("{}: data.min_rating is set, but an adjacency list has no ratings.",
+        fmt::format("{}: data.min_rating is set, but an adjacency list has no ratings",
                     sources.interactions[0]->path.string()));
   }
   std::array<AdjacencyList, kSplitParts> lists;

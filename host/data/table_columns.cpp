@@ -100,8 +100,8 @@ class ColumnFinder {
   std::size_t take(std::string_view kind, std::size_t column) {
     if (taken(column)) {
       throw ConfigError(
-          fmt::format("{}: Column {} would be read as {} and as something else; set "
-                      "data.user_column and data.item_column.",
+          fmt::format("{}: column {} would be read as {} and as something else; set "
+                      "data.user_column and data.item_column",
                       file_, column + 1, kind));
     }
     taken_.push_back(column);
@@ -112,14 +112,14 @@ class ColumnFinder {
   std::size_t asked(std::string_view kind, const std::string& option) const {
     if (const auto position = as_position(option)) {
       if (*position >= 1 && *position <= first_.size()) return *position - 1;
-      throw ConfigError(fmt::format("{}: data.{}_column is {}, expected a column from 1 to {}.",
+      throw ConfigError(fmt::format("{}: data.{}_column: found {}, expected a column from 1 to {}",
                                     file_, kind, option, first_.size()));
     }
     const auto found = std::find(first_.begin(), first_.end(), option);
     if (found != first_.end()) return static_cast<std::size_t>(found - first_.begin());
     throw ConfigError(
-        fmt::format("{}: data.{}_column is {}, expected one of the first row's names: {}.", file_,
-                    kind, quote(option), names()));
+        fmt::format("{}: data.{}_column: found {}, expected one of the first row's names: {}",
+                    file_, kind, quote(option), names()));
   }
 
   std::size_t required(std::string_view kind, const std::string& option,

@@ -7,8 +7,11 @@
 #include <iterator>
 #include <limits>
 #include <random>
+#include <set>
 #include <utility>
+#include <vector>
 
+#include "host/support/edit_distance.hpp"
 #include "host/support/file_bytes.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
@@ -52,6 +55,18 @@ void check_name(std::string_view name) {
   if (name.find_first_of("\t\n\0"sv) != std::string_view::npos) {
     throw ShapeError(
         fmt::format("The name {} has a tab, a newline or a NUL byte, expected none.", quote(name)));
+  }
+}
+
+/// Every text that one insertion, deletion or substitution of a digit makes of `text`.
+void add_single_edits(const std::string& text, std::set<std::string>& edits) {
+  for (std::size_t place = 0; place <= text.size(); ++place) {
+    const std::string before = text.substr(0, place);
+    if (place < text.size()) edits.insert(before + text.substr(place + 1));
+    for (char digit = '0'; digit <= '9'; ++digit) {
+      edits.insert(before + digit + text.substr(place));
+      if (place < text.size()) edits.insert(before + digit + text.substr(place + 1));
+    }
   }
 }
 
@@ -225,6 +240,37 @@ Vocabulary Vocabulary::read(const std::filesystem::path& path) {
           fmt::format("The name {} is there already, expected each once.", quote(name)));
     }
   }
+  return names;
+}
+
+std::vector<std::string> Vocabulary::nearest(std::string_view name, std::size_t count) const {
+  if (count == 0) return {};
+  using Candidate = std::pair<int, NodeId>;  // distance, id
+  std::vector<Candidate> best;               // ascending, at most count of them
+  const auto offer = [&](std::string_view text, NodeId id) {
+    const bool full = best.size() == count;
+    const int limit = full ? best.back().first : std::numeric_limits<int>::max() - 1;
+    const Candidate candidate{edit_distance(name, text, limit), id};
+    if (full && best.back() <= candidate) return;
+    best.insert(std::upper_bound(best.begin(), best.end(), candidate), candidate);
+    if (best.size() > count) best.pop_back();
+  };
+  if (numbered_ > 0) {
+    // There may be two billion numbers: only texts within two edits are tried.
+    constexpr std::size_t kMaxDigits = 12;
+    std::set<std::string> once{std::string(name.substr(0, kMaxDigits))};
+    std::set<std::string> twice;
+    add_single_edits(std::string(*once.begin()), once);
+    for (const std::string& text : once) add_single_edits(text, twice);
+    for (const std::string& text : twice) {
+      if (const std::optional<NodeId> id = find(text)) offer(text, *id);
+    }
+  } else {
+    for (NodeId id = 0; id < size(); ++id) offer(stored(id), id);
+  }
+  std::vector<std::string> names;
+  names.reserve(best.size());
+  for (const Candidate& candidate : best) names.push_back(this->name(candidate.second));
   return names;
 }
 

@@ -12,7 +12,7 @@ namespace tern::gradcheck_detail {
 
 void check(const GradcheckOptions& options) {
   const auto require = [](bool holds, const char* name, auto value, const char* expected) {
-    if (!holds) throw ConfigError(fmt::format("{} is {}, expected {}", name, value, expected));
+    if (!holds) throw ConfigError(fmt::format("{}: found {}, expected {}", name, value, expected));
   };
   // Central differences take four losses an element, each over every edge.
   require(options.users >= 3 && options.users <= 1000, "users", options.users, "3 to 1000");

@@ -22,12 +22,6 @@ bool learns_ids(InputKind kind, const EncodedFeatures* features) {
          (kind == InputKind::kAuto && features == nullptr);
 }
 
-void check_share(const char* key, double value) {
-  if (!(value >= 0.0 && value < 1.0)) {
-    throw ConfigError(fmt::format("{} is {}, expected a share in [0, 1)", key, value));
-  }
-}
-
 }  // namespace
 
 GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
@@ -37,8 +31,6 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
       steps_(backend.make_counter()),
       trainables_(backend,
                   triplets.empty() ? Trainables::Gradients::kNo : Trainables::Gradients::kYes) {
-  check_share("model.dropout", options.dropout);
-  check_share("model.message_dropout", options.message_dropout);
   std::array<LayerInput, 2> inputs;
   for (const Side side : kSides) {
     if (trainables_.train() && graph.num_nodes(side) < 2) {
@@ -52,9 +44,6 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
   std::vector<int> widths = options.hidden;
   widths.push_back(options.width);
   for (const int width : widths) {
-    if (width < 1) {
-      throw ConfigError(fmt::format("model.hidden has {}, expected widths from 1", width));
-    }
     const int number = static_cast<int>(layers_.size()) + 1;
     layers_.push_back(
         std::make_unique<GcMcLayer>(backend, graph, trainables_, number, inputs, width));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/config/keys.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -19,12 +20,13 @@ std::vector<std::string> metric_names(const EvaluationOptions& options) {
 }
 
 void check_ks(const EvaluationOptions& options, NodeId num_items) {
-  if (options.ks.empty()) throw ConfigError("evaluation.ks is empty, expected at least one k");
+  Config config;
+  config.evaluation = options;
+  check_keys(config, "evaluation.");
   for (const int k : options.ks) {
-    if (k < 1) throw ConfigError(fmt::format("evaluation.ks has {}, expected at least 1", k));
     if (k > num_items) {
       throw ConfigError(
-          fmt::format("evaluation.ks has {}, but there are only {} items to rank", k, num_items));
+          fmt::format("evaluation.ks: found {}, but the data has only {} items", k, num_items));
     }
   }
 }

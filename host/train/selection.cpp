@@ -1,12 +1,6 @@
 #include "host/train/selection.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
-#include <algorithm>
-
 #include "host/train/metric_sums.hpp"
-#include "tern/error.hpp"
 
 namespace tern {
 
@@ -17,11 +11,6 @@ Selection::Selection(Backend& backend, const Dataset& data, const Graph& train,
       train_(train),
       options_(config.evaluation),
       metric_(config.metric) {
-  const std::vector<std::string> names = metric_names(options_);
-  if (std::find(names.begin(), names.end(), metric_) == names.end()) {
-    throw ConfigError(
-        fmt::format("train.metric is \"{}\", expected one of {}", metric_, fmt::join(names, ", ")));
-  }
   if (!possible()) return;
   check_ks(options_, data.train.num_items());
   if (config.select_on == SelectionSplit::kTest && data.valid.size() > 0) {

@@ -120,17 +120,27 @@ struct Config {
   Reproducibility reproducibility = Reproducibility::kBitwise;
 };
 
+/// What a resumed run may do with a key.
+enum class OnResume : std::uint8_t {
+  kFixed,          // keep it: with another value the data or the parameters would not fit
+  kBetweenEpochs,  // change it between epochs only: it decides the triplets of an epoch
+  kChangesResult,  // change it; the result is then not that of one undisturbed training
+  kNewSelection,   // change it; the best epoch is then selected anew
+  kHarmless,       // change it: the parameters stay the same to the bit
+};
+
 /// One key of the configuration, for --help and for messages.
 struct ConfigKey {
   std::string key;
-  std::string type;  // "integer", "number", "string", "one of a|b", "list of integers"
+  std::string type;  // "integer from 1 to 65536", "number above 0", "one of a|b"
   std::string default_value;
   std::string help;
+  OnResume resume;
 };
 const std::vector<ConfigKey>& config_keys();
 
 /// Sets one key from its text as TOML would write it (strings may go without quotes). Throws
-/// ConfigError on an unknown key (naming the nearest known one), a wrong type, a value out of
+/// ConfigError on an unknown key (suggesting the one that is meant), a wrong type, a value out of
 /// range.
 void set_config(Config& config, std::string_view key, std::string_view value);
 /// Reads a TOML file over the defaults, or over what config holds. Throws ConfigError with
@@ -139,15 +149,18 @@ void read_config(Config& config, const std::filesystem::path& path);
 /// The fully resolved configuration as TOML; read_config gives back an equal one.
 std::string write_config(const Config& config);
 
-/// A key that two configurations have different values of, as TOML writes them.
+/// A key with different values in two configurations, as TOML writes them.
 struct ConfigDifference {
   std::string key;
   std::string from;
   std::string to;
+  OnResume resume;
 };
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
 
-/// Checks what no single key can tell (such as a metric's k that is not evaluated).
+/// Checks every value against the range of its key, and that evaluation.ks has the k of
+/// train.metric. Throws ConfigError naming the key, its value and what is expected. Functions that
+/// take a Config, or one of its parts, check it the same way.
 void validate(const Config& config);
 
 }  // namespace tern

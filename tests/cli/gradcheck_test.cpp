@@ -61,7 +61,7 @@ TEST_F(Gradcheck, DumpsSteps) {
 TEST_F(Gradcheck, RefusesWhatItCannotCheck) {
   const Outcome outcome = check({"--layers", "0"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("layers is 0, expected 1 to 16"));
+  EXPECT_THAT(outcome.err, HasSubstr("layers: found 0, expected 1 to 16"));
   EXPECT_THAT(outcome.out, IsEmpty());
   EXPECT_EQ(check({"--device", "tpu"}).exit_code, 2);
   EXPECT_EQ(check({"--device", "cuda:99"}).exit_code, 1);

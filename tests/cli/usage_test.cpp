@@ -15,6 +15,11 @@ using testing::StartsWith;
 
 class Usage : public Workspace {};
 
+std::string without_blanks(std::string text) {
+  std::erase_if(text, [](char c) { return c == ' ' || c == '\n'; });
+  return text;
+}
+
 TEST_F(Usage, HelpGoesToStandardOutput) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.exit_code, 0);
@@ -45,7 +50,10 @@ TEST_F(Usage, HelpShowsDefaults) {
   const std::string train = run({"train", "--help"}).out;
   for (const ConfigKey& key : config_keys()) {
     EXPECT_THAT(train, HasSubstr("  " + key.key + " = " + key.default_value + "\n"));
+    // Lines are broken between words: compared without blanks.
+    EXPECT_THAT(without_blanks(train), HasSubstr(without_blanks(key.help + "(" + key.type)));
   }
+  EXPECT_THAT(train, HasSubstr("(integer from 1 to 65536; fixed in a resumed run)"));
   EXPECT_THAT(train, HasSubstr("[runs/<data>-<model>-<n>"));
   EXPECT_THAT(run({"recommend", "--help"}).out,
               AllOf(HasSubstr("-k"), HasSubstr("20"), HasSubstr("tsv")));
@@ -71,7 +79,10 @@ TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
   EXPECT_THAT(run({"train", "d", "--epochs"}), FailsAtOnceWith(2, "--epochs"));
   EXPECT_THAT(run({"evaluate"}), FailsAtOnceWith(2, "RUN"));
   EXPECT_THAT(run({"evaluate", "r", "--split", "both"}), FailsAtOnceWith(2, "both"));
-  EXPECT_THAT(run({"evaluate", "r", "--threads", "-1"}), FailsAtOnceWith(2, "--threads"));
+  EXPECT_THAT(run({"evaluate", "r", "--threads", "-1"}),
+              FailsAtOnceWith(2, "--threads: train.threads: found the integer -1, expected"));
+  EXPECT_THAT(run({"evaluate", "r", "--device", "gpu"}),
+              FailsAtOnceWith(2, "--device: train.device: found the string \"gpu\", expected"));
   EXPECT_THAT(run({"recommend", "r"}), FailsAtOnceWith(2, "--user ID"));
   EXPECT_THAT(run({"recommend", "r", "--all", "--user", "x"}), FailsAtOnceWith(2, "one of"));
   EXPECT_THAT(run({"recommend", "r", "--all", "-k", "many"}), FailsAtOnceWith(2, "-k"));
@@ -81,6 +92,46 @@ TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
   EXPECT_THAT(run({"generate"}), FailsAtOnceWith(2, "--to"));
   EXPECT_THAT(run({"info", "more"}), FailsAtOnceWith(2, "does not expect \"more\""));
   EXPECT_THAT(run({"train"}), FailsAtOnceWith(2, "DATA is missing"));
+}
+
+TEST_F(Usage, OptionsOfOtherProgramsLeadToTheirKeys) {
+  const auto train = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"train", "d"});
+    return run(more);
+  };
+  const auto means = [](const std::string& what) {
+    return FailsAtOnceWith(2, ": did you mean " + what + "?");
+  };
+  // LightGCN-PyTorch
+  EXPECT_THAT(train({"--lr", "0.1"}), means("--set optimizer.learning_rate=0.1"));
+  EXPECT_THAT(train({"--recdim=64"}), means("--set model.width=64"));
+  EXPECT_THAT(train({"--layer", "3"}), means("--set model.layers=3"));
+  EXPECT_THAT(train({"--decay", "1e-4"}),
+              means("--set loss.l2=1e-4 or --set optimizer.weight_decay=1e-4"));
+  EXPECT_THAT(train({"--bpr_batch", "2048"}), means("--set train.batch_size=2048"));
+  EXPECT_THAT(train({"--dropout", "0.1"}), means("--set model.dropout=0.1"));
+  EXPECT_THAT(train({"--topks", "[20]"}), means("--set evaluation.ks=[20]"));
+  EXPECT_THAT(train({"--comment", "lgn"}), means("--out"));
+  // RecBole, implicit, PyTorch
+  EXPECT_THAT(train({"--embedding-size", "64"}), means("--set model.width=64"));
+  EXPECT_THAT(train({"--train_batch_size", "9"}), means("--set train.batch_size=9"));
+  EXPECT_THAT(train({"--stopping_step", "5"}), means("--set train.patience=5"));
+  EXPECT_THAT(train({"--iterations", "15"}), means("--epochs"));
+  EXPECT_THAT(train({"--use-gpu"}), means("--device"));
+  EXPECT_THAT(train({"--num-layers", "2"}), means("--set model.layers=2"));
+  EXPECT_THAT(train({"--hidden-dim", "8"}), means("--set model.width=8 or --set model.hidden=8"));
+  // Tern's own names, as options; the value is not repeated where a shell would not take it.
+  EXPECT_THAT(train({"--layers", "2"}), means("--set model.layers=2"));
+  EXPECT_THAT(train({"--batch-size"}), means("--set train.batch_size=VALUE"));
+  EXPECT_THAT(train({"--batch-size", "$(2)"}), means("--set train.batch_size=VALUE"));
+  EXPECT_THAT(train({"--learning-rte", "1"}), means("--set optimizer.learning_rate=1"));
+  EXPECT_THAT(run({"train", "--lr", "0.1", "d"}), means("--set optimizer.learning_rate=0.1"));
+  // A subcommand suggests only what it has.
+  EXPECT_THAT(run({"recommend", "r", "--topk", "5"}), means("-k"));
+  EXPECT_THAT(run({"evaluate", "r", "--gpu", "0"}), means("--device"));
+  EXPECT_THAT(run({"export", "r", "--output-dir", "x"}), means("--to"));
+  EXPECT_THAT(run({"evaluate", "r", "--lr", "1"}),
+              FailsAtOnceWith(2, "tern evaluate has no option --lr\n"));
 }
 
 TEST_F(Usage, AnErrorCannotWriteToTheTerminal) {

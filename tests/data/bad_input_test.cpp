@@ -217,15 +217,16 @@ TEST_F(BadInput, OptionsThatDoNotFitTheData) {
               HasSubstr("There are 2 users, more than data.max_nodes = 1"));
   for (const double bad : {-0.1, 1.0, std::numeric_limits<double>::quiet_NaN()}) {
     EXPECT_THAT(config_error(with([&](auto& o) { o.test_fraction = bad; })),
-                HasSubstr("data.test_fraction is"));
+                HasSubstr("data.test_fraction: found the number"));
     EXPECT_THAT(config_error(with([&](auto& o) { o.valid_fraction = bad; })),
-                EndsWith("expected a number in [0, 1)."));
+                EndsWith("expected a number from 0 to below 1, or \"auto\""));
   }
-  EXPECT_THAT(config_error(with([](auto& o) { o.k_core = -1; })), HasSubstr("data.k_core is -1"));
+  EXPECT_THAT(config_error(with([](auto& o) { o.k_core = -1; })),
+              HasSubstr("data.k_core: found the integer -1"));
   EXPECT_THAT(config_error(with([](auto& o) { o.max_bytes = 0; })), HasSubstr("data.max_bytes"));
   EXPECT_THAT(
       config_error(with([](auto& o) { o.min_rating = std::numeric_limits<double>::infinity(); })),
-      HasSubstr("data.min_rating is inf"));
+      HasSubstr("data.min_rating: found the number inf"));
   directory_.write("test.txt", "0 0\n");
   EXPECT_THAT(config_error(with([](auto& o) { o.k_core = 2; })),
               HasSubstr("given splits are used as they are"));

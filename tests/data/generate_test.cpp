@@ -169,15 +169,17 @@ TEST(Generate, RefusesOptionsOutOfRange) {
     change(options);
     return complaint<ConfigError>([&] { generate(options); });
   };
-  EXPECT_THAT(message([](auto& o) { o.users = 0; }), HasSubstr("users is 0"));
-  EXPECT_THAT(message([](auto& o) { o.items = 1; }), HasSubstr("items is 1"));
-  EXPECT_THAT(message([](auto& o) { o.interactions = 1999; }), HasSubstr("interactions is 1999"));
+  EXPECT_THAT(message([](auto& o) { o.users = 0; }), HasSubstr("users: found 0"));
+  EXPECT_THAT(message([](auto& o) { o.items = 1; }), HasSubstr("items: found 1"));
+  EXPECT_THAT(message([](auto& o) { o.interactions = 1999; }),
+              HasSubstr("interactions: found 1999"));
   EXPECT_THAT(message([](auto& o) { o.interactions = 1'000'001; }), HasSubstr("half of all pairs"));
-  EXPECT_THAT(message([](auto& o) { o.tastes = 0; }), HasSubstr("tastes is 0"));
-  EXPECT_THAT(message([](auto& o) { o.tastes = 1001; }), HasSubstr("tastes is 1001"));
-  EXPECT_THAT(message([](auto& o) { o.user_exponent = 1.0; }), HasSubstr("user_exponent is 1"));
-  EXPECT_THAT(message([](auto& o) { o.item_exponent = NAN; }), HasSubstr("item_exponent is nan"));
-  EXPECT_THAT(message([](auto& o) { o.noise = 1.5; }), HasSubstr("noise is 1.5"));
+  EXPECT_THAT(message([](auto& o) { o.tastes = 0; }), HasSubstr("tastes: found 0"));
+  EXPECT_THAT(message([](auto& o) { o.tastes = 1001; }), HasSubstr("tastes: found 1001"));
+  EXPECT_THAT(message([](auto& o) { o.user_exponent = 1.0; }), HasSubstr("user_exponent: found 1"));
+  EXPECT_THAT(message([](auto& o) { o.item_exponent = NAN; }),
+              HasSubstr("item_exponent: found nan"));
+  EXPECT_THAT(message([](auto& o) { o.noise = 1.5; }), HasSubstr("noise: found 1.5"));
 }
 
 TEST(WriteInteractions, ReadBackTheSame) {

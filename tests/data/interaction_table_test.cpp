@@ -235,18 +235,19 @@ TEST(ParseInteractions, SaysWhichOptionsDoNotFit) {
   };
   DataOptions options;
   options.user_column = "users";
-  EXPECT_THAT(message(options),
-              AllOf(HasSubstr("data.user_column is \"users\""), HasSubstr("\"user\", \"item\"")));
+  EXPECT_THAT(message(options), AllOf(HasSubstr("data.user_column: found \"users\""),
+                                      HasSubstr("\"user\", \"item\"")));
   options.user_column = "5";
-  EXPECT_THAT(message(options), HasSubstr("data.user_column is 5, expected a column from 1 to 2"));
+  EXPECT_THAT(message(options),
+              HasSubstr("data.user_column: found 5, expected a column from 1 to 2"));
   options.user_column = "0";
   EXPECT_THAT(message(options), HasSubstr("expected a column from 1"));
   options.user_column = "2";
   options.item_column = "2";
-  EXPECT_THAT(message(options), HasSubstr("Column 2 would be read as item and as something else"));
+  EXPECT_THAT(message(options), HasSubstr("column 2 would be read as item and as something else"));
   options = {};
   options.timestamp_column = "when";
-  EXPECT_THAT(message(options), HasSubstr("data.timestamp_column is \"when\""));
+  EXPECT_THAT(message(options), HasSubstr("data.timestamp_column: found \"when\""));
 }
 
 TEST(ParseInteractions, TakesAHeaderWithoutRows) {

@@ -307,11 +307,11 @@ TEST(GcMcRefusal, OfOptionsOutOfRange) {
   };
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double share : {1.0, 1.5, -0.1, nan}) {
-    refuses([&](ModelOptions& o) { o.dropout = share; }, "model.dropout is");
-    refuses([&](ModelOptions& o) { o.message_dropout = share; }, "model.message_dropout is");
+    refuses([&](ModelOptions& o) { o.dropout = share; }, "model.dropout: found");
+    refuses([&](ModelOptions& o) { o.message_dropout = share; }, "model.message_dropout: found");
   }
-  refuses([](ModelOptions& o) { o.hidden = {4, 0}; }, "model.hidden has 0");
-  refuses([](ModelOptions& o) { o.hidden = {-1}; }, "model.hidden has -1");
+  refuses([](ModelOptions& o) { o.hidden = {4, 0}; }, "model.hidden: found the integer 0");
+  refuses([](ModelOptions& o) { o.hidden = {-1}; }, "model.hidden: found the integer -1");
   refuses([](ModelOptions& o) { o.width = 0; }, "width");
   refuses([&](ModelOptions& o) { o.init_std = nan; }, "init_std");
 }

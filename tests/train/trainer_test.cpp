@@ -14,6 +14,7 @@ namespace tern::test {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 /// Metrics of parameters by way of a model of their own, observed items as named.
 Metrics metrics_of(Job& job, const TensorFile& parameters,
@@ -369,23 +370,33 @@ TEST(Trainer, LearnsWithSgdToo) {
 }
 
 TEST(Trainer, RefusesConfigurationsThatCannotWork) {
-  const auto refuses = [](auto change) {
+  const auto refuses = [](auto change, const char* says) {
     Config config = planted_config();
     change(config);
-    EXPECT_THROW(Job(planted_dataset(), config).run(), ConfigError);
+    try {
+      Job(planted_dataset(), config);
+      ADD_FAILURE() << "accepted, expected: " << says;
+    } catch (const ConfigError& error) {
+      EXPECT_THAT(error.what(), StartsWith(says));
+    }
   };
-  refuses([](Config& c) { c.epochs = -1; });
-  refuses([](Config& c) { c.batch_size = 0; });
-  refuses([](Config& c) { c.evaluate_every = -1; });
-  refuses([](Config& c) { c.patience = -1; });
-  refuses([](Config& c) { c.l2 = std::nan(""); });
-  refuses([](Config& c) { c.l2 = -1e-4; });
-  refuses([](Config& c) { c.metric = "recall@11"; });
-  refuses([](Config& c) { c.evaluation.ks = {10, 81}; });
-  refuses([](Config& c) { c.evaluation.ks = {0, 10}; });
-  refuses([](Config& c) { c.model.width = 0; });
-  refuses([](Config& c) { c.optimizer.adam.beta1 = 1.0; });
-  refuses([](Config& c) { c.sampling.negatives_per_positive = 0; });
+  refuses([](Config& c) { c.epochs = -1; }, "train.epochs: found the integer -1, expected");
+  refuses([](Config& c) { c.batch_size = 0; }, "train.batch_size: found the integer 0, expected");
+  refuses([](Config& c) { c.evaluate_every = -1; }, "train.evaluate_every: found");
+  refuses([](Config& c) { c.patience = -1; }, "train.patience: found");
+  refuses([](Config& c) { c.l2 = std::nan(""); }, "loss.l2: found the number nan, expected");
+  refuses([](Config& c) { c.l2 = -1e-4; }, "loss.l2: found the number -1e-4, expected");
+  refuses([](Config& c) { c.metric = "recall@11"; }, "train.metric: found");
+  refuses(
+      [](Config& c) {
+        c.evaluation.ks = {10, 81};
+      },
+      "evaluation.ks: found 81, but the data has");
+  refuses([](Config& c) { c.evaluation.ks = {0, 10}; }, "evaluation.ks: found the integer 0");
+  refuses([](Config& c) { c.model.width = 0; }, "model.width: found");
+  refuses([](Config& c) { c.optimizer.adam.beta1 = 1.0; }, "optimizer.beta1: found");
+  refuses([](Config& c) { c.sampling.negatives_per_positive = 0; },
+          "sampling.negatives_per_positive: found");
 }
 
 TEST(Trainer, NoEpochsLeaveTheInitialParameters) {

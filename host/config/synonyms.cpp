@@ -1,0 +1,134 @@
+// The names of Tern's keys in LightGCN-PyTorch, RecBole, implicit, PyTorch and their kin.
+
+#include "host/config/synonyms.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "host/config/keys.hpp"
+
+namespace tern {
+namespace {
+
+constexpr std::array kSynonyms{
+    Synonyms{"data.path", "data data_path data_dir dataset train_file input_file"},
+    Synonyms{"data.split", "split_method split_strategy split_type"},
+    Synonyms{"data.test_fraction", "test_size test_ratio test_split test_share"},
+    Synonyms{"data.valid_fraction",
+             "valid_size valid_ratio val_size val_ratio val_fraction val_split validation_fraction "
+             "validation_split"},
+    Synonyms{"data.k_core", "core min_interactions user_inter_num_interval"},
+    Synonyms{"data.min_rating", "rating_threshold min_score"},
+    Synonyms{"data.user_column", "user_col user_field user_id user_id_field uid_field"},
+    Synonyms{"data.item_column", "item_col item_field item_id item_id_field iid_field"},
+    Synonyms{"data.rating_column", "rating_col rating_field label_field"},
+    Synonyms{"data.timestamp_column", "timestamp_col timestamp_field time_column time_field"},
+    Synonyms{"model.kind", "model model_name model_type name type arch algorithm"},
+    Synonyms{"model.width",
+             "dim dims emb_dim emb_size embed_dim embed_size embedding embedding_dim "
+             "embedding_size latent_dim latent_dim_rec recdim factors n_factors num_factors "
+             "latent_factors no_components rank hidden_dim hidden_size hidden_channels "
+             "out_channels"},
+    Synonyms{"model.layers",
+             "layer n_layer n_layers num_layers gcn_layers gnn_layers n_hops depth"},
+    Synonyms{"model.init_std", "init_scale init_stddev embedding_std initializer_range"},
+    Synonyms{"model.hidden",
+             "hidden_dim hidden_dims hidden_size hidden_sizes hidden_channels hidden_layers "
+             "layer_size layer_sizes mlp_hidden_size"},
+    Synonyms{"model.inputs", "input features use_features"},
+    Synonyms{"model.dropout",
+             "dropout_prob dropout_rate drop_rate mess_dropout hidden_dropout "
+             "hidden_dropout_prob keepprob keep_prob"},
+    Synonyms{"model.message_dropout", "node_dropout edge_dropout"},
+    Synonyms{"loss.l2",
+             "decay reg regs reg_weight reg_lambda reg_param regularization lambda "
+             "l2_reg l2_weight l2_lambda"},
+    Synonyms{"sampling.negatives",
+             "negative_sampling neg_sampling neg_sampler negative_sampler sampler"},
+    Synonyms{"sampling.popularity_exponent", "alpha ns_exponent neg_alpha"},
+    Synonyms{"sampling.negatives_per_positive",
+             "n_negs neg_num num_neg num_negs num_ng neg_ratio n_negatives num_negatives "
+             "negative_samples neg_sample_num train_neg_sample_num train_neg_sample_args"},
+    Synonyms{"optimizer.kind", "optim optimizer optimizer_name learner name type"},
+    Synonyms{"optimizer.learning_rate", "lr eta eta0 step_size base_lr init_lr"},
+    Synonyms{"optimizer.weight_decay", "wd decay"},
+    Synonyms{"optimizer.beta1", "b1 betas adam_beta1"},
+    Synonyms{"optimizer.beta2", "b2 betas adam_beta2"},
+    Synonyms{"optimizer.epsilon", "eps adam_eps adam_epsilon"},
+    Synonyms{"train.epochs",
+             "iterations iters n_iter max_iter num_iterations n_epochs num_epochs "
+             "max_epochs epoch_num"},
+    Synonyms{"train.batch_size",
+             "batch bs bpr_batch bpr_batch_size train_batch train_batch_size "
+             "minibatch mini_batch_size"},
+    Synonyms{"train.seed", "random_state random_seed rng_seed manual_seed"},
+    Synonyms{"train.evaluate_every",
+             "eval_step eval_steps eval_every eval_interval eval_freq evaluation_interval "
+             "test_every val_every valid_interval check_val_every_n_epoch"},
+    Synonyms{"train.patience",
+             "stopping_step early_stop early_stopping early_stop_patience "
+             "early_stopping_patience early_stopping_rounds"},
+    Synonyms{"train.metric", "metrics valid_metric val_metric eval_metric main_metric"},
+    Synonyms{"train.on_nan", "nan detect_anomaly terminate_on_nan"},
+    Synonyms{"train.device", "gpu gpus gpu_id use_gpu cuda use_cuda no_cuda device_id accelerator"},
+    Synonyms{"train.threads",
+             "n_threads num_threads nthreads n_jobs jobs num_workers workers cores multicore"},
+    Synonyms{"train.reproducibility", "deterministic reproducible"},
+    Synonyms{"evaluation.ks", "k topk topks cutoff cutoffs at_k"},
+    Synonyms{"checkpoint.every_epochs",
+             "save_every save_freq save_interval checkpoint_every checkpoint_interval"},
+    Synonyms{"checkpoint.keep", "keep_last max_to_keep save_total_limit"},
+};
+
+std::string_view section_of(std::string_view key) {
+  return key.substr(0, key.rfind('.'));
+}
+
+std::string_view name_of(std::string_view key) {
+  return key.substr(key.rfind('.') + 1);
+}
+
+}  // namespace
+
+std::span<const Synonyms> synonyms() {
+  return kSynonyms;
+}
+
+std::string plain_word(std::string_view word) {
+  std::string plain;
+  for (const char c : word) {
+    if (c == '-' || c == '_') continue;
+    plain += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  }
+  return plain;
+}
+
+bool is_among(std::string_view plain, std::string_view words) {
+  while (!words.empty()) {
+    const std::string_view word = words.substr(0, words.find(' '));
+    if (plain_word(word) == plain) return true;
+    words.remove_prefix(std::min(word.size() + 1, words.size()));
+  }
+  return false;
+}
+
+std::vector<std::string_view> keys_meant_by(std::string_view unknown) {
+  const std::string word = plain_word(name_of(unknown));
+  std::vector<std::string_view> keys;
+  for (const KeySpec& spec : key_table()) {
+    if (plain_word(name_of(spec.key)) == word) keys.push_back(spec.key);
+  }
+  if (keys.empty()) {
+    for (const Synonyms& row : kSynonyms) {
+      if (is_among(word, row.words)) keys.push_back(row.key);
+    }
+  }
+  // "optimizer.decay" is that of the optimiser, whatever else is called decay.
+  const auto elsewhere = [&](std::string_view key) {
+    return section_of(key) != section_of(unknown);
+  };
+  if (!std::all_of(keys.begin(), keys.end(), elsewhere)) std::erase_if(keys, elsewhere);
+  return keys;
+}
+
+}  // namespace tern
