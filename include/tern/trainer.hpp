@@ -118,6 +118,10 @@ class Trainer {
   void restore(const TensorFile& state, std::string_view file = "training state");
   /// Begins anew, with the parameters that the seed gives.
   void restart();
+  /// Allocates what the job keeps: runs one step, ranks one block of users, copies a checkpoint to
+  /// the host, and then begins anew as restart() does. What follows has the same bits as without it.
+  /// Throws MemoryError or std::bad_alloc if memory is short.
+  void rehearse();
   /// From here on the learning rate is the configuration's, halved so many times. Kept in every
   /// state; restore() and restart() bring back that of their time.
   void set_rollbacks(int rollbacks);
