@@ -20,14 +20,15 @@ struct ModelMemory {
   Bytes encoded = 0;  // features, while the model is built
 };
 
+std::int64_t columns(const MessageSizes& x) {
+  return x.numbers + x.categories + x.learned;
+}
+
 /// One side of a GC-MC layer of `width` columns. x and y: its input, and that of the other side.
 void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSizes y,
               std::int64_t width) {
-  const auto m = [&](std::int64_t rows, std::int64_t cols) {
-    return matrix_bytes(kind, rows, cols);
-  };
-  const std::int64_t weights = x.numbers + x.categories + x.learned + y.numbers + y.categories +
-                               y.learned + width + 7;  // rows
+  const auto m = [&](auto rows, auto cols) { return matrix_bytes(kind, rows, cols); };
+  const std::int64_t weights = columns(x) + columns(y) + width + 7;  // rows
   memory.values += weights * width;
   memory.parameters += m(weights, width);
   // The dense state, h, z and their gradients; products with the 0/1 columns.
@@ -112,17 +113,18 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("layers", model.layers, "model.width, model.hidden");
   add("scratch", model.scratch + evaluation_bytes(kind, data.train, config, threads),
       "model.width, train.threads");
-  // The best parameters stay on the host; a checkpoint copies parameters and moments beside them.
-  // The other passing needs come at other times: encoded features, and the sorting of a CPU's graph.
-  estimate.parts.push_back({"best", copy, 0, "model.width"});
-  estimate.parts.push_back(
-      {"checkpoint",
-       std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size()}), 0,
-       "model.width"});
+  const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {
+    estimate.parts.push_back({name, bytes, 0, keys});
+  };
+  // A checkpoint copies parameters and moments to the host. Encoded features and the sorting of a
+  // CPU's graph take room there at other times.
+  add_host("best", copy, "model.width");
+  add_host("checkpoint",
+           std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size()}),
+           "model.width");
   // The C library keeps some of the blocks that were freed: up to 3% was measured.
-  const Bytes asked = estimate.host() - estimate.parts.front().host;
-  estimate.parts.push_back({"allocator", asked / 20, 0, ""});
-  estimate.parts.push_back({"process", process_bytes(threads), 0, "train.threads"});
+  add_host("allocator", (estimate.host() - estimate.parts.front().host) / 20, "");
+  add_host("process", process_bytes(threads), "train.threads");
   return estimate;
 }
 
