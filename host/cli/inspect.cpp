@@ -49,12 +49,11 @@ MemoryReport measure(const Dataset& data, const Config& config) {
   MemoryTarget target;
   try {
     backend = make_backend(config.device, config.threads, nullptr, config.reproducibility);
-    target = memory_target(*backend, config.threads);
+    target = memory_target(*backend);
     report.on = backend->name();
   } catch (const MemoryError&) {
     throw;
   } catch (const DeviceError&) {
-    target = memory_target(*make_cpu_backend(config.threads), config.threads);
     target.kind = MemoryTarget::Kind::kCuda;
     report.on = config.device + ", which is not here";
   }
@@ -62,14 +61,15 @@ MemoryReport measure(const Dataset& data, const Config& config) {
   report.host = host_memory();
   if (backend == nullptr) return report;
   if (target.kind == MemoryTarget::Kind::kCuda) report.device = backend->memory();
-  report.shortage = memory_shortage(report.estimate, *backend, config);
+  report.shortage = memory_shortage(report.estimate, *backend);
   return report;
 }
 
 Json json_of(const MemoryReport& report) {
   Json parts = Json::array();
   for (const MemoryPart& part : report.estimate.parts) {
-    parts.push_back({{"name", part.name}, {"host", part.host}, {"device", part.device}});
+    parts.push_back(
+        {{"name", part.name}, {"host", part.host}, {"device", part.device}, {"keys", part.keys}});
   }
   return {{"device", report.on},
           {"parts", parts},
@@ -87,13 +87,16 @@ std::string megabytes(std::int64_t bytes) {
 }
 
 std::string memory_text(const MemoryReport& report, const Config& config) {
-  Table table({"MB", "host", "device"});
-  const auto row = [&](const std::string& name, std::int64_t host, std::int64_t device) {
-    table.add({name, megabytes(host), megabytes(device)});
+  Table table({"MB", "smaller with", "host", "device"}, 2);
+  const auto row = [&](const std::string& name, const std::string& keys, std::int64_t host,
+                       std::int64_t device) {
+    table.add({name, keys, megabytes(host), megabytes(device)});
   };
-  for (const MemoryPart& part : report.estimate.parts) row(part.name, part.host, part.device);
-  row("all", report.estimate.host(), report.estimate.device());
-  row("free", report.host.free, report.device ? report.device->free : 0);
+  for (const MemoryPart& part : report.estimate.parts) {
+    row(part.name, part.keys, part.host, part.device);
+  }
+  row("all", "", report.estimate.host(), report.estimate.device());
+  row("free", "", report.host.free, report.device ? report.device->free : 0);
   return fmt::format("\ntraining {}, D {}, B {}, on {}, takes about\n{}{}",
                      model_name(config.model.kind), config.model.width, config.batch_size,
                      report.on, table.text(),

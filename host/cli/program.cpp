@@ -162,9 +162,7 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
     throw ConfigError(error.what());
   }
   for (const Command& command : commands) {
-    if (!command.app->parsed()) continue;
-    settle_libraries(argv);
-    return command.run();
+    if (command.app->parsed()) return command.run();
   }
   return kUsage;  // not reached: one subcommand is required
 }

@@ -1,7 +1,6 @@
 #include "host/cli/shortage.hpp"
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -10,7 +9,6 @@
 #include <string>
 
 #include "host/cli/console.hpp"
-#include "host/support/address_space.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
@@ -57,20 +55,6 @@ ExitCode report_shortage(std::string_view finding) noexcept {
 
 void report_shortage_in_threads() noexcept {
   std::set_terminate(end);
-}
-
-void settle_libraries(char** argv) {
-  rlimit space{};
-  if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return;
-  // They are started before main(), wait for memory for ever once there is none, and are waited
-  // for at the end.
-  constexpr char kThreads[] = "OPENBLAS_NUM_THREADS";
-  const char* threads = std::getenv(kThreads);
-  if (threads == nullptr || std::string_view(threads) != "1") {
-    ::setenv(kThreads, "1", 1);
-    ::execv("/proc/self/exe", argv);  // where that fails, things stay as they are
-  }
-  start_threads(0);
 }
 
 }  // namespace tern::cli

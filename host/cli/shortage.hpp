@@ -13,9 +13,4 @@ ExitCode report_shortage(std::string_view finding) noexcept;
 /// ends the process with a line likewise.
 void report_shortage_in_threads() noexcept;
 
-/// Before the work of a subcommand: where the address space is limited (RLIMIT_AS), gets rid of
-/// OpenBLAS's own threads, by a new start, and starts those that the work will use. Throws
-/// MemoryError.
-void settle_libraries(char** argv);
-
 }  // namespace tern::cli

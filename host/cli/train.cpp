@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
 #include <string>
 #include <vector>
@@ -234,6 +235,23 @@ int train_in_run(Run& run, Trainer& trainer, const StopSignals& signals, Console
   return result.reason == StopReason::kRequested ? kStopped : kDone;
 }
 
+// Allocates everything that the job keeps. Throws Error if memory or disk space is short.
+std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data,
+                                           const Config& config, const Plan& plan,
+                                           const MemoryEstimate& memory) {
+  std::string finding = "out of memory";
+  try {
+    auto trainer = std::make_unique<Trainer>(backend, data, config);
+    check_space(plan.out.empty() ? "runs" : plan.out, config, trainer->state_bytes());
+    trainer->rehearse();
+    return trainer;
+  } catch (const MemoryError& error) {
+    finding = error.what();
+  } catch (const std::bad_alloc&) {
+  }
+  throw Error(fmt::format("not enough memory: {} ({})", memory_need(memory, backend), finding));
+}
+
 int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
@@ -245,23 +263,21 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   if (plan.run) plan.run->check_data(data, config.data_path);
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
-  const MemoryEstimate memory =
-      estimate_memory(memory_target(*backend, config.threads), data, config);
+  const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));
-  expect_memory(memory, *backend, config);
-  Trainer trainer(*backend, data, config);
-  check_space(plan.out.empty() ? "runs" : plan.out, config, trainer.state_bytes());
+  expect_memory(memory, *backend);
+  const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
   // Only now, when nothing is left that could be refused, is anything written. From here on there
   // is something to save.
   signals.note_from_now_on();
   bool was_done = false;
   if (plan.run) {
-    was_done = go_on(plan, trainer, console);
+    was_done = go_on(plan, *trainer, console);
   } else {
     plan.run = create_run(plan, options, data);
     console.open_log(plan.run->log_file());
   }
-  const int code = was_done ? int{kDone} : train_in_run(*plan.run, trainer, signals, console);
+  const int code = was_done ? int{kDone} : train_in_run(*plan.run, *trainer, signals, console);
   Output out;
   out.write(plan.run->path().string() + "\n");
   out.finish();

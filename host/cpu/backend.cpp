@@ -12,7 +12,6 @@
 #include "host/backend/checks.hpp"
 #include "host/backend/plain_recording.hpp"
 #include "host/config/keys.hpp"
-#include "host/support/address_space.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -97,8 +96,6 @@ CpuBackend::CpuBackend(int threads) : threads_(threads) {
   // The scoring product is cut into tiles by us, one thread a tile: what a tile computes must not
   // depend on how many threads the library would have liked.
   openblas_set_num_threads(1);
-  start_threads(threads);
-  reserve_products(threads);
 }
 
 DeviceDescription CpuBackend::describe() const {

@@ -80,7 +80,7 @@ bool lists_memory(const std::string& controllers) {
   return false;
 }
 
-void limit_by_address_space(MemoryInfo& memory) {
+void limit_by_rlimit(MemoryInfo& memory) {
   rlimit space{};
   if (getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur == RLIM_INFINITY) return;
   const auto most =
@@ -117,7 +117,7 @@ MemoryInfo system_memory(const std::filesystem::path& root) {
 
 MemoryInfo host_memory() {
   MemoryInfo memory = system_memory("/");
-  limit_by_address_space(memory);
+  limit_by_rlimit(memory);
   return memory;
 }
 

@@ -17,54 +17,61 @@ namespace tern {
 /// read limits nothing.
 MemoryInfo host_memory();
 
-/// What an estimate is made for.
+/// The backend that an estimate is made for.
 struct MemoryTarget {
   enum class Kind : std::uint8_t { kReference, kCpu, kCuda };
   Kind kind = Kind::kCpu;
-  /// Of a CPU backend.
-  int threads = 1;
-  /// Of a GPU: a sixteenth of it is what triplets may take that are planned ahead. 0: unknown, and
-  /// taken for as much as is needed.
+  /// Memory of the GPU, a sixteenth of which bounds the triplets planned ahead. 0: unknown, no
+  /// bound.
   std::int64_t device_bytes = 0;
-  /// Of a GPU: half of its second-level cache is what a block of scores may take. The default is
-  /// that of the largest so far (H200).
-  std::int64_t cache_bytes = std::int64_t{60} << 20;
 };
-/// threads: as make_cpu_backend() has it.
-MemoryTarget memory_target(const Backend& backend, int threads);
+MemoryTarget memory_target(const Backend& backend);
 
-/// One purpose, in bytes.
+/// The bytes of one purpose.
 struct MemoryPart {
   std::string name;
   std::int64_t host = 0;
-  std::int64_t device = 0;  // 0 where the host is the device
+  std::int64_t device = 0;  // 0 if the host is the device
+  std::string keys;         // the keys of the configuration that shrink it; may be empty
 };
 
-/// What a training job takes at its largest, after its data was read.
+/// The memory of a training job at its peak, after its data has been read.
 struct MemoryEstimate {
-  /// The data first, which is there already when a job starts; "process" last: the program, its
-  /// libraries, its threads.
+  /// The first part is the data, which is in memory before a job starts. The last one is the
+  /// process: the program, its libraries, its threads.
   std::vector<MemoryPart> parts;
 
   std::int64_t host() const;
   std::int64_t device() const;
-  /// What is still to be allocated on the host: all but the data and the process.
+  /// Bytes that the host still has to allocate: all but the data and the process.
   std::int64_t host_to_come() const;
 };
 
-/// Allocates nothing large: model, loss and optimiser are made over a backend that counts what it
-/// is asked for, and run through one step and one look at the results. Features are encoded, as in
-/// training. Throws ConfigError as a Trainer would.
+/// The memory formula. With N nodes, E training interactions, width D, batch B, m moments of the
+/// optimiser (Adam 2, SGD with momentum 1, else 0) and p bytes an element (reference 8, else 4), a
+/// table takes T = p N D bytes, D rounded up to 16 elements on a CPU and to 4 on a GPU:
+///   graph       8 E + 16 N, on a GPU 8 E + 12 N
+///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
+///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T; gcmc: T and the weights,
+///               as much again, and for every layer 8 T to 13 T with its width for D
+///   optimizer   m times the parameters
+///   scratch     what operations work in
+///   best        one copy of the parameters on the host
+///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
+///   allocator   5% of the host's parts
+/// Meant to be 0 to 25% above the measured peak. Encodes the features of a gcmc, and allocates
+/// nothing else that is large.
 MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
                                const Config& config);
 
-/// One line for the start of training: "needs 84 MB on the host (of 8.1 GB free), ...".
+/// One line for the start of training: "Memory: about 84 MB on the host (60 MB to come, ...".
 std::string memory_line(const MemoryEstimate& estimate, const Backend& backend);
-/// Why the job cannot be run as things are, with the need, what is free, what takes most, and what
-/// to change; empty where it can.
-std::string memory_shortage(const MemoryEstimate& estimate, const Backend& backend,
-                            const Config& config);
-/// Throws Error with that.
-void expect_memory(const MemoryEstimate& estimate, const Backend& backend, const Config& config);
+/// The need and the free bytes of the backend's memory, the largest parts and the keys that shrink
+/// them, as one clause.
+std::string memory_need(const MemoryEstimate& estimate, const Backend& backend);
+/// The same of the memory that is too small for the job, device or host; empty if the job fits.
+std::string memory_shortage(const MemoryEstimate& estimate, const Backend& backend);
+/// Throws Error with that text if it is not empty.
+void expect_memory(const MemoryEstimate& estimate, const Backend& backend);
 
 }  // namespace tern

@@ -128,6 +128,10 @@ class Trainer {
   void restore(const TrainingState& state, std::string_view file = "training state");
   /// Begins again, with the parameters that the seed gives.
   void restart();
+  /// Allocates what the job keeps: runs one step, ranks one block of users, copies a checkpoint to
+  /// the host, and then begins anew as restart() does. What follows has the same bits as without it.
+  /// Throws MemoryError or std::bad_alloc if memory is short.
+  void rehearse();
   /// From now on the learning rate is the configured one, halved this many times. Every state holds
   /// the number; restore() and restart() set it back.
   void set_rollbacks(int rollbacks);

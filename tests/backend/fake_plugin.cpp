@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "host/reference/backend.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/plugin.hpp"
@@ -20,7 +21,17 @@ std::vector<tern::DeviceDescription> list_devices(std::string* problem) {
   return {{"First Device", "f32", ""}, {"Second Device", "f32", ""}};
 }
 
+/// A device that holds a training job, but not the scores of a ranking.
+class CrampedBackend final : public tern::reference::ReferenceBackend {
+ public:
+  void score_topk(const tern::Matrix&, const tern::Matrix&, std::span<const tern::NodeId>,
+                  std::span<const tern::Graph* const>, std::int64_t, tern::TopItems&) override {
+    throw tern::MemoryError("out of device memory: 1000 bytes are needed, 10 are free");
+  }
+};
+
 std::unique_ptr<tern::Backend> make_backend(int, tern::Reproducibility reproducibility) {
+  if (mode() == "cramped") return std::make_unique<CrampedBackend>();
   if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
   // Two kinds of backend, so that a test can see which was asked for.
   return reproducibility == tern::Reproducibility::kNone ? tern::make_cpu_backend(1)
