@@ -8,7 +8,7 @@
 
 #include "cuda/ops/embedding_statistics.hpp"
 #include "cuda/ops/linear_relu_batchnorm.hpp"
-#include "cuda/ops/plan.hpp"
+#include "cuda/ops/next_batch_plan.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/score_topk.hpp"
 #include "host/train/memory_model.hpp"
@@ -20,7 +20,7 @@ constexpr std::int64_t kFloat = sizeof(float);
 constexpr std::int64_t kDouble = sizeof(double);
 constexpr std::int64_t kId = sizeof(NodeId);
 constexpr std::int64_t kOffset = sizeof(EdgeOffset);
-/// What cuBLAS and cuBLASLt work in (cuda/evaluation.cu, cuda/support/matmul.cu).
+/// What cuBLAS and cuBLASLt work in (cuda/ops/score_topk.cu, cuda/support/matmul.cu).
 constexpr std::int64_t kLibraryBytes = std::int64_t{32} << 20;
 /// The most rows of a product (cuda/support/matmul.hpp).
 constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
@@ -62,7 +62,7 @@ class CudaMemoryModel final : public MemoryModel {
     return rows * padded(cols) * kFloat;
   }
 
-  // graph.cu: offsets, columns, scales; heavy rows; to sort, two arrays and what sorting takes.
+  // make_graph.cu: offsets, columns, scales; heavy rows; to sort, two arrays and what sorting takes.
   Footprint graph(const Interactions& graph) const override {
     Footprint footprint;
     for (const Side side : {Side::kUser, Side::kItem}) {
@@ -80,7 +80,7 @@ class CudaMemoryModel final : public MemoryModel {
     return footprint;
   }
 
-  // sampling.cu: a window of batches, its plan, and what planning takes.
+  // sample.cu: a window of batches, its plan, and what planning takes.
   Footprint triplets(const TripletSizes& sizes, const SamplingOptions& options) const override {
     const std::int64_t batch = sizes.batch_size;
     const std::int64_t all = sizes.size == 0 ? 0 : (sizes.size - 1) / batch + 1;
@@ -111,7 +111,7 @@ class CudaMemoryModel final : public MemoryModel {
     return (rows + 2) * padded(cols) * kFloat;
   }
 
-  // steps.cu: partial sums of the rows that several blocks share.
+  // propagate.cu: partial sums of the rows that several blocks share.
   OpRooms propagate(const Interactions& graph, Side to, std::int64_t cols) const override {
     const std::int64_t slots = split_slots(degrees_of(graph, to));
     const auto place = reinterpret_cast<std::uintptr_t>(&graph);
@@ -119,7 +119,7 @@ class CudaMemoryModel final : public MemoryModel {
              slots * padded(cols) * kFloat, true}};
   }
 
-  // dense.cu
+  // linear_relu_batchnorm.cu
   OpRooms dense_forward(std::int64_t rows, std::int64_t cols) const override {
     const cuda::DenseRows cuts = cuda::cut_dense_rows(rows, padded(cols));
     return {{"cuBLASLt", kLibraryBytes, true},
@@ -148,7 +148,7 @@ class CudaMemoryModel final : public MemoryModel {
     return rooms;
   }
 
-  // evaluation.cu
+  // score_topk.cu
   OpRooms score_topk(std::int64_t queries, std::int64_t cols, std::int64_t items,
                      std::int64_t k) const override {
     if (queries == 0 || items == 0) return {};

@@ -14,7 +14,7 @@ struct GatherRowsTask {
   MatrixView<const float> table;
   const NodeId* ids = nullptr;
   std::int64_t count = 0;
-  float* sums = nullptr;  // (pieces(count, kGatherRun), stride)
+  float* sums = nullptr;  // (ceil_div(count, kGatherRun), stride)
 };
 
 namespace {
@@ -41,9 +41,10 @@ __global__ void __launch_bounds__(kRivalThreads)
 template <typename Launch>
 void run_gather_rows(const Launch& launch, const GatherRowsTask& task) {
   with_lanes(task.table.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(pieces(task.count, kGatherRun), kRivalThreads / lanes),
-                                   task.table.stride, kRivalThreads),
-           gather_rows_kernel<lanes>, task);
+    launch(
+        shape_with_tiles<lanes>(ceil_div(ceil_div(task.count, kGatherRun), kRivalThreads / lanes),
+                                task.table.stride, kRivalThreads),
+        gather_rows_kernel<lanes>, task);
   });
 }
 

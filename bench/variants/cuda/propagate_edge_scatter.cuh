@@ -45,7 +45,7 @@ template <typename Launch>
 void run_propagate_edge_scatter(const Launch& launch, const EdgeScatterTask& task) {
   run_zero_rows(launch, task.product.y);
   with_lanes(task.product.x.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(pieces(task.edges, kEdgeRun), kRivalThreads / lanes),
+    launch(shape_with_tiles<lanes>(ceil_div(ceil_div(task.edges, kEdgeRun), kRivalThreads / lanes),
                                    task.product.x.stride, kRivalThreads),
            propagate_edge_scatter_kernel<lanes>, task);
   });

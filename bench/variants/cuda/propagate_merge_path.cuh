@@ -15,7 +15,7 @@ inline constexpr EdgeOffset kMergeShare = 128;
 
 /// How many groups a product takes.
 constexpr std::int64_t merge_shares(std::int64_t rows, EdgeOffset edges) {
-  return pieces(rows + edges, kMergeShare);
+  return ceil_div(rows + edges, kMergeShare);
 }
 
 struct MergePathTask {
@@ -96,11 +96,11 @@ void run_propagate_merge_path(const Launch& launch, const MergePathTask& task) {
   const std::int64_t shares = merge_shares(task.product.y.rows, task.edges);
   const std::int64_t vectors = task.product.x.stride / kVector;
   with_lanes(vectors, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(shares, kRivalThreads / lanes), task.product.x.stride,
+    launch(shape_with_tiles<lanes>(ceil_div(shares, kRivalThreads / lanes), task.product.x.stride,
                                    kRivalThreads),
            propagate_merge_path_kernel<lanes>, task);
   });
-  launch({.blocks = pieces(shares * vectors, kRivalThreads), .threads = kRivalThreads},
+  launch({.blocks = ceil_div(shares * vectors, kRivalThreads), .threads = kRivalThreads},
          propagate_merge_path_carry_kernel, task, shares);
 }
 

@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kRivalThreads)
 template <typename Launch>
 void run_propagate_row_per_warp(const Launch& launch, const ProductTask& task) {
   with_lanes(task.x.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(task.y.rows, kRivalThreads / 32), task.x.stride,
+    launch(shape_with_tiles<lanes>(ceil_div(task.y.rows, kRivalThreads / 32), task.x.stride,
                                    kRivalThreads),
            propagate_row_per_warp_kernel<lanes>, task);
   });

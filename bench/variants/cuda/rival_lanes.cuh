@@ -54,7 +54,7 @@ template <int kLanes>
 LaunchShape shape_with_tiles(std::int64_t blocks, std::int64_t stride, int threads) {
   return {.blocks = blocks,
           .threads = threads,
-          .blocks_y = static_cast<int>(pieces(stride / kVector, kLanes))};
+          .blocks_y = static_cast<int>(ceil_div(stride / kVector, kLanes))};
 }
 
 }  // namespace tern::cuda

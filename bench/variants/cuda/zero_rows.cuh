@@ -15,7 +15,7 @@ __global__ void __launch_bounds__(kRivalThreads) zero_rows_kernel(float4* y, std
 template <typename Launch>
 void run_zero_rows(const Launch& launch, const MatrixView<float>& y) {
   const std::int64_t count = y.rows * (y.stride / kVector);
-  launch({.blocks = pieces(count, kRivalThreads), .threads = kRivalThreads}, zero_rows_kernel,
+  launch({.blocks = ceil_div(count, kRivalThreads), .threads = kRivalThreads}, zero_rows_kernel,
          as_vectors(y.data), count);
 }
 
