@@ -117,7 +117,7 @@ double CudaDevice::measure_product() {
   cuda::DeviceArray<float> a(kElements, memory());
   cuda::DeviceArray<float> b(kElements, memory());
   const cuda::DeviceArray<float> c(kElements, memory());
-  a.fill_bytes(0x3e);  // some number near 0.19: zeros draw less power, and run faster
+  a.fill_bytes(0x3e);  // floats of about 0.19: zeros draw less power and run faster
   b.fill_bytes(0x3e);
   const float one = 1.0F;
   const float zero = 0.0F;

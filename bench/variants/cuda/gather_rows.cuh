@@ -1,13 +1,13 @@
 #pragma once
 
-// The ceiling of gathers: groups of lanes read the rows of a table that a list names, eight under
-// way at a time, and write the sum of a run of them, so that no read can be left out.
+// The ceiling of gathers: groups of lanes read rows of a table by a list of ids, eight under way at
+// a time, and write the sum of each run of rows, so that the compiler cannot leave out a read.
 
 #include "bench/variants/cuda/rival_lanes.cuh"
 
 namespace tern::cuda {
 
-/// Rows that a group sums: one write for so many reads.
+/// Rows that a group sums, and so reads for each write.
 inline constexpr std::int64_t kGatherRun = 64;
 
 struct GatherRowsTask {

@@ -1,7 +1,7 @@
 #pragma once
 
-// What lies between a product of scores and a sort of them: item numbers to be sorted along, and
-// -inf at the observed items.
+// The step between the product of scores and their sort: writes the item numbers, which are sorted
+// along, and -inf at the observed items.
 
 #include <cuda_runtime.h>
 

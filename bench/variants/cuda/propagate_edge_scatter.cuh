@@ -2,8 +2,8 @@
 
 // propagate over edges: groups of lanes take equal runs of edges, keep a sum while the row stays
 // the same, and add it to y with float atomics when it changes. Balanced without a search, but y is
-// zeroed first, rows that several groups share are contended, and the bits depend on who comes
-// first. Needs the row of every edge as well (COO).
+// zeroed first, rows shared by several groups are contended, and the bits depend on the order of
+// the groups. Needs the row of every edge as well (COO).
 
 #include "bench/variants/cuda/rival_lanes.cuh"
 #include "bench/variants/cuda/zero_rows.cuh"

@@ -1,7 +1,7 @@
 #pragma once
 
-// propagate, one warp a row. Where a row of x has fewer vectors than a warp has lanes, groups of
-// lanes take neighbours in turn, and exchange their sums at the end. No row is split: the warp with
+// propagate, one warp a row. If a row of x has fewer vectors than a warp has lanes, groups of lanes
+// take neighbours in turn, and exchange their sums at the end. No row is split: the warp with
 // the longest row is the last to finish. The textbook's vector kernel: Bell and Garland 2009.
 
 #include "bench/variants/cuda/rival_lanes.cuh"

@@ -11,7 +11,7 @@ __global__ void __launch_bounds__(kRivalThreads) zero_rows_kernel(float4* y, std
   if (i < count) y[i] = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
 }
 
-/// Before kernels that add to y.
+/// Must run before kernels that add to y.
 template <typename Launch>
 void run_zero_rows(const Launch& launch, const MatrixView<float>& y) {
   const std::int64_t count = y.rows * (y.stride / kVector);
