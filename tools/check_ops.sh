@@ -72,10 +72,10 @@ methods() {
     sed -nE 's/^  virtual [^(~]*[ &*]([a-z_0-9]+)\(.*/\1/p' | sort -u
 }
 
-# The paths of the list, one a line.
+# The paths with which the lines of the list begin, be it a table, a list or a block of code.
 listed_files() {
   sed -n '/^<!-- op-files -->$/,/^<!-- \/op-files -->$/p' CONTRIBUTING.md |
-    grep -oE '^ *[-|`* ]*[a-z_]+/[a-z_/<>]*\.[a-z]+' | sed -E 's/^[-|`* ]*//'
+    grep -oE '^[-|`*0-9. ]*[a-z_]+/[a-z_/<>]*\.[a-z]+' | sed -E 's/^[-|`*0-9. ]*//'
 }
 
 # Whether the first word is among the others.
