@@ -4,14 +4,12 @@
 #include <cmath>
 #include <utility>
 
-#include "cuda/ops/counter.hpp"
 #include "cuda/ops/fill.hpp"
 #include "cuda/support/device_query.hpp"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
 
-// Memory, transfers and time of the CUDA backend. The rest of its methods: graph.cu, sampling.cu,
-// steps.cu, dense.cu, evaluation.cu, recording.cu.
+// Memory, transfers and time of the CUDA backend: its methods without kernels.
 
 namespace tern::cuda {
 
@@ -37,6 +35,12 @@ CounterStorage& storage(const Counter& counter) {
 }
 DenseStateStorage& storage(const DenseState& state) {
   return storage_of<DenseStateStorage>(state, "cuda", "state");
+}
+RowsView row_view(const RowSet* rows) {
+  return rows == nullptr ? RowsView() : storage(*rows).view;
+}
+std::int64_t* counter_value(const Counter* counter) {
+  return counter == nullptr ? nullptr : storage(*counter).value.data();
 }
 
 CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {
@@ -66,9 +70,24 @@ MemoryInfo CudaBackend::memory() const {
 void CudaBackend::expect_not_recording(const char* op) const {
   if (recording_ != nullptr) {
     throw ShapeError(std::string(op) +
-                     ": not within a recorded step, which must neither allocate "
-                     "nor wait nor change shapes.");
+                     ": not allowed in a recorded step, which must not allocate, wait or change "
+                     "shapes");
   }
+}
+
+float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op) {
+  const bool capturing = recording_ != nullptr && recording_->capturing();
+  if (workspace.values.size() < size) {
+    if (capturing) {
+      throw ShapeError(std::string(op) +
+                       ": a recorded step needs larger matrices than its first run");
+    }
+    if (workspace.recorded) workspace.outgrown.push_back(std::move(workspace.values));
+    workspace.values = DeviceArray<float>();  // freed before the new one is allocated
+    workspace.values = DeviceArray<float>(size, pool_memory());
+  }
+  workspace.recorded = workspace.recorded || capturing;
+  return workspace.values.data();
 }
 
 Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols) {
@@ -97,10 +116,10 @@ void transfer(const MatrixView<float>& matrix, std::int64_t first_row, std::int6
   check(cudaStreamSynchronize(stream));
 }
 
-/// Calls f(first row, rows, buffer) over the matrix in pieces that fit a buffer of 4 MiB or one
-/// row.
+/// Calls f(first row, rows, buffer) over the matrix, as many rows at a time as fit 4 MiB, at least
+/// one.
 template <typename Function>
-void in_pieces(const MatrixView<float>& matrix, Function&& f) {
+void in_chunks(const MatrixView<float>& matrix, Function&& f) {
   if (matrix.cols == 0) return;
   constexpr std::int64_t kFloats = std::int64_t{1} << 20;
   const std::int64_t rows = std::max<std::int64_t>(1, kFloats / matrix.cols);
@@ -112,8 +131,8 @@ void in_pieces(const MatrixView<float>& matrix, Function&& f) {
 
 }  // namespace
 
-/// Padding is zero as long as all numbers are finite: a weight that is not makes NaN of it, 0 · ∞.
-/// A matrix whose every element is written anew must be rid of that.
+/// Padding is zero as long as all numbers are finite; a weight that is not turns it into NaN (0 ·
+/// ∞). A matrix whose elements are all written anew must lose such padding.
 void CudaBackend::clear_padding(const MatrixView<float>& matrix) {
   if (matrix.cols < matrix.stride) launch_fill(queue(), matrix, 0.0F);
 }
@@ -124,7 +143,7 @@ void CudaBackend::upload(std::span<const float> values, Matrix& to) {
   const DeviceScope scope = use_device();
   const MatrixView<float> v = view(to);
   clear_padding(v);
-  // The runtime reads from the host's array alone in this direction.
+  // In this direction the runtime only reads from the host's array.
   transfer(v, 0, v.rows, const_cast<float*>(values.data()), cudaMemcpyHostToDevice, stream_.get());
 }
 
@@ -134,7 +153,7 @@ void CudaBackend::upload(std::span<const double> values, Matrix& to) {
   const DeviceScope scope = use_device();
   const MatrixView<float> v = view(to);
   clear_padding(v);
-  in_pieces(v, [&](std::int64_t first, std::int64_t rows, float* buffer) {
+  in_chunks(v, [&](std::int64_t first, std::int64_t rows, float* buffer) {
     const double* from = values.data() + first * v.cols;
     std::transform(from, from + rows * v.cols, buffer,
                    [](double x) { return static_cast<float>(x); });
@@ -155,7 +174,7 @@ void CudaBackend::download(const Matrix& from, std::span<double> values) {
   expect_not_recording("download");
   const DeviceScope scope = use_device();
   const MatrixView<float> v = view(from);
-  in_pieces(v, [&](std::int64_t first, std::int64_t rows, float* buffer) {
+  in_chunks(v, [&](std::int64_t first, std::int64_t rows, float* buffer) {
     transfer(v, first, rows, buffer, cudaMemcpyDeviceToHost, stream_.get());
     std::copy_n(buffer, rows * v.cols, values.data() + first * v.cols);
   });
@@ -167,16 +186,33 @@ void CudaBackend::copy(const Matrix& from, Matrix& to) {
   const MatrixView<float> source = view(from);
   const MatrixView<float> target = view(to);
   if (source.data == target.data || source.rows * source.stride == 0) return;
-  // Same shape, same stride, zero padding: one piece.
+  // Same shape, same stride, zero padding: one contiguous copy.
   check(cudaMemcpyAsync(target.data, source.data,
                         static_cast<std::size_t>(source.rows * source.stride) * sizeof(float),
                         cudaMemcpyDeviceToDevice, stream_.get()));
 }
 
-void CudaBackend::fill(Matrix& matrix, double value) {
-  const MatrixView<float> v = view(matrix);
+RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
+  check_make_row_set(num_nodes, rows);
+  expect_not_recording("make_row_set");
   const DeviceScope scope = use_device();
-  launch_fill(queue(), v, static_cast<float>(value));
+  std::vector<NodeId> distinct(rows.begin(), rows.end());
+  std::ranges::sort(distinct);
+  distinct.erase(std::unique(distinct.begin(), distinct.end()), distinct.end());
+  std::vector<std::uint8_t> marks(static_cast<std::size_t>(num_nodes), 0);
+  for (const NodeId row : distinct) marks[static_cast<std::size_t>(row)] = 1;
+  const auto capacity = static_cast<std::int64_t>(distinct.size());
+  const RowSpan span{0, capacity};
+  // The view of an empty set must not be null, which means every row: its list has room for one
+  // row.
+  if (distinct.empty()) distinct.push_back(0);
+
+  auto set = std::make_unique<RowSetStorage>();
+  set->marks = to_device(std::span<const std::uint8_t>(marks), pool_memory());
+  set->rows = to_device(std::span<const NodeId>(distinct), pool_memory());
+  set->span = to_device(std::span<const RowSpan>(&span, 1), pool_memory());
+  set->view = {set->rows.data(), set->span.data(), set->marks.data(), capacity};
+  return {std::move(set), num_nodes, capacity};
 }
 
 Counter CudaBackend::make_counter(std::int64_t value) {
@@ -199,12 +235,6 @@ std::int64_t CudaBackend::get(const Counter& counter) {
   std::int64_t value = 0;
   storage(counter).value.download(std::span<std::int64_t>(&value, 1));
   return value;
-}
-
-void CudaBackend::increment(Counter& counter) {
-  std::int64_t* value = storage(counter).value.data();
-  const DeviceScope scope = use_device();
-  launch_increment(queue(), value);
 }
 
 void CudaBackend::synchronize() {

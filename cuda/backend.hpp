@@ -21,18 +21,19 @@ struct CudaOptions {
   /// kNone: bpr and l2_penalty add with float atomics, in no particular order, and plan nothing
   /// ahead.
   Reproducibility reproducibility = Reproducibility::kBitwise;
-  /// The most that triplets and their plan may take, in bytes: longer epochs are planned a window
-  /// of batches at a time. 0: a sixteenth of the device's memory.
+  /// The most bytes that triplets and their plan may take: longer epochs are planned a window of
+  /// batches at a time. 0: a sixteenth of the device's memory.
   std::int64_t plan_bytes = 0;
-  /// The most that score_topk's results may take on the device, in bytes, before they are brought
-  /// to the host.
+  /// The most bytes that score_topk's results may take on the device before they are brought to the
+  /// host.
   std::int64_t result_bytes = std::int64_t{64} << 20;
 };
 
 class CudaRecording;
 
 /// The f32 backend for one GPU: kernels of cuda/ops on one stream. Ops return before the work is
-/// done; a download or synchronize() waits. Not for several threads at a time.
+/// done; a download or synchronize() waits. Not for several threads at a time. A method with
+/// kernels is in cuda/ops/<method>.cu, record() in recording.cu, the others in backend.cu.
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(const CudaOptions& options);
@@ -105,11 +106,11 @@ class CudaBackend final : public Backend {
   };
   struct ScoreBlock;
 
-  /// Of all dense layers, which take turns.
+  /// Shared by all dense layers, which take turns.
   struct DenseWorkspace {
     Workspace partials;      // of sums over rows
     Workspace products;      // parts of weight gradients
-    Workspace columns;       // gradients of scale and shift that nobody asked for
+    Workspace columns;       // gradients of scale and shift, if the caller does not want them
     Workspace gradients[2];  // of the inner and the outer sum
   };
   struct RowProduct;
@@ -117,16 +118,18 @@ class CudaBackend final : public Backend {
   Memory pool_memory() const { return {pool_.get(), stream_.get()}; }
   Queue queue() const { return {stream_.get(), multiprocessors_}; }
   DeviceScope use_device() const { return DeviceScope(options_.device); }
-  /// Throws ShapeError inside a recorded step, whose ops must not do this.
+  /// Throws ShapeError if a recorded step is running: its ops must not do this.
   void expect_not_recording(const char* op) const;
+  /// At least `size` floats, of any value. Throws ShapeError if a recorded step that is being
+  /// captured would have to allocate them.
+  float* grow(Workspace& workspace, std::int64_t size, const char* op);
 
+  // sample, next_batch
   void begin_epoch(TripletsStorage& state);
   void begin_window(TripletsStorage& state, std::int64_t first_batch);
   void plan_window(TripletsStorage& state, std::int64_t count);
   void draw_batch(const TripletsStorage& state);
-  /// At least `size` floats, whatever they hold. Throws ShapeError where a recorded step that is
-  /// being captured would have to allocate them.
-  float* grow(Workspace& workspace, std::int64_t size, const char* op);
+  // linear_relu_batchnorm
   Matmul& matmul(const ProductShape& shape);
   void multiply_rows(const RowProduct& product);
   void multiply_weight(const Matrix& input, const float* gradient, Matrix& out);
@@ -134,6 +137,7 @@ class CudaBackend final : public Backend {
   void linear(const DenseSum& sum, Matrix& z);
   void differentiate(const DenseSum& sum, const DenseSumGradients& gradients, const float* gradient,
                      const DenseState& state);
+  // score_topk
   void multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block);
   void score_block(const Matrix& users, const Matrix& items, std::span<const Graph* const> observed,
                    const ScoreBlock& block);
@@ -162,6 +166,11 @@ TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
 DenseStateStorage& storage(const DenseState& state);
 
+/// A row set as kernels see it; null: every row.
+RowsView row_view(const RowSet* rows);
+/// The counter's value in device memory; null for null.
+std::int64_t* counter_value(const Counter* counter);
+
 /// A step that is run once, then captured, then replayed as a CUDA graph.
 class CudaRecording final : public Recording {
  public:
@@ -170,13 +179,13 @@ class CudaRecording final : public Recording {
   void replay() override;
 
   bool capturing() const { return capturing_; }
-  /// The step moves these triplets on by one more batch.
+  /// Counts a next_batch() of these triplets in the step.
   void note_next_batch(TripletsStorage& triplets);
 
  private:
   struct Progress {
     TripletsStorage* triplets;
-    std::int64_t batches;  // a replay
+    std::int64_t batches;  // that a replay moves on by
   };
   void run();
   void capture();

@@ -4,9 +4,10 @@
 #include "cuda/backend.hpp"
 #include "host/backend/checks.hpp"
 
-// Recorded steps. The first replay runs the step as it is: it loads the kernels, lets workspaces
-// grow, and finds out which triplets the step moves on. The second captures it into a CUDA graph,
-// and from then on a replay is one launch.
+// Recorded steps. The first replay runs the step as it is: this loads the kernels, lets workspaces
+// grow, and counts the calls of next_batch. The second captures the step into a CUDA graph, and
+// from then on a replay is one launch. A graph cannot begin a window of batches, so a replay that
+// needs a new window runs the step as it is.
 
 namespace tern::cuda {
 namespace {
@@ -34,7 +35,7 @@ std::unique_ptr<Recording> CudaBackend::record(std::function<void()> step) {
 }
 
 void CudaRecording::note_next_batch(TripletsStorage& triplets) {
-  if (capturing_ || ran_) return;  // known from the first run
+  if (capturing_ || ran_) return;  // counted in the first run
   const auto known = std::ranges::find(progress_, &triplets, &Progress::triplets);
   if (known != progress_.end()) {
     ++known->batches;
@@ -48,7 +49,7 @@ void CudaRecording::run() {
   step_();
 }
 
-/// Whether all batches that a replay moves to are planned: a graph can follow a plan, not make one.
+/// Whether all batches that a replay moves to are planned.
 bool CudaRecording::planned() const {
   return std::ranges::all_of(progress_, [](const Progress& progress) {
     return progress.triplets->plans_next(progress.batches);
@@ -57,7 +58,7 @@ bool CudaRecording::planned() const {
 
 void CudaRecording::capture() {
   const cudaStream_t stream = backend_.stream_.get();
-  // Calls of this thread alone: what other threads do with the device is none of the graph's.
+  // Only calls of this thread are captured; other threads may use the device meanwhile.
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
   cudaGraph_t captured = nullptr;
   try {
@@ -81,7 +82,7 @@ void CudaRecording::replay() {
   backend_.expect_not_recording("replay");
   const DeviceScope scope = backend_.use_device();
   if (!ran_) {
-    progress_.clear();  // of a first run that failed
+    progress_.clear();  // an earlier first run may have failed half-way
     run();
     ran_ = true;
     return;

@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "cuda/ops/batch.hpp"
-#include "cuda/ops/bpr_fused.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/rows.hpp"
+#include "cuda/ops/sample.hpp"
 #include "cuda/support/resources.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
@@ -15,8 +15,8 @@
 
 namespace tern::cuda {
 
-/// Floats that a row's stride is rounded up to: 16 bytes, one vector. The padding is zero and every
-/// op keeps it zero, so that kernels read and write whole vectors and have no tails.
+/// A row's stride is a multiple of this many floats: 16 bytes, one vector. The padding is zero and
+/// every op keeps it zero, so that kernels read and write whole vectors and need no code for tails.
 inline constexpr std::int64_t kRowUnit = 4;
 
 constexpr std::int64_t padded(std::int64_t cols) {
@@ -32,8 +32,8 @@ struct MatrixStorage final : Storage {
   DeviceArray<float> values;
 };
 
-/// Floats that an op works in, as many as its largest call so far took (CudaBackend::grow). What
-/// has been outgrown is kept where a recorded step may still point there.
+/// Temporary floats of an op, as many as its largest call so far took (CudaBackend::grow). A former
+/// array is kept if a recorded step may still point to it.
 struct Workspace {
   DeviceArray<float> values;
   std::vector<DeviceArray<float>> outgrown;
@@ -48,7 +48,7 @@ struct Direction {
   DeviceArray<HeavySegment> segments;
   DeviceArray<SplitRow> split;
   std::int32_t slots = 0;
-  Workspace partials;  // of propagate, (slots, stride) of the widest matrix so far
+  Workspace partials;  // of propagate: (slots, stride) for the widest matrix so far
 };
 
 struct GraphStorage final : Storage {
@@ -65,8 +65,8 @@ struct GraphStorage final : Storage {
 };
 
 struct RowSetStorage final : Storage {
-  DeviceArray<std::uint8_t> marks;  // one for every node: 1 where it is in the set
-  DeviceArray<NodeId> rows;         // ascending; empty where the rows are a plan's
+  DeviceArray<std::uint8_t> marks;  // one for every node: 1 if it is in the set
+  DeviceArray<NodeId> rows;         // ascending; empty if the rows belong to a plan
   DeviceArray<RowSpan> span;        // likewise
   RowsView view;
 };
@@ -80,7 +80,7 @@ struct SidePlan {
   DeviceArray<std::int32_t> first_row;
 };
 
-/// What planning needs while it runs; the sides take turns.
+/// The workspace of planning; the sides take turns.
 struct PlanScratch {
   DeviceArray<std::uint64_t> keys;
   DeviceArray<std::uint64_t> sorted;
@@ -89,15 +89,15 @@ struct PlanScratch {
   DeviceArray<std::uint8_t> temporary;
 };
 
-/// Triplets are drawn and planned a window of batches ahead: the whole epoch where that fits the
-/// limit of CudaOptions::plan_bytes. In the fused form (cuda/ops/bpr_fused.hpp) nothing is planned:
-/// the window is the current batch, drawn when it is entered.
+/// Triplets are drawn and planned a window of batches ahead: the whole epoch if that fits the limit
+/// of CudaOptions::plan_bytes. In the fused form (Reproducibility::kNone) nothing is planned: the
+/// window is the current batch, drawn when it is entered.
 struct TripletsStorage final : Storage {
   GraphStorage* graph = nullptr;
   SamplingOptions options;
   SamplingCounts counts;
   DeviceArray<NodeId> participants;             // ascending
-  DeviceArray<EdgeOffset> participant_offsets;  // of their interactions, put end to end
+  DeviceArray<EdgeOffset> participant_offsets;  // where their interactions begin, put end to end
   DeviceArray<std::uint32_t> alias_threshold;   // only for popularity sampling
   DeviceArray<NodeId> alias;
   std::int64_t size = 0;
@@ -105,7 +105,7 @@ struct TripletsStorage final : Storage {
   std::int64_t num_batches = 0;
 
   bool fused = false;
-  DeviceArray<TripletSource> source;  // of the fused form
+  DeviceArray<TripletSource> source;  // only in the fused form
 
   DeviceArray<BatchState> state;
   DeviceArray<Triplet> window;
@@ -114,25 +114,35 @@ struct TripletsStorage final : Storage {
   DeviceArray<float> weights;  // workspace of bpr
   DeviceArray<double> terms;   // workspace of bpr and l2_penalty
 
-  /// Where the caller brought the triplets: all of them. Else they are drawn window by window.
+  /// All triplets of the epoch, if the caller set them; else they are drawn window by window.
   DeviceArray<Triplet> given;
   bool is_given = false;
 
-  // What the host knows of `state` without asking.
+  // The host's copy of `state`, kept up to date by counting.
   bool sampled = false;
   std::uint32_t epoch = 0;
   std::int64_t batch = 0;
   std::int64_t window_first = 0;
   std::int64_t window_batches = 0;
 
-  /// Whether the `steps` batches after the current one can be entered as things are.
+  /// Whether the `steps` batches after the current one can be entered without a new window.
   bool plans_next(std::int64_t steps) const {
     return fused || window_batches == num_batches ||
            (batch + steps < num_batches && batch + steps < window_first + window_batches);
   }
+
+  BatchView batch_view() const {
+    BatchView view{.state = state.data(), .triplets = window.data(), .batch_size = batch_size};
+    for (int side = 0; side < 2; ++side) {
+      const SidePlan& plan = plans[side];
+      view.sides[side] = {plan.rows.data(), plan.starts.data(), plan.occurrences.data(),
+                          plan.set->view.capacity};
+    }
+    return view;
+  }
 };
 
-/// What a forward pass of a dense layer keeps. All padding is zero.
+/// What a forward pass of a dense layer keeps for the backward pass. All padding is zero.
 struct DenseStateStorage final : Storage {
   DenseStateStorage(std::int64_t rows, std::int64_t cols, const Memory& memory)
       : stride(padded(cols)), values(rows * stride, memory), statistics(2 * stride, memory) {
@@ -143,8 +153,8 @@ struct DenseStateStorage final : Storage {
   float* inverse_deviation() const { return statistics.data() + stride; }
 
   std::int64_t stride;
-  /// (rows, stride). Of a layer of one sum: its products, without the bias. Of two: a, with the
-  /// mask of the inner activation in its signs (DenseForm::kSaved).
+  /// (rows, stride). With one sum: its products, without the bias. With two: a, with the mask of
+  /// the inner activation in its signs (DenseForm::kSaved).
   DeviceArray<float> values;
   DeviceArray<float> statistics;  // (2, stride)
 };

@@ -13,7 +13,7 @@ what ptxas says of every kernel instance: registers a thread, static shared memo
 stack a thread, bytes of spill stores and loads.
 
 Hot are our own instances that a width of 32, 64, 128 or 256 runs: 8 lanes a row or more, and at most
-2 vectors a lane (cuda/support/launch_shape.hpp, run_propagate in cuda/ops/propagate.cuh), and all that
+2 vectors a lane (cuda/support/launch_shape.hpp, launch_propagate in cuda/ops/propagate.cu), and all that
 are the same for every width. Not hot: the other widths, and the kernels of CUB.
 
   --check      exit 1 if a hot instance has a stack or spills; print those alone

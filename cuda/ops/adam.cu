@@ -1,11 +1,159 @@
-#include "cuda/ops/adam.cuh"
+// adam: one step of Adam over a table (N, D), or over some of its rows. Source: Kingma and Ba 2015.
+//
+//   g = gradient + weight_decay · parameter
+//   m = β1 m + (1-β1) g;  v = β2 v + (1-β2) g²
+//   parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε)
+//
+// gradient, parameter, m and v: (N, D). Every element belongs to one thread: bitwise reproducible.
+//
+// One pass reads gradient, parameter and both moments, and writes parameter and moments: 28·N·D
+// bytes, a dozen flops an element. One thread handles a vector of four elements and has four
+// 16-byte loads under way. Gradient and moments are not needed again before the next step, so they
+// bypass the cache (evict-first) and leave it to the parameter, which the next propagation gathers.
+// The step number is in device memory, so that a recorded step can be replayed; one thread of each
+// block computes the two bias corrections in f64.
 
-#include "cuda/support/launch.hpp"
+#include "cuda/ops/adam.hpp"
+
+#include "cuda/backend.hpp"
+#include "cuda/ops/fault.cuh"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
 
 namespace tern::cuda {
+namespace {
+
+constexpr int kAdamThreads = 256;
+/// Blocks that a multiprocessor holds at once, at 48 registers a thread. A grid of one such wave
+/// computes the corrections a few hundred times instead of once for every kilobyte.
+constexpr int kAdamBlocks = 5;
+
+struct AdamCoefficients {
+  float beta1;
+  float one_minus_beta1;
+  float beta2;
+  float one_minus_beta2;
+  float step_size;        // lr / (1 - β1ᵗ)
+  float root_correction;  // 1 / sqrt(1 - β2ᵗ)
+};
+
+__device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
+  const auto t = static_cast<double>(*task.step);
+  return {static_cast<float>(task.beta1),
+          static_cast<float>(1.0 - task.beta1),
+          static_cast<float>(task.beta2),
+          static_cast<float>(1.0 - task.beta2),
+          static_cast<float>(task.learning_rate / (1.0 - pow(task.beta1, t))),
+          static_cast<float>(1.0 / sqrt(1.0 - pow(task.beta2, t)))};
+}
+
+__device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
+                                    float& parameter, float& first, float& second) {
+  const float g = fmaf(task.weight_decay, parameter, gradient);
+  first = fmaf(c.beta1, first, c.one_minus_beta1 * g);
+  second = fmaf(c.beta2, second, c.one_minus_beta2 * g * g);
+  const float denominator = fmaf(sqrtf(second), c.root_correction, task.epsilon);
+  parameter = fmaf(-c.step_size, first / denominator, parameter);
+}
+
+/// Updates vector `at` of the table; `place` is its index within its row.
+__device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients& c, std::int64_t at,
+                                   std::int64_t place) {
+  const float4 g = __ldcs(as_vectors(task.gradient) + at);
+  float4 m = __ldcs(as_vectors(task.first_moment) + at);
+  float4 v = __ldcs(as_vectors(task.second_moment) + at);
+  float4 p = as_vectors(task.parameter)[at];
+  // The number of columns from here on. The padding beyond them must stay zero: without ε it would
+  // become 0 / 0.
+  const std::int64_t used = task.cols - place * kVector;
+  adam_element(task, c, g.x, p.x, m.x, v.x);
+  if (used > 1) adam_element(task, c, g.y, p.y, m.y, v.y);
+  if (used > 2) adam_element(task, c, g.z, p.z, m.z, v.z);
+  if (used > 3) adam_element(task, c, g.w, p.w, m.w, v.w);
+  __stcs(as_vectors(task.first_moment) + at, m);
+  __stcs(as_vectors(task.second_moment) + at, v);
+  as_vectors(task.parameter)[at] = p;
+  // A first moment that is not finite makes the parameter not finite: no need to test it.
+  if (!(all_finite(p) && all_finite(v)) && task.fault != nullptr)
+    note_fault(task.fault, *task.step);
+}
+
+/// Every row, vector by vector; the grid strides over the table.
+__global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
+    adam_dense_kernel(const __grid_constant__ AdamTask task) {
+  __shared__ AdamCoefficients coefficients;
+  if (threadIdx.x == 0) coefficients = adam_coefficients(task);
+  __syncthreads();
+  const AdamCoefficients c = coefficients;
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t size = task.rows * vectors;
+  const std::int64_t step = static_cast<std::int64_t>(gridDim.x) * kAdamThreads;
+  const bool padded = task.cols != task.stride;
+  for (std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kAdamThreads + threadIdx.x;
+       at < size; at += step) {
+    adam_vector(task, c, at, padded ? at % vectors : 0);
+  }
+}
+
+/// The rows of a set, `lanes` threads a row.
+__global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
+    adam_rows_kernel(const __grid_constant__ AdamTask task, int lanes) {
+  __shared__ AdamCoefficients coefficients;
+  if (threadIdx.x == 0) coefficients = adam_coefficients(task);
+  __syncthreads();
+  const AdamCoefficients c = coefficients;
+  const int groups = kAdamThreads / lanes;
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * groups + static_cast<int>(threadIdx.x) / lanes;
+  if (index >= task.only.span->count) return;
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t row = task.only.rows[task.only.span->begin + index];
+  for (std::int64_t place = static_cast<int>(threadIdx.x) % lanes; place < vectors;
+       place += lanes) {
+    adam_vector(task, c, row * vectors + place, place);
+  }
+}
+
+}  // namespace
 
 void launch_adam(const Queue& queue, const AdamTask& task) {
-  run_adam(Launcher(queue), task);
+  const Launcher launch(queue);
+  const std::int64_t vectors = task.stride / kVector;
+  const std::int64_t size = task.rows * vectors;
+  if (size == 0) return;
+  if (task.only.every()) {
+    const std::int64_t wave = static_cast<std::int64_t>(queue.multiprocessors) * kAdamBlocks;
+    const std::int64_t blocks = ceil_div(size, kAdamThreads);
+    launch({.blocks = blocks < wave ? blocks : wave, .threads = kAdamThreads}, adam_dense_kernel,
+           task);
+    return;
+  }
+  const int lanes = lanes_for(vectors);
+  launch({.blocks = ceil_div(task.only.capacity, kAdamThreads / lanes), .threads = kAdamThreads},
+         adam_rows_kernel, task, lanes);
+}
+
+void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+                       Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) {
+  const Range range("adam");
+  check_adam(options, step, gradient, parameter, state, rows, fault);
+  const DeviceScope scope = use_device();
+  const MatrixView<float> p = view(parameter);
+  launch_adam(queue(), {.learning_rate = options.learning_rate,
+                        .beta1 = options.beta1,
+                        .beta2 = options.beta2,
+                        .epsilon = static_cast<float>(options.epsilon),
+                        .weight_decay = static_cast<float>(options.weight_decay),
+                        .step = storage(step).value.data(),
+                        .gradient = view(gradient).data,
+                        .parameter = p.data,
+                        .first_moment = view(state.first_moment).data,
+                        .second_moment = view(state.second_moment).data,
+                        .rows = p.rows,
+                        .cols = p.cols,
+                        .stride = p.stride,
+                        .only = row_view(rows),
+                        .fault = counter_value(fault)});
 }
 
 }  // namespace tern::cuda

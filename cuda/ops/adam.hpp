@@ -15,7 +15,7 @@ struct AdamTask {
   double beta2 = 0.0;
   float epsilon = 0.0F;
   float weight_decay = 0.0F;
-  const std::int64_t* step = nullptr;  // t, 1 at the first step: in device memory
+  const std::int64_t* step = nullptr;  // t, 1 at the first step; in device memory
   const float* gradient = nullptr;
   float* parameter = nullptr;
   float* first_moment = nullptr;
@@ -23,12 +23,11 @@ struct AdamTask {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
   std::int64_t stride = 0;
-  RowsView only;                  // the rows to step
-  std::int64_t* fault = nullptr;  // null, or the first step that wrote what is not finite
+  RowsView only;                  // the rows to update
+  std::int64_t* fault = nullptr;  // null, or where to note the first step with a non-finite result
 };
 
-/// g = gradient + weight_decay · parameter; m = β1 m + (1-β1) g; v = β2 v + (1-β2) g²;
-/// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε), see Backend::adam.
+/// See adam.cu.
 void launch_adam(const Queue& queue, const AdamTask& task);
 
 }  // namespace tern::cuda

@@ -7,21 +7,22 @@
 
 namespace tern::cuda {
 
-/// Which batch is current, in device memory: a recorded step reads it, next_batch moves it on.
+/// Which batch is current. In device memory: a recorded step reads it, next_batch updates it.
 struct BatchState {
   std::int64_t batch = 0;
-  /// The first of the batches that are drawn and planned; what follows counts from its start.
+  /// The first batch of the window, that is of those drawn and planned; the members below count
+  /// from the begin of the window.
   std::int64_t window_first = 0;
-  /// The current batch's triplets: [first, first + count) of the window's.
+  /// The current batch has triplets [first, first + count) of the window.
   std::int64_t first = 0;
   std::int64_t count = 0;
-  /// The current batch's distinct rows, of users and of items, among the window's.
+  /// Where the current batch's distinct users and items lie among those of the window.
   RowSpan rows[2] = {};
 };
 
-/// The distinct rows of one side, batch after batch, and where each occurs: row r (an index into
-/// rows) in occurrences[starts[r] .. starts[r + 1]), ascending. Of a user: triplet t of its batch.
-/// Of an item: 2t as the positive, 2t + 1 as the negative of triplet t.
+/// The distinct rows of one side, batch after batch, and where each occurs: rows[r] has the
+/// ascending occurrences[starts[r] .. starts[r + 1]). An occurrence of a user is the index t of a
+/// triplet in its batch; one of an item is 2t as the positive, 2t + 1 as the negative of triplet t.
 struct OccurrencesView {
   const NodeId* rows = nullptr;
   const std::int32_t* starts = nullptr;
@@ -29,10 +30,10 @@ struct OccurrencesView {
   std::int64_t capacity = 0;  // the most distinct rows that a batch can have
 };
 
-/// What bpr and l2_penalty know of the batches.
+/// The batches as bpr and l2_penalty see them.
 struct BatchView {
   const BatchState* state = nullptr;
-  const Triplet* triplets = nullptr;  // the window's
+  const Triplet* triplets = nullptr;  // of the window
   OccurrencesView sides[2] = {};      // [Side]
   std::int64_t batch_size = 0;
 };

@@ -19,7 +19,7 @@ struct BprTask {
   double* terms = nullptr;   // (batch_size) workspace: softplus of each triplet
 };
 
-/// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t) and its gradient, see Backend::bpr.
+/// The reproducible form, see bpr.cu.
 void launch_bpr(const Queue& queue, const BprTask& task);
 
 }  // namespace tern::cuda

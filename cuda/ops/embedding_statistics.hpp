@@ -2,13 +2,9 @@
 
 #include <cstdint>
 
-#include "tern/view.hpp"
-
 namespace tern::cuda {
 
-struct Queue;
-
-/// Sums over rows: of their norms, and counts.
+/// Sums of norms, and counts, over rows.
 struct RowFigures {
   double norm_sum;
   double max_norm;
@@ -17,7 +13,7 @@ struct RowFigures {
 };
 
 /// How a table (N, D) is cut: stretches of rows for the moments, splits of rows for the Gram
-/// matrix. By N and D alone, so that the sums have one order on every device.
+/// matrix. The cuts depend on N and D alone, so that the sums have one order on every device.
 struct StatisticsCuts {
   std::int64_t stretch_rows = 0;
   std::int64_t stretches = 0;
@@ -42,20 +38,5 @@ constexpr StatisticsCuts cut_statistics(std::int64_t rows, std::int64_t cols) {
   cuts.splits = (rows + cuts.split_rows - 1) / cuts.split_rows;
   return cuts;
 }
-
-/// The sums behind EmbeddingStatistics, in f64; rows, cols >= 1. All pointers on the device. The
-/// totals end up in the first row of each array.
-struct EmbeddingStatisticsTask {
-  MatrixView<const float> table;
-  StatisticsCuts cuts;
-  RowFigures* figures = nullptr;  // (stretches)
-  double* unit_sum = nullptr;     // (stretches, D): sum of the rows scaled to norm 1
-  double* mean = nullptr;         // (stretches, D)
-  double* square = nullptr;       // (stretches, D): sum of squared deviations from the mean
-  double* gram = nullptr;         // (splits, D, D)
-};
-
-/// Column moments merged by Chan's update, XᵀX; see Backend::embedding_statistics.
-void launch_embedding_statistics(const Queue& queue, const EmbeddingStatisticsTask& task);
 
 }  // namespace tern::cuda

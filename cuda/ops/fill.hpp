@@ -6,7 +6,7 @@ namespace tern::cuda {
 
 struct Queue;
 
-/// Every element becomes the value; the padding stays zero.
+/// Every element becomes the value, the padding zero.
 void launch_fill(const Queue& queue, const MatrixView<float>& matrix, float value);
 
 }  // namespace tern::cuda

@@ -1,11 +1,159 @@
-#include "cuda/ops/l2_penalty.cuh"
+// l2_penalty: the L2 penalty of a batch of B triplets (u, p, n) and its gradient. Source:
+// LightGCN-PyTorch's regulariser.
+//
+//   loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²)
+//   ∂/∂row += λ/B · (occurrences of the row) · row
+//
+// users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone.
+//
+// The reproducible form needs the plan of next_batch_plan.cu: one group of lanes handles a distinct
+// row, 12·D bytes each (the row and its gradient read, the gradient written); then one block sums
+// the terms in a fixed order. The fused form needs no plan: one group handles one row of one
+// triplet and adds to the gradient by float atomics, so equal runs differ in the last bits.
 
-#include "cuda/support/launch.hpp"
+#include "cuda/ops/l2_penalty.hpp"
+
+#include <algorithm>
+
+#include "cuda/backend.hpp"
+#include "cuda/support/block.cuh"
+#include "cuda/support/group.cuh"
+#include "cuda/support/lanes.hpp"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
 
 namespace tern::cuda {
+namespace {
+
+constexpr int kL2Threads = 256;
+
+/// One group a distinct row; grid: (rows, sides).
+template <int kLanes>
+__global__ void __launch_bounds__(kL2Threads)
+    l2_penalty_rows_kernel(const __grid_constant__ L2PenaltyTask task) {
+  const int s = static_cast<int>(blockIdx.y);
+  const OccurrencesView& side = task.batch.sides[s];
+  const RowSpan span = task.batch.state->rows[s];
+  const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * (kL2Threads / kLanes) +
+                             static_cast<int>(threadIdx.x) / kLanes;
+  if (index >= span.count) return;
+  const LaneGroup<kLanes> group;
+  const std::int64_t row = side.rows[span.begin + index];
+  const double times = side.starts[span.begin + index + 1] - side.starts[span.begin + index];
+  const auto count = static_cast<double>(task.batch.state->count);
+  const auto weight = static_cast<float>(task.lambda * times / count);
+  const float4* values = as_vectors(task.values[s].row(row));
+  float4* gradient = as_vectors(task.gradients[s].row(row));
+  float square = 0.0F;
+  for (std::int64_t v = group.lane; v < task.values[s].stride / kVector; v += kLanes) {
+    const float4 x = values[v];
+    gradient[v] = fma(weight, x, gradient[v]);
+    square = dot(x, x, square);
+  }
+  square = group.sum(square);
+  if (group.lane == 0) {
+    task.terms[(s == 0 ? 0 : task.batch.sides[0].capacity) + index] = times * square;
+  }
+}
+
+/// One block: threads sum terms kL2Threads apart, then join in a fixed order.
+__global__ void __launch_bounds__(kL2Threads)
+    l2_penalty_loss_kernel(const __grid_constant__ L2PenaltyTask task) {
+  const double* terms = task.terms;
+  double sum = 0.0;
+  for (int s = 0; s < 2; ++s) {
+    for (std::int64_t r = threadIdx.x; r < task.batch.state->rows[s].count; r += kL2Threads) {
+      sum += terms[r];
+    }
+    terms += task.batch.sides[s].capacity;
+  }
+  sum = block_reduce<Sum>(sum);
+  if (threadIdx.x == 0) {
+    const auto count = static_cast<double>(task.batch.state->count);
+    task.losses(1, task.batch.state->batch) = static_cast<float>(task.lambda / (2.0 * count) * sum);
+  }
+}
+
+/// One group a triplet and one of its three rows; grid: (triplets, 3). The term of the loss goes to
+/// terms[3 t + index of the row in the triplet].
+template <int kLanes>
+__global__ void __launch_bounds__(kL2Threads)
+    l2_penalty_fused_kernel(const __grid_constant__ L2PenaltyTask task) {
+  const std::int64_t t = static_cast<std::int64_t>(blockIdx.x) * (kL2Threads / kLanes) +
+                         static_cast<int>(threadIdx.x) / kLanes;
+  const std::int64_t count = task.batch.state->count;
+  if (t >= count) return;
+  const LaneGroup<kLanes> group;
+  const Triplet triplet = task.batch.triplets[task.batch.state->first + t];
+  const int which = static_cast<int>(blockIdx.y);
+  const int s = which == 0 ? 0 : 1;
+  const NodeId row = which == 0 ? triplet.user : which == 1 ? triplet.positive : triplet.negative;
+  const auto weight = static_cast<float>(task.lambda / static_cast<double>(count));
+  const float4* values = as_vectors(task.values[s].row(row));
+  float4* gradient = as_vectors(task.gradients[s].row(row));
+  float square = 0.0F;
+  for (std::int64_t v = group.lane; v < task.values[s].stride / kVector; v += kLanes) {
+    const float4 x = __ldg(values + v);
+    atomic_add(gradient + v, scale(weight, x));
+    square = dot(x, x, square);
+  }
+  square = group.sum(square);
+  if (group.lane == 0) task.terms[3 * t + which] = square;
+}
+
+/// As l2_penalty_loss_kernel, over the terms of l2_penalty_fused_kernel.
+__global__ void __launch_bounds__(kL2Threads)
+    l2_penalty_fused_loss_kernel(const __grid_constant__ L2PenaltyTask task) {
+  const std::int64_t count = task.batch.state->count;
+  double sum = 0.0;
+  for (std::int64_t t = threadIdx.x; t < 3 * count; t += kL2Threads) sum += task.terms[t];
+  sum = block_reduce<Sum>(sum);
+  if (threadIdx.x == 0) {
+    task.losses(1, task.batch.state->batch) =
+        static_cast<float>(task.lambda / (2.0 * static_cast<double>(count)) * sum);
+  }
+}
+
+void launch_l2_penalty_fused(const Queue& queue, const L2PenaltyTask& task) {
+  const Launcher launch(queue);
+  with_lanes(task.values[0].stride / kVector, [&](auto width) {
+    constexpr int kLanes = decltype(width)::value;
+    launch({.blocks = ceil_div(task.batch.batch_size, kL2Threads / kLanes),
+            .threads = kL2Threads,
+            .blocks_y = 3},
+           l2_penalty_fused_kernel<kLanes>, task);
+  });
+  launch({.blocks = 1, .threads = kL2Threads}, l2_penalty_fused_loss_kernel, task);
+}
+
+}  // namespace
 
 void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task) {
-  run_l2_penalty(Launcher(queue), task);
+  const Launcher launch(queue);
+  const std::int64_t rows = std::max(task.batch.sides[0].capacity, task.batch.sides[1].capacity);
+  with_lanes(task.values[0].stride / kVector, [&](auto width) {
+    constexpr int kLanes = decltype(width)::value;
+    launch({.blocks = ceil_div(rows, kL2Threads / kLanes), .threads = kL2Threads, .blocks_y = 2},
+           l2_penalty_rows_kernel<kLanes>, task);
+  });
+  launch({.blocks = 1, .threads = kL2Threads}, l2_penalty_loss_kernel, task);
+}
+
+void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
+                             const Matrix& items, Matrix& grad_users, Matrix& grad_items,
+                             Matrix& losses) {
+  const Range range("l2_penalty");
+  check_l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("l2_penalty", state.sampled);
+  const DeviceScope scope = use_device();
+  const L2PenaltyTask task{.batch = state.batch_view(),
+                           .lambda = lambda,
+                           .values = {read_only_view(users), read_only_view(items)},
+                           .gradients = {view(grad_users), view(grad_items)},
+                           .losses = view(losses),
+                           .terms = state.terms.data()};
+  state.fused ? launch_l2_penalty_fused(queue(), task) : launch_l2_penalty(queue(), task);
 }
 
 }  // namespace tern::cuda

@@ -14,11 +14,12 @@ struct L2PenaltyTask {
   MatrixView<const float> values[2];  // users, items
   MatrixView<float> gradients[2];
   MatrixView<float> losses;  // (2, batches of the epoch)
-  double* terms = nullptr;  // (capacity of both sides) workspace: occurrences · ‖row‖² of each row
+  /// Workspace: occurrences · ‖row‖² of each distinct row, (capacity of both sides); in the fused
+  /// form ‖row‖² of each row of each triplet, (3 · batch_size).
+  double* terms = nullptr;
 };
 
-/// loss = λ/(2B) Σ occurrences · ‖row‖²; adds λ/B · occurrences · row to the batch's rows of the
-/// gradients, see Backend::l2_penalty.
+/// The reproducible form, see l2_penalty.cu.
 void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task);
 
 }  // namespace tern::cuda

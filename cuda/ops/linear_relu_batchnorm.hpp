@@ -5,17 +5,16 @@
 #include "cuda/support/launch_shape.hpp"
 #include "tern/view.hpp"
 
-// Everything of a dense layer beside its products: cuda/dense.cu puts both in a row. Rows N,
-// columns C, stride S: C rounded up to whole vectors. All pointers on the device; matrices are (N,
-// S).
+// The passes of linear_relu_batchnorm beside its products. Rows N, columns C, stride S: C rounded
+// up to whole vectors. All pointers are on the device; matrices are (N, S).
 
 namespace tern::cuda {
 
 struct Queue;
 
-/// Rows [first, first + count) of a layer's matrices, and how they are cut: stretches of rows, one
-/// a block, by their number alone, so that sums have one order on every device; vectors of a row to
-/// `lanes` neighbouring threads.
+/// Rows [first, first + count) of a layer's matrices, and how they are cut: into stretches, one a
+/// block, and each row to `lanes` neighbouring threads. The stretches depend on the count alone, so
+/// that sums have one order on every device.
 struct DenseRows {
   std::int64_t first = 0;
   std::int64_t count = 0;
@@ -30,23 +29,23 @@ constexpr DenseRows cut_dense_rows(std::int64_t count, std::int64_t stride) {
   constexpr std::int64_t kMaxStretches = 1024;
   constexpr std::int64_t kMinRows = 64;
   DenseRows rows{.count = count, .stride = stride};
-  rows.stretch_rows = pieces(count, kMaxStretches);
+  rows.stretch_rows = ceil_div(count, kMaxStretches);
   if (rows.stretch_rows < kMinRows) rows.stretch_rows = kMinRows;
-  rows.stretches = pieces(count, rows.stretch_rows);
+  rows.stretches = ceil_div(count, rows.stretch_rows);
   rows.lanes = lanes_for(stride / 4);
   return rows;
 }
 
-/// What a kernel makes the layer's value a of.
+/// What a kernel computes the layer's value a from.
 enum class DenseForm : std::uint8_t {
   kSum,   // a = f(inner + inner_bias)
   kSums,  // a = f(f(inner + inner_bias) + outer + outer_bias)
-  /// `inner` holds a, the sign bit set where f(inner sum) is 0: a >= 0 has no use for it. Without
-  /// activation: a as it is.
+  /// `inner` holds a, with the sign bit set if f(inner sum) is 0: a >= 0 does not need the bit.
+  /// Without activation it holds a as it is.
   kSaved
 };
 
-/// Matrices and biases (S) of the form; what is null counts as zero. f is ReLU, or nothing.
+/// The matrices and biases (S) of a form; null counts as zero. f is ReLU, or the identity.
 struct DenseValues {
   DenseForm form = DenseForm::kSum;
   bool relu = false;
@@ -64,13 +63,14 @@ struct DenseNorm {
   const float* shift = nullptr;
 };
 
-/// Mean and 1 / sqrt(population variance + ε) of every column of a, and the running statistics.
+/// Computes mean and 1 / sqrt(population variance + ε) of every column of a, and moves the running
+/// statistics on.
 struct DenseStatisticsTask {
   DenseRows rows;
   DenseValues values;         // kSum or kSums
-  float* saved = nullptr;     // kSums: a as DenseForm::kSaved has it; may be values.inner
+  float* saved = nullptr;     // kSums: a, in the form of kSaved; may be values.inner
   float* partials = nullptr;  // (2, stretches, S): workspace
-  float* mean = nullptr;      // (S), and what follows
+  float* mean = nullptr;      // (S), as the three below
   float* inverse_deviation = nullptr;
   float* running_mean = nullptr;
   float* running_variance = nullptr;
@@ -80,7 +80,7 @@ struct DenseStatisticsTask {
 };
 void launch_dense_statistics(const Queue& queue, const DenseStatisticsTask& task);
 
-/// mean and inverse_deviation of the running statistics, for evaluation.
+/// For evaluation: mean and inverse_deviation from the running statistics.
 struct DenseRunningTask {
   const float* running_mean = nullptr;
   const float* running_variance = nullptr;
@@ -91,22 +91,22 @@ struct DenseRunningTask {
 };
 void launch_dense_running(const Queue& queue, const DenseRunningTask& task);
 
-/// z from values, normalised where `norm` says how.
+/// z from the values, normalised if norm.mean is set.
 struct DenseOutputTask {
   DenseRows rows;
   DenseValues values;
   DenseNorm norm;
-  float* saved = nullptr;  // kSums: a is left here as well; null: nowhere. May be values.inner
+  float* saved = nullptr;  // kSums: a is written here too, unless null; may be values.inner
   float* z = nullptr;      // may be one of the values
 };
 void launch_dense_output(const Queue& queue, const DenseOutputTask& task);
 
-/// Sums over pieces, in order: out[h] (size) = Σ_p partials[h][p] (size), h < halves; pieces are
-/// `step` floats apart. An array of `stride` floats a row, of which `cols` are used: the others
-/// become zero.
+/// Sums parts in order: out[h] (size) = Σ_p partials[h][p] (size), h < halves; parts are `step`
+/// floats apart. `out` has rows of `stride` floats, of which `cols` are used; the others become
+/// zero.
 struct DenseMergeTask {
-  const float* partials = nullptr;  // (halves, pieces, step)
-  std::int64_t pieces = 0;
+  const float* partials = nullptr;  // (halves, parts, step)
+  std::int64_t parts = 0;
   std::int64_t step = 0;
   std::int64_t size = 0;
   std::int64_t cols = 0;
@@ -116,8 +116,8 @@ struct DenseMergeTask {
 };
 void launch_dense_merge(const Queue& queue, const DenseMergeTask& task);
 
-/// Gradients of the layer's sums, see Backend::linear_relu_batchnorm_backward. What is null is not
-/// wanted. With normalisation, grad_scale and grad_shift are needed all the same.
+/// Gradients of the layer's sums, see Backend::linear_relu_batchnorm_backward. Results that are
+/// null are not written; with normalisation grad_scale and grad_shift must not be null.
 struct DenseGradientTask {
   DenseRows rows;
   DenseValues values;  // kSum or kSaved
@@ -139,27 +139,27 @@ constexpr std::int64_t dense_partials_size(const DenseRows& rows) {
   return 2 * rows.stretches * rows.stride;
 }
 
-/// How the rows of inputᵀ · ∂, (F, N) · (N, C), are shared out: a product each, and a sum.
+/// How the rows N of the product inputᵀ · ∂, (F, N) · (N, C), are split: one product for each part.
 struct WeightCuts {
   std::int64_t split_rows = 0;
   std::int64_t splits = 0;
 };
 constexpr WeightCuts cut_weight_rows(std::int64_t rows, std::int64_t inner, std::int64_t cols,
-                                     std::int64_t most_rows) {
-  // Such a product has few elements and a long sum: with a block an output tile of some 64 × 64 it
-  // would leave all but a few multiprocessors idle. 512 blocks fill several hundred of them, and
-  // their sums take 8 MiB.
+                                     std::int64_t max_rows) {
+  // Such a product has few elements and a long sum. With one block for each output tile of about
+  // 64 × 64 it would leave all but a few multiprocessors idle. 512 blocks fill several hundred of
+  // them, and their sums take 8 MiB.
   constexpr std::int64_t kTile = 64;
   constexpr std::int64_t kBlocks = 512;
   constexpr std::int64_t kMinRows = 256;
   constexpr std::int64_t kRowUnit = 64;  // so that each begins on 256 bytes
-  std::int64_t splits = kBlocks / (pieces(inner, kTile) * pieces(cols, kTile));
+  std::int64_t splits = kBlocks / (ceil_div(inner, kTile) * ceil_div(cols, kTile));
   if (splits < 1) splits = 1;
   WeightCuts cuts;
-  cuts.split_rows = pieces(pieces(rows, splits), kRowUnit) * kRowUnit;
+  cuts.split_rows = ceil_div(ceil_div(rows, splits), kRowUnit) * kRowUnit;
   if (cuts.split_rows < kMinRows) cuts.split_rows = kMinRows;
-  if (cuts.split_rows > most_rows) cuts.split_rows = most_rows;
-  cuts.splits = pieces(rows, cuts.split_rows);
+  if (cuts.split_rows > max_rows) cuts.split_rows = max_rows;
+  cuts.splits = ceil_div(rows, cuts.split_rows);
   return cuts;
 }
 

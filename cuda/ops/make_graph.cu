@@ -1,14 +1,93 @@
-#include "cuda/ops/make_graph.cuh"
+// make_graph: the graph's arrays on the device. R is uploaded as it is, Rᵀ is made from it, and the
+// scales from the degrees.
+//
+//   scale[row] = 1 / sqrt(degree of row), 0 for degree 0; computed in f64
+//
+// R: (U, I) with E entries as CSR, Rᵀ: (I, U). Rᵀ comes from a stable sort of the entries by column
+// (CUB), between passes of one thread an element: exact, the same as on the host. Binary search
+// finds the row of an entry and the begin of a row, so that empty rows and hubs cost no more than
+// others. Runs once a job and moves some 60 bytes an entry.
 
-#include <algorithm>
+#include <cmath>
 #include <cub/device/device_radix_sort.cuh>
-#include <cub/device/device_select.cuh>
+#include <span>
+#include <utility>
+#include <vector>
 
-#include "cuda/ops/plan.hpp"
-#include "cuda/support/launch.hpp"
+#include "cuda/backend.hpp"
+#include "cuda/support/launch_shape.hpp"
+#include "host/backend/checks.hpp"
 
 namespace tern::cuda {
+namespace {
 
+/// Rᵀ from R; all pointers on the device, E = entries.
+struct TransposeTask {
+  CsrView csr;  // R
+  EdgeOffset size = 0;
+  NodeId* rows = nullptr;         // (E) workspace: the row of each entry
+  NodeId* sorted = nullptr;       // (E) workspace: the columns of R, ascending
+  EdgeOffset* offsets = nullptr;  // (columns + 1) of Rᵀ
+  NodeId* columns = nullptr;      // (E) of Rᵀ: ascending within a row
+};
+
+constexpr int kGraphThreads = 256;
+
+__device__ inline std::int64_t graph_index() {
+  return static_cast<std::int64_t>(blockIdx.x) * kGraphThreads + threadIdx.x;
+}
+
+/// The first index of an ascending array whose element is not below the value; `size` if there is
+/// none.
+template <typename T>
+__device__ EdgeOffset lower_bound(const T* ascending, EdgeOffset size, T value) {
+  EdgeOffset low = 0;
+  EdgeOffset high = size;
+  while (low < high) {
+    const EdgeOffset middle = low + (high - low) / 2;
+    if (ascending[middle] < value) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low;
+}
+
+/// rows[e]: the row r with offsets[r] <= e < offsets[r + 1]. One thread an entry.
+__global__ void __launch_bounds__(kGraphThreads)
+    make_graph_rows_kernel(const __grid_constant__ TransposeTask task) {
+  const EdgeOffset e = graph_index();
+  if (e >= task.size) return;
+  // The first offset beyond e is the end of e's row.
+  task.rows[e] = static_cast<NodeId>(
+      lower_bound(task.csr.offsets, EdgeOffset{task.csr.num_rows} + 1, e + 1) - 1);
+}
+
+/// offsets[c] of Rᵀ from the ascending columns. One thread an offset.
+__global__ void __launch_bounds__(kGraphThreads)
+    make_graph_offsets_kernel(const __grid_constant__ TransposeTask task) {
+  const std::int64_t c = graph_index();
+  if (c > task.csr.num_columns) return;
+  task.offsets[c] = c == task.csr.num_columns
+                        ? task.size
+                        : lower_bound(task.sorted, task.size, static_cast<NodeId>(c));
+}
+
+/// One thread a row.
+__global__ void __launch_bounds__(kGraphThreads)
+    make_graph_scale_kernel(const EdgeOffset* offsets, NodeId num_rows, float* scale) {
+  const std::int64_t row = graph_index();
+  if (row >= num_rows) return;
+  const auto degree = static_cast<double>(offsets[row + 1] - offsets[row]);
+  scale[row] = degree == 0.0 ? 0.0F : static_cast<float>(1.0 / sqrt(degree));
+}
+
+LaunchShape graph_shape(std::int64_t elements) {
+  return {.blocks = ceil_div(elements, kGraphThreads), .threads = kGraphThreads};
+}
+
+/// Bytes of temporary storage for transposing `size` entries.
 std::size_t transpose_bytes(EdgeOffset size) {
   std::size_t bytes = 0;
   check(cub::DeviceRadixSort::SortPairs(
@@ -19,43 +98,63 @@ std::size_t transpose_bytes(EdgeOffset size) {
 
 void launch_transpose(const Queue& queue, const TransposeTask& task, void* temporary,
                       std::size_t bytes) {
-  run_transpose(Launcher(queue), task, [&] {
-    if (task.size == 0) return;
+  const Launcher launch(queue);
+  launch(graph_shape(task.size), make_graph_rows_kernel, task);
+  if (task.size > 0) {
     const int bits = bits_for(static_cast<std::uint64_t>(task.csr.num_columns));
     check(cub::DeviceRadixSort::SortPairs(temporary, bytes, task.csr.columns, task.sorted,
                                           task.rows, task.columns, task.size, 0, bits,
                                           queue.stream));
-  });
+  }
+  launch(graph_shape(EdgeOffset{task.csr.num_columns} + 1), make_graph_offsets_kernel, task);
 }
 
-std::size_t pairs_bytes(EdgeOffset size) {
-  std::size_t sort = 0;
-  check(cub::DeviceRadixSort::SortKeys(nullptr, sort, static_cast<const std::uint64_t*>(nullptr),
-                                       static_cast<std::uint64_t*>(nullptr), size));
-  std::size_t unique = 0;
-  check(cub::DeviceSelect::Unique(nullptr, unique, static_cast<const std::uint64_t*>(nullptr),
-                                  static_cast<std::uint64_t*>(nullptr),
-                                  static_cast<EdgeOffset*>(nullptr), size));
-  return std::max(sort, unique);
+/// Completes a direction that has its offsets and columns: scales, and how its heavy rows are cut.
+void finish_direction(Direction& direction, std::span<const EdgeOffset> offsets,
+                      const Memory& memory, const Queue& queue) {
+  const auto rows = static_cast<NodeId>(offsets.size() - 1);
+  direction.scale = DeviceArray<float>(rows, memory);
+  const Launcher launch(queue);
+  launch(graph_shape(rows), make_graph_scale_kernel, direction.offsets.data(), rows,
+         direction.scale.data());
+  const HeavyRows heavy = find_heavy_rows(offsets);
+  direction.segments = to_device(std::span(heavy.segments), memory);
+  direction.split = to_device(std::span(heavy.split), memory);
+  direction.slots = heavy.slots;
 }
 
-void launch_pairs(const Queue& queue, const PairsTask& task, void* temporary, std::size_t bytes) {
-  run_pairs(Launcher(queue), task, [&] {
-    if (task.size == 0) {
-      check(cudaMemsetAsync(task.unique_size, 0, sizeof(EdgeOffset), queue.stream));
-      return;
-    }
-    const int bits = 32 + bits_for(static_cast<std::uint64_t>(task.num_users));
-    check(cub::DeviceRadixSort::SortKeys(temporary, bytes, task.keys, task.sorted, task.size, 0,
-                                         bits, queue.stream));
-    check(cub::DeviceSelect::Unique(temporary, bytes, task.sorted, task.keys, task.unique_size,
-                                    task.size, queue.stream));
-  });
-}
+}  // namespace
 
-void launch_degree_scale(const Queue& queue, const EdgeOffset* offsets, NodeId num_rows,
-                         float* scale) {
-  run_degree_scale(Launcher(queue), offsets, num_rows, scale);
+Graph CudaBackend::make_graph(const Interactions& interactions) {
+  const Range range("make_graph");
+  expect_not_recording("make_graph");
+  const DeviceScope scope = use_device();
+  const EdgeOffset size = interactions.size();
+  auto parts = std::make_unique<GraphStorage>();
+  parts->num_nodes = {interactions.num_users(), interactions.num_items()};
+  Direction& users = parts->direction(Side::kUser);
+  Direction& items = parts->direction(Side::kItem);
+  users.offsets = to_device(interactions.offsets(), pool_memory());
+  users.columns = to_device(interactions.items(), pool_memory());
+  items.offsets = DeviceArray<EdgeOffset>(EdgeOffset{interactions.num_items()} + 1, pool_memory());
+  items.columns = DeviceArray<NodeId>(size, pool_memory());
+  const DeviceArray<NodeId> rows(size, pool_memory());
+  const DeviceArray<NodeId> sorted(size, pool_memory());
+  const DeviceArray<std::uint8_t> temporary(static_cast<std::int64_t>(transpose_bytes(size)),
+                                            pool_memory());
+  launch_transpose(queue(),
+                   {.csr = parts->csr(Side::kUser),
+                    .size = size,
+                    .rows = rows.data(),
+                    .sorted = sorted.data(),
+                    .offsets = items.offsets.data(),
+                    .columns = items.columns.data()},
+                   temporary.data(), static_cast<std::size_t>(temporary.size()));
+  std::vector<EdgeOffset> item_offsets(static_cast<std::size_t>(items.offsets.size()));
+  items.offsets.download(item_offsets);
+  finish_direction(users, interactions.offsets(), pool_memory(), queue());
+  finish_direction(items, item_offsets, pool_memory(), queue());
+  return {std::move(parts), interactions.num_users(), interactions.num_items(), size};
 }
 
 }  // namespace tern::cuda

@@ -1,11 +1,394 @@
-#include "cuda/ops/propagate.cuh"
+// propagate: one propagation to the rows of y. Source: He et al. 2020, eq. 7.
+//
+//   y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend)
+//
+// x: (C, D), y: (R, D), A: (R, C) with E entries as CSR, scales: (R) and (C). The order of every
+// sum depends on the row alone: bitwise reproducible, whichever rows are asked for.
+//
+// Moves E·D·4 bytes of x (gathered), E·4 of ids, E·4 of scales (gathered), R·D·4 of y, and as much
+// of the addend; the arithmetic, 2·E·D flops, hides behind the gather. So the mapping serves the
+// gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and asks for the
+// rows of several neighbours before it uses the first. The ids of the next neighbours are read one
+// a lane, coalesced, and passed around by shuffles. If rows are so narrow that a group has fewer
+// lanes than gathers in flight, every lane reads all ids itself.
+//
+// Groups take rows in order. Rows of more than kHeavyDegree neighbours are left to whole blocks,
+// which come first in the grid so that the longest work starts first. Order of a sum: FMAs in CSR
+// order within a group; the contiguous portions of a heavy row, one a group, joined by a tree; the
+// segments of a heavy row, joined in order by a second kernel.
 
-#include "cuda/support/launch.hpp"
+#include "cuda/ops/propagate.hpp"
+
+#include <limits>
+
+#include "cuda/backend.hpp"
+#include "cuda/support/group.cuh"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
+#include "tern/error.hpp"
 
 namespace tern::cuda {
+namespace {
 
+/// The part of a row that one lane holds: kChunks vectors, kLanes apart.
+template <int kChunks>
+struct RowSum {
+  float4 chunk[kChunks];
+
+  __device__ RowSum() {
+    for (float4& c : chunk) c = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
+  }
+};
+
+/// Which vectors of a row belong to this lane of the group.
+template <int kLanes, int kChunks>
+struct RowLanes {
+  LaneGroup<kLanes> group;
+  int vectors;          // of a whole row
+  int offset[kChunks];  // of this lane; lanes beyond the row reread its last vector, and store none
+
+  __device__ explicit RowLanes(const PropagateTask& task)
+      : vectors(static_cast<int>(task.x.stride / kVector)) {
+    for (int c = 0; c < kChunks; ++c) offset[c] = min(place(c), vectors - 1);
+  }
+  __device__ int place(int c) const {
+    return (static_cast<int>(blockIdx.y) * kChunks + c) * kLanes + group.lane;
+  }
+};
+
+/// Neighbours whose rows a group asks for before it uses the first. Four if a lane holds one
+/// vector: with 32 warps on a multiprocessor that is 64 KiB under way, several times the product of
+/// latency and bandwidth, and rows of some 20 neighbours waste little in their last round. Wider
+/// rows run with fewer warps, and have eight vectors a lane under way.
+template <int kChunks>
+constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
+
+/// The fewest blocks of 256 threads that a multiprocessor must hold: ptxas may spend 64 or 128 of
+/// its 65536 registers on a thread.
+template <int kChunks>
+constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
+
+/// A node's scale; 1 if the product is not normalised.
+__device__ inline float scale_of(const float* scales, std::int64_t node) {
+  return scales == nullptr ? 1.0F : __ldg(scales + node);
+}
+
+/// Adds neighbours [begin, end), ids one a lane. The unroll divides kLanes.
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                             EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  constexpr int kAtOnce = kUnroll<kChunks>;
+  static_assert(kLanes % kAtOnce == 0);
+  const LaneGroup<kLanes>& group = lanes.group;
+  const float4* x = as_vectors(task.x.data);
+  NodeId next = begin + group.lane < end ? __ldg(task.csr.columns + begin + group.lane) : 0;
+  for (EdgeOffset base = begin; base < end; base += kLanes) {
+    const int count = static_cast<int>(min(end - base, static_cast<EdgeOffset>(kLanes)));
+    const NodeId id = next;
+    bool wanted = group.lane < count;
+    if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
+    const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
+    const EdgeOffset ahead = base + kLanes + group.lane;
+    next = ahead < end ? __ldg(task.csr.columns + ahead) : 0;
+    // Bit i: neighbour base + i counts.
+    unsigned left = kMarked ? group.ballot(wanted) : 0u;
+    for (int j = 0; kMarked ? left != 0 : j < count; j += kAtOnce) {
+      float4 value[kAtOnce][kChunks];
+      float weights[kAtOnce];
+      bool present[kAtOnce];
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        int source = j + u;
+        present[u] = source < count;
+        if constexpr (kMarked) {
+          present[u] = left != 0;
+          source = present[u] ? __ffs(static_cast<int>(left)) - 1 : 0;
+          left &= left - 1;
+        }
+        const std::int64_t row = group.broadcast(id, source);
+        weights[u] = group.broadcast(weight, source);
+        if (present[u]) {
+          const float4* from = x + row * lanes.vectors;
+#pragma unroll
+          for (int c = 0; c < kChunks; ++c) value[u][c] = __ldg(from + lanes.offset[c]);
+        }
+      }
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        if (present[u]) {
+#pragma unroll
+          for (int c = 0; c < kChunks; ++c) {
+            sum.chunk[c] = fma(weights[u], value[u][c], sum.chunk[c]);
+          }
+        }
+      }
+    }
+  }
+}
+
+/// Adds neighbours [begin, end) of a narrow row: every lane reads all ids.
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                           EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  static_assert(kChunks == 1);
+  constexpr int kAtOnce = kUnroll<kChunks>;
+  const float4* x = as_vectors(task.x.data) + lanes.offset[0];
+  for (EdgeOffset base = begin; base < end; base += kAtOnce) {
+    NodeId id[kAtOnce];
+    bool present[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      present[u] = base + u < end;
+      if (present[u]) id[u] = __ldg(task.csr.columns + base + u);
+    }
+    if constexpr (kMarked) {
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        present[u] = present[u] && __ldg(task.from_marks + id[u]) != 0;
+      }
+    }
+    float weight[kAtOnce];
+    float4 value[kAtOnce];
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (present[u]) {
+        weight[u] = 1.0F;
+        value[u] = __ldg(x + static_cast<std::int64_t>(id[u]) * lanes.vectors);
+      }
+    }
+    if (task.from_scale != nullptr) {
+#pragma unroll
+      for (int u = 0; u < kAtOnce; ++u) {
+        if (present[u]) weight[u] = __ldg(task.from_scale + id[u]);
+      }
+    }
+#pragma unroll
+    for (int u = 0; u < kAtOnce; ++u) {
+      if (present[u]) sum.chunk[0] = fma(weight[u], value[u], sum.chunk[0]);
+    }
+  }
+}
+
+template <int kLanes, int kChunks, bool kMarked>
+__device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                               EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
+  if constexpr (kLanes < kUnroll<kChunks>) {
+    add_direct<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
+  } else {
+    add_shuffled<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
+  }
+}
+
+/// The epilogue of one vector of a row's sum.
+__device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
+  const std::int64_t at = row * (task.y.stride / kVector) + place;
+  float4 value = scale(scale_of(task.to_scale, row), sum);
+  if (task.addend != nullptr && (task.addend_marks == nullptr || task.addend_marks[row] != 0)) {
+    value = add(value, __ldg(as_vectors(task.addend) + at));
+  }
+  as_vectors(task.y.data)[at] = scale(task.scale, value);
+}
+
+/// Joins the sums of a block's groups by a tree; group 0 gets the total. All threads take part.
+template <int kLanes, int kChunks>
+__device__ void join_groups(const RowLanes<kLanes, kChunks>& lanes, RowSum<kChunks>& sum) {
+  __shared__ float4 joined[kPropagateThreads / 2 * kChunks];
+  const int group = static_cast<int>(threadIdx.x) / kLanes;
+  for (int half = kPropagateThreads / kLanes / 2; half > 0; half /= 2) {
+    if (group >= half && group < 2 * half) {
+      for (int c = 0; c < kChunks; ++c) {
+        joined[((group - half) * kChunks + c) * kLanes + lanes.group.lane] = sum.chunk[c];
+      }
+    }
+    __syncthreads();
+    if (group < half) {
+      for (int c = 0; c < kChunks; ++c) {
+        sum.chunk[c] = add(sum.chunk[c], joined[(group * kChunks + c) * kLanes + lanes.group.lane]);
+      }
+    }
+    __syncthreads();
+  }
+}
+
+/// The work of one group: neighbours [begin, end) of a row.
+struct Portion {
+  std::int64_t row = -1;   // -1: nothing to do
+  std::int32_t slot = -1;  // of the partial sum; -1: none, the sum is the row's
+  EdgeOffset begin = 0;
+  EdgeOffset end = 0;
+};
+
+/// A contiguous portion of the block's heavy segment; the same row in the whole block.
+__device__ inline Portion portion_of_segment(const PropagateTask& task, int group, int groups) {
+  const HeavySegment segment = task.segments[blockIdx.x];
+  if (task.to.marks != nullptr && task.to.marks[segment.row] == 0) return {};
+  const EdgeOffset size = (segment.end - segment.begin + groups - 1) / groups;
+  const EdgeOffset begin = min(segment.begin + group * size, segment.end);
+  return {segment.row, segment.slot, begin, min(begin + size, segment.end)};
+}
+
+/// A whole row, unless it is heavy.
+__device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t index) {
+  const bool every = task.to.rows == nullptr;
+  if (index >= (every ? task.y.rows : task.to.span->count)) return {};
+  const std::int64_t row = every ? index : task.to.rows[task.to.span->begin + index];
+  const EdgeOffset begin = __ldg(task.csr.offsets + row);
+  const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
+  if (end - begin > kHeavyDegree) return {};
+  return {row, -1, begin, end};
+}
+
+/// One group a row; the first num_segments blocks take one heavy segment each.
+/// Grid: (num_segments + rows / groups, tiles of kLanes · kChunks vectors).
+template <int kLanes, int kChunks, bool kMarked>
+__global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
+    propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
+  constexpr int kGroups = kPropagateThreads / kLanes;
+  const int group = static_cast<int>(threadIdx.x) / kLanes;
+  const bool whole_block = static_cast<std::int32_t>(blockIdx.x) < task.num_segments;
+  const Portion portion =
+      whole_block
+          ? portion_of_segment(task, group, kGroups)
+          : portion_of_row(task, static_cast<std::int64_t>(static_cast<std::int32_t>(blockIdx.x) -
+                                                           task.num_segments) *
+                                         kGroups +
+                                     group);
+  if (portion.row < 0) return;
+  const RowLanes<kLanes, kChunks> lanes(task);
+  RowSum<kChunks> sum;
+  add_neighbours<kLanes, kChunks, kMarked>(task, lanes, portion.begin, portion.end, sum);
+  if (whole_block) {
+    join_groups(lanes, sum);
+    if (group != 0) return;
+  }
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int place = lanes.place(c);
+    if (place >= lanes.vectors) continue;
+    if (portion.slot < 0) {
+      finish(task, portion.row, place, sum.chunk[c]);
+    } else {
+      const std::int64_t at = static_cast<std::int64_t>(portion.slot) * lanes.vectors + place;
+      as_vectors(task.partials)[at] = sum.chunk[c];
+    }
+  }
+}
+
+/// Joins the partial sums of rows of several segments, in order. One thread a vector.
+__global__ void __launch_bounds__(kPropagateThreads)
+    propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
+  const int vectors = static_cast<int>(task.y.stride / kVector);
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * kPropagateThreads + threadIdx.x;
+  if (index >= static_cast<std::int64_t>(task.num_split) * vectors) return;
+  const SplitRow split = task.split[index / vectors];
+  const int place = static_cast<int>(index % vectors);
+  if (task.to.marks != nullptr && task.to.marks[split.row] == 0) return;
+  const float4* partial =
+      as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
+  float4 sum = partial[0];
+  for (int s = 1; s < split.count; ++s) {
+    sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
+  }
+  finish(task, split.row, place, sum);
+}
+
+template <int kLanes, int kChunks>
+void launch_rows(const Launcher& launch, const PropagateTask& task) {
+  const std::int64_t rows = task.to.every() ? task.y.rows : task.to.capacity;
+  const std::int64_t vectors = task.x.stride / kVector;
+  const LaunchShape shape{.blocks = task.num_segments + ceil_div(rows, kPropagateThreads / kLanes),
+                          .threads = kPropagateThreads,
+                          .blocks_y = static_cast<int>(ceil_div(vectors, kLanes * kChunks))};
+  if (task.from_marks == nullptr) {
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
+  } else {
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, task);
+  }
+}
+
+}  // namespace
+
+/// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
 void launch_propagate(const Queue& queue, const PropagateTask& task) {
-  run_propagate(Launcher(queue), task);
+  const Launcher launch(queue);
+  const std::int64_t vectors = task.x.stride / kVector;
+  if (task.y.rows == 0 || vectors == 0) return;
+  if (vectors <= 1) {
+    launch_rows<1, 1>(launch, task);
+  } else if (vectors <= 2) {
+    launch_rows<2, 1>(launch, task);
+  } else if (vectors <= 4) {
+    launch_rows<4, 1>(launch, task);
+  } else if (vectors <= 8) {
+    launch_rows<8, 1>(launch, task);
+  } else if (vectors <= 16) {
+    launch_rows<16, 1>(launch, task);
+  } else if (vectors <= 32) {
+    launch_rows<32, 1>(launch, task);
+  } else if (vectors <= 64) {
+    launch_rows<32, 2>(launch, task);
+  } else if (vectors <= 96) {
+    launch_rows<32, 3>(launch, task);
+  } else if (vectors <= 128) {
+    launch_rows<32, 4>(launch, task);
+  } else if (vectors <= 192) {
+    launch_rows<32, 6>(launch, task);
+  } else {
+    launch_rows<32, 8>(launch, task);
+  }
+  if (task.num_split > 0) {
+    launch({.blocks = ceil_div(task.num_split * vectors, kPropagateThreads),
+            .threads = kPropagateThreads},
+           propagate_join_segments_kernel, task);
+  }
+}
+
+HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets) {
+  HeavyRows heavy;
+  for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
+    const EdgeOffset degree = offsets[r + 1] - offsets[r];
+    if (degree <= kHeavyDegree) continue;
+    const auto row = static_cast<NodeId>(r);
+    const EdgeOffset count = ceil_div(degree, kSegment);
+    if (heavy.slots + count > std::numeric_limits<std::int32_t>::max()) {
+      throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
+                        " neighbours need more than 2147483647 segments");
+    }
+    if (count > 1) heavy.split.push_back({row, heavy.slots, static_cast<std::int32_t>(count)});
+    for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += kSegment) {
+      const EdgeOffset end = begin + kSegment < offsets[r + 1] ? begin + kSegment : offsets[r + 1];
+      heavy.segments.push_back({row, count > 1 ? heavy.slots++ : -1, begin, end});
+    }
+  }
+  return heavy;
+}
+
+void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                            const PropagateOptions& options) {
+  const Range range("propagate");
+  check_propagate(graph, to, x, y, options);
+  GraphStorage& parts = storage(graph);
+  const DeviceScope scope = use_device();
+  Direction& rows = parts.direction(to);
+  const bool normalized = options.normalization == Normalization::kDegree;
+  PropagateTask task{
+      .csr = parts.csr(to),
+      .to_scale = normalized ? rows.scale.data() : nullptr,
+      .from_scale = normalized ? parts.direction(opposite(to)).scale.data() : nullptr,
+      .x = read_only_view(x),
+      .y = view(y),
+      .to = row_view(options.to),
+      .scale = static_cast<float>(options.scale),
+      .segments = rows.segments.data(),
+      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
+      .split = rows.split.data(),
+      .num_split = static_cast<std::int32_t>(rows.split.size())};
+  task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
+  if (options.from != nullptr) task.from_marks = row_view(options.from).marks;
+  if (options.addend != nullptr) task.addend = view(*options.addend).data;
+  if (options.addend_rows != nullptr) task.addend_marks = row_view(options.addend_rows).marks;
+  launch_propagate(queue(), task);
 }
 
 }  // namespace tern::cuda

@@ -13,16 +13,17 @@ namespace tern::cuda {
 struct Queue;
 
 /// Rows with more neighbours are summed by a whole block. 256 because a group's serial sum of that
-/// many costs about what a few hundred short rows cost beside it; on Gowalla 243 rows are longer,
+/// many costs about as much as a few hundred short rows beside it; on Gowalla 243 rows are longer,
 /// with 6% of the edges (counted, not measured on a GPU).
 inline constexpr EdgeOffset kHeavyDegree = 256;
-/// Neighbours that one block sums of a heavy row; longer rows are shared by several blocks.
+/// The most neighbours of a heavy row that one block sums; longer rows are shared by several
+/// blocks.
 inline constexpr EdgeOffset kSegment = 2048;
 /// 256 threads a block: 8 warps, so that a block of the widest rows (one a warp) still fills a
 /// multiprocessor in a few blocks, and a heavy row has 8 warps.
 inline constexpr int kPropagateThreads = 256;
 
-/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 where
+/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 if
 /// the stretch is the whole row.
 struct HeavySegment {
   NodeId row = 0;
@@ -45,10 +46,11 @@ struct HeavyRows {
   std::vector<SplitRow> split;
   std::int32_t slots = 0;
 };
-/// Floats of workspace that so many slots take.
+/// Floats of workspace for the partial sums in these slots.
 constexpr std::int64_t partials_size(std::int32_t slots, std::int64_t stride) {
   return slots * stride;
 }
+/// Throws DeviceError if there are more slots than 32 bits count.
 HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets);
 
 /// One propagation, all pointers on the device; strides in floats, whole vectors.
@@ -71,7 +73,7 @@ struct PropagateTask {
   float* partials = nullptr;  // (slots, y's stride): workspace
 };
 
-/// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend), see Backend::propagate.
+/// See propagate.cu.
 void launch_propagate(const Queue& queue, const PropagateTask& task);
 
 }  // namespace tern::cuda

@@ -7,16 +7,16 @@
 
 namespace tern::cuda {
 
-/// Where the rows of a set lie within an array of rows: in device memory, so that a recorded step
-/// meets the current batch's.
+/// Where the rows of a set lie within an array of rows. In device memory, so that a recorded step
+/// uses the rows of the current batch.
 struct RowSpan {
   std::int64_t begin = 0;
   std::int64_t count = 0;
 };
 
-/// A set of rows as kernels see it: rows[span->begin + i], i < span->count <= capacity, each once
-/// (no kernel relies on their order), and marks[row] != 0 exactly for these. All pointers null:
-/// every row.
+/// A set of rows as kernels see it: rows[span->begin + i] for i < span->count <= capacity, each
+/// once (no kernel relies on their order), and marks[row] != 0 exactly for these. All pointers
+/// null: every row.
 struct RowsView {
   const NodeId* rows = nullptr;
   const RowSpan* span = nullptr;

@@ -15,8 +15,9 @@ struct SampleTask {
   CsrView csr;  // of R
   const NodeId* participants = nullptr;
   std::int64_t num_participants = 0;
-  const EdgeOffset* participant_offsets = nullptr;  // of their interactions, put end to end
-  const std::uint32_t* alias_threshold = nullptr;   // only for popularity sampling
+  /// Where the interactions of each participant begin, put end to end.
+  const EdgeOffset* participant_offsets = nullptr;
+  const std::uint32_t* alias_threshold = nullptr;  // only for popularity sampling
   const NodeId* alias = nullptr;
   SamplingOptions options;
   std::uint32_t epoch = 0;
@@ -26,7 +27,20 @@ struct SampleTask {
   Triplet* triplets = nullptr;
 };
 
-/// Triplet first + i of the epoch, see Backend::sample. Exact integers.
+/// triplets[i] = triplet first + i of the epoch, see sample.cu.
 void launch_sample(const Queue& queue, const SampleTask& task);
+
+struct TripletsStorage;
+
+/// The drawing of triplets [first, first + count) of the current epoch.
+SampleTask sample_task(const TripletsStorage& state, std::int64_t first, std::int64_t count,
+                       Triplet* to);
+
+/// Where an epoch's triplets come from; in device memory, so that a recorded step follows the
+/// epoch.
+struct TripletSource {
+  SampleTask sample;
+  const Triplet* given = nullptr;  // the caller's triplets for the whole epoch; null: draw them
+};
 
 }  // namespace tern::cuda

@@ -1,15 +1,220 @@
-#include "cuda/ops/score_topk.cuh"
+// score_topk: the k items of greatest score users[q]·items[i] for each query q. users: (any number
+// of rows, D), items: (I, D). Ties go to the smaller item, so the result is unique: bitwise
+// reproducible.
+//
+// Around one matrix product (cuBLAS) for each block of queries: the queries' rows are gathered, the
+// scores computed, observed items masked, the k best selected. A block is so small that its scores
+// stay in the L2 cache: U × I scores never exist.
+//
+// Selection: one block of threads handles a query. A score and its item make one 64-bit key; a
+// larger key is better and no two are equal, which settles ties. Each thread finds its best key in
+// one pass over the row; the k-th best of these is a bound that at least k keys reach. A second
+// pass collects the keys that reach it, seldom many more than k, in shared memory, and a bitonic
+// sort orders them. If too many reach it (the best items all fell to a few threads, or k exceeds
+// the number of threads), bisection raises the bound, one pass over the row a step; it ends, since
+// keys are distinct. 2·I·4 bytes read a query, from the cache. For k > kMaxSelected CUB sorts whole
+// rows.
+
+#include "cuda/ops/score_topk.hpp"
 
 #include <thrust/iterator/counting_iterator.h>
 #include <thrust/iterator/transform_iterator.h>
+
+#include <algorithm>
 #include <cub/device/device_segmented_sort.cuh>
 
-#include "cuda/support/launch.hpp"
+#include "cuda/backend.hpp"
+#include "cuda/support/block.cuh"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
 
 namespace tern::cuda {
+
+/// out (count, stride): the rows of `users` that a block of queries names. All pointers here and
+/// below are on the device.
+struct GatherTask {
+  MatrixView<const float> users;
+  const NodeId* queries = nullptr;
+  std::int64_t count = 0;
+  float* out = nullptr;
+};
+/// The scores (count, num_items) of a block of queries, and the items selected from them.
+struct SelectTask {
+  const NodeId* queries = nullptr;
+  std::int64_t count = 0;
+  float* scores = nullptr;
+  std::int64_t stride = 0;
+  NodeId num_items = 0;
+  std::int64_t k = 0;
+  NodeId* top_items = nullptr;  // (count, k)
+  float* top_scores = nullptr;  // (count, k)
+};
+
 namespace {
 
-/// Where row r of so many keys begins.
+/// What cuBLAS recommends on compute capability 9.0 (its documentation). With a workspace of our
+/// own it never allocates, and a product gives the same bits every time.
+constexpr std::int64_t kCublasBytes = std::int64_t{32} << 20;
+
+constexpr int kTopThreads = 256;
+/// Keys that a block can collect: 16 KiB of shared memory, twice the largest k, so that bisection
+/// finds a bound in a few steps.
+constexpr int kTopCapacity = 2 * static_cast<int>(kMaxSelected);
+
+using TopKey = unsigned long long;  // as select_key_bytes counts
+
+/// One thread a vector of a gathered row.
+__global__ void __launch_bounds__(kTopThreads)
+    score_topk_gather_kernel(const __grid_constant__ GatherTask task) {
+  const std::int64_t vectors = task.users.stride / kVector;
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kTopThreads + threadIdx.x;
+  if (at >= task.count * vectors) return;
+  const NodeId user = task.queries[at / vectors];
+  as_vectors(task.out)[at] = __ldg(as_vectors(task.users.row(user)) + at % vectors);
+}
+
+/// One block a query.
+__global__ void __launch_bounds__(kTopThreads)
+    score_topk_mask_kernel(const __grid_constant__ SelectTask task, CsrView observed) {
+  const NodeId query = task.queries[blockIdx.x];
+  float* scores = task.scores + blockIdx.x * task.stride;
+  const EdgeOffset end = observed.offsets[query + 1];
+  for (EdgeOffset e = observed.offsets[query] + threadIdx.x; e < end; e += kTopThreads) {
+    scores[observed.columns[e]] = -INFINITY;
+  }
+}
+
+/// 0 if the item is no candidate; else greater for a better score, then for a smaller item.
+__device__ inline TopKey top_key(float score, std::int64_t item) {
+  if (!(score > -INFINITY)) return 0;
+  const unsigned bits = __float_as_uint(score + 0.0F);  // -0 becomes +0: they tie
+  const unsigned ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
+  return static_cast<TopKey>(ordered) << 32 | (0xffffffffu - static_cast<unsigned>(item));
+}
+__device__ inline NodeId item_of(TopKey key) {
+  return key == 0 ? -1 : static_cast<NodeId>(0xffffffffu - static_cast<unsigned>(key));
+}
+__device__ inline float score_of(TopKey key) {
+  if (key == 0) return -INFINITY;
+  const auto ordered = static_cast<unsigned>(key >> 32);
+  return __uint_as_float((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
+}
+
+/// Sorts `size` keys (a power of two) in shared memory, greatest first. The whole block takes part.
+__device__ inline void sort_descending(TopKey* keys, int size) {
+  for (int run = 2; run <= size; run *= 2) {
+    for (int distance = run / 2; distance > 0; distance /= 2) {
+      __syncthreads();
+      for (int i = static_cast<int>(threadIdx.x); i < size / 2; i += kTopThreads) {
+        const int low = 2 * i - (i & (distance - 1));
+        const int high = low + distance;
+        const TopKey a = keys[low];
+        const TopKey b = keys[high];
+        const bool descending = (low & run) == 0;
+        if (descending ? a < b : b < a) {
+          keys[low] = b;
+          keys[high] = a;
+        }
+      }
+    }
+  }
+  __syncthreads();
+}
+
+/// The number of keys of the row that reach the bound, in every thread.
+__device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
+  int count = 0;
+  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+    count += top_key(scores[i], i) >= bound ? 1 : 0;
+  }
+  return block_reduce<Sum>(count);
+}
+
+/// A bound that at least min(k, candidates) keys of the row reach, from the threads' best keys.
+__device__ inline TopKey first_bound(const float* scores, NodeId num_items, std::int64_t k,
+                                     TopKey* keys) {
+  TopKey best = 0;
+  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+    best = max(best, top_key(scores[i], i));
+  }
+  keys[threadIdx.x] = best;
+  sort_descending(keys, kTopThreads);
+  const TopKey kth = k <= kTopThreads ? keys[k - 1] : 0;
+  __syncthreads();
+  return kth == 0 ? 1 : kth;
+}
+
+/// Raises a bound that too many keys reach until at least k and at most kTopCapacity do.
+__device__ inline TopKey raise_bound(const float* scores, NodeId num_items, std::int64_t k,
+                                     TopKey low) {
+  TopKey high = ~TopKey{0};  // no key reaches it: its score would be a NaN
+  for (;;) {
+    const TopKey middle = low + (high - low) / 2;
+    const int count = count_reaching(scores, num_items, middle);
+    if (count > kTopCapacity) {
+      low = middle;
+    } else if (count < k) {
+      high = middle;
+    } else {
+      return middle;
+    }
+  }
+}
+
+/// One block a query; k <= kMaxSelected.
+__global__ void __launch_bounds__(kTopThreads)
+    score_topk_select_kernel(const __grid_constant__ SelectTask task) {
+  __shared__ TopKey keys[kTopCapacity];
+  __shared__ int collected;
+  const float* scores = task.scores + blockIdx.x * task.stride;
+  TopKey bound = first_bound(scores, task.num_items, task.k, keys);
+  for (;;) {
+    if (threadIdx.x == 0) collected = 0;
+    __syncthreads();
+    for (std::int64_t i = threadIdx.x; i < task.num_items; i += kTopThreads) {
+      const TopKey key = top_key(scores[i], i);
+      if (key < bound) continue;
+      // Places are handed out in any order; the sort removes the difference.
+      const int place = atomicAdd(&collected, 1);
+      if (place < kTopCapacity) keys[place] = key;
+    }
+    __syncthreads();
+    if (collected <= kTopCapacity) break;
+    bound = raise_bound(scores, task.num_items, task.k, bound);
+  }
+  int size = 1;
+  while (size < collected || size < task.k) size *= 2;
+  for (int i = collected + static_cast<int>(threadIdx.x); i < size; i += kTopThreads) keys[i] = 0;
+  sort_descending(keys, size);
+  const std::int64_t out = blockIdx.x * task.k;
+  for (std::int64_t i = threadIdx.x; i < task.k; i += kTopThreads) {
+    task.top_items[out + i] = item_of(keys[i]);
+    task.top_scores[out + i] = score_of(keys[i]);
+  }
+}
+
+/// The keys (count, num_items) of a block of scores, for sorting whole rows. One thread a score.
+__global__ void __launch_bounds__(kTopThreads)
+    score_topk_keys_kernel(const __grid_constant__ SelectTask task, TopKey* keys) {
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kTopThreads + threadIdx.x;
+  if (at >= task.count * task.num_items) return;
+  const std::int64_t item = at % task.num_items;
+  keys[at] = top_key(task.scores[at / task.num_items * task.stride + item], item);
+}
+
+/// The first k of sorted rows of keys. One thread an element of the result.
+__global__ void __launch_bounds__(kTopThreads)
+    score_topk_write_kernel(const __grid_constant__ SelectTask task, const TopKey* sorted) {
+  const std::int64_t at = static_cast<std::int64_t>(blockIdx.x) * kTopThreads + threadIdx.x;
+  if (at >= task.count * task.k) return;
+  const std::int64_t place = at % task.k;
+  const TopKey key =
+      place < task.num_items ? sorted[at / task.k * task.num_items + place] : TopKey{0};
+  task.top_items[at] = item_of(key);
+  task.top_scores[at] = score_of(key);
+}
+
+/// The index of the first key of a row, in rows of `width` keys.
 struct RowStart {
   std::int64_t width;
   __host__ __device__ std::int64_t operator()(std::int64_t row) const { return row * width; }
@@ -29,36 +234,141 @@ std::size_t sort_bytes(std::int64_t count, NodeId num_items) {
   return bytes;
 }
 
-}  // namespace
-
-void launch_gather(const Queue& queue, const GatherTask& task) {
-  run_gather(Launcher(queue), task);
+LaunchShape top_shape(std::int64_t elements) {
+  return {.blocks = ceil_div(elements, kTopThreads), .threads = kTopThreads};
 }
 
-void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& observed) {
-  run_mask(Launcher(queue), task, observed);
-}
-
+/// Temporary storage for selecting from `count` rows; 0 for k <= kMaxSelected.
 std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k) {
   if (k <= kMaxSelected) return 0;
   return 2 * select_key_bytes(count, num_items) + sort_bytes(count, num_items);
 }
 
+/// The k best scores of each query; missing ones are item -1, score -inf. `sorting`:
+/// select_bytes().
 void launch_select(const Queue& queue, const SelectTask& task, void* sorting, std::size_t bytes) {
   if (task.count == 0) return;
+  const Launcher launch(queue);
+  if (task.k <= kMaxSelected) {
+    launch({.blocks = task.count, .threads = kTopThreads}, score_topk_select_kernel, task);
+    return;
+  }
   const std::size_t size = select_key_bytes(task.count, task.num_items);
   auto* storage = static_cast<char*>(sorting);
   auto* keys = reinterpret_cast<TopKey*>(storage);
   auto* sorted = reinterpret_cast<TopKey*>(storage + size);
-  run_select(Launcher(queue), task, keys, [&] {
-    if (size == 0) return sorted;
+  launch(top_shape(task.count * task.num_items), score_topk_keys_kernel, task, keys);
+  if (size > 0) {
     std::size_t left = bytes - 2 * size;
     const auto starts = row_starts(task.num_items);
     check(cub::DeviceSegmentedSort::SortKeysDescending(storage + 2 * size, left, keys, sorted,
                                                        task.count * task.num_items, task.count,
                                                        starts, starts + 1, queue.stream));
-    return sorted;
-  });
+  }
+  launch(top_shape(task.count * task.k), score_topk_write_kernel, task, sorted);
+}
+
+template <typename T>
+T* reserve(DeviceArray<T>& array, std::int64_t size, const Memory& memory) {
+  if (array.size() < size) {
+    array = DeviceArray<T>();  // freed before the new one is allocated
+    array = DeviceArray<T>(size, memory);
+  }
+  return array.data();
+}
+
+}  // namespace
+
+/// A block of queries on its way through score_topk.
+struct CudaBackend::ScoreBlock {
+  SelectTask select;
+  float* gathered;
+  std::size_t sorting_bytes;
+};
+
+/// scores (queries, items) = gathered (queries, D) · itemsᵀ. cuBLAS is column-major.
+void CudaBackend::multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block) {
+  const SelectTask& select = block.select;
+  if (users.cols() == 0) {
+    check(cudaMemsetAsync(select.scores, 0,
+                          static_cast<std::size_t>(select.count * select.stride) * sizeof(float),
+                          stream_.get()));
+    return;
+  }
+  if (cublas_ == nullptr) {
+    cublas_workspace_ = DeviceArray<std::uint8_t>(kCublasBytes, pool_memory());
+    cublas_ = make_cublas(stream_.get());
+    check(cublasSetWorkspace(cublas_.get(), cublas_workspace_.data(),
+                             static_cast<std::size_t>(kCublasBytes)));
+  }
+  const float one = 1.0F;
+  const float zero = 0.0F;
+  const MatrixView<float> i = view(items);
+  check(cublasSgemm_64(cublas_.get(), CUBLAS_OP_T, CUBLAS_OP_N, i.rows, select.count, i.cols, &one,
+                       i.data, i.stride, block.gathered, view(users).stride, &zero, select.scores,
+                       select.stride));
+}
+
+void CudaBackend::score_block(const Matrix& users, const Matrix& items,
+                              std::span<const Graph* const> observed, const ScoreBlock& block) {
+  const SelectTask& select = block.select;
+  const MatrixView<const float> table = read_only_view(users);
+  const Launcher launch(queue());
+  launch(top_shape(select.count * (table.stride / kVector)), score_topk_gather_kernel,
+         {.users = table, .queries = select.queries, .count = select.count, .out = block.gathered});
+  multiply(users, items, block);
+  for (const Graph* graph : observed) {
+    launch({.blocks = select.count, .threads = kTopThreads}, score_topk_mask_kernel, select,
+           storage(*graph).csr(Side::kUser));
+  }
+  launch_select(queue(), select, score_.sorting.data(), block.sorting_bytes);
+}
+
+void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
+                             std::span<const NodeId> queries,
+                             std::span<const Graph* const> observed, std::int64_t k,
+                             TopItems& top) {
+  const Range range("score_topk");
+  check_score_topk(users, items, queries, observed, k);
+  expect_not_recording("score_topk");
+  const DeviceScope scope = use_device();
+  const auto count = static_cast<std::int64_t>(queries.size());
+  resize_top_items(queries.size(), k, top);
+  if (count == 0 || items.rows() == 0) return;
+
+  const std::int64_t stride = padded(items.rows());
+  const auto [block, chunk] =
+      cut_queries(count, stride, k, {.scores = cache_bytes_ / 2, .results = options_.result_bytes});
+  const auto num_items = static_cast<NodeId>(items.rows());
+  const std::size_t sorting_bytes = select_bytes(block, num_items, k);
+  reserve(score_.queries, count, pool_memory());
+  reserve(score_.gathered, block * view(users).stride, pool_memory());
+  reserve(score_.scores, block * stride, pool_memory());
+  reserve(score_.items, chunk * k, pool_memory());
+  reserve(score_.top, chunk * k, pool_memory());
+  reserve(score_.sorting, static_cast<std::int64_t>(sorting_bytes), pool_memory());
+  score_.queries.upload(queries);
+
+  for (std::int64_t begin = 0; begin < count; begin += chunk) {
+    const std::int64_t end = std::min(begin + chunk, count);
+    for (std::int64_t first = begin; first < end; first += block) {
+      score_block(users, items, observed,
+                  {.select = {.queries = score_.queries.data() + first,
+                              .count = std::min(block, end - first),
+                              .scores = score_.scores.data(),
+                              .stride = stride,
+                              .num_items = num_items,
+                              .k = k,
+                              .top_items = score_.items.data() + (first - begin) * k,
+                              .top_scores = score_.top.data() + (first - begin) * k},
+                   .gathered = score_.gathered.data(),
+                   .sorting_bytes = sorting_bytes});
+    }
+    const auto at = static_cast<std::size_t>(begin * k);
+    const auto size = static_cast<std::size_t>((end - begin) * k);
+    score_.items.download(std::span(top.items).subspan(at, size));
+    score_.top.download(std::span(top.scores).subspan(at, size));
+  }
 }
 
 }  // namespace tern::cuda

@@ -3,18 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "tern/view.hpp"
+#include "tern/types.hpp"
 
 namespace tern::cuda {
 
-struct Queue;
-
-/// Up to this k a block keeps a query's candidates in shared memory; beyond, a row of scores is
-/// sorted whole.
+/// Up to this k a block keeps a query's candidates in shared memory; for a greater k the whole row
+/// of scores is sorted.
 inline constexpr std::int64_t kMaxSelected = 1024;
 
-/// How queries are cut: scores are made and selected from a block at a time, and what was selected
-/// is brought to the host a chunk of whole blocks at a time.
+/// How queries are cut: scores are computed and selected from a block at a time, and the results
+/// are brought to the host a chunk of whole blocks at a time.
 struct QueryCuts {
   std::int64_t block = 0;
   std::int64_t chunk = 0;
@@ -28,10 +26,10 @@ struct QueryLimits {
 /// selection read them from there.
 constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::int64_t k,
                                 QueryLimits limits) {
-  // More would make grids no fuller.
+  // More queries would not fill the GPU any better.
   constexpr std::int64_t kMaxQueries = 4096;
   const std::int64_t row_bytes = stride * static_cast<std::int64_t>(sizeof(float));
-  // By division: k, which the caller chooses, must not overflow.
+  // By division: a product with k, which the caller chooses, could overflow.
   const std::int64_t rows_of_results =
       limits.results / static_cast<std::int64_t>(sizeof(NodeId) + sizeof(float)) / k;
   QueryCuts cuts;
@@ -46,41 +44,12 @@ constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::in
   return cuts;
 }
 
-/// The rows of `users` at a block of queries, gathered: out (count, stride).
-struct GatherTask {
-  MatrixView<const float> users;
-  const NodeId* queries = nullptr;
-  std::int64_t count = 0;
-  float* out = nullptr;
-};
-void launch_gather(const Queue& queue, const GatherTask& task);
-
-/// Scores of a block of queries (count, num_items) with a stride, and what is selected of them.
-struct SelectTask {
-  const NodeId* queries = nullptr;
-  std::int64_t count = 0;
-  float* scores = nullptr;
-  std::int64_t stride = 0;
-  NodeId num_items = 0;
-  std::int64_t k = 0;
-  NodeId* top_items = nullptr;  // (count, k)
-  float* top_scores = nullptr;  // (count, k)
-};
-
-/// Scores of a query's observed items become -inf.
-void launch_mask(const Queue& queue, const SelectTask& task, const CsrView& observed);
-
-/// The k best scores of each query, ties by ascending item; -inf and NaN are no candidates: what is
-/// missing is item -1, score -inf. Exact. `sorting`: for k > kMaxSelected, select_bytes() of it.
-void launch_select(const Queue& queue, const SelectTask& task, void* sorting, std::size_t bytes);
-/// Bytes of the keys of so many rows, a whole number of 256, which is how CUB wants what follows.
+/// Bytes of the keys of `count` rows, rounded up to the alignment of CUB's storage behind them.
 constexpr std::size_t select_key_bytes(std::int64_t count, NodeId num_items) {
   constexpr std::size_t kAlignment = 256;
   const std::size_t bytes = static_cast<std::size_t>(count) * static_cast<std::size_t>(num_items) *
                             sizeof(unsigned long long);
   return (bytes + kAlignment - 1) / kAlignment * kAlignment;
 }
-/// Temporary storage that selecting `count` rows takes; 0 for k <= kMaxSelected.
-std::size_t select_bytes(std::int64_t count, NodeId num_items, std::int64_t k);
 
 }  // namespace tern::cuda

@@ -18,12 +18,12 @@ struct SgdTask {
   float* velocity = nullptr;  // null: no momentum
   std::int64_t rows = 0;
   std::int64_t stride = 0;
-  RowsView only;                       // the rows to step
-  const std::int64_t* step = nullptr;  // as of adam; read only for fault
-  std::int64_t* fault = nullptr;       // null, or the first step that wrote what is not finite
+  RowsView only;                       // the rows to update
+  const std::int64_t* step = nullptr;  // as for adam; needed only to note a fault
+  std::int64_t* fault = nullptr;  // null, or where to note the first step with a non-finite result
 };
 
-/// v = momentum v + gradient + weight_decay · parameter; parameter -= lr · v, see Backend::sgd.
+/// See sgd.cu.
 void launch_sgd(const Queue& queue, const SgdTask& task);
 
 }  // namespace tern::cuda

@@ -11,7 +11,7 @@ namespace tern::cuda {
 // depends on the size of the block alone. Each function ends with a barrier, so that it may be
 // called again at once; one instance (operation and type) uses 128 or 256 bytes of shared memory.
 
-/// Lanes of this thread's warp that the block has: 32, but for a last warp.
+/// The lanes of this thread's warp that exist: 32, or fewer in the last warp of the block.
 __device__ inline int lanes_of_warp() {
   const int left = static_cast<int>(blockDim.x - threadIdx.x / 32 * 32);
   return left < 32 ? left : 32;
@@ -38,7 +38,7 @@ __device__ inline T block_reduce(T value) {
   return value;
 }
 
-/// What a scan tells each thread.
+/// The result of a scan in one thread.
 template <typename T>
 struct Scanned {
   T before;     ///< the combination of the values of all threads before this one

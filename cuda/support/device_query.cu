@@ -13,7 +13,7 @@ std::string version_text(int version) {
 
 std::string why_none(cudaError_t status) {
   int driver = 0;
-  (void)cudaDriverGetVersion(&driver);  // 0 where there is no driver
+  (void)cudaDriverGetVersion(&driver);  // 0 if there is no driver
   if (driver == 0) return "CUDA: no driver is installed.";
   if (status == cudaErrorInsufficientDriver) {
     return "CUDA: the driver serves CUDA " + version_text(driver) +

@@ -7,9 +7,9 @@
 
 namespace tern::cuda {
 
-/// The devices that can be used, in the order of their numbers. Where there is none, *problem (if
-/// given) gets one line that says why: no driver, a driver too old, no device. Throws DeviceError
-/// where a device that is there cannot be asked.
+/// The devices that can be used, in the order of their numbers. If there is none, *problem (unless
+/// null) gets one line with the reason: no driver, a driver too old, no device. Throws DeviceError
+/// if a device does not answer.
 std::vector<DeviceDescription> query_devices(std::string* problem = nullptr);
 
 }  // namespace tern::cuda

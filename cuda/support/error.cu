@@ -17,7 +17,7 @@ namespace {
 
 void check(cudaError_t status, std::source_location where) {
   if (status == cudaSuccess) return;
-  (void)cudaGetLastError();  // else the next check would report this failure once more
+  (void)cudaGetLastError();  // clears it, or the next check would report it again
   fail("CUDA", cudaGetErrorName(status), cudaGetErrorString(status), where);
 }
 

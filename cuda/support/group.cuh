@@ -4,15 +4,15 @@
 
 namespace tern::cuda {
 
-/// kLanes neighbouring lanes of a warp (a power of two up to 32) that work on one row together. Its
-/// members meet among themselves alone, so that the groups of a warp may part ways.
+/// kLanes neighbouring lanes of a warp (a power of two up to 32) that work on one row together.
+/// They synchronise only with each other, so that the groups of a warp may diverge.
 template <int kLanes>
 struct LaneGroup {
   static_assert(kLanes >= 1 && kLanes <= 32 && (kLanes & (kLanes - 1)) == 0);
 
   /// This thread's place in its group.
   int lane;
-  /// Where the group begins in its warp.
+  /// The group's first lane in its warp.
   int first;
 
   __device__ LaneGroup()
@@ -38,7 +38,7 @@ struct LaneGroup {
     }
   }
 
-  /// Bit i: whether lane i of the group says so.
+  /// Bit i: the predicate of lane i of the group.
   __device__ unsigned ballot(bool predicate) const {
     if constexpr (kLanes == 1) {
       return predicate ? 1u : 0u;
@@ -47,8 +47,8 @@ struct LaneGroup {
     }
   }
 
-  /// The sum over the group in every lane: halves are exchanged, so that all lanes get the same
-  /// bits, in the same order every time.
+  /// The sum over the group, in every lane. Halves are exchanged, so that all lanes get the same
+  /// bits, and the order is the same every time.
   template <typename T>
   __device__ T sum(T value) const {
     for (int distance = kLanes / 2; distance > 0; distance /= 2) {

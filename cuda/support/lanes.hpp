@@ -7,7 +7,8 @@
 
 namespace tern::cuda {
 
-/// Calls f(std::integral_constant<int, lanes>) with the lanes that share a row of so many vectors.
+/// Calls f(std::integral_constant<int, lanes>) with the lanes that share a row of this many
+/// vectors.
 template <typename Function>
 void with_lanes(std::int64_t vectors, Function&& f) {
   switch (lanes_for(vectors)) {

@@ -13,29 +13,27 @@
 
 namespace tern::cuda {
 
-/// Where ops put their work: one stream of one device.
+/// Where ops launch their kernels: one stream of one device.
 struct Queue {
   cudaStream_t stream = nullptr;
   int multiprocessors = 1;
 };
 
-/// Launches kernels on a queue, checked; an empty grid is skipped. The sequences of launches in
-/// cuda/ops/*.cuh take any class that is called like this one.
+/// Launches kernels on a queue and checks each launch; an empty grid is skipped. Templates of
+/// launches (bench/variants/cuda) take any class that is called like this one.
 class Launcher {
  public:
   explicit Launcher(const Queue& queue,
                     std::source_location where = std::source_location::current())
       : queue_(queue), where_(where) {}
 
-  int multiprocessors() const { return queue_.multiprocessors; }
-
   template <typename... Parameters>
   void operator()(const LaunchShape& shape, void (*kernel)(Parameters...),
                   std::type_identity_t<Parameters>... arguments) const {
     if (shape.blocks == 0 || shape.blocks_y == 0) return;
     if (shape.blocks > std::numeric_limits<std::int32_t>::max()) {
-      throw DeviceError("A launch of " + std::to_string(shape.blocks) +
-                        " blocks, expected at most 2147483647.");
+      throw DeviceError("kernel launch has " + std::to_string(shape.blocks) +
+                        " blocks, expected at most 2147483647");
     }
     cudaLaunchConfig_t config{};
     config.gridDim =
@@ -43,7 +41,7 @@ class Launcher {
     config.blockDim = dim3(static_cast<unsigned>(shape.threads));
     config.dynamicSmemBytes = shape.shared_bytes;
     config.stream = queue_.stream;
-    // The typed form: tests/simt stands in for it, and then knows kernel and arguments.
+    // The typed form: its stand-in in tests/simt needs the types of kernel and arguments.
     check(cudaLaunchKernelEx(&config, kernel, arguments...), where_);
     check(cudaGetLastError(), where_);
   }

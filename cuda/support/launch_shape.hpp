@@ -5,8 +5,7 @@
 
 namespace tern::cuda {
 
-/// The shape of a launch, as the small functions beside the kernels decide it. Plain numbers, so
-/// that a GPU's launcher and the executor of tests/simt take the same.
+/// The shape of a launch, in plain numbers, so that code without CUDA's headers can compute it.
 struct LaunchShape {
   std::int64_t blocks = 0;
   int threads = 0;
@@ -14,12 +13,19 @@ struct LaunchShape {
   int blocks_y = 1;
 };
 
-/// How many pieces of so many a number makes.
-constexpr std::int64_t pieces(std::int64_t count, std::int64_t size) {
+/// count / size, rounded up.
+constexpr std::int64_t ceil_div(std::int64_t count, std::int64_t size) {
   return (count + size - 1) / size;
 }
 
-/// Lanes that share a row of so many vectors: the next power of two, at most a warp.
+/// The number of bits that ids below `count` need; at least 1.
+constexpr int bits_for(std::uint64_t count) {
+  int bits = 1;
+  while (bits < 63 && (std::uint64_t{1} << bits) < count) ++bits;
+  return bits;
+}
+
+/// Lanes that share a row of this many vectors: the next power of two, at most a warp.
 constexpr int lanes_for(std::int64_t vectors) {
   int lanes = 1;
   while (lanes < 32 && lanes < vectors) lanes *= 2;

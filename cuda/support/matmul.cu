@@ -7,12 +7,12 @@
 
 // cuBLASLt sees column-major matrices: a row-major one is its transpose, and out = left · right
 // becomes outᵀ = rightᵀ · leftᵀ. So its A is `right`, its B is `left`, and a bias over our columns
-// is one over its rows, as its epilogue has it.
+// is one over its rows, which its epilogue supports.
 
 namespace tern::cuda {
 namespace {
 
-/// What cuBLAS recommends on compute capability 9.0, the most of all (its documentation).
+/// The recommendation of cuBLAS for compute capability 9.0, its largest (its documentation).
 constexpr std::int64_t kWorkspaceBytes = std::int64_t{32} << 20;
 
 template <typename Handle, typename Attribute, typename T>
@@ -60,7 +60,7 @@ Matmul::Plan Matmul::make_plan(const ProductShape& shape) const {
       operation(shape.left));
   if (shape.with_bias) {
     const std::uint32_t epilogue = CUBLASLT_EPILOGUE_BIAS;
-    // The heuristic asks a bias for its alignment alone; every array of ours has as much.
+    // The heuristic uses only the alignment of the bias, which is the same for all our arrays.
     const void* bias = workspace_.data();
     set(cublasLtMatmulDescSetAttribute, description, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
     set(cublasLtMatmulDescSetAttribute, description, CUBLASLT_MATMUL_DESC_BIAS_POINTER, bias);
@@ -77,7 +77,8 @@ void Matmul::choose_algorithm(Plan& plan) const {
   check(cublasLtMatmulPreferenceCreate(&preference));
   const detail::UniqueMatmul<cublasLtMatmulPreference_t> owner(preference);
   const auto bytes = static_cast<std::uint64_t>(workspace_.size());
-  // A depth that is shared out is added up in one order, in f32, in a step of its own.
+  // If an algorithm splits the depth, it must add the parts up in one order, in f32, in a step of
+  // its own.
   const std::uint32_t reductions =
       CUBLASLT_REDUCTION_SCHEME_NONE | CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
   set(cublasLtMatmulPreferenceSetAttribute, preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,

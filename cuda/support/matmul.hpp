@@ -31,8 +31,8 @@ using UniqueMatmul = std::unique_ptr<std::remove_pointer_t<Handle>, DestroyMatmu
 
 enum class Transposed : std::uint8_t { kNo, kYes };
 
-/// A factor of a product: op(X) where X is row-major, rows `stride` floats apart. In a batch one
-/// such matrix follows the other after `step` floats.
+/// A factor of a product: X or Xᵀ, X row-major with rows `stride` floats apart. In a batch each
+/// matrix begins `step` floats after the one before.
 struct Factor {
   Transposed transposed = Transposed::kNo;
   std::int64_t stride = 0;
@@ -41,8 +41,8 @@ struct Factor {
   auto operator<=>(const Factor&) const = default;
 };
 
-/// What a product looks like, all but its arrays: out (rows, cols) = left (rows, depth) · right
-/// (depth, cols), row-major; none of the three sizes is zero.
+/// A product without its arrays: out (rows, cols) = left (rows, depth) · right (depth, cols),
+/// row-major; none of the three sizes is zero.
 struct ProductShape {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
@@ -61,29 +61,30 @@ struct ProductArrays {
   const float* left = nullptr;
   const float* right = nullptr;
   float* out = nullptr;
-  /// Added to the product; of out's shape, out itself or apart from it. Null: nothing.
+  /// Added to the product; of out's shape, and either out itself or no part of it. Null: nothing.
   const float* addend = nullptr;
-  /// (cols), added to every row, where the shape says so.
+  /// (cols), added to every row if ProductShape::with_bias is set.
   const float* bias = nullptr;
 };
 
-/// f32 products by cuBLASLt, without TF32. How a shape is computed is decided once, when it is
-/// first seen, and kept, by rules that leave nothing to chance (no atomics, one workspace): the
-/// same bits every time. Padding of `out` is left as it is.
+/// f32 products by cuBLASLt, without TF32. The algorithm for a shape is chosen once, when the shape
+/// is first seen, and kept; none may use atomics, and all use one workspace: the same bits every
+/// time. Padding of `out` is left as it is.
 class Matmul {
  public:
-  /// Of one call, whether they are rows or the depth: callers cut what is longer. cuBLASLt takes
-  /// 64-bit sizes, but algorithms of it have failed above 65535 · 32: PyTorch does without it there
-  /// (its pull request 82922).
+  /// The most rows, and the greatest depth, of one call; callers split longer products. cuBLASLt
+  /// takes 64-bit sizes, but some of its algorithms have failed above 65535 · 32, where PyTorch
+  /// avoids it (its pull request 82922).
   static constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
 
   explicit Matmul(const Memory& memory);
 
   /// Whether the shape has been seen.
   bool knows(const ProductShape& shape) const { return plans_.contains(shape); }
-  /// Whether the library serves it; finds out how if it is new. Not while a graph is captured.
+  /// Whether the library supports the shape; chooses the algorithm if the shape is new. Must not be
+  /// called while a graph is captured.
   bool serves(const ProductShape& shape);
-  /// Puts the product on the stream. Throws DeviceError where serves() says no.
+  /// Puts the product on the stream. Throws DeviceError if the library does not support the shape.
   void run(const ProductShape& shape, const ProductArrays& arrays);
 
  private:

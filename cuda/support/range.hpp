@@ -4,8 +4,8 @@
 
 namespace tern::cuda {
 
-/// Names a stretch of the host's time for a profiler (Nsight Systems): an NVTX range, from here to
-/// the end of the scope. Costs next to nothing where no profiler listens.
+/// An NVTX range for profilers (Nsight Systems), from here to the end of the scope. Costs next to
+/// nothing without a profiler.
 class Range {
  public:
   explicit Range(const char* name) { (void)nvtxRangePushA(name); }

@@ -25,8 +25,8 @@ CublasHandle make_cublas(cudaStream_t stream) {
   check(cublasCreate(&handle));
   CublasHandle owner(handle);
   check(cublasSetStream(handle, stream));
-  // Plain f32: scores decide ranks, and TF32's 10 bits would tie what is not tied. Without atomics
-  // a product gives the same bits every time.
+  // Plain f32: scores decide ranks, and with TF32's 10 bits different scores would tie. Without
+  // atomics a product gives the same bits every time.
   check(cublasSetMathMode(handle, CUBLAS_DEFAULT_MATH));
   check(cublasSetAtomicsMode(handle, CUBLAS_ATOMICS_NOT_ALLOWED));
   return owner;
@@ -49,7 +49,7 @@ void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   void* data = nullptr;
   cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
   if (status == cudaErrorMemoryAllocation) {
-    // What was freed is the pool's again only when the stream has come to it.
+    // Freed memory returns to the pool only when the stream reaches the free.
     (void)cudaGetLastError();
     check(cudaStreamSynchronize(memory.stream));
     check(cudaMemPoolTrimTo(memory.pool, 0));

@@ -13,8 +13,8 @@
 
 namespace tern::cuda {
 
-// Owners of what CUDA hands out. Destructors never throw: what a device reports after a failure it
-// reports again at the next call.
+// Owners of CUDA's handles and memory. Destructors never throw: a failed device reports its failure
+// again at the next call.
 
 namespace detail {
 struct Destroy {
@@ -43,7 +43,7 @@ Stream make_stream();
 Event make_event();
 CublasHandle make_cublas(cudaStream_t stream);
 
-/// Makes a device the calling thread's current one, and the former one again at the end.
+/// Makes a device the calling thread's current one; the destructor restores the former one.
 class DeviceScope {
  public:
   explicit DeviceScope(int device) {
@@ -62,7 +62,7 @@ class DeviceScope {
   bool changed_ = false;
 };
 
-/// A pool on a device that keeps what is given back to it, so that taking it again costs nothing.
+/// A pool on a device that keeps freed memory, so that allocating it again costs nothing.
 MemoryPool make_pool(int device);
 
 /// Where arrays come from: a pool, in the order of a stream.
@@ -71,7 +71,7 @@ struct Memory {
   cudaStream_t stream = nullptr;
 };
 
-/// Throws DeviceError with the need and what is free when memory is short.
+/// Throws MemoryError with the needed and the free bytes if memory is short.
 void* allocate_bytes(std::size_t bytes, const Memory& memory);
 
 /// An owned array in device memory, allocated and freed in the order of a stream; 256-byte aligned,
@@ -97,7 +97,7 @@ class DeviceArray {
   void fill_bytes(int byte) {
     if (size_ > 0) check(cudaMemsetAsync(data(), byte, bytes(), stream()));
   }
-  /// Returns when the host's values may change. values.size() <= size().
+  /// Waits, so that the caller may change the values at once. values.size() <= size().
   void upload(std::span<const T> values) {
     if (values.empty()) return;
     check(cudaMemcpyAsync(data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice,

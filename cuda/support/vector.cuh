@@ -8,9 +8,9 @@
 namespace tern::cuda {
 
 // A row of a matrix is read and written 16 bytes at a time: rows start on 16 bytes, their length is
-// a whole number of float4, and what lies beyond the width is zero (cuda/storage.hpp). Kernels say
-// by CUDA's own functions how a vector meets the caches: __ldg what nobody writes meanwhile, __ldcs
-// and __stcs (evict-first) what is not needed again soon.
+// a whole number of float4, and the padding beyond the width is zero (cuda/storage.hpp). Kernels
+// choose the caches by CUDA's own functions: __ldg for data that no thread writes meanwhile, __ldcs
+// and __stcs (evict-first) for data that is not needed again soon.
 
 /// Floats in one vector.
 inline constexpr std::int64_t kVector = 4;
@@ -64,10 +64,10 @@ __device__ inline bool all_finite(float4 x) {
   return std::isfinite(x.x) && std::isfinite(x.y) && std::isfinite(x.z) && std::isfinite(x.w);
 }
 
-/// Adds x where other threads may add too; in what order is left to chance.
+/// Adds x to a vector to which other threads may add too, in any order.
 __device__ inline void atomic_add(float4* to, float4 x) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
-  atomicAdd(to, x);  // each element by itself, in one instruction
+  atomicAdd(to, x);  // one instruction, atomic for each element
 #else
   atomicAdd(&to->x, x.x);
   atomicAdd(&to->y, x.y);

@@ -11,7 +11,7 @@ namespace tern::cuda {
 
 inline constexpr unsigned kFullWarp = 0xffffffffu;
 
-/// Commutative operations: combine(x, y), and the value that changes nothing.
+/// Commutative operations: combine(x, y), and the neutral value.
 struct Sum {
   template <typename T>
   __device__ static T combine(T x, T y) {
@@ -63,8 +63,8 @@ __device__ inline T warp_reduce(T value) {
   return value;
 }
 
-/// The combination of the first `lanes` values, in each of these lanes, which alone take part.
-/// The same bits as warp_reduce where lanes is 32.
+/// The combination of the first `lanes` values, in each of these lanes; only they take part. For 32
+/// lanes the same bits as the other warp_reduce.
 template <typename Op, typename T>
 __device__ inline T warp_reduce(T value, int lanes) {
   if (lanes == 32) return warp_reduce<Op>(value);

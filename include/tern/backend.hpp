@@ -19,7 +19,7 @@ namespace tern {
 // The seam. Models, trainer and program are written over this class and never know which backend
 // they run on. The ops are coarse and fused, so that virtual dispatch costs nothing. An op's name
 // is the name of its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
-// cuda/ops/<op>.{cuh,cu} (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp.
+// cuda/ops/<op>.cu (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp (see CONTRIBUTING.md).
 //
 // Common to all ops: they check shapes (ShapeError), allocate nothing that lasts, may return before
 // the work is done (synchronize() or a download waits), and are bitwise reproducible: the same
@@ -181,12 +181,12 @@ class Backend {
   ///   interaction: the Permutation(seed, e, E')(q)-th of the E' interactions of participants, in
   ///                CSR order;
   ///   uniform:     Q = stream(negative, e, t); n = the Q.below(I - deg u)-th item absent from
-  ///   row(u); popularity:  Q likewise; up to `popularity_tries` times c = Q.below(I), w =
-  ///   Q.next(),
-  ///                n = w < threshold[c] ? c : alias[c], taken when absent from row(u); then as
-  ///                uniform from the same stream. The tables are make_alias_table(degrees,
-  ///                exponent)'s.
-  /// Exact integers: the same triplets on every backend. Source: design §4; He et al. 2020.
+  ///                row(u);
+  ///   popularity:  the same Q; up to `popularity_tries` times c = Q.below(I), w = Q.next(),
+  ///                n = w < threshold[c] ? c : alias[c], accepted if absent from row(u); after
+  ///                that as for uniform, from the same stream. The tables are
+  ///                make_alias_table(degrees, exponent).
+  /// Exact integers: the same triplets on every backend. Source: He et al. 2020.
   virtual void sample(Triplets& triplets, std::uint32_t epoch) = 0;
   /// Takes the given triplets for the epoch's instead (as many as size()); batch 0 becomes current.
   /// Throws ShapeError on an id out of range.

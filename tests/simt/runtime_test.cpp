@@ -8,6 +8,7 @@
 
 #include "seeded_test.hpp"
 #include "simt/runtime/device.hpp"
+#include "simt/runtime/graph.hpp"
 
 namespace simt {
 namespace {
@@ -157,6 +158,32 @@ TEST_P(Runtime, CapturedWorkRunsWhenTheGraphDoesWithTheArgumentsOfTheCapture) {
   for (int i = 0; i < 2; ++i) EXPECT_EQ(cudaGraphLaunch(executable, stream_), cudaSuccess);
   EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess) << "what was launched runs all the same";
   EXPECT_EQ(download(values, 2), (std::vector<int>{12, 6}));
+  release(values);
+}
+
+TEST_P(Runtime, ACapturedGraphShowsTheShapesOfItsLaunches) {
+  int* values = allocate(1);
+  upload(values, {7});
+  constexpr unsigned kMaxBlocks = 0x7fffffff;
+  EXPECT_EQ(cudaStreamBeginCapture(stream_, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  EXPECT_EQ(launch_on(stream_, dim3(3, 2), 64, add_kernel, values, 1, 1), cudaSuccess);
+  EXPECT_EQ(cudaMemsetAsync(values, 0, sizeof(int), stream_), cudaSuccess);
+  const cudaLaunchConfig_t config{
+      .gridDim = kMaxBlocks, .blockDim = 1024, .dynamicSmemBytes = 48, .stream = stream_};
+  EXPECT_EQ(cudaLaunchKernelEx(&config, trap_kernel), cudaSuccess);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream_, &graph), cudaSuccess);
+  const std::vector<CapturedLaunch> launches = launches_of(graph);
+  ASSERT_EQ(launches.size(), 2u) << "a memset is no launch";
+  EXPECT_EQ(launches[0].grid.x, 3u);
+  EXPECT_EQ(launches[0].grid.y, 2u);
+  EXPECT_EQ(launches[0].block.x, 64u);
+  EXPECT_EQ(launches[0].shared_bytes, 0u);
+  EXPECT_EQ(launches[1].grid.x, kMaxBlocks);
+  EXPECT_EQ(launches[1].block.x, 1024u);
+  EXPECT_EQ(launches[1].shared_bytes, 48u);
+  EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
+  EXPECT_EQ(download(values, 1), std::vector<int>{7}) << "nothing has run";
   release(values);
 }
 

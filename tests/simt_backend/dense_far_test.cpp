@@ -7,16 +7,18 @@
 #include <limits>
 #include <vector>
 
-#include "cuda/ops/dropout.cuh"
-#include "cuda/ops/linear_relu_batchnorm.cuh"
+#include "cuda/ops/dropout.hpp"
+#include "cuda/ops/linear_relu_batchnorm.hpp"
 #include "cuda/support/matmul.hpp"
+#include "simt/buffer.hpp"
 #include "tern/random.hpp"
+#include "tests/simt_backend/device_queue.hpp"
 #include "tests/simt_backend/far.hpp"
-#include "tests/support/simt_launcher.hpp"
 
 namespace tern::cuda {
 namespace {
 
+using test::DeviceQueue;
 using test::Far;
 
 /// Row · kStride passes 2³² by itself.
@@ -99,38 +101,38 @@ TEST(DenseFar, BothPassesReadAndWriteRowsBeyond32Bits) {
   auto grad_inner_bias = row_of(NAN), grad_outer_bias = row_of(NAN);
   const DenseRows rows = far_rows();
   simt::Buffer<float> partials(static_cast<std::size_t>(dense_partials_size(rows)));
-  const test::SimtLauncher launch;
-  run_dense_statistics(launch, {.rows = rows,
-                                .values = {.form = DenseForm::kSums,
-                                           .relu = true,
-                                           .inner = inner.data(),
-                                           .inner_bias = inner_bias.data(),
-                                           .outer = outer.data(),
-                                           .outer_bias = outer_bias.data()},
-                                .saved = saved.data(),
-                                .partials = partials.data(),
-                                .mean = mean.data(),
-                                .inverse_deviation = inverse.data(),
-                                .running_mean = running_mean.data(),
-                                .running_variance = running_variance.data(),
-                                .cols = kCols,
-                                .epsilon = 0.25,
-                                .momentum = 0.5});
+  const DeviceQueue queue;
+  launch_dense_statistics(queue, {.rows = rows,
+                                  .values = {.form = DenseForm::kSums,
+                                             .relu = true,
+                                             .inner = inner.data(),
+                                             .inner_bias = inner_bias.data(),
+                                             .outer = outer.data(),
+                                             .outer_bias = outer_bias.data()},
+                                  .saved = saved.data(),
+                                  .partials = partials.data(),
+                                  .mean = mean.data(),
+                                  .inverse_deviation = inverse.data(),
+                                  .running_mean = running_mean.data(),
+                                  .running_variance = running_variance.data(),
+                                  .cols = kCols,
+                                  .epsilon = 0.25,
+                                  .momentum = 0.5});
   const DenseValues values{.form = DenseForm::kSaved, .relu = true, .inner = saved.data()};
   const DenseNorm norm{mean.data(), inverse.data(), scale.data(), shift.data()};
-  run_dense_output(launch, {.rows = rows, .values = values, .norm = norm, .z = z.data()});
-  run_dense_gradient(launch, {.rows = rows,
-                              .values = values,
-                              .norm = norm,
-                              .cols = kCols,
-                              .grad_z = grad_z.data(),
-                              .partials = partials.data(),
-                              .grad_scale = grad_scale.data(),
-                              .grad_shift = grad_shift.data(),
-                              .grad_inner_bias = grad_inner_bias.data(),
-                              .grad_outer_bias = grad_outer_bias.data(),
-                              .grad_inner = grad_inner.data(),
-                              .grad_outer = grad_outer.data()});
+  launch_dense_output(queue, {.rows = rows, .values = values, .norm = norm, .z = z.data()});
+  launch_dense_gradient(queue, {.rows = rows,
+                                .values = values,
+                                .norm = norm,
+                                .cols = kCols,
+                                .grad_z = grad_z.data(),
+                                .partials = partials.data(),
+                                .grad_scale = grad_scale.data(),
+                                .grad_shift = grad_shift.data(),
+                                .grad_inner_bias = grad_inner_bias.data(),
+                                .grad_outer_bias = grad_outer_bias.data(),
+                                .grad_inner = grad_inner.data(),
+                                .grad_outer = grad_outer.data()});
   for (std::int64_t c = 0; c < kStride; ++c) {
     if (c >= kCols) {
       EXPECT_EQ(z[kFirst + c], 0);
@@ -162,33 +164,33 @@ TEST(DenseFar, BothPassesReadAndWriteRowsBeyond32Bits) {
 TEST(DenseFar, ReadsRunningStatisticsAndLeavesThePadding) {
   auto running_mean = row_of(3), running_variance = row_of(0.75F);
   auto mean = row_of(NAN), inverse = row_of(NAN);
-  run_dense_running(test::SimtLauncher(), {.running_mean = running_mean.data(),
-                                           .running_variance = running_variance.data(),
-                                           .mean = mean.data(),
-                                           .inverse_deviation = inverse.data(),
-                                           .cols = kCols,
-                                           .epsilon = 0.25});
+  launch_dense_running(DeviceQueue(), {.running_mean = running_mean.data(),
+                                       .running_variance = running_variance.data(),
+                                       .mean = mean.data(),
+                                       .inverse_deviation = inverse.data(),
+                                       .cols = kCols,
+                                       .epsilon = 0.25});
   for (std::int64_t c = 0; c < kStride; ++c) {
     EXPECT_EQ(mean[c], c < kCols ? 3 : 0);
     EXPECT_EQ(inverse[c], c < kCols ? 1 : 0);
   }
 }
 
-TEST(DenseFar, MergesPiecesBeyond32Bits) {
+TEST(DenseFar, MergesPartsBeyond32Bits) {
   constexpr std::int64_t kStep = (std::int64_t{1} << 31) + 64;
-  // Two halves of one piece, so far apart.
+  // Two halves of one part, so far apart.
   std::vector<float> values(4, NAN);
   values[0] = 5;
   Far<float> second(kStep, values);
   simt::Buffer<float> out(4);
-  run_dense_merge(test::SimtLauncher(), {.partials = second.data(),
-                                         .pieces = 1,
-                                         .step = kStep,
-                                         .size = 4,
-                                         .cols = 1,
-                                         .stride = 4,
-                                         .halves = 2,
-                                         .out = {nullptr, out.data()}});
+  launch_dense_merge(DeviceQueue(), {.partials = second.data(),
+                                     .parts = 1,
+                                     .step = kStep,
+                                     .size = 4,
+                                     .cols = 1,
+                                     .stride = 4,
+                                     .halves = 2,
+                                     .out = {nullptr, out.data()}});
   EXPECT_EQ(out[0], 5);
   EXPECT_EQ(out[3], 0) << "padding";
 }
@@ -201,12 +203,12 @@ TEST(DenseFar, DropoutCountsElementsBeyond32Bits) {
       Far<float> values(kFirst, std::vector<float>(kRows * kStride, 1));
       const DropoutOptions options{
           .probability = 0.5, .unit = unit, .seed = Seed{77}, .place = 65535};
-      run_dropout(test::SimtLauncher(), {.options = options,
-                                         .threshold = 1u << 31,
-                                         .factor = 2,
-                                         .step = step.data(),
-                                         .values = {values.data(), kRow + kRows, cols, kStride},
-                                         .first_row = kRow});
+      launch_dropout(DeviceQueue(), {.options = options,
+                                     .threshold = 1u << 31,
+                                     .factor = 2,
+                                     .step = step.data(),
+                                     .values = {values.data(), kRow + kRows, cols, kStride},
+                                     .first_row = kRow});
       const bool by_row = unit == DropoutOptions::Unit::kRow;
       for (std::int64_t r = 0; r < kRows; ++r) {
         for (std::int64_t c = 0; c < cols; ++c) {
@@ -225,6 +227,7 @@ TEST(DenseFar, DropoutCountsElementsBeyond32Bits) {
 }
 
 TEST(DenseSizes, RowsAreCutByTheirNumberAlone) {
+  const DeviceQueue queue;
   for (const std::int64_t rows :
        {std::int64_t{1}, std::int64_t{2}, std::int64_t{64}, std::int64_t{65}, std::int64_t{65536},
         std::int64_t{65537}, std::int64_t{1} << 20, std::int64_t{0x7fffffff}}) {
@@ -234,9 +237,12 @@ TEST(DenseSizes, RowsAreCutByTheirNumberAlone) {
       EXPECT_GE(cut.stretches * cut.stretch_rows, rows);
       EXPECT_LT((cut.stretches - 1) * cut.stretch_rows, rows);
       EXPECT_LE(cut.stretches, 1024);
-      const LaunchShape shape = dense_shape(cut);
-      EXPECT_GE(static_cast<std::int64_t>(shape.blocks_y) * cut.lanes * kVector, stride);
-      EXPECT_EQ(kDenseThreads % cut.lanes, 0);
+      const auto shapes = queue.shapes_of(
+          [&] { launch_dense_output(queue, {.rows = cut, .values = {}, .norm = {}}); });
+      ASSERT_EQ(shapes.size(), 1u);
+      EXPECT_EQ(shapes[0].grid.x, cut.stretches);
+      EXPECT_GE(std::int64_t{shapes[0].grid.y} * cut.lanes * 4, stride) << "a vector a lane";
+      EXPECT_EQ(shapes[0].block.x % static_cast<unsigned>(cut.lanes), 0u);
     }
   }
   EXPECT_EQ(cut_dense_rows(0, 8).stretches, 0);
@@ -263,32 +269,24 @@ TEST(DenseSizes, WeightsAreCutIntoSplitsThatTheLibraryTakes) {
   EXPECT_EQ(cut_weight_rows(200, 64, 64, kMax).splits, 1);
 }
 
-/// Notes the shapes of launches instead of launching.
-struct Shapes {
-  std::vector<LaunchShape>& seen;
-  int multiprocessors() const { return 132; }
-  template <typename Kernel, typename... Arguments>
-  void operator()(const LaunchShape& shape, Kernel, const Arguments&...) const {
-    seen.push_back(shape);
-  }
-};
-
 TEST(DenseSizes, DropoutCoversTablesOfMoreThan32Bits) {
   constexpr std::int64_t kMany = std::numeric_limits<std::int32_t>::max();
-  std::vector<LaunchShape> seen;
-  const Shapes shapes{seen};
-  DropoutTask task;
-  task.values = {nullptr, kMany, 63, 64};
-  run_dropout(shapes, task);
-  task.options.unit = DropoutOptions::Unit::kRow;
-  run_dropout(shapes, task);
-  task.values.rows = 0;
-  run_dropout(shapes, task);
-  task.values = {nullptr, 5, 0, 0};
-  run_dropout(shapes, task);
-  ASSERT_EQ(seen.size(), 2u);
-  for (const LaunchShape& shape : seen) {
-    EXPECT_EQ(shape.blocks, pieces(kMany, kDropoutThreads / 16)) << "16 lanes a row";
+  const DeviceQueue queue;
+  const auto shapes = queue.shapes_of([&] {
+    DropoutTask task;
+    task.values = {nullptr, kMany, 63, 64};
+    launch_dropout(queue, task);
+    task.options.unit = DropoutOptions::Unit::kRow;
+    launch_dropout(queue, task);
+    task.values.rows = 0;
+    launch_dropout(queue, task);
+    task.values = {nullptr, 5, 0, 0};
+    launch_dropout(queue, task);
+  });
+  ASSERT_EQ(shapes.size(), 2u) << "nothing for empty tables";
+  for (const simt::CapturedLaunch& shape : shapes) {
+    EXPECT_EQ(shape.block.x, 256u);
+    EXPECT_EQ(shape.grid.x, ceil_div(kMany, 256 / 16)) << "16 lanes a row";
   }
 }
 

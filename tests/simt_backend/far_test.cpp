@@ -1,24 +1,27 @@
 // Kernels on rows, slots and edges so far out that their addresses need more than 32 bits: arrays
-// hold a few elements, and are said to begin where the element 0 would be.
+// hold a few elements, and kernels get the address where element 0 would be.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
 #include <vector>
 
-#include "cuda/ops/adam.cuh"
-#include "cuda/ops/bpr.cuh"
-#include "cuda/ops/l2_penalty.cuh"
-#include "cuda/ops/propagate.cuh"
-#include "cuda/ops/sample.cuh"
-#include "cuda/ops/sgd.cuh"
+#include "cuda/ops/adam.hpp"
+#include "cuda/ops/bpr.hpp"
+#include "cuda/ops/l2_penalty.hpp"
+#include "cuda/ops/propagate.hpp"
+#include "cuda/ops/sample.hpp"
+#include "cuda/ops/sgd.hpp"
+#include "simt/buffer.hpp"
+#include "tests/simt_backend/device_queue.hpp"
 #include "tests/simt_backend/far.hpp"
-#include "tests/support/simt_launcher.hpp"
 
 namespace tern::cuda {
 namespace {
 
+using test::DeviceQueue;
 using test::Far;
 
 /// Rows far enough that row · kStride passes 2³², and edges that do by themselves.
@@ -33,7 +36,7 @@ std::vector<float> counting(std::int64_t size, float first = 1) {
   return values;
 }
 
-/// A set of `count` rows from kRow on, where everything that a kernel may ask about it is far.
+/// A set of `count` rows from kRow on; all its arrays are far.
 struct FarRows {
   explicit FarRows(std::int64_t count)
       : marks(kRow, std::vector<std::uint8_t>(static_cast<std::size_t>(count), 1)),
@@ -71,7 +74,7 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   constexpr std::int32_t kSlot = (1 << 30) + 7;
   std::vector<HeavySegment> segments;
   std::vector<SplitRow> split;
-  const std::int64_t count = degree > kHeavyDegree ? pieces(degree, kSegment) : 0;
+  const std::int64_t count = degree > kHeavyDegree ? ceil_div(degree, kSegment) : 0;
   for (std::int64_t s = 0; s < count; ++s) {
     const EdgeOffset begin = kEdge + s * kSegment;
     segments.push_back({kRow, count > 1 ? kSlot + static_cast<std::int32_t>(s) : -1, begin,
@@ -84,20 +87,20 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
                       std::vector<float>(std::max<std::int64_t>(count, 1) * stride));
 
   const MatrixView<const float> from{x.data(), kRow + sources, stride, stride};
-  run_propagate(test::SimtLauncher(),
-                {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
-                 .to_scale = to_scale.data(),
-                 .from_scale = from_scale.data(),
-                 .x = from,
-                 .y = {y.data(), kRow + 1, stride, stride},
-                 .to = rows.view,
-                 .addend = addend.data(),
-                 .scale = 2.0F,
-                 .segments = device_segments.data(),
-                 .num_segments = static_cast<std::int32_t>(segments.size()),
-                 .split = device_split.data(),
-                 .num_split = static_cast<std::int32_t>(split.size()),
-                 .partials = partials.data()});
+  launch_propagate(DeviceQueue(),
+                   {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
+                    .to_scale = to_scale.data(),
+                    .from_scale = from_scale.data(),
+                    .x = from,
+                    .y = {y.data(), kRow + 1, stride, stride},
+                    .to = rows.view,
+                    .addend = addend.data(),
+                    .scale = 2.0F,
+                    .segments = device_segments.data(),
+                    .num_segments = static_cast<std::int32_t>(segments.size()),
+                    .split = device_split.data(),
+                    .num_split = static_cast<std::int32_t>(split.size()),
+                    .partials = partials.data()});
   for (std::int64_t c = 0; c < stride; ++c) {
     double sum = 0;  // integers: exact in f32 too
     for (std::int64_t e = 0; e < degree; ++e) {
@@ -121,14 +124,14 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
   Far<float> gradient(first, counting(2 * kStride));
   Far<float> parameter(first, std::vector<float>(2 * kStride, 10));
   Far<float> velocity(first, std::vector<float>(2 * kStride, 4));
-  run_sgd(test::SimtLauncher(), {.learning_rate = 0.5F,
-                                 .momentum = 0.25F,
-                                 .gradient = gradient.data(),
-                                 .parameter = parameter.data(),
-                                 .velocity = velocity.data(),
-                                 .rows = kRow + 2,
-                                 .stride = kStride,
-                                 .only = rows.view});
+  launch_sgd(DeviceQueue(), {.learning_rate = 0.5F,
+                             .momentum = 0.25F,
+                             .gradient = gradient.data(),
+                             .parameter = parameter.data(),
+                             .velocity = velocity.data(),
+                             .rows = kRow + 2,
+                             .stride = kStride,
+                             .only = rows.view});
   for (std::int64_t i = 0; i < 2 * kStride; ++i) {
     EXPECT_EQ(velocity[first + i], 2.0F + static_cast<float>(i));
     EXPECT_EQ(parameter[first + i], 10.0F - 0.5F * (2.0F + static_cast<float>(i)));
@@ -138,18 +141,18 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
   Far<float> square(first, std::vector<float>(2 * kStride, 0));
   Far<float> stepped(first, std::vector<float>(2 * kStride, 1));
   simt::Buffer<std::int64_t> step(std::span<const std::int64_t>(std::vector<std::int64_t>{1}));
-  run_adam(test::SimtLauncher(), {.learning_rate = 0.125,
-                                  .beta1 = 0.9,
-                                  .beta2 = 0.999,
-                                  .step = step.data(),
-                                  .gradient = gradient.data(),
-                                  .parameter = stepped.data(),
-                                  .first_moment = moment.data(),
-                                  .second_moment = square.data(),
-                                  .rows = kRow + 2,
-                                  .cols = kStride,
-                                  .stride = kStride,
-                                  .only = rows.view});
+  launch_adam(DeviceQueue(), {.learning_rate = 0.125,
+                              .beta1 = 0.9,
+                              .beta2 = 0.999,
+                              .step = step.data(),
+                              .gradient = gradient.data(),
+                              .parameter = stepped.data(),
+                              .first_moment = moment.data(),
+                              .second_moment = square.data(),
+                              .rows = kRow + 2,
+                              .cols = kStride,
+                              .stride = kStride,
+                              .only = rows.view});
   for (std::int64_t i = 0; i < 2 * kStride; ++i) {
     EXPECT_NEAR(stepped[first + i], 0.875, 1e-6) << "the first step is the rate";
   }
@@ -195,21 +198,21 @@ TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
   const MatrixView<float> grad_users_view{grad_users.data(), kRow + 1, kStride, kStride};
   const MatrixView<float> grad_items_view{grad_items.data(), kRow + 2, kStride, kStride};
   const MatrixView<float> losses_view{losses.data(), 2, 1, 4};
-  run_bpr(test::SimtLauncher(), {.batch = batch,
-                                 .users = users_view,
-                                 .items = items_view,
-                                 .grad_users = grad_users_view,
-                                 .grad_items = grad_items_view,
-                                 .losses = losses_view,
-                                 .weights = weights.data(),
-                                 .terms = terms.data()});
+  launch_bpr(DeviceQueue(), {.batch = batch,
+                             .users = users_view,
+                             .items = items_view,
+                             .grad_users = grad_users_view,
+                             .grad_items = grad_items_view,
+                             .losses = losses_view,
+                             .weights = weights.data(),
+                             .terms = terms.data()});
   EXPECT_FLOAT_EQ(losses[0], std::log(2.0F));
-  run_l2_penalty(test::SimtLauncher(), {.batch = batch,
-                                        .lambda = 2.0,
-                                        .values = {users_view, items_view},
-                                        .gradients = {grad_users_view, grad_items_view},
-                                        .losses = losses_view,
-                                        .terms = terms.data()});
+  launch_l2_penalty(DeviceQueue(), {.batch = batch,
+                                    .lambda = 2.0,
+                                    .values = {users_view, items_view},
+                                    .gradients = {grad_users_view, grad_items_view},
+                                    .losses = losses_view,
+                                    .terms = terms.data()});
   EXPECT_FLOAT_EQ(losses[4], kStride * (0.25F + 1 + 1));
   for (std::int64_t c = 0; c < kStride; ++c) {
     EXPECT_EQ(grad_users[first + c], 0.0F + 2 * 0.5F);
@@ -227,15 +230,14 @@ TEST(Far, SamplingWalksEdgesBeyond32Bits) {
   for (const PositiveSampling positives :
        {PositiveSampling::kUser, PositiveSampling::kInteraction}) {
     simt::Buffer<Triplet> triplets(30);
-    run_sample(test::SimtLauncher(),
-               {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
-                .participants = participants.data(),
-                .num_participants = 1,
-                .participant_offsets = participant_offsets.data(),
-                .options = {.positives = positives, .negatives_per_positive = 10},
-                .permutation = Permutation(Seed{}, 0, 3),
-                .count = 30,
-                .triplets = triplets.data()});
+    launch_sample(DeviceQueue(), {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
+                                  .participants = participants.data(),
+                                  .num_participants = 1,
+                                  .participant_offsets = participant_offsets.data(),
+                                  .options = {.positives = positives, .negatives_per_positive = 10},
+                                  .permutation = Permutation(Seed{}, 0, 3),
+                                  .count = 30,
+                                  .triplets = triplets.data()});
     for (const auto& [user, positive, negative] : triplets.span()) {
       EXPECT_EQ(user, kRow);
       EXPECT_TRUE(positive == 0 || positive == 2 || positive == 3) << positive;

@@ -1,5 +1,5 @@
-// Sizes and shapes beyond 2³¹, by the functions that work them out: nothing of that size is
-// allocated or launched.
+// Sizes and shapes beyond 2³¹, by the functions that compute them and by captured launches: nothing
+// of that size is allocated or run.
 #include <gtest/gtest.h>
 
 #include <cstdint>
@@ -8,28 +8,31 @@
 #include <string>
 #include <vector>
 
-#include "cuda/ops/adam.cuh"
+#include "cuda/ops/adam.hpp"
 #include "cuda/ops/embedding_statistics.hpp"
-#include "cuda/ops/fill.cuh"
-#include "cuda/ops/plan.hpp"
-#include "cuda/ops/propagate.cuh"
+#include "cuda/ops/fill.hpp"
+#include "cuda/ops/next_batch_plan.hpp"
+#include "cuda/ops/propagate.hpp"
 #include "cuda/ops/score_topk.hpp"
-#include "cuda/ops/sgd.cuh"
+#include "cuda/ops/sgd.hpp"
 #include "cuda/storage.hpp"
 #include "cuda/support/launch.hpp"
 #include "tern/error.hpp"
+#include "tests/simt_backend/device_queue.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/graphs.hpp"
 
 namespace tern::cuda {
 namespace {
 
+using test::DeviceQueue;
+
 constexpr NodeId kMaxNodes = std::numeric_limits<NodeId>::max();
 constexpr std::int64_t kOne = 1;
 
 TEST(Sizes, OfArraysAreProductsOf64Bits) {
   EXPECT_EQ(padded(kMaxNodes), kOne << 31);
-  EXPECT_EQ(pieces((kOne << 40) + 1, 256), (kOne << 32) + 1);
+  EXPECT_EQ(ceil_div((kOne << 40) + 1, 256), (kOne << 32) + 1);
   EXPECT_EQ(partials_size(kMaxNodes, 1024), kOne * kMaxNodes * 1024);
   EXPECT_EQ(select_key_bytes(4096, kMaxNodes), std::size_t{kMaxNodes} * 4096 * 8);
   EXPECT_EQ(select_key_bytes(1, 33), 512u);
@@ -99,16 +102,6 @@ TEST(Sizes, HeavyRowsAreCutWhereverTheirEdgesLie) {
   EXPECT_EQ(heavy.slots, 3);
 }
 
-/// Notes the shapes of launches instead of launching.
-struct Shapes {
-  std::vector<LaunchShape>& seen;
-  int multiprocessors() const { return 132; }
-  template <typename Kernel, typename... Arguments>
-  void operator()(const LaunchShape& shape, Kernel, const Arguments&...) const {
-    seen.push_back(shape);
-  }
-};
-
 PropagateTask propagate_task(std::int64_t rows) {
   PropagateTask task;
   task.x = {nullptr, 5, 64, 64};
@@ -130,48 +123,49 @@ AdamTask adam_task(std::int64_t rows, std::int64_t cols) {
 
 TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
   constexpr std::int64_t kRows = kMaxNodes;
-  constexpr std::int64_t kVectors = kRows * 64 / kVector;  // of a table of width 64
-  std::vector<LaunchShape> seen;
-  const Shapes shapes{seen};
-  run_fill(shapes, {nullptr, kRows, 63, 64}, 0.0F);
-  run_sgd(shapes, sgd_task(kRows));
-  ASSERT_EQ(seen.size(), 2u);
-  for (const LaunchShape& shape : seen) {
-    EXPECT_GE(shape.blocks * shape.threads, kVectors);
-    EXPECT_LT((shape.blocks - 1) * shape.threads, kVectors);
+  constexpr std::int64_t kVectors = kRows * 64 / 4;  // of a table of width 64
+  const DeviceQueue queue(132);
+  auto shapes = queue.shapes_of([&] {
+    launch_fill(queue, {nullptr, kRows, 63, 64}, 0.0F);
+    launch_sgd(queue, sgd_task(kRows));
+  });
+  ASSERT_EQ(shapes.size(), 2u);
+  for (const simt::CapturedLaunch& shape : shapes) {
+    EXPECT_GE(std::int64_t{shape.grid.x} * shape.block.x, kVectors);
+    EXPECT_LT((std::int64_t{shape.grid.x} - 1) * shape.block.x, kVectors);
   }
-  seen.clear();
-  run_adam(shapes, adam_task(kRows, 64));
-  EXPECT_EQ(seen.at(0).blocks, 132 * kAdamBlocks) << "one wave, which strides";
-  seen.clear();
+  shapes = queue.shapes_of([&] { launch_adam(queue, adam_task(kRows, 64)); });
+  EXPECT_EQ(shapes.at(0).grid.x, 132u * 5) << "one wave of five blocks a multiprocessor";
   PropagateTask task = propagate_task(kRows);
-  run_propagate(shapes, task);
-  EXPECT_EQ(seen.at(0).blocks, pieces(kRows, 16)) << "16 lanes a row";
-  seen.clear();
+  shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
+  EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
   const NodeId row = 0;
   task.to.rows = &row;
   task.to.capacity = 1000;
   task.num_segments = 7;
   task.num_split = 1 << 30;
-  run_propagate(shapes, task);
-  EXPECT_EQ(seen.at(0).blocks, 7 + pieces(1000, 16)) << "rows of a set";
-  EXPECT_EQ(seen.at(1).blocks, pieces((kOne << 30) * 16, kPropagateThreads));
+  shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
+  EXPECT_EQ(shapes.at(0).grid.x, 7 + ceil_div(1000, 16)) << "rows of a set";
+  EXPECT_EQ(shapes.at(1).grid.x, ceil_div((kOne << 30) * 16, kPropagateThreads));
 }
 
 TEST(Sizes, EmptyTasksLaunchNothing) {
-  std::vector<LaunchShape> seen;
-  const Shapes shapes{seen};
-  run_sgd(shapes, sgd_task(0));
-  run_adam(shapes, adam_task(10, 0));
-  run_propagate(shapes, propagate_task(0));
-  EXPECT_TRUE(seen.empty());
+  const DeviceQueue queue;
+  const auto shapes = queue.shapes_of([&] {
+    launch_sgd(queue, sgd_task(0));
+    launch_adam(queue, adam_task(10, 0));
+    launch_propagate(queue, propagate_task(0));
+  });
+  EXPECT_TRUE(shapes.empty());
 }
+
+__global__ void idle_kernel() {}
 
 TEST(Sizes, ALauncherRefusesMoreBlocksThanAGridHas) {
   const Launcher launch(Queue{});
-  EXPECT_THROW(launch({.blocks = kOne << 31, .threads = 32}, fill_kernel, {}, 0.0F), DeviceError);
-  launch({.blocks = 0, .threads = 32}, fill_kernel, {}, 0.0F);  // skipped
-  launch({.blocks = 5, .threads = 32, .blocks_y = 0}, fill_kernel, {}, 0.0F);
+  EXPECT_THROW(launch({.blocks = kOne << 31, .threads = 32}, idle_kernel), DeviceError);
+  launch({.blocks = 0, .threads = 32}, idle_kernel);  // skipped
+  launch({.blocks = 5, .threads = 32, .blocks_y = 0}, idle_kernel);
 }
 
 TEST(Battery, HoldsEveryWidthAndEveryKindOfGraphOnEveryBackend) {

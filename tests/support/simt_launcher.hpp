@@ -13,8 +13,6 @@ namespace tern::test {
 struct SimtLauncher {
   simt::Options options;
 
-  int multiprocessors() const { return 2; }
-
   template <typename... Parameters>
   void operator()(const cuda::LaunchShape& shape, void (*kernel)(Parameters...),
                   std::type_identity_t<Parameters>... arguments) const {

@@ -17,9 +17,10 @@
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/rivals.hpp"
 
-// bpr put together from libraries: Thrust scores a triplet a thread, CUB sums the losses, and a
-// segmented sum of CUB's, one segment an element of a gradient, adds what the occurrences of a row
-// contribute, computed as it is read. The occurrences of each row are at hand, as for Tern's op.
+// bpr from libraries: Thrust scores the triplets, one a thread; CUB sums the losses; a segmented
+// sum of CUB adds the contributions of a row's occurrences, which an iterator computes, to the
+// elements of a gradient, one segment each. The occurrences of each row are known beforehand, as
+// for Tern's op.
 
 namespace tern::bench {
 namespace {
@@ -33,7 +34,7 @@ struct Tables {
   std::int64_t count;  // triplets
 };
 
-/// Of one triplet: its loss / B, and σ / B.
+/// For one triplet: loss / B and σ / B.
 struct Score {
   Tables t;
   float* losses;
@@ -75,18 +76,18 @@ struct Contribution {
   }
 };
 
-/// Where segment f · rows + r begins: an element of the gradient of distinct row r.
+/// The begin of segment f · rows + r, which sums feature f of the gradient of distinct row r.
 struct SegmentBegin {
   const std::int32_t* starts;
   std::int64_t rows;
   std::int64_t num_occurrences;
-  std::int64_t shift;  // 1: where it ends
+  std::int64_t shift;  // 0: begins of segments; 1: ends
   __host__ __device__ std::int64_t operator()(std::int64_t segment) const {
     return segment / rows * num_occurrences + starts[segment % rows + shift];
   }
 };
 
-/// Where that element lies in the gradient.
+/// The index of that element in the gradient.
 struct GradientPlace {
   const NodeId* row_ids;
   std::int64_t rows;
@@ -186,7 +187,7 @@ class CubBpr {
             users_.width(),   users_.stride(), triplets_.size()};
   }
 
-  /// Both answer the bytes of temporary storage that they take.
+  /// Both return the bytes of temporary storage that they need.
   std::size_t add_losses(void* temporary, std::size_t bytes) {
     cuda::check(cub::DeviceReduce::Sum(temporary, bytes, losses_.data(), loss_.data(),
                                        triplets_.size(), stream_));

@@ -54,7 +54,7 @@ double StreamTimer::seconds(const std::function<void()>& work) {
 }
 
 BackendTimer::BackendTimer(std::int64_t evicted_bytes, Backend& backend)
-    : backend_(backend), buffer_(backend.allocate(cuda::pieces(evicted_bytes, 256), 64)) {}
+    : backend_(backend), buffer_(backend.allocate(cuda::ceil_div(evicted_bytes, 256), 64)) {}
 
 void BackendTimer::evict() {
   backend_.fill(buffer_, 0.0);
@@ -100,7 +100,7 @@ double CudaDevice::measure_gather(const Workload& workload) {
   const DeviceTable table(workload, Side::kItem, 7, memory());
   const std::vector<NodeId> rows = workload.random_rows(Side::kItem);
   const cuda::DeviceArray<NodeId> ids = cuda::to_device(std::span(rows), memory());
-  const cuda::DeviceArray<float> sums(cuda::pieces(ids.size(), cuda::kGatherRun) * table.stride(),
+  const cuda::DeviceArray<float> sums(cuda::ceil_div(ids.size(), cuda::kGatherRun) * table.stride(),
                                       memory());
   const double seconds = best_seconds([&] {
     cuda::run_gather_rows(
@@ -117,7 +117,7 @@ double CudaDevice::measure_product() {
   cuda::DeviceArray<float> a(kElements, memory());
   cuda::DeviceArray<float> b(kElements, memory());
   const cuda::DeviceArray<float> c(kElements, memory());
-  a.fill_bytes(0x3e);  // some number near 0.19: zeros draw less power, and run faster
+  a.fill_bytes(0x3e);  // floats of about 0.19: zeros draw less power and run faster
   b.fill_bytes(0x3e);
   const float one = 1.0F;
   const float zero = 0.0F;

@@ -10,7 +10,7 @@
 
 namespace tern::bench {
 
-/// Times what is put on one stream by events around it. Cold caches: a buffer of twice the L2 is
+/// Times the work on one stream by events around it. Cold caches: a buffer of twice the L2 is
 /// written before, on the same stream, so that the host is ahead of the device when the run begins.
 class StreamTimer final : public Timer {
  public:
@@ -25,7 +25,7 @@ class StreamTimer final : public Timer {
   cuda::Event end_;
 };
 
-/// Times what runs through the backend by the backend's own events; the buffer is a matrix of its.
+/// Times work of the backend by the backend's own events; the buffer is a matrix of the backend.
 class BackendTimer final : public Timer {
  public:
   BackendTimer(std::int64_t evicted_bytes, Backend& backend);
@@ -37,8 +37,8 @@ class BackendTimer final : public Timer {
   Matrix buffer_;
 };
 
-/// A GPU: the one that a backend "cuda:N" runs on. Rivals have a stream and a pool of their own on
-/// it, so that nothing of the backend's is looked into.
+/// The GPU of a backend "cuda:N". Rivals have a stream and a pool of their own on it, so that they
+/// need no access to the backend's internals.
 class CudaDevice final : public Device {
  public:
   /// Makes the device the calling thread's current one, for good. Throws DeviceError.
@@ -68,7 +68,7 @@ class CudaDevice final : public Device {
   BackendTimer backend_timer_;
 };
 
-/// The workload's device, which a case of a GPU knows to be one.
+/// The workload's device; only for cases that run on a GPU.
 inline CudaDevice& cuda_device(const Workload& workload) {
   return static_cast<CudaDevice&>(workload.device());
 }

@@ -9,12 +9,12 @@
 
 namespace tern::bench {
 
-/// Floats that rivals round a row up to, as the backend does: one vector of 16 bytes.
+/// Rows of rivals have a multiple of this many floats, as in the backend: one vector of 16 bytes.
 constexpr std::int64_t padded_width(std::int64_t width) {
   return (width + 3) / 4 * 4;
 }
 
-/// An embedding table of a rival's: rows padded with zeros to whole vectors.
+/// An embedding table of a rival: rows padded with zeros to whole vectors.
 class DeviceTable {
  public:
   /// Zeros.
@@ -32,17 +32,17 @@ class DeviceTable {
     upload(workload.table_values(side, salt));
   }
 
-  /// Dense rows, which are given their padding; waits.
+  /// From dense rows; adds the padding; waits.
   void upload(std::span<const float> values) {
     transfer(values_.data(), stride_, values.data(), width_, cudaMemcpyHostToDevice);
   }
-  /// Dense rows; waits for the work before it.
+  /// To dense rows; waits for the work before it.
   std::vector<float> download() const {
     std::vector<float> values(static_cast<std::size_t>(rows_ * width_));
     transfer(values.data(), width_, values_.data(), stride_, cudaMemcpyDeviceToHost);
     return values;
   }
-  /// NaN everywhere: what is not written shows.
+  /// NaN everywhere, so that elements that a rival does not write show.
   void poison() { values_.fill_bytes(0xff); }
 
   float* data() const { return values_.data(); }

@@ -6,8 +6,8 @@
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/rivals.hpp"
 
-// The Gram matrix of embedding_statistics by cuBLAS, in f32 where Tern sums in f64; the norms and
-// column deviations, which are little beside it, are left out.
+// The Gram matrix of embedding_statistics by cuBLAS, in f32 (Tern sums in f64). The norms and
+// column deviations are left out: they take little time beside it.
 
 namespace tern::bench {
 namespace {

@@ -1,20 +1,20 @@
 #pragma once
 
-// The ceiling of gathers: groups of lanes read the rows of a table that a list names, eight under
-// way at a time, and write the sum of a run of them, so that no read can be left out.
+// The ceiling of gathers: groups of lanes read rows of a table by a list of ids, eight under way at
+// a time, and write the sum of each run of rows, so that the compiler cannot leave out a read.
 
 #include "bench/variants/cuda/rival_lanes.cuh"
 
 namespace tern::cuda {
 
-/// Rows that a group sums: one write for so many reads.
+/// Rows that a group sums, and so reads for each write.
 inline constexpr std::int64_t kGatherRun = 64;
 
 struct GatherRowsTask {
   MatrixView<const float> table;
   const NodeId* ids = nullptr;
   std::int64_t count = 0;
-  float* sums = nullptr;  // (pieces(count, kGatherRun), stride)
+  float* sums = nullptr;  // (ceil_div(count, kGatherRun), stride)
 };
 
 namespace {
@@ -41,9 +41,10 @@ __global__ void __launch_bounds__(kRivalThreads)
 template <typename Launch>
 void run_gather_rows(const Launch& launch, const GatherRowsTask& task) {
   with_lanes(task.table.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(pieces(task.count, kGatherRun), kRivalThreads / lanes),
-                                   task.table.stride, kRivalThreads),
-           gather_rows_kernel<lanes>, task);
+    launch(
+        shape_with_tiles<lanes>(ceil_div(ceil_div(task.count, kGatherRun), kRivalThreads / lanes),
+                                task.table.stride, kRivalThreads),
+        gather_rows_kernel<lanes>, task);
   });
 }
 

@@ -10,7 +10,7 @@
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/rivals.hpp"
 
-// adam as one loop of Thrust's over the elements; sgd without momentum as cuBLAS's axpy.
+// adam as one loop of Thrust over the elements; sgd without momentum as axpy of cuBLAS.
 
 namespace tern::bench {
 namespace {

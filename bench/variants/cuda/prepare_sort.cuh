@@ -1,7 +1,7 @@
 #pragma once
 
-// What lies between a product of scores and a sort of them: item numbers to be sorted along, and
-// -inf at the observed items.
+// The step between the product of scores and their sort: writes the item numbers, which are sorted
+// along, and -inf at the observed items.
 
 #include <cuda_runtime.h>
 
@@ -41,7 +41,7 @@ __global__ void __launch_bounds__(kRivalThreads)
 
 template <typename Launch>
 void run_prepare_sort(const Launch& launch, const PrepareSortTask& task) {
-  launch({.blocks = pieces(task.count * task.num_items, kRivalThreads), .threads = kRivalThreads},
+  launch({.blocks = ceil_div(task.count * task.num_items, kRivalThreads), .threads = kRivalThreads},
          number_items_kernel, task);
   launch({.blocks = task.count, .threads = kRivalThreads}, mask_observed_kernel, task);
 }

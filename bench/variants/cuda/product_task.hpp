@@ -7,7 +7,7 @@
 
 namespace tern::cuda {
 
-/// y = s_to ⊙ (A (s_from ⊙ x)): propagate without its options, what all its rivals compute. All
+/// y = s_to ⊙ (A (s_from ⊙ x)): propagate without its options, as all its rivals compute it. All
 /// pointers on the device; x and y have one stride, a whole number of vectors of four floats, whose
 /// padding is zero in x and becomes zero in y. Every row of y is overwritten.
 struct ProductTask {
@@ -18,7 +18,7 @@ struct ProductTask {
   MatrixView<float> y;
 };
 
-/// Threads of a block of a rival that needs no other number: 8 warps, as Tern's own kernels have.
+/// Threads of a block, unless a rival needs another number: 8 warps, as in Tern's own kernels.
 inline constexpr int kRivalThreads = 256;
 
 }  // namespace tern::cuda

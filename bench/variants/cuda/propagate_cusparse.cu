@@ -29,7 +29,7 @@ struct DestroyDescriptor {
 template <typename Descriptor>
 using Owned = std::unique_ptr<std::remove_pointer_t<Descriptor>, DestroyDescriptor>;
 
-/// What cuSPARSE's CSR holds besides the columns: 32-bit offsets, and a weight for every edge.
+/// The arrays of cuSPARSE's CSR besides the columns: 32-bit offsets, and a weight for every edge.
 std::vector<std::int32_t> narrow_offsets(const Interactions& rows) {
   if (rows.size() > std::numeric_limits<std::int32_t>::max()) {
     throw DeviceError("cuSPARSE's 32-bit offsets hold at most 2147483647 interactions, here are " +
@@ -89,7 +89,7 @@ class CusparseProduct {
     const cusparseStatus_t prepared =
         cusparseSpMM_preprocess(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(), &kZero,
                                 c_.get(), CUDA_R_32F, algorithm_, workspace_.data());
-    // So says an algorithm that has nothing to prepare.
+    // The status of an algorithm that has nothing to prepare.
     if (prepared != CUSPARSE_STATUS_NOT_SUPPORTED) cuda::check(prepared);
   }
 

@@ -2,8 +2,8 @@
 
 // propagate over edges: groups of lanes take equal runs of edges, keep a sum while the row stays
 // the same, and add it to y with float atomics when it changes. Balanced without a search, but y is
-// zeroed first, rows that several groups share are contended, and the bits depend on who comes
-// first. Needs the row of every edge as well (COO).
+// zeroed first, rows shared by several groups are contended, and the bits depend on the order of
+// the groups. Needs the row of every edge as well (COO).
 
 #include "bench/variants/cuda/rival_lanes.cuh"
 #include "bench/variants/cuda/zero_rows.cuh"
@@ -45,7 +45,7 @@ template <typename Launch>
 void run_propagate_edge_scatter(const Launch& launch, const EdgeScatterTask& task) {
   run_zero_rows(launch, task.product.y);
   with_lanes(task.product.x.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(pieces(task.edges, kEdgeRun), kRivalThreads / lanes),
+    launch(shape_with_tiles<lanes>(ceil_div(ceil_div(task.edges, kEdgeRun), kRivalThreads / lanes),
                                    task.product.x.stride, kRivalThreads),
            propagate_edge_scatter_kernel<lanes>, task);
   });

@@ -20,7 +20,7 @@
 namespace tern::bench {
 namespace {
 
-/// A graph and two tables of a rival's on the device.
+/// A graph and two tables of a rival on the device.
 struct Product {
   Product(const Workload& w, Side to, const cuda::Memory& memory)
       : rows(to == Side::kUser ? w.interactions() : w.transposed(), memory),

@@ -1,9 +1,9 @@
 #pragma once
 
 // propagate by merge path: the ends of rows and the edges, merged in CSR order, are cut into equal
-// shares, so that neither long rows nor many empty ones unbalance anything. A group of lanes
-// consumes a share: it writes the rows that end in it, and leaves the sum of a row that does not as
-// a carry, which a second kernel adds, in order. Source: Merrill and Garland 2016, "Merge-based
+// shares, so that neither long rows nor many empty ones unbalance the work. A group of lanes
+// consumes a share: it writes the rows that end in it; the sum of a row that ends later becomes a
+// carry, which a second kernel adds, in order. Source: Merrill and Garland 2016, "Merge-based
 // parallel sparse matrix-vector multiplication".
 
 #include "bench/variants/cuda/rival_lanes.cuh"
@@ -13,15 +13,15 @@ namespace tern::cuda {
 /// Ends of rows and edges that one group consumes.
 inline constexpr EdgeOffset kMergeShare = 128;
 
-/// How many groups a product takes.
+/// The number of groups for a product.
 constexpr std::int64_t merge_shares(std::int64_t rows, EdgeOffset edges) {
-  return pieces(rows + edges, kMergeShare);
+  return ceil_div(rows + edges, kMergeShare);
 }
 
 struct MergePathTask {
   ProductTask product;
   EdgeOffset edges = 0;
-  NodeId* carry_rows = nullptr;  // (shares) workspace: -1 where nothing is carried
+  NodeId* carry_rows = nullptr;  // (shares) workspace: -1 without a carry
   float* carries = nullptr;      // (shares, stride) workspace
 };
 
@@ -71,8 +71,8 @@ __global__ void __launch_bounds__(kRivalThreads)
   }
 }
 
-/// Adds the carries to the rows that they belong to, those of one row in order. One thread a vector
-/// of a share; the first share of a row's does the work.
+/// Adds the carries to their rows, those of one row in order. One thread a vector of a share; the
+/// first share of a row does the work.
 __global__ void __launch_bounds__(kRivalThreads)
     propagate_merge_path_carry_kernel(const __grid_constant__ MergePathTask task,
                                       std::int64_t shares) {
@@ -96,11 +96,11 @@ void run_propagate_merge_path(const Launch& launch, const MergePathTask& task) {
   const std::int64_t shares = merge_shares(task.product.y.rows, task.edges);
   const std::int64_t vectors = task.product.x.stride / kVector;
   with_lanes(vectors, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(shares, kRivalThreads / lanes), task.product.x.stride,
+    launch(shape_with_tiles<lanes>(ceil_div(shares, kRivalThreads / lanes), task.product.x.stride,
                                    kRivalThreads),
            propagate_merge_path_kernel<lanes>, task);
   });
-  launch({.blocks = pieces(shares * vectors, kRivalThreads), .threads = kRivalThreads},
+  launch({.blocks = ceil_div(shares * vectors, kRivalThreads), .threads = kRivalThreads},
          propagate_merge_path_carry_kernel, task, shares);
 }
 

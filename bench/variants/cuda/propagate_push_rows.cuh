@@ -1,9 +1,9 @@
 #pragma once
 
 // propagate from a sparse set of rows of x, pushed: one block a source row holds the row in
-// registers and adds it to each of its neighbours' rows with float atomics. Reads the edges of the
-// set alone, where the pull form looks at all edges and asks of each whether it counts; but y is
-// zeroed first, and the bits depend on who comes first.
+// registers and adds it to each of its neighbours' rows with float atomics. Reads only the edges of
+// the set, while the pull form reads all edges and tests each of them; but y is zeroed first, and
+// the bits depend on the order of the blocks.
 
 #include "bench/variants/cuda/rival_lanes.cuh"
 #include "bench/variants/cuda/zero_rows.cuh"

@@ -8,7 +8,7 @@
 namespace tern::cuda {
 namespace {
 
-/// Half of what the others have: a row of Gowalla has 27 neighbours in the mean.
+/// Half of the threads of the others: a row of Gowalla has 27 neighbours in the mean.
 inline constexpr int kRowBlockThreads = 128;
 
 template <int kLanes>

@@ -1,7 +1,7 @@
 #pragma once
 
-// propagate, one warp a row. Where a row of x has fewer vectors than a warp has lanes, groups of
-// lanes take neighbours in turn, and exchange their sums at the end. No row is split: the warp with
+// propagate, one warp a row. If a row of x has fewer vectors than a warp has lanes, groups of lanes
+// take neighbours in turn, and exchange their sums at the end. No row is split: the warp with
 // the longest row is the last to finish. The textbook's vector kernel: Bell and Garland 2009.
 
 #include "bench/variants/cuda/rival_lanes.cuh"
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kRivalThreads)
 template <typename Launch>
 void run_propagate_row_per_warp(const Launch& launch, const ProductTask& task) {
   with_lanes(task.x.stride / kVector, [&](auto lanes) {
-    launch(shape_with_tiles<lanes>(pieces(task.y.rows, kRivalThreads / 32), task.x.stride,
+    launch(shape_with_tiles<lanes>(ceil_div(task.y.rows, kRivalThreads / 32), task.x.stride,
                                    kRivalThreads),
            propagate_row_per_warp_kernel<lanes>, task);
   });

@@ -43,18 +43,18 @@ __device__ inline float4 sum_neighbours(const ProductTask& task, EdgeOffset begi
   return sum;
 }
 
-/// y's vector at a row becomes s_to · sum.
+/// Writes this thread's vector of a row of y: s_to · sum.
 __device__ inline void store_row(const ProductTask& task, std::int64_t row, int vectors, int place,
                                  float4 sum) {
   as_vectors(task.y.data)[row * vectors + place] = scale(task.to_scale[row], sum);
 }
 
-/// The shape of a launch of so many blocks for every tile of a row.
+/// The shape of a launch of `blocks` blocks for every tile of a row.
 template <int kLanes>
 LaunchShape shape_with_tiles(std::int64_t blocks, std::int64_t stride, int threads) {
   return {.blocks = blocks,
           .threads = threads,
-          .blocks_y = static_cast<int>(pieces(stride / kVector, kLanes))};
+          .blocks_y = static_cast<int>(ceil_div(stride / kVector, kLanes))};
 }
 
 }  // namespace tern::cuda

@@ -8,13 +8,13 @@ namespace tern::bench {
 
 /// The strategies of bench/variants/cuda/propagate_*.cuh.
 void add_propagate_kernels(Cases& cases);
-/// cuSPARSE's product, each algorithm, preprocessed.
+/// The product by each algorithm of cuSPARSE, preprocessed.
 void add_propagate_cusparse(Cases& cases);
-/// cuBLAS's product, a mask, and CUB's segmented sort, over matrices of all scores.
+/// A product by cuBLAS, a mask, and a segmented sort by CUB, over matrices of all scores.
 void add_score_topk_cublas(Cases& cases);
-/// Scores by Thrust, losses and gradients by CUB's reductions.
+/// Scores by Thrust, losses and gradients by reductions of CUB.
 void add_bpr_cub(Cases& cases);
-/// One loop of Thrust's over the table, and cuBLAS's axpy.
+/// One loop of Thrust over the table, and axpy of cuBLAS.
 void add_optimizer_rivals(Cases& cases);
 /// The Gram matrix by cuBLAS in f32.
 void add_embedding_statistics_cublas(Cases& cases);

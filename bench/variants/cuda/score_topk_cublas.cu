@@ -13,17 +13,17 @@
 #include "bench/variants/cuda/prepare_sort.cuh"
 #include "bench/variants/cuda/rivals.hpp"
 
-// score_topk as one would put it together from libraries: all scores of a block of queries by
-// cuBLAS, -inf at observed items, every row sorted by CUB with its item numbers, the first k kept.
+// score_topk from libraries: cuBLAS computes all scores of a block of queries, observed items
+// become -inf, CUB sorts every row with its item numbers, and the first k are kept.
 
 namespace tern::bench {
 namespace {
 
-/// Scores that are held and sorted at a time: 4 GiB of keys and values, in and out. CUB's count of
-/// them is an int.
+/// Scores held and sorted at a time: 4 GiB of keys and values, in and out. CUB counts them in an
+/// int.
 constexpr std::int64_t kMaxScores = std::int64_t{1} << 28;
 
-/// Where row `segment` of a block of scores begins.
+/// The begin of row `segment` in a block of scores.
 struct RowBegin {
   std::int64_t items;
   __host__ __device__ std::int64_t operator()(std::int64_t segment) const {
@@ -93,7 +93,7 @@ class ProductAndSort {
   }
 
  private:
-  /// scores (count, items) = users · itemsᵀ; column-major to cuBLAS: (items, D)ᵀ.
+  /// scores (count, items) = users · itemsᵀ. cuBLAS is column-major.
   void multiply(std::int64_t first, std::int64_t count) {
     const float one = 1.0F;
     const float zero = 0.0F;

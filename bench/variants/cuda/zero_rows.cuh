@@ -11,11 +11,11 @@ __global__ void __launch_bounds__(kRivalThreads) zero_rows_kernel(float4* y, std
   if (i < count) y[i] = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
 }
 
-/// Before kernels that add to y.
+/// Must run before kernels that add to y.
 template <typename Launch>
 void run_zero_rows(const Launch& launch, const MatrixView<float>& y) {
   const std::int64_t count = y.rows * (y.stride / kVector);
-  launch({.blocks = pieces(count, kRivalThreads), .threads = kRivalThreads}, zero_rows_kernel,
+  launch({.blocks = ceil_div(count, kRivalThreads), .threads = kRivalThreads}, zero_rows_kernel,
          as_vectors(y.data), count);
 }
 

@@ -24,7 +24,7 @@ TEST(GatherRows, SumsEveryRunOfRows) {
       for (std::size_t i = 0; i < table.size(); ++i) table[i] = static_cast<float>(i % 101);
       simt::Buffer<NodeId> ids(static_cast<std::size_t>(count));
       for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<NodeId>(i * i % 37);
-      const std::int64_t runs = cuda::pieces(count, cuda::kGatherRun);
+      const std::int64_t runs = cuda::ceil_div(count, cuda::kGatherRun);
       simt::Buffer<float> sums(static_cast<std::size_t>(runs * stride));
       cuda::run_gather_rows(SimtLauncher{}, {.table = {table.data(), rows, stride, stride},
                                              .ids = ids.data(),

@@ -10,13 +10,20 @@
 #include <vector>
 
 #include "simt/runtime/device.hpp"
+#include "simt/runtime/graph.hpp"
 #include "simt/runtime/types.hpp"
 #include "simt/runtime/work.hpp"
 
 namespace simt::runtime {
 
 using Work = std::function<void()>;
-using Nodes = std::vector<Work>;
+
+/// One piece of captured work; a kernel launch keeps its shape.
+struct Node {
+  Work work;
+  std::optional<CapturedLaunch> launch;
+};
+using Nodes = std::vector<Node>;
 
 /// Throws std::out_of_range where there is no such device.
 Device device_at(int device);

@@ -63,39 +63,60 @@ bool is_capturing(cudaStream_t stream) {
   return stream->captured != nullptr;
 }
 
-cudaError_t submit(cudaStream_t stream, Work work) {
+namespace {
+
+cudaError_t submit_node(cudaStream_t stream, Node node) {
   if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
   if (stream->failed) return report(cudaErrorLaunchFailure);
   if (is_capturing(stream)) {
-    stream->captured->push_back(std::move(work));
+    stream->captured->push_back(std::move(node));
   } else if (is_late(*stream)) {
-    stream->pending.push_back(std::move(work));
+    stream->pending.push_back(std::move(node.work));
   } else {
-    run(*stream, work);
+    run(*stream, node.work);
   }
   return cudaSuccess;
 }
 
+bool is_on_other_device(cudaStream_t stream) {
+  return is_stream(stream) && stream->device != current_device();
+}
+
+}  // namespace
+
+cudaError_t submit(cudaStream_t stream, Work work) {
+  return submit_node(stream, {std::move(work), std::nullopt});
+}
+
 cudaError_t submit_kernels(cudaStream_t stream, Work work) {
-  if (is_stream(stream) && stream->device != current_device()) {
-    return report(cudaErrorInvalidResourceHandle);
-  }
+  if (is_on_other_device(stream)) return report(cudaErrorInvalidResourceHandle);
   return submit(stream, std::move(work));
 }
 
 cudaError_t launch(const cudaLaunchConfig_t& config, Closure kernel) {
   if (!fits(config)) return report(cudaErrorInvalidConfiguration);
-  return submit_kernels(config.stream, [config, kernel = std::move(kernel)] {
+  if (is_on_other_device(config.stream)) return report(cudaErrorInvalidResourceHandle);
+  const CapturedLaunch shape{config.gridDim, config.blockDim, config.dynamicSmemBytes};
+  Work work = [config, kernel = std::move(kernel)] {
     CUstream_st& stream = *config.stream;
     const Device device = device_at(stream.device);
     Options options{.seed = device.seed, .workers = device.workers};
     if (device.order == LaunchOrder::other) options.seed += 0x9e3779b9u * ++stream.launches;
     detail::launch(config.gridDim, config.blockDim, config.dynamicSmemBytes, options,
                    {kernel.object.get(), kernel.call});
-  });
+  };
+  return submit_node(config.stream, {std::move(work), shape});
 }
 
 }  // namespace simt::runtime
+
+std::vector<simt::CapturedLaunch> simt::launches_of(cudaGraph_t graph) {
+  std::vector<CapturedLaunch> launches;
+  for (const runtime::Node& node : *graph->nodes) {
+    if (node.launch.has_value()) launches.push_back(*node.launch);
+  }
+  return launches;
+}
 
 using simt::runtime::report;
 
@@ -195,6 +216,6 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (executable == nullptr) return report(cudaErrorInvalidValue);
   return simt::runtime::submit(stream, [nodes = executable->nodes] {
-    for (const simt::runtime::Work& node : *nodes) node();
+    for (const simt::runtime::Node& node : *nodes) node.work();
   });
 }

@@ -1,13 +1,13 @@
-#pragma once
-
-// The backward pass of a dense layer up to its products: gradients of its sums and of all that is
-// the column's.
+// linear_relu_batchnorm_backward, up to its products: the gradients of the layer's sums, and of all
+// parameters that have one value a column.
 //
 // With normalisation two passes: Σ grad_z and Σ grad_z ⊙ x̂, then the gradients of both sums at
-// once, masked where a ReLU was closed, with their column sums for the biases: a bias needs no pass
-// of its own, and no epilogue. Without normalisation the second alone.
+// once, masked where a ReLU was closed. The second pass also sums these by column, so that the
+// gradient of a bias needs neither a pass of its own nor an epilogue. Without normalisation only
+// the second.
 
-#include "cuda/ops/dense_rows.cuh"
+#include "cuda/ops/linear_relu_batchnorm_rows.cuh"
+#include "cuda/support/launch.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -43,10 +43,10 @@ __global__ void __launch_bounds__(kDenseThreads)
                  multiply(product, thread.column(task.norm.inverse_deviation)));
 }
 
-/// A part of the sum over pieces.
-struct PieceSum {
+/// A sum over some of the parts.
+struct PartialSum {
   double value;
-  __device__ void merge(const PieceSum& other) { value += other.value; }
+  __device__ void merge(const PartialSum& other) { value += other.value; }
 };
 
 /// 32 elements a block; grid.y: halves.
@@ -54,9 +54,9 @@ __global__ void __launch_bounds__(kMergeColumns* kMergeGroups)
     dense_merge_kernel(const __grid_constant__ DenseMergeTask task) {
   float* out = blockIdx.y == 0 ? task.out[0] : task.out[1];
   if (out == nullptr) return;
-  const MergeThread thread(task.pieces, task.size, task.cols, task.stride);
-  const float* partials = task.partials + blockIdx.y * task.pieces * task.step;
-  PieceSum sum{0.0};
+  const MergeThread thread(task.parts, task.size, task.cols, task.stride);
+  const float* partials = task.partials + blockIdx.y * task.parts * task.step;
+  PartialSum sum{0.0};
 #pragma unroll 4
   for (std::int64_t p = thread.begin; p < thread.end; ++p) {
     sum.value += partials[p * task.step + thread.column];
@@ -66,8 +66,9 @@ __global__ void __launch_bounds__(kMergeColumns* kMergeGroups)
   out[thread.column] = static_cast<float>(sum.value);  // padding: a sum of nothing
 }
 
-/// ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙ ∂γ/N), multiplied out: what is taken off is
-/// nearly a constant of the column, and would be rounded alike in every row if taken off grad_z.
+/// ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙ ∂γ/N), multiplied out. The subtracted terms
+/// are nearly constant in a column: subtracted from grad_z, they would be rounded alike in every
+/// row.
 struct NormGradient {
   float4 mean;
   float4 factor;  // of grad_z
@@ -88,7 +89,7 @@ struct NormGradient {
   }
 };
 
-/// The gradient where the ReLU was open; a = NaN lets it through.
+/// The gradient where the ReLU was open, else 0; where a is NaN it is kept.
 __device__ inline float4 masked(float4 gradient, float4 a) {
   return make_float4(a.x <= 0.0F ? 0.0F : gradient.x, a.y <= 0.0F ? 0.0F : gradient.y,
                      a.z <= 0.0F ? 0.0F : gradient.z, a.w <= 0.0F ? 0.0F : gradient.w);
@@ -145,31 +146,26 @@ __global__ void __launch_bounds__(kDenseThreads)
   store_partials(thread, task.rows, task.partials, inner_sum, outer_sum);
 }
 
-template <typename Launch>
-void run_dense_merge(const Launch& launch, const DenseMergeTask& task) {
-  launch(merge_shape(task.size, task.halves), dense_merge_kernel, task);
-}
-
 /// Merges the two sums over rows that a kernel left in the workspace.
-template <typename Launch>
-void merge_rows(const Launch& launch, const DenseGradientTask& task, float* first, float* second) {
-  run_dense_merge(launch, {.partials = task.partials,
-                           .pieces = task.rows.stretches,
-                           .step = task.rows.stride,
-                           .size = task.rows.stride,
-                           .cols = task.cols,
-                           .stride = task.rows.stride,
-                           .halves = 2,
-                           .out = {first, second}});
+void merge_rows(const Queue& queue, const DenseGradientTask& task, float* first, float* second) {
+  launch_dense_merge(queue, {.partials = task.partials,
+                             .parts = task.rows.stretches,
+                             .step = task.rows.stride,
+                             .size = task.rows.stride,
+                             .cols = task.cols,
+                             .stride = task.rows.stride,
+                             .halves = 2,
+                             .out = {first, second}});
 }
 
-template <DenseForm kForm, typename Launch>
-void dense_gradient(const Launch& launch, const DenseGradientTask& task) {
+template <DenseForm kForm>
+void launch_gradient(const Queue& queue, const DenseGradientTask& task) {
+  const Launcher launch(queue);
   const LaunchShape shape = dense_shape(task.rows);
   const bool normalized = task.norm.mean != nullptr;
   if (normalized) {
     launch(shape, dense_gradient_sums_kernel<kForm>, task);
-    merge_rows(launch, task, task.grad_shift, task.grad_scale);
+    merge_rows(queue, task, task.grad_shift, task.grad_scale);
   }
   const bool biases = task.grad_inner_bias != nullptr || task.grad_outer_bias != nullptr;
   if (!biases && task.grad_inner == nullptr && task.grad_outer == nullptr) return;
@@ -178,17 +174,22 @@ void dense_gradient(const Launch& launch, const DenseGradientTask& task) {
   } else {
     launch(shape, dense_gradient_kernel<kForm, false>, task);
   }
-  if (biases) merge_rows(launch, task, task.grad_inner_bias, task.grad_outer_bias);
-}
-
-template <typename Launch>
-void run_dense_gradient(const Launch& launch, const DenseGradientTask& task) {
-  if (task.values.form == DenseForm::kSaved) {
-    dense_gradient<DenseForm::kSaved>(launch, task);
-  } else {
-    dense_gradient<DenseForm::kSum>(launch, task);
-  }
+  if (biases) merge_rows(queue, task, task.grad_inner_bias, task.grad_outer_bias);
 }
 
 }  // namespace
+
+void launch_dense_merge(const Queue& queue, const DenseMergeTask& task) {
+  const Launcher launch(queue);
+  launch(merge_shape(task.size, task.halves), dense_merge_kernel, task);
+}
+
+void launch_dense_gradient(const Queue& queue, const DenseGradientTask& task) {
+  if (task.values.form == DenseForm::kSaved) {
+    launch_gradient<DenseForm::kSaved>(queue, task);
+  } else {
+    launch_gradient<DenseForm::kSum>(queue, task);
+  }
+}
+
 }  // namespace tern::cuda

@@ -1,7 +1,8 @@
 #pragma once
 
-// How one thread draws one triplet: integers alone, the same as on every backend. See
-// Backend::sample for the law, tern/random.hpp for the streams.
+// How one thread draws one triplet, for sample and for the fused form of next_batch. Integers
+// alone: the same on every backend. The law is Backend::sample's, the streams are
+// tern/random.hpp's.
 
 #include <cuda_runtime.h>
 
@@ -9,8 +10,9 @@
 
 namespace tern::cuda {
 
-/// The r-th item (from 0) absent from an ascending row: r + #{k : row[k] - k <= r}. The number of
-/// absentees before row[k] is row[k] - k and never falls, so that one binary search finds it.
+/// The r-th item (from 0) absent from an ascending row: r + #{k : row[k] - k <= r}. row[k] - k
+/// items below row[k] are absent; this number never falls with k, so one binary search finds the
+/// count.
 __device__ inline NodeId absent_item(const NodeId* row, EdgeOffset degree, std::uint32_t r) {
   EdgeOffset low = 0;
   EdgeOffset high = degree;

@@ -1,11 +1,11 @@
 #pragma once
 
-// What the kernels of a dense layer share: which elements a thread has, what value the layer has
+// What the kernels of linear_relu_batchnorm share: which elements a thread has, the layer's value
 // there, and sums over rows in one order.
 //
-// A block has a stretch of rows and a tile of at most 32 vectors of their columns; `lanes`
-// neighbouring threads have the vectors of a row, 16 bytes each, and keep for all rows what is the
-// column's alone. So a thread's rows are a fixed stride apart, several of them under way at once.
+// A block handles a stretch of rows and a tile of at most 32 vectors of their columns. `lanes`
+// neighbouring threads share a row, 16 bytes each, and keep what belongs to a column for all rows.
+// So the rows of a thread are a fixed distance apart, several of them under way at once.
 
 #include <cuda_runtime.h>
 
@@ -17,10 +17,10 @@ namespace {
 
 /// 8 warps: 256 / lanes rows at once.
 constexpr int kDenseThreads = 256;
-/// Rows that a thread reads at once, of two matrices at most: with 16 warps to a multiprocessor
+/// Rows that a thread reads at once, from at most two matrices: with 16 warps on a multiprocessor
 /// some 64 KiB are under way.
 constexpr int kDenseAtOnce = 4;
-/// A block that merges: 32 columns, as many groups of pieces.
+/// A merging block has 32 columns and 32 groups of threads; each group sums a share of the parts.
 constexpr int kMergeColumns = 32;
 constexpr int kMergeGroups = 32;
 
@@ -43,18 +43,19 @@ struct DenseThread {
     const std::int64_t offset = static_cast<std::int64_t>(blockIdx.x) * rows.stretch_rows;
     begin = rows.first + offset + row_lane;
     end = rows.first + min(offset + rows.stretch_rows, rows.count);
-    if (place >= vectors) end = begin;  // beyond the row: nothing to do but to meet the others
+    if (place >= vectors) end = begin;  // beyond the row: only the barriers are left to this thread
   }
-  /// A thread with no column at all must not read what is the column's.
+  /// A thread beyond the row must not read values of a column.
   __device__ bool has_column() const { return place < vectors; }
   __device__ std::int64_t at(std::int64_t row) const { return row * vectors + place; }
-  /// This thread's vector of a row of constants; zero where there is none.
+  /// This thread's vector of a row of constants; zero if there is none.
   __device__ float4 column(const float* values) const {
     return values == nullptr || !has_column() ? zero_vector() : as_vectors(values)[place];
   }
 };
 
-/// Calls f(first row, how many rows from it on, row_lanes apart, at most kDenseAtOnce).
+/// Calls f(row, count) for the thread's rows: count <= kDenseAtOnce of them from `row` on,
+/// row_lanes apart.
 template <typename Function>
 __device__ inline void for_rows(const DenseThread& thread, Function&& f) {
   const std::int64_t step = static_cast<std::int64_t>(kDenseAtOnce) * thread.row_lanes;
@@ -68,7 +69,7 @@ __device__ inline void for_rows(const DenseThread& thread, Function&& f) {
   }
 }
 
-/// ReLU, which keeps NaN; or nothing.
+/// ReLU, which keeps NaN; or the value itself.
 __device__ inline float activate(bool relu, float value) {
   return relu && value <= 0.0F ? 0.0F : value;
 }
@@ -77,7 +78,7 @@ __device__ inline float4 activate(bool relu, float4 value) {
                      activate(relu, value.w));
 }
 
-/// a with its sign bit set where the inner ReLU is closed, whatever a is: the bit of a NaN too.
+/// a with its sign bit set if the inner ReLU is closed, even if a is NaN.
 __device__ inline float with_mark(float a, float inner) {
   return inner <= 0.0F ? __uint_as_float(__float_as_uint(a) | 0x80000000u) : a;
 }
@@ -96,7 +97,7 @@ __device__ inline float4 without_marks(float4 saved) {
                      without_mark(saved.w));
 }
 
-/// The column's part of DenseValues, and how a row's part joins it.
+/// Reads the layer's values, DenseValues: keeps the part of a column, loads the part of a row.
 template <DenseForm kForm>
 class DenseReader {
  public:
@@ -106,7 +107,7 @@ class DenseReader {
         inner_bias_(thread.column(values.inner_bias)),
         outer_bias_(kForm == DenseForm::kSums ? thread.column(values.outer_bias) : zero_vector()) {}
 
-  /// What lies in memory of one row. Plain loads: what is written may be what was read.
+  /// One row as it is in memory. Plain loads: a kernel may overwrite the matrix that it reads.
   struct Loaded {
     float4 inner;
     float4 outer;
@@ -165,7 +166,7 @@ __device__ inline void join_rows(const DenseThread& thread, float4& first, float
   }
 }
 
-/// Leaves a block's two vectors with its stretch's, (2, stretches, S).
+/// Stores two vectors of a block as those of its stretch, in partials (2, stretches, S).
 __device__ inline void store_partials(const DenseThread& thread, const DenseRows& rows,
                                       float* partials, float4 first, float4 second) {
   if (thread.row_lane != 0 || !thread.has_column()) return;
@@ -174,8 +175,8 @@ __device__ inline void store_partials(const DenseThread& thread, const DenseRows
   as_vectors(partials)[rows.stretches * thread.vectors + at] = second;
 }
 
-/// The pieces [begin, end) that this thread's group of a merging block takes, of one column; none
-/// of a column that is not used.
+/// The parts [begin, end) of one column that this thread's group of a merging block sums; none if
+/// the column is padding.
 struct MergeThread {
   int group;
   std::int64_t column;
@@ -193,8 +194,9 @@ struct MergeThread {
   }
 };
 
-/// Joins what the groups of a merging block have, neighbours first; group 0 gets it. All threads
-/// take part. Item: an aggregate with merge(other), whose rows follow its own.
+/// Joins the items of a merging block's groups, neighbours first; group 0 gets the result. All
+/// threads take part. Item: an aggregate with merge(other), where the rows of `other` follow its
+/// own.
 template <typename Item>
 __device__ inline Item join_groups_in_order(const MergeThread& thread, Item item) {
   __shared__ Item joined[kMergeGroups / 2][kMergeColumns];
@@ -211,14 +213,14 @@ __device__ inline Item join_groups_in_order(const MergeThread& thread, Item item
   return item;
 }
 
-/// A block a stretch and a tile of columns.
+/// One block a stretch and a tile of columns.
 inline LaunchShape dense_shape(const DenseRows& rows) {
   return {.blocks = rows.stretches,
           .threads = kDenseThreads,
-          .blocks_y = static_cast<int>(pieces(rows.stride / kVector, rows.lanes))};
+          .blocks_y = static_cast<int>(ceil_div(rows.stride / kVector, rows.lanes))};
 }
 inline LaunchShape merge_shape(std::int64_t columns, int blocks_y = 1) {
-  return {.blocks = pieces(columns, kMergeColumns),
+  return {.blocks = ceil_div(columns, kMergeColumns),
           .threads = kMergeColumns * kMergeGroups,
           .blocks_y = blocks_y};
 }

@@ -1,14 +1,15 @@
-#pragma once
+// The plan that frees bpr and l2_penalty of atomics: for every batch of a window its distinct rows,
+// and for every row its occurrences in order. Three passes of one thread an element around CUB's
+// stable radix sort and its scan: about 100 bytes moved an occurrence, once an epoch. Integers
+// alone: exact.
 
-// The epoch-ahead plan that frees bpr of atomics: for every batch its distinct rows, and for every
-// row its occurrences in order. Made of three one-thread-an-element passes around CUB's stable
-// radix sort and its scan (plan.cu): about 100 bytes moved an occurrence, once an epoch.
+#include "cuda/ops/next_batch_plan.hpp"
 
-#include "cuda/ops/plan.hpp"
+#include <algorithm>
+#include <cub/device/device_radix_sort.cuh>
+#include <cub/device/device_scan.cuh>
 
-#include <cuda_runtime.h>
-
-#include "cuda/support/launch_shape.hpp"
+#include "cuda/support/launch.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -39,7 +40,7 @@ __global__ void __launch_bounds__(kPlanThreads)
   task.unsorted[2 * i + 1] = 2 * t + 1;
 }
 
-/// runs[i] = 1 where a (batch, row) begins among the sorted keys. One thread an occurrence.
+/// runs[i] = 1 if a (batch, row) begins at sorted key i, else 0. One thread an occurrence.
 __global__ void __launch_bounds__(kPlanThreads)
     plan_heads_kernel(const __grid_constant__ PlanTask task) {
   const std::int64_t i = plan_index();
@@ -68,20 +69,35 @@ __global__ void __launch_bounds__(kPlanThreads)
   }
 }
 
-/// The passes, in order; `sort` and `sum` stand for the device-wide primitives between them:
-/// sort(): (keys, unsorted) into (sorted, occurrences), stable; sum(): inclusive sum of runs.
-template <typename Launch, typename Sort, typename Sum>
-void run_plan(const Launch& launch, const PlanTask& task, Sort&& sort, Sum&& sum) {
+}  // namespace
+
+std::size_t plan_bytes(std::int64_t n) {
+  std::size_t sort = 0;
+  check(cub::DeviceRadixSort::SortPairs(nullptr, sort, static_cast<const std::uint64_t*>(nullptr),
+                                        static_cast<std::uint64_t*>(nullptr),
+                                        static_cast<const std::int32_t*>(nullptr),
+                                        static_cast<std::int32_t*>(nullptr), n));
+  std::size_t sum = 0;
+  check(cub::DeviceScan::InclusiveSum(nullptr, sum, static_cast<std::int32_t*>(nullptr),
+                                      static_cast<std::int32_t*>(nullptr), n));
+  return std::max(sort, sum);
+}
+
+void launch_plan(const Queue& queue, const PlanTask& task, void* temporary, std::size_t bytes) {
   if (task.num_triplets == 0) return;
+  const Launcher launch(queue);
   const auto one_each = [](std::int64_t count) {
-    return LaunchShape{.blocks = pieces(count, kPlanThreads), .threads = kPlanThreads};
+    return LaunchShape{.blocks = ceil_div(count, kPlanThreads), .threads = kPlanThreads};
   };
   launch(one_each(task.num_triplets), plan_keys_kernel, task);
-  sort();
+  const int bits =
+      std::min(64, task.row_bits + bits_for(static_cast<std::uint64_t>(task.batches())));
+  check(cub::DeviceRadixSort::SortPairs(temporary, bytes, task.keys, task.sorted, task.unsorted,
+                                        task.occurrences, task.size(), 0, bits, queue.stream));
   launch(one_each(task.size()), plan_heads_kernel, task);
-  sum();
+  check(cub::DeviceScan::InclusiveSum(temporary, bytes, task.runs, task.runs, task.size(),
+                                      queue.stream));
   launch(one_each(task.size()), plan_rows_kernel, task);
 }
 
-}  // namespace
 }  // namespace tern::cuda

@@ -1,16 +1,15 @@
-#pragma once
-
-// The forward pass of a dense layer from its products on: statistics of the columns of a, then z.
+// linear_relu_batchnorm, forward, after the products: the statistics of the columns of a, then z.
 //
-// Statistics: each thread takes mean and squared deviations of four rows at a time, and merges them
-// into its own, the block's threads theirs by a tree, and a second kernel the stretches', in f64:
-// Chan, Golub and LeVeque's rule everywhere, so that a large mean swallows no small deviation. With
-// two sums the pass writes a, which the backward pass needs; with one, a is f(sum + bias), and it
-// is cheaper to make it again than to write and read it.
+// Statistics: a thread computes mean and squared deviations of four rows at a time and merges them
+// into its own; a tree merges those of the block's threads, and a second kernel those of the
+// stretches, in f64. Every merge follows the rule of Chan, Golub and LeVeque, so that a large mean
+// swallows no small deviation. With two sums the pass writes a, which the backward pass needs; with
+// one sum a is f(sum + bias), and computing it again is cheaper than writing and reading it.
 
 #include <cmath>
 
-#include "cuda/ops/dense_rows.cuh"
+#include "cuda/ops/linear_relu_batchnorm_rows.cuh"
+#include "cuda/support/launch.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -91,7 +90,7 @@ __global__ void __launch_bounds__(kDenseThreads)
   store_partials(thread, task.rows, task.partials, moments.mean, moments.square);
 }
 
-/// Moments of a column over some stretches.
+/// Mean and squared deviations of a column over some stretches.
 struct ColumnMoments {
   double count;
   double mean;
@@ -178,8 +177,19 @@ __global__ void __launch_bounds__(kDenseThreads)
   });
 }
 
-template <typename Launch>
-void run_dense_statistics(const Launch& launch, const DenseStatisticsTask& task) {
+template <DenseForm kForm>
+void launch_output(const Launcher& launch, const DenseOutputTask& task) {
+  if (task.norm.mean == nullptr) {
+    launch(dense_shape(task.rows), dense_output_kernel<kForm, false>, task);
+  } else {
+    launch(dense_shape(task.rows), dense_output_kernel<kForm, true>, task);
+  }
+}
+
+}  // namespace
+
+void launch_dense_statistics(const Queue& queue, const DenseStatisticsTask& task) {
+  const Launcher launch(queue);
   if (task.values.form == DenseForm::kSum) {
     launch(dense_shape(task.rows), dense_statistics_kernel<DenseForm::kSum>, task);
   } else {
@@ -188,32 +198,22 @@ void run_dense_statistics(const Launch& launch, const DenseStatisticsTask& task)
   launch(merge_shape(task.cols), dense_statistics_merge_kernel, task);
 }
 
-template <typename Launch>
-void run_dense_running(const Launch& launch, const DenseRunningTask& task) {
-  launch(LaunchShape{.blocks = pieces(task.cols, kDenseThreads), .threads = kDenseThreads},
+void launch_dense_running(const Queue& queue, const DenseRunningTask& task) {
+  const Launcher launch(queue);
+  launch({.blocks = ceil_div(task.cols, kDenseThreads), .threads = kDenseThreads},
          dense_running_kernel, task);
 }
 
-template <DenseForm kForm, typename Launch>
-void dense_output(const Launch& launch, const DenseOutputTask& task) {
-  if (task.norm.mean == nullptr) {
-    launch(dense_shape(task.rows), dense_output_kernel<kForm, false>, task);
-  } else {
-    launch(dense_shape(task.rows), dense_output_kernel<kForm, true>, task);
-  }
-}
-
-template <typename Launch>
-void run_dense_output(const Launch& launch, const DenseOutputTask& task) {
+void launch_dense_output(const Queue& queue, const DenseOutputTask& task) {
+  const Launcher launch(queue);
   switch (task.values.form) {
     case DenseForm::kSum:
-      return dense_output<DenseForm::kSum>(launch, task);
+      return launch_output<DenseForm::kSum>(launch, task);
     case DenseForm::kSums:
-      return dense_output<DenseForm::kSums>(launch, task);
+      return launch_output<DenseForm::kSums>(launch, task);
     case DenseForm::kSaved:
-      return dense_output<DenseForm::kSaved>(launch, task);
+      return launch_output<DenseForm::kSaved>(launch, task);
   }
 }
 
-}  // namespace
 }  // namespace tern::cuda

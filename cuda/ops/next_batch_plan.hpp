@@ -10,9 +10,9 @@ namespace tern::cuda {
 
 struct Queue;
 
-/// One side of a window of batches: from its triplets to each batch's distinct rows and their
-/// occurrences, in the layout of OccurrencesView. n = occurrences = triplets (users) or twice as
-/// many (items), at most 2³¹ - 1; all pointers on the device.
+/// One side of a window of batches: from its triplets to the distinct rows of each batch and their
+/// occurrences, in the layout of OccurrencesView. n occurrences: one a triplet (users) or two
+/// (items), at most 2³¹ - 1. All pointers on the device.
 struct PlanTask {
   Side side = Side::kUser;
   const Triplet* triplets = nullptr;
@@ -22,8 +22,8 @@ struct PlanTask {
 
   std::uint64_t* keys = nullptr;        // (n) workspace: batch of the window << row_bits | row
   std::uint64_t* sorted = nullptr;      // (n) workspace
-  std::int32_t* unsorted = nullptr;     // (n) workspace: occurrences, as they come
-  std::int32_t* runs = nullptr;         // (n) workspace: how many distinct rows so far
+  std::int32_t* unsorted = nullptr;     // (n) workspace: occurrences, in the order of the triplets
+  std::int32_t* runs = nullptr;         // (n) workspace: number of distinct rows so far
   std::int32_t* occurrences = nullptr;  // (n)
   NodeId* rows = nullptr;               // (n at the most)
   std::int32_t* starts = nullptr;       // (n + 1 at the most)
@@ -34,22 +34,15 @@ struct PlanTask {
   constexpr std::int64_t batches() const { return (num_triplets - 1) / batch_size + 1; }
 };
 
-/// The number of bits that ids below `count` need; at least 1.
-constexpr int bits_for(std::uint64_t count) {
-  int bits = 1;
-  while (bits < 63 && (std::uint64_t{1} << bits) < count) ++bits;
-  return bits;
-}
-
-/// Bytes that triplets and their plan take for each triplet of the window: 12 of its own; a user's
-/// and two items' occurrence, row and start (12 each); and the scratch of the larger side (2 · 24).
+/// Bytes that a triplet of the window and its plan take: 12 for the triplet; 12 each for the
+/// occurrence, row and start of a user and two items; and the scratch of the larger side (2 · 24).
 inline constexpr std::int64_t kPlanBytesPerTriplet = 12 + 3 * 12 + 2 * 24;
-/// The most triplets of a window: occurrences, two of an item side's triplet, are counted in 32
+/// The most triplets of a window: occurrences, two a triplet on the item side, are counted in 32
 /// bits.
 inline constexpr std::int64_t kMaxPlanned = std::numeric_limits<std::int32_t>::max() / 2;
 
-/// Batches that are drawn and planned at a time: the whole epoch, or as many as the limits allow;
-/// at least one. num_batches >= 1, 1 <= batch_size <= kMaxPlanned.
+/// Batches that are drawn and planned at a time: the whole epoch, or as many as the limits allow,
+/// and at least one. num_batches >= 1, 1 <= batch_size <= kMaxPlanned.
 constexpr std::int64_t window_batches(std::int64_t num_batches, std::int64_t batch_size,
                                       std::int64_t plan_bytes) {
   std::int64_t triplets = plan_bytes / kPlanBytesPerTriplet;
@@ -58,7 +51,7 @@ constexpr std::int64_t window_batches(std::int64_t num_batches, std::int64_t bat
   return batches < 1 ? 1 : batches < num_batches ? batches : num_batches;
 }
 
-/// Bytes of temporary storage that planning n occurrences takes.
+/// Bytes of temporary storage for planning n occurrences.
 std::size_t plan_bytes(std::int64_t n);
 
 /// Sorts the occurrences by (batch, row), keeping their order, and lists the distinct rows.
