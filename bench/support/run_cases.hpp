@@ -22,8 +22,8 @@ struct RunOptions {
   std::vector<std::pair<std::string, std::string>> context;
 };
 
-/// Of a case, as many as the U test of tools/compare.py asks for; each is the median of as many
-/// runs as its time allows, and the table shows theirs.
+/// Repetitions of a case: as many as the U test of Google Benchmark's compare.py needs. Each is the
+/// median of as many runs as its time allows; the table shows the median of the repetitions.
 inline constexpr int kRepetitions = 9;
 
 struct Summary {

@@ -19,7 +19,7 @@
 
 namespace tern {
 
-// Builders of one key each, for the table in config_keys.cpp. `member` is a generic function from a
+// Builders of one key each, for the table in keys.cpp. `member` is a generic function from a
 // Config, const or not, to a reference to the field.
 
 [[noreturn]] inline void reject(const ConfigValue& value, const std::string& type) {
