@@ -181,13 +181,14 @@ class Backend {
   ///   positives by user:         P = stream(positive, e, q);
   ///                              u = participants[P.below(#participants)];
   ///                              p = row(u)[P.below(deg u)]
-  ///   positives by interaction:  (u, p) = number Permutation(seed, e, E')(q) of the E' interactions
-  ///                              of participants, in CSR order
+  ///   positives by interaction:  (u, p) = number Permutation(seed, e, E')(q) of the E'
+  ///                              interactions of participants, in CSR order
   ///   uniform negatives:         Q = stream(negative, e, t);
   ///                              n = the Q.below(I - deg u)-th item that is absent from row(u)
   ///   negatives by popularity:   Q likewise; up to `popularity_tries` times
-  ///                              c = Q.below(I), w = Q.next(), n = w < threshold[c] ? c : alias[c],
-  ///                              until n is absent from row(u); else uniform, from the same Q.
+  ///                              c = Q.below(I), w = Q.next(),
+  ///                              n = w < threshold[c] ? c : alias[c], until n is absent from
+  ///                              row(u); then uniform, from the same Q.
   ///                              The tables are those of make_alias_table(degrees, exponent).
   ///
   /// Exact integers: the same triplets on every backend. Source: positives by user as in He et
@@ -226,9 +227,9 @@ class Backend {
                                      Matrix& z) = 0;
 
   /// The gradients of the layer, from grad_z, (N, C), and the state of the last forward pass in
-  /// training; inputs, weights and γ are unchanged since. With x̂ = (a - mean) / sqrt(variance + ε):
-  /// ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙ ∂γ/N);
-  /// ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
+  /// training; inputs, weights and γ are unchanged since. With x̂ = (a - mean) / sqrt(variance +
+  /// ε): ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙
+  /// ∂γ/N); ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
   /// of a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
   /// ReLU's gradient at 0 is 0, and it keeps NaN. grad_z and all outputs are distinct matrices.
   virtual void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
