@@ -7,6 +7,7 @@ Looks at every tracked file, with no network:
   backticks; commands in code blocks: scripts, subcommands of tern, and their options
 - comments in sources: paths of source files
 - README.md: at most 150 lines; its C++ example is tests/consumer/example.cpp
+- every folder of sources has a README.md
 """
 
 import argparse
@@ -28,11 +29,15 @@ HISTORY = {"CHANGELOG.md"}
 # What people or programs make; it need not be in the tree.
 MADE = ("build/", "runs/", "checkpoints/", ".dependencies/", "../lib", "bench/results/<")
 FOREIGN = {"compare.py", "CONTRIBUTING.md", "CHANGELOG.md", "README.md"}  # names without a folder
+# Folders of plain files, which the README.md of a folder above describes.
+PLAIN = re.compile(r"\.ci$|tests/fuzz/(corpus|dictionaries|regressions)\b|tests/run/fixtures/|"
+                   r"tests/simt/include/(cub|thrust)/")
 
 PATH = re.compile(r"(?:[\w./*-]|<\w+>|\{[\w.,]+\})+")
-CITED = re.compile(rf"(?<![\w/.<>$}}-])((?:[\w*-]+/)*(?:[\w*.-]|<\w+>)+\.(?:\{{[\w,]+\}}|(?:{SOURCE})\b))"
-                   r"(?![\w/])")
-KEY = re.compile(r"(?:data|model|loss|sampling|optimizer|evaluation|train|monitor|checkpoint)\.[a-z_0-9]+")
+CITED = re.compile(r"(?<![\w/.<>$}-])((?:[\w*-]+/)*(?:[\w*.-]|<\w+>)+\."
+                   rf"(?:\{{[\w,]+\}}|(?:{SOURCE})\b))(?![\w/])")
+KEY = re.compile(r"(?:data|model|loss|sampling|optimizer|evaluation|train|monitor|checkpoint)"
+                 r"\.[a-z_0-9]+")
 
 
 @functools.cache
@@ -243,6 +248,12 @@ def check_readme():
         yield 1, "its C++ example is not tests/consumer/example.cpp"
 
 
+def check_folders():
+    for folder in sorted({posixpath.dirname(name) for name in tracked()} - {""}):
+        if not PLAIN.match(folder) and folder + "/README.md" not in tracked():
+            yield f"{folder}: no README.md"
+
+
 def problems():
     for name in tracked():
         if name.endswith(".md"):
@@ -256,6 +267,7 @@ def problems():
                 yield f"{name}:{number}: {problem}"
     for number, problem in check_readme():
         yield f"README.md:{number}: {problem}"
+    yield from check_folders()
 
 
 def main():

@@ -16,6 +16,8 @@ SOUND = {
     "tools/go.sh": "# --fast, see docs/b.md\n",
     "host/cli/train.cpp": '// One of host/cli.\nprogram.add_subcommand("train", "--out");\n',
     "host/config/keys.cpp": 'integer("model.width")\n',
+    **{folder + "/README.md": "" for folder in
+       ("docs", "tests/consumer", "tools", "host/cli", "host/config")},
 }
 
 
@@ -71,7 +73,10 @@ class CheckLinks(unittest.TestCase):
                     "host/cli/train.cpp",
                     '// See host/cli/help.hpp and keys.cpp.\nadd_subcommand("train", "--out");\n')
 
-    def test_the_page_of_a_stranger(self):
+    def test_folders(self):
+        self.expect("host/data: no README.md", "host/data/load.cpp", "")
+
+    def test_the_main_page(self):
         self.expect("README.md:158: more than 150 lines", "README.md",
                     SOUND["README.md"] + "\n" * 148)
         self.expect("README.md:1: its C++ example is not tests/consumer/example.cpp",
