@@ -89,7 +89,7 @@ int run_ops(Arguments arguments) {
     return 0;
   }
   const int threads = arguments.threads > 0 ? arguments.threads : omp_get_max_threads();
-  // What is wrong shows before time is spent on data.
+  // Errors in the options show before time is spent on data.
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());
   const Cases cases = select_cases(all_cases(kind), arguments.filter);

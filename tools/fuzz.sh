@@ -12,8 +12,8 @@ usage: tools/fuzz.sh [--seconds N] [--jobs N] [--no-build] [TARGET...]
 
 Builds the targets of tests/fuzz/ with clang 14 (libFuzzer, AddressSanitizer,
 UndefinedBehaviorSanitizer), runs each from its seeds and from what earlier runs have found, and
-prints a table. Exit status 1 where an input broke a target; such inputs are kept, and it is said how
-to run them again. Memory is bounded: 1 GB a process, 192 MB an allocation (a zstd
+prints a table. Exit status 1 if an input broke a target; such inputs are kept, and the commands that
+run them again are printed. Memory is bounded: 1 GB a process, 192 MB an allocation (a zstd
 frame may ask for a window of 128).
 
   --seconds N   how long each target runs (default: 60)

@@ -32,7 +32,7 @@ and root or sudo where there is something to install. Made for Debian 12 (bookwo
   --tests     that, and what the tests and benchmarks need
   (neither)   all: the tests' packages, clang with its sanitizers, clang-format, clang-tidy,
               shellcheck, and PyTorch, which one test compares with and which may be missing
-  --dry-run   say what is missing, install nothing
+  --dry-run   list what is missing, install nothing
 TEXT
 }
 

@@ -147,7 +147,7 @@ def train_step(model, optimizer, triplets, l2):
 
 
 def wait_for(device):
-    """Until then a GPU has only been told what to do."""
+    """Waits for a GPU, which may only have queued the work so far."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

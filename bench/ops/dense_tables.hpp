@@ -10,8 +10,8 @@ namespace tern::bench {
 /// The layer that linear_relu_batchnorm's cases share with its rivals: one term and a bias a sum,
 /// ReLU, normalised; N nodes of a side, all widths the workload's.
 /// All values but grad_z are multiples of 1/8, so that all sums before normalisation are exact in
-/// f32, and the masks those of the reference: among 64 million, a rounding would else put some on
-/// the other side of 0.
+/// f32, and the masks equal the reference's: otherwise rounding would move some of 64 million sums
+/// across 0.
 struct DenseValues {
   DenseValues(std::int64_t num_rows, std::int64_t num_cols);
 
@@ -22,7 +22,7 @@ struct DenseValues {
   std::vector<float> b1, b3, scale, shift;
 };
 
-/// Those on a backend, and room for every result.
+/// These values on a backend, and matrices for every result.
 struct DenseTables {
   DenseTables(Backend& backend, const DenseValues& values);
 

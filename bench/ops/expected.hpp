@@ -17,7 +17,7 @@ enum class Subset : std::uint8_t { kAll, kToBatch, kFromBatch };
 /// "users" or "items": how variants name a side.
 const char* side_name(Side side);
 
-/// Of a propagation to one side, by the edges and rows that it touches.
+/// The cost of a propagation to one side, by the edges and rows that it touches.
 Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset);
 
 /// The propagation of table_values(opposite(to), 1), all of it or from the batch's rows.
@@ -27,7 +27,7 @@ std::vector<double> expected_propagation(const Workload& workload, Side to, Subs
 std::vector<double> expected_adam(const Workload& workload);
 std::vector<double> expected_sgd(const Workload& workload);
 
-/// score_topk: the first users, as many as there are up to this, and so many items of each.
+/// score_topk: up to this number of users, the first ones, and this number of items for each.
 inline constexpr std::int64_t kQueries = 2048;
 inline constexpr std::int64_t kBestItems = 20;
 std::vector<NodeId> queries_of(const Workload& workload);
@@ -35,7 +35,7 @@ Cost cost_of_score_topk(const Workload& workload);
 
 /// Compares top lists of the queries (users of salt 1, items of salt 2, observed items left out)
 /// with the reference's of a few queries: it sorts all items of each. Scores must agree; another
-/// item than the reference's is right where its score is the same but for rounding. Throws Error.
+/// item than the reference's is correct if its score is the same up to rounding. Throws Error.
 void expect_best_items(const Workload& workload, const TopItems& found);
 
 }  // namespace tern::bench

@@ -41,7 +41,7 @@ void for_results(Pass pass, Results& of, const Check& check) {
   check("gradient of shift", of.grad_shift);
 }
 
-/// What the reference leaves, one matrix after the other.
+/// The results of the reference, one matrix after the other.
 std::vector<std::vector<double>> expected_results(Workload& w, const DenseValues& values,
                                                   Pass pass) {
   DenseTables tables(w.reference(), values);

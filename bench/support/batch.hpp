@@ -8,7 +8,7 @@
 
 namespace tern::bench {
 
-/// An epoch's triplets on a backend, all backends the same, of which the first batch is current.
+/// An epoch's triplets on a backend, the same on every backend; the first batch is current.
 Triplets first_batch(const Workload& workload, Backend& backend, const Graph& graph);
 
 /// The distinct rows of that batch on either side.
@@ -23,7 +23,7 @@ class BatchRows {
   std::array<std::vector<NodeId>, 2> rows_;
 };
 
-/// What the ops of a batch work on, on one backend: tables, their gradients, triplets, losses.
+/// Data for the ops of a batch on one backend: tables, their gradients, triplets, losses.
 struct BatchTables {
   BatchTables(const Workload& workload, Backend& backend, const Graph& graph);
 

@@ -10,16 +10,16 @@
 
 namespace tern::bench {
 
-/// Which measured limit of the device a case is held against.
+/// The measured limit of the device with which a case is compared.
 enum class Bound : std::uint8_t { kCopy, kGather, kProduct, kNone };
 
-/// A case that is ready to be timed. What it works on lives in what the functions hold.
+/// A case that is ready to be timed. Its data is owned by its functions.
 struct PreparedCase {
   Cost cost;
-  /// Runs once, checks the result against the reference, and throws Error where it is wrong: with
-  /// the op, the element, what was found and what was expected.
+  /// Runs once, compares the result with the reference, and throws Error if it is wrong: with the
+  /// op, the element, what was found and what was expected.
   std::function<void()> verify;
-  /// One timed run. May leave its result; must be repeatable.
+  /// One timed run. May change its data; must be repeatable.
   std::function<void()> run;
   /// Null: it runs through the backend, and the workload's device has a timer for that.
   Timer* timer = nullptr;
@@ -28,10 +28,11 @@ struct PreparedCase {
 /// One row of the table: an op on one workload, by one strategy ("tern", or a rival's name).
 struct Case {
   std::string op;
-  std::string variant;   // what of the op: "to_users", "from_batch_to_items"
+  std::string variant;   // which use of the op: "to_users", "from_batch_to_items"
   std::string strategy;  // "tern", "plain_loop", "eigen", "row_per_warp", ...
   Bound bound = Bound::kCopy;
-  /// Made when its turn comes and freed after it, so that cases do not add up in memory.
+  /// Called right before the case runs; its data is freed afterwards, so that only one case is in
+  /// memory.
   std::function<PreparedCase(Workload&)> prepare;
 
   std::string name() const { return op + "/" + variant + "/" + strategy; }
@@ -39,11 +40,11 @@ struct Case {
 
 using Cases = std::vector<Case>;
 
-/// Who runs the op: the rivals that have a chance are others on a GPU.
+/// The kind of device that runs the op: a GPU has other rivals than a CPU.
 enum class DeviceKind : std::uint8_t { kCpu, kCuda };
 
-// One a file in bench/ops. What runs through the seam, and the rivals of it on a CPU; those on a
-// GPU come from the library of bench/variants/cuda.
+// One for each file in bench/ops: the op through the seam, and its rivals on a CPU. Rivals on a GPU
+// come from the library of bench/variants/cuda.
 void add_propagate_cases(Cases& cases, DeviceKind device);
 void add_linear_relu_batchnorm_cases(Cases& cases, DeviceKind device);
 void add_dropout_cases(Cases& cases, DeviceKind device);

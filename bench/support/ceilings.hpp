@@ -2,7 +2,7 @@
 
 namespace tern::bench {
 
-/// What the device can do, measured in the same run as the cases that are held against it.
+/// Limits of the device, measured in the same run as the cases that are compared with them.
 struct Ceilings {
   double copy = 0.0;     // bytes/s read plus written by a copy far larger than the caches
   double gather = 0.0;   // bytes/s read by gathering random rows from a table of the items' size

@@ -4,10 +4,10 @@
 
 namespace tern {
 
-/// What one call of an op must move and compute: the fewest bytes that any implementation reads and
-/// writes when no gathered row is found in a cache, and the floating-point operations (a fused
-/// multiply-add counts two, a root or a division one). f32 values, 4-byte ids, 8-byte offsets.
-/// Benchmarks divide by these, so that rivals of an op are compared by the same measure.
+/// The bytes and operations of one call of an op: the fewest bytes that any implementation reads
+/// and writes if no gathered row is in a cache, and the floating-point operations (a fused
+/// multiply-add counts as two, a root or a division as one). f32 values, 4-byte ids, 8-byte
+/// offsets. Benchmarks divide by these, so that rivals of an op are compared by the same measure.
 struct Cost {
   double bytes = 0.0;
   double flops = 0.0;

@@ -15,7 +15,7 @@ namespace {
 /// 96 MiB: three times the 32 MiB of last-level cache that the cores of one EPYC complex share.
 constexpr std::size_t kEvictedFloats = std::size_t{96} << 18;
 
-/// A steady clock; what is timed is done when it returns.
+/// A steady clock; work on a CPU is done when its call returns.
 class CpuTimer final : public Timer {
  public:
   explicit CpuTimer(int threads) : buffer_(kEvictedFloats), threads_(threads) {}
@@ -38,8 +38,9 @@ class CpuTimer final : public Timer {
   int threads_;
 };
 
-/// Reads the rows in the order of ids and keeps their sum, so that no read can be left out. Many
-/// sums side by side, because one that waits for the last would be the limit instead of the memory.
+/// Reads the rows in the order of ids and keeps their sum, so that no read can be optimised away.
+/// Many sums side by side: a single sum would be limited by the latency of additions, not by
+/// memory.
 float gather_rows(std::span<const float> table, std::span<const NodeId> ids, std::int64_t width,
                   int threads) {
   constexpr std::int64_t kAhead = 16;
@@ -89,8 +90,8 @@ class CpuDevice final : public Device {
     const std::vector<float> from(kSize, 1.0F);
     std::vector<float> to(kSize);
     const std::int64_t stretch = (kSize + threads_ - 1) / threads_;
-    // One long stretch a thread: what is copied so is written around the caches, and not read
-    // before it is overwritten, which would be half as much again.
+    // One long stretch a thread: such a copy is written around the caches. Otherwise each line
+    // would be read before it is overwritten, half as much traffic again.
     const double seconds = best_seconds([&] {
 #pragma omp parallel for num_threads(threads_) schedule(static)
       for (std::int64_t begin = 0; begin < kSize; begin += stretch) {
@@ -118,7 +119,7 @@ class CpuDevice final : public Device {
       cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kSize, kSize, kSize, 1.0F, a.data(),
                   kSize, a.data(), kSize, 0.0F, c.data(), kSize);
     });
-    openblas_set_num_threads(1);  // what the CPU backend counts on
+    openblas_set_num_threads(1);  // the CPU backend needs this
     return 2.0 * kSize * kSize * static_cast<double>(kSize) / seconds;
   }
 

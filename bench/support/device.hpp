@@ -11,19 +11,19 @@ namespace tern::bench {
 
 class Workload;
 
-/// What benchmarks ask of a device besides its ops: its limits, its caches and its clock.
+/// The limits, caches and clock of a device, for benchmarks.
 class Device {
  public:
   virtual ~Device() = default;
-  /// Measured, the best of a few repetitions of each; tables and gathers have the workload's sizes.
+  /// Measures them: the best of a few repetitions of each, with tables of the workload's sizes.
   virtual Ceilings measure_ceilings(const Workload& workload) = 0;
-  /// For what runs through the backend.
+  /// For ops through the backend.
   virtual Timer& backend_timer() = 0;
-  /// For rivals, which run beside it.
+  /// For rivals, which run beside the backend.
   virtual Timer& rival_timer() = 0;
 };
 
-/// threads: of the rivals and of the measured limits.
+/// threads: for the rivals and for measuring the limits.
 std::unique_ptr<Device> make_cpu_device(int threads);
 
 }  // namespace tern::bench

@@ -36,10 +36,10 @@ Limit limit_of(Bound bound, const Ceilings& ceilings) {
   return {"", 0.0};
 }
 
-/// The case whose turn it is: prepared and verified once, however often it is asked for.
+/// The current case: prepared and verified once, however often it is asked for.
 class CurrentCase {
  public:
-  /// Throws Error, each time the same, where the case was refused.
+  /// Throws the same Error each time, if the case was refused.
   PreparedCase& get(const Case& wanted, Workload& workload) {
     if (case_ != &wanted) {
       ready_.reset();
@@ -70,8 +70,8 @@ struct Session {
   CurrentCase current{};
 };
 
-/// Seconds of one run. What comes before it, other data or the same, is asked for just before, so
-/// that a GPU still works on it when the host asks for the run: none of the host's time is counted.
+/// Seconds of one run. The eviction of caches, or a warming run, is launched right before it, so
+/// that a GPU is still busy when the host launches the timed run: no time of the host is counted.
 double timed_run(const PreparedCase& ready, Session& session) {
   Timer& timer = ready.timer != nullptr ? *ready.timer : session.workload.device().backend_timer();
   if (session.options.caches == CacheState::kEvicted) {
@@ -82,7 +82,7 @@ double timed_run(const PreparedCase& ready, Session& session) {
   return timer.seconds(ready.run);
 }
 
-/// The median of as many runs as fit the time of a repetition, what comes before them included.
+/// The median of as many runs as fit into the time of a repetition, with their preparation.
 double median_run(const PreparedCase& ready, Session& session) {
   using Clock = std::chrono::steady_clock;
   const std::chrono::duration<double> limit(session.options.seconds / kRepetitions);
@@ -120,7 +120,8 @@ void run_case(benchmark::State& state, const Case& timed, Session& session) {
   }
 }
 
-/// What Google Benchmark is to write, told in the only way it has. It keeps a pointer to the first.
+/// Command-line arguments for Google Benchmark, its only interface. It keeps a pointer to the
+/// first.
 std::vector<std::string> arguments_for(const RunOptions& options) {
   std::vector<std::string> arguments{"tern-bench"};
   if (!options.json.empty()) {

@@ -13,17 +13,17 @@ namespace tern::bench {
 enum class CacheState : std::uint8_t { kEvicted, kWarm };
 
 struct RunOptions {
-  double seconds = 0.5;  // that a case is run for, over all its repetitions
+  double seconds = 0.5;  // the time for a case, over all its repetitions
   CacheState caches = CacheState::kEvicted;
   std::filesystem::path json;  // Google Benchmark's format; empty: none
   std::FILE* table = stdout;
-  std::string title;  // what is measured on what, above the table
-  /// What the JSON's context says besides, by name.
+  std::string title;  // above the table: device, graph, ceilings
+  /// Further entries of the JSON's context, by name.
   std::vector<std::pair<std::string, std::string>> context;
 };
 
-/// Of a case, as many as the U test of tools/compare.py asks for; each is the median of as many
-/// runs as its time allows, and the table shows theirs.
+/// Repetitions of a case: as many as the U test of Google Benchmark's compare.py needs. Each is the
+/// median of as many runs as its time allows; the table shows the median of the repetitions.
 inline constexpr int kRepetitions = 9;
 
 struct Summary {
@@ -31,16 +31,16 @@ struct Summary {
   int refused = 0;
 };
 
-/// The cases whose name the regular expression (POSIX extended) matches somewhere, those of one
-/// variant of an op side by side. Throws ConfigError where it is malformed or matches none.
+/// The cases whose name contains a match of the regular expression (POSIX extended); cases of one
+/// variant of an op come together. Throws ConfigError if it is malformed or matches none.
 Cases select_cases(const Cases& cases, const std::string& filter);
 
-/// Throws Error where a file cannot be written; it is there afterwards.
+/// Throws Error if a file cannot be written; creates it.
 void expect_writable(const std::filesystem::path& file);
 
 /// Verifies and times every case, and prints a table. A case whose result is wrong is reported and
-/// not timed. Throws Error where the JSON cannot be written. With a JSON only once a process:
-/// Google Benchmark keeps its context for good.
+/// not timed. Throws Error if the JSON cannot be written. May be called with a JSON only once in a
+/// process: Google Benchmark keeps its context.
 Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilings,
                   const RunOptions& options);
 

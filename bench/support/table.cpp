@@ -35,7 +35,7 @@ double counter(const benchmark::BenchmarkReporter::Run& run, const std::string& 
   return found == run.counters.end() ? 0.0 : found->second.value;
 }
 
-/// Three digits or so; a dash for what an op does not have.
+/// About three digits; a dash for a missing figure.
 std::string figure(double value) {
   if (value == 0.0) return "-";
   return fmt::format("{:.{}f}", value,

@@ -1,4 +1,5 @@
-// What makes numbers for cases and rivals: apart, because the library for CUDA has it too.
+// Numbers for cases and rivals, in a file of their own because the library for CUDA compiles it
+// too.
 
 #include <cmath>
 #include <numbers>

@@ -12,7 +12,7 @@
 
 namespace tern::bench {
 
-/// A graph's size by the name of the data set that has it.
+/// The size of a graph, named after the data set that has it.
 struct Shape {
   std::string_view name;
   NodeId users;
@@ -22,15 +22,15 @@ struct Shape {
 
 /// Sizes as their papers state them: Gowalla, Yelp2018, Amazon-Book (He et al. 2020, table 2; the
 /// training share of the published splits), MovieLens-1M (Harper and Konstan 2015, all ratings).
-/// "million" is no data set: a million users, what the dense layer's figures are stated for.
+/// "million" is no data set: a million users, for the figures of the dense layer.
 const std::vector<Shape>& known_shapes();
 
 /// Interactions of a known shape, generated: power-law degrees, planted tastes, seed 1.
 /// Throws ConfigError on an unknown name.
 Interactions generate_shape(std::string_view name);
 
-/// What the cases of one run share: the graph on the backend under test and on the reference, and
-/// tables of the right sizes on both with the same content (N(0, 0.1²), seed 1).
+/// The data that the cases of one run share: the graph on the backend under test and on the
+/// reference, and tables of the right sizes on both with the same content (N(0, 0.1²), seed 1).
 class Workload {
  public:
   Workload(Backend& backend, Device& device, Interactions interactions, std::int64_t width,
@@ -56,7 +56,7 @@ class Workload {
   /// (nodes of the side, width) normal values, the same for a salt; f32 numbers on either backend.
   std::vector<float> table_values(Side side, std::uint32_t salt) const;
   Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
-  /// As many rows of that side, uniformly drawn, as the graph has interactions.
+  /// Uniformly drawn rows of that side, as many as the graph has interactions.
   std::vector<NodeId> random_rows(Side side) const;
 
  private:
@@ -72,7 +72,7 @@ class Workload {
   int threads_;
 };
 
-/// 1/sqrt(degree) of each row, 0 for degree 0: what rivals of propagate weigh edges by.
+/// 1/sqrt(degree) of each row, 0 for degree 0: rivals of propagate weigh edges with these.
 std::vector<float> degree_scales(const Interactions& rows);
 
 }  // namespace tern::bench

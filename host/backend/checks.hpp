@@ -9,7 +9,7 @@
 
 namespace tern {
 
-// What every backend checks before it works, in one place, so that all throw the same errors with
+// The checks that every backend makes first, in one place, so that all throw the same errors with
 // the same words. `op` is the method's name and begins each message.
 
 /// The storage behind an owner as the backend's own type. Throws ShapeError on an empty handle and
@@ -17,11 +17,11 @@ namespace tern {
 template <typename BackendStorage>
 BackendStorage& storage_of(const Owner& owner, std::string_view op, std::string_view what);
 
-/// rows · cols. Throws ShapeError on a negative size, DeviceError where a matrix of elements of so
-/// many bytes cannot be addressed.
+/// rows · cols. Throws ShapeError on a negative size, DeviceError if a matrix with elements of
+/// this size cannot be addressed.
 std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t element_bytes);
-/// Runs make() and turns the standard library's complaints about memory into a DeviceError that
-/// says how many bytes were needed.
+/// Runs make() and turns the standard library's errors about memory into a DeviceError with the
+/// bytes that were needed.
 void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make);
 
 /// Upload and download: as many values as the matrix has elements.
@@ -29,7 +29,7 @@ void check_transfer(std::string_view op, const Matrix& matrix, std::size_t num_v
 void check_copy(const Matrix& from, const Matrix& to);
 void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows);
 
-/// Throws Error where there is no step to record.
+/// Throws Error if there is no step to record.
 void check_record(const std::function<void()>& step);
 
 /// Checks the options, and counts who takes part in sampling. offsets: of R, num_users + 1.
@@ -47,29 +47,29 @@ void check_linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, const 
 void check_linear_relu_batchnorm_backward(const DenseLayer& layer, const DenseState& state,
                                           const Matrix& grad_z, const DenseGradients& gradients);
 void check_dropout(const DropoutOptions& options, const Counter& step, const Matrix& values);
-/// The least word that keeps an element of dropout: round(probability · 2³²), at most 2³² - 1.
+/// The smallest word for which dropout keeps an element: round(probability · 2³²), at most 2³² - 1.
 std::uint32_t dropout_threshold(double probability);
 void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
                const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);
-/// A factor in f32; f32's largest number where it would be infinite. Backends pad rows with zeros,
-/// and 0 · ∞ would fill these with NaN for good.
+/// A factor in f32; f32's largest number if it would be infinite. Backends pad rows with zeros, and
+/// 0 · ∞ would turn these into NaN.
 float finite_factor(double value);
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault);
-/// Steps of adam and sgd count from 1. A backend that would have to wait for the value leaves this
-/// out.
+/// Steps of adam and sgd count from 1. A backend that would have to wait for the value does not
+/// call this.
 void check_step_count(std::string_view op, std::int64_t step);
 void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
                const Matrix& parameter, const SgdState& state, const RowSet* rows,
                const Counter* fault);
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                       std::span<const Graph* const> observed, std::int64_t k);
-/// Makes (queries, k) lists of nothing: item -1, score -inf. Throws DeviceError where no memory
-/// holds them.
+/// Makes (queries, k) empty lists: item -1, score -inf. Throws DeviceError if they do not fit into
+/// memory.
 void resize_top_items(std::size_t num_queries, std::int64_t k, TopItems& top);
 void check_embedding_statistics(const Matrix& embeddings);
 

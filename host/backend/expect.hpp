@@ -11,7 +11,7 @@
 
 namespace tern {
 
-// The words in which the checks of host/backend/checks.hpp complain. `op` is the method's name.
+// The error messages of the checks in host/backend/checks.hpp. `op` is the method's name.
 
 template <typename... Args>
 [[noreturn]] void throw_shape(fmt::format_string<Args...> format, Args&&... args) {
@@ -23,10 +23,10 @@ void expect_shape(std::string_view op, std::string_view what, const Matrix& matr
                   std::int64_t rows, std::int64_t cols);
 void expect_row_set(std::string_view op, std::string_view what, const RowSet& set,
                     std::int64_t num_nodes);
-/// Two matrices that are not one.
+/// Throws ShapeError if two matrices are the same.
 void expect_distinct(std::string_view op, std::string_view what, const Matrix& matrix,
                      std::string_view other_what, const Matrix& other);
-/// Throws ConfigError where an option does not fit.
+/// Throws ConfigError if an option does not fit.
 void expect_option(std::string_view name, double value, bool fits, std::string_view expected);
 
 }  // namespace tern

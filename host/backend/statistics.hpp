@@ -7,7 +7,7 @@
 
 namespace tern {
 
-/// The sums of a stretch of an embedding table's rows, in f64: what stretches are merged by.
+/// Sums over a stretch of an embedding table's rows, in f64, from which stretches are merged.
 struct Moments {
   std::int64_t rows = 0;
   std::int64_t non_finite = 0;  // elements
@@ -22,7 +22,7 @@ struct Moments {
 
 /// Merges the sums of `next`, whose rows come after those of m: the column moments by Chan's
 /// update, so that no large mean swallows a small deviation. Merged in one order, the bits are the
-/// same however the stretches were shared out. Source: Chan, Golub and LeVeque 1979.
+/// same however the stretches were distributed. Source: Chan, Golub and LeVeque 1979.
 void merge(const Moments& next, Moments& m);
 
 /// The figures of EmbeddingStatistics from the sums of the whole table, (rows, width).

@@ -17,9 +17,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// Steps `size` elements, whole blocks; those from `used` on are padding. That stays zero, since
-/// g = m = v = 0 moves nothing; without ε it would become 0 / 0. Returns whether all elements are
-/// finite then; a first moment that is not shows in the parameter.
+/// Steps `size` elements, whole blocks; those from `used` on are padding. The padding stays zero,
+/// since g = m = v = 0 moves nothing; without ε it would become 0 / 0. Returns whether all elements
+/// are finite afterwards; a first moment that is not finite makes the parameter so too.
 bool adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
                float* HWY_RESTRICT parameter, float* HWY_RESTRICT first, float* HWY_RESTRICT second,
                std::int64_t size, std::int64_t used) {
@@ -35,7 +35,7 @@ bool adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
   const auto weight_decay = hn::Set(tag, c.weight_decay);
   const auto zero = hn::Zero(tag);
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  auto watch = zero;  // 0 · x is NaN where x is not finite, and stays it
+  auto watch = zero;  // 0 · x is NaN if x is not finite, and stays NaN
   for (std::int64_t f = 0; f < size; f += lanes) {
     const auto p = hn::Load(tag, parameter + f);
     const auto g = hn::MulAdd(weight_decay, p, hn::Load(tag, gradient + f));
@@ -83,7 +83,7 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
   const auto m = view(state.first_moment);
   const auto v = view(state.second_moment);
   const auto adam_step = HWY_DYNAMIC_DISPATCH(adam_step);
-  // Padding is told apart row by row where it needs to be.
+  // If ε is 0, rows are stepped one by one, so that their padding is left out.
   const bool as_one = coefficients.epsilon > 0.0F || p.cols == p.stride;
   bool sound = true;
   if (rows == nullptr && as_one) {

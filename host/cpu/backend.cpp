@@ -20,9 +20,9 @@ namespace tern::cpu {
 
 namespace {
 
-/// Cuts the rows where the work (edges, and a little for each row) passes equal shares.
+/// Cuts the rows into parts of equal work (edges, and a little for each row).
 std::vector<NodeId> cut_rows(std::span<const EdgeOffset> offsets) {
-  // Enough pieces that a slow thread is relieved, few enough that a piece amortises its start.
+  // Enough pieces to relieve a slow thread, few enough that starting one costs little.
   constexpr std::int64_t kPieces = 256;
   constexpr std::int64_t kRowWork = 4;
   const auto rows = static_cast<std::int64_t>(offsets.size()) - 1;
@@ -93,8 +93,8 @@ DenseStateStorage& storage(const DenseState& state) {
 }
 
 CpuBackend::CpuBackend(int threads) : threads_(threads) {
-  // The scoring product is cut into tiles by us, one thread a tile: what a tile computes must not
-  // depend on how many threads the library would have liked.
+  // We cut the scoring product into tiles, one thread a tile: the result of a tile must not depend
+  // on the number of threads that OpenBLAS would choose.
   openblas_set_num_threads(1);
 }
 

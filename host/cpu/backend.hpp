@@ -13,7 +13,7 @@
 
 namespace tern::cpu {
 
-/// The f32 backend for the CPU. threads: how many OpenMP threads an op uses; >= 1.
+/// The f32 backend for the CPU. threads: the number of OpenMP threads of an op; >= 1.
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(int threads);
@@ -83,10 +83,10 @@ TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
 DenseStateStorage& storage(const DenseState& state);
 
-/// What adam and sgd note the first faulty step in; null without. Throws ShapeError on a foreign
-/// counter.
+/// The counter in which adam and sgd record the first faulty step; null if there is none. Throws
+/// ShapeError on a foreign counter.
 CounterStorage* fault_storage(Counter* fault);
-/// Sets it, where there is one, to the step unless it holds an earlier one.
+/// Records the step in the counter, if there is one and it does not hold an earlier step.
 void note_fault(CounterStorage* fault, std::int64_t step);
 
 /// Draws triplets [first, first + triplets.size()) of the epoch.

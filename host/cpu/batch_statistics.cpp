@@ -8,7 +8,7 @@
 namespace tern::cpu {
 namespace {
 
-/// Merges `count` rows into those of which there are `before`.
+/// Merges the statistics of `count` rows into those of `before` rows.
 void merge(double before, double count, double mean, double square, double& into_mean,
            double& into_square) {
   const double share = count / (before + count);
@@ -39,7 +39,7 @@ void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std
   for (std::int64_t c = 0; c < state.cols; ++c) work.about[c] /= static_cast<float>(rows);
   sum_deviations(block, rows, state.stride, work.about, work.sums, work.more_sums);
   for (std::int64_t c = 0; c < state.cols; ++c) {
-    // `about` is the mean but for its rounding, which the sum of the deviations takes back.
+    // `about` is the rounded mean; the sum of the deviations corrects the rounding.
     const double rest = work.sums[c] / n;
     const double mean = work.about[c] + rest;
     const double square = work.more_sums[c] - rest * work.sums[c];

@@ -9,22 +9,22 @@
 
 namespace tern::cpu {
 
-/// What a backward pass does with the gradient of one sum of the layer, block by block.
+/// Backward pass of one sum of the layer: uses the sum's gradient, block by block.
 class SumGradients {
  public:
-  /// which: of the columns of sums that the bias's gradient takes.
+  /// which: the index, among the columns of sums, of the bias's gradient.
   SumGradients(const DenseSum& sum, const DenseSumGradients& gradients, int which);
 
   bool wanted() const;
-  /// Where the block's gradient is to be written: into the addend's, if that is wanted, else into
+  /// Where to write the block's gradient: into the addend's gradient, if that is wanted, else into
   /// the given part of the workspace.
   float* target(std::int64_t begin, std::int64_t stride, float* workspace) const;
 
-  /// Floats of DenseStateStorage::weight_sums, and where in it they begin.
+  /// The number of floats in DenseStateStorage::weight_sums, and where they begin.
   std::int64_t weight_sums_size(const DenseStateStorage& state) const;
   void place_weight_sums(float* place) { weight_sums_ = place; }
 
-  /// Of each stretch: start, then its blocks in order.
+  /// Call for each stretch: start, then its blocks in order.
   void start(DenseStateStorage& state, std::int64_t s) const;
   void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std::int64_t rows,
                  const float* grad, const DenseWorkspace& work) const;

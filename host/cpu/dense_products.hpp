@@ -8,7 +8,7 @@
 
 namespace tern::cpu {
 
-/// A DenseSum, free of handles.
+/// A DenseSum as views of memory.
 struct SumView {
   struct Term {
     MatrixView<float> input;
@@ -22,9 +22,9 @@ struct SumView {
 
 SumView view(const DenseSum& sum);
 
-// Products of a block of rows, on the calling thread: OpenBLAS is told not to start any.
+// Products of a block of rows, on the calling thread: OpenBLAS is set to one thread.
 
-/// block = Σ input · weight + addend, of `rows` rows from `begin`; whole strides, without the bias.
+/// block = Σ input · weight + addend for `rows` rows from `begin`; whole strides, without the bias.
 void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::int64_t stride,
               float* block);
 
@@ -32,7 +32,7 @@ void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::in
 void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std::int64_t rows,
                          std::int64_t cols, std::int64_t stride, const float* grad, float* sum);
 
-/// The block's rows of grad_input = grad · weightᵀ, or += as `write` says.
+/// The block's rows of grad_input = grad · weightᵀ; or +=, by `write`.
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,
                           std::int64_t begin, std::int64_t rows, std::int64_t stride,
                           const float* grad, const MatrixView<float>& grad_input);

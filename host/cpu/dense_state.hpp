@@ -10,9 +10,9 @@
 
 namespace tern::cpu {
 
-/// How the rows of a dense layer are cut: into stretches, which threads take as they get free and
-/// whose results are merged in their order, and these into blocks, which stay in a core's cache
-/// from the product to the last sweep. The cuts depend on the layer's size alone.
+/// How the rows of a dense layer are cut. Free threads take stretches, whose results are merged in
+/// order; a stretch consists of blocks, which stay in a core's cache from the product to the last
+/// sweep. The cuts depend only on the layer's size.
 struct DenseCuts {
   DenseCuts(std::int64_t num_rows, std::int64_t stride);
 
@@ -25,7 +25,7 @@ struct DenseCuts {
   std::int64_t end(std::int64_t s) const { return std::min(rows, (s + 1) * stretch); }
 };
 
-/// Of batch normalisation, a value a column; the padding is 0 and stays so.
+/// Batch normalisation: one value for each column; the padding is 0 and stays 0.
 struct NormColumns {
   explicit NormColumns(std::int64_t stride)
       : values(6 * stride),
@@ -38,7 +38,7 @@ struct NormColumns {
 
   FloatBlock values;
   float* mean;
-  float* mean_rest;  // mean - float(mean): a - mean is then as good as a is
+  float* mean_rest;  // mean - float(mean): keeps a - mean as exact as a
   float* inverse;    // 1 / sqrt(variance + ε)
   float* scale;      // γ · inverse
   float* shift;      // forward: β; backward: scale · ∂β/N
@@ -51,8 +51,8 @@ struct DenseStateStorage final : Storage {
   std::int64_t cols;
   std::int64_t stride;
   DenseCuts cuts;
-  /// a. Where there are two ReLUs, it is not negative, and its sign says that the inner one was
-  /// open: -a or -0.
+  /// a. With two ReLUs a is not negative; its sign bit is set (-a or -0) if the inner ReLU was
+  /// open.
   FloatBlock active;
   NormColumns norm;
 
@@ -65,11 +65,11 @@ struct DenseStateStorage final : Storage {
   FloatBlock workspace;
   std::int64_t workspace_size() const { return 2 * cuts.block * stride + 4 * stride; }
 
-  /// ∂weight of every stretch but the first, put end to end: grows with the first backward pass,
-  /// when the terms are known.
+  /// ∂weight of every stretch but the first, one after the other: allocated by the first backward
+  /// pass, when the terms are known.
   FloatBlock weight_sums;
 
-  /// Rows of a, wherever they lie, with what normalises them.
+  /// Rows of a, wherever they are in memory, with the columns that normalise them.
   NormRows norm_rows(const float* rows_of_a, std::int64_t num_rows, Activation activation) const {
     return {.rows = num_rows,
             .stride = stride,
@@ -81,7 +81,7 @@ struct DenseStateStorage final : Storage {
   }
   float* active_row(std::int64_t row) const { return active.data() + row * stride; }
 
-  /// Whether a matrix of this size passes through the caches without staying there.
+  /// Whether a matrix of this size does not fit into the caches.
   bool is_large() const { return cuts.rows * stride > (std::int64_t{1} << 23); }  // 32 MiB
 
   void reserve_weight_sums(std::int64_t size) {

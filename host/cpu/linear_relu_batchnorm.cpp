@@ -1,8 +1,8 @@
 // z = BN(f(f(inner) + outer)), see Backend::linear_relu_batchnorm.
 //
 // Rows are cut into blocks that stay in a core's cache from the product to the last sweep, so that
-// main memory sees a pass over N × C only where one has to be. Besides the inputs, which are read
-// once a pass, and their gradients, which are written once:
+// there are no more passes over N × C numbers in main memory than necessary. Besides the inputs,
+// which are read once a pass, and their gradients, which are written once:
 //
 //   forward, training with BN  3: a written; a read, z written (an unfused layer: 10)
 //   forward, training without  2: z and a written (z alone without ReLU)
@@ -10,11 +10,11 @@
 //   backward with BN           4: grad_z and a read for ∂γ and ∂β, and again for ∂a (unfused: 13)
 //   backward without           2: grad_z and a read
 //
-// and one more for each addend and for its gradient. The mask of the inner ReLU takes no memory: a
-// is not negative, and its sign says it. Masked gradients never leave the cache: they go into
+// and one more for each addend and for its gradient. The mask of the inner ReLU takes no memory: it
+// is the sign bit of a, which is not negative. Masked gradients never leave the cache: they go into
 // ∂weight, ∂input and ∂bias block by block.
 //
-// Threads take stretches of blocks; what a stretch sums up (statistics, ∂weight, ∂bias) is merged
+// Threads take stretches of blocks; the sums of a stretch (statistics, ∂weight, ∂bias) are merged
 // in the order of the stretches, whose cuts depend on N and C alone: the same bits for any number
 // of threads.
 
@@ -155,7 +155,7 @@ class Backward {
     return state_.norm_rows(state_.active_row(begin), rows, layer_.activation);
   }
 
-  /// ∂γ and ∂β, and the columns that ∂a is made of.
+  /// Computes ∂γ and ∂β, and the columns from which ∂a is computed.
   void run_norm(int threads) {
     for_stretches(state_, threads, [this](std::int64_t s, const DenseWorkspace& work) {
       double* of_scale = state_.sums_of(s, 0);

@@ -1,8 +1,9 @@
 // y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend), see Backend::propagate.
 //
-// Bound by the gather of x: E rows of D floats against E ids read and N rows written. So a row of y
-// stays in registers while its neighbours stream by, their rows are asked for some neighbours ahead
-// (across the ends of rows, most of which are short), and nothing else is touched twice. Rows are
+// The gather of x is the bottleneck: E rows of D floats against E ids read and N rows written. So a
+// row of y stays in registers while its neighbours stream by, their rows are prefetched some
+// neighbours ahead (across the ends of rows, most of which are short), and nothing else is touched
+// twice. Rows are
 // independent, each summed by one thread in CSR order: the same bits for any number of threads.
 
 #include "host/cpu/propagate.hpp"
@@ -27,7 +28,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, kBlock>;
 using Vector = hn::Vec<Tag>;
 constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
-/// Of a row's sum in registers; half of what AVX2 has, a quarter of what AVX-512 has.
+/// SIMD registers for a row's sum: half of those that AVX2 has, a quarter of AVX-512's.
 constexpr int kMaxVectors = 8;
 
 /// The sum of one row over the columns [first, first + kVectors · kLanes) of x.
@@ -49,11 +50,11 @@ struct RowSum {
   }
 };
 
-/// The neighbours of consecutive rows, all of x counting: a row's ids follow its predecessor's, so
-/// that looking ahead is one index.
+/// The neighbours of consecutive rows, if every row of x counts: a row's ids follow those of the
+/// row before, so that prefetching needs one index.
 class EveryColumn {
  public:
-  /// Neighbours between asking for a row of x and using it. Measured on 2 cores of an EPYC 9004 at
+  /// Neighbours between prefetching a row of x and using it. Measured on 2 cores of an EPYC 9004 at
   /// D = 64: flat from 8 to 24.
   static constexpr EdgeOffset kAhead = 12;
 
@@ -78,8 +79,8 @@ class EveryColumn {
   EdgeOffset last_;
 };
 
-/// The neighbours of consecutive rows, only marked ones counting: a scan runs ahead of the sum and
-/// keeps the next few marked edges, whose rows of x it has asked for.
+/// The neighbours of consecutive rows, if only marked rows of x count: a scan runs ahead of the sum
+/// and keeps the next few marked edges, whose rows of x it has prefetched.
 class MarkedColumns {
  public:
   static constexpr std::uint32_t kAhead = 16;  // a power of two
@@ -153,7 +154,7 @@ void propagate_columns(const PropagateTask& task, std::int64_t begin, std::int64
   }
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t row = task.rows[i];
-    if (i + 1 < end) {  // the next row is elsewhere in the CSR: ask for its first neighbours
+    if (i + 1 < end) {  // the next row is elsewhere in the CSR: prefetch its first neighbours
       const std::int64_t next = task.rows[i + 1];
       const EdgeOffset stop = std::min(offsets[next + 1], offsets[next] + EveryColumn::kAhead);
       for (EdgeOffset e = offsets[next]; e < stop; ++e) {
@@ -205,7 +206,7 @@ void propagate_chunks(const PropagateTask& task, std::int64_t begin, std::int64_
 
 }  // namespace
 
-/// Rows [begin, end) of the task: of task.rows where it is given.
+/// Rows [begin, end) of the task: of task.rows if that is given.
 void propagate_rows(const PropagateTask& task, std::int64_t begin, std::int64_t end) {
   if (task.from_marks == nullptr) {
     propagate_chunks<EveryColumn>(task, begin, end);
@@ -223,7 +224,7 @@ HWY_EXPORT(propagate_rows);
 
 namespace {
 
-/// Ones where nothing is normalised: the kernel has one form, which multiplies either way.
+/// Ones without normalisation: the kernel has one form, which always multiplies.
 const float* scales_of(const Direction& direction, Normalization normalization) {
   return normalization == Normalization::kDegree ? direction.scale.data() : direction.ones.data();
 }

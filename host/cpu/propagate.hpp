@@ -6,7 +6,7 @@
 
 namespace tern::cpu {
 
-/// What the SIMD kernel of propagate needs, free of handles. Widths are strides: whole blocks.
+/// The arguments of propagate's SIMD kernel, as views of memory. Widths are strides: whole blocks.
 struct PropagateTask {
   CsrView csr;
   const float* to_scale = nullptr;

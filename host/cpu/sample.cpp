@@ -66,8 +66,8 @@ NodeId draw_negative(const TripletsStorage& state, NodeId user, std::int64_t tri
                      stream.below(static_cast<std::uint32_t>(csr.num_columns - degree)));
 }
 
-/// Sorts keys by their upper half (the row), keeping the order of equal ones: radix 2⁸, only the
-/// digits that row ids below num_nodes have.
+/// A stable sort of keys by their upper half (the row): radix 2⁸, only the digits that row ids
+/// below num_nodes have.
 void sort_by_row(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& scratch,
                  NodeId num_nodes) {
   for (int shift = 32; (static_cast<std::uint64_t>(num_nodes) << 32 >> shift) != 0; shift += 8) {

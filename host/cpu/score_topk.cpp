@@ -1,8 +1,8 @@
 // The best items of each query, see Backend::score_topk.
 //
-// Queries are taken by the block, items by the tile: a tile of scores (block × tile) comes from one
-// matrix product, stays in the core's own cache, loses its observed items, and only scores above a
-// query's k-th best so far are looked at one by one. U × I scores never exist.
+// Queries are processed in blocks, items in tiles: a tile of scores (block × tile) comes from one
+// matrix product and stays in the core's own cache; its observed items are masked, and only scores
+// above a query's k-th best so far are compared one by one. U × I scores never exist.
 
 #include <algorithm>
 #include <limits>
@@ -21,7 +21,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// The first index in [begin, size) whose score is above the threshold; size where there is none.
+/// The first index in [begin, size) whose score is above the threshold; size if there is none.
 std::int64_t find_above(const float* HWY_RESTRICT scores, std::int64_t begin, std::int64_t size,
                         float threshold) {
   namespace hn = hwy::HWY_NAMESPACE;
@@ -68,7 +68,8 @@ class BestItems {
     k_ = static_cast<std::size_t>(k);
     heap_.clear();
   }
-  /// What a later item must exceed: items come by ascending id, so that an equal score loses.
+  /// The score that a later item must exceed: items come by ascending id, so that an equal one
+  /// loses.
   float threshold() const { return heap_.size() < k_ ? kNone : heap_.front().score; }
   void offer(Candidate candidate) {
     if (heap_.size() == k_) {
@@ -91,12 +92,12 @@ class BestItems {
   std::vector<Candidate> heap_;
 };
 
-/// What one thread needs to score one block of queries.
+/// One thread's workspace for one block of queries.
 struct Workspace {
   std::vector<float> queries = std::vector<float>();
   std::vector<float> tile = std::vector<float>(kQueryBlock * kItemTile);
   std::vector<BestItems> best = std::vector<BestItems>(kQueryBlock);
-  std::vector<EdgeOffset> masked;  // (block, observed graphs): where each row's mask has got to
+  std::vector<EdgeOffset> masked;  // (block, observed graphs): how far each row is masked
 };
 
 class BlockScorer {

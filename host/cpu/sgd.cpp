@@ -14,7 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
 /// Steps `size` elements, whole blocks; velocity is null without momentum. Returns whether all
-/// elements are finite then; a velocity that is not shows in the parameter.
+/// elements are finite afterwards; a velocity that is not finite makes the parameter so too.
 bool sgd_step(float learning_rate, float momentum, float weight_decay,
               const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter,
               float* HWY_RESTRICT velocity, std::int64_t size) {
@@ -23,7 +23,7 @@ bool sgd_step(float learning_rate, float momentum, float weight_decay,
   const auto rate = hn::Set(tag, learning_rate);
   const auto decay = hn::Set(tag, weight_decay);
   const auto zero = hn::Zero(tag);
-  auto watch = zero;  // 0 · x is NaN where x is not finite, and stays it
+  auto watch = zero;  // 0 · x is NaN if x is not finite, and stays NaN
   for (std::int64_t f = 0; f < size; f += static_cast<std::int64_t>(hn::Lanes(tag))) {
     const auto p = hn::Load(tag, parameter + f);
     auto v = hn::MulAdd(decay, p, hn::Load(tag, gradient + f));

@@ -26,7 +26,7 @@ FloatBlock::FloatBlock(std::int64_t size) : size_(size) {
     throw MemoryError("out of host memory: " + std::to_string(rounded) + " bytes for a matrix");
   }
   data_.reset(static_cast<float*>(block));
-  // A hint: where the kernel declines it, the block works all the same.
+  // A hint: if the kernel declines it, the block works as well.
   if (alignment == kHugePage) (void)madvise(block, rounded, MADV_HUGEPAGE);
   std::memset(block, 0, rounded);
 }

@@ -21,11 +21,11 @@ constexpr std::int64_t padded(std::int64_t cols) {
   return (cols + kBlock - 1) / kBlock * kBlock;
 }
 
-/// An owned block of zeroed floats on a cache line; on huge pages where it is large, since a gather
-/// over a table of many small pages spends its time in the TLB.
+/// An owned block of zeroed floats, aligned to a cache line; on huge pages if it is large, since a
+/// gather over a table of many small pages spends its time in the TLB.
 class FloatBlock {
  public:
-  /// Throws DeviceError, with the need in bytes, when memory is short.
+  /// Throws DeviceError, with the need in bytes, if memory is short.
   explicit FloatBlock(std::int64_t size);
   float* data() const noexcept { return data_.get(); }
   std::int64_t size() const noexcept { return size_; }
@@ -51,7 +51,7 @@ struct Direction {
   std::vector<NodeId> columns;
   std::vector<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
   std::vector<float> ones;   // as many: the scales of a product that is not normalised
-  /// Boundaries of stretches of rows with about equal work, taken by threads as they get free.
+  /// Boundaries of stretches of rows with about equal work, for free threads to take.
   std::vector<NodeId> cuts;
 };
 
@@ -70,12 +70,13 @@ struct GraphStorage final : Storage {
 
 struct RowSetStorage final : Storage {
   std::vector<NodeId> rows;         // ascending
-  std::vector<std::uint8_t> marks;  // one for every node: 1 where it is in rows
+  std::vector<std::uint8_t> marks;  // one for every node: 1 if it is in rows
 };
 
 /// The occurrences of the current batch's rows on one side: row i of the set occurs in
 /// occurrences[starts[i] .. starts[i + 1]), ascending.
-/// Of a user: triplet t. Of an item: 2t as the positive, 2t + 1 as the negative of triplet t.
+/// An occurrence of a user is t, its triplet; of an item 2t as the positive of triplet t, 2t + 1 as
+/// its negative.
 struct Occurrences {
   RowSetStorage* set = nullptr;
   std::vector<std::int32_t> starts;
@@ -95,7 +96,7 @@ struct TripletsStorage final : Storage {
   std::int64_t batch_size = 0;
 
   std::uint32_t epoch = 0;
-  /// Where the caller brought the triplets: all of them. Else they are drawn batch by batch.
+  /// The triplets of set_triplets(), if it was called. Else they are drawn batch by batch.
   std::optional<std::vector<Triplet>> given;
 
   std::int64_t batch = 0;

@@ -19,7 +19,7 @@ struct Line {
   std::int64_t num_items = 0;
 };
 
-/// What one chunk holds.
+/// The content of one chunk.
 struct ParsedChunk {
   std::vector<Line> lines;
   std::vector<NodeId> items;
@@ -30,7 +30,7 @@ bool is_separator(char c) {
   return c == ' ' || c == '\t';
 }
 
-/// Says what is wrong with the id that begins at `token`.
+/// Reports what is wrong with the id that begins at `token`.
 [[noreturn]] void throw_bad_id(std::string_view kind, const char* token, const char* end) {
   const char* stop = std::find_if(token, end, is_separator);
   const std::string_view text(token, static_cast<std::size_t>(stop - token));

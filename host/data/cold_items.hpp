@@ -9,7 +9,7 @@ namespace tern {
 
 /// The items without an interaction, ascending.
 std::vector<NodeId> cold_items(const Interactions& train);
-/// The columns of these items alone, ascending ids, renumbered from 0.
+/// Only the columns of these items (ascending ids), renumbered from 0.
 Interactions restrict_items(const Interactions& interactions, std::span<const NodeId> items);
 
 }  // namespace tern

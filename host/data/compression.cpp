@@ -25,7 +25,7 @@ bool is_zstd(std::string_view bytes) {
          (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 && bytes.substr(1, 3) == "\x2A\x4D\x18"sv);
 }
 
-/// Room for more output, twice as much as there was.
+/// Doubles the room for output.
 void make_room(ByteBuffer& output, ByteLimit& limit) {
   limit.check(output.size(), "Decompressed it");
   if (output.size() == output.capacity()) {
@@ -67,7 +67,7 @@ ByteBuffer decompress_gzip(std::string_view bytes, ByteLimit& limit, const std::
     output.extend(room - stream.avail_out);
     bytes.remove_prefix(given - stream.avail_in);
     if (status == Z_STREAM_END) {
-      // Padding with zeros is what tapes leave behind; gzip ignores it as well.
+      // Tapes pad with zeros; gzip ignores them as well.
       if (bytes.find_first_not_of('\0') == std::string_view::npos) break;
       if (detect_compression(bytes) != Compression::kGzip) {
         throw DataError(

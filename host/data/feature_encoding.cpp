@@ -12,12 +12,12 @@
 namespace tern {
 namespace {
 
-/// Fuller than this, a dense product of a 0/1 matrix beats one that gathers a row of weights for
-/// every 1: a gathered element costs about as much as three multiplications that are streamed, and
-/// rows of unequal length cost balance on top.
+/// If a 0/1 matrix is fuller than this, a dense product is faster than one that gathers a row of
+/// weights for every 1: a gathered element costs about as much as three multiplications of streamed
+/// ones, and rows of unequal length balance badly.
 constexpr double kFullestSparse = 1.0 / 8;
 
-/// Of n nodes none is further than √n deviations from the mean: this meets new nodes alone, whose
+/// None of n nodes is further than √n deviations from their mean: this limits only new nodes, whose
 /// numbers could be anything.
 constexpr double kFarthest = 1e4;
 
@@ -26,7 +26,7 @@ std::int64_t nodes_of(const Features& features) {
   return width == 0 ? 0 : static_cast<std::int64_t>(features.values.size()) / width;
 }
 
-/// What a column looks like, from its first node to its last.
+/// Figures of a column, updated from its first node to its last.
 struct ColumnFigures {
   std::int64_t ones = 0;
   bool binary = true;

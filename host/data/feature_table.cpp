@@ -1,6 +1,6 @@
 // Three passes over the text, each parallel: which rows belong to nodes and which columns are
-// numbers; which values the other columns have; the features. Parsing is cheaper than keeping what
-// was parsed, and memory stays that of the text and of the result.
+// numbers; which values the other columns have; the features. Parsing again is cheaper than keeping
+// parsed fields, and needs no memory besides the text and the result.
 
 #include "host/data/feature_table.hpp"
 
@@ -41,8 +41,8 @@ struct Column {
   bool numeric = true;
   const char* not_finite = nullptr;  // the first row with such a number
   Vocabulary values;
-  std::vector<NodeId> place;  // of a value's column among this column's
-  std::int64_t begin = 0;     // of its columns among all
+  std::vector<NodeId> place;  // index of a value's column among those of this column
+  std::int64_t begin = 0;     // index of the first of its columns among all
   std::int64_t width = 1;
 };
 
@@ -69,7 +69,7 @@ class FeatureTable {
     NodeId node = 0;
     const char* where = nullptr;
   };
-  /// What the first pass finds in a chunk.
+  /// Findings of the first pass in a chunk.
   struct Found {
     std::vector<Row> rows;
     std::int64_t unknown = 0;
@@ -137,7 +137,7 @@ void FeatureTable::read_header() {
 }
 
 void FeatureTable::cut(std::size_t chunk_bytes) {
-  // A chunk keeps something for every column: many columns, few chunks.
+  // Each chunk keeps data for every column: the more columns, the fewer chunks.
   constexpr std::size_t kBytesAColumn = 256;
   if (chunk_bytes >= chunk_bytes_for({})) {
     chunk_bytes = std::max(chunk_bytes, kBytesAColumn * columns_.size());

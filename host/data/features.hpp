@@ -11,16 +11,16 @@
 
 namespace tern {
 
-/// The nodes that features are wanted for.
+/// The nodes whose features are read.
 struct FeatureNodes {
   const Vocabulary& names;
-  /// The rows of an array, one for every node that was read: some may have been filtered out.
+  /// Rows of an array: one for every node that was read, including those filtered out since.
   NodeId num_read = 0;
-  /// Of each node that stayed, its row; empty: all stayed.
+  /// The row of each node that is left; empty: all are left.
   std::span<const NodeId> rows;
 };
 
-/// Reads features as load_dataset describes. Adds what was found odd to notes. Throws DataError.
+/// Reads features as load_dataset describes. Adds unusual findings to notes. Throws DataError.
 Features read_features(const Source& source, const FeatureNodes& nodes, const DataOptions& options,
                        std::vector<std::string>& notes);
 

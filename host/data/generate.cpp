@@ -14,7 +14,8 @@
 namespace tern {
 namespace {
 
-// Epochs of the streams for kGenerate: what is drawn. The index is the node's id.
+// Epochs of the streams for kGenerate: one for each thing that is drawn. The index is the node's
+// id.
 constexpr std::uint32_t kUserRanks = 0;
 constexpr std::uint32_t kItemRanks = 1;
 constexpr std::uint32_t kDraws = 2;
@@ -51,15 +52,16 @@ std::vector<NodeId> random_ranks(NodeId n, Seed seed, std::uint32_t what) {
   return ranks;
 }
 
-/// The weight of a rank among n that makes weights follow P(weight = w) ∝ w^-γ: Zipf's law with the
-/// exponent 1 / (γ - 1). Relative to the first rank's, and never so small that it could vanish.
+/// The weight of a rank, such that weights follow P(weight = w) ∝ w^-γ: Zipf's law with exponent
+/// 1 / (γ - 1). Relative to the weight of the first rank, and never so small that it could vanish.
 double rank_weight(NodeId rank, double gamma) {
   constexpr double kMin = 1e-12;
   return std::max(std::pow(static_cast<double>(rank) + 1.0, -1.0 / (gamma - 1.0)), kMin);
 }
 
-/// Degrees by rank, at least 1, at most `most`, the greatest scale·weight whose sum is no more than
-/// total, and what is missing to total given to the first ranks below the bound, one each in turn.
+/// Degrees by rank, at least 1 and at most `most`: scale · weight, with the greatest scale whose
+/// sum is no more than total; the rest is given to the first ranks below the bound, one each in
+/// turn.
 std::vector<std::int64_t> degrees_by_rank(NodeId n, std::int64_t most, std::int64_t total,
                                           double gamma) {
   std::vector<double> weights(static_cast<std::size_t>(n));
@@ -106,7 +108,7 @@ struct ItemLaw {
 };
 
 ItemLaw make_law(std::vector<NodeId> items, const std::vector<NodeId>& ranks, double gamma) {
-  // Integer weights, the greatest 2⁴⁰: whatever machine computes the powers, draws hardly differ.
+  // Integer weights, the greatest 2⁴⁰: draws hardly depend on how a machine rounds the powers.
   std::vector<std::int64_t> weights;
   weights.reserve(items.size());
   for (const NodeId item : items) {
@@ -151,9 +153,9 @@ class RowDrawer {
     return true;
   }
 
-  /// Draws from the law until the row holds `wanted` items, or all of the law's are taken. Draws
-  /// that repeat an item are drawn again; after too many, items are taken in order from a random
-  /// one on: only a row that holds much of the law's weight comes to that, so that it is O(wanted)
+  /// Draws items until the row holds `wanted` of them, or all items of the law are taken. A
+  /// repeated item is drawn again; after too many repeats, items are taken in order from a random
+  /// one on. That happens only if the row holds much of the law's weight, so that it is O(wanted)
   /// as well.
   void fill(const ItemLaw& law, std::size_t wanted, RandomStream& stream) {
     constexpr std::size_t kTries = 16;
@@ -177,7 +179,7 @@ class RowDrawer {
   std::size_t size_ = 0;
 };
 
-/// Every taste has equally many nodes, give or take one, of all ranks alike.
+/// Every taste has the same number of nodes, up to one, from all ranks alike.
 std::vector<std::int32_t> tastes_by_rank(const std::vector<NodeId>& ranks, int tastes) {
   std::vector<std::int32_t> result(ranks.size());
   for (std::size_t node = 0; node < ranks.size(); ++node) {
@@ -219,7 +221,7 @@ GeneratedData generate(const GenerateOptions& options) {
   const ItemLaw of_all = make_law(std::move(all), item_ranks, options.item_exponent);
 
   std::vector<NodeId> items(static_cast<std::size_t>(offsets.back()));
-  // So few blocks that their marks for every item stay small beside the interactions.
+  // Few enough blocks that their marks for every item need little memory beside the interactions.
   const std::int64_t blocks = std::clamp<std::int64_t>(
       options.interactions / (8 * static_cast<std::int64_t>(options.items)), 1, 64);
   parallel_for(blocks, [&](std::int64_t block) {

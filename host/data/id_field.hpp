@@ -7,9 +7,9 @@
 
 namespace tern {
 
-/// The id that a field of a row holds: text, or what scratch then holds. Throws TextError, with the
-/// kind of id, where it is empty, of more than 65,535 bytes, or has a tab or a line end (which a
-/// comma-separated field can hold, and a vocabulary cannot).
+/// The id in a field of a row: a part of the text, or of scratch. Throws TextError, with the kind
+/// of id, if the id is empty, longer than 65,535 bytes, or has a tab or a line end (a
+/// comma-separated field can hold these, a vocabulary cannot).
 std::string_view id_value(std::string_view kind, const Field& field, const char* row,
                           std::string& scratch);
 

@@ -16,7 +16,7 @@
 namespace tern {
 namespace {
 
-/// What one chunk holds, under ids of its own.
+/// The content of one chunk, with ids of its own.
 struct Part {
   Vocabulary users;
   Vocabulary items;
@@ -26,7 +26,7 @@ struct Part {
   std::int64_t blank_lines = 0;
 };
 
-/// "2020-01-31", "31/01/2020", "12:30": what people put where a number is needed.
+/// "2020-01-31", "31/01/2020", "12:30": common mistakes where a number is needed.
 bool looks_like_date(std::string_view text) {
   return text.size() >= 5 && text.find_first_of("-/:", 1) != std::string_view::npos &&
          text.find_first_not_of("0123456789-/:.+TZ ") == std::string_view::npos;
@@ -49,8 +49,8 @@ double read_number(std::string_view kind, const Field& field, const char* row,
                               kind, quote(text))};
 }
 
-/// Throws where one side has more ids than are allowed. A chunk's ids are among the whole's, so
-/// that each may be asked: a file without end is then left early.
+/// Throws if one side has more ids than are allowed. Each chunk is checked by itself too, since its
+/// ids are among those of the whole: so an endless file is refused early.
 void check_nodes(std::string_view kind, const Vocabulary& names, const DataOptions& options,
                  const std::string& file) {
   if (names.size() <= options.max_nodes) return;
@@ -109,7 +109,7 @@ std::vector<std::string> row_values(const std::vector<Field>& fields) {
   return values;
 }
 
-/// The text's first rows, and where the second begins.
+/// The first rows of the text, and where the second begins.
 struct Head {
   std::vector<std::string> first;
   std::vector<std::string> second;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
 
-/// Entries from which on threads are woken: below, waking them costs more than the work.
+/// With fewer entries, waking threads costs more than the work.
 constexpr EdgeOffset kParallelFrom = 1 << 15;
 
 /// Calls emit(e, place) for every element e of a stable counting sort by key(e) in [0, num_keys).
@@ -88,7 +88,7 @@ Interactions::Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeO
   check_sizes(num_users, num_items);
   check_offsets(num_users, offsets_, items_.size());
 
-  EdgeOffset bad = kNone;  // the first entry that is out of range or does not ascend
+  EdgeOffset bad = kNone;  // the first entry that is out of range or not ascending
 #pragma omp parallel for schedule(dynamic, 1024) reduction(min : bad) if (size() >= kParallelFrom)
   for (NodeId user = 0; user < num_users; ++user) {
     NodeId before = -1;

@@ -14,7 +14,7 @@ KeptNodes find_k_core(const Interactions& interactions, int k) {
     std::size_t side;
     NodeId id;
   };
-  std::vector<Node> dropped;  // and their neighbours not yet told
+  std::vector<Node> dropped;  // their neighbours' degrees are not reduced yet
 
   for (std::size_t side = 0; side < 2; ++side) {
     const NodeId num_nodes = sides[side]->num_users();

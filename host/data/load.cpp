@@ -27,7 +27,7 @@ void check_options(const DataOptions& options) {
   check_keys(config, "data.");
 }
 
-/// What kAuto means for these files; checks that the options fit.
+/// Resolves kAuto for these files; checks that the options fit.
 SplitMethod choose_method(const std::filesystem::path& path, const Sources& sources,
                           const DataOptions& options) {
   SplitMethod method = options.split;
@@ -85,7 +85,7 @@ void filter_k_core(const std::filesystem::path& path, Pool& pool, int k,
                   size - pool.size(), size));
 }
 
-/// The splits of a pool, which is used up.
+/// The splits of a pool, whose content is moved out.
 std::array<Interactions, kSplitParts> take_given(Pool& pool, bool valid_given,
                                                  const DataOptions& options, Dataset& data) {
   std::array<Interactions, kSplitParts> splits;

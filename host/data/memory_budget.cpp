@@ -8,8 +8,8 @@
 namespace tern {
 namespace {
 
-/// A reader of less cannot harm a machine, whatever it makes of it; asking the kernel costs as much
-/// as reading a few kilobytes.
+/// Reading a smaller text cannot harm a machine; asking the kernel takes as long as reading a few
+/// kilobytes.
 constexpr std::size_t kSmallText = std::size_t{1} << 20;
 constexpr std::uint64_t kSmallBlock = std::uint64_t{1} << 26;
 
@@ -17,7 +17,7 @@ constexpr std::uint64_t kSmallBlock = std::uint64_t{1} << 26;
 
 std::int64_t MemoryBudget::for_text_of(std::size_t text_bytes) {
   if (text_bytes < kSmallText) return kUnlimited;
-  constexpr std::int64_t kEighths = 7;  // the rest for what other programs take meanwhile
+  constexpr std::int64_t kEighths = 7;  // the rest is for other programs
   return host_memory().free / 8 * kEighths;
 }
 

@@ -7,19 +7,19 @@
 
 namespace tern {
 
-/// Memory that reading one file may take besides its text. The threads that read it count what they
-/// keep, in bytes and on the generous side, before they have allocated all of it: a file without
-/// end, or of nothing but new ids, ends in an error, and not in the machine's running out.
+/// Memory that reading one file may take besides its text. The threads that read it count the bytes
+/// that they keep, generously and before all of them are allocated: so an endless file, or one of
+/// nothing but new ids, ends in an error before the machine is out of memory.
 class MemoryBudget {
  public:
   static constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
   /// file: named in the error; must outlive the budget.
   MemoryBudget(const std::string& file, std::int64_t bytes) : file_(file), bytes_(bytes) {}
-  /// What is free now, of which a part is left to others. A small text needs no look.
+  /// The memory that is free now, less a part for others. Not checked for a small text.
   static std::int64_t for_text_of(std::size_t text_bytes);
 
-  /// Throws DataError where more is taken than there is.
+  /// Throws DataError if more is taken than there is.
   void take(std::int64_t bytes);
 
  private:
@@ -28,7 +28,7 @@ class MemoryBudget {
   std::atomic<std::int64_t> taken_ = 0;
 };
 
-/// One thread's account with a budget: asks it once in a while.
+/// One thread's account with a budget, which it asks once in a while.
 class MemoryMeter {
  public:
   explicit MemoryMeter(MemoryBudget& budget) : budget_(budget) {}
@@ -49,14 +49,14 @@ class MemoryMeter {
 };
 
 /// A name of a vocabulary: its bytes (a block that grows, and the copy that it grows into), its
-/// place in the table of hashes, and both once more where vocabularies of chunks are joined.
+/// place in the table of hashes, and both once more when vocabularies of chunks are joined.
 constexpr std::int64_t memory_of_name(std::size_t name_bytes) {
   return 96 + 3 * static_cast<std::int64_t>(name_bytes);
 }
-/// An interaction: in a chunk, in the whole, and as it is sorted and split.
+/// An interaction: in a chunk, in the whole, and while it is sorted and split.
 inline constexpr std::int64_t kMemoryOfPair = 40;
 
-/// Throws DataError where so many bytes at once are more than is free. Few bytes need no look.
+/// Throws DataError if these bytes are more than is free. Not checked for few bytes.
 void require_memory(std::uint64_t bytes, const std::string& file);
 
 }  // namespace tern

@@ -1,4 +1,4 @@
-// Nodes that come after training, known by their features alone.
+// Nodes that are added after training, known by their features alone.
 
 #include <fmt/format.h>
 
@@ -59,11 +59,11 @@ std::unordered_set<std::string> category_columns(const Features& known) {
   return stems;
 }
 
-/// The known column of every added one, -1 for one to be left out, which is noted.
+/// The known column of every added one; -1 for one that is left out, with a note.
 std::vector<std::int64_t> match_columns(const Features& known, const Features& added,
                                         const std::string& file, std::vector<std::string>& notes) {
   std::unordered_map<std::string, std::int64_t> place;
-  // A name may stand twice: a column "a=b" of numbers beside the value "b" of a column "a".
+  // A name may occur twice: a column "a=b" of numbers beside the value "b" of a column "a".
   for (std::size_t c = 0; c < known.names.size(); ++c) {
     place.emplace(known.names[c], static_cast<std::int64_t>(c));
   }
@@ -94,7 +94,7 @@ float mean_of(const Features& known, std::size_t column) {
   return nodes == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(nodes));
 }
 
-/// Appends rows; leaves `known` as it was where it throws.
+/// Appends rows; leaves `known` unchanged if it throws.
 void append_features(Features& known, const Features& added, NodeId nodes, const std::string& file,
                      std::vector<std::string>& notes) {
   const auto width = static_cast<std::size_t>(known.width());
@@ -112,7 +112,7 @@ void append_features(Features& known, const Features& added, NodeId nodes, const
       notes.push_back(
           fmt::format("{}: no column {}: its mean in training is taken.", file, in_message(stem)));
     } else {
-      given.insert(stem);  // said once
+      given.insert(stem);  // noted once
       notes.push_back(fmt::format("{}: no values of {}.", file, in_message(stem)));
     }
   }

@@ -28,7 +28,7 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kHeaderAlignment = 64;  // of the values' begin
 constexpr std::uint32_t kMaxNpyHeaderBytes = 1 << 20;
 
-/// What the header says; a part that is missing is empty.
+/// The content of a header; a missing part is empty.
 struct Header {
   std::optional<std::string> descr;
   std::optional<bool> fortran_order;
@@ -69,7 +69,7 @@ class HeaderParser {
   }
 
  private:
-  /// Throws; a string only so that it can stand where one is expected.
+  /// Throws; returns a string only so that it can stand in an expression.
   std::string fail(const std::string& found) const {
     throw DataError(file_, 0,
                     fmt::format("The header has {} at its byte {}, expected a dictionary of "

@@ -6,8 +6,8 @@
 namespace tern {
 namespace {
 
-/// Ids up to so many times their number are used as they are: gaps then cost no more than twice the
-/// memory, and small data sets keep their ids.
+/// Ids up to this multiple of their number are used unchanged: gaps then cost no more than twice
+/// the memory, and small data sets keep their ids.
 bool is_dense(NodeId largest, std::size_t distinct) {
   constexpr std::int64_t kSlack = 1000;
   return largest < 2 * static_cast<std::int64_t>(distinct) + kSlack;

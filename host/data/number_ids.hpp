@@ -12,9 +12,9 @@ namespace tern {
 /// How the raw ids of an adjacency list become node ids: see load_dataset.
 class IdNumbering {
  public:
-  /// visit(f) calls f(raw id) for every occurrence of an id, and is called up to three times;
-  /// occurrences is how often f is called. Memory and time are linear in the occurrences, whatever
-  /// the ids (sparse ids: times a logarithm).
+  /// visit(f) calls f(raw id) for every occurrence of an id; it is called up to three times.
+  /// occurrences is the number of calls of f by one of them. Memory and time are linear in the
+  /// occurrences, whatever the ids (for sparse ids times a logarithm).
   template <typename Visit>
   IdNumbering(std::int64_t occurrences, const Visit& visit);
 
@@ -38,7 +38,7 @@ class IdNumbering {
   NodeId largest_ = -1;
   NodeId distinct_ = 0;
   NodeId size_ = 0;
-  std::vector<NodeId> sorted_;  // the distinct raw ids, ascending; empty where numbering is direct
+  std::vector<NodeId> sorted_;  // the distinct raw ids, ascending; empty if numbering is direct
 };
 
 template <typename Visit>

@@ -28,7 +28,7 @@ void note_blank_lines(const Source& source, std::int64_t blank_lines, Notes& not
   notes.push_back(fmt::format("{}: blank lines left out: {}.", name_of(source), blank_lines));
 }
 
-/// Lines whose user has a line before.
+/// The number of lines whose user has an earlier line.
 std::int64_t count_repeated(std::vector<NodeId> users) {
   if (!std::is_sorted(users.begin(), users.end())) std::sort(users.begin(), users.end());
   return users.end() - std::unique(users.begin(), users.end());
@@ -144,7 +144,7 @@ void read_tables(const Sources& sources, const DataOptions& options, Pool& pool,
   }
 }
 
-/// Keeps some nodes of one side. Returns each old node's new number, -1 where it is dropped.
+/// Keeps some nodes of one side. Returns each old node's new number, -1 if it is dropped.
 std::vector<NodeId> keep_side(PoolSide& side, const std::vector<char>& kept) {
   std::vector<NodeId> numbers(kept.size(), -1);
   std::vector<NodeId> stay;

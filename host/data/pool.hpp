@@ -23,8 +23,8 @@ struct PoolPart {
 /// One node set of a pool.
 struct PoolSide {
   Vocabulary names;
-  /// Nodes that were read, and of each node that stayed, its number among them; rows is empty while
-  /// all are there.
+  /// The number of nodes that were read, and the index among them of each node that is left; rows
+  /// is empty while all are left.
   NodeId num_read = 0;
   std::vector<NodeId> rows;
 };
@@ -39,8 +39,8 @@ struct Pool {
   std::int64_t size() const;
 };
 
-/// Reads the files, and drops what is rated too low. Adds a note on each file, and on whatever was
-/// odd in it. Throws DataError, ConfigError.
+/// Reads the files, and drops interactions with too low a rating. Adds notes on each file and on
+/// anything unusual in it. Throws DataError, ConfigError.
 Pool read_pool(const Sources& sources, const DataOptions& options, std::vector<std::string>& notes);
 
 /// Drops nodes, with their interactions, and renumbers the rest in the same order.

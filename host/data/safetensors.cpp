@@ -58,7 +58,7 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
                              {"data_offsets", {offset, end}}};
     offset = end;
   }
-  std::string text = header.dump();  // throws where a name is not UTF-8
+  std::string text = header.dump();  // throws if a name is not UTF-8
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   if (text.size() > kMaxHeaderBytes) {
     throw Error(fmt::format("The header has {} bytes, more than the format's limit of {}.",
@@ -124,7 +124,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
 
 namespace {
 
-/// Reads up to the first value, and checks all that the header claims against the file.
+/// Reads up to the first value, and checks all sizes in the header against the file.
 SafetensorsHeader read_header(InputFile& input) {
   const std::string& name = input.name();
   if (input.size() < kLengthBytes) {

@@ -16,8 +16,8 @@
 namespace tern {
 namespace {
 
-/// Takes the parser's events. A tree would lose repeated keys, and would hold whatever a hostile
-/// header nests; this holds tensors only, and stops at the first thing that does not belong.
+/// Receives the parser's events. A tree would lose repeated keys, and would hold everything that a
+/// hostile header nests; this class keeps tensors only, and stops at the first unexpected event.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(const std::string& file) : file_(file) {}

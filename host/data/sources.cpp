@@ -28,13 +28,13 @@ constexpr std::array<Extension, 3> kFeatureExtensions{
     {{".npy", SourceFormat::kNpy}, {".tsv", SourceFormat::kTsv}, {".csv", SourceFormat::kCsv}}};
 constexpr std::array<const char*, 3> kCompressions{"", ".gz", ".zst"};
 
-/// The one file of this stem in a directory, where there is one.
+/// The only file of this stem in a directory, if there is one.
 std::optional<Source> find_one(const fs::path& directory, const std::string& stem,
                                std::span<const Extension> extensions) {
   std::optional<Source> found;
   for (const Extension& extension : extensions) {
     for (const char* compression : kCompressions) {
-      // NumPy arrays are read as they are: compression belongs to text here.
+      // Only text may be compressed, not NumPy arrays.
       if (extension.format == SourceFormat::kNpy && *compression != '\0') continue;
       const fs::path path = directory / fmt::format("{}{}{}", stem, extension.text, compression);
       std::error_code error;

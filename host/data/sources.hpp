@@ -12,7 +12,7 @@ namespace tern {
 
 enum class SourceFormat : std::uint8_t { kAdjacency, kTsv, kCsv, kNpy };
 
-/// A file, and how to read it; by its name, ".gz" and ".zst" left out.
+/// A file and its format, by its name without ".gz" and ".zst".
 struct Source {
   std::filesystem::path path;
   SourceFormat format = SourceFormat::kAdjacency;
@@ -24,7 +24,7 @@ struct Source {
 
 /// The files that a data set consists of.
 struct Sources {
-  /// By SplitPart. Whatever is to be split yet stands at kTrain, alone.
+  /// By SplitPart. A single file that is to be split is at kTrain.
   std::array<std::optional<Source>, kSplitParts> interactions;
   std::optional<Source> user_features;
   std::optional<Source> item_features;
@@ -32,11 +32,11 @@ struct Sources {
   bool has_held_out() const { return interactions[1].has_value() || interactions[2].has_value(); }
 };
 
-/// Finds them at a path as load_dataset describes. Throws DataError where there is nothing to load,
-/// where two files say the same thing, and where adjacency lists and tables are mixed.
+/// Finds the files at a path as load_dataset describes. Throws DataError if there is nothing to
+/// load, if two files hold the same part, and if adjacency lists and tables are mixed.
 Sources find_sources(const std::filesystem::path& path);
 
-/// A file by its name. Throws DataError where the name says nothing of the format.
+/// A file by its name. Throws DataError if the name does not show the format.
 Source file_source(const std::filesystem::path& path);
 
 }  // namespace tern

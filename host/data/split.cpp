@@ -25,14 +25,14 @@ void for_each_user(NodeId num_users, const Body& body) {
   });
 }
 
-/// How many of `size` to hold out.
+/// The number to hold out of `size`.
 std::int64_t held_out(double fraction, std::int64_t size) {
   if (fraction <= 0 || size < 2) return 0;
   const auto wanted = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(size)));
   return std::clamp<std::int64_t>(wanted, 1, size - 1);
 }
 
-/// Where each user's pairs begin in a stable sort by user.
+/// The offset of each user's pairs in a stable sort by user.
 std::vector<EdgeOffset> count_by_user(NodeId num_users, std::span<const Interaction> pairs) {
   std::vector<EdgeOffset> offsets(static_cast<std::size_t>(num_users) + 1, 0);
   for (const Interaction& pair : pairs) ++offsets[static_cast<std::size_t>(pair.user) + 1];
@@ -58,7 +58,7 @@ DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
     entries[static_cast<std::size_t>(next[static_cast<std::size_t>(pairs[e].user)]++)] = {
         pairs[e].item, {time, static_cast<std::int64_t>(e)}};
   }
-  // A user's entries by item, the newest first among repeats, which alone stays.
+  // A user's entries by item; of repeats, the newest is first, and only it stays.
   std::vector<EdgeOffset> offsets(begins.size(), 0);
   for_each_user(num_users, [&](NodeId user) {
     const auto begin = entries.begin() + begins[user];
@@ -128,7 +128,7 @@ std::vector<SplitPart> split_cold_items(const Interactions& all, double test, do
     std::swap(items[k], items[k + stream.below(left)]);
     cold[items[k]] = true;
   }
-  // The others, split for validation as if the cold ones had never been there.
+  // The other items are split for validation as if the cold ones did not exist.
   std::vector<EdgeOffset> offsets{0};
   std::vector<NodeId> warm;
   for (NodeId user = 0; user < all.num_users(); ++user) {
@@ -176,7 +176,7 @@ std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, 
   const std::int64_t num_valid = held_out(valid, size - num_test);
   std::vector<std::int64_t> newest_first(all.recency.size());
   std::iota(newest_first.begin(), newest_first.end(), 0);
-  // Recencies differ pairwise, so that what comes before a place is one set, in any order.
+  // Recencies differ pairwise, so that the newest n are one set, in whatever order.
   const auto newer = [&](std::int64_t a, std::int64_t b) {
     return all.recency[a] > all.recency[b];
   };

@@ -18,8 +18,8 @@ inline Quotes quotes_of(TableFormat format) {
   return format == TableFormat::kTsv ? Quotes::kNone : Quotes::kDouble;
 }
 
-/// The widest row that is read: a line of nothing but delimiters must not take forty times its
-/// size.
+/// The widest row that is read: a line of nothing but delimiters must not need forty times its size
+/// in memory.
 inline constexpr std::size_t kMaxColumns = 65'536;
 
 /// A field of a row. Quoted ones may hold anything; escaped ones still have their doubled quotes.
@@ -28,16 +28,16 @@ struct Field {
   bool quoted = false;
   bool escaped = false;
 
-  /// The field's value: text, or what scratch then holds.
+  /// The field's value: a part of the text, or of scratch.
   std::string_view value(std::string& scratch) const;
 };
 
-/// Reads the rows of a text that begins and ends at line ends. Tab-separated fields are taken as
-/// they are. Comma-separated ones follow RFC 4180: quotes around a field, doubled within it, line
+/// Reads the rows of a text that begins and ends at line ends. Tab-separated fields are taken
+/// literally. Comma-separated ones follow RFC 4180: quotes around a field, doubled within it, line
 /// ends allowed between them; blanks around a field are left out. Blank lines are left out.
 class RowReader {
  public:
-  /// num_fields: what every row must have; 0: anything.
+  /// num_fields: the number that every row must have; 0: any.
   RowReader(std::string_view text, TableFormat format, std::size_t num_fields)
       : cursor_(text.data()),
         end_(text.data() + text.size()),
@@ -48,7 +48,7 @@ class RowReader {
   /// kMaxColumns fields, on a quote in the wrong place, and on a NUL byte.
   bool next(std::vector<Field>& fields);
 
-  /// Where the row that was read begins, and where the next one does.
+  /// Where the row that was read last begins, and where the next one does.
   const char* row() const noexcept { return row_; }
   const char* cursor() const noexcept { return cursor_; }
   std::int64_t blank_lines() const noexcept { return blank_lines_; }

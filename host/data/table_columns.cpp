@@ -26,7 +26,7 @@ constexpr std::array<std::string_view, 5> kRatingNames{"rating", "ratings", "sco
 constexpr std::array<std::string_view, 6> kTimestampNames{"timestamp",      "time", "unixtime",
                                                           "unixreviewtime", "ts",   "datetime"};
 
-/// Lower case, letters and digits only, what follows a colon left out: "User-ID:token" is "userid".
+/// Letters and digits before a colon, in lower case: "User-ID:token" is "userid".
 std::string plain_name(std::string_view name) {
   std::string plain;
   for (const char c : name.substr(0, name.find(':'))) {
@@ -36,7 +36,7 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
-/// The position that an option is ("1" is 0), where it is one.
+/// The position in an option ("1" is 0), if it is one.
 std::optional<std::size_t> as_position(const std::string& option) {
   const bool digits = !option.empty() && option.size() <= 6 &&
                       option.find_first_not_of("0123456789") == std::string::npos;
@@ -52,7 +52,7 @@ bool is_name(const std::string& option) {
   return !option.empty() && !as_position(option);
 }
 
-/// Finds one column after the other, so that none is taken twice.
+/// Finds one column after the other, so that none is used twice.
 class ColumnFinder {
  public:
   ColumnFinder(const std::vector<std::string>& first, const std::vector<std::string>& second,
@@ -147,7 +147,7 @@ class ColumnFinder {
     return column;
   }
 
-  /// Whether a column of numbers begins with something that is none.
+  /// Whether a column of numbers begins with something else.
   bool heads_number(std::optional<std::size_t> column) const {
     return column && *column < second_.size() && !parse_number(first_[*column]) &&
            parse_number(second_[*column]);

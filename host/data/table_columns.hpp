@@ -9,7 +9,7 @@
 
 namespace tern {
 
-/// Which columns of an interaction table are what; positions from 0.
+/// The columns of an interaction table, by position from 0.
 struct TableColumns {
   std::size_t user = 0;
   std::size_t item = 1;
@@ -21,9 +21,9 @@ struct TableColumns {
   std::string description;
 };
 
-/// Decides by the options and by the first two rows; the rule stands at DataOptions. second is
-/// empty where there is one row only. line is the first row's, for errors. Throws ConfigError where
-/// an option does not fit the rows, DataError where they lack a column.
+/// Decides by the options and by the first two rows; DataOptions states the rule. second is empty
+/// if there is one row only. line is the first row's, for errors. Throws ConfigError if an option
+/// does not fit the rows, DataError if they lack a column.
 TableColumns find_columns(const std::vector<std::string>& first,
                           const std::vector<std::string>& second, const DataOptions& options,
                           const std::string& file, std::int64_t line);

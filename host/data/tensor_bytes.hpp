@@ -14,7 +14,7 @@
 
 namespace tern {
 
-// What both tensor formats share. Values go to files as they lie in memory.
+// Shared by both tensor formats. Values are written as they are in memory.
 static_assert(std::endian::native == std::endian::little,
               "safetensors and .npy are written little endian");
 
@@ -28,7 +28,7 @@ struct ElementType {
 /// In the order of Tensor::values' alternatives.
 std::span<const ElementType> element_types();
 
-/// Product of the shape; nullopt when a size is negative, or when it or its bytes would overflow.
+/// Product of the shape; nullopt if a size is negative, or if it or its bytes would overflow.
 std::optional<std::int64_t> count_elements(std::span<const std::int64_t> shape,
                                            std::size_t element_bytes);
 
@@ -38,14 +38,14 @@ Tensor make_tensor(std::size_t type, std::span<const std::int64_t> shape, std::i
 std::span<char> bytes_of(Tensor& tensor);
 std::span<const char> bytes_of(const Tensor& tensor);
 
-/// Throws ShapeError unless the tensor has as many values as its shape says.
+/// Throws ShapeError unless the tensor's values are as many as its shape needs.
 void check_tensor(std::string_view name, const Tensor& tensor);
 
 /// For a message: "[2, 3]"; of many sizes the first eight, and how many there are.
 std::string format_shape(std::span<const std::int64_t> shape);
 
-/// A file that is read piece by piece, so that tensors need no second copy in memory. Throws
-/// DataError.
+/// A file that is read piece by piece, so that tensors need no second copy in memory. Its functions
+/// throw DataError.
 class InputFile {
  public:
   explicit InputFile(const std::filesystem::path& path);

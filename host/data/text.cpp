@@ -63,7 +63,7 @@ std::vector<std::string_view> split_at_lines(std::string_view text, Quotes quote
   std::size_t begin = 0;
   for (std::size_t i = 1; i <= count && begin < text.size(); ++i) {
     const std::size_t tentative = i * chunk_bytes;
-    // A chunk that one long line has used up.
+    // One long line has covered this chunk.
     if (i < count && tentative <= begin) continue;
     std::size_t end = text.size();
     if (i < count && by_quotes) {

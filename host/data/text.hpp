@@ -13,17 +13,17 @@
 
 namespace tern {
 
-// What all text formats share. A text is cut into chunks at line ends, which are parsed in parallel
+// Shared by all text formats. A text is cut into chunks at line ends, which are parsed in parallel
 // and joined in order; the chunks depend on the text alone, never on the number of threads.
 
-/// What a parser throws: a place in the text, and what is wrong there. for_each_chunk turns the
+/// The exception of parsers: a place in the text, and what is wrong there. for_each_chunk turns the
 /// first one in file order into a DataError; only then are lines counted.
 struct TextError {
   const char* where = nullptr;
   std::string message;
 };
 
-/// The text after a UTF-8 byte order mark, where there is one. Throws DataError on UTF-16, and on a
+/// The text after its UTF-8 byte order mark, if it has one. Throws DataError on UTF-16, and on a
 /// text without any line that is not blank.
 std::string_view checked_text(std::string_view bytes, const std::string& file);
 
@@ -39,8 +39,8 @@ std::size_t chunk_bytes_for(std::string_view text);
 /// The line of a place in the text, from 1.
 std::int64_t line_of(std::string_view text, const char* where);
 
-/// text as a number: decimal or scientific, a sign, blanks around it. Not: hexadecimal, and what
-/// does not fit. NaN and infinities are numbers here; who reads them checks.
+/// text as a number: decimal or scientific, a sign, blanks around it; not hexadecimal, and
+/// not out of range. NaN and infinities are numbers here; callers check.
 std::optional<double> parse_number(std::string_view text);
 
 /// The line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind it.

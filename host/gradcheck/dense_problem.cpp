@@ -117,7 +117,7 @@ void DenseProblem::add(std::string name, std::int64_t rows, std::int64_t cols) {
   blocks_.push_back({std::move(name), rows, random_values(rows * cols, random_)});
 }
 
-/// Its place among the blocks; their number where there is none of that name.
+/// Its index among the blocks; their number if there is none of that name.
 std::size_t DenseProblem::find(std::string_view name) const {
   const auto found = std::find_if(blocks_.begin(), blocks_.end(),
                                   [&](const Block& block) { return block.name == name; });

@@ -10,8 +10,8 @@ namespace tern::gradcheck_detail {
 
 /// A random dense layer, its inputs, and a direction c for z, whose function is ⟨c, z⟩.
 ///
-/// ReLU has no derivative at 0: where a sum would come within 0.1 of it, its addend moves it 0.2
-/// further away, so that neither differences nor rounding cross a kink.
+/// ReLU has no derivative at 0: if a sum is within 0.1 of 0, its addend moves it 0.2 further away,
+/// so that neither differences nor rounding cross a kink.
 class DenseProblem {
  public:
   enum class Form : std::uint8_t { kWhole, kWithoutOuter, kWithoutNorm, kLinear };
@@ -26,11 +26,11 @@ class DenseProblem {
     std::int64_t rows = 0;
     Values values;
   };
-  /// All that z depends on.
+  /// All inputs that z depends on.
   const std::vector<Block>& blocks() const { return blocks_; }
   std::int64_t rows() const { return rows_; }
 
-  /// What a backend makes of it.
+  /// The results of a backend.
   struct Answer {
     double value = 0.0;             // ⟨c, z⟩
     Values z;                       // in training
@@ -38,7 +38,7 @@ class DenseProblem {
     Values statistics;              // running mean and variance after it
     std::vector<Values> gradients;  // of ⟨c, z⟩, one a block
 
-    /// What errors of gradients are relative to: normalisation makes single ones cancel.
+    /// Errors of gradients are relative to this: normalisation makes single gradients cancel.
     double largest_gradient() const;
   };
   Answer answer(Backend& backend) const;

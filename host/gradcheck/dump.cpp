@@ -55,7 +55,7 @@ Tensor categories_of(const EncodedFeatures& features) {
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
-  // In the backend's own.
+  // In the backend's own precision.
   const Precision precision =
       backend.describe().precision == "f64" ? Precision::kF64 : Precision::kF32;
   const auto write = [&](const std::string& name, const Tensor& values) {
@@ -98,7 +98,7 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
       {"items", options.items},
       {"backend", backend.name()},
       {"precision", backend.describe().precision}};
-  // Last: a directory with it is whole.
+  // Written last: a directory that has it is complete.
   write_file_atomically(directory / "step.json", step.dump(2) + "\n");
 }
 

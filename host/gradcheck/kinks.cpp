@@ -12,7 +12,7 @@ namespace {
 /// standard deviation of a column that was normalised.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
-  /// At least 1 where differences and rounding are safe.
+  /// At least 1 if differences and rounding are safe.
   double safety() const {
     return std::min(nearest_ / kKinkMargin, least_deviation_ / kMinDeviation);
   }
@@ -57,7 +57,7 @@ class KinkWatch final : public reference::ReferenceBackend {
         const double deviation = std::max(arguments[i], 0.0) - mean;
         square += deviation * deviation / rows;
       }
-      // A column of zeros lets nothing pass in either direction.
+      // A column of zeros passes nothing on, forward or backward.
       if (square > 0.0) least_deviation_ = std::min(least_deviation_, std::sqrt(square));
     }
   }

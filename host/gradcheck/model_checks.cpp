@@ -56,27 +56,27 @@ Values direction(std::size_t size, std::mt19937_64& random) {
   return values;
 }
 
-/// Small enough not to reach a kink (kKinkMargin) where there are any.
+/// Small enough not to reach a kink (kKinkMargin), if the model has kinks.
 double step_for(const ModelOptions& model, const Values& parameters) {
   constexpr double kNearKinks = 1e-5;
   return model.kind == ModelKind::kGcMc ? kNearKinks : difference_step(parameters);
 }
 
-/// The terms that an element of a result adds up on its way through the model, at the most.
+/// The largest number of terms that are summed for an element of a result.
 std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options) {
   // Every layer of both passes adds up to as many neighbours as a side has nodes.
   const std::int64_t nodes = std::max(options.users, options.items);
   const std::int64_t around = 2 * (std::int64_t{options.width} + options.batch_size);
   if (model.kind != ModelKind::kGcMc) return around + 2 * std::int64_t{model.layers} * nodes;
-  // Three products and two sums over all nodes a layer; normalisation subtracts what is alike.
+  // Three products and two sums over all nodes a layer; normalisation subtracts similar numbers.
   const auto layers = static_cast<std::int64_t>(model.hidden.size()) + 1;
   return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});
 }
 
 }  // namespace
 
-// Errors of gradients are relative to the largest element of all: before a normalisation, that of a
-// bias is a sum that cancels, perhaps to nothing.
+// Errors of gradients are relative to the largest element of all gradients: the gradient of a bias
+// before a normalisation is a sum that cancels, perhaps to 0.
 
 void check_model_gradients(Backend& reference, const GradcheckOptions& options,
                            const NamedModel& model, Seed seed, Report& report) {

@@ -9,16 +9,16 @@ namespace {
 
 constexpr double kEpsilon = 0x1p-24;  // the unit roundoff of f32
 
-/// What the ops of one backend answer; equal questions for equal seeds.
+/// The results of all ops of one backend, on inputs that depend on the seed alone.
 class Answers {
  public:
-  /// bound = summation_bound(terms): of sums of so many terms.
+  /// bound = summation_bound(terms), with terms the number of terms in a sum.
   struct Answer {
     std::string op;
     std::string quantity;
     Values values;
     std::int64_t terms;
-    /// What the error is relative to; 0: the largest of the values.
+    /// The error is relative to this; 0: to the largest of the values.
     double scale = 0.0;
   };
 
@@ -81,7 +81,7 @@ class Answers {
     for (const DenseProblem::Form form : DenseProblem::kForms) {
       const DenseProblem problem(options_, form, seed);
       const DenseProblem::Answer answer = problem.answer(backend_);
-      // Sums over inputs and over rows, and what normalisation loses by cancellation.
+      // Sums over inputs and over rows, and the cancellation in the normalisation.
       const std::int64_t terms = 4 * (2 * std::int64_t{options_.width} + problem.rows());
       add("linear_relu_batchnorm", "z", answer.z, terms);
       add("linear_relu_batchnorm", "z in evaluation", answer.evaluated, terms);
@@ -158,7 +158,7 @@ class Answers {
     backend_.score_topk(upload(backend_, graph_.num_users(), users),
                         upload(backend_, graph_.num_items(), items), queries, observed,
                         std::min<NodeId>(5, options_.items), top);
-    // By their own scores, so that items whose scores round alike may change places.
+    // Compared by their own scores, so that items with equal rounded scores may change places.
     Values scores;
     Values own_scores;
     Values lengths(queries.size());

@@ -35,8 +35,8 @@ struct ProblemFeatures {
 };
 ProblemFeatures random_features(const GradcheckOptions& options, Seed seed);
 
-/// A model on a backend with all that a step needs, its epoch sampled; the batch that is current
-/// is the first one for an even seed, the last one, which may be short, for an odd one.
+/// A model on a backend with everything for a step, its epoch sampled. For an even seed the current
+/// batch is the first one, for an odd seed the last one, which may be short.
 class StepProblem {
  public:
   StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
@@ -51,7 +51,7 @@ class StepProblem {
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
-  /// The loss at the parameters as they are, {BPR, L2}; gradients are left in the parameters.
+  /// The loss at the current parameters, {BPR, L2}; also computes the parameters' gradients.
   std::vector<double> step();
   /// A parameter's gradient after step(), dense: zero outside of its rows.
   Values gradient(const Parameter& parameter);
@@ -68,10 +68,10 @@ class StepProblem {
   std::int64_t batch_ = 0;
 };
 
-/// The seed of a model's first parameters. Where the model has ReLUs, which have no derivative at
-/// 0, and normalises columns, which divides rounding errors by their deviation, seeds are tried in
+/// The seed of a model's first parameters. A ReLU has no derivative at 0, and normalising a column
+/// divides its rounding errors by its deviation. So, for a model with either, seeds are tried in
 /// turn until no argument of a ReLU is within kKinkMargin of 0 and no column deviates by less than
-/// kMinDeviation; where none of 200 is so, the best of them.
+/// kMinDeviation; if none of 200 seeds does, the best of them is taken.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kMinDeviation = 0.03;
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);

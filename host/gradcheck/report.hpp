@@ -11,7 +11,7 @@ inline constexpr char kDifferences[] = "central differences";
 inline constexpr char kDirections[] = "directional derivative";
 inline constexpr char kAgainstReference[] = "against f64";
 
-/// The lines of the report, in the order in which they were first met, with their worst errors.
+/// The lines of the report, in the order in which they were first added, with their worst errors.
 class Report {
  public:
   void add(GradcheckResult result);
@@ -21,12 +21,12 @@ class Report {
   std::vector<GradcheckResult> results_;
 };
 
-/// max |a - b|; NaN where there is one, infinity where the sizes differ.
+/// max |a - b|; NaN if an element is, infinity if the sizes differ.
 double largest_difference(const Values& a, const Values& b);
 double largest(const Values& values);
-/// error / scale; where the scale is 0, the error.
+/// error / scale; if the scale is 0, the error.
 double relative_to(double scale, double error);
-/// largest_difference(value, truth) / largest(truth); where the truth is zero, the difference.
+/// largest_difference(value, truth) / largest(truth); if the truth is zero, the difference.
 double relative_error(const Values& value, const Values& truth);
 
 /// (4 √n + 8) ε for sums of n terms in arithmetic of unit roundoff ε.

@@ -114,7 +114,7 @@ GcMcDropout GcMc::dropout() const {
 
 void GcMc::forward() {
   for (const auto& layer : layers_) layer->forward(DenseMode::kTraining, dropout());
-  // A loss writes the batch's rows alone; the others must not keep what earlier batches left.
+  // A loss writes only the batch's rows; the others must not keep gradients of earlier batches.
   for (const Side side : kSides) backend_.fill(embedding_gradient(side), 0.0);
 }
 
@@ -126,7 +126,7 @@ void GcMc::backward() {
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     (*layer)->backward(dropout());
   }
-  backend_.increment(steps_);  // only now: both passes of a step drop the same
+  backend_.increment(steps_);  // only now: both passes of a step use the same dropout
 }
 
 }  // namespace tern

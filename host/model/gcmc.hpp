@@ -15,15 +15,15 @@ namespace tern {
 /// normalisation needs them all; embed() uses running statistics, so that a node's result depends
 /// on itself and its neighbours alone.
 ///
-/// A node without interactions hears no message, and is placed by its own input: with features it
-/// gets an embedding that means something, without any training of its own.
+/// A node without interactions gets no message; its embedding comes from its own input alone. With
+/// features it gets a meaningful embedding without ever being trained on.
 ///
-/// Memory: 8 to 13 N C numbers a layer, those of the inputs on top.
+/// Memory: 8 to 13 N C numbers a layer, plus the inputs.
 /// Source: van den Berg, Kipf and Welling 2017, "Graph convolutional matrix completion", section
-/// 2.3 and 2.4, with one kind of edge, and addition where the paper leaves the choice.
+/// 2.3 and 2.4, with one kind of edge, and with addition as the way to combine messages.
 class GcMc final : public Model {
  public:
-  /// features: by side, null where ids are learned alone. Throws as make_model() does.
+  /// features: by side, null if only ids are learned. Throws as make_model() does.
   GcMc(Backend& backend, const Graph& graph, const Triplets& triplets, const ModelOptions& options,
        const NodeFeatures& features);
 
@@ -44,7 +44,7 @@ class GcMc final : public Model {
   Matrix& penalized_gradient(Side side) override { return embedding_gradient(side); }
 
  private:
-  /// What one side's nodes start from.
+  /// The input of one side's nodes.
   struct NodeInput {
     Matrix numbers;
     Graph categories;

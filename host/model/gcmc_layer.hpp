@@ -12,7 +12,7 @@
 
 namespace tern {
 
-/// What of a step drops what.
+/// Dropout settings of one training step.
 struct GcMcDropout {
   double elements = 0.0;
   double messages = 0.0;
@@ -22,23 +22,22 @@ struct GcMcDropout {
 
 /// One layer of the GC-MC encoder, for both sides:
 /// h = Â (x' W_c + b_c), x' the input of the other side; z = BN(ReLU(ReLU(x W_1 + b_1) + h W_3 +
-/// b_3)). In training the messages h lose elements or whole rows before W_3, where dropout is asked
-/// for.
+/// b_3)). In training, dropout removes elements or whole rows of the messages h before W_3.
 class GcMcLayer {
  public:
-  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...".
-  /// inputs: by Side. Everything they refer to, and the graph, must outlive the layer.
+  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...". inputs: by Side. All
+  /// that they refer to, and the graph, must outlive the layer.
   GcMcLayer(Backend& backend, const Graph& graph, Trainables& trainables, int number,
             const std::array<LayerInput, 2>& inputs, std::int64_t width);
 
   void forward(DenseMode mode, const GcMcDropout& dropout);
-  /// From gradient(side) to those of all parameters and of the inputs' learned parts.
+  /// Computes, from gradient(side), the gradients of all parameters and of the learned inputs.
   void backward(const GcMcDropout& dropout);
 
   const Matrix& output(Side side) const { return half(side).z; }
   Matrix& gradient(Side side) { return half(side).z_gradient; }
   std::vector<NamedBuffer> buffers();
-  /// Weights as torch.nn.Linear has them first; γ = 1, β = 0; running mean 0, variance 1.
+  /// Weights as torch.nn.Linear initialises them; γ = 1, β = 0; running mean 0, variance 1.
   void initialize(TensorSeeds& seeds);
 
  private:
@@ -60,8 +59,8 @@ class GcMcLayer {
     Matrix z;
     Matrix h_gradient;
     Matrix z_gradient;
-    /// What self gives to the learned input's gradient, where the message adds to it by a
-    /// propagation, which cannot work in place.
+    /// The part of the learned input's gradient that comes from `self`, if the message adds to it
+    /// by a propagation, which cannot work in place.
     Matrix self_gradient;
 
     DenseLayer dense_layer();
@@ -69,7 +68,7 @@ class GcMcLayer {
 
   Half& half(Side side) { return *halves_[static_cast<std::size_t>(side)]; }
   const Half& half(Side side) const { return *halves_[static_cast<std::size_t>(side)]; }
-  /// Where the self part of a side leaves the gradient of the learned input.
+  /// The matrix for the gradient of the learned input that comes from the `self` part of a side.
   Matrix* self_target(Side side);
   void drop(const GcMcDropout& dropout, Side side, Matrix& values);
 

@@ -6,15 +6,15 @@
 
 namespace tern {
 
-/// What the nodes of one side enter a layer with: up to three parts that count as put side by side.
-/// An absent part is null.
+/// The input of a layer for the nodes of one side: up to three matrices, as if put side by side. An
+/// absent one is null.
 struct LayerInput {
   std::int64_t nodes = 0;
   /// Constant: features that are numbers, (nodes, numbers).
   const Matrix* numbers = nullptr;
   /// Constant: features that are 0 or 1. Nodes are this graph's users, categories its items.
   const Graph* categories = nullptr;
-  /// Trained: embeddings of ids, or what the layer before made of the nodes, (nodes, width).
+  /// Trained: embeddings of ids, or the output of the layer before, (nodes, width).
   const Matrix* learned = nullptr;
   /// Its gradient, overwritten by the layer's backward pass.
   Matrix* learned_gradient = nullptr;

@@ -13,12 +13,12 @@ namespace tern {
 /// Â is symmetric: the gradient of E⁰ is the same polynomial of the gradient of the final
 /// embeddings, computed by the same recurrence.
 ///
-/// Exact savings: a step needs the last layer at the batch's rows alone, and the gradient that
-/// backward() starts from is zero elsewhere; both ends of the two recurrences touch only edges of
-/// the batch's rows.
+/// Exact savings: a step needs the last layer only at the batch's rows, and the gradient that
+/// backward() starts from is zero elsewhere; so the last step of forward() and the first step of
+/// backward() touch only edges of the batch's rows.
 ///
-/// Memory: 4 N D numbers: E⁰, the gradient of the final embeddings, and two tables that all
-/// layers of both passes take turns in. backward() therefore overwrites embeddings().
+/// Memory: 4 N D numbers: E⁰, the gradient of the final embeddings, and two tables
+/// that all layers of both passes use in turn. backward() therefore overwrites embeddings().
 /// Source: He et al. 2020, "LightGCN", eq. 7 and 8, with α_l = 1/(L+1).
 class LightGcn final : public Model {
  public:

@@ -6,7 +6,7 @@
 namespace tern {
 namespace {
 
-/// What a gathered element costs, in multiply-adds of a product.
+/// The cost of a gathered element, in multiply-adds of a product.
 constexpr double kGather = 3.0;
 
 /// The 0/1 part as a dense matrix: the product with the identity.
@@ -25,8 +25,8 @@ Matrix dense_categories(Backend& backend, const Graph& categories) {
 }  // namespace
 
 MessageOrder cheaper_order(const MessageSizes& sizes) {
-  // Â x of the 0/1 part is dense: where it, or the making of it, would take more memory than a few
-  // of the layer's own tables, it is never made.
+  // Â x of the 0/1 part is dense: it is not made if it, or its computation, would take more memory
+  // than a few of the layer's own tables.
   constexpr std::int64_t kTables = 8;
   const std::int64_t tallest = std::max({sizes.categories, sizes.senders, sizes.receivers});
   if (sizes.categories * tallest > kTables * (sizes.senders + sizes.receivers) * sizes.width) {
@@ -92,7 +92,7 @@ DenseLayer Message::dense_layer() const {
   if (map_.numbers() != nullptr) terms.push_back({&numbers_, &map_.numbers()->value});
   if (map_.categories() != nullptr) terms.push_back({&categories_, &map_.categories()->value});
   if (map_.learned() != nullptr) terms.push_back({&learned_, &map_.learned()->value});
-  // A node hears the bias as often as its neighbours' scales add up to.
+  // A node gets the bias times the sum of its neighbours' scales.
   terms.push_back({&ones_, &map_.bias().value});
   return layer;
 }

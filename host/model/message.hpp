@@ -14,7 +14,7 @@ enum class MessageOrder : std::uint8_t {
   kPropagateFirst,  // (Â x) W + (Â 1) b: constant parts of x propagated once per job
 };
 
-/// The sizes that decide.
+/// The sizes that decide between them.
 struct MessageSizes {
   std::int64_t senders = 0;
   std::int64_t receivers = 0;
@@ -26,14 +26,14 @@ struct MessageSizes {
   std::int64_t width = 0;
 };
 
-/// kLinearFirst where the other order would make tables of the 0/1 part that outgrow the layer's
-/// own; else the order of fewer operations a step. A multiply-add of a matrix product counts as
+/// kLinearFirst if the other order would need tables of the 0/1 part that outgrow the layer's own;
+/// else the order with fewer operations a step. A multiply-add of a matrix product counts as
 /// one, a gathered and added element as three: on two cores of an EPYC 9004 a propagation adds
 /// 18·10⁹ of them a second, a product of these shapes makes 50·10⁹ multiply-adds.
 MessageOrder cheaper_order(const MessageSizes& sizes);
 
-/// h = Â (x W + b): what the nodes of one side hear from those of the other. GC-MC's messages with
-/// symmetric normalisation. A node without interactions hears 0.
+/// h = Â (x W + b): the messages to the nodes of one side from those of the other; GC-MC's messages
+/// with symmetric normalisation. A node without interactions gets 0.
 class Message {
  public:
   /// x is the input of the other side. Parameters are "<to>_<name>_...". graph and input's matrices
@@ -43,9 +43,9 @@ class Message {
 
   /// Writes h, (nodes of `to`, C). A step op.
   void forward(Matrix& h);
-  /// From the gradient of h to those of W and b. Where x has a learned part, also to its gradient:
-  /// of_learned = addend + ours. In the order kLinearFirst the addend must be of_learned itself,
-  /// in the other one another matrix. A step op.
+  /// Computes, from the gradient of h, those of W and b. If x has a learned part, also its
+  /// gradient: of_learned = addend + this message's part. With kLinearFirst the addend must be
+  /// of_learned itself, with kPropagateFirst another matrix. A step op.
   void backward(const Matrix& grad_h, const Matrix* addend, Matrix* of_learned);
 
   MessageOrder order() const { return order_; }
@@ -60,7 +60,7 @@ class Message {
   LinearMap map_;
   MessageOrder order_;
   DenseState state_;
-  // kLinearFirst: what the other side sends, (senders, C), and its gradient.
+  // kLinearFirst: x W + b of the other side, (senders, C), and its gradient.
   Matrix sent_;
   Matrix sent_gradient_;
   // kPropagateFirst: Â x part by part and Â 1, (receivers, ·).

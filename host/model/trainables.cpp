@@ -25,7 +25,7 @@ std::array<float, 4> normal_block(RandomStream stream, double deviation) {
   return draws;
 }
 
-/// Fills the matrix with what draw(stream) makes of every block's stream.
+/// Fills the matrix with draw(stream), block by block.
 template <typename Draw>
 void fill_blocks(Backend& backend, Matrix& matrix, Seed seed, std::uint32_t tensor,
                  const Draw& draw) {

@@ -11,8 +11,8 @@
 
 namespace tern::reference {
 
-/// The oracle: every method as tern/backend.hpp says, in f64, on one thread, done on return.
-/// Not final, so that tests can plant faults in an otherwise right backend.
+/// The oracle: every method of tern/backend.hpp in f64, on one thread, finished on return. Not
+/// final, so that tests can plant faults in an otherwise correct backend.
 class ReferenceBackend : public Backend {
  public:
   std::string name() const override { return "reference"; }
@@ -73,15 +73,15 @@ class ReferenceBackend : public Backend {
 MatrixView<double> view(Matrix& matrix, std::string_view op, std::string_view what);
 MatrixView<const double> view(const Matrix& matrix, std::string_view op, std::string_view what);
 
-/// The rows that an op works on, ascending: all of num_rows where the set is null.
+/// The rows that an op works on, ascending: all num_rows if the set is null.
 std::vector<NodeId> rows_to_visit(const RowSet* rows, std::int64_t num_rows, std::string_view op);
-/// Which rows an op reads: all of num_rows where the set is null.
+/// Which rows an op reads: all num_rows if the set is null.
 std::vector<bool> rows_to_read(const RowSet* rows, std::int64_t num_rows, std::string_view op);
 
-/// What adam and sgd note the first faulty step in; null without. Throws ShapeError on a foreign
-/// counter.
+/// The counter in which adam and sgd record the first faulty step; null if there is none. Throws
+/// ShapeError on a foreign counter.
 CounterStorage* fault_storage(Counter* fault);
-/// Sets it, where there is one, to the step unless it holds an earlier one.
+/// Records the step in the counter, if there is one and it does not hold an earlier step.
 void note_fault(CounterStorage* fault, std::int64_t step);
 
 /// The triplets of the current batch. Throws ShapeError before the first sample().

@@ -12,8 +12,7 @@ bool contains(std::span<const NodeId> row, NodeId item) {
   return std::find(row.begin(), row.end(), item) != row.end();
 }
 
-/// The r-th item absent from the row, counted from 0: every observed item on the way is one more to
-/// step over.
+/// The r-th item absent from the row, counted from 0: each observed item before it adds one.
 NodeId absent_item(std::span<const NodeId> row, std::uint32_t r) {
   auto item = static_cast<NodeId>(r);
   for (const NodeId observed : row) {

@@ -11,7 +11,7 @@
 #include "tern/storage.hpp"
 #include "tern/view.hpp"
 
-// What the reference backend keeps behind the owners of tern/storage.hpp.
+// The reference backend's memory behind the owners of tern/storage.hpp.
 namespace tern::reference {
 
 struct MatrixStorage final : Storage {
@@ -44,7 +44,7 @@ struct DenseStateStorage final : Storage {
   std::int64_t cols = 0;
   std::vector<double> inner;   // f(inner), (rows, cols)
   std::vector<double> active;  // a
-  std::vector<double> mean;    // what a was normalised with
+  std::vector<double> mean;    // the mean that normalised a
   std::vector<double> variance;
 };
 

@@ -10,12 +10,12 @@
 namespace tern {
 
 /// A file that appears whole or not at all: written beside its place, fsynced, renamed, and the
-/// directory fsynced. Destroyed without commit(), it leaves the old file as it was and nothing
+/// directory fsynced. Destroyed without commit(), it leaves the old file unchanged and nothing
 /// else. All throw Error with the path and the system's reason.
 class AtomicFile {
  public:
-  /// Throws too when something that is not a regular file has the name: a device or a pipe must not
-  /// be replaced by a file.
+  /// Also throws if the name belongs to something that is not a regular file: a device or a pipe
+  /// must not be replaced by a file.
   explicit AtomicFile(const std::filesystem::path& path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -33,8 +33,8 @@ class AtomicFile {
   UniqueFd fd_;
 };
 
-/// Whether a file has the name that an AtomicFile's had beside its place: "NAME.0123abcd.tmp". Such
-/// a file is left behind by a process that was killed while it wrote.
+/// Whether a name is that of an unfinished AtomicFile: "NAME.0123abcd.tmp". A process that is
+/// killed while it writes leaves such a file behind.
 bool is_temporary_name(std::string_view name);
 
 }  // namespace tern

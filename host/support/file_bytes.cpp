@@ -19,7 +19,8 @@ namespace {
 
 constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;  // read(2) stops a little below 2 GiB
 
-/// Reading less cannot harm a machine; asking what is free costs as much as reading a small file.
+/// Fewer bytes cannot harm a machine; asking for the free memory takes as long as reading a small
+/// file.
 constexpr std::size_t kFewBytes = std::size_t{1} << 26;
 
 [[noreturn]] void throw_system(const std::string& file, std::string_view what, int error) {

@@ -6,9 +6,9 @@
 
 namespace tern {
 
-/// Runs body(i) for every i in [0, count), on OpenMP's threads. An exception of a body ends no
-/// program: that of the smallest i is thrown again after all, whatever the threads' timing; bodies
-/// of greater i may then be left out.
+/// Runs body(i) for every i in [0, count), on OpenMP's threads. If bodies throw, the
+/// exception of the smallest i is thrown again afterwards, whatever the threads' timing; bodies of
+/// greater i may be left out.
 template <typename Body>
 void parallel_for(std::int64_t count, const Body& body) {
   std::atomic<std::int64_t> failed = count;

@@ -19,7 +19,7 @@ class UniqueFd {
 
   int get() const noexcept { return fd_; }
   bool valid() const noexcept { return fd_ >= 0; }
-  /// The result of ::close, for writers that must know; 0 where nothing is open.
+  /// The result of ::close, for writers that must check it; 0 if nothing is open.
   int close() noexcept { return fd_ < 0 ? 0 : ::close(std::exchange(fd_, -1)); }
 
  private:

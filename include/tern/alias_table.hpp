@@ -9,7 +9,7 @@
 namespace tern {
 
 /// Walker's alias method with integer thresholds, so that every backend draws the same items:
-/// c uniform over [0, n), w a random 32-bit word; the draw is c where w < threshold[c], else
+/// with c uniform over [0, n) and w a random 32-bit word, the draw is c if w < threshold[c], else
 /// alias[c].
 struct AliasTable {
   std::vector<std::uint32_t> threshold;
@@ -17,7 +17,7 @@ struct AliasTable {
 };
 
 /// The law p_i ∝ degree_i^exponent (0 for degree 0), to within 2⁻³² a cell. O(n), f64, one fixed
-/// order: the same table everywhere. Throws ConfigError when every degree is zero or exponent is
+/// order: the same table everywhere. Throws ConfigError if every degree is zero or exponent is
 /// not finite. Source: Vose 1991, "A linear algorithm for generating random numbers with a given
 /// distribution".
 AliasTable make_alias_table(std::span<const std::int64_t> degrees, double exponent);

@@ -17,22 +17,23 @@
 namespace tern {
 
 // The seam. Models, trainer and program are written over this class and never know which backend
-// they run on. The ops are coarse and fused, so that virtual dispatch costs nothing. An op's name
-// is the name of its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
-// cuda/ops/<op>.cu (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp (see CONTRIBUTING.md).
+// they run on. The ops are coarse and fused, so that virtual calls cost nothing. An op's name is
+// the name of its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
+// cuda/ops/<op>.cu (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp. CONTRIBUTING.md lists
+// every file of an op.
 //
 // Common to all ops: they check shapes (ShapeError), allocate nothing that lasts, may return before
 // the work is done (synchronize() or a download waits), and are bitwise reproducible: the same
 // inputs give the same bits on the same backend, whatever the number of threads. A backend that was
 // made with Reproducibility::kNone may break the last promise.
 
-/// What the rows of A are scaled with in `propagate`.
+/// How the rows of A are scaled in `propagate`.
 enum class Normalization : std::uint8_t {
   kDegree,  // s = 1/sqrt(degree) on both sides, 0 for degree 0
   kNone,    // 1: the plain product with R or Rᵀ, such as that of 0/1 features with weights
 };
 
-/// What `propagate` does besides the product.
+/// Options of `propagate`: what it does besides the product.
 struct PropagateOptions {
   Normalization normalization = Normalization::kDegree;
   /// Only these rows of y are written; the others keep their content. Null: every row.
@@ -46,7 +47,7 @@ struct PropagateOptions {
   double scale = 1.0;
 };
 
-/// What `dropout` drops.
+/// Options of `dropout`.
 struct DropoutOptions {
   enum class Unit : std::uint8_t {
     kElement,  // elements; those kept are divided by 1 - probability (torch.nn.Dropout)
@@ -56,7 +57,7 @@ struct DropoutOptions {
   double probability = 0.0;
   Unit unit = Unit::kElement;
   Seed seed{};
-  /// Tells the places of a model apart where it drops: no two share their draws. Below 2¹⁶.
+  /// A number of the place in the model: no two places share their draws. Below 2¹⁶.
   std::uint32_t place = 0;
 };
 
@@ -87,14 +88,14 @@ struct SgdState {
 };
 
 /// The k best items of each query, best first, ties by ascending item id. Both arrays are
-/// (queries, k) row-major; where a query has fewer candidates, the rest is item -1, score -inf.
+/// (queries, k) row-major; if a query has fewer candidates, the rest is item -1, score -inf.
 struct TopItems {
   std::int64_t k = 0;
   std::vector<NodeId> items;
   std::vector<float> scores;
 };
 
-/// A stretch of ops that can be run again. On a GPU: a captured graph; on a CPU: the function.
+/// A sequence of ops that can be run again: a captured graph on a GPU, the function on a CPU.
 class Recording {
  public:
   virtual ~Recording() = default;
@@ -104,7 +105,7 @@ class Recording {
 /// Whether equal runs give equal bits.
 enum class Reproducibility : std::uint8_t {
   kBitwise,
-  /// A GPU may add in whatever order its threads come. CPUs are bitwise reproducible in any case.
+  /// A GPU may add in any order. A CPU is bitwise reproducible in any case.
   kNone,
 };
 
@@ -114,7 +115,7 @@ struct DeviceDescription {
   std::string details;    // instruction set, threads, libraries
 };
 
-/// What there is to allocate from, in bytes.
+/// Memory of a device, in bytes.
 struct MemoryInfo {
   std::int64_t free = 0;
   std::int64_t total = 0;
@@ -130,16 +131,16 @@ class Backend {
 
   // --- Memory ------------------------------------------------------------------------------------
 
-  /// Of the device as it is now, other processes included; where the device is the host, what
-  /// host_memory() of tern/memory.hpp says. Throws DeviceError where the device does not answer.
+  /// The device's memory now, with the use by other processes; for a CPU, host_memory() of
+  /// tern/memory.hpp. Throws DeviceError if the device does not answer.
   virtual MemoryInfo memory() const = 0;
-  /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError when memory
-  /// is short (with the need in bytes).
+  /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError if memory is
+  /// short, with the need in bytes.
   virtual Matrix allocate(std::int64_t rows, std::int64_t cols) = 0;
   /// values.size() == to.size(), row-major.
   virtual void upload(std::span<const float> values, Matrix& to) = 0;
   virtual void upload(std::span<const double> values, Matrix& to) = 0;
-  /// Waits for the work before it. values.size() == from.size().
+  /// Waits for all work that was asked for before. values.size() == from.size().
   virtual void download(const Matrix& from, std::span<float> values) = 0;
   virtual void download(const Matrix& from, std::span<double> values) = 0;
   virtual void copy(const Matrix& from, Matrix& to) = 0;
@@ -155,14 +156,13 @@ class Backend {
   /// A step op: adds one.
   virtual void increment(Counter& counter) = 0;
 
-  /// Waits until everything asked for so far is done.
+  /// Waits until all work that was asked for is done.
   virtual void synchronize() = 0;
   /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock
-  /// on a CPU, by events around it on a GPU (so that what the host spends on asking is not
-  /// counted).
+  /// on a CPU, by events on a GPU, which leave out the time that the host takes to launch.
   virtual double seconds(const std::function<void()>& work) = 0;
-  /// Runs nothing yet; replay() runs what step() asks for. The ops in it must not allocate,
-  /// download or change shapes, and everything they refer to must outlive the recording.
+  /// Runs nothing yet; replay() runs the ops of step(). They must not allocate, download or change
+  /// shapes, and everything that they refer to must outlive the recording.
   virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
 
   // --- Sampling ----------------------------------------------------------------------------------
@@ -174,21 +174,28 @@ class Backend {
                                  std::int64_t batch_size) = 0;
   virtual SamplingCounts sampling_counts(const Triplets& triplets) const = 0;
 
-  /// Draws the epoch's triplets and makes batch 0 current. Triplet t of epoch e, with
+  /// Draws the epoch's triplets and makes batch 0 current. Participants are the users that have an
+  /// interaction and lack an item, in ascending order. Triplet t = (u, p, n) of epoch e, with
   /// q = t / negatives_per_positive and streams as in tern/random.hpp:
-  ///   user:        P = stream(positive, e, q); u = participants[P.below(#participants)] (ascending
-  ///                ids), p = row(u)[P.below(deg u)];
-  ///   interaction: the Permutation(seed, e, E')(q)-th of the E' interactions of participants, in
-  ///                CSR order;
-  ///   uniform:     Q = stream(negative, e, t); n = the Q.below(I - deg u)-th item absent from
-  ///                row(u);
-  ///   popularity:  the same Q; up to `popularity_tries` times c = Q.below(I), w = Q.next(),
-  ///                n = w < threshold[c] ? c : alias[c], accepted if absent from row(u); after
-  ///                that as for uniform, from the same stream. The tables are
-  ///                make_alias_table(degrees, exponent).
-  /// Exact integers: the same triplets on every backend. Source: He et al. 2020.
+  ///
+  ///   positives by user:         P = stream(positive, e, q);
+  ///                              u = participants[P.below(#participants)];
+  ///                              p = row(u)[P.below(deg u)]
+  ///   positives by interaction:  (u, p) = number Permutation(seed, e, E')(q) of the E'
+  ///                              interactions of participants, in CSR order
+  ///   uniform negatives:         Q = stream(negative, e, t);
+  ///                              n = the Q.below(I - deg u)-th item that is absent from row(u)
+  ///   negatives by popularity:   Q likewise; up to `popularity_tries` times
+  ///                              c = Q.below(I), w = Q.next(),
+  ///                              n = w < threshold[c] ? c : alias[c], until n is absent from
+  ///                              row(u); then uniform, from the same Q.
+  ///                              The tables are those of make_alias_table(degrees, exponent).
+  ///
+  /// Exact integers: the same triplets on every backend. Source: positives by user as in He et
+  /// al. 2020; negatives without rejection: the r-th absent item is r + #{k : c_k - k <= r}, with
+  /// c_0, c_1, ... the items of row(u).
   virtual void sample(Triplets& triplets, std::uint32_t epoch) = 0;
-  /// Takes the given triplets for the epoch's instead (as many as size()); batch 0 becomes current.
+  /// Replaces the epoch's triplets by these (as many as size()); batch 0 becomes current.
   /// Throws ShapeError on an id out of range.
   virtual void set_triplets(Triplets& triplets, std::span<const Triplet> values) = 0;
   virtual std::vector<Triplet> get_triplets(const Triplets& triplets) = 0;
@@ -208,21 +215,21 @@ class Backend {
   /// Room for the forward and backward pass of a layer of (rows, cols). Throws as allocate() does.
   virtual DenseState make_dense_state(std::int64_t rows, std::int64_t cols) = 0;
 
-  /// z = BN(f(f(inner) + outer)), the dense layer of a GC-MC encoder; see DenseLayer for the forms
-  /// that fall out of it. z: (N, C), overwritten, distinct from every input; state: (N, C).
+  /// z = BN(f(f(inner) + outer)), the dense layer of a GC-MC encoder; see DenseLayer for its other
+  /// forms. z: (N, C), overwritten, distinct from every input; state: (N, C).
   /// Statistics of a batch: mean and population variance of every column of a, merged pairwise over
   /// stretches of rows that depend on N alone (Chan's rule; never raw sums of squares);
   /// z = γ (a - mean) / sqrt(variance + ε) + β.
-  /// Throws ShapeError where batch normalisation meets fewer than two rows in training.
+  /// Throws ShapeError if batch normalisation has fewer than two rows in training.
   /// Source: Kipf and Welling's GC-MC (van den Berg et al. 2017), eq. 2 and 3; Ioffe and Szegedy
   /// 2015; Chan, Golub and LeVeque 1983.
   virtual void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
                                      Matrix& z) = 0;
 
-  /// The gradients of the layer from grad_z, (N, C), and the state that a forward pass in training
-  /// left; inputs, weights, γ as they were then. With x̂ = (a - mean) / sqrt(variance + ε):
-  /// ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙ ∂γ/N);
-  /// ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
+  /// The gradients of the layer, from grad_z, (N, C), and the state of the last forward pass in
+  /// training; inputs, weights and γ are unchanged since. With x̂ = (a - mean) / sqrt(variance +
+  /// ε): ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙
+  /// ∂γ/N); ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
   /// of a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
   /// ReLU's gradient at 0 is 0, and it keeps NaN. grad_z and all outputs are distinct matrices.
   virtual void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
@@ -231,7 +238,7 @@ class Backend {
 
   /// Drops elements or rows of values, in place, a step op; the backward pass is the same op on the
   /// gradient with the same count. With i the row-major index of the element, or the row:
-  /// i is kept where word i % 4 of stream(dropout, step mod 2³², place · 2⁴⁸ + i / 4) is at least
+  /// i is kept if word i % 4 of stream(dropout, step mod 2³², place · 2⁴⁸ + i / 4) is at least
   /// round(probability · 2³²); the rest becomes 0. The same on every backend.
   /// Throws ConfigError on options out of range. Source: Srivastava et al. 2014; rows: Volkovs et
   /// al. 2017, "DropoutNet".
@@ -259,9 +266,9 @@ class Backend {
   /// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε).
   /// With rows: only these rows are read and written, moments included, t counts all steps
   /// (torch.optim.SparseAdam). Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
-  /// With fault, a counter other than step: where it is 0 and an element of what this step writes,
-  /// parameter or moments, is not finite, it becomes t: the first step that went wrong, found in
-  /// the pass that writes anyway. Rows that are not written count for nothing.
+  /// fault, a counter other than step, records the first step that went wrong: if it is 0 and this
+  /// step writes an element of the parameter or the moments that is not finite, it becomes t. Only
+  /// rows that are written are checked.
   virtual void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                     Matrix& parameter, AdamState& state, const RowSet* rows = nullptr,
                     Counter* fault = nullptr) = 0;
@@ -274,8 +281,8 @@ class Backend {
                    Matrix& parameter, SgdState& state, const RowSet* rows = nullptr,
                    Counter* fault = nullptr) = 0;
 
-  /// The k items of greatest score users[q]·items[i] for each query row q, items observed with q in
-  /// any of `observed` left out, and items whose score is NaN or -inf. users: (any number of rows,
+  /// The k items of greatest score users[q]·items[i] for each query row q, without items that q has
+  /// in any graph of `observed`, and without scores of NaN or -inf. users: (any number of rows,
   /// D); items: (I, D); a graph in `observed` has as many users as `users` has rows, and I items.
   /// Never holds more than a block of queries × I scores. top is resized to (queries, k). Throws
   /// ShapeError unless 1 <= k.

@@ -8,21 +8,21 @@
 
 #include "tern/storage.hpp"
 
-// What Backend::linear_relu_batchnorm computes, as data: one layer, its gradients, its state.
+// The arguments of Backend::linear_relu_batchnorm: one layer, its gradients, its state.
 // N rows (nodes), C columns (the layer's width).
 
 namespace tern {
 
 enum class Activation : std::uint8_t { kNone, kRelu };
 
-/// input · weight: (N, F) · (F, C). A sum of such terms is the product of the inputs put side by
-/// side with the weights put below each other, without that matrix ever being made.
+/// input · weight: (N, F) · (F, C). A sum of such terms equals the product of the inputs, side by
+/// side, and the weights, one below the other; those large matrices are never made.
 struct DenseTerm {
   const Matrix* input = nullptr;
   const Matrix* weight = nullptr;
 };
 
-/// Σ input · weight + addend + bias; what is null counts as zero.
+/// Σ input · weight + addend + bias; a null pointer counts as zero.
 struct DenseSum {
   std::vector<DenseTerm> terms = {};
   const Matrix* addend = nullptr;  // (N, C): a product that was computed elsewhere
@@ -31,20 +31,20 @@ struct DenseSum {
   bool empty() const { return terms.empty() && addend == nullptr && bias == nullptr; }
 };
 
-/// Batch normalisation with PyTorch's semantics (torch.nn.BatchNorm1d): the variance that divides
-/// is that of the population, the running one is unbiased. All matrices (1, C).
+/// Batch normalisation with PyTorch's semantics (torch.nn.BatchNorm1d): it divides by
+/// the population variance, and its running variance is unbiased. All matrices (1, C).
 struct BatchNorm {
   const Matrix* scale = nullptr;  // γ
   const Matrix* shift = nullptr;  // β
-  /// Updated by a forward pass in training, running += momentum · (batch - running); read by one in
-  /// evaluation.
+  /// A forward pass in training updates them, running += momentum · (batch - running); one in
+  /// evaluation reads them.
   Matrix* running_mean = nullptr;
   Matrix* running_variance = nullptr;
   double epsilon = 1e-5;
   double momentum = 0.1;
 };
 
-/// z = BN(a), a = f(f(inner) + outer), or f(inner) where the outer sum is empty; f is the
+/// z = BN(a), a = f(f(inner) + outer), or f(inner) if the outer sum is empty; f is the
 /// activation; without batch normalisation z = a.
 struct DenseLayer {
   DenseSum inner = {};
@@ -53,7 +53,7 @@ struct DenseLayer {
   std::optional<BatchNorm> batch_norm = {};
 };
 
-/// Where a gradient goes. Null: it is not wanted, and nothing is spent on it.
+/// Where gradients are written. A null pointer: that gradient is not computed.
 struct DenseTermGradients {
   enum class Write : std::uint8_t { kOverwrite, kAdd };
   Matrix* input = nullptr;   // (N, F)
@@ -61,7 +61,7 @@ struct DenseTermGradients {
   Write input_write = Write::kOverwrite;
 };
 
-/// As many terms as the sum has, or none where no gradient of a term is wanted. Overwritten.
+/// One entry for each term of the sum, or none if no gradient of a term is wanted. Overwritten.
 struct DenseSumGradients {
   std::vector<DenseTermGradients> terms = {};
   Matrix* addend = nullptr;  // (N, C)
@@ -79,7 +79,7 @@ struct DenseGradients {
 /// statistics, so that a row's result depends on that row alone; the state's content is lost.
 enum class DenseMode : std::uint8_t { kTraining, kEvaluation };
 
-/// What a forward pass leaves for the backward pass of the same layer, and room to work in.
+/// Intermediate results of a forward pass, for the backward pass of the same layer, and workspace.
 class DenseState : public Owner {
  public:
   DenseState() = default;

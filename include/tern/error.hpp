@@ -7,13 +7,14 @@
 
 namespace tern {
 
-/// Base of everything that Tern throws on purpose. what() is one complete sentence for a person.
+/// Base of all exceptions that Tern throws. what() is a message for people.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Matrices, graphs or row sets whose shapes do not fit each other, or that another backend owns.
+/// Matrices, graphs or row sets whose shapes do not fit together, or that belong to another
+/// backend.
 class ShapeError : public Error {
  public:
   using Error::Error;
@@ -22,7 +23,7 @@ class ShapeError : public Error {
 /// Input data that cannot be used. what() reads "file:line: what was found, what was expected".
 class DataError : public Error {
  public:
-  /// line counts from 1; 0 means that the whole file is meant, and leaves the number out.
+  /// line counts from 1; 0 stands for the whole file, and then the message has no line.
   DataError(std::string_view file, std::int64_t line, std::string_view message)
       : Error(locate(file, line) + std::string(message)), file_(file), line_(line) {}
 
@@ -47,13 +48,13 @@ class ConfigError : public Error {
   using Error::Error;
 };
 
-/// Numbers that are not finite any more: training has diverged.
+/// A loss, gradient or parameter is not finite: training has diverged.
 class NumericalFault : public Error {
  public:
   using Error::Error;
 };
 
-/// Work that ended early because its caller asked for that.
+/// Work that ended early because its caller asked for it.
 class Interrupted : public Error {
  public:
   using Error::Error;
@@ -65,7 +66,7 @@ class DeviceError : public Error {
   using Error::Error;
 };
 
-/// Memory of a device or of the host that is short: how much was needed, and how much is free.
+/// Not enough memory on a device or the host; what() names the need and what is free.
 class MemoryError : public DeviceError {
  public:
   using DeviceError::DeviceError;

@@ -10,8 +10,8 @@
 
 namespace tern {
 
-/// Features of one node set as an encoder takes them: numbers as a dense matrix, columns that hold
-/// nothing but 0 and 1 as a sparse one, whose product with weights costs what is 1 in it.
+/// Features of one node set as input of an encoder: numbers as a dense matrix, columns of 0 and 1
+/// as a sparse one, whose product with weights costs only its ones.
 struct EncodedFeatures {
   std::vector<std::string> number_names;
   std::vector<std::string> category_names;
@@ -23,21 +23,21 @@ struct EncodedFeatures {
   NodeId num_nodes() const { return categories.num_users(); }
 };
 
-/// How features become what an encoder takes, decided on one table of them, so that nodes that come
-/// later are encoded alike.
+/// How features become input of an encoder. It is decided on one table of features, so that new
+/// nodes are later encoded in the same way.
 ///
-/// A column of 0 and 1 is a category, unless the columns of that kind are more than 1/8 full on the
-/// average: then the dense product is quicker, and they count as numbers left as they are. Any
-/// other column is a number: (x - mean) / deviation over the nodes it was decided on, in f64 (where
-/// the deviation is 0, x - mean), at most 10⁴ away from 0.
+/// A column of 0 and 1 is a category, unless more than 1/8 of the elements of all such columns are
+/// 1: then the dense product is faster, and they count as numbers, unchanged. Any other column is a
+/// number: (x - mean) / deviation in f64, over the nodes of the table (x - mean if the deviation is
+/// 0), limited to ±10⁴.
 class FeatureEncoding {
  public:
   explicit FeatureEncoding(const Features& decided_on);
-  /// Decided on the first `nodes` rows alone.
+  /// Decided on the first `nodes` rows only.
   FeatureEncoding(const Features& features, NodeId nodes);
 
-  /// Throws ShapeError where the columns are not those that it was decided on. An element of a
-  /// category's column counts as 1 where it is not 0.
+  /// Throws ShapeError if the columns are not those of the table. An element of a category counts
+  /// as 1 if it is not 0.
   EncodedFeatures encode(const Features& features) const;
 
  private:
@@ -50,7 +50,7 @@ class FeatureEncoding {
   std::vector<Column> columns_;
 };
 
-/// Features of the nodes, for models that read them. Null: there are none.
+/// Features of both sides, for models that read them. Null: the side has none.
 struct NodeFeatures {
   const EncodedFeatures* users = nullptr;
   const EncodedFeatures* items = nullptr;
@@ -58,8 +58,8 @@ struct NodeFeatures {
   const EncodedFeatures* of(Side side) const { return side == Side::kUser ? users : items; }
 };
 
-/// Both sides' features of a data set, encoded as its nodes but the new ones decide; what it has
-/// none of stays empty.
+/// The encoded features of a data set, if it has some. New nodes (add_new_nodes) do not take part
+/// in deciding the encoding.
 struct EncodedDataset {
   std::optional<EncodedFeatures> users;
   std::optional<EncodedFeatures> items;

@@ -16,7 +16,7 @@ struct GenerateOptions {
   NodeId items = 5'000;
   /// Distinct pairs to make; every user gets at least one. In [users, users · items / 2].
   std::int64_t interactions = 200'000;
-  /// Every user and every item has one of so many tastes, in equal parts.
+  /// The number of tastes. Every user and every item has one, in equal parts.
   int tastes = 16;
   /// γ of the degree law P(degree = d) ∝ d^-γ, above 1; greater is more even.
   double user_exponent = 2.5;
@@ -36,7 +36,7 @@ struct GeneratedData {
 /// Draws a data set. User u has degree d_u (a power law over a random ranking of the users, scaled
 /// to the wanted total, at least 1 and at most half of the items); each of its interactions is,
 /// with probability 1 - noise, with an item of u's taste, else with any item, drawn by the items'
-/// power law, without repeats. Where a taste has no item left, the rest is drawn from all.
+/// power law, without repeats. If no item of a taste is left, the rest is drawn from all.
 /// Deterministic for every thread count; O(U + I + E) time expected. Throws ConfigError on options
 /// out of range.
 GeneratedData generate(const GenerateOptions& options);

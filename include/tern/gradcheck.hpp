@@ -18,13 +18,13 @@ struct GradcheckOptions {
   /// The share of the remaining pairs that are interactions.
   double density = 0.25;
   int width = 8;
-  /// LightGCN is checked with 1 and with so many layers; gcmc with ids, with features, and with
-  /// both in two layers.
+  /// LightGCN is checked with 1 and with this number of layers; gcmc with ids, with features, and
+  /// with both in two layers.
   int layers = 3;
   std::int64_t batch_size = 32;
-  /// Large enough that a missing penalty would show.
+  /// Large enough that a missing penalty shows.
   double l2 = 0.05;
-  /// So many problems, of seeds seed, seed + 1, ...; the worst error over them counts.
+  /// The number of problems, with seeds seed, seed + 1, ...; the worst error counts.
   int problems = 3;
   Seed seed{0};
 };
@@ -38,39 +38,38 @@ struct GradcheckResult {
   double error = 0.0;    // the worst over the problems
   double bound = 0.0;
 
-  /// Not so where the error is NaN.
+  /// False if the error is NaN.
   bool passed() const { return error <= bound; }
 };
 
 /// Checks every op and every model.
 ///
 /// ReLU has no derivative at 0: inputs of the dense layer, and the seed of gcmc's parameters, are
-/// chosen so that no argument of one is near (of 200 seeds the best, where sizes are too large for
-/// that).
+/// chosen so that no argument of a ReLU is near 0 (or the best of 200 seeds, if sizes are too
+/// large).
 ///
-/// On the f64 reference, gradients g of ops and models against central differences of the function
-/// alone, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
+/// On the f64 reference, gradients g of ops and models are compared with central differences of the
+/// function, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
 /// h = 10⁻³ max(1, ‖x‖∞), or 10⁻⁵ for gcmc, whose error is h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error:
 /// ‖g - numeric‖∞ / ‖g‖∞, in a model relative to the largest element of all of its gradients
 /// (before a normalisation, that of a bias is a sum that cancels); bound 10⁻⁷ for ops, 10⁻⁶ for
-/// models. Models also along random unit directions d through all parameters: |⟨g, d⟩ - numeric| /
-/// ‖g‖₂.
+/// models. Models are also checked along random unit directions d through all parameters:
+/// |⟨g, d⟩ - numeric| / ‖g‖₂.
 ///
-/// On `backend`, unless it is a reference itself, every op and every model's loss and gradients
-/// against the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, gradients of models as above;
-/// bound (4 √n + 8) ε for sums of n terms (see host/gradcheck/README.md). Triplets must be equal:
-/// the error is how many are not.
+/// On `backend`, unless it is a reference itself, every op and every model's loss and gradients are
+/// compared with the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, gradients of models as
+/// above; bound (4 √n + 8) ε for sums of n terms (see host/gradcheck/README.md). Triplets must be
+/// equal: the error is the number of those that differ.
 ///
 /// Deterministic. Throws ConfigError on options out of range.
 std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions& options);
 
-/// Writes one training step of each model, as the first problem has it, for others to redo:
+/// Writes one training step of each model on the first problem, for other programs to recompute:
 /// directory/<model>/ with step.json (model, layers, l2, sizes, backend, precision) and, as .npy,
 /// interactions (E, 2), triplets (B, 3), every parameter and its gradient (<name>_gradient), the
-/// features that the model reads ({user,item}_{numbers,categories}) and its running statistics
-/// after the step, the final embeddings of all nodes (final_users, final_items; with running
-/// statistics where there are some) and loss: BPR, L2. Returns the
-/// directories. Throws Error where writing fails.
+/// features that the model reads ({user,item}_{numbers,categories}), its running statistics after
+/// the step, the final embeddings of all nodes (final_users, final_items; by running statistics, if
+/// the model has them), and loss: BPR, L2. Returns the directories. Throws Error if writing fails.
 std::vector<std::filesystem::path> dump_steps(Backend& backend, const GradcheckOptions& options,
                                               const std::filesystem::path& directory);
 

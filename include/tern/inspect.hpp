@@ -9,7 +9,7 @@
 namespace tern {
 
 /// Degrees of one node set, nodes of degree 0 included. The q-quantile is the degree at place
-/// ceil(q·n) of n in ascending order (a degree that occurs); all are 0 where there is no node.
+/// ceil(q·n) of n in ascending order (a degree that occurs); all are 0 if there is no node.
 struct DegreeSummary {
   std::int64_t min = 0;
   std::int64_t median = 0;
@@ -29,14 +29,14 @@ struct SideSummary {
 /// One interaction matrix.
 struct InteractionsSummary {
   std::int64_t interactions = 0;
-  /// interactions / (U·I); 0 where there is no node.
+  /// interactions / (U·I); 0 if there is no node.
   double density = 0.0;
   SideSummary users;
   SideSummary items;
   std::int64_t users_with_every_item = 0;
 };
 
-/// What a held-out split asks of a model that knows the training split alone.
+/// What a held-out split asks of a model that knows only the training split.
 struct HeldOutSummary {
   /// Users with a held-out interaction: those that metrics are averaged over.
   std::int64_t users = 0;
@@ -48,7 +48,7 @@ struct HeldOutSummary {
   std::int64_t also_in_training = 0;
 };
 
-/// What is in a data set; printing it is the program's.
+/// A summary of a data set.
 struct DatasetSummary {
   InteractionsSummary all;  // the union of the three splits
   InteractionsSummary train;
@@ -57,7 +57,7 @@ struct DatasetSummary {
   HeldOutSummary held_out_valid;
   HeldOutSummary held_out_test;
   std::int64_t duplicates = 0;
-  /// Widths of the features, where there are any.
+  /// Widths of the features, if there are any.
   std::optional<std::int64_t> user_feature_width;
   std::optional<std::int64_t> item_feature_width;
 };

@@ -19,8 +19,8 @@ class Interactions {
   Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeOffset> offsets,
                std::vector<NodeId> items);
 
-  /// Builds the CSR from pairs in any order, O(U + I + E), in parallel. Repeats are kept once; how
-  /// many were dropped is added to *duplicates where it is given. Throws ShapeError on an id
+  /// Builds the CSR from pairs in any order, O(U + I + E), in parallel. Repeats are kept once;
+  /// their number is added to *duplicates. Throws ShapeError on an id
   /// outside the two ranges. The result does not depend on the number of threads.
   static Interactions from_pairs(NodeId num_users, NodeId num_items,
                                  std::span<const Interaction> pairs,

@@ -5,8 +5,8 @@
 
 namespace tern {
 
-/// What training makes small. One object, so that a trainer knows neither what it is made of nor in
-/// which order its parts meet the model's backward pass.
+/// The quantity that training minimises. It calls the model's backward pass itself, so that a
+/// trainer need not know its parts (such as a penalty) or their order.
 class Loss {
  public:
   /// Rows of `losses`: the loss proper, and the penalty.
@@ -14,10 +14,10 @@ class Loss {
 
   virtual ~Loss() = default;
 
-  /// From final embeddings of the current batch (after forward()) to its loss in column `current
-  /// batch` of losses, (kTerms, num_batches), and to the gradients of all parameters: it fills
-  /// model.embedding_gradient() at the batch's rows and calls model.backward(). A step op: to be
-  /// recorded on a GPU it must not allocate, download or wait.
+  /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
+  /// gradients of all parameters: it writes the loss into the batch's column of losses, (kTerms,
+  /// num_batches), fills model.embedding_gradient() at the batch's rows, and calls
+  /// model.backward(). It is recorded on a GPU: it must not allocate, download or wait.
   virtual void backward(Model& model, Triplets& triplets, Matrix& losses) = 0;
 };
 

@@ -11,23 +11,23 @@
 
 namespace tern {
 
-/// A trainable matrix, its gradient, and where that gradient may be nonzero.
+/// A trainable matrix, its gradient, and the rows in which that gradient may be nonzero.
 struct Parameter {
   std::string name;  // as in checkpoints: "user_embedding"
   Side side = Side::kUser;
   Matrix* value = nullptr;
   Matrix* gradient = nullptr;
-  /// Null: the gradient is dense. Else only these rows of it are meant.
+  /// Null: the gradient is dense. Else only these rows of it are valid.
   const RowSet* rows = nullptr;
 };
 
-/// What belongs to a model's state but is not trained, such as running statistics.
+/// A matrix that belongs to a model's state but is not trained, such as running statistics.
 struct NamedBuffer {
   std::string name;  // as in checkpoints
   Matrix* value = nullptr;
 };
 
-/// A count that training goes on from, such as the steps whose draws have been used up.
+/// A count that belongs to a model's state, such as the number of dropout steps so far.
 struct NamedCounter {
   std::string name;  // as in checkpoints
   Counter* value = nullptr;
@@ -50,7 +50,7 @@ class Model {
   virtual std::vector<Parameter>& parameters() = 0;
   virtual std::vector<NamedBuffer> buffers() { return {}; }
   virtual std::vector<NamedCounter> counters() { return {}; }
-  /// Draws every parameter anew from the seed, and puts buffers and counters back to their start.
+  /// Draws every parameter anew from the seed, and resets buffers and counters.
   virtual void initialize(Seed seed) = 0;
 
   /// Final embeddings of the rows of the current batch.
@@ -69,16 +69,16 @@ class Model {
   virtual Matrix& penalized_gradient(Side side) = 0;
 };
 
-/// Whether a model of these options reads features, where the data has some.
+/// Whether a model with these options reads features, if the data has some.
 bool reads_features(const ModelOptions& options);
-/// What a model of these options reads of a data set besides its graph.
+/// The features of a data set that a model with these options reads.
 EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
 
-/// graph and triplets must outlive the model. Empty triplets make a model that can only be
-/// initialised, loaded and asked to embed(), and that has no room for gradients. Features are read
-/// while the model is made, and have a row for every node.
-/// Throws ConfigError on options out of range, and where options ask for features that are not
-/// there; ShapeError on features of another number of nodes.
+/// graph and triplets must outlive the model. With empty triplets the model has no gradients, and
+/// can only be initialised, loaded and asked to embed(). Features are read while the model is made,
+/// and have a row for every node.
+/// Throws ConfigError on options out of range or on features that are missing, ShapeError on
+/// features of another number of nodes.
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
                                   const ModelOptions& options, const NodeFeatures& features = {});
 

@@ -6,7 +6,7 @@
 
 namespace tern {
 
-/// What a random stream is for. Streams of different purposes never share a counter.
+/// The purpose of a random stream. Streams of different purposes never share a counter.
 enum class Purpose : std::uint32_t {
   kPositive = 1,
   kNegative = 2,
@@ -22,7 +22,7 @@ struct Words {
   std::uint32_t word[4];
 };
 
-/// Philox4x32-10: a keyed bijection of 128-bit counters whose outputs pass for random.
+/// Philox4x32-10: a keyed bijection of 128-bit counters whose outputs pass statistical tests.
 /// Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3". Exact integers, the
 /// same on every machine; checked against the published known-answer vectors.
 TERN_HD inline Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t key1) {
@@ -41,7 +41,7 @@ TERN_HD inline Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t
 
 /// The random words of one (seed, purpose, epoch, index): word j is output j % 4 of
 /// Philox(counter = {index low, index high, epoch, purpose << 24 | j / 4}, key = seed low, high).
-/// A stream needs no state of any other, so that triplets can be drawn in any order, anywhere.
+/// Streams are independent of each other, so that triplets can be drawn in any order, anywhere.
 class RandomStream {
  public:
   TERN_HD RandomStream(Seed seed, Purpose purpose, std::uint32_t epoch, std::uint64_t index)
@@ -58,8 +58,8 @@ class RandomStream {
       used_ = 0;
     }
     ++used_;
-    // Taken from the front: a place that is known at run time alone would put the words of a GPU's
-    // thread into memory.
+    // Always the first word: an index that is only known at run time would move the words of a GPU
+    // thread from registers into memory.
     const std::uint32_t word = block_.word[0];
     block_ = Words{{block_.word[1], block_.word[2], block_.word[3], word}};
     return word;
@@ -72,8 +72,8 @@ class RandomStream {
   }
 
   /// Uniform over [0, n), n >= 1, without modulo bias. Source: Lemire 2019, "Fast random integer
-  /// generation in an interval" (algorithm 5): a word is drawn again with probability below n /
-  /// 2³².
+  /// generation in an interval" (algorithm 5): a word is drawn again with a
+  /// probability below n / 2³².
   TERN_HD std::uint32_t below(std::uint32_t n) {
     std::uint64_t product = static_cast<std::uint64_t>(next()) * n;
     std::uint32_t low = static_cast<std::uint32_t>(product);

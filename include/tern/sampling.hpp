@@ -17,26 +17,26 @@ enum class PositiveSampling : std::uint8_t {
 
 /// How the negative item of a triplet is chosen. Never an observed item of the user.
 enum class NegativeSampling : std::uint8_t {
-  /// Exactly uniform over the items that the user was not observed with; no rejection.
+  /// Exactly uniform over the items that the user has not interacted with; no rejection.
   kUniform,
-  /// Proportional to degree^popularity_exponent among the unobserved: bounded tries from an alias
-  /// table, then the uniform law.
+  /// Proportional to degree^popularity_exponent among these items: a bounded number of tries by an
+  /// alias table, then uniform.
   kPopularity,
 };
 
 struct SamplingOptions {
   PositiveSampling positives = PositiveSampling::kUser;
   NegativeSampling negatives = NegativeSampling::kUniform;
-  /// Only for kPopularity; 0 weighs all items alike that have an interaction, 1 weighs by degree.
+  /// Only for kPopularity; 0 weighs all items with an interaction alike, 1 weighs by degree.
   double popularity_exponent = 0.75;
-  /// Draws from the popularity law before the uniform law takes over.
+  /// Tries by popularity before a negative is drawn uniformly.
   int popularity_tries = 16;
-  /// Triplets made of each positive pair, each with a negative of its own.
+  /// Triplets for each positive pair, each with its own negative.
   int negatives_per_positive = 1;
   Seed seed{};
 };
 
-/// Who takes part in sampling. A user takes part with 1 <= degree < I; the others are left out.
+/// Which users take part in sampling: those with 1 <= degree < I.
 struct SamplingCounts {
   std::int64_t users = 0;
   std::int64_t users_without_interactions = 0;

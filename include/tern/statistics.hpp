@@ -10,7 +10,7 @@ namespace tern {
 /// Collapse shows as mean_cosine -> 1 and effective_rank -> 1, blow-up as a growing norm.
 struct EmbeddingStatistics {
   std::int64_t rows = 0;
-  /// Elements that are NaN or infinite; where there are any, the other figures mean nothing.
+  /// Elements that are NaN or infinite; if there are any, the other figures mean nothing.
   std::int64_t non_finite = 0;
   double mean_norm = 0.0;
   double max_norm = 0.0;
@@ -27,7 +27,7 @@ struct EmbeddingStatistics {
   std::vector<double> gram;
 };
 
-/// The effective rank of a table whose Gram matrix XᵀX, (width, width) row-major, is given.
+/// The effective rank of a table X, from its Gram matrix XᵀX, (width, width) row-major.
 double effective_rank(std::span<const double> gram, std::int64_t width);
 
 }  // namespace tern

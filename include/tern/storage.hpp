@@ -9,7 +9,7 @@
 
 namespace tern {
 
-/// What a backend keeps behind one of the owners below. Only the backend that made it looks inside.
+/// A backend's memory behind one of the owners below. Only the backend that made it knows more.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -20,7 +20,7 @@ class Storage {
   Storage& operator=(const Storage&) = delete;
 };
 
-/// Move-only handle to a backend's storage; what all the owners share. It must not outlive its
+/// A move-only handle to a backend's storage, the base of all owners. It must not outlive its
 /// backend.
 class Owner {
  public:
@@ -81,7 +81,7 @@ class RowSet : public Owner {
 
   /// The size of the node set that the rows are taken from.
   NodeId num_nodes() const noexcept { return num_nodes_; }
-  /// The most rows that it can hold; how many it holds now is the backend's to know.
+  /// The most rows that it can hold; only the backend knows how many it holds now.
   std::int64_t capacity() const noexcept { return capacity_; }
 
  private:
@@ -111,7 +111,7 @@ class Triplets : public Owner {
     return size_ == 0 ? 0 : (size_ - 1) / batch_size_ + 1;
   }
 
-  /// The distinct rows of the current batch. The object stays the same while its content follows
+  /// The distinct rows of the current batch. The object stays the same; its content changes with
   /// the current batch.
   const RowSet& rows(Side side) const noexcept { return rows_[static_cast<int>(side)]; }
 

@@ -3,7 +3,7 @@
 #include <compare>
 #include <cstdint>
 
-/// Marks the few functions that kernels and host code share; nothing outside CUDA compilation.
+/// Marks the few functions that kernels and host code share; empty outside of CUDA compilation.
 #if defined(__CUDACC__)
 #define TERN_HD __host__ __device__
 #else
@@ -12,10 +12,10 @@
 
 namespace tern {
 
-/// A row of the user or of the item table. 32 bits: the tables are gathered by these.
+/// A row of the user table or of the item table. 32 bits, since gathering rows reads these.
 using NodeId = std::int32_t;
 
-/// A position in a CSR. 64 bits, as is every product of sizes.
+/// A position in a CSR. 64 bits, like every product of sizes.
 using EdgeOffset = std::int64_t;
 
 /// The two node sets of the bipartite graph.

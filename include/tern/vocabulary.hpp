@@ -19,13 +19,14 @@ class Vocabulary {
  public:
   Vocabulary() = default;
 
-  /// Names "0".."n-1" without storing them: what an adjacency list of dense ids has.
+  /// Names "0".."n-1", without storing them: those of an adjacency list of dense ids.
   static Vocabulary numbered(NodeId n);
 
-  /// The id of name, added at the end where it is new. Throws ShapeError past 2^31 - 1 names, on an
+  /// The id of name, added at the end if it is new. Throws ShapeError past 2^31 - 1 names, on an
   /// empty name, and on one with tab, newline or NUL.
   NodeId add(std::string_view name);
-  /// Adds the names of another in its order: element i is the id here of its name i.
+  /// Adds the names of another vocabulary in its order; element i of the result is the id of its
+  /// name i.
   std::vector<NodeId> add_all(const Vocabulary& other);
   std::optional<NodeId> find(std::string_view name) const;
   /// Throws ShapeError outside [0, size()).
@@ -45,8 +46,9 @@ class Vocabulary {
   static Vocabulary read(const std::filesystem::path& path);
 
  private:
-  /// A place of the hash table: an id (-1: free) and 32 bits of its name's hash, which tell most
-  /// other names apart without a look at the bytes, and let the table grow without hashing again.
+  /// A place of the hash table: an id (-1: free) and 32 bits of its name's hash, which
+  /// distinguish most names without reading their bytes, and let the table grow without hashing
+  /// again.
   struct Slot {
     NodeId id = -1;
     std::uint32_t hash = 0;
@@ -58,7 +60,7 @@ class Vocabulary {
   void grow();
   void store_numbers();
 
-  NodeId numbered_ = 0;  // where > 0, the names are the numbers and nothing below is used
+  NodeId numbered_ = 0;  // if > 0, the names are the numbers and nothing below is used
   std::string bytes_;
   std::vector<std::uint64_t> ends_;
   std::vector<Slot> slots_;  // open addressing, a power of two, at most half full

@@ -87,7 +87,8 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
   EXPECT_EQ(context.at("tern_users"), "40");
   EXPECT_EQ(context.at("tern_width"), "64");
 
-  // What tools/compare.py reads of a row: name, run_name, run_type, times, their unit; and ours.
+  // Google Benchmark's compare.py reads these fields of a row: name, run_name, run_type, times, unit.
+  // The others are ours.
   std::set<std::string> cases;
   int medians = 0;
   for (const nlohmann::json& row : json.at("benchmarks")) {

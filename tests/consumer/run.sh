@@ -19,5 +19,8 @@ cmake --build "$work/build"
 mkdir "$work/data"
 "$work/build/consumer" "$work/data"
 
-# The installed program starts on its own.
-"$work/moved/bin/tern" --help >/dev/null
+# The installed program starts on its own, and makes data for the example of README.md.
+"$work/moved/bin/tern" generate --to "$work/generated" --users 200 --items 60 --interactions 3000 --quiet
+result=$("$work/build/example" "$work/generated")
+echo "$result"
+[[ $result =~ ^ndcg@20\ 0\.[0-9]+,\ epoch\ [0-9]+$ ]]

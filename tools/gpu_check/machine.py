@@ -1,4 +1,4 @@
-"""What the machine is, and what it lacks."""
+"""Describes the machine, and what it lacks."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ OBSERVED = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw", "utiliza
 
 
 def output_of(*words):
-    """Standard output of a command that ends well within a minute; None when it does not."""
+    """Standard output of a command that ends well within a minute; None if it does not."""
     try:
         return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, timeout=60, cwd=ROOT).stdout.strip()
@@ -40,7 +40,7 @@ def find_tool(name):
 
 
 def query_gpu(*fields):
-    """Values of nvidia-smi for the first GPU, as text by field; {} where there is none."""
+    """Values of nvidia-smi for the first GPU, as text by field; {} if there is none."""
     text = output_of("nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
     lines = (text or "").splitlines()
     values = [value.strip() for value in lines[0].split(",")] if lines else []
@@ -119,7 +119,7 @@ def check_data(folder):
 
 
 def check_torch(python, device):
-    """(found, version or reason) of PyTorch, with a GPU where one is asked for."""
+    """(found, version or reason) of PyTorch, with a GPU if one is asked for."""
     code = ("import torch; ok = " + ("torch.cuda.is_available()" if device == "cuda" else "True") +
             "; print(torch.__version__ if ok else 'no GPU for torch ' + torch.__version__); "
             "raise SystemExit(not ok)")

@@ -1,8 +1,8 @@
-"""Everything that a machine with a GPU can tell of Tern, in one command of under nine minutes.
+"""All checks of Tern that need a GPU, in one command of under nine minutes.
 
 Builds, tests on the GPU, trains, measures beside others, and runs the op tests under compute-sanitizer,
 with no network. A stage that fails does not stop the others. The result file is written anew after
-each stage, so that a run that is cut off leaves what it has found.
+each stage, so that a run that is cut off leaves the results so far.
 """
 
 import argparse

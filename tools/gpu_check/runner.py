@@ -11,11 +11,11 @@ from typing import Callable
 
 
 class StageFailure(Exception):
-    """A stage did not do what it must; the message says what."""
+    """A stage failed; the message is the reason."""
 
 
 class StageSkipped(Exception):
-    """A stage has nothing to do on this machine; the message says why."""
+    """A stage has nothing to do on this machine; the message is the reason."""
 
 
 @dataclasses.dataclass
@@ -30,7 +30,7 @@ class Stage:
 
 
 class Run:
-    """One stage's time and log, as its work sees them."""
+    """The time limit and the log of one stage, for its work."""
 
     def __init__(self, log, deadline):
         self.log = log
@@ -72,7 +72,7 @@ class Run:
 
 
 def end_group(process):
-    """Ends what is left of a command."""
+    """Ends the processes that a command has left."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -80,7 +80,7 @@ def end_group(process):
 
 
 def rest_of_output(process):
-    """What a command that was ended before its time has written to standard output."""
+    """The standard output of a command that was ended early."""
     try:
         return process.communicate(timeout=5)[0]
     except subprocess.TimeoutExpired as error:  # a child that left the group holds the pipe open
@@ -88,7 +88,7 @@ def rest_of_output(process):
 
 
 def write_atomically(path, value):
-    """A reader, or a machine that is cut off, finds the old file or the new one."""
+    """Written beside and renamed: a reader finds the old file or the new one, whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     with open(new, "w", encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""What each stage does, and which figures it gives."""
+"""The work of each stage, and the figures that it gives."""
 
 import json
 import math
@@ -18,7 +18,7 @@ SLOWDOWN = {"memcheck": 30, "racecheck": 60, "initcheck": 30, "synccheck": 30}
 
 
 class Check:
-    """The stages' common knowledge."""
+    """Settings and paths that the stages share."""
 
     def __init__(self, args, device_capability):
         self.args = args
@@ -31,7 +31,7 @@ class Check:
         self.test_seconds = {}  # of each test that passed, by name
 
     def stages(self):
-        """In the order of their worth, since time may run out."""
+        """The most valuable stages first, since time may run out."""
         sanitizers = [
             Stage(tool, 30, f"compute-sanitizer {tool} over a choice of the op tests",
                   lambda run, tool=tool: self.sanitize(run, tool), needs=("build",))
@@ -106,7 +106,7 @@ class Check:
                 "slowest_seconds": {name: self.test_seconds[name] for name in slowest}}
 
     def choose_tests(self, run, seconds):
-        """The quickest test of every suite, then the next quickest, while they fit into the time."""
+        """The fastest test of every suite, then the next fastest, as long as they fit into the time."""
         times = self.test_seconds
         if not times:  # the stage `test` has not run: the first test of every suite
             times, seconds = {name: index for index, name in enumerate(self.listed(run))}, 0

@@ -6,7 +6,7 @@
 
 namespace tern::bench {
 
-/// A rival of linear_relu_batchnorm on the CPU: what a library of separate operations does. Whole
+/// A rival of linear_relu_batchnorm on the CPU, as a library of separate operations does it. Whole
 /// matrices are multiplied, by OpenBLAS with all threads, and every other operation is a pass over
 /// N × C, OpenMP over rows and the compiler's own vectors. No memory is allocated in a pass.
 class UnfusedLayer {
@@ -21,7 +21,7 @@ class UnfusedLayer {
  private:
   template <class Row>
   void for_rows(const Row& row) const;
-  /// Sums over the rows of what `term` says of an element, in f64.
+  /// Sums term(element) over the rows, in f64.
   template <class Term>
   std::vector<double> sum_rows(const Term& term) const;
   void multiply(const std::vector<float>& input, const std::vector<float>& weight,
