@@ -50,8 +50,8 @@ TABLE
 # all ops. Headers of cuda/ops need no line: two ops must include them.
 shared_files() {
   cat <<'TABLE'
-host/reference  backend storage memory_model
-host/cpu        backend storage memory_model batch_statistics dense_gradients dense_products dense_state dense_sweeps
+host/reference  backend storage
+host/cpu        backend storage batch_statistics dense_gradients dense_products dense_state dense_sweeps
 cuda/ops
 tests/ops       determinism_test fault_test gpu_test gradient_test random_test
 bench/ops       dense_tables expected
@@ -75,7 +75,7 @@ methods() {
 # The paths with which the lines of the list begin, be it a table, a list or a block of code.
 listed_files() {
   sed -n '/^<!-- op-files -->$/,/^<!-- \/op-files -->$/p' CONTRIBUTING.md |
-    grep -oE '^[-|`*0-9. ]*[a-z_]+/[a-z_/<>]*\.[a-z]+' | sed -E 's/^[-|`*0-9. ]*//'
+    grep -oE '^[-|`*0-9. ]*[a-z_]+/[A-Za-z_/<>]*\.[a-z]+' | sed -E 's/^[-|`*0-9. ]*//'
 }
 
 # Whether the first word is among the others.

@@ -40,8 +40,8 @@ void expect_same_epoch(const std::vector<ConfigDifference>& changes, const Train
       at.step, at.steps, at.epoch + 1, other, at.epoch + 1));
 }
 
-void take_up(Run& run, Trainer& trainer, Run::SavedState* state,
-             const std::vector<ConfigDifference>& changes, Console& console) {
+void resume(Run& run, Trainer& trainer, Run::SavedState* state,
+            const std::vector<ConfigDifference>& changes, Console& console) {
   bool other_numbers = false;
   bool other_selection = false;
   for (const ConfigDifference& change : changes) {

@@ -19,7 +19,7 @@ void expect_same_epoch(const std::vector<ConfigDifference>& changes, const Train
 
 /// Has the trainer go on from the state, and says from where, and what has changed. Without a state
 /// training begins anew.
-void take_up(Run& run, Trainer& trainer, Run::SavedState* state,
-             const std::vector<ConfigDifference>& changes, Console& console);
+void resume(Run& run, Trainer& trainer, Run::SavedState* state,
+            const std::vector<ConfigDifference>& changes, Console& console);
 
 }  // namespace tern::cli

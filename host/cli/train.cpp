@@ -222,7 +222,7 @@ bool go_on(Plan& plan, Trainer& trainer, Console& console) {
                              state->state.progress.epoch, plan.config.epochs));
     return true;
   }
-  take_up(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
+  resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
   plan.run->set_config(plan.config);
   return false;
 }

@@ -1,4 +1,4 @@
-// What a memory estimate says to a person.
+// The sentences about a memory estimate.
 
 #include <fmt/format.h>
 
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
@@ -13,19 +14,6 @@ namespace tern {
 namespace {
 
 using PartBytes = std::int64_t MemoryPart::*;
-
-std::string readable(std::int64_t bytes) {
-  constexpr double kKilo = 1e3;
-  auto value = static_cast<double>(bytes);
-  const char* unit = "B";
-  for (const char* next : {"kB", "MB", "GB", "TB"}) {
-    if (value < kKilo) break;
-    value /= kKilo;
-    unit = next;
-  }
-  return value < 10.0 ? fmt::format("{:.1f} {}", value, unit)
-                      : fmt::format("{:.0f} {}", value, unit);
-}
 
 /// "layers 36 MB (model.width, model.hidden), optimizer 24 MB (...)".
 std::string largest_parts(const MemoryEstimate& estimate, PartBytes bytes) {
@@ -36,7 +24,7 @@ std::string largest_parts(const MemoryEstimate& estimate, PartBytes bytes) {
   std::string text;
   for (std::size_t i = 0; i < std::min(kNamed, parts.size()) && parts[i].*bytes > 0; ++i) {
     text += fmt::format("{}{} {} ({})", i == 0 ? "" : ", ", parts[i].name,
-                        readable(parts[i].*bytes), parts[i].keys);
+                        format_bytes(parts[i].*bytes), parts[i].keys);
   }
   return text;
 }
@@ -46,7 +34,7 @@ std::string describe(const MemoryEstimate& estimate, std::string_view where, std
   return fmt::format(
       "training needs about {} on {}, {} free; the largest parts, and the keys that shrink them: "
       "{}",
-      readable(need), where, readable(free), largest_parts(estimate, bytes));
+      format_bytes(need), where, format_bytes(free), largest_parts(estimate, bytes));
 }
 
 std::string host_need(const MemoryEstimate& estimate) {
@@ -85,12 +73,12 @@ std::int64_t MemoryEstimate::host_to_come() const {
 }
 
 std::string memory_line(const MemoryEstimate& estimate, const Backend& backend) {
-  std::string text =
-      fmt::format("Memory: about {} on the host ({} to come, {} free)", readable(estimate.host()),
-                  readable(estimate.host_to_come()), readable(host_memory().free));
+  std::string text = fmt::format(
+      "Memory: about {} on the host ({} to come, {} free)", format_bytes(estimate.host()),
+      format_bytes(estimate.host_to_come()), format_bytes(host_memory().free));
   if (estimate.device() == 0) return text;
-  return text + fmt::format(", {} on {} ({} free)", readable(estimate.device()), backend.name(),
-                            readable(backend.memory().free));
+  return text + fmt::format(", {} on {} ({} free)", format_bytes(estimate.device()), backend.name(),
+                            format_bytes(backend.memory().free));
 }
 
 std::string memory_need(const MemoryEstimate& estimate, const Backend& backend) {

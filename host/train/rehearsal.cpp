@@ -1,5 +1,8 @@
+#include <map>
+#include <string>
+
 #include "host/train/parameters.hpp"
-#include "host/train/trainer_state.hpp"
+#include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -17,18 +20,19 @@ void rank_one_block(const Selection& selection, const Model& model) {
 }  // namespace
 
 void Trainer::rehearse() {
-  State& state = *state_;
-  state.backend.sample(state.triplets, 1);
-  state.recording->replay();
-  state.model->embed();
-  for (const Side side : {Side::kUser, Side::kItem})
-    state.backend.embedding_statistics(state.model->embeddings(side));
-  if (state.selection.possible()) rank_one_block(state.selection, *state.model);
+  Impl& impl = *impl_;
+  impl.backend.sample(impl.triplets, 1);
+  impl.recording->replay();
+  impl.model->embed();
+  for (const Side side : {Side::kUser, Side::kItem}) {
+    impl.backend.embedding_statistics(impl.model->embeddings(side));
+  }
+  if (impl.selection.possible()) rank_one_block(impl.selection, *impl.model);
   {
     // A checkpoint is copied to the host while the best parameters are there.
-    const TensorFile best = snapshot(state.backend, *state.model);
-    TensorFile checkpoint;
-    download_tensors(state.backend, state.tensors(1), checkpoint);
+    const TensorFile best = snapshot(impl.backend, *impl.model);
+    std::map<std::string, Tensor> checkpoint;
+    download_tensors(impl.backend, impl.tensors(1), checkpoint);
   }
   restart();
 }
