@@ -23,7 +23,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct GenerateCommand {
   GenerateOptions data;
   std::string to;
   std::string format = "adjacency";
@@ -48,7 +48,7 @@ void write_tastes(const fs::path& path, const Vocabulary& names,
   out.finish();
 }
 
-int generate_data(const Options& options) {
+int generate_data(const GenerateCommand& options) {
   const GeneratedData data = generate(options.data);
   const fs::path folder = options.to;
   std::error_code error;
@@ -80,7 +80,7 @@ int generate_data(const Options& options) {
 }  // namespace
 
 Command add_generate(CLI::App& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GenerateCommand>();
   GenerateOptions& data = options->data;
   CLI::App* app = program.add_subcommand("generate", "Make synthetic data with planted tastes");
   const auto option = [&](const std::string& name, auto& value, const std::string& help) {

@@ -23,7 +23,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
+struct GradcheckCommand {
   GradcheckOptions check;
   std::string device = "auto";
   std::string dump;
@@ -60,7 +60,7 @@ std::string as_json(const std::vector<GradcheckResult>& results, bool passed) {
   return Json{{"passed", passed}, {"results", list}}.dump() + "\n";
 }
 
-int run(const Options& options) {
+int run(const GradcheckCommand& options) {
   Console console(Console::Mode::kTalk);
   std::string notice;
   const std::unique_ptr<Backend> backend = make_backend(options.device, options.threads, &notice);
@@ -84,7 +84,7 @@ int run(const Options& options) {
 }  // namespace
 
 Command add_gradcheck(CLI::App& program) {
-  const auto options = std::make_shared<Options>();
+  const auto options = std::make_shared<GradcheckCommand>();
   GradcheckOptions& check = options->check;
   CLI::App* app =
       program.add_subcommand("gradcheck", "Check gradients numerically, and a device against f64");

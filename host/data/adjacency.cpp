@@ -19,19 +19,19 @@ struct Line {
 };
 
 /// What one chunk holds.
-struct Part {
+struct ParsedChunk {
   std::vector<Line> lines;
   std::vector<NodeId> items;
   std::int64_t blank_lines = 0;
 };
 
-bool is_blank(char c) {
+bool is_separator(char c) {
   return c == ' ' || c == '\t';
 }
 
 /// Says what is wrong with the id that begins at `token`.
 [[noreturn]] void throw_bad_id(std::string_view kind, const char* token, const char* end) {
-  const char* stop = std::find_if(token, end, is_blank);
+  const char* stop = std::find_if(token, end, is_separator);
   const std::string_view text(token, static_cast<std::size_t>(stop - token));
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
   std::string problem;
@@ -59,7 +59,7 @@ NodeId parse_id(std::string_view kind, const char*& cursor, const char* end) {
     value = value * 10 + digit;
     if (value >= kIdEnd) throw_bad_id(kind, begin, end);
   }
-  if (cursor == begin || (cursor < end && !is_blank(*cursor))) throw_bad_id(kind, begin, end);
+  if (cursor == begin || (cursor < end && !is_separator(*cursor))) throw_bad_id(kind, begin, end);
   return static_cast<NodeId>(value);
 }
 
@@ -70,11 +70,11 @@ void count(std::size_t ids, MemoryMeter& meter) {
   meter.add(kMemoryOfPair * static_cast<std::int64_t>(ids));
 }
 
-void parse_line(std::string_view line, Part& part, MemoryMeter& meter) {
+void parse_line(std::string_view line, ParsedChunk& part, MemoryMeter& meter) {
   const char* cursor = line.data();
   const char* end = cursor + line.size();
   const auto skip_blanks = [&] {
-    while (cursor < end && is_blank(*cursor)) ++cursor;
+    while (cursor < end && is_separator(*cursor)) ++cursor;
   };
   skip_blanks();
   if (cursor == end) {
@@ -91,8 +91,8 @@ void parse_line(std::string_view line, Part& part, MemoryMeter& meter) {
   if (part.lines.size() % kCountedAtOnce == 0) count(kCountedAtOnce, meter);
 }
 
-Part parse_part(std::string_view text, MemoryBudget& budget) {
-  Part part;
+ParsedChunk parse_chunk(std::string_view text, MemoryBudget& budget) {
+  ParsedChunk part;
   MemoryMeter meter(budget);
   part.items.reserve(text.size() / 6);  // most ids have about five digits; a guess, not a bound
   const char* cursor = text.data();
@@ -116,9 +116,9 @@ AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
   MemoryBudget budget(file, memory);
   const std::vector<std::string_view> chunks = split_at_lines(text, Quotes::kNone, chunk_bytes);
   const auto num_chunks = static_cast<std::int64_t>(chunks.size());
-  std::vector<Part> parts(chunks.size());
+  std::vector<ParsedChunk> parts(chunks.size());
   for_each_chunk(text, file, num_chunks,
-                 [&](std::int64_t i) { parts[i] = parse_part(chunks[i], budget); });
+                 [&](std::int64_t i) { parts[i] = parse_chunk(chunks[i], budget); });
 
   AdjacencyList list;
   std::vector<std::size_t> first_pair(chunks.size() + 1, 0);

@@ -25,7 +25,7 @@ namespace tern {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr std::size_t kAlignment = 64;  // of the values' begin
+constexpr std::size_t kHeaderAlignment = 64;  // of the values' begin
 constexpr std::uint32_t kMaxNpyHeaderBytes = 1 << 20;
 
 /// What the header says; a part that is missing is empty.
@@ -152,7 +152,7 @@ class HeaderParser {
   std::size_t place_ = 0;
 };
 
-std::string read_header(InputFile& input) {
+std::string read_header_text(InputFile& input) {
   std::array<char, 8> prefix{};
   constexpr std::string_view kExpected = "expected NumPy's .npy";
   if (input.size() < prefix.size() + 2) {
@@ -195,7 +195,7 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
                                    element_types()[tensor.values.index()].npy, shape);
   const std::size_t prefix_bytes = kMagic.size() + 4;
   const std::size_t unpadded = prefix_bytes + header.size() + 1;
-  header.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
+  header.append((kHeaderAlignment - unpadded % kHeaderAlignment) % kHeaderAlignment, ' ');
   header += '\n';
   if (header.size() > std::numeric_limits<std::uint16_t>::max()) {
     throw ShapeError(fmt::format("A tensor of {} dimensions has no place in a .npy header.",
@@ -214,7 +214,7 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
 
 Tensor read_npy(const std::filesystem::path& path) {
   InputFile input(path);
-  const std::string text = read_header(input);
+  const std::string text = read_header_text(input);
   const Header header = HeaderParser(text, input.name()).parse();
   const auto types = element_types();
   const auto type = std::find_if(types.begin(), types.end(), [&](const ElementType& candidate) {

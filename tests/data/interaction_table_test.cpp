@@ -49,7 +49,7 @@ TEST(RowReader, ReadsQuotesAsRfc4180HasThem) {
 }
 
 /// A table under the ids that its vocabularies gave.
-struct Read {
+struct ReadTable {
   Vocabulary users;
   Vocabulary items;
   InteractionTable table;
@@ -64,16 +64,16 @@ struct Read {
   }
 };
 
-Read read(std::string_view text, TableFormat format = TableFormat::kTsv,
-          const DataOptions& options = {}, std::size_t chunk_bytes = 1 << 20) {
-  Read result;
+ReadTable read(std::string_view text, TableFormat format = TableFormat::kTsv,
+               const DataOptions& options = {}, std::size_t chunk_bytes = 1 << 20) {
+  ReadTable result;
   result.table =
       parse_interactions(text, "t", format, options, result.users, result.items, chunk_bytes);
   return result;
 }
 
 TEST(ParseInteractions, NumbersIdsInOrderOfFirstAppearance) {
-  const Read result = read("b\tz\na\tz\nb\ty\n");
+  const ReadTable result = read("b\tz\na\tz\nb\ty\n");
   EXPECT_THAT(result.rows(), ElementsAre("b z", "a z", "b y"));
   EXPECT_EQ(result.users.name(0), "b");
   EXPECT_EQ(result.items.name(1), "y");
@@ -84,7 +84,7 @@ TEST(ParseInteractions, RecognisesHeadersByKnownNames) {
   EXPECT_THAT(read("item_id\tuser_id\nx\ta\n").rows(), ElementsAre("a x"));
   EXPECT_THAT(read("userId,movieId,rating,timestamp\n1,10,4.5,99\n", TableFormat::kCsv).rows(),
               ElementsAre("1 10"));
-  const Read atomic = read("user_id:token\titem_id:token\ttimestamp:float\na\tx\t7\n");
+  const ReadTable atomic = read("user_id:token\titem_id:token\ttimestamp:float\na\tx\t7\n");
   EXPECT_THAT(atomic.rows(), ElementsAre("a x"));
   EXPECT_THAT(atomic.table.times, ElementsAre(7.0));
   EXPECT_THAT(atomic.table.columns, HasSubstr("timestamp = column 3 \"timestamp:float\""));
@@ -92,7 +92,7 @@ TEST(ParseInteractions, RecognisesHeadersByKnownNames) {
 }
 
 TEST(ParseInteractions, RecognisesHeadersByNumbersThatAreNone) {
-  const Read named = read("who\twhat\tstars given\na\tx\t3\n");
+  const ReadTable named = read("who\twhat\tstars given\na\tx\t3\n");
   EXPECT_THAT(named.rows(), ElementsAre("a x"));
   EXPECT_THAT(named.table.columns, HasSubstr("rating = column 3 \"stars given\""));
   EXPECT_THAT(read("a\tx\t3\nb\ty\t4\n").rows(), ElementsAre("a x", "b y"));
@@ -105,7 +105,7 @@ TEST(ParseInteractions, FindsColumnsByNameAndByPosition) {
   by_name.user_column = "who";
   by_name.item_column = "what";
   by_name.timestamp_column = "when";
-  const Read named = read("when\twhat\twho\n3\tx\ta\n", TableFormat::kTsv, by_name);
+  const ReadTable named = read("when\twhat\twho\n3\tx\ta\n", TableFormat::kTsv, by_name);
   EXPECT_THAT(named.rows(), ElementsAre("a x"));
   EXPECT_THAT(named.table.times, ElementsAre(3.0));
 
@@ -114,7 +114,7 @@ TEST(ParseInteractions, FindsColumnsByNameAndByPosition) {
   by_position.item_column = "2";
   by_position.rating_column = "none";
   by_position.timestamp_column = "1";
-  const Read placed = read("3\tx\ta\n", TableFormat::kTsv, by_position);
+  const ReadTable placed = read("3\tx\ta\n", TableFormat::kTsv, by_position);
   EXPECT_THAT(placed.rows(), ElementsAre("a x"));
   EXPECT_THAT(placed.table.times, ElementsAre(3.0));
 }
@@ -122,7 +122,7 @@ TEST(ParseInteractions, FindsColumnsByNameAndByPosition) {
 TEST(ParseInteractions, DropsWhatIsRatedTooLow) {
   DataOptions options;
   options.min_rating = 3.5;
-  const Read result = read("a\tx\t3.5\nb\ty\t3\nb\tx\t5\n", TableFormat::kTsv, options);
+  const ReadTable result = read("a\tx\t3.5\nb\ty\t3\nb\tx\t5\n", TableFormat::kTsv, options);
   EXPECT_THAT(result.rows(), ElementsAre("a x", "b x"));
   EXPECT_EQ(result.table.below_min_rating, 1);
   EXPECT_EQ(result.items.size(), 2);  // the pool drops what nothing is left of
@@ -140,10 +140,10 @@ TEST(ParseInteractions, ReadsTheSameInAnyChunks) {
     text.append(user).append(random() % 2 == 0 ? ",\"i,\"\"" + item + "\"," : "," + item + ",");
     text.append("1.5,").append(std::to_string(random() % 1000)).append("\n");
   }
-  const Read expected = read(text, TableFormat::kCsv);
+  const ReadTable expected = read(text, TableFormat::kCsv);
   EXPECT_EQ(expected.table.pairs.size(), 500u);
   for (const std::size_t chunk : {1, 13, 100, 5000}) {
-    const Read result = read(text, TableFormat::kCsv, {}, chunk);
+    const ReadTable result = read(text, TableFormat::kCsv, {}, chunk);
     EXPECT_EQ(result.rows(), expected.rows()) << chunk;
     EXPECT_EQ(result.table.pairs, expected.table.pairs) << chunk;  // the same ids
     EXPECT_EQ(result.table.times, expected.table.times) << chunk;

@@ -17,7 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-LayerShape whole_shape() {
+LayerShape two_sum_shape() {
   return {.rows = 4,
           .cols = 3,
           .inner = {.widths = {2}, .addend = true, .bias = true},
@@ -27,7 +27,7 @@ LayerShape whole_shape() {
 class LinearReluBatchnormRefusal : public BackendTest {
  protected:
   LinearReluBatchnormRefusal()
-      : loaded_(backend_, whole_shape(), random_layer(whole_shape(), 1)),
+      : loaded_(backend_, two_sum_shape(), random_layer(two_sum_shape(), 1)),
         layer_(loaded_.layer()),
         gradients_(loaded_.gradients()) {}
 

@@ -14,7 +14,7 @@ namespace tern::test {
 namespace {
 
 // Users 0: {0}, 1: {0, 1, 2, 5}, 2: {}, 3: {0, 2, 3, 4, 5, 6, 7}: all but item 1, 4: {6, 7}.
-Interactions small_graph() {
+Interactions lopsided_graph() {
   return {5, 8, {0, 1, 5, 5, 12, 14}, {0, 0, 1, 2, 5, 0, 2, 3, 4, 5, 6, 7, 6, 7}};
 }
 
@@ -23,7 +23,7 @@ constexpr int kEpochs = 2000;
 class SampleLaw : public BackendTest {
  protected:
   std::vector<Triplet> many_epochs(const SamplingOptions& options) {
-    const Graph graph = backend_.make_graph(small_graph());
+    const Graph graph = backend_.make_graph(lopsided_graph());
     Triplets triplets = backend_.make_triplets(graph, options, 14);
     std::vector<Triplet> all;
     for (std::uint32_t epoch = 0; epoch < kEpochs; ++epoch) {
@@ -37,7 +37,7 @@ class SampleLaw : public BackendTest {
   /// Compares the negatives of each user with a law over items.
   template <typename Law>
   void expect_negatives(const std::vector<Triplet>& triplets, const Law& law_of_user) {
-    const Interactions graph = small_graph();
+    const Interactions graph = lopsided_graph();
     for (const NodeId user : {0, 1, 4}) {
       std::vector<std::int64_t> counts(8, 0);
       for (const Triplet& triplet : triplets) {
@@ -109,7 +109,7 @@ TEST_P(SampleLaw, PopularNegativesFollowDegrees) {
 }
 
 TEST_P(SampleLaw, UserPositivesAreUniformOverUsersThenOverTheirItems) {
-  const Interactions graph = small_graph();
+  const Interactions graph = lopsided_graph();
   const std::vector<NodeId> participants{0, 1, 3, 4};
   std::vector<double> law;
   std::map<Interaction, std::size_t> place;

@@ -113,7 +113,7 @@ TensorFile trained(Backend& backend, const Dataset& data, const Config& config,
   return trainer.last();
 }
 
-const std::vector<float>& values_of(const TensorFile& file, const char* name) {
+const std::vector<float>& f32_values_of(const TensorFile& file, const char* name) {
   return std::get<std::vector<float>>(file.tensors.at(name).values);
 }
 
@@ -133,9 +133,9 @@ TEST(CpuTraining, IsTheSameForEveryNumberOfThreads) {
     const TensorFile other = trained(*make_cpu_backend(2), data, config, &records[3]);
     for (const auto& [name, tensor] : one.tensors) {
       const char* const of = name.c_str();
-      EXPECT_EQ(values_of(one, of), values_of(two, of)) << name;
-      EXPECT_EQ(values_of(one, of), values_of(five, of)) << name;
-      EXPECT_NE(values_of(one, of), values_of(other, of)) << name;
+      EXPECT_EQ(f32_values_of(one, of), f32_values_of(two, of)) << name;
+      EXPECT_EQ(f32_values_of(one, of), f32_values_of(five, of)) << name;
+      EXPECT_NE(f32_values_of(one, of), f32_values_of(other, of)) << name;
     }
     for (std::size_t epoch = 0; epoch < 3; ++epoch) {
       for (int i = 1; i < 3; ++i) {
@@ -183,7 +183,8 @@ TEST(CpuTraining, ParametersComeBackBitForBit) {
     const auto backend = make_cpu_backend(2);
     const TensorFile saved = trained(*backend, data, config);
     Trainer fresh(*backend, data, config);
-    EXPECT_NE(values_of(fresh.last(), "user_embedding"), values_of(saved, "user_embedding"));
+    EXPECT_NE(f32_values_of(fresh.last(), "user_embedding"),
+              f32_values_of(saved, "user_embedding"));
     load_parameters(*backend, fresh.model(), saved);
     const TensorFile again = fresh.last();
     ASSERT_EQ(again.tensors.size(), saved.tensors.size());

@@ -5,6 +5,7 @@ set_property(CACHE TERN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TERN_SANITIZE "" CACHE STRING "Sanitizers for all host code, e.g. address,undefined")
 option(TERN_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(TERN_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(TERN_UNITY "Compile each folder as one source: half the work for a whole build" OFF)
 option(TERN_WERROR "Turn warnings into errors" OFF)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -36,6 +37,27 @@ if(TERN_SANITIZE)
     $<$<COMPILE_LANGUAGE:CXX>:-fsanitize=${TERN_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer>)
   target_link_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE})
 endif()
+
+# tern_unity(TARGET): under TERN_UNITY, compiles the target's sources of one folder together, so that
+# their headers are parsed and the templates that they share are compiled once. A folder's files must
+# then not define the same name in their anonymous namespaces. A file that Highway compiles once per
+# instruction set stays alone: it includes itself.
+function(tern_unity target)
+  if(NOT TERN_UNITY)
+    return()
+  endif()
+  get_target_property(sources ${target} SOURCES)
+  foreach(source IN LISTS sources)
+    cmake_path(ABSOLUTE_PATH source OUTPUT_VARIABLE file)
+    file(STRINGS ${file} compiles_itself REGEX "define HWY_TARGET_INCLUDE")
+    if(NOT compiles_itself)
+      cmake_path(GET file PARENT_PATH folder)
+      cmake_path(GET folder FILENAME folder)
+      set_source_files_properties(${source} PROPERTIES UNITY_GROUP ${folder})
+    endif()
+  endforeach()
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+endfunction()
 
 set(TERN_WITH_CUDA OFF)
 if(NOT TERN_CUDA STREQUAL "OFF")
