@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly kParts=(setup sources release no-cuda asan fuzz tsan tidy)
+readonly kParts=(setup sources release oldest no-cuda asan fuzz tsan tidy)
 
 usage() {
   cat <<'TEXT'
@@ -15,9 +15,12 @@ does not stop those that do not need it; the exit status is 0 only if all passed
   setup    install the Debian packages that are missing (tools/setup.sh)
   sources  layout of the C++ sources, shellcheck of the scripts
   release  build with -Werror, run every test, use the installed package; CUDA where nvcc is
-  no-cuda  where nvcc is: build without it as well (where it is not, release has done so)
-  asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run every test
-  fuzz     30 seconds of libFuzzer on each reader of input (tools/fuzz.sh)
+  oldest   the numerical tests of the CPU backends again, as on a processor of 2008: SSE4.1, and the
+           oldest kernels of OpenBLAS
+  no-cuda  where nvcc is: build the program without it as well (where it is not, release has done so)
+  asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run what they can say something
+           new about (tests/README.md)
+  fuzz     10 seconds of libFuzzer on each reader of input (tools/fuzz.sh)
   tsan     ThreadSanitizer over the CPU backend and the readers
   tidy     clang-tidy over host/
 
@@ -57,6 +60,13 @@ build_and_test() {
 
 part_release() { build_and_test release; }
 
+part_oldest() {
+  # Emulated devices calculate the same on every processor.
+  OPENBLAS_CORETYPE=Prescott TERN_TEST_SIMD=SSE4 ctest --preset release --parallel "$jobs" \
+    --label-regex '^(support|ops|model|train|gradcheck)$' --exclude-regex '/simt' |
+    tee build/test-logs/oldest.log
+}
+
 part_no-cuda() {
   if grep -q '^CMAKE_CUDA_COMPILER:.*=/' build/release/CMakeCache.txt; then
     # The host's objects are those of the release build: with ccache this is a matter of seconds.
@@ -71,7 +81,7 @@ part_asan() {
   UBSAN_OPTIONS=print_stacktrace=1 build_and_test asan
 }
 
-part_fuzz() { tools/fuzz.sh --seconds 30 --jobs "$jobs"; }
+part_fuzz() { tools/fuzz.sh --seconds 10 --jobs "$jobs"; }
 
 part_tsan() { build_and_test tsan; }
 
@@ -82,7 +92,7 @@ part_tidy() { tools/tidy.sh --jobs "$jobs"; }
 # The parts without which this one is not worth trying.
 needs() {
   case $1 in
-    no-cuda | asan | fuzz | tsan | tidy) echo release ;;
+    oldest | no-cuda | asan | fuzz | tsan | tidy) echo release ;;
   esac
 }
 
@@ -112,7 +122,7 @@ summary() {
   done
   printf '%-10s %6d\n' total "$SECONDS"
   # Release, which everything else adds to, comes last.
-  for part in asan release; do
+  for part in oldest asan release; do
     log=build/test-logs/$part.log
     if [[ -v results[$part] && -f $log ]] && grep -q '% tests passed' "$log"; then
       printf '\n%s:\n%s\n' "$part" "$(grep '% tests passed' "$log")"

@@ -2,18 +2,18 @@
 # Runs clang-tidy (.clang-tidy) over the sources that g++ builds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-export LC_ALL=C  # sort and join must agree
+
+readonly kBuild=build/tidy
 
 usage() {
   cat <<'TEXT'
-usage: tools/tidy.sh [--build DIR] [--jobs N] [--all] [FILE...]
+usage: tools/tidy.sh [--jobs N] [--all] [FILE...]
 
-Runs clang-tidy 14 over the given sources (default: all of host/ that the build compiles). What has
-passed is not looked at again until the source, a header that it includes, or .clang-tidy changes.
+Runs clang-tidy 14 over the given sources (default: all of host/). All of host/ is read a folder at a
+time, as the preset `tidy` groups it: most of the time goes into headers, which a folder shares.
 
-  --build DIR   a configured and built directory (default: build/release)
-  --jobs N      how many at a time (default: one a processor)
-  --all         tests/ and bench/ too
+  --jobs N   how many at a time (default: one a processor)
+  --all      tests/ and bench/ too
 TEXT
 }
 
@@ -22,54 +22,29 @@ fail() {
   exit 1
 }
 
-# The sources that the build compiles, one a line, relative to the root.
+# The sources that the build compiles, one a line; the first folder below the root, or below build/tidy
+# for a group of sources, decides.
 compiled_sources() {
-  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$1/compile_commands.json" |
-    sed "s|^$PWD/||" | grep -E "^($2)/.*\.cpp$" | sort -u
+  sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$kBuild/compile_commands.json" |
+    sed "s|^$PWD/||" | grep -E "^($kBuild/)?($1)/.*\.(cpp|cxx)$" | sort -u
 }
 
-# "source<TAB>dependency" for every object that ninja knows, both relative to the root where inside.
-dependencies() {
-  ninja -C "$1" -t deps 2>/dev/null | sed "s|$PWD/||" | awk '
-    /^[^ ].*: #deps/ { first = 1; next }
-    NF == 0 { next }
-    first { source = $1; first = 0 }
-    { print source "\t" $1 }'
-}
-
-# Those of the sources on stdin whose stamp is missing, or older than what they are made of.
-outdated() {
-  local stamps=$1 build=$2 source dependency
-  declare -A stale
-  while IFS=$'\t' read -r source dependency; do
-    if [[ $dependency -nt $stamps/$source ]]; then stale[$source]=1; fi
-  done < <(dependencies "$build")
-  while read -r source; do
-    if [[ -v stale[$source] || $source -nt $stamps/$source || .clang-tidy -nt $stamps/$source ]]; then
-      echo "$source"
-    fi
-  done
-}
-
-# One source: quiet and stamped when it passes, the findings and 1 when it does not.
+# One source: quiet when it passes, the findings and 1 when it does not.
 tidy_one() {
-  local tidy=$1 build=$2 stamps=$3 source=$4 output
-  mkdir -p "$stamps/$(dirname "$source")"
-  touch "$stamps/$source.new"  # as old as what is looked at, should the source change meanwhile
-  if ! output=$("$tidy" -p "$build" --quiet "$source" 2>&1); then
+  local tidy=$1 build=$2 source=$3 output
+  # A group includes sources on purpose.
+  if ! output=$("$tidy" -p "$build" --checks=-bugprone-suspicious-include --quiet "$source" 2>&1); then
     printf '%s\n' "$output" | grep -vE '^[0-9]+ warnings? (treated|generated)|^Suppressed ' >&2
     return 1
   fi
-  mv "$stamps/$source.new" "$stamps/$source"
 }
 export -f tidy_one
 
 main() {
-  local build=build/release jobs folders='host' files=()
+  local jobs folders='host' files=() build=$kBuild
   jobs=$(nproc)
   while (($#)); do
     case $1 in
-      --build) build=${2:?--build needs a directory} && shift ;;
       --jobs) jobs=${2:?--jobs needs a number} && shift ;;
       --all) folders='host|tests|bench' ;;
       -h | --help) usage && exit 0 ;;
@@ -79,23 +54,21 @@ main() {
     shift
   done
 
-  [[ -f $build/compile_commands.json ]] || fail "$build is not configured: cmake --preset release"
   local tidy
   tidy=$(command -v clang-tidy-14 || command -v clang-tidy) ||
     fail "clang-tidy is missing; tools/setup.sh installs it"
   if ((${#files[@]} == 0)); then
-    mapfile -t files < <(compiled_sources "$build" "$folders")
+    cmake --preset tidy >/dev/null
+    mapfile -t files < <(compiled_sources "$folders")
+    ((${#files[@]})) || fail "no sources found in $kBuild/compile_commands.json"
+  else
+    build=build/release  # where every source has a command of its own
+    [[ -f $build/compile_commands.json ]] || fail "$build is not configured: cmake --preset release"
   fi
-  ((${#files[@]})) || fail "no sources found in $build/compile_commands.json"
 
-  local stamps=$build/tidy todo
-  mapfile -t todo < <(printf '%s\n' "${files[@]}" | outdated "$stamps" "$build")
-  echo "tidy: ${#todo[@]} of ${#files[@]} sources to look at"
-  if ((${#todo[@]})); then
-    printf '%s\0' "${todo[@]}" |
-      xargs -0 -P "$jobs" -I{} bash -c 'tidy_one "$@"' _ "$tidy" "$build" "$stamps" {} ||
-      fail "findings above"
-  fi
+  echo "tidy: ${#files[@]} sources or groups of sources"
+  printf '%s\0' "${files[@]}" |
+    xargs -0 -P "$jobs" -I{} bash -c 'tidy_one "$@"' _ "$tidy" "$build" {} || fail "findings above"
 }
 
 main "$@"
