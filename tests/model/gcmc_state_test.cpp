@@ -112,13 +112,16 @@ TEST_P(GcMcOnDevice, NewNodesAtTheEndLeaveTheOthersAlone) {
   model->embed();
   for (const Side side : {Side::kUser, Side::kItem}) {
     const Values& before = side == Side::kUser ? users : items;
-    Values after = values_of(*g.f.backend, model->embeddings(side));
+    const Values after = values_of(*g.f.backend, model->embeddings(side));
     ASSERT_EQ(after.size(), before.size() + 5 * (side == Side::kUser ? 2 : 3));
     // The new ones are placed by their features, each its own.
     const Values last(after.end() - 5, after.end());
     EXPECT_NE(last, Values(after.end() - 10, after.end() - 5));
-    after.resize(before.size());
-    EXPECT_EQ(after, before);
+    // Equal but for rounding: a matrix product may add up a row in another order when there are more
+    // rows.
+    for (std::size_t i = 0; i < before.size(); ++i) {
+      ASSERT_NEAR(after[i], before[i], 1e-6 * (1 + std::abs(before[i])));
+    }
   }
 }
 
