@@ -55,7 +55,7 @@ build() {
 build_and_test() {
   build "$1"
   mkdir -p build/test-logs
-  ctest --preset "$1" --parallel "$jobs" | tee "build/test-logs/$1.log"
+  ctest --preset "$1" --parallel "$jobs" --no-label-summary | tee "build/test-logs/$1.log"
 }
 
 part_release() { build_and_test release; }
@@ -64,7 +64,8 @@ part_oldest() {
   # Emulated devices calculate the same on every processor.
   mkdir -p build/test-logs
   OPENBLAS_CORETYPE=Prescott TERN_TEST_SIMD=SSE4 ctest --preset release --parallel "$jobs" \
-    --label-regex '^(support|backend|ops|model|train|run|gradcheck)$' --exclude-regex '/simt' |
+    --no-label-summary --exclude-regex '/simt' \
+    --label-regex '^(support|backend|ops|model|train|run|gradcheck)$' |
     tee build/test-logs/oldest.log
 }
 
