@@ -61,6 +61,12 @@ void combine_rows(const CombineTask& t) {
   }
 }
 
+/// The sign bit as a mask. Highway 1.0's IfNegativeThenElse() takes all bits for one with SSSE3.
+HWY_INLINE hn::Mask<Tag> is_negative(Vector v) {
+  const hn::RebindToSigned<Tag> bits;
+  return hn::MaskFromVec(hn::BitCast(Tag(), hn::BroadcastSignBit(hn::BitCast(bits, v))));
+}
+
 /// a of a stored row: its sign is a mask where there are ReLUs.
 template <bool kRelu>
 HWY_INLINE Vector active_at(const float* active) {
@@ -126,7 +132,7 @@ void mask_rows(const NormRows& t, const MaskTask& task) {
         const Vector a = hn::Load(tag, t.active + row + f);
         grad = hn::IfThenZeroElse(hn::Eq(a, zero), grad);  // a < 0 is no more than the inner mask
         if constexpr (kOuter) hn::Store(grad, tag, task.outer + row + f);
-        if constexpr (kOuter) grad = hn::IfNegativeThenElse(a, grad, zero);
+        if constexpr (kOuter) grad = hn::IfThenElseZero(is_negative(a), grad);
       } else if constexpr (kOuter) {
         hn::Store(grad, tag, task.outer + row + f);
       }

@@ -15,15 +15,15 @@
 namespace tern::fuzz {
 namespace {
 
-struct Options {
+struct FeatureOptions {
   TableFormat format = TableFormat::kTsv;
   Vocabulary names;
   DataOptions data = {};
   std::size_t chunk_bytes = 1;
 };
 
-Options take_options(Input& input) {
-  Options options;
+FeatureOptions take_feature_options(Input& input) {
+  FeatureOptions options;
   const unsigned flags = input.byte();
   options.format = (flags & 1) != 0 ? TableFormat::kCsv : TableFormat::kTsv;
   if ((flags & 2) != 0) {
@@ -58,7 +58,7 @@ void check(const Features& features, const Vocabulary& names,
           "an encoded feature is not finite");
 }
 
-void add_nodes(const Options& options, const Features& features, std::string_view text) {
+void add_nodes(const FeatureOptions& options, const Features& features, std::string_view text) {
   Dataset data;
   data.users = options.names;
   data.items = Vocabulary::numbered(2);
@@ -83,7 +83,7 @@ void add_nodes(const Options& options, const Features& features, std::string_vie
 }  // namespace
 
 void read_feature_table(Input input) {
-  const Options options = take_options(input);
+  const FeatureOptions options = take_feature_options(input);
   const std::string_view all = input.rest();
   const std::size_t stop = all.find('\x1E');
   const std::string_view text = all.substr(0, stop);

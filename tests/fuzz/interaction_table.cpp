@@ -15,15 +15,15 @@ namespace {
 
 constexpr std::array<const char*, 8> kColumns{"", "1", "2", "3", "user", "item", "none", "x y"};
 
-struct Options {
+struct TableOptions {
   TableFormat format = TableFormat::kTsv;
   DataOptions data = {};
   bool known_users = false;
   std::size_t chunk_bytes = 1;
 };
 
-Options take_options(Input& input) {
-  Options options;
+TableOptions take_table_options(Input& input) {
+  TableOptions options;
   const unsigned flags = input.byte();
   options.format = (flags & 1) != 0 ? TableFormat::kCsv : TableFormat::kTsv;
   if ((flags & 2) != 0) options.data.min_rating = 3.0;
@@ -44,7 +44,7 @@ struct Read {
   Vocabulary items;
 };
 
-Read read(std::string_view text, const Options& options, std::size_t chunk_bytes) {
+Read read(std::string_view text, const TableOptions& options, std::size_t chunk_bytes) {
   Read read;
   if (options.known_users) read.users = Vocabulary::numbered(3);
   read.table = chunk_bytes == 0 ? parse_interactions(text, "table", options.format, options.data,
@@ -92,7 +92,7 @@ void check(const Read& read) {
   }
   for (const double time : table.times) require(std::isfinite(time), "a time is not finite");
 
-  Options plain;
+  TableOptions plain;
   plain.format = TableFormat::kCsv;
   const Read again = fuzz::read(written(read), plain, 0);
   require(again.table.pairs.size() == table.pairs.size(), "written, pairs are lost");
@@ -107,7 +107,7 @@ void check(const Read& read) {
 }  // namespace
 
 void read_interaction_table(Input input) {
-  const Options options = take_options(input);
+  const TableOptions options = take_table_options(input);
   const std::string_view text = input.rest();
   const auto whole = attempt([&] { return read(text, options, 0); });
   const auto pieces = attempt([&] { return read(text, options, options.chunk_bytes); });

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <cstdlib>
 #include <stdexcept>
@@ -27,7 +28,10 @@ TEST(SimdLimit, OlderProcessorsHaveFewerTargets) {
 /// The kernels that this process runs are those that the environment allows.
 TEST(SimdLimit, HoldsForTheCpuBackend) {
   const char* newest = std::getenv("TERN_TEST_SIMD");
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+  const std::size_t chosen = hwy::GetChosenTarget().GetIndex();
   const std::string kernels = list_devices().at(0).details;
+  EXPECT_EQ(hwy::GetChosenTarget().GetIndex(), chosen);  // describing chooses no others
   if (newest == nullptr) {
     EXPECT_THAT(kernels, testing::AnyOf(testing::HasSubstr("AVX"), testing::HasSubstr("SSE")));
   } else if (std::string(newest) == "SSE2") {

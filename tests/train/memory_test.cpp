@@ -73,7 +73,7 @@ TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
       const std::int64_t before = allocated();
       Trainer trainer(*backend, data, config);
       trainer.run();
-      const TensorFile checkpoint = trainer.state();
+      const TrainingState checkpoint = trainer.state();
       const std::int64_t counted = allocated() - before;
       EXPECT_THAT(estimate.host_to_come(), little_above(counted)) << static_cast<int>(input);
       EXPECT_EQ(estimate.device(), 0);
