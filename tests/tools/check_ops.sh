@@ -17,7 +17,7 @@ trap 'rm -rf "$copy"' EXIT
 check_after() {
   rm -rf "${copy:?}"/*
   cp -r --parents CONTRIBUTING.md tools/check_ops.sh include host/backend host/reference host/cpu host/gradcheck \
-    cuda tests/ops tests/bench bench/ops bench/support bench/main.cpp "$copy"
+    cuda tests/ops tests/gradcheck tests/tsan tests/bench bench/ops bench/support bench/main.cpp "$copy"
   (cd "$copy" && "$@")
   report=$("$copy/tools/check_ops.sh" 2>&1) && fail "passes after: $*"
   return 0

@@ -152,8 +152,9 @@ TEST(MemoryEstimate, OfAJobThatNoMachineHoldsNamesTheLargestPartsAndTheirKeys) {
   const std::string shortage = memory_shortage(estimate, *backend);
   EXPECT_THAT(shortage, testing::MatchesRegex(
                             "training needs about [0-9.]+ TB on the host, [0-9.]+ .B free; the "
-                            "largest parts, and the keys that shrink them: scratch [0-9.]+ TB "
-                            "\\(model.width, train.threads\\), .*\\)"));
+                            "largest parts, and the keys that shrink them: checkpoint [0-9]+ TB "
+                            "\\(model.width\\), optimizer [0-9]+ TB \\(model.width, "
+                            "optimizer.kind\\), .*\\)"));
   EXPECT_THROW(expect_memory(estimate, *backend), Error);
 }
 

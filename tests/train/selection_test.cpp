@@ -64,11 +64,10 @@ TEST(Selection, GoesOnFromWhatItIsGiven) {
 TEST(Selection, RefusesWhatItCannotChooseByBeforeAnyTraining) {
   const std::unique_ptr<Backend> backend = make_reference_backend();
   const Dataset data = planted_dataset();
-  const Graph graph = backend->make_graph(data.train);
   const auto refuses = [&](auto change) {
     Config config = planted_config();
     change(config);
-    EXPECT_THROW(Selection(*backend, data, graph, config), ConfigError);
+    EXPECT_THROW(Trainer(*backend, data, config), ConfigError);
   };
   refuses([](Config& c) { c.metric = "recall@11"; });
   refuses([](Config& c) { c.evaluation.ks = {10, 81}; });
