@@ -84,7 +84,7 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   return found;
 }
 
-ProblemFeatures random_features(const GradcheckOptions& options, Seed seed) {
+EncodedDataset random_features(const GradcheckOptions& options, Seed seed) {
   std::mt19937_64 random(seed.value + 4);
   constexpr std::int64_t kNumbers = 3;
   constexpr NodeId kCategories = 5;

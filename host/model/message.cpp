@@ -25,8 +25,8 @@ Matrix dense_categories(Backend& backend, const Graph& categories) {
 }  // namespace
 
 MessageOrder cheaper_order(const MessageSizes& sizes) {
-  // Â x of the 0/1 part is dense: it is not made if it, or its computation, would take more memory
-  // than a few of the layer's own tables.
+  // Â x of the 0/1 part is dense. It is avoided if the matrix or its computation would take more
+  // memory than a few of the layer's own tables.
   constexpr std::int64_t kTables = 8;
   const std::int64_t tallest = std::max({sizes.categories, sizes.senders, sizes.receivers});
   if (sizes.categories * tallest > kTables * (sizes.senders + sizes.receivers) * sizes.width) {

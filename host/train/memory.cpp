@@ -204,9 +204,8 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add_host("checkpoint",
            std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size()}),
            "model.width");
-  // The C library keeps some of the blocks that were freed. Without this part the formula was 0.7 to
-  // 1.8% above the measured peak (200k users, 100k items, 3M interactions); it is a margin for other
-  // machines.
+  // The C library keeps some of the freed blocks. Without this part the formula was 0.7 to 1.8% above
+  // the measured peak (200k users, 100k items, 3M interactions); it is a margin for other machines.
   add_host("allocator", (estimate.host() - estimate.parts.front().host) / 20, "");
   // Resident memory of `tern train` on a data set of a few lines, with 1 to 8 threads.
   add_host("process", (24 + threads) * kMiB, "train.threads");

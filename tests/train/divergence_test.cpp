@@ -1,4 +1,4 @@
-// Losses and parameters that are not finite, at every place where they can first be seen.
+// Losses and parameters that are not finite, at every place where they can first be detected.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
