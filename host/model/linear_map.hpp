@@ -46,9 +46,9 @@ class LinearMap {
   void multiply_categories();
   DenseSum sum() const;
 
-  /// The matrices to which the dense backward pass writes this map's gradients. of_learned: null if
+  /// The matrices to which the dense backward pass writes this map's gradients. grad_learned: null if
   /// the input has no learned part.
-  DenseSumGradients gradients(Matrix* of_learned, DenseTermGradients::Write write);
+  DenseSumGradients gradients(Matrix* grad_learned, DenseTermGradients::Write write);
   /// The gradient of the 0/1 part's weight, after the dense backward pass. A step op.
   void differentiate_categories();
 

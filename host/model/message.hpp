@@ -44,9 +44,9 @@ class Message {
   /// Writes h, (nodes of `to`, C). A step op.
   void forward(Matrix& h);
   /// Computes, from the gradient of h, those of W and b. If x has a learned part, also its
-  /// gradient: of_learned = addend + this message's part. With kLinearFirst the addend must be
-  /// of_learned itself, with kPropagateFirst another matrix. A step op.
-  void backward(const Matrix& grad_h, const Matrix* addend, Matrix* of_learned);
+  /// gradient: grad_learned = addend + this message's part. With kLinearFirst the addend must be
+  /// grad_learned itself, with kPropagateFirst another matrix. A step op.
+  void backward(const Matrix& grad_h, const Matrix* addend, Matrix* grad_learned);
 
   MessageOrder order() const { return order_; }
   LinearMap& map() { return map_; }

@@ -333,14 +333,14 @@ TEST(TrainingState, WhatDoesNotFitIsRefusedAndChangesNothing) {
   const auto complaint = [&](const TrainingState& state, const Config& other) {
     Bench bench(other, 0);
     const TensorFile before = bench.trainer.last();
-    std::string said = "nothing";
+    std::string message = "nothing";
     try {
       bench.trainer.restore(state, "some/file");
     } catch (const DataError& error) {
-      said = error.what();
+      message = error.what();
     }
-    EXPECT_TRUE(same(bench.trainer.last(), before)) << said;
-    return said;
+    EXPECT_TRUE(same(bench.trainer.last(), before)) << message;
+    return message;
   };
   TrainingState state = ending.state;
   state.tensors.erase("user_embedding");
@@ -372,7 +372,7 @@ TEST(TrainingState, NoneIsTakenOfNumbersThatAreNotFinite) {
   bench.trainer.run(callbacks);
   try {
     bench.trainer.state();
-    FAIL() << "took infinities for a state";
+    FAIL() << "infinities passed as a state";
   } catch (const NumericalFault& fault) {
     EXPECT_THAT(fault.what(), HasSubstr("epoch 1: at step "));
   }

@@ -76,7 +76,7 @@ TEST_F(RunTest, MakesNoRunAmongOtherFilesOfItsNames) {
   for (const auto overwrite : {Run::Overwrite::kNo, Run::Overwrite::kYes}) {
     try {
       create(overwrite);
-      FAIL() << "replaced a stranger's file";
+      FAIL() << "replaced a foreign file";
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), HasSubstr("it has a users.tsv"));
     }
