@@ -292,7 +292,7 @@ TEST_F(RunTest, WhatIsNoDamageIsNotTakenForIt) {
   TensorFile other = to_file(some_state(2));
   other.metadata["format_version"] = "77";
   write_checkpoint(newest, other);
-  EXPECT_THAT(complaint([&] { run.newest_state(); }), HasSubstr("says format_version 77"));
+  EXPECT_THAT(complaint([&] { run.newest_state(); }), HasSubstr("format_version is 77"));
   // A file that takes more memory than there is, most of it a hole.
   fs::resize_file(newest, std::uintmax_t{1} << 42);
   EXPECT_THROW(run.newest_state(), MemoryError);
