@@ -83,7 +83,7 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   if (config.on_nan != OnNan::kRollback) throw NumericalFault(fault);
   if (rollbacks > config.max_rollbacks) {
     throw NumericalFault(
-        fmt::format("{} Half the learning rate has been tried {} times "
+        fmt::format("{}; half the learning rate has been tried {} times "
                     "(train.max_rollbacks).",
                     fault.what(), config.max_rollbacks));
   }

@@ -18,7 +18,7 @@ constexpr std::size_t kOuterTerms = 1;
 
 }  // namespace
 
-/// The layer on a backend. Blocks may be asked for by name; an absent one is null.
+/// The layer on a backend. value() and gradient() find a block by name; an absent one is null.
 class DenseProblem::Layer {
  public:
   Layer(const DenseProblem& problem, Backend& backend) : problem_(problem), backend_(backend) {
@@ -117,7 +117,7 @@ void DenseProblem::add(std::string name, std::int64_t rows, std::int64_t cols) {
   blocks_.push_back({std::move(name), rows, random_values(rows * cols, random_)});
 }
 
-/// Its index among the blocks; their number if there is none of that name.
+/// The index of a block; the number of blocks if none has this name.
 std::size_t DenseProblem::find(std::string_view name) const {
   const auto found = std::find_if(blocks_.begin(), blocks_.end(),
                                   [&](const Block& block) { return block.name == name; });
@@ -153,7 +153,7 @@ Values DenseProblem::evaluate_sum(const std::string& sum, std::size_t terms) con
 }
 
 void DenseProblem::avoid_kinks() {
-  // Rounded to f32 as all inputs are.
+  // The result is rounded to f32, like all inputs.
   const auto move = [](double& addend, double sum) {
     if (std::abs(sum) >= kMargin) return 0.0;
     const double before = addend;

@@ -39,7 +39,6 @@ Tensor numbers_of(const EncodedFeatures& features) {
           features.numbers};
 }
 
-/// As a dense 0/1 matrix.
 Tensor categories_of(const EncodedFeatures& features) {
   const Interactions& categories = features.categories;
   const std::int64_t width = categories.num_items();
@@ -55,7 +54,6 @@ Tensor categories_of(const EncodedFeatures& features) {
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
-  // In the backend's own precision.
   const Precision precision =
       backend.describe().precision == "f64" ? Precision::kF64 : Precision::kF32;
   const auto write = [&](const std::string& name, const Tensor& values) {
@@ -66,10 +64,10 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
     write(name, tensor({shape.rows(), shape.cols()}, values, precision));
   };
   if (reads_features(named.options)) {
-    write("user_numbers", numbers_of(problem.features().users));
-    write("user_categories", categories_of(problem.features().users));
-    write("item_numbers", numbers_of(problem.features().items));
-    write("item_categories", categories_of(problem.features().items));
+    write("user_numbers", numbers_of(*problem.features().users));
+    write("user_categories", categories_of(*problem.features().users));
+    write("item_numbers", numbers_of(*problem.features().items));
+    write("item_categories", categories_of(*problem.features().items));
   }
   write("interactions", pairs_of(problem.interactions()));
   write("triplets", triplets_of(problem.batch()));
@@ -98,7 +96,7 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
       {"items", options.items},
       {"backend", backend.name()},
       {"precision", backend.describe().precision}};
-  // Written last: a directory that has it is complete.
+  // Written last: a directory with this file is complete.
   write_file_atomically(directory / "step.json", step.dump(2) + "\n");
 }
 
@@ -115,7 +113,8 @@ std::vector<fs::path> dump_steps(Backend& backend, const GradcheckOptions& optio
     std::error_code error;
     fs::create_directories(place, error);
     if (error) {
-      throw Error(fmt::format("{}: cannot be made: {}", place.string(), error.message()));
+      throw Error(
+          fmt::format("{}: the directory cannot be created: {}", place.string(), error.message()));
     }
     dump_step(backend, options, model, place);
     made.push_back(place);

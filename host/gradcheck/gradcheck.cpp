@@ -1,7 +1,6 @@
 #include "tern/gradcheck.hpp"
 
-#include "host/gradcheck/model_checks.hpp"
-#include "host/gradcheck/op_checks.hpp"
+#include "host/gradcheck/checks.hpp"
 #include "tern/device.hpp"
 
 namespace tern {
@@ -12,9 +11,9 @@ std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions&
   const std::unique_ptr<Backend> reference = make_reference_backend();
   const bool compare = backend.name() != reference->name();
   Report report;
-  const auto each_problem = [&](auto&& ask) {
+  const auto each_problem = [&](auto&& check_seed) {
     for (int i = 0; i < options.problems; ++i) {
-      ask(Seed{options.seed.value + static_cast<std::uint64_t>(i)});
+      check_seed(Seed{options.seed.value + static_cast<std::uint64_t>(i)});
     }
   };
   each_problem([&](Seed seed) { check_op_gradients(*reference, options, seed, report); });

@@ -8,8 +8,8 @@
 namespace tern::gradcheck_detail {
 namespace {
 
-/// A reference backend that remembers how close to 0 any argument of a ReLU came, and the least
-/// standard deviation of a column that was normalised.
+/// A reference backend that records the argument of a ReLU nearest to 0, and the least standard
+/// deviation of a column that was normalised.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
   /// At least 1 if differences and rounding are safe.
@@ -21,11 +21,11 @@ class KinkWatch final : public reference::ReferenceBackend {
                              Matrix& z) override {
     if (layer.activation == Activation::kRelu) {
       Values sum = evaluate(layer.inner, z);
-      look(sum);
+      note(sum);
       if (!layer.outer.empty()) {
         const Values outer = evaluate(layer.outer, z);
         for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = std::max(sum[i], 0.0) + outer[i];
-        look(sum);
+        note(sum);
       }
       if (layer.batch_norm.has_value()) measure(sum, static_cast<std::size_t>(z.cols()));
     }
@@ -41,7 +41,7 @@ class KinkWatch final : public reference::ReferenceBackend {
     return gradcheck_detail::download(*this, result);
   }
 
-  void look(const Values& arguments) {
+  void note(const Values& arguments) {
     for (const double argument : arguments) nearest_ = std::min(nearest_, std::abs(argument));
   }
 

@@ -1,9 +1,8 @@
-#include "host/gradcheck/model_checks.hpp"
-
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
+#include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/differences.hpp"
 
 namespace tern::gradcheck_detail {
@@ -64,11 +63,11 @@ double step_for(const ModelOptions& model, const Values& parameters) {
 
 /// The largest number of terms that are summed for an element of a result.
 std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options) {
-  // Every layer of both passes adds up to as many neighbours as a side has nodes.
+  // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);
   const std::int64_t around = 2 * (std::int64_t{options.width} + options.batch_size);
   if (model.kind != ModelKind::kGcMc) return around + 2 * std::int64_t{model.layers} * nodes;
-  // Three products and two sums over all nodes a layer; normalisation subtracts similar numbers.
+  // Each layer has three products and two sums over all nodes; normalisation cancels digits.
   const auto layers = static_cast<std::int64_t>(model.hidden.size()) + 1;
   return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});
 }

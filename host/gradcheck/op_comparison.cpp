@@ -1,24 +1,24 @@
 #include <algorithm>
 #include <numeric>
 
+#include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/dense_problem.hpp"
-#include "host/gradcheck/op_checks.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
 
 constexpr double kEpsilon = 0x1p-24;  // the unit roundoff of f32
 
-/// The results of all ops of one backend, on inputs that depend on the seed alone.
+/// The results of all ops of one backend, on inputs that depend only on the seed.
 class Answers {
  public:
-  /// bound = summation_bound(terms), with terms the number of terms in a sum.
+  /// terms: the terms of a sum, for summation_bound().
   struct Answer {
     std::string op;
     std::string quantity;
     Values values;
     std::int64_t terms;
-    /// The error is relative to this; 0: to the largest of the values.
+    /// The error is relative to this or, if it is 0, to the largest of the values.
     double scale = 0.0;
   };
 
@@ -158,7 +158,7 @@ class Answers {
     backend_.score_topk(upload(backend_, graph_.num_users(), users),
                         upload(backend_, graph_.num_items(), items), queries, observed,
                         std::min<NodeId>(5, options_.items), top);
-    // Compared by their own scores, so that items with equal rounded scores may change places.
+    // Items are compared by their exact scores: those with equal rounded scores may change places.
     Values scores;
     Values own_scores;
     Values lengths(queries.size());

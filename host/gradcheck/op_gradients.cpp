@@ -1,8 +1,8 @@
 #include <numeric>
 
+#include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/differences.hpp"
-#include "host/gradcheck/op_checks.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
@@ -23,7 +23,7 @@ class OpGradients {
     backend_.sample(triplets_, 1);
   }
 
-  /// f(x, addend) = ⟨c, y⟩: y's gradient c goes back by the propagation to the other side.
+  /// f(x, addend) = ⟨c, y⟩: the gradient c of y propagates back to the other side.
   void check_propagate(Side to) {
     const std::int64_t rows = graph_.num_nodes(to);
     const std::int64_t from_rows = graph_.num_nodes(opposite(to));

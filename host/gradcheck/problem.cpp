@@ -84,7 +84,7 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   return found;
 }
 
-ProblemFeatures random_features(const GradcheckOptions& options, Seed seed) {
+EncodedDataset random_features(const GradcheckOptions& options, Seed seed) {
   std::mt19937_64 random(seed.value + 4);
   constexpr std::int64_t kNumbers = 3;
   constexpr NodeId kCategories = 5;
@@ -148,14 +148,14 @@ Values StepProblem::gradient(const Parameter& parameter) {
   Values values = download(backend_, *parameter.gradient);
   if (parameter.rows == nullptr) return values;
   const bool of_users = parameter.rows == &triplets_.rows(Side::kUser);
-  std::vector<bool> meant(static_cast<std::size_t>(parameter.gradient->rows()));
+  std::vector<bool> valid(static_cast<std::size_t>(parameter.gradient->rows()));
   for (const Triplet& triplet : batch()) {
-    meant[of_users ? triplet.user : triplet.positive] = true;
-    if (!of_users) meant[triplet.negative] = true;
+    valid[of_users ? triplet.user : triplet.positive] = true;
+    if (!of_users) valid[triplet.negative] = true;
   }
   const auto width = static_cast<std::size_t>(parameter.gradient->cols());
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!meant[i / width]) values[i] = 0.0;
+    if (!valid[i / width]) values[i] = 0.0;
   }
   return values;
 }

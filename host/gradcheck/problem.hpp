@@ -27,13 +27,7 @@ Matrix upload(Backend& backend, std::int64_t rows, const Values& values);
 Values download(Backend& backend, const Matrix& matrix);
 
 /// Features of the two sides of the random graph: 3 numbers and 5 categories each.
-struct ProblemFeatures {
-  EncodedFeatures users;
-  EncodedFeatures items;
-
-  NodeFeatures view() const { return {&users, &items}; }
-};
-ProblemFeatures random_features(const GradcheckOptions& options, Seed seed);
+EncodedDataset random_features(const GradcheckOptions& options, Seed seed);
 
 /// A model on a backend with everything for a step, its epoch sampled. For an even seed the current
 /// batch is the first one, for an odd seed the last one, which may be short.
@@ -41,13 +35,13 @@ class StepProblem {
  public:
   StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
               Seed seed);
-  /// With the parameters of another seed than first_parameters() chooses.
+  /// The same, with initial parameters of the seed `start`.
   StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
               Seed seed, Seed start);
 
   Model& model() { return *model_; }
   const Interactions& interactions() const { return interactions_; }
-  const ProblemFeatures& features() const { return features_; }
+  const EncodedDataset& features() const { return features_; }
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
@@ -59,7 +53,7 @@ class StepProblem {
  private:
   Backend& backend_;
   Interactions interactions_;
-  ProblemFeatures features_;
+  EncodedDataset features_;
   Graph graph_;
   Triplets triplets_;
   std::unique_ptr<Model> model_;
@@ -71,7 +65,7 @@ class StepProblem {
 /// The seed of a model's first parameters. A ReLU has no derivative at 0, and normalising a column
 /// divides its rounding errors by its deviation. So, for a model with either, seeds are tried in
 /// turn until no argument of a ReLU is within kKinkMargin of 0 and no column deviates by less than
-/// kMinDeviation; if none of 200 seeds does, the best of them is taken.
+/// kMinDeviation; if all of 200 seeds fail, the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kMinDeviation = 0.03;
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);

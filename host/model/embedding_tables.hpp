@@ -29,9 +29,16 @@ class SidePair {
 inline constexpr std::array<Side, 2> kSides{Side::kUser, Side::kItem};
 
 /// Draws the layer-0 embeddings of both sides: users are tensor 0, items tensor 1.
-void initialize_tables(Backend& backend, SidePair& tables, double deviation, Seed seed);
+inline void initialize_tables(Backend& backend, SidePair& tables, double deviation, Seed seed) {
+  for (const Side side : kSides) {
+    initialize_normal(backend, tables[side], deviation, seed, static_cast<std::uint32_t>(side));
+  }
+}
 
 /// "user_embedding" and "item_embedding", in this order, with dense gradients.
-std::vector<Parameter> table_parameters(SidePair& tables, SidePair& gradients);
+inline std::vector<Parameter> table_parameters(SidePair& tables, SidePair& gradients) {
+  return {{"user_embedding", Side::kUser, &tables[Side::kUser], &gradients[Side::kUser], nullptr},
+          {"item_embedding", Side::kItem, &tables[Side::kItem], &gradients[Side::kItem], nullptr}};
+}
 
 }  // namespace tern

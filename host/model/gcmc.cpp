@@ -7,12 +7,11 @@
 namespace tern {
 namespace {
 
-/// Whether a side reads its features, and whether it learns ids.
 bool takes_features(InputKind kind, Side side, const EncodedFeatures* features) {
   const bool wanted = kind == InputKind::kFeatures || kind == InputKind::kBoth;
   if (wanted && features == nullptr) {
-    throw ConfigError(fmt::format("model.inputs asks for features, but the data has none of {}s",
-                                  side_name(side)));
+    throw ConfigError(
+        fmt::format("model.inputs needs features, but the data has none of {}s", side_name(side)));
   }
   return features != nullptr && kind != InputKind::kIds;
 }
@@ -34,9 +33,9 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
   std::array<LayerInput, 2> inputs;
   for (const Side side : kSides) {
     if (trainables_.train() && graph.num_nodes(side) < 2) {
-      throw ConfigError(
-          fmt::format("model.kind is gcmc, but the data has {} {}s: batch normalisation needs two",
-                      graph.num_nodes(side), side_name(side)));
+      throw ConfigError(fmt::format(
+          "model.kind is gcmc, whose batch normalisation needs 2 {}s, but the data has {}",
+          side_name(side), graph.num_nodes(side)));
     }
     inputs[static_cast<std::size_t>(side)] =
         make_input(side, graph.num_nodes(side), features.of(side));
@@ -61,7 +60,7 @@ LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* feat
   LayerInput input{.nodes = nodes};
   if (takes_features(options_.inputs, side, features)) {
     if (features->num_nodes() != nodes) {
-      throw ShapeError(fmt::format("features of {} {}s, expected {}", features->num_nodes(),
+      throw ShapeError(fmt::format("features: found {} {}s, expected {}", features->num_nodes(),
                                    side_name(side), nodes));
     }
     const auto numbers = static_cast<std::int64_t>(features->number_names.size());
@@ -126,7 +125,7 @@ void GcMc::backward() {
   for (auto layer = layers_.rbegin(); layer != layers_.rend(); ++layer) {
     (*layer)->backward(dropout());
   }
-  backend_.increment(steps_);  // only now: both passes of a step use the same dropout
+  backend_.increment(steps_);  // last: both passes of a step use the same dropout
 }
 
 }  // namespace tern

@@ -12,15 +12,15 @@ namespace tern {
 
 /// The GC-MC encoder: layers of GcMcLayer over features of the nodes, learned embeddings of their
 /// ids, or both; final = z of the last layer. A training step embeds every node, since batch
-/// normalisation needs them all; embed() uses running statistics, so that a node's result depends
-/// on itself and its neighbours alone.
+/// normalisation needs them all; embed() uses running statistics, so that a node's embedding
+/// depends only on the node and its neighbours.
 ///
-/// A node without interactions gets no message; its embedding comes from its own input alone. With
-/// features it gets a meaningful embedding without ever being trained on.
+/// A node without interactions gets no message; its embedding comes from its own input alone. Given
+/// features, even a node that was absent from training gets a meaningful embedding.
 ///
 /// Memory: 8 to 13 N C numbers a layer, plus the inputs.
 /// Source: van den Berg, Kipf and Welling 2017, "Graph convolutional matrix completion", section
-/// 2.3 and 2.4, with one kind of edge, and with addition as the way to combine messages.
+/// 2.3 and 2.4, with one kind of edge and with messages combined by addition.
 class GcMc final : public Model {
  public:
   /// features: by side, null if only ids are learned. Throws as make_model() does.

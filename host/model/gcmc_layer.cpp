@@ -54,7 +54,7 @@ GcMcLayer::GcMcLayer(Backend& backend, const Graph& graph, Trainables& trainable
 }
 
 void GcMcLayer::drop(const GcMcDropout& dropout, Side side, Matrix& values) {
-  // Places: two a side and layer.
+  // Two places for each side and layer.
   const auto place = static_cast<std::uint32_t>(4 * number_ + 2 * static_cast<int>(side));
   using Unit = DropoutOptions::Unit;
   if (dropout.elements > 0.0) {

@@ -25,8 +25,8 @@ struct GcMcDropout {
 /// b_3)). In training, dropout removes elements or whole rows of the messages h before W_3.
 class GcMcLayer {
  public:
-  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...". inputs: by Side. All
-  /// that they refer to, and the graph, must outlive the layer.
+  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...". inputs: by Side. The
+  /// graph and all matrices of the inputs must outlive the layer.
   GcMcLayer(Backend& backend, const Graph& graph, Trainables& trainables, int number,
             const std::array<LayerInput, 2>& inputs, std::int64_t width);
 

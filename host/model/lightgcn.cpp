@@ -41,7 +41,7 @@ void LightGcn::propagate_layers(Rows last_layer) {
 void LightGcn::forward() {
   propagate_layers(Rows::kBatch);
   if (layers_ == 0) {
-    // No propagation will write every row of the gradient: clear those of earlier batches.
+    // No propagation overwrites the gradient: rows of earlier batches must be cleared.
     for (const Side side : kSides) backend_.fill(gradients_[side], 0.0);
   }
 }

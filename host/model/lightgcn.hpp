@@ -17,8 +17,8 @@ namespace tern {
 /// backward() starts from is zero elsewhere; so the last step of forward() and the first step of
 /// backward() touch only edges of the batch's rows.
 ///
-/// Memory: 4 N D numbers: E⁰, the gradient of the final embeddings, and two tables
-/// that all layers of both passes use in turn. backward() therefore overwrites embeddings().
+/// Memory: 4 N D numbers: E⁰, the gradient of the final embeddings, and two tables that all layers
+/// of both passes use in turn. backward() therefore overwrites embeddings().
 /// Source: He et al. 2020, "LightGCN", eq. 7 and 8, with α_l = 1/(L+1).
 class LightGcn final : public Model {
  public:

@@ -43,12 +43,12 @@ DenseSum LinearMap::sum() const {
   return sum;
 }
 
-DenseSumGradients LinearMap::gradients(Matrix* of_learned, DenseTermGradients::Write write) {
+DenseSumGradients LinearMap::gradients(Matrix* grad_learned, DenseTermGradients::Write write) {
   DenseSumGradients gradients;
   if (numbers_ != nullptr) gradients.terms.push_back({.weight = &numbers_->gradient});
   if (learned_ != nullptr) {
     gradients.terms.push_back(
-        {.input = of_learned, .weight = &learned_->gradient, .input_write = write});
+        {.input = grad_learned, .weight = &learned_->gradient, .input_write = write});
   }
   if (categories_ != nullptr) gradients.addend = &product_gradient_;
   gradients.bias = &bias_->gradient;

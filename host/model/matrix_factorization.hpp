@@ -34,7 +34,7 @@ class MatrixFactorization final : public Model {
   Backend& backend_;
   double init_std_;
   SidePair tables_;     // E⁰
-  SidePair gradients_;  // meaningful at the batch's rows; empty in a model that only embeds
+  SidePair gradients_;  // valid at the batch's rows; empty in a model that only embeds
   std::vector<Parameter> parameters_;
 };
 

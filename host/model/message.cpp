@@ -25,8 +25,8 @@ Matrix dense_categories(Backend& backend, const Graph& categories) {
 }  // namespace
 
 MessageOrder cheaper_order(const MessageSizes& sizes) {
-  // Â x of the 0/1 part is dense: it is not made if it, or its computation, would take more memory
-  // than a few of the layer's own tables.
+  // Â x of the 0/1 part is dense. It is avoided if the matrix or its computation would take more
+  // memory than a few of the layer's own tables.
   constexpr std::int64_t kTables = 8;
   const std::int64_t tallest = std::max({sizes.categories, sizes.senders, sizes.receivers});
   if (sizes.categories * tallest > kTables * (sizes.senders + sizes.receivers) * sizes.width) {
@@ -108,11 +108,11 @@ void Message::forward(Matrix& h) {
   backend_.linear_relu_batchnorm(dense_layer(), DenseMode::kTraining, state_, h);
 }
 
-void Message::backward(const Matrix& grad_h, const Matrix* addend, Matrix* of_learned) {
+void Message::backward(const Matrix& grad_h, const Matrix* addend, Matrix* grad_learned) {
   DenseGradients gradients;
   if (order_ == MessageOrder::kLinearFirst) {
     backend_.propagate(graph_, opposite(to_), grad_h, sent_gradient_);
-    gradients.inner = map_.gradients(of_learned, DenseTermGradients::Write::kAdd);
+    gradients.inner = map_.gradients(grad_learned, DenseTermGradients::Write::kAdd);
     backend_.linear_relu_batchnorm_backward(dense_layer(), state_, sent_gradient_, gradients);
     map_.differentiate_categories();
     return;
@@ -126,7 +126,7 @@ void Message::backward(const Matrix& grad_h, const Matrix* addend, Matrix* of_le
   terms.push_back({.weight = &map_.bias().gradient});
   backend_.linear_relu_batchnorm_backward(dense_layer(), state_, grad_h, gradients);
   if (map_.learned() != nullptr) {
-    backend_.propagate(graph_, opposite(to_), learned_gradient_, *of_learned, {.addend = addend});
+    backend_.propagate(graph_, opposite(to_), learned_gradient_, *grad_learned, {.addend = addend});
   }
 }
 

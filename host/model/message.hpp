@@ -14,7 +14,7 @@ enum class MessageOrder : std::uint8_t {
   kPropagateFirst,  // (Â x) W + (Â 1) b: constant parts of x propagated once per job
 };
 
-/// The sizes that decide between them.
+/// The sizes that decide between the two orders.
 struct MessageSizes {
   std::int64_t senders = 0;
   std::int64_t receivers = 0;
@@ -32,21 +32,21 @@ struct MessageSizes {
 /// 18·10⁹ of them a second, a product of these shapes makes 50·10⁹ multiply-adds.
 MessageOrder cheaper_order(const MessageSizes& sizes);
 
-/// h = Â (x W + b): the messages to the nodes of one side from those of the other; GC-MC's messages
-/// with symmetric normalisation. A node without interactions gets 0.
+/// h = Â (x W + b): the messages to the nodes of one side from those of the other, as in GC-MC with
+/// symmetric normalisation. A node without interactions gets 0.
 class Message {
  public:
-  /// x is the input of the other side. Parameters are "<to>_<name>_...". graph and input's matrices
-  /// must outlive the object.
+  /// x is the input of the other side. Parameters are "<to>_<name>_...". The graph and the
+  /// matrices of x must outlive the object.
   Message(Backend& backend, const Graph& graph, Side to, Trainables& trainables,
           const std::string& name, const LayerInput& x, std::int64_t width);
 
   /// Writes h, (nodes of `to`, C). A step op.
   void forward(Matrix& h);
   /// Computes, from the gradient of h, those of W and b. If x has a learned part, also its
-  /// gradient: of_learned = addend + this message's part. With kLinearFirst the addend must be
-  /// of_learned itself, with kPropagateFirst another matrix. A step op.
-  void backward(const Matrix& grad_h, const Matrix* addend, Matrix* of_learned);
+  /// gradient: grad_learned = addend + this message's part. With kLinearFirst the addend must be
+  /// grad_learned itself, with kPropagateFirst another matrix. A step op.
+  void backward(const Matrix& grad_h, const Matrix* addend, Matrix* grad_learned);
 
   MessageOrder order() const { return order_; }
   LinearMap& map() { return map_; }

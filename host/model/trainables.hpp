@@ -16,8 +16,8 @@ struct Trainable {
   Matrix gradient;
 };
 
-/// The trainable matrices of a model, by name, in the order in which they were made; references to
-/// them stay valid.
+/// The trainable matrices of a model, by name, in the order of their creation; references to them
+/// stay valid.
 class Trainables {
  public:
   enum class Gradients : std::uint8_t { kYes, kNo };
@@ -53,7 +53,7 @@ struct TensorSeeds {
   std::uint32_t next = 0;
 };
 
-/// Overwrites the matrix with draws from U(-bound, bound], of the same streams, a word an element.
+/// Overwrites the matrix with draws from U(-bound, bound], of the same streams, one word each.
 /// torch.nn.Linear starts like this with bound = 1/sqrt(inputs), for weight and bias.
 void initialize_uniform(Backend& backend, Matrix& matrix, double bound, Seed seed,
                         std::uint32_t tensor);

@@ -32,12 +32,7 @@ constexpr char kChecksum[] = "checksum";
 constexpr char kCounterPrefix[] = "counter.";
 constexpr char kNone[] = "none";
 
-/// The shortest text that is read as the same number.
-std::string text_of(double value) {
-  return fmt::format("{}", value);
-}
-
-/// Reads numbers from metadata; its errors name the file.
+/// Reads numbers from metadata; errors name the file.
 class Reader {
  public:
   Reader(const Metadata& metadata, std::string_view file) : metadata_(metadata), file_(file) {}
@@ -71,16 +66,16 @@ class Reader {
 
   [[noreturn]] void fail(const std::string& key, const std::string& found,
                          std::string_view expected) const {
-    throw DataError(file_, 0,
-                    fmt::format("its metadata says {} \"{}\", expected {}", key,
-                                found.substr(0, 60), expected));
+    throw DataError(
+        file_, 0,
+        fmt::format("metadata: {} is \"{}\", expected {}", key, found.substr(0, 60), expected));
   }
 
  private:
   const std::string& text_at(const std::string& key) const {
     const auto found = metadata_.find(key);
     if (found == metadata_.end()) {
-      throw DataError(file_, 0, fmt::format("its metadata has no {}", key));
+      throw DataError(file_, 0, fmt::format("metadata: {} is missing", key));
     }
     return found->second;
   }
@@ -93,7 +88,7 @@ std::uint64_t hash_of(std::string_view text) {
   return hash_bytes(std::span<const char>(text));
 }
 
-/// Writes every field under its name, as text that is read back bit for bit.
+/// Writes every field under its name; {} formats a double so that it is read back bit for bit.
 void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["epoch"] = std::to_string(progress.epoch);
   metadata["step"] = std::to_string(progress.step);
@@ -101,13 +96,13 @@ void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["updates"] = std::to_string(progress.updates);
   metadata["best_epoch"] = std::to_string(progress.best_epoch);
   metadata["selected_epoch"] = std::to_string(progress.selected_epoch);
-  metadata["best_metric"] = progress.best_metric ? text_of(*progress.best_metric) : kNone;
+  metadata["best_metric"] = progress.best_metric ? fmt::format("{}", *progress.best_metric) : kNone;
   metadata["since_best"] = std::to_string(progress.since_best);
   metadata["collapse_explained"] = std::to_string(progress.collapse_explained ? 1 : 0);
   metadata["rollbacks"] = std::to_string(progress.rollbacks);
-  metadata["seconds"] = text_of(progress.seconds);
-  metadata["user_gradient_norm"] = text_of(progress.user_gradient_norm);
-  metadata["item_gradient_norm"] = text_of(progress.item_gradient_norm);
+  metadata["seconds"] = fmt::format("{}", progress.seconds);
+  metadata["user_gradient_norm"] = fmt::format("{}", progress.user_gradient_norm);
+  metadata["item_gradient_norm"] = fmt::format("{}", progress.item_gradient_norm);
 }
 
 /// "user_embedding is nan at element 12"; nothing if all values are finite.
@@ -152,7 +147,7 @@ std::string checksum_of(const TensorFile& file) {
 
 void write_checkpoint(const std::filesystem::path& path, TensorFile file) {
   if (const auto found = find_non_finite(file)) {
-    throw NumericalFault(fmt::format("{}: Not written: {}.", path.string(), *found));
+    throw NumericalFault(fmt::format("{}: not written: {}", path.string(), *found));
   }
   file.metadata[kChecksum] = checksum_of(file);
   write_safetensors(path, file);
@@ -160,10 +155,10 @@ void write_checkpoint(const std::filesystem::path& path, TensorFile file) {
 
 TensorFile read_checkpoint(const std::filesystem::path& path) {
   const auto damaged = [&](const std::string& what) {
-    return DamagedCheckpoint(path.string(), 0, "The checkpoint is damaged: " + what);
+    return DamagedCheckpoint(path.string(), 0, "the checkpoint is damaged: " + what);
   };
   if (::access(path.c_str(), R_OK) != 0) {
-    throw Error(fmt::format("{}: The file cannot be opened: {}.", path.string(),
+    throw Error(fmt::format("{}: the file cannot be opened: {}", path.string(),
                             std::generic_category().message(errno)));
   }
   std::error_code unknown;
@@ -180,14 +175,14 @@ TensorFile read_checkpoint(const std::filesystem::path& path) {
     throw damaged(error.what());
   }
   const auto stored = file.metadata.find(kChecksum);
-  if (stored == file.metadata.end()) throw damaged("its metadata has no checksum.");
+  if (stored == file.metadata.end()) throw damaged("the metadata has no checksum");
   const std::string found = checksum_of(file);
   if (stored->second != found) {
-    throw damaged(fmt::format("its contents have checksum {}, expected {}.", found,
+    throw damaged(fmt::format("its contents have checksum {}, expected {}", found,
                               stored->second.substr(0, 60)));
   }
   if (const auto bad = find_non_finite(file)) {
-    throw damaged(fmt::format("{}, expected finite numbers.", *bad));
+    throw damaged(fmt::format("{}, expected finite numbers", *bad));
   }
   return file;
 }

@@ -16,11 +16,11 @@ namespace tern {
 /// a value is not finite, and Error as write_safetensors() does.
 void write_checkpoint(const std::filesystem::path& path, TensorFile file);
 
-/// The checksum that write_checkpoint() gives a file. It ignores one that is already there.
+/// The checksum that write_checkpoint() gives a file; a checksum in the metadata is ignored.
 std::string checksum_of(const TensorFile& file);
 
-/// A file is damaged: it does not hold what was written. Not thrown if it cannot be opened or
-/// memory is short.
+/// A damaged file: its contents are not those that were written. Not thrown if the file cannot be
+/// opened or memory is short.
 class DamagedCheckpoint : public DataError {
  public:
   using DataError::DataError;
@@ -36,7 +36,7 @@ TensorFile read_checkpoint(const std::filesystem::path& path);
 /// not a number, or does not fit the others.
 TensorFile to_file(TrainingState state);
 TrainingState to_state(TensorFile file, std::string_view name);
-/// The progress alone, from the metadata of a file; the same errors.
+/// Only the progress, from the metadata of a file; the same errors.
 TrainingProgress read_progress(const std::map<std::string, std::string>& metadata,
                                std::string_view file);
 

@@ -26,7 +26,7 @@ constexpr std::string_view kStepInfix = "-step-";
 constexpr std::string_view kExtension = ".safetensors";
 constexpr std::string_view kAside = ".aside";
 
-/// Takes a number off the front of the text; nothing if it does not begin with one.
+/// Removes a number from the front of the text; nothing if it does not begin with one.
 template <typename Number>
 std::optional<Number> take_number(std::string_view& text) {
   Number value{};
@@ -97,7 +97,7 @@ std::set<int> CheckpointFolder::referenced_bests(
         epochs.insert(reference == Reference::kContinues ? progress.best_epoch
                                                          : progress.selected_epoch);
       }
-    } catch (const Error&) {  // a damaged state refers to none
+    } catch (const Error&) {  // a damaged state has no references
     }
   }
   return epochs;

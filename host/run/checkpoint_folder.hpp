@@ -8,9 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "tern/tensor_file.hpp"
-#include "tern/trainer.hpp"
-
 namespace tern {
 
 /// The folder `checkpoints` of a run. Training states are called epoch-000012.safetensors, or
@@ -36,18 +33,18 @@ class CheckpointFolder {
   std::filesystem::path state_path(int epoch, std::int64_t step) const;
   std::filesystem::path best_path(int epoch) const;
 
-  /// To be called after the state of this place was written. Removes all states but the newest
+  /// Call it after the state of this place was written. Removes all states but the newest
   /// `keep`, and every best file that no remaining state refers to. Newer states belong to a
   /// training that was abandoned, or are damaged: they are renamed to NAME.aside and no longer
   /// count as states. A file that cannot be removed stays.
   void prune(int epoch, std::int64_t step, int keep) const;
   /// Removes the best files that no state refers to, except those of these epochs.
   void prune_bests(const std::set<int>& also) const;
-  /// To be called before training continues from this place. Renames later states to NAME.aside,
-  /// and removes the best files of later epochs and those that no state continues from, such as the
-  /// one of a last evaluation off the schedule.
+  /// Call it before training continues from this place. Renames later states to NAME.aside,
+  /// and removes the best files of later epochs and those that no state continues from, such as one
+  /// of an evaluation off the schedule.
   void forget_after(int epoch, std::int64_t step) const;
-  /// Removes every checkpoint, those named .aside too.
+  /// Removes every checkpoint, including those named .aside.
   void clear() const;
 
  private:

@@ -9,8 +9,8 @@ namespace tern {
 inline constexpr char kLockFile[] = ".tern.lock";
 
 /// An exclusive lock on a run's directory, held while the object exists. The system releases it
-/// when the process ends, however it ends. The file stays: if it were removed, two processes could
-/// lock two files of the same name. On NFS the lock works between machines from version 4 on.
+/// when the process ends, however it ends. The file is never removed: otherwise two processes
+/// could lock two files of the same name. On NFS the lock works between machines from version 4 on.
 class RunLock {
  public:
   /// Throws Error, naming the owner, if another process holds the lock.

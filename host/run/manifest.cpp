@@ -22,18 +22,18 @@ using Json = nlohmann::ordered_json;
 constexpr std::int64_t kMaxBytes = 1 << 20;
 
 [[noreturn]] void damaged(const fs::path& file, std::string_view what) {
-  throw DataError(file.string(), 0, fmt::format("{}; the file is damaged", what));
+  throw DataError(file.string(), 0, fmt::format("the file is damaged: {}", what));
 }
 
 std::uint64_t read_fingerprint(const Json& manifest, const fs::path& file) {
   const auto found = manifest.find("data_fingerprint");
-  if (found == manifest.end() || !found->is_string()) damaged(file, "has no data_fingerprint");
+  if (found == manifest.end() || !found->is_string()) damaged(file, "it has no data_fingerprint");
   const std::string digits = found->get<std::string>();
   std::uint64_t fingerprint = 0;
   const auto [end, error] =
       std::from_chars(digits.data(), digits.data() + digits.size(), fingerprint, 16);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.size() != 16) {
-    damaged(file, "has a data_fingerprint that is not 16 hexadecimal digits");
+    damaged(file, "data_fingerprint is not 16 hexadecimal digits");
   }
   return fingerprint;
 }
@@ -42,7 +42,7 @@ std::int64_t read_size(const Json& manifest, const char* key, const fs::path& fi
   const auto found = manifest.find(key);
   if (found == manifest.end() || !found->is_number_unsigned() ||
       found->get<std::uint64_t>() > std::numeric_limits<std::int64_t>::max()) {
-    damaged(file, fmt::format("has no count of {}", key));
+    damaged(file, fmt::format("it has no count of {}", key));
   }
   return found->get<std::int64_t>();
 }
@@ -77,14 +77,14 @@ void write_manifest(const fs::path& file, const RunManifest& manifest) {
 RunManifest read_manifest(const fs::path& file) {
   const Json manifest = Json::parse(read_whole_file(file, kMaxBytes).view(), nullptr,
                                     /*allow_exceptions=*/false);
-  if (!manifest.is_object()) damaged(file, "is not a JSON object");
+  if (!manifest.is_object()) damaged(file, "it is not a JSON object");
   const auto version = manifest.find("format_version");
   if (version == manifest.end() || !version->is_number_integer()) {
-    damaged(file, "has no integer format_version");
+    damaged(file, "it has no integer format_version");
   }
   if (*version != kRunFormatVersion) {
     throw DataError(file.string(), 0,
-                    fmt::format("is of format version {}, this build reads version {}",
+                    fmt::format("format_version: found {}, but this build reads {}",
                                 version->dump(), kRunFormatVersion));
   }
   return {.fingerprint = read_fingerprint(manifest, file),

@@ -12,7 +12,6 @@ namespace tern {
 /// The contents of run.json: the fingerprint and the sizes of the data.
 struct RunManifest {
   std::uint64_t fingerprint = 0;
-  /// For messages about data that has changed.
   std::int64_t users = 0;
   std::int64_t items = 0;
   std::int64_t train = 0;
@@ -25,7 +24,7 @@ struct RunManifest {
 inline constexpr char kManifestFile[] = "run.json";
 inline constexpr char kMetricsFile[] = "metrics.jsonl";
 inline constexpr char kCheckpointFolder[] = "checkpoints";
-/// Raised when an older program would misread a newer run.
+/// Increased when an older program would misread a newer run.
 inline constexpr int kRunFormatVersion = 2;
 
 /// Describes the part of the data that a job with this configuration reads.

@@ -47,8 +47,9 @@ void append_line(const fs::path& file, const std::string& line) {
   const ssize_t written = opened ? ::write(out.get(), line.data(), line.size()) : -1;
   if (written == static_cast<ssize_t>(line.size())) return;
   const int reason = written < 0 ? errno : ENOSPC;
-  if (written > 0 && ::ftruncate(out.get(), before.st_size) != 0)
-    errno = 0;  // a resume removes the part
+  if (written > 0 && ::ftruncate(out.get(), before.st_size) != 0) {
+    errno = 0;  // the next resume removes the partial line
+  }
   throw Error(fmt::format("{}: cannot be written: {}", file.string(),
                           std::generic_category().message(reason)));
 }
@@ -63,7 +64,7 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
     line["best"] = record.best;
     for (const auto& [name, value] : *record.metrics) line[name] = value;
   }
-  // Statistics of no rows: the monitors did not check this epoch.
+  // Without rows: the monitors did not check this epoch.
   if (record.users.rows > 0) {
     line["evaluation_seconds"] = record.evaluation_seconds;
     add_monitors(line, "user", record.users);
@@ -72,8 +73,7 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
     line["item_gradient_norm"] = record.item_gradient_norm;
   }
   if (!record.collapse.empty()) line["collapse"] = record.collapse;
-  append_line(file,
-              line.dump() + "\n");  // dump() writes numbers that are not finite as null
+  append_line(file, line.dump() + "\n");  // dump() writes numbers that are not finite as null
 }
 
 void truncate_metrics(const fs::path& file, int epoch) {
@@ -95,7 +95,7 @@ void truncate_metrics(const fs::path& file, int epoch) {
 void sync_metrics(const fs::path& file) {
   const UniqueFd opened(::open(file.c_str(), O_WRONLY | O_CLOEXEC));
   if (!opened.valid() || ::fsync(opened.get()) == 0) return;  // no epoch may be finished yet
-  throw Error(fmt::format("{}: cannot be brought to disk: {}", file.string(),
+  throw Error(fmt::format("{}: cannot be synced to disk: {}", file.string(),
                           std::generic_category().message(errno)));
 }
 

@@ -24,7 +24,7 @@ constexpr char kConfigFile[] = "config.toml";
 constexpr char kLogFile[] = "log.txt";
 constexpr char kUsersFile[] = "users.tsv";
 constexpr char kItemsFile[] = "items.tsv";
-/// Exists while a run is being made: all other files in the directory then belong to that run.
+/// Exists while a run is being created: all files in the directory then belong to that run.
 constexpr char kBegunFile[] = ".tern.begun";
 
 /// The files of a run besides its checkpoints, in the order of their removal. The manifest goes
@@ -38,7 +38,7 @@ void make_directories(const fs::path& path) {
   if (!error && !fs::is_directory(path)) error = std::make_error_code(std::errc::not_a_directory);
   if (error) {
     throw Error(
-        fmt::format("{}: the directory cannot be made: {}", path.string(), error.message()));
+        fmt::format("{}: the directory cannot be created: {}", path.string(), error.message()));
   }
 }
 
@@ -51,10 +51,10 @@ void mark_as_begun(const fs::path& path) {
                           std::generic_category().message(errno)));
 }
 
-/// Throws if a directory that is not a run's has files that a run would replace.
+/// Throws Error if a run would replace files of this directory, which is not a run's.
 void expect_no_files(const fs::path& path) {
   const auto refuse = [&](const fs::path& file) {
-    throw Error(fmt::format("{}: this directory is not a run's, but it has a {}: choose another",
+    throw Error(fmt::format("{}: not the directory of a run, but it has a {}: choose another",
                             path.string(), file.string()));
   };
   for (const char* name : kRunFiles) {
@@ -78,13 +78,13 @@ void compare_names(const fs::path& file, const Vocabulary& names) {
   const Vocabulary saved = Vocabulary::read(file);
   if (saved.size() != names.size()) {
     throw DataError(file.string(), 0,
-                    fmt::format("has {} names, but the data has {}", saved.size(), names.size()));
+                    fmt::format("found {} names, but the data has {}", saved.size(), names.size()));
   }
   for (NodeId id = 0; id < saved.size(); ++id) {
     if (saved.name(id) != names.name(id)) {
       throw DataError(file.string(), static_cast<std::int64_t>(id) + 1,
-                      fmt::format("is \"{}\", but the data has \"{}\" in its place", saved.name(id),
-                                  names.name(id)));
+                      fmt::format("found \"{}\", but the data has \"{}\" in its place",
+                                  saved.name(id), names.name(id)));
     }
   }
 }
@@ -96,13 +96,8 @@ std::string sizes(const RunManifest& of) {
 
 }  // namespace
 
-struct Run::Access {
-  explicit Access(const fs::path& path) : lock(path) {}
-  RunLock lock;
-};
-
-Run::Run(fs::path path, Config config, std::unique_ptr<Access> access)
-    : path_(std::move(path)), config_(std::move(config)), access_(std::move(access)) {}
+Run::Run(fs::path path, Config config, std::unique_ptr<RunLock> lock)
+    : path_(std::move(path)), config_(std::move(config)), lock_(std::move(lock)) {}
 Run::Run(Run&&) noexcept = default;
 Run& Run::operator=(Run&&) noexcept = default;
 Run::~Run() = default;
@@ -114,9 +109,9 @@ bool Run::is_run(const fs::path& path) {
 Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
                 Overwrite overwrite) {
   const auto is_ours = [&] { return is_run(path) || is_there(path / kBegunFile); };
-  if (!is_ours()) expect_no_files(path);  // before we write anything
+  if (!is_ours()) expect_no_files(path);  // before anything is written
   make_directories(path);
-  auto access = std::make_unique<Access>(path);
+  auto lock = std::make_unique<RunLock>(path);
   if (is_run(path) && overwrite == Overwrite::kNo) {
     throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
   }
@@ -129,7 +124,7 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
   if (!resolved.data_path.empty()) {
     resolved.data_path = fs::absolute(resolved.data_path).lexically_normal().string();
   }
-  Run run(path, std::move(resolved), std::move(access));
+  Run run(path, std::move(resolved), std::move(lock));
   try {
     mark_as_begun(path);
     make_directories(path / kCheckpointFolder);
@@ -152,12 +147,12 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
 Run Run::open(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) {
-    throw DataError(path.string(), 0, "is not a directory, expected that of a run");
+    throw DataError(path.string(), 0, "not a directory, expected the directory of a run");
   }
   for (const char* name : {kManifestFile, kConfigFile, kUsersFile, kItemsFile}) {
     if (!fs::is_regular_file(path / name, ignored)) {
       throw DataError(path.string(), 0,
-                      fmt::format("is not the directory of a run: it has no {}", name));
+                      fmt::format("not the directory of a run: it has no {}", name));
     }
   }
   Run run(path, {}, nullptr);
@@ -172,11 +167,11 @@ Run Run::open(const fs::path& path) {
 }
 
 Run Run::resume(const fs::path& path) {
-  if (!is_run(path)) return open(path);  // which names the missing file
-  // Lock before reading: another process may be making another run here.
-  auto access = std::make_unique<Access>(path);
+  if (!is_run(path)) return open(path);  // throws, naming the missing file
+  // Lock before reading: another process may be replacing the run.
+  auto lock = std::make_unique<RunLock>(path);
   Run run = open(path);
-  run.access_ = std::move(access);
+  run.lock_ = std::move(lock);
   remove_temporary_files(path);
   remove_temporary_files(path / kCheckpointFolder);
   remove_quietly(path / kBegunFile);
@@ -184,7 +179,7 @@ Run Run::resume(const fs::path& path) {
 }
 
 bool Run::locked() const noexcept {
-  return access_ != nullptr && access_->lock.held();
+  return lock_ != nullptr && lock_->held();
 }
 
 fs::path Run::log_file() const {
@@ -213,8 +208,7 @@ void Run::check_data(const Dataset& data, std::string_view where) const {
         fmt::format("the data has changed since the run in {}: found {}, expected {}{}",
                     path_.string(), sizes(now), sizes(then),
                     as_large
-                        ? fmt::format("; as many, but not the same (fingerprint {}, "
-                                      "expected {})",
+                        ? fmt::format("; as many, but not the same (fingerprint {}, expected {})",
                                       hexadecimal(now.fingerprint), hexadecimal(then.fingerprint))
                         : ""));
   }

@@ -22,9 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The part of a configuration that decides the numbers: without the path of the data (a
-/// fingerprint identifies the data), the threads and the schedule of checkpoints. So the same
-/// training on the same kind of device gives the same file.
+/// The part of a configuration that decides the results: without the path of the data (a
+/// fingerprint identifies the data), the threads and the schedule of checkpoints. The same training
+/// on the same kind of device therefore gives the same file.
 Config numeric_part(Config config) {
   config.data_path.clear();
   config.threads = 0;
@@ -77,19 +77,18 @@ void Run::write_state(TrainingState state) {
   folder.prune(progress.epoch, progress.step, config_.checkpoint.keep);
 }
 
-/// Reads a checkpoint, and throws DataError if its metadata are not those of this run.
+/// Reads a checkpoint. Throws DataError if it belongs to another run.
 TensorFile Run::read_own_checkpoint(const fs::path& path) const {
   TensorFile file = tern::read_checkpoint(path);
   // The hash of the configuration is not checked: users may edit, for example, the device.
   const auto expect = [&](const char* key, std::string_view wanted) {
     const auto found = file.metadata.find(key);
     if (found == file.metadata.end()) {
-      throw DataError(path.string(), 0, fmt::format("its metadata has no {}", key));
+      throw DataError(path.string(), 0, fmt::format("metadata: {} is missing", key));
     }
     if (found->second != wanted) {
-      throw DataError(
-          path.string(), 0,
-          fmt::format("its metadata says {} {}, expected {}", key, found->second, wanted));
+      throw DataError(path.string(), 0,
+                      fmt::format("metadata: {} is {}, expected {}", key, found->second, wanted));
     }
   };
   expect("format_version", std::to_string(kRunFormatVersion));
@@ -116,17 +115,16 @@ fs::path Run::checkpoint_path(std::string_view name) const {
     if (!bests.empty()) return bests.front().path;
   }
   if (states.empty()) {
-    throw DataError(folder.path().string(), 0,
-                    "there is no checkpoint yet: training has not come that far");
+    throw DataError(folder.path().string(), 0, "no checkpoint yet: training has not come that far");
   }
   return states.front().path;
 }
 
 TensorFile Run::read_checkpoint(std::string_view name) const {
   if (name != "best" && name != "last") {
-    throw Error(fmt::format("a run has the checkpoints best and last, not \"{}\"", name));
+    throw Error(fmt::format("checkpoint: found \"{}\", expected best or last", name));
   }
-  // A training in progress may remove the file just found.
+  // A training in progress may remove the file that was found.
   constexpr int kTries = 5;
   fs::path path = checkpoint_path(name);
   for (int i = 1; i < kTries && !is_there(path); ++i) path = checkpoint_path(name);

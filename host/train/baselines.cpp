@@ -13,11 +13,11 @@ namespace {
 
 void check(const Interactions& train, std::span<const Interactions* const> observed,
            std::int64_t k) {
-  if (k < 1) throw ShapeError(fmt::format("rankings of {} items asked for, expected 1 or more", k));
+  if (k < 1) throw ShapeError(fmt::format("length of a ranking: found {}, expected 1 or more", k));
   for (const Interactions* other : observed) {
     if (other->num_users() != train.num_users() || other->num_items() != train.num_items()) {
       throw ShapeError(fmt::format(
-          "observed interactions are of {} users and {} items, training has {} and {}",
+          "observed interactions: found {} users and {} items, training has {} and {}",
           other->num_users(), other->num_items(), train.num_users(), train.num_items()));
     }
   }
@@ -42,7 +42,7 @@ std::vector<double> inverse_roots(const Interactions& interactions) {
   return scales;
 }
 
-/// The k items of greatest score of one user, best first, among those with a finite score.
+/// Selects the k items with the greatest finite scores of one user, best first.
 class BestItems {
  public:
   explicit BestItems(std::size_t k) : k_(k) {}
@@ -55,8 +55,8 @@ class BestItems {
       const double score_b = scores[static_cast<std::size_t>(b)];
       return score_a != score_b ? score_a > score_b : a < b;
     };
-    // A heap with the worst of the best on top. Items come by ascending id, so that a later one
-    // must be strictly better to displace it.
+    // A heap with the worst selected item on top. Items come by ascending id, so a later one must
+    // be strictly better to displace it.
     for (std::size_t item = 0; item < scores.size(); ++item) {
       if (!std::isfinite(scores[item])) continue;
       if (heap_.size() == k_) {
@@ -77,7 +77,7 @@ class BestItems {
   std::vector<NodeId> heap_;
 };
 
-/// The graph filter's scores of one user at a time, over accumulators that are kept.
+/// The graph filter's scores of one user at a time; the accumulators are reused.
 class GraphFilter {
  public:
   GraphFilter(const Interactions& by_user, const Interactions& by_item,
@@ -89,7 +89,7 @@ class GraphFilter {
         weights_(user_scales.size(), 0.0),
         scores_(item_scales.size(), 0.0) {}
 
-  /// Row `user` of R̃ R̃ᵀ R̃, up to the user's own scale, which is positive and common to the row.
+  /// Row `user` of R̃ R̃ᵀ R̃, without the user's own scale: a positive factor of the whole row.
   std::span<double> scores(NodeId user) {
     std::fill(scores_.begin(), scores_.end(), 0.0);
     neighbours_.clear();
@@ -101,7 +101,7 @@ class GraphFilter {
         weight += scale * scale;
       }
     }
-    // neighbours_ stands in the order of first meeting, which depends on the graph alone.
+    // The order of neighbours_ depends only on the graph.
     for (const NodeId other : neighbours_) {
       const auto at = static_cast<std::size_t>(other);
       const double weight = weights_[at] * user_scales_[at] * user_scales_[at];

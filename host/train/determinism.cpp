@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <bit>
-#include <concepts>
+#include <cstring>
 #include <type_traits>
 
 #include "host/train/selection.hpp"
@@ -13,23 +12,13 @@
 namespace tern {
 namespace {
 
-bool same_bits(std::integral auto a, std::integral auto b) {
-  return a == b;
-}
-bool same_bits(float a, float b) {
-  return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
-}
-bool same_bits(double a, double b) {
-  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b);
-}
-
 template <typename Value>
 std::optional<std::string> find_difference(const std::vector<Value>& a,
                                            const std::vector<Value>& b) {
   std::size_t different = 0;
   std::size_t first = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (same_bits(a[i], b[i])) continue;
+    if (std::memcmp(&a[i], &b[i], sizeof(Value)) == 0) continue;
     if (different++ == 0) first = i;
   }
   if (different == 0) return std::nullopt;
@@ -37,7 +26,6 @@ std::optional<std::string> find_difference(const std::vector<Value>& a,
                      a.size(), first, a[first], b[first]);
 }
 
-/// Where both have the same shape and type, which two trainings of one configuration do.
 std::optional<std::string> find_difference(const Tensor& a, const Tensor& b) {
   if (a.shape != b.shape || a.values.index() != b.values.index()) return "has another shape";
   return std::visit(
@@ -81,7 +69,7 @@ std::optional<std::string> find_difference(const ShortTraining& a, const ShortTr
   }
   for (const auto& [name, tensor] : a.state.tensors) {
     const auto other = b.state.tensors.find(name);
-    if (other == b.state.tensors.end()) return name + " is in one of them alone";
+    if (other == b.state.tensors.end()) return name + " is in only one of them";
     if (const auto found = find_difference(tensor, other->second)) return name + " " + *found;
   }
   if (a.state.counters != b.state.counters) return "the model's counters differ";

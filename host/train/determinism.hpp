@@ -1,8 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -21,8 +19,8 @@ struct ShortTraining {
   Metrics metrics;
 };
 
-/// Trains from the start for this many steps, across epochs if need be, without checkpoints and
-/// monitors' limits. Throws as Trainer does.
+/// Trains from the start for this many steps, across epochs if need be. The monitors' limits do not
+/// apply. Throws as Trainer does.
 ShortTraining train_briefly(Backend& backend, const Dataset& data, const Config& config,
                             std::int64_t steps);
 

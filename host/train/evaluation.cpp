@@ -11,8 +11,8 @@
 namespace tern {
 namespace {
 
-/// Users whose rankings are on the host at one time: enough to keep a backend busy, few enough
-/// that the lists stay small beside the embeddings.
+/// Users that are ranked at a time: enough to keep a backend busy, few enough that their lists stay
+/// small beside the embeddings.
 constexpr std::size_t kUsersPerBlock = 4096;
 
 std::vector<NodeId> users_with_items(const Interactions& held_out) {
@@ -52,7 +52,7 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
   TopItems top;
   const std::vector<NodeId> evaluated = users_with_items(held_out);
   for_each_block(evaluated, [&](std::span<const NodeId> block) {
-    if (should_stop && should_stop()) throw Interrupted("The evaluation was stopped.");
+    if (should_stop && should_stop()) throw Interrupted("the evaluation was stopped");
     backend.score_topk(users, items, block, observed, sums.max_k(), top);
     sums.add(block, top.items, held_out);
   });
@@ -62,13 +62,13 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
 Metrics evaluate_rankings(std::span<const NodeId> rankings, std::int64_t k,
                           const Interactions& held_out, const EvaluationOptions& options) {
   if (k < 1 || static_cast<std::int64_t>(rankings.size()) != k * held_out.num_users()) {
-    throw ShapeError(fmt::format("{} ranked items are not {} for each of {} users", rankings.size(),
-                                 k, held_out.num_users()));
+    throw ShapeError(fmt::format("rankings: found {} items, expected {} for each of {} users",
+                                 rankings.size(), k, held_out.num_users()));
   }
   MetricSums sums(options, held_out.num_items());
   if (sums.max_k() > k) {
     throw ConfigError(
-        fmt::format("evaluation.ks has {}, but the rankings end at {}", sums.max_k(), k));
+        fmt::format("evaluation.ks: found {}, but the rankings have {} places", sums.max_k(), k));
   }
   const auto width = static_cast<std::size_t>(sums.max_k());
   std::vector<NodeId> lists;

@@ -1,4 +1,4 @@
-// The sentences about a memory estimate.
+// Messages about a memory estimate.
 
 #include <fmt/format.h>
 

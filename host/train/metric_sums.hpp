@@ -22,16 +22,16 @@ std::vector<std::string> metric_names(const EvaluationOptions& options);
 /// Throws ConfigError unless there is a k, and every k is in [1, num_items].
 void check_ks(const EvaluationOptions& options, NodeId num_items);
 
-/// Sums of the metrics of tern/evaluation.hpp over users that come in blocks. Within a block users
-/// are worked on in parallel; sums are taken in the order of the users.
+/// Sums of the metrics of tern/evaluation.hpp, by blocks of users. A block is measured in parallel, and
+/// its users are summed in order.
 class MetricSums {
  public:
   MetricSums(const EvaluationOptions& options, NodeId num_items);
 
   std::int64_t max_k() const noexcept { return max_k_; }
 
-  /// rankings: (users.size(), max_k()) item ids, best first, -1 where a list ends early. Each user
-  /// has at least one held-out item. Throws ShapeError on an item that does not exist.
+  /// rankings: (users.size(), max_k()) item ids, best first, -1 after the end of a shorter list.
+  /// Each user has at least one held-out item. Throws ShapeError on an item that does not exist.
   void add(std::span<const NodeId> users, std::span<const NodeId> rankings,
            const Interactions& held_out);
 
@@ -41,7 +41,7 @@ class MetricSums {
   using UserMetrics = std::array<double, kUserMetrics.size()>;
 
   void note_recommended(std::span<const NodeId> rankings);
-  /// To out[ks_.size()]: the metrics of one user for every k.
+  /// Writes the metrics of one user for every k to out, (ks_.size()).
   void measure(std::span<const NodeId> ranking, std::span<const NodeId> wanted,
                std::span<UserMetrics> out) const;
 

@@ -8,18 +8,6 @@
 #include "tern/inspect.hpp"
 
 namespace tern {
-namespace {
-
-double squared_norm(Backend& backend, const Matrix& matrix) {
-  std::vector<float> values(static_cast<std::size_t>(matrix.size()));
-  backend.download(matrix, std::span<float>(values));
-  double sum = 0.0;
-  for (const float value : values) sum += static_cast<double>(value) * value;
-  return sum;
-}
-
-}  // namespace
-
 std::vector<std::string> find_collapse(std::string_view side, const EmbeddingStatistics& statistics,
                                        std::int64_t width, const MonitorOptions& options) {
   std::vector<std::string> found;
@@ -28,7 +16,7 @@ std::vector<std::string> find_collapse(std::string_view side, const EmbeddingSta
     found.push_back(fmt::format("the mean norm of {} is {:.3g} (monitor.max_norm {:g})", side,
                                 statistics.mean_norm, options.max_norm));
   }
-  // Every two rows of one number are parallel: only wider ones can collapse.
+  // Rows of width 1 are always parallel: only wider ones can collapse.
   if (width < 2) return found;
   if (statistics.mean_cosine > options.max_mean_cosine) {
     found.push_back(
@@ -58,7 +46,12 @@ std::string usual_causes(const Config& config, const Interactions& train) {
 double gradient_norm(Backend& backend, Model& model, Side side) {
   double sum = 0.0;
   for (const Parameter& parameter : model.parameters()) {
-    if (parameter.side == side) sum += squared_norm(backend, *parameter.gradient);
+    if (parameter.side != side) continue;
+    std::vector<float> values(static_cast<std::size_t>(parameter.gradient->size()));
+    backend.download(*parameter.gradient, std::span<float>(values));
+    double squares = 0.0;
+    for (const float value : values) squares += static_cast<double>(value) * value;
+    sum += squares;
   }
   return std::sqrt(sum);
 }

@@ -11,7 +11,7 @@
 
 namespace tern {
 
-/// Adam or SGD over all parameters of a model, with their state. Where a parameter's gradient is
+/// Adam or SGD over all parameters of a model, with their moments. If a parameter's gradient is
 /// confined to some rows, only these rows and their moments are read and written.
 class Optimizer {
  public:
@@ -23,21 +23,21 @@ class Optimizer {
   /// of range.
   void step();
 
-  /// The first update that left something not finite, and the parameters that it left so.
+  /// The first update whose result was not finite, and the parameters that it made so.
   struct Fault {
     std::int64_t update = 0;  // from 1
     std::vector<std::string> parameters;
   };
-  /// Waits for the work before it.
+  /// Waits for submitted work.
   std::optional<Fault> first_fault();
 
-  /// Its state by name, "optimizer.first_moment.user_embedding": zeros at the start.
+  /// The moments by name, "optimizer.first_moment.user_embedding"; zeros at the start.
   std::vector<NamedBuffer> buffers();
   /// Updates begun; Adam's t.
   std::int64_t updates() { return backend_.get(count_); }
 
-  /// Goes on after so many updates, none of which had a fault; the buffers are the caller's to set.
-  /// Every learning rate is the options' times this scale. A recorded step must be recorded anew.
+  /// Continues after this number of updates, without faults; the caller sets the buffers. The
+  /// learning rate becomes that of the options times this scale; recorded steps keep the old one.
   void restore(std::int64_t updates, double learning_rate_scale);
 
  private:
@@ -46,7 +46,7 @@ class Optimizer {
   OptimizerOptions options_;
   OptimizerOptions scaled_;
   Counter count_;
-  std::vector<Counter> faults_;  // of every parameter: the first faulty update, 0: none
+  std::vector<Counter> faults_;  // by parameter: its first faulty update; 0: none
   std::vector<AdamState> adam_;
   std::vector<SgdState> sgd_;
 };

@@ -67,7 +67,7 @@ void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
     const std::string& name = entry.first;
     if (std::none_of(to.begin(), to.end(),
                      [&](const NamedBuffer& wanted) { return wanted.name == name; })) {
-      throw DataError(where, 0, fmt::format("{} is no parameter of {}", name, owner));
+      throw DataError(where, 0, fmt::format("{} is not a parameter of {}", name, owner));
     }
   }
   for (const NamedBuffer& wanted : to) {

@@ -19,7 +19,7 @@ TensorFile snapshot(Backend& backend, Model& model);
 /// All parameters and buffers of a model, by name.
 std::vector<NamedBuffer> contents(Model& model);
 
-/// Adds each of these to the tensors, in the same precision.
+/// Adds each buffer to the tensors, in the same precision.
 void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
                       std::map<std::string, Tensor>& tensors);
 

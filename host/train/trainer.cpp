@@ -23,7 +23,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// Steps between two checks for numbers that are not finite. On a GPU a check waits for all
-/// submitted steps; a training that has become NaN wastes no more than this many.
+/// submitted steps; a training that has become NaN wastes at most this number of steps.
 constexpr std::int64_t kStepsBetweenChecks = 1000;
 
 double seconds_since(Clock::time_point begin) {
@@ -155,8 +155,8 @@ bool Trainer::Impl::evaluation_due(int epoch) const {
   return epoch == config.epochs || scheduled(epoch);
 }
 
-/// Like scheduled(), and unlike evaluation_due(), this does not depend on the number of epochs: a
-/// longer run finds the same.
+/// Unlike evaluation_due(), this does not depend on the number of epochs: a longer run checks the
+/// same ones.
 bool Trainer::Impl::monitors_scheduled(int epoch) const {
   const int every = config.monitor.every;
   return scheduled(epoch) || (every > 0 && epoch % every == 0);
@@ -216,11 +216,11 @@ void Trainer::Impl::fail(int epoch, const std::string& finding) {
   }
   for (const NamedBuffer& buffer : model->buffers()) inspect(buffer.name, *buffer.value);
   throw NumericalFault(fmt::format(
-      "Training diverged in epoch {}: {}; not finite: {}. {} A smaller learning rate may help.",
-      epoch, finding, tensors.empty() ? "the loss alone, no parameter" : tensors,
+      "training diverged in epoch {}: {}; not finite: {}; {}; a smaller learning rate may help",
+      epoch, finding, tensors.empty() ? "only the loss" : tensors,
       result.best_epoch > 0
-          ? fmt::format("The best parameters, of epoch {}, are kept.", result.best_epoch)
-          : "There are no earlier parameters to keep."));
+          ? fmt::format("the best parameters, of epoch {}, are kept", result.best_epoch)
+          : "there are no earlier parameters to keep"));
 }
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)

@@ -82,7 +82,7 @@ struct Trainer::Impl {
   Optimizer optimizer;
   Matrix losses;  // (terms, batches) of the epoch
   std::unique_ptr<Recording> recording;
-  /// Its best epoch and metric count the evaluations on the schedule, those of `result` all.
+  /// Its best epoch and metric are by the evaluations on the schedule, those of `result` by all.
   TrainingProgress progress;
   TensorFile best;
   TrainingResult result;

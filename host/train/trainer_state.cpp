@@ -28,7 +28,7 @@ void Trainer::Impl::set_rollbacks(int rollbacks) {
   record_step();
 }
 
-/// The tensors of a state after this step of an epoch.
+/// The tensors of a state that is saved after this step of an epoch.
 std::vector<NamedBuffer> Trainer::Impl::tensors(std::int64_t step) {
   std::vector<NamedBuffer> all = contents(*model);
   const std::vector<NamedBuffer> more = optimizer.buffers();
@@ -54,7 +54,7 @@ void Trainer::Impl::restore(const TrainingState& state, std::string_view file) {
   const std::int64_t steps = triplets.num_batches();
   if (saved.step > 0 && saved.steps != steps) {
     throw DataError(file, 0,
-                    fmt::format("it was saved at step {} of {} of an epoch, which now has {} steps",
+                    fmt::format("saved at step {} of {} of an epoch, but an epoch now has {} steps",
                                 saved.step, saved.steps, steps));
   }
   const std::vector<NamedCounter> counters = model->counters();

@@ -17,10 +17,10 @@ namespace tern {
 /// "hit_rate@20", "mrr@20", "map@20", "coverage@20" for every k, and "users".
 using Metrics = std::vector<std::pair<std::string, double>>;
 
-/// The value of a metric. Throws ConfigError if it is not among them.
+/// The value of a metric. Throws ConfigError if no metric has this name.
 double metric(const Metrics& metrics, std::string_view name);
 
-/// Means over the users with at least one held-out item. All items are ranked, without those that
+/// Means over the users with at least one held-out item. All items are ranked except those that
 /// the user has in any of `observed`. For a user with held-out set T and ranking i_1, i_2, ...,
 /// with hit_j = [i_j ∈ T] and all sums over j = 1..k:
 ///

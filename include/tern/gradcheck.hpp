@@ -18,8 +18,8 @@ struct GradcheckOptions {
   /// The share of the remaining pairs that are interactions.
   double density = 0.25;
   int width = 8;
-  /// LightGCN is checked with 1 and with this number of layers; gcmc with ids, with features, and
-  /// with both in two layers.
+  /// LightGCN is checked with 1 layer and with this number; gcmc with ids, with features, and with
+  /// both in two layers.
   int layers = 3;
   std::int64_t batch_size = 32;
   /// Large enough that a missing penalty shows.
@@ -50,13 +50,13 @@ struct GradcheckResult {
 ///
 /// On the f64 reference, gradients g of ops and models are compared with central differences of the
 /// function, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
-/// h = 10⁻³ max(1, ‖x‖∞), or 10⁻⁵ for gcmc, whose error is h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error:
+/// h = 10⁻³ max(1, ‖x‖∞), or 10⁻⁵ for gcmc; they are inexact by h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error:
 /// ‖g - numeric‖∞ / ‖g‖∞, in a model relative to the largest element of all of its gradients
-/// (before a normalisation, that of a bias is a sum that cancels); bound 10⁻⁷ for ops, 10⁻⁶ for
-/// models. Models are also checked along random unit directions d through all parameters:
+/// (the gradient of a bias before a normalisation is a sum that cancels); bound 10⁻⁷ for ops, 10⁻⁶
+/// for models. Models are also checked along random unit directions d through all parameters:
 /// |⟨g, d⟩ - numeric| / ‖g‖₂.
 ///
-/// On `backend`, unless it is a reference itself, every op and every model's loss and gradients are
+/// On `backend`, unless it is the reference, every op and every model's loss and gradients are
 /// compared with the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, gradients of models as
 /// above; bound (4 √n + 8) ε for sums of n terms (see host/gradcheck/README.md). Triplets must be
 /// equal: the error is the number of those that differ.

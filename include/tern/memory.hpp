@@ -10,11 +10,10 @@
 
 namespace tern {
 
-/// What this process can still allocate on the host, in bytes: the least of what the kernel calls
-/// available (MemAvailable), what the memory limits of its control group and of the groups above
-/// leave (versions 1 and 2; the page cache of files counts as free), and what its address space
-/// may still grow by (RLIMIT_AS). total is the least of the same limits. A source that cannot be
-/// read limits nothing.
+/// free: the bytes that this process can still allocate on the host, the least of the kernel's
+/// MemAvailable, the room within the memory limits of its control group and of the groups above
+/// (versions 1 and 2; the page cache of files counts as free), and the room of its address space
+/// (RLIMIT_AS). total: the least of the limits themselves. A source that cannot be read is ignored.
 MemoryInfo host_memory();
 
 /// The backend that an estimate is made for.
@@ -55,12 +54,12 @@ struct MemoryEstimate {
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T; gcmc: T and the weights,
 ///               as much again, and for every layer 8 T to 13 T with its width for D
 ///   optimizer   m times the parameters
-///   scratch     what operations work in
+///   scratch     work space of operations
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts
-/// Meant to be 0 to 25% above the measured peak. Encodes the features of a gcmc, and allocates
-/// nothing else that is large.
+/// The aim is 0 to 25% above the measured peak. The estimate encodes the features of a gcmc, and
+/// allocates nothing else that is large.
 MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
                                const Config& config);
 
@@ -69,9 +68,9 @@ std::string memory_line(const MemoryEstimate& estimate, const Backend& backend);
 /// The need and the free bytes of the backend's memory, the largest parts and the keys that shrink
 /// them, as one clause.
 std::string memory_need(const MemoryEstimate& estimate, const Backend& backend);
-/// The same of the memory that is too small for the job, device or host; empty if the job fits.
+/// memory_need() of the memory that is too small, device or host; empty if the job fits.
 std::string memory_shortage(const MemoryEstimate& estimate, const Backend& backend);
-/// Throws Error with that text if it is not empty.
+/// Throws Error with memory_shortage() if the job does not fit.
 void expect_memory(const MemoryEstimate& estimate, const Backend& backend);
 
 }  // namespace tern

@@ -33,10 +33,10 @@ struct NamedCounter {
   Counter* value = nullptr;
 };
 
-/// Which rows of a model the L2 penalty falls on.
+/// The rows that the L2 penalty applies to.
 enum class PenaltyTarget : std::uint8_t {
   kLayer0,  // the learned embeddings that a model starts from: added after backward()
-  kFinal,   // its results: added before backward(), through which it reaches the parameters
+  kFinal,   // the final embeddings: added before backward(), which carries it to the parameters
 };
 
 /// An encoder: parameters to final embeddings of users and items. Written over the seam alone.
@@ -64,7 +64,7 @@ class Model {
   virtual const Matrix& embeddings(Side side) const = 0;
   virtual Matrix& embedding_gradient(Side side) = 0;
   virtual PenaltyTarget penalty_target() const = 0;
-  /// The rows that the L2 penalty falls on, and the gradient that it is added to.
+  /// The rows that the L2 penalty applies to, and the gradient that it is added to.
   virtual const Matrix& penalized(Side side) const = 0;
   virtual Matrix& penalized_gradient(Side side) = 0;
 };
@@ -75,8 +75,8 @@ bool reads_features(const ModelOptions& options);
 EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
 
 /// graph and triplets must outlive the model. With empty triplets the model has no gradients, and
-/// can only be initialised, loaded and asked to embed(). Features are read while the model is made,
-/// and have a row for every node.
+/// can only initialize(), embed() and have its parameters loaded. Features are read while the model
+/// is made, and have a row for every node.
 /// Throws ConfigError on options out of range or on features that are missing, ShapeError on
 /// features of another number of nodes.
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,

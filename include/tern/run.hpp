@@ -16,6 +16,8 @@
 
 namespace tern {
 
+class RunLock;
+
 /// A run directory: config.toml (fully resolved), run.json (format version, fingerprint and sizes
 /// of the data), metrics.jsonl (an object an epoch), log.txt, users.tsv and items.tsv (names in id
 /// order), checkpoints/: training states, epoch-N.safetensors (N whole epochs) and
@@ -30,12 +32,12 @@ class Run {
  public:
   /// Makes the directory and writes configuration and vocabularies. With Overwrite::kYes the files
   /// of a former run are removed first. Throws Error if the directory holds a run and overwrite is
-  /// kNo, or if it is no run's and has files of these names. A directory whose creation was
-  /// interrupted does not count as a run. If writing fails, the files written so far are removed.
+  /// kNo, or if it is another directory that has files of these names. A directory whose creation
+  /// was interrupted does not count as a run. If writing fails, all files written are removed.
   enum class Overwrite : std::uint8_t { kNo, kYes };
   static Run create(const std::filesystem::path& path, const Config& config, const Dataset& data,
                     Overwrite overwrite = Overwrite::kNo);
-  /// Opens a run to read, also one that is being trained. Throws DataError, naming the missing or
+  /// Opens a run for reading; it may be in training. Throws DataError, naming the missing or
   /// damaged file.
   static Run open(const std::filesystem::path& path);
   /// Opens a run to continue its training, and removes the temporary files of a killed process.
@@ -104,8 +106,7 @@ class Run {
   Dataset load_data() const;
 
  private:
-  struct Access;
-  Run(std::filesystem::path path, Config config, std::unique_ptr<Access> access);
+  Run(std::filesystem::path path, Config config, std::unique_ptr<RunLock> lock);
   void describe_checkpoint(TensorFile& file) const;
   std::filesystem::path checkpoint_path(std::string_view name) const;
   TensorFile read_own_checkpoint(const std::filesystem::path& path) const;
@@ -113,11 +114,11 @@ class Run {
   std::filesystem::path path_;
   Config config_;
   std::uint64_t fingerprint_ = 0;
-  std::unique_ptr<Access> access_;  // null: opened to read
+  std::unique_ptr<RunLock> lock_;  // null: opened for reading
 };
 
 /// Throws Error if the file system has no room for the first checkpoints of the run, with the bytes
-/// needed, the bytes free, and what to change. The directory may be still to be made.
+/// needed, the bytes free, and what to change. The directory need not exist yet.
 void check_space(const std::filesystem::path& run, const Config& config, std::int64_t state_bytes);
 
 }  // namespace tern

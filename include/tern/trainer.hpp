@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -44,15 +43,13 @@ struct EpochRecord {
 /// How far training has come.
 struct TrainingProgress {
   int epoch = 0;             // finished epochs, their evaluation included
-  std::int64_t step = 0;     // finished steps of the next epoch; equal to steps: to be evaluated
+  std::int64_t step = 0;     // finished steps of the next epoch; all: its evaluation is due
   std::int64_t steps = 0;    // steps of an epoch
   std::int64_t updates = 0;  // parameter updates since the start
-  /// The best epoch by the evaluations on the schedule, which a longer run makes too, and the best
-  /// by all evaluations. 0: none.
-  int best_epoch = 0;
-  int selected_epoch = 0;
+  int best_epoch = 0;  // by the evaluations on the schedule, which a longer run repeats; 0: none
+  int selected_epoch = 0;  // by all evaluations; 0: none
   std::optional<double> best_metric;
-  int since_best = 0;  // evaluations without a better one
+  int since_best = 0;  // evaluations since the best one
   bool collapse_explained = false;
   int rollbacks = 0;                // each has halved the learning rate
   double seconds = 0.0;             // of training in the epoch under way
@@ -104,7 +101,7 @@ class Trainer {
  public:
   /// data must outlive the trainer. Throws ConfigError, DeviceError, ShapeError.
   Trainer(Backend& backend, const Dataset& data, const Config& config);
-  /// With this loss instead of BPR with the configured L2 penalty.
+  /// The same, with this loss instead of BPR with the configured L2 penalty.
   Trainer(Backend& backend, const Dataset& data, const Config& config, std::unique_ptr<Loss> loss);
   ~Trainer();
 
@@ -126,14 +123,14 @@ class Trainer {
   /// tensors until there is a better epoch. Throws DataError, naming file, if something is missing
   /// or does not fit; the trainer is then unchanged.
   void restore(const TrainingState& state, std::string_view file = "training state");
-  /// Begins again, with the parameters that the seed gives.
+  /// Starts over from the initial parameters of the seed.
   void restart();
   /// Allocates what the job keeps: runs one step, ranks one block of users, copies a checkpoint to
-  /// the host, and then begins anew as restart() does. What follows has the same bits as without it.
-  /// Throws MemoryError or std::bad_alloc if memory is short.
+  /// the host, and then starts over as restart() does. Later results have the same bits as without
+  /// a rehearsal. Throws MemoryError or std::bad_alloc if memory is short.
   void rehearse();
-  /// From now on the learning rate is the configured one, halved this many times. Every state holds
-  /// the number; restore() and restart() set it back.
+  /// From now on the learning rate is the configured one, halved this many times. A state holds the
+  /// number: restore() sets it as saved, restart() to 0.
   void set_rollbacks(int rollbacks);
   TrainingProgress progress() const;
   /// The size of a state's tensors in a file.

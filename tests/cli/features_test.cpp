@@ -100,7 +100,7 @@ TEST_F(FeaturesOnTheCommandLine, TrainThatGcMcReads) {
 TEST_F(FeaturesOnTheCommandLine, AreAskedForInVainWhereThereAreNone) {
   std::filesystem::remove(path("films/user_features.tsv"));
   EXPECT_THAT(train({"--set", "model.inputs=features"}),
-              FailsWith(2, "model.inputs asks for features, but the data has none of users"));
+              FailsWith(2, "model.inputs needs features, but the data has none of users"));
   EXPECT_EQ(train({"--overwrite"}).exit_code, 0);
 }
 

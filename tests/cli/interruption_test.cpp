@@ -148,9 +148,9 @@ TEST_F(InterruptedRun, NoRoomIsToldBeforeTraining) {
 TEST_F(InterruptedRun, DirectoriesThatCannotBeWrittenToAreNamed) {
   write_films();
   EXPECT_THAT(run(command("/proc/nowhere/run", "2")),
-              FailsWith(1, "/proc/nowhere/run: the directory cannot be made: "));
+              FailsWith(1, "/proc/nowhere/run: the directory cannot be created: "));
   write("file", "mine");
-  EXPECT_THAT(run(command("file", "2")), FailsWith(1, "file: the directory cannot be made: "));
+  EXPECT_THAT(run(command("file", "2")), FailsWith(1, "file: the directory cannot be created: "));
   EXPECT_EQ(read("file"), "mine");
 }
 

@@ -129,7 +129,7 @@ TEST_F(ResumeRun, ADamagedCheckpointGivesWayToTheOneBefore) {
   write(newest, bytes);
   const Outcome more = run({"train", "--resume", "run", "--epochs", "6"});
   ASSERT_EQ(more.exit_code, 0) << more.err;
-  EXPECT_THAT(more.err, AllOf(HasSubstr("warning: "), HasSubstr("The checkpoint is damaged"),
+  EXPECT_THAT(more.err, AllOf(HasSubstr("warning: "), HasSubstr("the checkpoint is damaged"),
                               HasSubstr("going on after 3 epochs")));
   expect_same_end("run", "whole");
 }
@@ -162,7 +162,7 @@ TEST_F(ResumeRun, EverythingSaidIsLogged) {
                  "optimizer.learning_rate=1e38", "--quiet"})
                 .exit_code,
             1);
-  EXPECT_THAT(lines(read("run/log.txt")).back(), HasSubstr("error   Training diverged"));
+  EXPECT_THAT(lines(read("run/log.txt")).back(), HasSubstr("error   training diverged"));
 }
 
 TEST_F(ResumeRun, RollsBackWithHalfTheLearningRate) {
@@ -173,7 +173,7 @@ TEST_F(ResumeRun, RollsBackWithHalfTheLearningRate) {
                         "train.max_rollbacks=" + rollbacks}));
   };
   const Outcome few = with("2");
-  EXPECT_THAT(few, FailsWith(1, "Half the learning rate has been tried 2 times"));
+  EXPECT_THAT(few, FailsWith(1, "half the learning rate has been tried 2 times"));
   EXPECT_THAT(few.err, HasSubstr("rolled back to 0 epochs and 0 of "));
   EXPECT_THAT(few.err, HasSubstr("halved 2 of 2 times"));
   // It does end well where halving is enough.
@@ -187,8 +187,10 @@ TEST_F(ResumeRun, OneJobADirectory) {
   write_films();
   Child first(directory_, command("run", "100000000", {"--set", "train.patience=0"}));
   ASSERT_TRUE(first.wait_until([&] { return exists("run/run.json"); }));
-  EXPECT_THAT(run({"train", "--resume", "run"}), FailsAtOnceWith(1, "run is in use by process "));
-  EXPECT_THAT(run(command("run", "2", {"--overwrite"})), FailsWith(1, "run is in use by process "));
+  EXPECT_THAT(run({"train", "--resume", "run"}),
+              FailsAtOnceWith(1, "run: the run is in use by process "));
+  EXPECT_THAT(run(command("run", "2", {"--overwrite"})),
+              FailsWith(1, "run: the run is in use by process "));
   first.kill(SIGTERM);
   EXPECT_EQ(first.finish().exit_code, 75);
   EXPECT_EQ(run({"train", "--resume", "run", "--epochs", "1"}).exit_code, 0);

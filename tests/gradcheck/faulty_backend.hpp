@@ -9,11 +9,11 @@
 
 namespace tern::test {
 
-/// Where a backend goes wrong.
+/// The fault of a backend.
 enum class Fault {
   kNone,
   kPropagateSkipsAddend,
-  kPropagateScale,     // of the backward direction alone
+  kPropagateScale,     // only in the backward direction
   kBprItemSign,        // the gradient of items points the other way
   kBprUserNan,         // one element is not a number
   kL2Forgotten,        // the loss is right, its gradient missing
@@ -27,7 +27,7 @@ enum class Fault {
   kDropoutUnscaled,    // kept elements are not divided
 };
 
-/// A reference backend with one fault. It bears another name, so that it is compared.
+/// A reference backend with one fault. It has another name, so that it is compared.
 class FaultyBackend final : public reference::ReferenceBackend {
  public:
   explicit FaultyBackend(Fault fault) : fault_(fault) {}
@@ -102,7 +102,7 @@ class FaultyBackend final : public reference::ReferenceBackend {
       ReferenceBackend::adam(options, step, gradient, parameter, state, rows, fault);
       return;
     }
-    const Counter late = make_counter(1'000'000);  // where the correction has died away
+    const Counter late = make_counter(1'000'000);  // the correction has died away by then
     ReferenceBackend::adam(options, late, gradient, parameter, state, rows, fault);
   }
 

@@ -9,9 +9,8 @@
 #include <limits>
 #include <set>
 
+#include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/differences.hpp"
-#include "host/gradcheck/model_checks.hpp"
-#include "host/gradcheck/op_checks.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
@@ -30,7 +29,7 @@ GradcheckOptions small() {
   return {.users = 7, .items = 6, .width = 3, .layers = 2, .batch_size = 8, .problems = 2};
 }
 
-/// "subject: quantity" of what failed.
+/// "subject: quantity" of the failed results.
 std::set<std::string> failures(const std::vector<GradcheckResult>& results) {
   std::set<std::string> found;
   for (const GradcheckResult& r : results) {
@@ -120,8 +119,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient of user_layer1_norm_scale"));
 }
 
-/// The same faults where they sit in the f64 backend itself: then nothing but the differences of
-/// the loss can tell.
+/// The same faults in the f64 backend itself: then only differences of the loss can show them.
 TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   const auto found = [](Fault fault) {
     FaultyBackend backend(fault);
@@ -189,7 +187,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   EXPECT_EQ(read_npy(place / "triplets.npy").shape, (std::vector<std::int64_t>{8, 3}));
   EXPECT_EQ(read_npy(place / "interactions.npy").shape[0], problem.interactions().size());
   EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
-  // What gcmc reads besides, and its running statistics.
+  // gcmc's features and running statistics.
   EXPECT_EQ(places.back().filename(), "gcmc-both-L2");
   EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
   EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,

@@ -17,7 +17,7 @@ namespace tern::test {
 
 inline constexpr Seed kSeed{7};  // as ModelFixture initialises
 
-/// How many features a side has.
+/// The numbers of features of a side.
 struct FeatureSizes {
   int numbers = 0;
   NodeId categories = 0;
@@ -37,7 +37,7 @@ struct GcMcCase {
   double message_dropout = 0.0;
 };
 
-/// Features of one side: normal numbers, and categories of which a node has about a third.
+/// Features of one side: normal numbers, and categories; a node has about a third of them.
 inline EncodedFeatures random_features(NodeId nodes, int numbers, NodeId categories,
                                        std::uint32_t seed) {
   EncodedFeatures features;
@@ -71,7 +71,7 @@ inline ModelOptions options_of(const GcMcCase& c) {
   return options;
 }
 
-/// Features of both sides, where the sizes say that there are some.
+/// Features of both sides, if their sizes are not 0.
 struct SideFeatures {
   std::optional<EncodedFeatures> users;
   std::optional<EncodedFeatures> items;

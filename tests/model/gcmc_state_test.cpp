@@ -1,4 +1,4 @@
-// What a GC-MC encoder remembers between steps, what it forgets, and what it refuses.
+// The state of a GC-MC encoder between steps, and the inputs that it refuses.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -114,11 +114,10 @@ TEST_P(GcMcOnDevice, NewNodesAtTheEndLeaveTheOthersAlone) {
     const Values& before = side == Side::kUser ? users : items;
     const Values after = values_of(*g.f.backend, model->embeddings(side));
     ASSERT_EQ(after.size(), before.size() + 5 * (side == Side::kUser ? 2 : 3));
-    // The new ones are placed by their features, each its own.
+    // New nodes differ by their features.
     const Values last(after.end() - 5, after.end());
     EXPECT_NE(last, Values(after.end() - 10, after.end() - 5));
-    // Equal but for rounding: a matrix product may add up a row in another order when there are more
-    // rows.
+    // Equal except for rounding: with more rows, a matrix product may sum a row in another order.
     for (std::size_t i = 0; i < before.size(); ++i) {
       ASSERT_NEAR(after[i], before[i], 1e-6 * (1 + std::abs(before[i])));
     }
@@ -154,7 +153,7 @@ TEST_P(GcMcOnDevice, CheckpointsHoldTheRunningStatistics) {
   ModelFixture& f = g.f;
   f.model->embed();
   const Values before = all_embeddings(f);
-  for (int i = 0; i < 3; ++i) step(f);  // moves running statistics alone
+  for (int i = 0; i < 3; ++i) step(f);  // changes only running statistics
   f.model->embed();
   const Values trained = all_embeddings(f);
   ASSERT_NE(trained, before);
@@ -214,7 +213,7 @@ INSTANTIATE_TEST_SUITE_P(, GcMcOnDevice, ::testing::Values("reference", "cpu"),
 TEST(GcMcDropoutOfAStep, IsTheSameInBothPassesAndAnotherInTheNextStep) {
   GcMcFixture g(make_reference_backend(), kDropping);
   ModelFixture& f = g.f;
-  // The loss alone: without backward() it stays the same step.
+  // Without backward() it stays the same step.
   const auto loss = [&] {
     f.model->forward();
     f.backend->bpr(f.triplets, f.model->embeddings(Side::kUser), f.model->embeddings(Side::kItem),
@@ -263,7 +262,7 @@ TEST(GcMcDropoutOfAStep, IsTheSameInBothPassesAndAnotherInTheNextStep) {
   }
 }
 
-/// What making a model of this case says.
+/// The message of the error that creating a model of this case throws.
 template <typename Exception>
 std::string refusal(const GcMcCase& c, const ModelOptions& options, NodeId more_nodes = 0) {
   const auto backend = make_reference_backend();
@@ -295,8 +294,8 @@ TEST(GcMcRefusal, OfFeaturesThatAreNotThere) {
 
 TEST(GcMcRefusal, OfFeaturesOfOtherNodes) {
   EXPECT_THAT(refusal<ShapeError>(kFeatures, options_of(kFeatures), 1),
-              HasSubstr("features of 12 items, expected 11"));
-  // Where nobody reads them, they may be anything.
+              HasSubstr("features: found 12 items, expected 11"));
+  // Features that no model reads are not checked.
   GcMcCase c = kFeatures;
   c.inputs = InputKind::kIds;
   EXPECT_EQ(refusal<ShapeError>(c, options_of(c), 1), "nothing is wrong");

@@ -46,8 +46,8 @@ void expect_near(const Values& actual, const Values& expected, double tolerance,
   }
 }
 
-/// A tenth of the largest element of all gradients: the bias of a column in which every ReLU is
-/// open has a gradient of 0, made of terms that are not.
+/// A tenth of the largest element of all gradients. If every ReLU of a column is open, the gradient
+/// of its bias is 0, a sum of terms that cancel.
 double tenth_of_largest(const Tables& gradients) {
   double largest = 0.0;
   for (const auto& [name, table] : gradients) {
@@ -62,7 +62,7 @@ class GcMcFormula : public ::testing::TestWithParam<std::tuple<BackendCase, GcMc
   ModelFixture& f = g.f;
   const bool twofold = f.backend->describe().precision == "f64";
   const double tolerance = twofold ? 1e-12 : 2e-5;
-  /// Nothing may lie so near a kink that rounding decides: cases and seeds are chosen so.
+  /// Cases and seeds keep all arguments so far from kinks that rounding does not matter.
   const double least_margin = twofold ? 1e-9 : 1e-5;
 
   void expect_embeddings(const std::string& when) {
@@ -114,7 +114,7 @@ TEST_P(GcMcFormula, StepsForwardAndBackward) {
 }
 
 TEST_P(GcMcFormula, DoesNotHeedWhatEarlierBatchesLeft) {
-  // Poison wherever a gradient ends, then a step whose loss writes the batch's rows alone.
+  // NaN in every gradient, then a step whose loss writes only the batch's rows.
   for (const Parameter& parameter : f.model->parameters()) {
     f.backend->fill(*parameter.gradient, std::numeric_limits<double>::quiet_NaN());
   }
@@ -155,7 +155,7 @@ INSTANTIATE_TEST_SUITE_P(, GcMcFormula,
                                   std::get<1>(param.param).name;
                          });
 
-/// What decides the order in which `to` hears the other side in a case's first layer.
+/// The sizes that decide the order of the messages to side `to` in a case's first layer.
 MessageSizes sizes_of(const GcMcCase& c, Side to) {
   const SideFeatures features(c, c.users, c.items);
   const EncodedFeatures* x = features.view().of(opposite(to));

@@ -1,5 +1,5 @@
-// The gradient of the whole loss, BPR of final embeddings and L2 of layer 0, by every parameter of
-// either model, in f64 on the reference backend, against the loss alone.
+// The gradient of the whole loss (BPR of final embeddings, L2 of layer 0) by every parameter of
+// both models, in f64 on the reference backend, against differences of the loss.
 
 #include <gtest/gtest.h>
 
@@ -36,7 +36,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
   ModelFixture f{make_reference_backend(), with_isolated_nodes(12, 9, 30, 5), options(), 5};
   BprLoss loss{*f.backend, kL2};
 
-  /// The loss of current batch b at the parameters as they are, gradients as a side effect.
+  /// The loss of current batch b at the current parameters; also computes their gradients.
   double loss_of(std::int64_t b) {
     f.model->forward();
     loss.backward(*f.model, f.triplets, f.losses);
@@ -61,7 +61,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
     return values;
   }
 
-  /// (loss(x + h direction) - loss(x - h direction)) / 2h; the parameter is as before afterwards.
+  /// (loss(x + h direction) - loss(x - h direction)) / 2h; restores the parameter.
   double difference(Matrix& parameter, const std::vector<double>& direction, std::int64_t b) {
     constexpr double kStep = 1e-5;
     const std::vector<double> x = values_of(*f.backend, parameter);

@@ -145,7 +145,7 @@ TEST(InitializeUniform, DependsOnSeedAndTensorAlone) {
   EXPECT_EQ(values_of(*backend, matrix), values);
 }
 
-/// Parameters of a GC-MC encoder as it starts, by name.
+/// Initial parameters of a GC-MC encoder, by name.
 std::map<std::string, std::vector<double>> start_of_gcmc(const GcMcCase& c, Seed seed) {
   GcMcFixture g(make_reference_backend(), c);
   g.f.model->initialize(seed);
@@ -169,7 +169,7 @@ TEST(InitializeGcMc, StartsWeightsAndBiasesAsLinearLayersOfAllTheirInputs) {
       distinct.insert({values.begin(), values.begin() + 4});
       ++weights;
     } else {
-      // Inputs: what layer 1 reads of users is 3 + 6 + 30 wide, of items 2 + 5 + 30.
+      // The inputs of layer 1 have 3 + 6 + 30 columns for users, 2 + 5 + 30 for items.
       const bool of_users = (name[0] == 'u') != (name.find("message") != std::string::npos);
       const double inputs = name.find("layer2_mix") != std::string::npos ? 30
                             : name.find("mix") != std::string::npos      ? 40
@@ -182,12 +182,13 @@ TEST(InitializeGcMc, StartsWeightsAndBiasesAsLinearLayersOfAllTheirInputs) {
       EXPECT_LE(largest, bound * (1 + 1e-7)) << name;
       EXPECT_GE(largest, 0.85 * bound) << name;  // of 30 draws or more
       std::vector<double> first(values.begin(), values.begin() + 4);
-      for (double& value : first) value = std::round(value / bound * 1e6);  // alike whatever bound
+      for (double& value : first)
+        value = std::round(value / bound * 1e6);  // independent of the bound
       distinct.insert(first);
       ++weights;
     }
   }
-  EXPECT_EQ(distinct.size(), static_cast<std::size_t>(weights));  // a stream of its own for each
+  EXPECT_EQ(distinct.size(), static_cast<std::size_t>(weights));  // each has its own stream
   EXPECT_EQ(start_of_gcmc(c, Seed{9}), start);
   EXPECT_NE(start_of_gcmc(c, Seed{10}).at("user_layer2_mix_weight"),
             start.at("user_layer2_mix_weight"));

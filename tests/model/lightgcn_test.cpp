@@ -134,7 +134,7 @@ TEST_P(LightGcnLayers, ForwardAtTheBatchEqualsEmbedBitForBit) {
   f.model->embed();
   const std::vector<double> users = f.embeddings(Side::kUser);
   const std::vector<double> items = f.embeddings(Side::kItem);
-  // Other parameters in between, so that what embed() left cannot pass for forward()'s work.
+  // Other parameters in between, so that results of embed() cannot pass for those of forward().
   f.model->initialize(Seed{8});
   f.model->embed();
   EXPECT_NE(f.embeddings(Side::kUser), users);

@@ -38,7 +38,7 @@ TEST_F(MatrixFactorizationTest, EqualsLightGcnWithoutLayersAtTheBatch) {
   }
   EXPECT_EQ(values_of(*f.backend, f.losses), values_of(*g.backend, g.losses));
   EXPECT_EQ(g.model->parameters()[0].rows, nullptr);
-  // Nothing wrote the other rows of either gradient since they were made.
+  // The other rows of both gradients still have their initial zeros.
   EXPECT_EQ(values_of(*f.backend, *f.model->parameters()[1].gradient),
             values_of(*g.backend, *g.model->parameters()[1].gradient));
 }

@@ -13,8 +13,7 @@
 
 namespace tern::test {
 
-/// About `size` random interactions of the first users and items only: the last two of either side
-/// stay isolated.
+/// About `size` random interactions; the last two users and items stay isolated.
 inline Interactions with_isolated_nodes(NodeId num_users, NodeId num_items, int size,
                                         std::uint32_t seed) {
   std::mt19937 random(seed);
@@ -29,7 +28,7 @@ inline void assign(Backend& backend, Matrix& matrix, const Values& values) {
   backend.upload(std::span<const double>(values), matrix);
 }
 
-/// A model with everything that it stands on, after one sampled epoch.
+/// A model with its backend, graph and triplets, after one sampled epoch.
 struct ModelFixture {
   ModelFixture(std::unique_ptr<Backend> backend_in, const Interactions& interactions,
                const ModelOptions& options, std::int64_t batch_size,

@@ -1,4 +1,4 @@
-// Files of checkpoints: what is damaged is refused, whole, and without memory of its own making.
+// Files of checkpoints: damaged ones are refused as a whole, without allocating what they claim.
 
 #include "host/run/checkpoint.hpp"
 
@@ -35,7 +35,7 @@ void* counted(std::size_t size) {
 
 }  // namespace
 
-// The whole program's, so that no allocation goes by unseen.
+// Replaced for the whole program, so that every allocation is counted.
 void* operator new(std::size_t size) {
   return counted(size);
 }
@@ -80,7 +80,7 @@ class CheckpointTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(stream), {}};
   }
   static void write(const fs::path& path, const std::string& bytes) {
-    fs::remove(path);  // a file that is cut and written again is waited for on its way to the disk
+    fs::remove(path);  // truncating and rewriting it would wait for the disk
     std::ofstream(path, std::ios::binary) << bytes;
   }
   std::string complaint() const {
@@ -161,10 +161,10 @@ TEST_F(CheckpointTest, ReadsNoNaN) {
   std::get<std::vector<float>>(faulty.tensors["b"].values)[4] =
       std::numeric_limits<float>::quiet_NaN();
   write_safetensors(file, faulty);
-  EXPECT_THAT(complaint(), HasSubstr("checksum"));  // of the values that were there before
+  EXPECT_THAT(complaint(), HasSubstr("checksum"));  // that of the earlier values
   faulty.metadata.erase("checksum");
   write_safetensors(file, faulty);
-  EXPECT_THAT(complaint(), HasSubstr("its metadata has no checksum"));
+  EXPECT_THAT(complaint(), HasSubstr("the metadata has no checksum"));
   faulty.metadata["checksum"] = checksum_of(faulty);
   write_safetensors(file, faulty);
   EXPECT_THAT(complaint(), HasSubstr("b is nan at element 4, expected finite numbers"));
@@ -217,7 +217,7 @@ TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
     TensorFile without = whole;
     without.metadata.erase(entry.first);
     EXPECT_THAT(state_complaint(without),
-                HasSubstr("some/file: its metadata has no " + entry.first));
+                HasSubstr("some/file: metadata: " + entry.first + " is missing"));
   }
   const auto with = [&](const std::string& key, const std::string& value) {
     TensorFile changed = whole;
@@ -225,21 +225,21 @@ TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
     return state_complaint(changed);
   };
   EXPECT_EQ(with("note", "ignored"), "no complaint");
-  EXPECT_THAT(with("epoch", "-1"), HasSubstr("its metadata says epoch \"-1\", expected 0 or more"));
+  EXPECT_THAT(with("epoch", "-1"), HasSubstr("metadata: epoch is \"-1\", expected 0 or more"));
   EXPECT_THAT(with("epoch", "1e3"), HasSubstr("expected a number"));
   EXPECT_THAT(with("epoch", "99999999999999"), HasSubstr("expected a number"));
-  EXPECT_THAT(with("step", "12345"), HasSubstr("says step \"12345\", expected at most"));
+  EXPECT_THAT(with("step", "12345"), HasSubstr("step is \"12345\", expected at most"));
   EXPECT_THAT(with("best_metric", "nan"), HasSubstr("expected a finite number"));
   EXPECT_THAT(with("best_epoch", "8"), HasSubstr("expected at most 7"));
   EXPECT_THAT(with("updates", "9000000000000000000"), HasSubstr("expected fewer"));
   EXPECT_THAT(with("counter.dropout_steps", ""), HasSubstr("expected a number"));
 }
 
-/// One to three changes of the kinds that storage and people make.
+/// One to three changes as storage or people might make them.
 std::string mutated(std::string bytes, std::mt19937& random) {
   const auto below = [&](std::size_t limit) { return random() % std::max<std::size_t>(limit, 1); };
   for (std::size_t change = 1 + below(3); change > 0; --change) {
-    // Half of them where the header is, of which a file has little.
+    // Half of the changes are in the header, which is a small part of a file.
     const std::size_t at = below(random() % 2 == 0 ? 600 : bytes.size()) % bytes.size();
     switch (below(8)) {
       case 0:
@@ -260,7 +260,7 @@ std::string mutated(std::string bytes, std::mt19937& random) {
       case 5:
         bytes.append(1 + below(20), '\0');
         break;
-      case 6:  // another digit, where there is one
+      case 6:  // another digit, if there is one
         if (bytes[at] >= '0' && bytes[at] <= '9') bytes[at] = static_cast<char>('0' + below(10));
         break;
       default:  // the length of the header
@@ -281,7 +281,7 @@ TEST_F(CheckpointTest, TenThousandDamagedFilesAreRefused) {
   const std::string whole = read(file);
   ASSERT_GT(whole.size(), 2000u);
   std::mt19937 random(7);
-  // What else happens meanwhile: messages, stream buffers, and the parser's own lists.
+  // Other allocations meanwhile: messages, stream buffers, and the parser's lists.
   constexpr std::size_t kConstant = 1 << 16;
   int harmless = 0;
   for (int i = 0; i < 10000; ++i) {
@@ -290,7 +290,7 @@ TEST_F(CheckpointTest, TenThousandDamagedFilesAreRefused) {
     largest_request = 0;
     try {
       const TensorFile found = read_checkpoint(file);
-      // Blanks of the header may change without changing what it says.
+      // Blanks of the header may change without changing its meaning.
       ++harmless;
       EXPECT_TRUE(same(found, job.trainer.state())) << i;
     } catch (const DataError& error) {

@@ -64,8 +64,8 @@ class OldRun : public ::testing::TestWithParam<const char*> {
 };
 
 /// The largest difference of two tensors, as a share of the largest element. The moments of a
-/// gradient that is zero but for rounding have no digits to compare: elements below 0.01 count as
-/// 0.01.
+/// gradient that is zero except for rounding have no digits to compare: a largest element below
+/// 0.01 counts as 0.01.
 double relative_difference(const Tensor& found, const Tensor& expected) {
   const auto elements = [](const Tensor& tensor) {
     return std::visit(

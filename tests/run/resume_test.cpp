@@ -1,4 +1,4 @@
-// A training state taken anywhere goes on to the same bits as training that was never stopped.
+// Training that continues from a state saved anywhere ends with the bits of one that never stopped.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-/// What a training came to: its state, what it reported of every epoch, and the best parameters.
+/// The results of a training: its state, its record of every epoch, and the best parameters.
 struct Ending {
   TrainingState state;
   std::vector<EpochRecord> records;
@@ -28,14 +28,14 @@ struct Ending {
   TrainingResult result;
 };
 
-/// A trainer on a CPU with so many threads, 0: on the reference backend.
+/// A trainer on a CPU with this number of threads; 0: on the reference backend.
 struct Bench {
   Bench(const Config& config, int threads)
       : backend(threads == 0 ? make_reference_backend() : make_cpu_backend(threads)),
         data(planted_dataset_for(config.model.kind)),
         trainer(*backend, data, config) {}
 
-  /// Trains until stop(progress) says so, or to the end.
+  /// Trains until stop(progress) returns true, or to the end.
   template <typename Stop>
   void run(Ending& ending, const Stop& stop) {
     TrainerCallbacks callbacks;
@@ -97,7 +97,7 @@ TEST_P(Resume, FourAndFourEpochsAreEight) {
   Ending whole;
   Bench(config_of(kind, 8), threads).run(whole, kNever);
   Ending parts;
-  // Epoch 4 is the last of the first part, and evaluated as such, which no undisturbed run does.
+  // Epoch 4 is evaluated as the last of the first part; a run without a stop does not evaluate it.
   Bench(config_of(kind, 4), threads).run(parts, kNever);
   ASSERT_TRUE(parts.records.back().metrics.has_value());
   parts.records.back().metrics.reset();
@@ -128,7 +128,7 @@ TEST_P(Resume, AnyStepIsAPlaceToStop) {
     EXPECT_TRUE(same(second.trainer.state(), parts.state));
     second.run(parts, kNever);
     expect_equal(parts, whole);
-    // The same trainer may go on as well.
+    // The same trainer can continue as well.
     Ending further = parts;
     further.records.resize(1);
     first.run(further, kNever);
@@ -194,7 +194,7 @@ struct PausedEpoch {
   std::vector<EpochRecord> records;
 };
 
-/// What the rest of the epochs reports, by the same trainer or by one that resumes.
+/// The records of the remaining epochs, by the same trainer or by one that resumes.
 std::vector<EpochRecord> finish(Trainer& trainer) {
   std::vector<EpochRecord> records;
   TrainerCallbacks callbacks;
@@ -257,7 +257,7 @@ TEST(TrainingState, PatienceCountsOnAcrossAStop) {
   Config config = config_of(ModelKind::kLightGcn, 60);
   config.evaluate_every = 1;
   config.patience = 2;
-  config.optimizer.adam.learning_rate = 0.2;  // soon as good as it gets
+  config.optimizer.adam.learning_rate = 0.2;  // stops improving soon
   Ending whole;
   Bench(config, 1).run(whole, kNever);
   ASSERT_EQ(whole.result.reason, StopReason::kPatience);
@@ -270,7 +270,7 @@ TEST(TrainingState, PatienceCountsOnAcrossAStop) {
   second.run(parts, kNever);
   EXPECT_EQ(parts.result.epochs, whole.result.epochs);
   EXPECT_EQ(parts.result.reason, StopReason::kPatience);
-  // What has ended so does not go on.
+  // A training that ended like this does not continue.
   Bench third(config, 1);
   third.trainer.restore(whole.state);
   Ending none;
@@ -281,7 +281,7 @@ TEST(TrainingState, PatienceCountsOnAcrossAStop) {
 }
 
 TEST(TrainingState, HoldsNothingOfATrainingThatWasGivenUp) {
-  // Numbers that blow up fill the losses of an epoch with what no file may hold.
+  // Diverging numbers fill the losses of an epoch with values that no file may hold.
   Config config = config_of(ModelKind::kMatrixFactorization, 2);
   config.optimizer.adam.learning_rate = 1e30;
   Bench bench(config, 1);
@@ -333,14 +333,14 @@ TEST(TrainingState, WhatDoesNotFitIsRefusedAndChangesNothing) {
   const auto complaint = [&](const TrainingState& state, const Config& other) {
     Bench bench(other, 0);
     const TensorFile before = bench.trainer.last();
-    std::string said = "nothing";
+    std::string message = "nothing";
     try {
       bench.trainer.restore(state, "some/file");
     } catch (const DataError& error) {
-      said = error.what();
+      message = error.what();
     }
-    EXPECT_TRUE(same(bench.trainer.last(), before)) << said;
-    return said;
+    EXPECT_TRUE(same(bench.trainer.last(), before)) << message;
+    return message;
   };
   TrainingState state = ending.state;
   state.tensors.erase("user_embedding");
@@ -355,10 +355,10 @@ TEST(TrainingState, WhatDoesNotFitIsRefusedAndChangesNothing) {
   EXPECT_THAT(complaint(ending.state, other), HasSubstr("has shape"));
   other = config;
   other.batch_size = 50;
-  EXPECT_THAT(complaint(ending.state, other), HasSubstr("it was saved at step 3 of"));
+  EXPECT_THAT(complaint(ending.state, other), HasSubstr("saved at step 3 of"));
   other = config;
   other.optimizer.kind = OptimizerKind::kSgd;
-  EXPECT_THAT(complaint(ending.state, other), HasSubstr("is no parameter of a state of gcmc"));
+  EXPECT_THAT(complaint(ending.state, other), HasSubstr("is not a parameter of a state of gcmc"));
 }
 
 TEST(TrainingState, NoneIsTakenOfNumbersThatAreNotFinite) {
@@ -368,11 +368,11 @@ TEST(TrainingState, NoneIsTakenOfNumbersThatAreNotFinite) {
   Bench bench(config, 0);
   TrainerCallbacks callbacks;
   callbacks.should_stop = [&] { return bench.trainer.progress().step == 4; };
-  // Stopped long before the trainer itself looks.
+  // Stopped long before the trainer's own check.
   bench.trainer.run(callbacks);
   try {
     bench.trainer.state();
-    FAIL() << "took infinities for a state";
+    FAIL() << "infinities passed as a state";
   } catch (const NumericalFault& fault) {
     EXPECT_THAT(fault.what(), HasSubstr("epoch 1: at step "));
   }

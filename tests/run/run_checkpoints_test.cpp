@@ -81,7 +81,7 @@ TEST_F(RunTest, CheckpointsCarryTheirOrigin) {
   EXPECT_EQ(file.metadata.at("data_fingerprint").size(), 16u);
   EXPECT_THAT(file.metadata.at("config"), HasSubstr("width = 8"));
   EXPECT_THAT(file.metadata.at("build"), HasSubstr("GCC"));
-  // Of a state the model's part alone.
+  // Only the model's part of a state.
   const TensorFile last = Run::open(path).read_checkpoint("last");
   EXPECT_EQ(last.metadata.at("epoch"), "18");
   EXPECT_EQ(last.tensors.size(), 1u);
@@ -122,7 +122,7 @@ TEST_F(RunTest, KeepsTheNewestStatesAndTheBestThatTheySpeakOf) {
               ElementsAre("best-000005.safetensors", "best-000010.safetensors",
                           "epoch-000006.safetensors", "epoch-000010.safetensors"));
   run.write_best(some_parameters(), 11, 11);
-  run.write_best(some_parameters(), 12, 11);  // off the schedule: 11 is what goes on
+  run.write_best(some_parameters(), 12, 11);  // off the schedule: training continues with 11
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("best-000005.safetensors", "best-000010.safetensors",
                           "best-000011.safetensors", "best-000012.safetensors",
@@ -144,12 +144,12 @@ TEST_F(RunTest, TheBestIsWhatTheStateHasSelected) {
   state.progress.selected_epoch = 3;
   run.write_state(state);
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "3");
-  // A longer training would not have looked at epoch 3.
+  // A longer training would not have evaluated epoch 3.
   run.forget_after({3, 0});
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("best-000002.safetensors", "epoch-000003.safetensors"));
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "2");
-  // What comes after the state is of the training under way, until that is given up.
+  // A best file after the newest state belongs to the training in progress, until it is abandoned.
   run.write_best(some_parameters(), 5, 5);
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "5");
   run.forget_after({3, 0});
@@ -187,7 +187,7 @@ TEST_F(RunTest, StatesWithinAnEpochAreOrderedByTheirSteps) {
   EXPECT_EQ(newest(Run::Place{3, 7}), std::pair(3, std::int64_t{0}));
   EXPECT_EQ(newest(Run::Place{3, 0}), std::pair(2, std::int64_t{1'000'000}));
   EXPECT_EQ(newest(Run::Place{2, 1'000'000}), std::pair(2, std::int64_t{999'999}));
-  // Training goes on from step 999999: of the same epoch, what is later is set aside.
+  // Training continues from step 999999: later states of the same epoch are set aside.
   run.forget_after({2, 999'999});
   EXPECT_THAT(
       names_in(path / "checkpoints"),
@@ -207,7 +207,7 @@ TEST_F(RunTest, BestParametersOfLaterEpochsAreForgotten) {
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("best-000002.safetensors", "epoch-000003.safetensors",
                           "epoch-000005.safetensors.aside"));
-  // Nor epoch 4, which training was given up after.
+  // Nor epoch 4, after which training was abandoned.
   run.write_best(some_parameters(), 4, 4);
   run.forget_after({3, 0});
   EXPECT_THAT(names_in(path / "checkpoints"),
@@ -292,7 +292,7 @@ TEST_F(RunTest, WhatIsNoDamageIsNotTakenForIt) {
   TensorFile other = to_file(some_state(2));
   other.metadata["format_version"] = "77";
   write_checkpoint(newest, other);
-  EXPECT_THAT(complaint([&] { run.newest_state(); }), HasSubstr("says format_version 77"));
+  EXPECT_THAT(complaint([&] { run.newest_state(); }), HasSubstr("format_version is 77"));
   // A file that takes more memory than there is, most of it a hole.
   fs::resize_file(newest, std::uintmax_t{1} << 42);
   EXPECT_THROW(run.newest_state(), MemoryError);
@@ -328,13 +328,13 @@ TEST_F(RunTest, NamesADamagedCheckpoint) {
     EXPECT_THAT(complaint(read_last), HasSubstr("epoch-000001.safetensors")) << size;
   }
   write_checkpoint(file, some_parameters());
-  EXPECT_THAT(complaint(read_last), HasSubstr("its metadata has no format_version"));
+  EXPECT_THAT(complaint(read_last), HasSubstr("metadata: format_version is missing"));
   config.model.kind = ModelKind::kMatrixFactorization;
   Run other = Run::create(folder / "runs/second", config, data);
   other.write_state(some_state(1));
   fs::copy_file(folder / "runs/second/checkpoints/epoch-000001.safetensors", file,
                 fs::copy_options::overwrite_existing);
-  EXPECT_THAT(complaint(read_last), HasSubstr("its metadata says model mf, expected lightgcn"));
+  EXPECT_THAT(complaint(read_last), HasSubstr("metadata: model is mf, expected lightgcn"));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ class RunTest : public ::testing::Test {
     return Run::create(path, config, data, overwrite);
   }
 
-  /// What a DataError of work() says; it must name a place within the folder.
+  /// The message of a DataError of work(); it must name a place within the folder.
   template <typename Work>
   std::string complaint(Work work) const {
     try {

@@ -76,7 +76,7 @@ TEST_F(RunTest, MakesNoRunAmongOtherFilesOfItsNames) {
   for (const auto overwrite : {Run::Overwrite::kNo, Run::Overwrite::kYes}) {
     try {
       create(overwrite);
-      FAIL() << "replaced a stranger's file";
+      FAIL() << "replaced a foreign file";
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), HasSubstr("it has a users.tsv"));
     }
@@ -100,7 +100,7 @@ TEST_F(RunTest, DoesNotReplaceARunUnlessAsked) {
   EXPECT_EQ(Run::open(path).config().l2, 0.25);
   EXPECT_FALSE(fs::exists(path / "metrics.jsonl"));
   EXPECT_TRUE(names_in(path / "checkpoints").empty());
-  EXPECT_EQ(read_text(path / "notes.txt"), "mine");  // what is not a run's stays
+  EXPECT_EQ(read_text(path / "notes.txt"), "mine");  // files of others stay
 }
 
 TEST_F(RunTest, MakesARunInADirectoryThatIsThere) {
@@ -118,7 +118,7 @@ TEST_F(RunTest, CannotBeMadeWhereAFileIs) {
 }
 
 TEST_F(RunTest, NamesWhatIsMissing) {
-  EXPECT_THAT(open_complaint(), HasSubstr("is not a directory"));
+  EXPECT_THAT(open_complaint(), HasSubstr("not a directory, expected"));
   for (const char* name : {"run.json", "config.toml", "users.tsv", "items.tsv"}) {
     fs::remove_all(path);
     create();
@@ -136,7 +136,7 @@ TEST_F(RunTest, NamesADamagedManifest) {
       {"\xff\xfe", "not a JSON object"},
       {"{}", "no integer format_version"},
       {"{\"format_version\": \"1\"}", "no integer format_version"},
-      {"{\"format_version\": 1}", "is of format version 1, this build reads version 2"},
+      {"{\"format_version\": 1}", "format_version: found 1, but this build reads 2"},
       {"{\"format_version\": 2}", "no data_fingerprint"},
       {"{\"format_version\": 2, \"data_fingerprint\": 7}", "no data_fingerprint"},
       {"{\"format_version\": 2, \"data_fingerprint\": \"12\"}", "16 hexadecimal digits"},
@@ -177,7 +177,7 @@ TEST_F(RunTest, NoticesOtherData) {
   fs::copy_file(path / "checkpoints/epoch-000001.safetensors",
                 folder / "runs/second/checkpoints/epoch-000001.safetensors");
   EXPECT_THAT(complaint([&] { other.read_checkpoint("last"); }),
-              HasSubstr("its metadata says data_fingerprint"));
+              HasSubstr("metadata: data_fingerprint is"));
   fs::remove_all(folder / "data");
   EXPECT_NE(complaint([&] { other.load_data(); }), "no complaint");
 }
@@ -208,15 +208,15 @@ TEST_F(RunTest, NoticesOtherFeaturesWhereTheModelReadsThem) {
 TEST_F(RunTest, NoticesOtherNames) {
   const Run run = create();
   write_text(path / "users.tsv", "0\n1\n");
-  EXPECT_THAT(complaint([&] { run.load_data(); }), HasSubstr("has 2 names, but the data has 3"));
+  EXPECT_THAT(complaint([&] { run.load_data(); }), HasSubstr("found 2 names, but the data has 3"));
   write_text(path / "users.tsv", "0\n1\n2\n");
   write_text(path / "items.tsv", "0\nx\n2\n3\n");
   EXPECT_THAT(complaint([&] { run.load_data(); }),
-              HasSubstr("items.tsv:2: is \"x\", but the data has \"1\" in its place"));
+              HasSubstr("items.tsv:2: found \"x\", but the data has \"1\" in its place"));
 }
 
 TEST_F(RunTest, StrangersFilesStay) {
-  // A directory of another program's checkpoints, of names that ours have too.
+  // Checkpoints of another program, under the names of ours.
   for (const char* name : {"checkpoints/epoch-10.safetensors", "checkpoints/best-3.safetensors"}) {
     fs::remove_all(path);
     fs::create_directories(path / "checkpoints");

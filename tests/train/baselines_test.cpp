@@ -56,8 +56,8 @@ Rows popularity_scores(const Interactions& train) {
   return Rows(train.num_users(), degree);
 }
 
-/// Whether the rankings are those of the scores: each place at its score, none better left out,
-/// nothing observed, nothing twice. Scores closer than 1e-12 count as tied.
+/// Whether the rankings are those of the scores: every item at its place, no better one left out,
+/// no observed item, no item twice. Scores closer than 1e-12 count as tied.
 void expect_ranked_by(const std::vector<NodeId>& rankings, std::int64_t k, const Rows& scores,
                       const std::vector<const Interactions*>& observed) {
   ASSERT_EQ(rankings.size(), scores.size() * static_cast<std::size_t>(k));

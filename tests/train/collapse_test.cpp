@@ -28,7 +28,7 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 
 /// loss = log σ(S), S = Σ_t u_t·(p_t - n_t) over the batch. All triplets share the factor σ(-S),
-/// and the loss has no lower bound: it falls with S, which nothing holds back.
+/// and the loss has no lower bound: it falls with S, which is unbounded.
 class SumInsideTheSigmoid final : public Loss {
  public:
   explicit SumInsideTheSigmoid(Backend& backend) : backend_(backend) {}
@@ -120,7 +120,7 @@ Outcome train(const Config& config, Recipe recipe) {
   return outcome;
 }
 
-/// The last epoch of the right recipe, which the faulty one is measured against: how far a diverging
+/// The last epoch of the right recipe, with which the faulty one is compared: how far a diverging
 /// training gets depends on the last digits of every sum, and so on the processor.
 EpochRecord healthy_epoch(int epochs) {
   return train(encoder(epochs), Recipe::kTern).records.back();
@@ -221,11 +221,11 @@ TEST(FindCollapse, NamesEveryLimitThatIsCrossed) {
 TEST(FindCollapse, AsksNoMoreThanATableCanHave) {
   const MonitorOptions limits;
   EmbeddingStatistics few = healthy();
-  few.rows = 3;  // three rows span three dimensions at the most, whatever D
+  few.rows = 3;  // three rows span at most three dimensions, for any D
   few.effective_rank = 2.5;
   EXPECT_THAT(find_collapse("users", few, 64, limits), IsEmpty());
   EmbeddingStatistics numbers = healthy();
-  numbers.mean_cosine = 1.0;  // of one number each
+  numbers.mean_cosine = 1.0;  // rows of width 1
   numbers.effective_rank = 1.0;
   EXPECT_THAT(find_collapse("users", numbers, 1, limits), IsEmpty());
   EmbeddingStatistics single = healthy();
@@ -235,7 +235,7 @@ TEST(FindCollapse, AsksNoMoreThanATableCanHave) {
   EXPECT_THAT(find_collapse("users", single, 64, limits), IsEmpty());
 }
 
-/// Every row of the users' table alike: their mean cosine is 1.
+/// All rows of the users' table are equal: their mean cosine is 1.
 void collapse_users(Job& job) {
   job.backend->fill(*job.trainer.model().parameters()[0].value, 0.1);
 }

@@ -1,4 +1,4 @@
-// Losses and parameters that are not finite, at every place where they can first be seen.
+// Losses and parameters that are not finite, at every place where they can first be detected.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ TEST(Divergence, NamesStepAndTensorOfANaN) {
     job.backend->upload(std::span<const double>(values), items);
     try {
       job.run();
-      FAIL() << "trained on a NaN";
+      FAIL() << "a NaN was trained on";
     } catch (const Error& error) {
       EXPECT_THAT(error.what(), AllOf(HasSubstr("epoch 1"), HasSubstr("at step "),
                                       // In gcmc one NaN reaches every parameter within a step.
@@ -64,7 +64,7 @@ TEST(Divergence, NamesTheFirstStepThatWasBad) {
   job.backend->upload(std::span<const double>(values), items);
   try {
     job.run();
-    FAIL() << "trained on a NaN";
+    FAIL() << "a NaN was trained on";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("at step " + std::to_string(first + 1) + " of " +
                                         std::to_string(drawn.size())));
@@ -87,7 +87,7 @@ TEST(Divergence, IsFoundWithinAThousandStepsOfALongEpoch) {
     };
     try {
       job.run();
-      FAIL() << "trained on a NaN";
+      FAIL() << "a NaN was trained on";
     } catch (const NumericalFault& fault) {
       EXPECT_THAT(fault.what(), AllOf(HasSubstr("at step " + std::to_string(sound + 1) + " of "),
                                       HasSubstr("the BPR loss is ")));
@@ -109,7 +109,7 @@ TEST(Divergence, KeepsTheBestParametersWhenALaterEpochDiverges) {
   };
   try {
     job.run();
-    FAIL() << "trained on infinities";
+    FAIL() << "infinities were trained on";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(),
                 AllOf(HasSubstr("epoch 3"), HasSubstr("user_embedding has 960 of 960 elements"),
@@ -129,7 +129,7 @@ TEST(Divergence, FindsDivergenceThatTheLossHasNotSeenYet) {
   Job job(planted_dataset(), config);
   try {
     job.run();
-    FAIL() << "took infinities for embeddings";
+    FAIL() << "infinities passed as embeddings";
   } catch (const Error& error) {
     EXPECT_THAT(error.what(),
                 AllOf(HasSubstr("epoch 1"), HasSubstr("at step 1 of 1 the update of "),

@@ -235,7 +235,7 @@ TEST(Evaluate, EqualsANaiveComputationOnRandomData) {
     const Graph train = task.backend->make_graph(task.train);
     const Graph valid = task.backend->make_graph(task.valid);
     const Graph* observed[] = {&train, &valid};
-    const std::vector<int> ks{1, 4, 20, 25};  // up to more than the candidates that are left
+    const std::vector<int> ks{1, 4, 20, 25};  // the last exceeds the candidates that are left
     const Metrics m = evaluate(*task.backend, task.users, task.items, observed, task.test, at(ks));
     const Naive naive{task.user_values,
                       task.item_values,

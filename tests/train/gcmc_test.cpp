@@ -1,5 +1,4 @@
-// Training jobs of the GC-MC encoder: what is different where features are read, rows are
-// normalised and elements dropped.
+// Training jobs of the GC-MC encoder: features, normalisation and dropout.
 
 #include <gtest/gtest.h>
 
@@ -24,7 +23,7 @@ Config gcmc_config(InputKind inputs = InputKind::kBoth) {
   return config;
 }
 
-/// Final embeddings of a side by a model of its own, from a checkpoint.
+/// Final embeddings of a side, by a new model with the parameters of a checkpoint.
 std::vector<double> embeddings_of(Job& job, const TensorFile& checkpoint, Side side) {
   const Graph graph = job.backend->make_graph(job.data.train);
   const Triplets none;
@@ -63,14 +62,14 @@ TEST(GcMcJob, DoesWhatItsPartsDoByHand) {
       model->forward();
       backend->bpr(triplets, model->embeddings(user), model->embeddings(item),
                    model->embedding_gradient(user), model->embedding_gradient(item), losses);
-      // On the results, before backward(): this is what keeps their norms in bounds.
+      // The penalty is on the final embeddings, before backward(): it bounds their norms.
       backend->l2_penalty(triplets, config.l2, model->embeddings(user), model->embeddings(item),
                           model->embedding_gradient(user), model->embedding_gradient(item), losses);
       model->backward();
       optimizer.step();
       backend->next_batch(triplets);
     }
-    // A look at the embeddings between epochs moves nothing.
+    // Checks of the embeddings between epochs change nothing.
     model->embed();
   }
   EXPECT_TRUE(same(job.trainer.last(), snapshot(*backend, *model)));
@@ -86,7 +85,7 @@ TEST(GcMcJob, KeepsTheBestParametersWithTheirRunningStatistics) {
   const TrainingResult result = job.run();
   ASSERT_LT(result.best_epoch, 8);
   EXPECT_FALSE(same(job.trainer.best(), job.trainer.last()));
-  // A model made anew from the checkpoint ranks as it did then.
+  // A new model from the checkpoint ranks as the old one did.
   const Graph graph = job.backend->make_graph(job.data.train);
   const Triplets none;
   const auto model = make_model(*job.backend, graph, none, config.model,
@@ -136,7 +135,7 @@ TEST(GcMcJob, PlacesItemsThatNobodyHasTouchedByTheirFeatures) {
     job.run();
     const std::vector<double> users = embeddings_of(job, job.trainer.last(), Side::kUser);
     const std::vector<double> items = embeddings_of(job, job.trainer.last(), Side::kItem);
-    // Of each user with such items: how often one of them comes before another cold item.
+    // For each user with such items: how often one of them ranks before another cold item.
     double before = 0.0;
     double all = 0.0;
     for (NodeId user = 0; user < 120; ++user) {

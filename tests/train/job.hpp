@@ -28,7 +28,7 @@ bool same(const One& a, const Other& b) {
   return true;
 }
 
-/// A trainer on the reference backend, and what it reported.
+/// A trainer on the reference backend, and its reports.
 struct Job {
   explicit Job(Dataset data_in = planted_dataset(), const Config& config_in = planted_config())
       : data(std::move(data_in)), config(config_in), trainer(*backend, data, config) {

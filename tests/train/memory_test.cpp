@@ -41,22 +41,22 @@ std::int64_t allocated() {
   return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
 }
 
-/// From the counted bytes to 25% above, and so many bytes more for what is constant.
+/// From the counted bytes to 25% above, plus `slack` bytes for constant parts.
 testing::Matcher<std::int64_t> little_above(std::int64_t counted, std::int64_t slack = 0) {
   return testing::AllOf(testing::Ge(counted), testing::Le(counted + counted / 4 + slack));
 }
 
 class Memory : public testing::TestWithParam<ModelKind> {
  protected:
-  /// What a GC-MC can start from; one entry for the other models.
+  /// The inputs of a GC-MC; one entry for the other models.
   static std::vector<InputKind> inputs() {
     if (GetParam() != ModelKind::kGcMc) return {InputKind::kAuto};
     return {InputKind::kBoth, InputKind::kIds, InputKind::kFeatures};
   }
 };
 
-/// Counted after an epoch, while a checkpoint is in memory: the peak, but for what an evaluation
-/// frees again.
+/// Counted after an epoch, while a checkpoint is in memory: the peak, except for memory that an
+/// evaluation frees again.
 TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer's allocator does not count";
@@ -96,7 +96,7 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     Config config = measured_config(GetParam());
     if (backend_case.family == "simt_fused") config.reproducibility = Reproducibility::kNone;
 
-    // What a job keeps, without scratch: no step is run, since a kernel on a CPU takes its time.
+    // The memory that a job keeps, without scratch: without a step, as emulated kernels are slow.
     const Dataset large = planted_dataset_for(GetParam(), 9'000, 6'000);
     const MemoryEstimate estimate = estimate_memory(target, large, config);
     std::int64_t before = backend->memory().free;

@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 
 class ParametersTest : public ::testing::Test {
  protected:
-  /// What loading complains about.
+  /// The message of the error that loading throws.
   std::string complaint(const TensorFile& file) {
     try {
       load_parameters(*backend, *model, file);
@@ -73,7 +73,7 @@ TEST_F(ParametersTest, RunningStatisticsAreAmongThem) {
   EXPECT_TRUE(model->buffers().empty());
   TensorFile more = snapshot(*backend, *model);
   more.tensors[buffers[0].name] = file.tensors.at(buffers[0].name);
-  EXPECT_THAT(complaint(more), HasSubstr("is no parameter of lightgcn"));
+  EXPECT_THAT(complaint(more), HasSubstr("is not a parameter of lightgcn"));
 }
 
 TEST_F(ParametersTest, SinglePrecisionIsAccepted) {
@@ -90,7 +90,7 @@ TEST_F(ParametersTest, RefusesWhatDoesNotFitTheModel) {
   EXPECT_THAT(complaint(file), HasSubstr("item_embedding is missing"));
   file = good;
   file.tensors["extra"] = {{1}, std::vector<float>{1.0F}};
-  EXPECT_THAT(complaint(file), HasSubstr("extra is no parameter of lightgcn"));
+  EXPECT_THAT(complaint(file), HasSubstr("extra is not a parameter of lightgcn"));
   file = good;
   file.tensors["user_embedding"] = {{8, 12}, std::vector<float>(96)};
   EXPECT_THAT(complaint(file), HasSubstr("user_embedding has shape (8, 12), expected (12, 8)"));

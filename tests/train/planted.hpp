@@ -43,15 +43,15 @@ inline Dataset planted_dataset(NodeId num_users = 120, NodeId num_items = 80,
   return data;
 }
 
-/// The same data with features that tell the groups: as a category, which one node of eight has
-/// wrong, and as a number among another that means nothing.
+/// The same data with features that give the groups: as a category, which is wrong for one node of
+/// eight, and as a number, beside a number without meaning.
 inline Dataset with_planted_features(Dataset data, std::uint32_t seed = 2) {
   constexpr NodeId kGroups = 4;
   std::mt19937 random(seed);
   const auto features_of = [&](NodeId nodes) {
     Features features;
     features.names = {"weight", "height", "group=0", "group=1", "group=2", "group=3"};
-    // What nobody has keeps categories sparse enough to count as such.
+    // A category that no node has keeps the columns sparse enough to count as categories.
     for (int i = 0; i < 8; ++i) features.names.push_back("group=none" + std::to_string(i));
     for (NodeId node = 0; node < nodes; ++node) {
       const auto noise = static_cast<float>(random() % 100) / 25.0F;
@@ -70,7 +70,7 @@ inline Dataset with_planted_features(Dataset data, std::uint32_t seed = 2) {
   return data;
 }
 
-/// Features where the model reads them.
+/// With features if the model reads them.
 inline Dataset planted_dataset_for(ModelKind kind, NodeId num_users = 120, NodeId num_items = 80) {
   Dataset data = planted_dataset(num_users, num_items);
   return kind == ModelKind::kGcMc ? with_planted_features(std::move(data)) : data;

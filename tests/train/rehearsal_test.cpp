@@ -10,7 +10,7 @@
 namespace tern::test {
 namespace {
 
-/// What a training has left, but for the time that it took.
+/// The results of a training, without the time that it took.
 struct Trace {
   TrainingState state;
   TensorFile best;
@@ -55,7 +55,7 @@ TEST_P(Rehearsal, LeavesTheBitsOfTheTrainingAsTheyAre) {
     for (const BackendCase& backend_case : backends_of_batches_under_test()) {
       const bool emulated = backend_case.name.starts_with("simt");
       if (emulated && (backend_case.name != "simt" || optimizer != OptimizerKind::kAdam)) continue;
-      if (emulated) config.epochs = 1;  // a kernel on a CPU takes its time
+      if (emulated) config.epochs = 1;  // emulated kernels are slow
       SCOPED_TRACE(backend_case.name);
       const auto backend = backend_case.make();
       Trainer plain(*backend, data, config);
@@ -89,7 +89,7 @@ TEST_P(Rehearsal, LeavesARestoredTrainingAsItIs) {
 INSTANTIATE_TEST_SUITE_P(Models, Rehearsal, testing::ValuesIn(kModels),
                          [](const auto& info) { return std::string(model_name(info.param)); });
 
-/// Counts the work of a rehearsal, and refuses the memory of one op if asked to.
+/// Counts the work of a rehearsal, and can refuse the memory of one op.
 class CountingBackend : public reference::ReferenceBackend {
  public:
   void sample(Triplets& triplets, std::uint32_t epoch) override {

@@ -9,7 +9,7 @@
 namespace tern::test {
 namespace {
 
-/// A selection by recall@10, fed with values of it alone.
+/// A selection by recall@10, and epochs with given values of it.
 struct Chooser {
   bool improves(double value) {
     Metrics metrics;

@@ -16,10 +16,10 @@
 namespace tern::test {
 namespace {
 
-/// Parameters of these are by side; of gcmc, every gradient is in tests/model.
+/// The models with one parameter a side; tests/model has every gradient of gcmc.
 constexpr ModelKind kTableModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
 
-/// What a few steps leave: parameters by side, losses, and the last gradients.
+/// The results of a few steps: parameters by side, losses, and the last gradients.
 struct AfterSteps {
   Values parameters[2];
   Values gradients[2];
@@ -91,8 +91,8 @@ TEST(TrainingStep, OfAdamOnTheCpuEqualsTheReference) {
     for (int side = 0; side < 2; ++side) {
       const Values& values = expected.parameters[side];
       for (std::size_t i = 0; i < values.size(); ++i) {
-        // Adam's first step is rate · sign(gradient): where the gradient is as small as its own
-        // rounding error, either sign is right.
+        // Adam's first step is rate · sign(gradient): if the gradient is as small as its rounding
+        // error, either sign is right.
         const bool clear = std::abs(expected.gradients[side][i]) > 1e-5;
         ASSERT_NEAR(actual.parameters[side][i], values[i], clear ? 1e-3 * rate : 2.01 * rate)
             << side << " " << i;
@@ -156,8 +156,8 @@ TEST(CpuTraining, FollowsTheReference) {
     config.epochs = 4;
     config.evaluate_every = 2;
     if (kind == ModelKind::kGcMc) {
-      // Adam makes a step of full size of a gradient that is nothing but rounding, such as that of
-      // a bias before a normalisation; and of this seed no ReLU is decided by rounding.
+      // Not Adam: it makes a full step from a gradient that is only rounding, such as that of a
+      // bias before a normalisation. With this seed, no ReLU depends on rounding.
       config.optimizer.kind = OptimizerKind::kSgd;
       config.optimizer.sgd.learning_rate = 0.1;
       config.seed = Seed{3};

@@ -16,7 +16,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-/// Metrics of parameters by way of a model of their own, observed items as named.
+/// Metrics of a new model with these parameters, ranked without the items in `observed`.
 Metrics metrics_of(Job& job, const TensorFile& parameters,
                    const std::vector<const Interactions*>& observed, const Interactions& held_out) {
   const Graph graph = job.backend->make_graph(job.data.train);
@@ -42,7 +42,7 @@ TEST(Trainer, LearnsWhatPopularityCannotTell) {
     EXPECT_EQ(result.reason, StopReason::kEpochs);
     EXPECT_EQ(result.epochs, 20);
     ASSERT_EQ(job.records.size(), 20u);
-    // Nothing is known at first; what gcmc starts from is of norm 1 in every column.
+    // Nothing is known at first; gcmc starts from columns of norm 1.
     if (kind != ModelKind::kGcMc) {
       EXPECT_NEAR(job.records.front().loss, std::log(2.0), 0.05);
     }
@@ -60,7 +60,7 @@ TEST(Trainer, DoesWhatItsPartsDoByHand) {
   Config config = planted_config();
   config.epochs = 2;
   config.batch_size = 77;           // a short last batch
-  config.sampling.seed = Seed{99};  // the job's own seed rules
+  config.sampling.seed = Seed{99};  // the job's own seed counts
   Job job(planted_dataset(), config);
   job.run();
 
@@ -139,7 +139,7 @@ TEST(Trainer, ReportsTheNormOfTheLastGradient) {
     ModelKind kind;
     std::int64_t batch_size;
   };
-  // In one step, and in many small ones: the rows that the last does not touch have old gradients.
+  // In one step, and in many small ones: rows outside of the last batch have old gradients.
   for (const auto [kind, batch_size] : {Case{ModelKind::kLightGcn, 1 << 20},
                                         {ModelKind::kMatrixFactorization, 1 << 20},
                                         {ModelKind::kLightGcn, 10},
@@ -175,7 +175,7 @@ TEST(Trainer, EvaluatesEveryFewEpochsAndTheLast) {
   Config config = planted_config();
   config.epochs = 7;
   config.evaluate_every = 3;
-  config.monitor.every = 0;  // no looks between evaluations
+  config.monitor.every = 0;  // no checks between evaluations
   Job job(planted_dataset(), config);
   job.run();
   for (const EpochRecord& record : job.records) {
@@ -210,7 +210,7 @@ TEST(Trainer, KeepsTheBestParameters) {
     best = value;
     best_epoch = record.epoch;
     at_best = job.trainer.last();
-    EXPECT_TRUE(same(job.trainer.best(), at_best));  // already there when the epoch is reported
+    EXPECT_TRUE(same(job.trainer.best(), at_best));  // up to date when the epoch is reported
   };
   const TrainingResult result = job.run();
   ASSERT_LT(best_epoch, 12);  // else the last parameters would do as well
@@ -230,7 +230,7 @@ TEST(Trainer, SelectsTheLastEpochOffTheScheduleToo) {
   Job job(planted_dataset(), config);
   const TrainingResult result = job.run();
   ASSERT_EQ(result.best_epoch, 4);  // it still gets better every epoch
-  // A longer training would not have evaluated epoch 4: it goes on from epoch 3 as the best.
+  // A longer training would not have evaluated epoch 4: it continues with epoch 3 as the best.
   EXPECT_EQ(job.trainer.progress().selected_epoch, 4);
   EXPECT_EQ(job.trainer.progress().best_epoch, 3);
   EXPECT_EQ(job.trainer.progress().best_metric, metric(*job.records[2].metrics, "recall@10"));
@@ -286,7 +286,7 @@ TEST(Trainer, WithoutAValidationSplitTheLastParametersCount) {
   for (const EpochRecord& record : job.records) {
     EXPECT_FALSE(record.metrics.has_value());
     EXPECT_FALSE(record.best);
-    EXPECT_GT(record.users.mean_norm, 0.0);  // still watched
+    EXPECT_GT(record.users.mean_norm, 0.0);  // still checked
   }
 }
 
