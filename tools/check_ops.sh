@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every op has exactly the files that CONTRIBUTING.md names: checks the list there against the tree.
+# Checks that every op has exactly the files that CONTRIBUTING.md lists.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -46,8 +46,8 @@ linear_relu_batchnorm_backward  linear_relu_batchnorm  cuda/ops/<op>.cu
 TABLE
 }
 
-# Sources in the folders of ops that bear no op's name, by folder: what several ops share, and tests of
-# all ops. Headers of cuda/ops need no line: two ops must include them.
+# Sources in the folders of ops without an op's name, by folder: code that several ops share, and tests
+# of all ops. Headers of cuda/ops need no line: at least two ops must include each.
 shared_files() {
   cat <<'TABLE'
 host/reference  backend storage
@@ -58,7 +58,7 @@ bench/ops       dense_tables expected
 TABLE
 }
 
-# What cuda/ holds beside its folders.
+# The sources of cuda/ outside its folders.
 cuda_files='backend graph plugin recording storage'
 
 problems=0
@@ -72,7 +72,7 @@ methods() {
     sed -nE 's/^  virtual [^(~]*[ &*]([a-z_0-9]+)\(.*/\1/p' | sort -u
 }
 
-# The paths with which the lines of the list begin, be it a table, a list or a block of code.
+# The paths at the beginning of lines, in a table, a list or a block of code.
 listed_files() {
   sed -n '/^<!-- op-files -->$/,/^<!-- \/op-files -->$/p' CONTRIBUTING.md |
     grep -oE '^[-|`*0-9. ]*[a-z_]+/[A-Za-z_/<>]*\.[a-z]+' | sed -E 's/^[-|`*0-9. ]*//'
@@ -98,7 +98,7 @@ check_op() {
   done
 }
 
-# A method in the table has the files that the table names, and no other of the list.
+# A method in the table has the files that the table names, and no other file of the list.
 check_exception() {
   local method=$1 own=$2 path file
   shift 2

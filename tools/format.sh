@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays out the C++ and CUDA sources by .clang-format, or checks that they are.
+# Formats the C++ and CUDA sources by .clang-format, or checks their format.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,7 +9,7 @@ usage: tools/format.sh [--check] [FILE...]
 
 Runs clang-format 14 over the given files (default: every C++ and CUDA source of the repository).
 
-  --check   change nothing; show what differs, and exit 1 if anything does
+  --check   change nothing; show the differences, and exit 1 if there are any
 TEXT
 }
 
@@ -24,7 +24,7 @@ find_formatter() {
   fi
   command -v clang-format >/dev/null || fail "clang-format 14 is missing; tools/setup.sh installs it"
   [[ $(clang-format --version) == *"version 14."* ]] ||
-    fail "clang-format 14 is needed (others lay code out otherwise); found $(clang-format --version)"
+    fail "expected clang-format 14 (other versions format differently), found $(clang-format --version)"
   command -v clang-format
 }
 
@@ -37,7 +37,7 @@ main() {
       -*) usage >&2 && exit 2 ;;
       *.hpp | *.cpp | *.cuh | *.cu | *.h) files+=("$(cd "$OLDPWD" && realpath -m -- "$1")") ;;
       *)
-        echo "format: $1 is no C++ or CUDA source (*.hpp *.cpp *.cuh *.cu *.h)" >&2
+        echo "format: $1 is not a C++ or CUDA source (*.hpp *.cpp *.cuh *.cu *.h)" >&2
         exit 2
         ;;
     esac

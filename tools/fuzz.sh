@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes everything that reads input from outside.
+# Fuzzes all readers of external input.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,14 +11,14 @@ usage() {
 usage: tools/fuzz.sh [--seconds N] [--jobs N] [--no-build] [TARGET...]
 
 Builds the targets of tests/fuzz/ with clang 14 (libFuzzer, AddressSanitizer,
-UndefinedBehaviorSanitizer), runs each from its seeds and from what earlier runs have found, and
+UndefinedBehaviorSanitizer), runs each from its seeds and the inputs that earlier runs found, and
 prints a table. Exit status 1 if an input broke a target; such inputs are kept, and the commands that
-run them again are printed. Memory is bounded: 1 GB a process, 192 MB an allocation (a zstd
-frame may ask for a window of 128).
+run them again are printed. Memory is limited to 1 GB per process and 192 MB per allocation (a zstd
+frame may need a window of 128 MB).
 
   --seconds N   how long each target runs (default: 60)
-  --jobs N      how many at a time (default: one a processor)
-  --no-build    run what build/fuzz holds
+  --jobs N      how many at a time (default: one per processor)
+  --no-build    run the programs already in build/fuzz
   TARGET...     only these (default: every folder of tests/fuzz/corpus)
 
 Inputs found while running stay in build/fuzz/found/, crashes in build/fuzz/crashes/.
@@ -30,7 +30,7 @@ fail() {
   exit 1
 }
 
-# run_target NAME SECONDS: its log is build/fuzz/logs/NAME.log, its exit status the fuzzer's.
+# run_target NAME SECONDS: logs to build/fuzz/logs/NAME.log, returns the fuzzer's exit status.
 run_target() {
   local name=$1 folders=("$kBuild/found/$1" "$kTests/corpus/$1") dictionary=() scratch status=0
   mkdir -p "$kBuild/found/$name" "$kBuild/crashes/$name" "$kBuild/logs"
@@ -38,7 +38,7 @@ run_target() {
   if [[ -f $kTests/dictionaries/$name.dict ]]; then
     dictionary=("-dict=$kTests/dictionaries/$name.dict")
   fi
-  # Files that a target writes are in memory, and gone with the run even where it is killed.
+  # A target writes its files to memory; they are removed even if it is killed.
   scratch=$(mktemp -d "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/tern-fuzz-XXXXXX")
   TMPDIR=$scratch OMP_NUM_THREADS=1 nice -n 10 "$kBuild/bin/fuzz_$name" \
     -max_total_time="$2" -max_len=4096 -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=192 \
@@ -48,14 +48,14 @@ run_target() {
   return "$status"
 }
 
-# stat_of NAME KEY: a figure that the fuzzer gave at its end; 0 where it did not get there.
+# stat_of NAME KEY: a final figure of the fuzzer; 0 if it did not reach its end.
 stat_of() {
   local value
   value=$(sed -n "s/^stat::$2: *//p" "$kBuild/logs/$1.log")
   echo "${value:-0}"
 }
 
-# report NAME SECONDS STATUS: its line of the table.
+# report NAME SECONDS STATUS: prints the target's line of the table.
 report() {
   local executions edges crash
   executions=$(stat_of "$1" number_of_executed_units)
@@ -69,7 +69,7 @@ report() {
     "${edges:-0}" "$(stat_of "$1" new_units_added)" "$(stat_of "$1" peak_rss_mb)" "$crash"
   if (($3 != 0)); then
     grep -m 3 -E "^$1: |ERROR: |runtime error: " "$kBuild/logs/$1.log" | sed 's/^/    /' || true
-    echo "    again: TMPDIR=/dev/shm $kBuild/bin/fuzz_$1 $crash; once mended, keep it in $kTests/regressions/$1/"
+    echo "    again: TMPDIR=/dev/shm $kBuild/bin/fuzz_$1 $crash; once fixed, keep it in $kTests/regressions/$1/"
   fi
 }
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What each kernel takes of a multiprocessor: registers, shared memory, stack, spills; and a check.
+# Shows the registers, shared memory, stack and spills of each kernel, or checks for spills.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,19 +8,19 @@ usage() {
 usage: tools/kernel_resources.sh [--build DIR] [--arch SM[,SM...]] [--json] [--check] [--jobs N]
                                  [FILE.cu...]
 
-Assembles the device code of cuda/ops (or of the given files) with the build's own options, and prints
-what ptxas says of every kernel instance: registers a thread, static shared memory a block, bytes of
-stack a thread, bytes of spill stores and loads.
+Assembles the device code of cuda/ops (or of the given files) with the options of the build, and prints
+the report of ptxas on every kernel instance: registers per thread, static shared memory per block, bytes
+of stack per thread, bytes of spill stores and loads.
 
-Hot are our own instances that a width of 32, 64, 128 or 256 runs: 8 lanes a row or more, and at most
-2 vectors a lane (cuda/support/launch_shape.hpp, launch_propagate in cuda/ops/propagate.cu), and all that
-are the same for every width. Not hot: the other widths, and the kernels of CUB.
+Hot instances are our own that run for a width of 32, 64, 128 or 256: those with 8 lanes per row or more
+and at most 2 vectors per lane (cuda/support/launch_shape.hpp, launch_propagate in cuda/ops/propagate.cu),
+and those that are the same for every width. Not hot: the other widths, and the kernels of CUB.
 
-  --check      exit 1 if a hot instance has a stack or spills; print those alone
-  --json       one object an instance, in an array
-  --build DIR  a configured directory, whose options are taken (default: build/release)
-  --arch SM    90, or 80,90, ... (default: what the build makes code for)
-  --jobs N     how many files at a time (default: one a processor)
+  --check      exit 1 if a hot instance has a stack or spills; print only those
+  --json       an array with one object per instance
+  --build DIR  a configured build directory with the options to use (default: build/release)
+  --arch SM    90, or 80,90, ... (default: the architectures of the build)
+  --jobs N     how many files at a time (default: one per processor)
 TEXT
 }
 
@@ -29,11 +29,11 @@ fail() {
   exit 1
 }
 
-# A path that the caller gave, as seen from the repository.
+# A path given by the caller, relative to the repository.
 from_caller() { (root=$PWD && cd "$OLDPWD" && realpath -m --relative-base="$root" -- "$1"); }
 
-# The folder in which the build compiles a source of cuda/ops, and the words with which it does, one a
-# line; of any other file, those of the first such source.
+# The folder in which the build compiles a source of cuda/ops, and the words of the command, one per
+# line; for any other file, those of the first source of cuda/ops.
 build_command() {
   local source=$1 database=$build/compile_commands.json command
   command=$(awk -v wanted="/${source#./}\"" '
@@ -44,17 +44,17 @@ build_command() {
       if (index($0, wanted)) { exact = line; exit }
     }
     END { print exact != "" ? exact : first }' "$database")
-  [[ -n $command ]] || fail "$database compiles nothing of cuda/ops: is it a build with CUDA?"
+  [[ -n $command ]] || fail "$database has no command for cuda/ops: is it a build with CUDA?"
   echo "${command%%$'\n'*}"
   command=${command#*: \"} command=${command%\",}
   command=${command//\\\"/\"} command=${command//\\\\/\\}
-  xargs printf '%s\n' <<<"$command"  # takes the quotes away that CMake adds for the shell
+  xargs printf '%s\n' <<<"$command"  # removes the quotes that CMake adds for the shell
 }
 
-# The architectures that a build command makes code for.
+# The architectures of a build command.
 architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
 
-# What ptxas says of one source for one architecture, as "arch, file, figures..., symbol" a line.
+# The report of ptxas on one source for one architecture, in lines of "arch, file, figures..., symbol".
 assemble() {
   local architecture=$1 source=$2 folder word words=() skip=yes output out
   out=$work/$architecture.${source//\//_}
@@ -68,7 +68,7 @@ assemble() {
       *) words+=("$word") ;;
     esac
   done < <(build_command "$source")
-  # From there: its words may name files in that folder.
+  # Run it in that folder, as its words may name files there.
   words+=("-arch=sm_$architecture" -cubin -Xptxas=-v -o "$out.cubin" "$(realpath "$source")")
   if ! output=$(cd "$folder" && "${words[@]}" 2>&1); then
     printf '%s\n' "$output" >&2
@@ -119,7 +119,7 @@ print_table() {
                    "stack", "spilled B", "" }
     { printf "%-52s %-7s %9d %9d %6d %5d /%5d  %s\n", $9, $1, $3, $4, $5, $6, $7, $8 == "hot" ? "hot" : ""
       if ($8 == "hot") ++hot }
-    END { printf "%d instances, %d of them hot; spilled: bytes of stores / loads a thread\n", NR, hot }'
+    END { printf "%d instances, %d of them hot; spilled: bytes of stores / loads per thread\n", NR, hot }'
 }
 
 print_json() {
@@ -171,7 +171,7 @@ main() {
   for source in "${sources[@]}"; do [[ -f $source ]] || fail "no file $source"; done
   if [[ -z $architectures ]]; then
     architectures=$(build_command "${sources[0]}" | architectures | paste -sd ,) ||
-      fail "$build says of no architecture that code is made for it; name one with --arch"
+      fail "$build names no architecture: choose one with --arch"
   fi
 
   work=$(mktemp -d)

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# On a machine with other work, threads that spin at barriers cost several times what they save.
+# On a busy machine, threads that spin at barriers cost much more time than they save.
 export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 readonly kData=tests/data/debian
@@ -18,23 +18,23 @@ usage() {
 usage: tools/quickstart.sh [--no-setup] [--again] [--out RUN] [--jobs N]
 
 Installs the packages that building Tern needs, builds the program, trains LightGCN on the bundled
-Debian package graph (who depends on whom), compares it with two rankings that need no training, and
-shows what it would recommend to well-known packages. What is done already is not done again.
+Debian package graph (packages and their dependencies), compares it with two rankings that need no
+training, and shows its recommendations for well-known packages. Completed steps are not repeated.
 
-  --no-setup   install nothing: everything is there
-  --again      train anew even if nothing has changed
-  --out RUN    where the trained run is kept (default: runs/quickstart)
-  --jobs N     how many compilers at a time (default: one a processor)
+  --no-setup   install nothing: all packages are installed
+  --again      train again even if nothing has changed
+  --out RUN    directory of the trained run (default: runs/quickstart)
+  --jobs N     how many compilers at a time (default: one per processor)
 TEXT
 }
 
 say() { printf '\n%s\n' "$*"; }
 
-# Runs a command with its output in the log; shows the log's end when it fails.
+# Runs a command with its output in the log; shows the end of the log if it fails.
 logged() {
   if ! "$@" >>"$kLog" 2>&1; then
     tail -n 40 "$kLog" >&2
-    echo "quickstart: failed: $* (all of it: $kLog)" >&2
+    echo "quickstart: failed: $* (full log: $kLog)" >&2
     exit 1
   fi
 }
@@ -43,7 +43,7 @@ build() {
   mkdir -p build
   : >"$kLog"
   local start=$SECONDS
-  # The CUDA library takes as long to build as all the rest, and serves only a machine with a GPU.
+  # The CUDA library takes as long to build as everything else, and is useless without a GPU.
   local cuda=OFF
   if compgen -G '/dev/nvidia[0-9]*' >/dev/null; then cuda=AUTO; fi
   logged cmake --preset program -DTERN_CUDA="$cuda"
@@ -51,7 +51,7 @@ build() {
   echo "$kTern is built ($((SECONDS - start)) s; log: $kLog)"
 }
 
-# Is the run there, trained by this program on this data with this configuration?
+# Whether the run was trained by this program, on this data, with this configuration.
 trained() {
   local run=$1 input
   for input in "$kTern" "$kConfig" "$kData"/*.zst; do
@@ -65,7 +65,7 @@ train() {
   touch "$run/trained"
 }
 
-# For each package: the first recommendations, and where the best of what was held out came in.
+# For each package: the first recommendations, and the held-out dependencies with the best ranks.
 recommend() {
   local run=$1 users=() package
   for package in "${kPackages[@]}"; do users+=(--user "$package"); done
@@ -90,7 +90,7 @@ what_next() {
 What next:
   $kTern recommend $1 --user ffmpeg -k 10        for any other package
   $kTern similar $1 --item libssl3 -k 10         its neighbours in the learned space
-  $kTern inspect $kData                   what is in the data
+  $kTern inspect $kData                   a summary of the data
   $kTern train YOUR_DATA --out runs/mine              a table of user, item; tern train --help
   $kTern export $1 --to embeddings        NumPy files for other programs
   tools/test.sh                                                  all tests and checks
@@ -116,15 +116,15 @@ main() {
   if [[ $setup == yes ]]; then tools/setup.sh --minimal; fi
   say "2. The program"
   build "$jobs"
-  say "3. Training: LightGCN on the Debian package graph (a package, and what it depends on)"
+  say "3. Training: LightGCN on the Debian package graph (packages and their dependencies)"
   if [[ $again == no ]] && trained "$run"; then
-    echo "$run is trained already (--again trains anew)"
+    echo "$run is trained already (--again repeats it)"
   else
     train "$run"
   fi
-  say "4. How well it ranks the dependencies that it was not shown, beside two rankings without training"
+  say "4. How well it ranks held-out dependencies, compared with two rankings without training"
   "$kTern" evaluate "$run" --split test --baselines --quiet
-  say "5. What it recommends; * was held out, and its rank among $(wc -l <"$run/items.tsv") is in brackets"
+  say "5. Recommendations; * marks held-out ones, and ranks among $(wc -l <"$run/items.tsv") are in brackets"
   recommend "$run"
   say "Done in $SECONDS s."
   what_next "$run"

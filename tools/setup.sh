@@ -1,38 +1,38 @@
 #!/usr/bin/env bash
-# Installs what building and checking Tern needs, through apt, and only what is missing.
+# Installs the missing packages for building and checking Tern, with apt.
 set -euo pipefail
 
-# What the library and the program are built with.
+# For building the library and the program.
 readonly kProgram=(
   cmake ninja-build g++
   libhwy-dev libopenblas-dev libcli11-dev libtomlplusplus-dev libfmt-dev nlohmann-json3-dev
   libfast-float-dev zlib1g-dev libzstd-dev
 )
-# What the tests and the benchmarks add; ccache makes the second build quick, and zstd and python3
-# serve the data set tools and their tests.
+# Also for the tests and the benchmarks. ccache makes the second build quick; zstd and python3 are for
+# the data set tools and their tests.
 readonly kTests=(
   ccache libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev libeigen3-dev zstd python3
 )
-# What the checks of the source add, and what fuzzing and ThreadSanitizer are built with. Other
-# versions of clang-format lay the same code out otherwise.
+# Also for the checks of the sources, fuzzing and ThreadSanitizer. Other versions of clang-format
+# format the same code differently.
 readonly kChecks=(
   clang-format-14 clang-tidy-14 shellcheck clang-14 libclang-rt-14-dev libomp-14-dev
 )
-# What one test wants that is visibly skipped without it: PyTorch, to differentiate our steps anew.
+# PyTorch, with which one test compares our gradients; the test is visibly skipped without it.
 readonly kPeers=(python3-torch python3-numpy)
 
 usage() {
   cat <<'TEXT'
 usage: tools/setup.sh [--minimal | --tests] [--dry-run]
 
-Installs the Debian packages that Tern is built from, and only those that are missing. Needs apt,
-and root or sudo where there is something to install. Made for Debian 12 (bookworm).
+Installs the Debian packages that Tern needs and that are missing. Requires apt, and root or sudo if
+anything is missing. Made for Debian 12 (bookworm).
 
-  --minimal   only what building the library and the program needs
-  --tests     that, and what the tests and benchmarks need
-  (neither)   all: the tests' packages, clang with its sanitizers, clang-format, clang-tidy,
-              shellcheck, and PyTorch, which one test compares with and which may be missing
-  --dry-run   list what is missing, install nothing
+  --minimal   only the packages for building the library and the program
+  --tests     also the packages for the tests and benchmarks
+  (neither)   all: also clang with its sanitizers, clang-format, clang-tidy, shellcheck, and PyTorch,
+              which one test compares with (optional)
+  --dry-run   list the missing packages, install nothing
 TEXT
 }
 
@@ -47,7 +47,7 @@ installed() {
   [[ $status == installed ]]
 }
 
-# install_packages NAME...: false where apt could not.
+# install_packages NAME...: false if apt failed.
 install_packages() {
   local as_root=()
   if [[ $(id -u) -ne 0 ]]; then
@@ -57,9 +57,9 @@ install_packages() {
   fi
   local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet=2
     -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
-  # A source that fails (some vendor's, say) does not matter as long as Debian's own answers; if it
-  # does matter, the installation says so.
-  "${apt[@]}" update </dev/null || echo "setup: apt-get update had trouble; going on" >&2
+  # A failing source, such as a vendor's, does not matter as long as Debian's own works; otherwise the
+  # installation fails with a message.
+  "${apt[@]}" update </dev/null || echo "setup: apt-get update failed; continuing" >&2
   "${apt[@]}" install --no-install-recommends "$@" </dev/null >/dev/null
 }
 
@@ -71,7 +71,7 @@ install_missing() {
     installed "$package" || missing+=("$package")
   done
   if ((${#missing[@]} == 0)); then
-    echo "setup: all $# $how packages are there"
+    echo "setup: all $# $how packages are installed"
   elif [[ $dry_run == yes ]]; then
     echo "setup: missing: ${missing[*]}"
   else
@@ -82,7 +82,7 @@ install_missing() {
     elif [[ $how == required ]]; then
       fail "apt-get could not install: ${missing[*]}"
     else
-      echo "setup: apt-get could not install ${missing[*]}; going on without" >&2
+      echo "setup: apt-get could not install ${missing[*]}; continuing without" >&2
     fi
   fi
 }
@@ -101,8 +101,8 @@ main() {
   done
 
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    fail "this machine has no apt (Tern is built on Debian 12); install by other means what these" \
-      "packages hold, and run the scripts with --no-setup: ${packages[*]}"
+    fail "this machine has no apt (Tern is built on Debian 12): install the contents of these packages" \
+      "by other means, and run the scripts with --no-setup: ${packages[*]}"
   fi
 
   install_missing required "$dry_run" "${packages[@]}"

@@ -1,37 +1,38 @@
 #!/usr/bin/env bash
-# Gathers what the build needs beside a compiler, CMake and CUDA into one folder that travels.
+# Gathers the libraries that the build needs into one folder that can be copied to another machine.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly kLimitMegabytes=50
-# Headers as their packages have them; of Boost and Eigen only what is included, found by the compiler.
+# Packages whose headers are all copied; of Boost and Eigen only the included ones are, found by the
+# compiler.
 readonly kHeaderPackages=(
   libcli11-dev libtomlplusplus-dev nlohmann-json3-dev libfast-float-dev zlib1g-dev libzstd-dev
   libgtest-dev libgmock-dev libopenblas-pthread-dev
 )
-# Libraries of the tests, which Debian has as archives for programs.
+# Libraries of the tests: Debian's archives, made for programs, are good enough.
 readonly kTestArchives=(libgtest.a libgtest_main.a libgmock.a libgmock_main.a libboost_context.a)
-# Libraries that Debian has as shared objects, and as archives at most for programs, while the CUDA
-# backend is a shared library: compiled here.
+# Libraries that are compiled here: Debian's archives cannot be linked into a shared library, such as
+# the CUDA backend.
 readonly kSourcePackages=(highway benchmark fmtlib zlib libzstd)
 readonly kMultiarch=x86_64-linux-gnu
-# The newest interfaces that an archive may ask for: those of Ubuntu 22.04.
+# The newest interfaces that an archive may require: those of Ubuntu 22.04.
 readonly kNewest=(GLIBC_2.35 GLIBCXX_3.4.30)
 
 usage() {
   cat <<'TEXT'
 usage: tools/stage_dependencies.sh [--to DIR] [--again]
 
-Gathers the headers and static libraries that Tern is built from into one folder (default:
-.dependencies, which git ignores and CMake finds by itself), less than 50 MB. With it the whole
-project configures, builds and tests on an x86-64 Linux machine that has a C++ compiler, CMake, make
-or Ninja, and where there is one a CUDA toolkit, with no network and none of the libraries installed.
+Gathers the headers and static libraries that Tern needs into one folder of less than 50 MB (default:
+.dependencies, which git ignores and CMake finds by itself). With this folder, the whole project can be
+built and tested on an x86-64 Linux machine that has a C++ compiler, CMake, make or Ninja, and optionally
+a CUDA toolkit, without network and without any of the libraries installed.
 
-Made on Debian 12, where it needs what `tools/setup.sh --tests` installs, and the network: a few
-libraries are compiled from Debian's sources, since its archives do not go into shared libraries.
+Run it on Debian 12 after `tools/setup.sh --tests`, with network: a few libraries are compiled from
+Debian's sources, since its archives cannot be linked into shared libraries.
 
   --to DIR   another folder; the build finds it with -DTERN_DEPENDENCIES=DIR
-  --again    anew even if the folder is complete
+  --again    gather again even if the folder is complete
 TEXT
 }
 
@@ -42,7 +43,7 @@ fail() {
 
 # --- Headers --------------------------------------------------------------------------------------
 
-# The headers of a package, under include/ whatever folder of the system's they were in.
+# Copies the headers of a package to include/, whatever system folder they are in.
 copy_headers() {
   local package=$1 header target
   dpkg-query --show "$package" >/dev/null 2>&1 ||
@@ -55,7 +56,7 @@ copy_headers() {
   done < <(dpkg-query --listfiles "$package" | grep '^/usr/include/')
 }
 
-# Those headers under a folder of the system's that the given lines of C++ include.
+# Copies the headers below a system folder that the given lines of C++ include.
 copy_included() {
   local folder=$1 lines=$2 header
   g++ -std=c++20 -M -x c++ - -I /usr/include/eigen3 <<<"$lines" |
@@ -69,16 +70,16 @@ stage_headers() {
   local package
   for package in "${kHeaderPackages[@]}"; do copy_headers "$package"; done
   copy_included boost '#include <boost/context/detail/fcontext.hpp>'
-  cp -r /usr/include/boost/config "$staged/include/boost/"  # another compiler takes others of these
-  # The same for Eigen: its folder of code for other processors is never included.
+  cp -r /usr/include/boost/config "$staged/include/boost/"  # other compilers include others of these
+  # The same for Eigen, whose code for other processors is not included here.
   copy_included eigen3 $'#include <Eigen/Dense>\n#include <Eigen/Sparse>'
   cp -r /usr/include/eigen3/Eigen/src/Core/arch/. "$staged/include/eigen3/Eigen/src/Core/arch/"
 }
 
 # --- Libraries ------------------------------------------------------------------------------------
 
-# OpenBLAS without LAPACK, which is most of it and would bring the Fortran run-time library: every
-# function of its C interface and whatever that needs, as one object, kernels for all processors.
+# OpenBLAS without LAPACK, which is the largest part and needs the Fortran run-time library: all
+# functions of its C interface with their dependencies, as one object, with kernels for all processors.
 stage_openblas() {
   local archive=/usr/lib/$kMultiarch/openblas-pthread/libopenblas.a keep
   nm "$archive" 2>/dev/null | awk '$2 == "T" && $3 ~ /^(cblas|openblas)_/ { print "-u", $3 }' |
@@ -90,7 +91,7 @@ stage_openblas() {
   ar rcs "$staged/lib/libopenblas.a" "$work/openblas.o"
 }
 
-# Downloads the sources of Debian packages, whatever the system's own list of sources says of them.
+# Downloads the sources of Debian packages, even if the system's list of sources lacks them.
 fetch_sources() {
   local apt=(-o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
     -o "Dir::State::Lists=$work/lists" -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
@@ -99,7 +100,7 @@ fetch_sources() {
   # shellcheck disable=SC2016  # apt expands these
   apt-get indextargets --format 'deb-src $(SITE) $(RELEASE) $(COMPONENT) of $(ORIGIN)' \
     'Created-By: Packages' | sed -n 's/ of Debian$//p' | sort -u >"$work/sources.list"
-  [[ -s $work/sources.list ]] || fail "apt knows of no sources of Debian's; is this Debian 12?"
+  [[ -s $work/sources.list ]] || fail "apt knows no Debian sources: is this Debian 12?"
   apt-get "${apt[@]}" update </dev/null || fail "apt-get could not read Debian's lists of sources"
   (cd "$work" && apt-get "${apt[@]}" source --download-only "$@" >/dev/null </dev/null) ||
     fail "apt-get could not download the sources of $*"
@@ -154,8 +155,8 @@ stage_libraries() {
   stage_compiled
 }
 
-# Links an archive whole, as the build will (into a shared library, for the CUDA backend is one, or into
-# a program), and looks at what that asks of the system: others than this one are older.
+# Links a whole archive as the build does (into a shared library such as the CUDA backend, or into a
+# program), and checks the interfaces that it requires: other systems may be older than this one.
 check_archive() {
   local archive=$1 mode=(-shared) newest required
   if [[ " ${kTestArchives[*]} " == *" ${archive##*/} "* ]]; then
@@ -172,10 +173,10 @@ check_archive() {
   done
 }
 
-# --- What CMake reads -----------------------------------------------------------------------------
+# --- Files for CMake ------------------------------------------------------------------------------
 
-# A package with one target for each line on stdin: its name, its archive ("-": headers alone), and
-# what else is to be linked.
+# Writes a package with one target for each line of stdin: its name, its archive ("-": only headers),
+# and further libraries to link.
 write_package() {
   local package=$1 target archive links
   local file=$staged/lib/cmake/$package/${package}Config.cmake
@@ -204,7 +205,7 @@ TEXT
 }
 
 stage_cmake() {
-  # The name that Debian's package gives to what programs link; here it is an archive all the same.
+  # The target has the name of Debian's shared library, but here it is an archive.
   write_package zstd <<<'zstd::libzstd_shared libzstd.a'
   write_package hwy <<<'hwy::hwy libhwy.a'
   write_package fmt <<<'fmt::fmt libfmt.a'
@@ -222,7 +223,7 @@ TEXT
   write_package Eigen3 <<<'Eigen3::Eigen -'
 }
 
-# Whose code it is; a folder with all of them is complete.
+# Copies the licences; written last, they mark a complete folder.
 stage_licences() {
   local package
   mkdir -p "$staged/licences"
@@ -244,17 +245,17 @@ main() {
     shift
   done
   if [[ $again == no && -d $folder/licences ]]; then
-    echo "stage_dependencies: $folder is complete already (--again gathers anew)"
+    echo "stage_dependencies: $folder is complete already (--again gathers it again)"
     return
   fi
   if [[ -e $folder && ! -d $folder/licences && -n $(ls -A "$folder") ]]; then
-    fail "$folder exists and is none of this script's; name another one"
+    fail "$folder exists and was not made by this script: choose another one"
   fi
   if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
-    fail "this machine has no apt; gather on Debian 12 and bring the folder"
+    fail "this machine has no apt: gather on Debian 12 and copy the folder"
   fi
 
-  # Beside the folder: renamed, it is there as a whole or not at all, wherever a run is interrupted.
+  # Made beside the folder and renamed, so that an interrupted run leaves no incomplete folder.
   folder=$(realpath -m -- "$folder")
   mkdir -p "$(dirname "$folder")"
   work=$(mktemp -d "$(dirname "$folder")/.staging.XXXXXX")
@@ -267,7 +268,7 @@ main() {
   stage_cmake
   stage_licences
   megabytes=$(($(du -s --block-size=1000000 "$staged" | cut -f 1)))
-  ((megabytes < kLimitMegabytes)) || fail "$megabytes MB: more than the $kLimitMegabytes that may travel"
+  ((megabytes < kLimitMegabytes)) || fail "$megabytes MB: more than the limit of $kLimitMegabytes MB"
   if [[ -e $folder ]]; then mv -T "$folder" "$work/old"; fi
   mv -T "$staged" "$folder"
   echo "stage_dependencies: $folder holds $(find "$folder" -name '*.a' | wc -l) libraries and" \

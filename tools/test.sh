@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds Tern, tests it, and checks its sources: everything that must hold before a change lands.
+# Builds Tern, tests it, and checks its sources: all checks that must pass before a change lands.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -9,25 +9,25 @@ usage() {
   cat <<'TEXT'
 usage: tools/test.sh [--quick] [--only PART[,PART...]] [--no-setup] [--jobs N]
 
-Runs these parts in turn and ends with a table of them and the totals of ctest. A part that fails
-does not stop those that do not need it; the exit status is 0 only if all passed.
+Runs these parts in turn and ends with a table of them and the totals of ctest. After a failure, parts
+that do not depend on the failed one still run; the exit status is 0 only if all passed.
 
   setup    install the Debian packages that are missing (tools/setup.sh)
   sources  layout of the C++ sources, shellcheck of the scripts, links and paths in documents
-  release  build with -Werror, run every test, use the installed package; CUDA where nvcc is
+  release  build with -Werror, run every test, use the installed package; with CUDA if nvcc is found
   oldest   the numerical tests of the CPU backends again, as on a processor of 2006: SSSE3, and the
            oldest kernels of OpenBLAS
-  no-cuda  where nvcc is: build the program without it as well (where it is not, release has done so)
-  asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run what they can say something
-           new about (tests/README.md)
+  no-cuda  if nvcc is found: build the program without it too
+  asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run the tests in which they can
+           find faults (tests/README.md)
   fuzz     10 seconds of libFuzzer on each reader of input (tools/fuzz.sh)
   tsan     ThreadSanitizer over the CPU backend and the readers
   tidy     clang-tidy over host/
 
   --quick      only setup and release
   --only       only these parts
-  --no-setup   install nothing: everything is there
-  --jobs N     how many compilers or tests at a time (default: one a processor)
+  --no-setup   install nothing: all packages are installed
+  --jobs N     how many compilers or tests at a time (default: one per processor)
 TEXT
 }
 
@@ -72,11 +72,11 @@ part_oldest() {
 
 part_no-cuda() {
   if grep -q '^CMAKE_CUDA_COMPILER:.*=/' build/release/CMakeCache.txt; then
-    # The host's objects are those of the release build: with ccache this is a matter of seconds.
+    # The host's objects are those of the release build: with ccache this takes seconds.
     build no-cuda
     build/no-cuda/bin/tern info
   else
-    echo "no-cuda: the release build is one already: there is no nvcc here"
+    echo "no-cuda: nothing to do: the release build has no CUDA either"
   fi
 }
 
@@ -92,7 +92,7 @@ part_tidy() { tools/tidy.sh --jobs "$jobs"; }
 
 # --- The sequence ---------------------------------------------------------------------------------
 
-# The parts without which this one is not worth trying.
+# The part that must pass before this one runs.
 needs() {
   case $1 in
     oldest | no-cuda | asan | fuzz | tsan | tidy) echo release ;;
@@ -107,7 +107,7 @@ run_part() {
   else
     echo
     echo "=== $part"
-    # A shell of its own, so that `set -e` holds inside although the result is asked for here.
+    # A subshell, so that `set -e` holds inside although its status is tested here.
     set +e
     (set -e && "part_$part")
     local status=$?
@@ -124,7 +124,7 @@ summary() {
     printf '%-10s %6d  %s\n' "$part" "${seconds[$part]}" "${results[$part]}"
   done
   printf '%-10s %6d\n' total "$SECONDS"
-  # Release, which everything else adds to, comes last.
+  # Release, the main part, comes last.
   for part in oldest asan release; do
     log=build/test-logs/$part.log
     if [[ -v results[$part] && -f $log ]] && grep -q '% tests passed' "$log"; then

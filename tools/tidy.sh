@@ -9,11 +9,11 @@ usage() {
   cat <<'TEXT'
 usage: tools/tidy.sh [--jobs N] [--all] [FILE...]
 
-Runs clang-tidy 14 over the given sources (default: all of host/). All of host/ is read a folder at a
-time, as the preset `tidy` groups it: most of the time goes into headers, which a folder shares.
+Runs clang-tidy 14 over the given sources (default: all of host/). The preset `tidy` groups the sources
+of a folder, since most of the time goes into the headers that they share.
 
-  --jobs N   how many at a time (default: one a processor)
-  --all      tests/ and bench/ too
+  --jobs N   how many at a time (default: one per processor)
+  --all      also tests/ and bench/
 TEXT
 }
 
@@ -22,17 +22,16 @@ fail() {
   exit 1
 }
 
-# The sources that the build compiles, one a line; the first folder below the root, or below build/tidy
-# for a group of sources, decides.
+# The sources or groups of sources that the build compiles, one per line, in folders that match $1.
 compiled_sources() {
   sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$kBuild/compile_commands.json" |
     sed "s|^$PWD/||" | grep -E "^($kBuild/)?($1)/.*\.(cpp|cxx)$" | sort -u
 }
 
-# One source: quiet when it passes, the findings and 1 when it does not.
+# Checks one source: silent if it passes; otherwise prints the findings and returns 1.
 tidy_one() {
   local tidy=$1 build=$2 source=$3 output
-  # A group includes sources on purpose.
+  # The check that is off would report a group, which includes sources.
   if ! output=$("$tidy" -p "$build" --checks=-bugprone-suspicious-include --quiet "$source" 2>&1); then
     printf '%s\n' "$output" | grep -vE '^[0-9]+ warnings? (treated|generated)|^Suppressed ' >&2
     return 1
@@ -62,7 +61,7 @@ main() {
     mapfile -t files < <(compiled_sources "$folders")
     ((${#files[@]})) || fail "no sources found in $kBuild/compile_commands.json"
   else
-    build=build/release  # where every source has a command of its own
+    build=build/release  # which has a command for every source
     [[ -f $build/compile_commands.json ]] || fail "$build is not configured: cmake --preset release"
   fi
 

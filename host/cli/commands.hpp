@@ -1,18 +1,30 @@
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <functional>
+
+namespace CLI {
+class App;
+}
 
 namespace tern::cli {
 
-/// A subcommand: how it is recognised, and what it does once the command line is known. run()
-/// answers an exit code and may throw what tern/error.hpp has.
+/// The program's exit codes. 65 and 75 are EX_DATAERR and EX_TEMPFAIL of sysexits.h.
+enum ExitCode : int {
+  kDone = 0,
+  kFailed = 1,
+  kUsage = 2,
+  kBadData = 65,
+  kStopped = 75,
+};
+
+/// A subcommand: its part of the command line, and run(), which is called after parsing. It returns
+/// an exit code and may throw the exceptions of tern/error.hpp.
 struct Command {
   CLI::App* app;
   std::function<int()> run;
 };
 
-// One file each, named after the subcommand.
+// Each is in the file named after the subcommand.
 Command add_train(CLI::App& program);
 Command add_evaluate(CLI::App& program);
 Command add_recommend(CLI::App& program);

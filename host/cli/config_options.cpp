@@ -10,14 +10,6 @@
 namespace tern::cli {
 namespace {
 
-const ConfigKey& key_named(std::string_view name) {
-  const auto& keys = config_keys();
-  const auto found =
-      std::find_if(keys.begin(), keys.end(), [&](const ConfigKey& key) { return key.key == name; });
-  if (found == keys.end()) throw ConfigError("no key " + std::string(name));
-  return *found;
-}
-
 std::string_view resume_note(OnResume resume) {
   if (resume == OnResume::kFixed) return "; fixed in a resumed run";
   return resume == OnResume::kBetweenEpochs ? "; fixed in a run resumed within an epoch" : "";
@@ -27,13 +19,15 @@ std::string_view resume_note(OnResume resume) {
 
 void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
   app.add_option("DATA", data_, help_for_data);
-  app.add_option("--config", file_, "read this TOML file over the defaults")->type_name("FILE");
-  app.add_option("--set", sets_, "set a key over the file, e.g. --set model.width=32 (repeatable)")
+  app.add_option("--config", file_, "TOML file with keys; it overrides the defaults")
+      ->type_name("FILE");
+  app.add_option("--set", sets_,
+                 "one key, e.g. --set model.width=32 (repeatable); it overrides the file")
       ->type_name("KEY=VALUE");
 }
 
 void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::string_view key) {
-  const ConfigKey& known = key_named(key);
+  const ConfigKey& known = *std::ranges::find(config_keys(), key, &ConfigKey::key);
   Short& added = shorts_.emplace_back(Short{option, known.key, {}, nullptr});
   std::string default_value = known.default_value;
   std::erase(default_value, '"');
@@ -54,8 +48,8 @@ Config ConfigOptions::resolve(const Config& base) const {
   if (!file_.empty()) read_config(config, file_);
   std::string data = data_;
   std::vector<std::string> sets = sets_;
-  // "--set a.b=1 DATA": the option takes all words up to the next option, but what has no "=" can
-  // only be DATA.
+  // "--set a.b=1 DATA": the option takes all words up to the next option, but a last word without
+  // "=" can only be DATA.
   if (data.empty() && !sets.empty() && sets.back().find('=') == std::string::npos) {
     data = sets.back();
     sets.pop_back();

@@ -10,23 +10,22 @@
 
 namespace tern::cli {
 
-/// DATA, --config, --set, and options that are short for a key. Precedence: the base, then the
-/// file, then --set in the order given, then the short options.
+/// DATA, --config, --set, and short options for single keys. Later ones override earlier ones: the
+/// base, the file, --set in the order given, the short options.
 class ConfigOptions {
  public:
-  /// help_for_data says what DATA is to this subcommand.
+  /// help_for_data: the help text of DATA.
   void add_to(CLI::App& app, const std::string& help_for_data);
-  /// "--epochs" for train.epochs: help, default and range are the key's.
+  /// An option such as "--epochs" for train.epochs, with the key's help, default and range.
   void add_short(CLI::App& app, const std::string& option, std::string_view key);
 
-  /// Whether a short option is on the command line.
+  /// Whether the command line has this short option.
   bool given(std::string_view option) const;
 
-  /// What was given, over `base`. Throws ConfigError. data_path is set: a missing one is an error
-  /// too.
+  /// `base` with everything given on the command line. Throws ConfigError, also if DATA is missing.
   Config resolve(const Config& base = {}) const;
 
-  /// The keys that start with one of these, with defaults and ranges, for the end of a help text.
+  /// Help for the keys that start with one of these, with defaults and ranges.
   static std::string key_help(const std::vector<std::string_view>& sections);
 
  private:
@@ -40,7 +39,7 @@ class ConfigOptions {
   std::string data_;
   std::string file_;
   std::vector<std::string> sets_;
-  std::deque<Short> shorts_;  // CLI11 keeps addresses of the values
+  std::deque<Short> shorts_;  // CLI11 keeps pointers to the values
 };
 
 /// Checks the text of an option against the range of a key.

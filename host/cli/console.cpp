@@ -14,7 +14,7 @@
 namespace tern::cli {
 namespace {
 
-// In one system call, so that lines of several programs on one terminal do not mix.
+// One system call a text, so that lines of several programs on one terminal do not mix.
 void write_all(int descriptor, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
@@ -45,7 +45,7 @@ std::size_t terminal_width() {
   return known ? size.ws_col : 80;
 }
 
-// A terminal that can move its cursor; a "dumb" one, as in editors, gets plain lines.
+// A "dumb" terminal, as in editors, cannot move its cursor: it gets plain lines.
 bool is_live_terminal() {
   const char* kind = std::getenv("TERM");
   return ::isatty(STDERR_FILENO) == 1 && kind != nullptr && std::strcmp(kind, "dumb") != 0;
@@ -106,7 +106,7 @@ void Console::show(std::string_view text) {
 
 void Console::live(std::string_view text) {
   if (!terminal_) return;
-  // The line is our own ASCII; one column stays free, where some terminals would wrap.
+  // The line is ASCII. One column stays free, because some terminals wrap a full line.
   write_error("\r\x1b[K" + printable(text.substr(0, terminal_width() - 1)));
   has_live_ = true;
 }

@@ -9,14 +9,14 @@
 
 namespace tern::cli {
 
-/// Text from outside made safe for a terminal: on one line, without control characters.
+/// The text on one line without control characters, so that a terminal can show it safely.
 std::string printable(std::string_view text);
 
-/// Standard error, where a person watches: lines, and on a terminal one live line below them that
-/// is written over again and again. Failures to write are ignored: a job must not end because
-/// nobody watches any more.
+/// Messages for people on standard error: lines, and on a terminal one live line below them that
+/// is overwritten in place. Failures to write are ignored: a job must not end because its terminal
+/// was closed.
 ///
-/// Every line goes to a log file too, once there is one, with time (UTC) and level:
+/// Every line is also written to the log file, if there is one, with time (UTC) and level:
 ///   2026-11-23T01:41:38.204Z info    epoch 3/100  loss 0.41 ...
 class Console {
  public:
@@ -31,12 +31,12 @@ class Console {
   void line(std::string_view text);
   /// "warning: text".
   void warn(std::string_view text);
-  /// To the log file alone.
+  /// Writes only to the log file.
   void log(Level level, std::string_view text);
-  /// Adds to this file from now on, and to begin with all that has been said so far. Where it
-  /// cannot be opened there is no log.
+  /// Appends to this file from now on, starting with all messages so far. If it cannot be opened,
+  /// there is no log.
   void open_log(const std::filesystem::path& file);
-  /// Shown on a terminal alone, cut to its width.
+  /// Shown only on a terminal, cut to its width.
   void live(std::string_view text);
   bool is_terminal() const noexcept { return terminal_; }
 
@@ -45,7 +45,7 @@ class Console {
   void clear_live();
 
   UniqueFd log_;
-  std::string unlogged_;  // lines from before there was a log file
+  std::string unlogged_;  // lines written before the log file was opened
   bool quiet_;
   bool terminal_;
   bool has_live_ = false;

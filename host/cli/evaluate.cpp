@@ -1,4 +1,4 @@
-// tern evaluate: how well a run ranks what was held out.
+// tern evaluate: how well a run ranks held-out interactions.
 
 #include <fmt/format.h>
 
@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
@@ -34,18 +33,18 @@ struct EvaluateOptions {
   bool cold = false;
 };
 
-// One column of the table: who ranked, and how well.
+// One column of the table: the name of a ranking, and its metrics.
 struct Result {
   std::string name;
   Metrics metrics;
 };
 
-// What is ranked, for whom: all items, or those without a training interaction alone.
+// The splits over the ranked items: all items, or only those without a training interaction.
 struct Contest {
   Interactions train = {};
-  Interactions valid = {};  // empty where the validation split is ranked itself
+  Interactions valid = {};  // empty if the validation split itself is ranked
   Interactions held_out = {};
-  Matrix cold_rows = {};  // final embeddings; empty where all items are ranked
+  Matrix cold_rows = {};  // final embeddings; empty if all items are ranked
 };
 
 Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded) {
@@ -64,9 +63,8 @@ Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded) {
   std::vector<float> rows;
   rows.reserve(cold.size() * width);
   for (const NodeId item : cold) {
-    const auto begin =
-        all.begin() + static_cast<std::ptrdiff_t>(item) * static_cast<std::ptrdiff_t>(width);
-    rows.insert(rows.end(), begin, begin + static_cast<std::ptrdiff_t>(width));
+    const auto row = std::span(all).subspan(static_cast<std::size_t>(item) * width, width);
+    rows.insert(rows.end(), row.begin(), row.end());
   }
   contest.cold_rows = loaded.backend().allocate(static_cast<std::int64_t>(cold.size()),
                                                 static_cast<std::int64_t>(width));
@@ -101,7 +99,7 @@ std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, Cons
   }
   const EvaluationOptions lists = lists_of(options, loaded, held_out.num_items());
 
-  // What a user is known to have is never recommended: for the test also what was validated on.
+  // A user's known items are not candidates: in the test, these include the validation split.
   std::vector<Graph> graphs;
   std::vector<const Interactions*> observed_rows{&contest.train};
   if (on_test) observed_rows.push_back(&contest.valid);
@@ -137,11 +135,11 @@ std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded,
   std::string out = fmt::format(
       "{}: {}, epoch {} ({})\n{} split{}, {} users with held-out items; every metric is in 0..1\n",
       loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
-      options.split, options.cold ? ", items without a training interaction alone" : "",
+      options.split, options.cold ? ", only items without a training interaction" : "",
       grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
   if (options.split == "test" && config.select_on == SelectionSplit::kTest &&
       loaded.checkpoint() == "best") {
-    out += "The epoch was selected on this very split: the figures are optimistic.\n";
+    out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
   std::vector<std::string> header{""};
   for (const Result& result : results) header.push_back(result.name);
@@ -186,15 +184,13 @@ std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
 int evaluate_run(const EvaluateOptions& options) {
   if (options.cold && options.baselines) {
     throw ConfigError(
-        "--baselines know nothing of items without a training interaction: expected "
-        "either --cold or --baselines");
+        "expected either --cold or --baselines: the baselines cannot rank items without a training "
+        "interaction");
   }
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const std::vector<Result> results = rank(options, loaded, console);
-  Output out;
-  out.write(options.json ? as_json(options, loaded, results) : as_table(options, loaded, results));
-  out.finish();
+  print(options.json ? as_json(options, loaded, results) : as_table(options, loaded, results));
   return kDone;
 }
 
@@ -208,13 +204,14 @@ Command add_evaluate(CLI::App& program) {
   app->add_option("-k", options->ks, "lengths of the lists, e.g. 10,20 [those of the run]")
       ->type_name("K,...");
   app->add_flag("--json", options->json, "one JSON object instead of a table");
-  app->add_flag("--cold", options->cold,
-                "rank only items without a training interaction, which features alone can place");
+  app->add_flag(
+      "--cold", options->cold,
+      "rank only items without a training interaction (gcmc places them by their features)");
   app->add_flag("--baselines", options->baselines,
                 "also measure popularity and a one-hop graph filter");
   app->footer(
-      "All items are ranked for every user with held-out items; items of the training split are\n"
-      "left out, for the test split also those of the validation split.");
+      "All items are ranked for every user with held-out items, except for the user's items in\n"
+      "the training split and, for the test split, also in the validation split.");
   return {app, [options] { return evaluate_run(*options); }};
 }
 

@@ -9,7 +9,6 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
@@ -34,7 +33,7 @@ Tensor tensor_of(LoadedRun& loaded, Side side) {
   return {{matrix.rows(), matrix.cols()}, loaded.download(side)};
 }
 
-// word2vec's text format: "rows width", then a name and its numbers a line.
+// word2vec's text format: "rows width", then one line per row with the name and the numbers.
 void write_text(const fs::path& path, const Vocabulary& names, const Tensor& tensor) {
   const auto& values = std::get<std::vector<float>>(tensor.values);
   const auto width = static_cast<std::size_t>(tensor.shape[1]);
@@ -72,12 +71,7 @@ int export_run(const ExportOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const fs::path folder = options.to;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder)) {
-    throw Error("cannot make the directory " + folder.string() + ": " +
-                (error ? error.message() : "something else has that name"));
-  }
+  make_directory(folder);
   Tensor users = tensor_of(loaded, Side::kUser);
   Tensor items = tensor_of(loaded, Side::kItem);
   const Dataset& data = loaded.data();
@@ -106,14 +100,17 @@ Command add_export(CLI::App& program) {
   const auto options = std::make_shared<ExportOptions>();
   CLI::App* app = program.add_subcommand("export", "Write final embeddings for other programs");
   options->run.add_to(*app);
-  app->add_option("--to", options->to, "directory to write to; files of an earlier export go")
+  app->add_option("--to", options->to,
+                  "directory to write to; files of an earlier export are replaced")
       ->type_name("DIR")
       ->required();
-  add_choice(*app, "--format", options->format, {"npy", "safetensors", "text"}, "what is written");
+  add_choice(*app, "--format", options->format, {"npy", "safetensors", "text"},
+             "format of the files");
   app->footer(
-      "npy: user_embeddings.npy, item_embeddings.npy; safetensors: embeddings.safetensors with\n"
-      "tensors of these names; text: user_embeddings.txt, item_embeddings.txt as word2vec writes\n"
-      "them. Row n belongs to line n (from 0) of users.tsv or items.tsv, written beside them.\n"
+      "npy: user_embeddings.npy, item_embeddings.npy\n"
+      "safetensors: embeddings.safetensors with the tensors user_embeddings and item_embeddings\n"
+      "text: user_embeddings.txt, item_embeddings.txt in the format of word2vec\n"
+      "Row n (from 0) belongs to line n of users.tsv or items.tsv, which are written beside them.\n"
       "A user's score for an item is the dot product of their rows.");
   return {app, [options] { return export_run(*options); }};
 }

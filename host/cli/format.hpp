@@ -11,13 +11,12 @@ namespace tern::cli {
 std::string grouped(std::int64_t value);
 /// Seconds for people: "0.42 s", "12.3 s", "3:05" (minutes), "2:03:05" (hours).
 std::string duration(double seconds);
-/// Four digits that matter, without an exponent where people can do without: "0.1128", "1234".
+/// About four significant digits, with an exponent only for extreme values: "0.1128", "1,234".
 std::string brief(double value);
 /// The shortest decimal text that reads back as the same number.
 std::string exact(float value);
 
-/// Columns that line up: the first `left` ones to the left, the others to the right, two spaces
-/// between.
+/// Aligned columns, two spaces apart: the first `left` ones flush left, the others flush right.
 class Table {
  public:
   explicit Table(std::vector<std::string> header, std::size_t left = 1)

@@ -12,11 +12,9 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
-#include "tern/error.hpp"
 
 namespace tern::cli {
 namespace {
@@ -30,14 +28,14 @@ struct GenerateCommand {
   bool quiet = false;
 };
 
-// "user17": names that nobody takes for positions in a table.
+// Names such as "user17", which cannot be confused with positions in a table.
 Vocabulary numbered_names(std::string_view kind, NodeId n) {
   Vocabulary names;
   for (NodeId id = 0; id < n; ++id) names.add(fmt::format("{}{}", kind, id));
   return names;
 }
 
-// The planted truth, to compare learned neighbourhoods with: a name and its taste a line.
+// The planted tastes, to compare learned neighbourhoods with: one line a name.
 void write_tastes(const fs::path& path, const Vocabulary& names,
                   const std::vector<std::int32_t>& tastes) {
   Output out(path);
@@ -51,12 +49,7 @@ void write_tastes(const fs::path& path, const Vocabulary& names,
 int generate_data(const GenerateCommand& options) {
   const GeneratedData data = generate(options.data);
   const fs::path folder = options.to;
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (!fs::is_directory(folder)) {
-    throw Error("cannot make the directory " + folder.string() + ": " +
-                (error ? error.message() : "something else has that name"));
-  }
+  make_directory(folder);
   const bool as_table = options.format == "tsv";
   const Vocabulary users = as_table ? numbered_names("user", options.data.users)
                                     : Vocabulary::numbered(options.data.users);
@@ -87,19 +80,22 @@ Command add_generate(CLI::App& program) {
     return app->add_option(name, value, help)->type_name("N")->capture_default_str();
   };
   app->add_option("--to", options->to, "directory to write to")->type_name("DIR")->required();
-  option("--users", data.users, "users");
-  option("--items", data.items, "items");
+  option("--users", data.users, "number of users");
+  option("--items", data.items, "number of items");
   option("--interactions", data.interactions,
-         "distinct interactions, from one a user to half of all pairs");
-  option("--tastes", data.tastes, "groups that users and items are planted in");
-  option("--user-exponent", data.user_exponent, "power law of the users' degrees, above 1");
-  option("--item-exponent", data.item_exponent, "power law of the items' degrees, above 1");
-  option("--noise", data.noise, "share of interactions outside the user's taste, 0 to 1");
+         "different interactions: at least one per user, at most half of all pairs");
+  option("--tastes", data.tastes, "number of tastes; each user and each item has one");
+  option("--user-exponent", data.user_exponent,
+         "exponent of the power law of the users' degrees, above 1");
+  option("--item-exponent", data.item_exponent,
+         "exponent of the power law of the items' degrees, above 1");
+  option("--noise", data.noise, "share of interactions outside the user's taste, from 0 to 1");
   option("--seed", data.seed.value, "the same seed makes the same data");
   add_choice(*app, "--format", options->format, {"adjacency", "tsv"},
              "train.txt with numbers, or interactions.tsv with string ids");
   app->add_flag("--quiet", options->quiet, "no messages but errors");
-  app->footer("The planted truth is written beside it: user_tastes.tsv and item_tastes.tsv.");
+  app->footer(
+      "The planted tastes are written beside the data: user_tastes.tsv and item_tastes.tsv.");
   return {app, [options] { return generate_data(*options); }};
 }
 

@@ -14,7 +14,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "tern/device.hpp"
@@ -53,7 +52,7 @@ std::string as_json(const std::vector<GradcheckResult>& results, bool passed) {
                     {"quantity", r.quantity},
                     {"method", r.method},
                     {"backend", r.backend},
-                    // JSON has no NaN: null is one.
+                    // JSON has no NaN: null stands for it.
                     {"error", std::isfinite(r.error) ? Json(r.error) : Json(nullptr)},
                     {"bound", r.bound},
                     {"passed", r.passed()}});
@@ -69,9 +68,7 @@ int run(const GradcheckCommand& options) {
   const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
   const auto failures = std::count_if(results.begin(), results.end(),
                                       [](const GradcheckResult& r) { return !r.passed(); });
-  Output out;
-  out.write(options.json ? as_json(results, failures == 0) : as_text(results));
-  out.finish();
+  print(options.json ? as_json(results, failures == 0) : as_text(results));
   if (!options.dump.empty()) {
     for (const auto& place : dump_steps(*backend, options.check, options.dump)) {
       console.line("wrote a step to " + place.string());
@@ -92,17 +89,17 @@ Command add_gradcheck(CLI::App& program) {
   const auto option = [&](const std::string& name, auto& value, const std::string& help) {
     return app->add_option(name, value, help)->type_name("N")->capture_default_str();
   };
-  option("--users", check.users, "users; the last one is isolated");
-  option("--items", check.items, "items; the last one is isolated");
+  option("--users", check.users, "number of users; the last one has no interactions");
+  option("--items", check.items, "number of items; the last one has no interactions");
   option("--density", check.density, "share of the pairs that are interactions");
-  option("--width", check.width, "D");
-  option("--layers", check.layers, "L of LightGCN, which is checked with one layer as well");
-  option("--batch-size", check.batch_size, "triplets a step");
+  option("--width", check.width, "embedding width (D)");
+  option("--layers", check.layers, "layers (L) of lightgcn, which is also checked with one layer");
+  option("--batch-size", check.batch_size, "triplets per step");
   option("--l2", check.l2, "factor of the L2 penalty");
-  option("--problems", check.problems, "random problems; the worst error counts");
-  option("--seed", check.seed.value, "seed of the first of them");
+  option("--problems", check.problems, "number of random problems; the worst error counts");
+  option("--seed", check.seed.value, "seed of the first problem");
   app->add_option("--device", options->device,
-                  "auto, cpu, cuda, cuda:N, or reference for the differences alone")
+                  "auto|cpu|cuda|cuda:N; reference: only the central differences")
       ->check(value_of("train.device"))
       ->capture_default_str();
   option("--threads", options->threads, "threads on a CPU; 0: all")
@@ -112,8 +109,8 @@ Command add_gradcheck(CLI::App& program) {
       ->type_name("DIR");
   app->add_flag("--json", options->json, "one JSON object instead of the table");
   app->footer(
-      "Central differences (five points) are taken in f64 on the reference; errors are relative to "
-      "the\nlargest element of the gradient. Exit code 1 when any check fails.\n"
+      "Central differences (five points) are computed in f64 on the reference backend. Errors are\n"
+      "relative to the largest element of the gradient. Exit code 1 if any check fails.\n"
       "tools/crosscheck_torch.py DIR/* recomputes dumped steps with PyTorch.");
   return {app, [options] { return run(*options); }};
 }

@@ -7,7 +7,7 @@ namespace tern::cli {
 namespace {
 
 constexpr std::size_t kWidth = 100;
-constexpr std::size_t kNameWidth = 24;  // names that are longer get a line of their own
+constexpr std::size_t kNameWidth = 24;  // longer names get a line of their own
 
 std::string names_of(const CLI::Option& option, bool is_positional) {
   std::string names = option.get_name(is_positional, /*all_options=*/true);
@@ -32,7 +32,7 @@ std::string HelpFormatter::make_option(const CLI::Option* option, bool is_positi
 
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& words, const std::string& help) {
-  // The words stand in the option's own name already; the check would repeat them.
+  // Without a description, as the type name lists the words already.
   return app.add_option(name, value, help)
       ->type_name(fmt::format("{}", fmt::join(words, "|")))
       ->check(CLI::IsMember(words).description(""))

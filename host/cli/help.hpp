@@ -7,18 +7,17 @@
 
 namespace tern::cli {
 
-/// Help texts as this program has them: an option, what it takes, what it does and its default in
-/// brackets, within 100 columns.
+/// Formats help within 100 columns: an option, its value, its description, its default in brackets.
 class HelpFormatter : public CLI::Formatter {
  public:
   std::string make_option(const CLI::Option* option, bool is_positional) const override;
 };
 
-/// An option that takes one of these words, value being the default.
+/// Adds an option that takes one of these words; the default is in `value`.
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& words, const std::string& help);
 
-/// The text broken at spaces into lines of at most 100 columns, each after `indent` blanks.
+/// The text broken at spaces into lines of at most 100 columns, each indented by `indent` blanks.
 std::string wrapped(std::string_view text, std::size_t indent);
 
 }  // namespace tern::cli

@@ -5,7 +5,6 @@
 #include <cerrno>
 #include <fstream>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <system_error>
 
 #include "host/support/message.hpp"
@@ -18,7 +17,7 @@ std::string unknown(const Vocabulary& names, std::string_view name, std::string_
   std::string text = fmt::format("there is no {} {}", kind, quote(name));
   const std::vector<std::string> nearest = names.nearest(name.substr(0, 256));
   for (std::size_t i = 0; i < nearest.size(); ++i) {
-    text += i == 0 ? ": the nearest known: " : ", ";
+    text += i == 0 ? "; the most similar: " : ", ";
     text += quote(nearest[i]);
   }
   return text;
@@ -55,12 +54,8 @@ std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
     if (!id) throw DataError(path, number, unknown(names, line, kind));
     ids.push_back(*id);
   }
-  if (stream.bad()) throw DataError(path, 0, "reading failed, expected a text file");
+  if (stream.bad()) throw DataError(path, 0, "cannot be read to its end");
   return ids;
-}
-
-std::string json_string(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace tern::cli

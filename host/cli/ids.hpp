@@ -8,16 +8,13 @@
 
 namespace tern::cli {
 
-/// The id of a user or item (kind says which) by its name. Throws ConfigError naming the nearest
-/// known ones.
+/// The number of the user or item with this name. kind, "user" or "item", is for messages. Throws
+/// ConfigError with the most similar names.
 NodeId find_id(const Vocabulary& names, std::string_view name, std::string_view kind);
 
 /// The same for each line of a file ("-": standard input); empty lines are skipped. Throws
 /// DataError with file and line.
 std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
                              std::string_view kind);
-
-/// A JSON string; what is not UTF-8 in it becomes U+FFFD.
-std::string json_string(const std::string& text);
 
 }  // namespace tern::cli

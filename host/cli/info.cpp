@@ -1,6 +1,7 @@
 // tern info: this build and this machine.
 
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -8,7 +9,6 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/output.hpp"
 #include "tern/device.hpp"
 #include "tern/version.hpp"
@@ -48,9 +48,7 @@ std::string as_json(const std::vector<DeviceDescription>& devices, const std::st
 int info(bool json) {
   std::string cuda;
   const std::vector<DeviceDescription> devices = list_devices(&cuda);
-  Output out;
-  out.write(json ? as_json(devices, cuda) : as_text(devices, cuda));
-  out.finish();
+  print(json ? as_json(devices, cuda) : as_text(devices, cuda));
   return kDone;
 }
 

@@ -1,4 +1,4 @@
-// tern inspect: what is in a data set, and what a split of it looks like.
+// tern inspect: the contents of a data set and of its splits.
 
 #include "tern/inspect.hpp"
 
@@ -14,7 +14,6 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "tern/dataset.hpp"
@@ -33,16 +32,16 @@ struct InspectOptions {
   bool json = false;
 };
 
-/// What training on the data would take, and what there is.
+/// The memory that training on the data needs, and the free memory.
 struct MemoryReport {
   MemoryEstimate estimate;
   MemoryInfo host;
-  std::optional<MemoryInfo> device;  // where it is another than the host
+  std::optional<MemoryInfo> device;  // a GPU's
   std::string on;
   std::string shortage;  // empty: none
 };
 
-// A GPU that is asked for and not here can be estimated all the same.
+// The need on a GPU can be estimated even if this machine has none.
 MemoryReport measure(const Dataset& data, const Config& config) {
   MemoryReport report;
   std::unique_ptr<Backend> backend;
@@ -55,7 +54,7 @@ MemoryReport measure(const Dataset& data, const Config& config) {
     throw;
   } catch (const DeviceError&) {
     target.kind = MemoryTarget::Kind::kCuda;
-    report.on = config.device + ", which is not here";
+    report.on = config.device + " (not available)";
   }
   report.estimate = estimate_memory(target, data, config);
   report.host = host_memory();
@@ -97,10 +96,10 @@ std::string memory_text(const MemoryReport& report, const Config& config) {
   }
   row("all", "", report.estimate.host(), report.estimate.device());
   row("free", "", report.host.free, report.device ? report.device->free : 0);
-  return fmt::format("\ntraining {}, D {}, B {}, on {}, takes about\n{}{}",
+  return fmt::format("\ntraining {}, D {}, B {}, on {} needs about\n{}{}",
                      model_name(config.model.kind), config.model.width, config.batch_size,
                      report.on, table.text(),
-                     report.shortage.empty() ? "" : "too much: " + report.shortage + "\n");
+                     report.shortage.empty() ? "" : "not enough memory: " + report.shortage + "\n");
 }
 
 Json json_of(const SideSummary& side) {
@@ -154,7 +153,7 @@ std::string as_json(const std::string& path, const Dataset& data, const DatasetS
 
 using Splits = std::vector<std::pair<std::string, const InteractionsSummary*>>;
 
-// One table for either side: a column a split.
+// The table of one side, with one column per split.
 std::string side_table(const std::string& title, const Splits& splits,
                        const SideSummary InteractionsSummary::*side) {
   std::vector<std::string> header{title};
@@ -224,14 +223,9 @@ int inspect_data(const InspectOptions& options) {
   const DatasetSummary summary = inspect(data);
   std::optional<MemoryReport> memory;
   if (options.memory || options.config.given("--model")) memory = measure(data, config);
-  Output out;
-  if (options.json) {
-    out.write(as_json(config.data_path, data, summary, memory));
-  } else {
-    out.write(as_text(config.data_path, data, summary));
-    if (memory) out.write(memory_text(*memory, config));
-  }
-  out.finish();
+  print(options.json ? as_json(config.data_path, data, summary, memory)
+                     : as_text(config.data_path, data, summary) +
+                           (memory ? memory_text(*memory, config) : ""));
   return kDone;
 }
 
@@ -239,18 +233,18 @@ int inspect_data(const InspectOptions& options) {
 
 Command add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
-  CLI::App* app = program.add_subcommand("inspect", "Show what is in a data set and in its splits");
-  options->config.add_to(*app, "directory or file to look at");
+  CLI::App* app = program.add_subcommand("inspect", "Summarise a data set and its splits");
+  options->config.add_to(*app, "directory or file to read");
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--threads", "train.threads");
-  app->add_flag("--memory", options->memory,
-                "also what training would take of memory, and what is free; likewise with --model");
+  app->add_flag(
+      "--memory", options->memory,
+      "also show the memory that training needs, and the free memory; implied by --model");
   app->add_flag("--json", options->json, "one JSON object instead of tables");
   app->footer(
-      "Keys of --config (TOML) and --set that matter here, with their defaults; with --memory "
-      "those "
-      "of\nmodel, train, optimizer and evaluation as well (tern train --help):\n" +
+      "With --memory, the keys of model, train, optimizer and evaluation matter too (tern train\n"
+      "--help).\n\nKeys of --config (TOML) and --set, with their defaults:\n" +
       ConfigOptions::key_help({"data."}));
   return {app, [options] { return inspect_data(*options); }};
 }

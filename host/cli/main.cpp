@@ -11,7 +11,8 @@
 int main(int argc, char** argv) {
   using namespace tern::cli;
   return guarded([&] {
-    CLI::App program("Tern trains graph recommenders from a table of who interacted with what.");
+    CLI::App program(
+        "Tern trains graph recommenders on a table of users and the items they interacted with.");
     program.formatter(std::make_shared<HelpFormatter>());
     const std::vector<Command> commands{
         add_train(program),      // learn embeddings, into a run directory
@@ -19,9 +20,9 @@ int main(int argc, char** argv) {
         add_recommend(program),  // the best items for users
         add_similar(program),    // nearest neighbours by cosine
         add_export(program),     // embeddings for other programs
-        add_inspect(program),    // what is in a data set
+        add_inspect(program),    // summary of a data set
         add_generate(program),   // synthetic data
-        add_gradcheck(program),  // gradients, numerically
+        add_gradcheck(program),  // gradients against differences
         add_info(program),       // this build and this machine
     };
     return run_command(program, commands, argc, argv);

@@ -16,6 +16,20 @@ constexpr std::size_t kBufferSize = std::size_t{1} << 16;
 
 }  // namespace
 
+void make_directory(const std::filesystem::path& path) {
+  std::error_code error;
+  std::filesystem::create_directories(path, error);
+  if (std::filesystem::is_directory(path)) return;
+  throw Error("cannot make the directory " + path.string() + ": " +
+              (error ? error.message() : "something else has that name"));
+}
+
+void print(std::string_view text) {
+  Output out;
+  out.write(text);
+  out.finish();
+}
+
 Output::Output() : descriptor_(STDOUT_FILENO) {}
 
 Output::Output(const std::filesystem::path& path) : descriptor_(STDOUT_FILENO) {
@@ -23,7 +37,7 @@ Output::Output(const std::filesystem::path& path) : descriptor_(STDOUT_FILENO) {
   path_ = path;
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
-  // A pipe or a device cannot be replaced by renaming, and must not be.
+  // A pipe or a device must not be replaced by renaming.
   const bool replaceable = !std::filesystem::exists(status) || is_regular_file(status);
   if (replaceable) {
     partial_ = path;
@@ -54,7 +68,7 @@ void Output::finish() {
   flush();
   if (path_.empty()) return;
   if (!partial_.empty() && ::fsync(descriptor_) != 0) fail(errno);
-  // close() reports what a network file system found out late.
+  // close() reports late errors of a network file system.
   const int closed = ::close(descriptor_);
   const int error = errno;
   descriptor_ = -1;
@@ -76,7 +90,7 @@ void Output::flush() {
     if (written >= 0) {
       left.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-      // Somebody else has made our standard output non-blocking: wait until it takes more.
+      // Another process has made standard output non-blocking: wait until it accepts more.
       pollfd ready{descriptor_, POLLOUT, 0};
       ::poll(&ready, 1, -1);
     } else if (errno != EINTR) {

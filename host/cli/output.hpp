@@ -6,13 +6,19 @@
 
 namespace tern::cli {
 
-/// Thrown when whoever read our standard output has gone away (tern ... | head): no failure, but
-/// nothing is left to do.
+/// Thrown if the reader of standard output is gone (tern ... | head): the program ends, but this is
+/// no failure.
 struct ReaderGone {};
 
-/// Where a subcommand's data goes: standard output, or a file. Buffered; nothing counts as written
-/// before finish(). A regular file is written beside and renamed, so that it is whole or absent.
-/// Throws Error with the system's reason when writing fails.
+/// Makes the directory and its parents if they are missing. Throws Error.
+void make_directory(const std::filesystem::path& path);
+
+/// Writes the text to standard output. Throws as Output does.
+void print(std::string_view text);
+
+/// The data that a subcommand writes to standard output or to a file. Buffered; nothing is certain
+/// to be written before finish(). A regular file is written under another name and then renamed, so
+/// that it is complete or absent. Throws Error with the system's reason if writing fails.
 class Output {
  public:
   /// Standard output.
@@ -21,7 +27,7 @@ class Output {
   explicit Output(const std::filesystem::path& path);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
-  /// Without finish(): what was begun is removed again.
+  /// Without finish(), removes the incomplete file.
   ~Output();
 
   void write(std::string_view text);
@@ -32,7 +38,7 @@ class Output {
   [[noreturn]] void fail(int error) const;
 
   std::filesystem::path path_;     // empty: standard output
-  std::filesystem::path partial_;  // where the bytes go until finish(); empty: straight to path_
+  std::filesystem::path partial_;  // written until finish(); empty: path_ itself is written
   std::string buffer_;
   int descriptor_ = -1;
 };

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <utility>
 
+#include "host/cli/commands.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/shortage.hpp"
@@ -28,19 +28,13 @@ int report(ExitCode code, std::string_view message) {
   return code;
 }
 
-void print(const std::string& text) {
-  Output out;
-  out.write(text);
-  out.finish();
-}
-
 const CLI::App& chosen(const CLI::App& program) {
   const auto subcommands = program.get_subcommands();
   return subcommands.empty() ? program : *subcommands.front();
 }
 
-// CLI11 takes a word in brackets for a list where an option has several values, so that the user
-// "[deleted]" would become "deleted". A mark at the end hides the bracket while it parses.
+// CLI11 reads a word in brackets as a list if an option takes several values: the user "[deleted]"
+// would become "deleted". A mark at the end hides the bracket during parsing.
 constexpr char kMark = '\x01';
 
 std::string unmarked(std::string word) {
@@ -48,7 +42,7 @@ std::string unmarked(std::string word) {
   return word;
 }
 
-// The words as parse() wants them: in reverse, without the program's name.
+// The words as parse() expects them: in reverse, without the program's name.
 std::vector<std::string> marked_words(int argc, char** argv) {
   std::vector<std::string> words;
   for (int i = argc - 1; i > 0; --i) {
@@ -77,7 +71,7 @@ std::string value_after(std::string_view option, int argc, char** argv) {
   return "";
 }
 
-// The words that no option and no positional took, as one sentence.
+// A message on the first word that no option and no positional accepted.
 std::string unexpected(const CLI::App& program, int argc, char** argv) {
   const CLI::App& app = chosen(program);
   const std::string place = &app == &program ? "tern" : "tern " + app.get_name();
@@ -97,7 +91,7 @@ std::string unexpected(const CLI::App& program, int argc, char** argv) {
 }
 
 void check_subcommand(const std::vector<Command>& commands, int argc, char** argv) {
-  if (argc < 2) throw ConfigError("a subcommand is missing (see tern --help)");
+  if (argc < 2) throw ConfigError("the subcommand is missing (see tern --help)");
   const std::string word = argv[1];
   if (word.starts_with("-")) return;
   std::vector<std::string> names;
@@ -129,7 +123,7 @@ int guarded(const std::function<int()>& body) noexcept {
   } catch (const std::exception& error) {
     return report(kFailed, error.what());
   } catch (...) {
-    return report(kFailed, "an unknown failure");
+    return report(kFailed, "unknown failure");
   }
 }
 
@@ -138,7 +132,7 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
 
   program.require_subcommand(1);
   program.set_version_flag("--version", "tern " + std::string(version()));
-  program.footer("tern SUBCOMMAND --help tells more about each.");
+  program.footer("tern SUBCOMMAND --help describes each of them.");
   check_subcommand(commands, argc, argv);
   for (const Command& command : commands) unmark_values(*command.app);
   try {
@@ -152,7 +146,7 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
   } catch (const CLI::ExtrasError&) {
     throw ConfigError(unexpected(program, argc, argv));
   } catch (const CLI::RequiredError& error) {
-    // A required option that is missing may be there under another name.
+    // A missing required option may be present under another name.
     const std::vector<std::string> left = program.remaining(true);
     if (std::any_of(left.begin(), left.end(), [](auto& word) { return word.starts_with('-'); })) {
       throw ConfigError(unexpected(program, argc, argv));

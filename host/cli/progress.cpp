@@ -9,7 +9,7 @@
 namespace tern::cli {
 namespace {
 
-// Often enough to be seen moving, seldom enough to cost nothing.
+// Often enough to look live, seldom enough to cost nothing.
 constexpr std::chrono::milliseconds kBetweenUpdates{100};
 
 }  // namespace
@@ -58,7 +58,7 @@ void Progress::on_epoch(const EpochRecord& record) {
       fmt::format("epoch {:>{}}/{}  loss {:>7}  {:>11} triplets/s  {:>7}{}{}", record.epoch, width,
                   epochs_, brief(record.loss), brief(record.triplets_per_second),
                   duration(record.seconds), health, measured);
-  // On a terminal the live line shows the others.
+  // On a terminal the live line shows the epochs without metrics.
   if (!console_.is_terminal() || !measured.empty()) {
     console_.line(line);
   } else {

@@ -9,14 +9,14 @@
 
 namespace tern::cli {
 
-/// Shows a training job: one live line on a terminal, and a plain line an epoch (on a terminal:
-/// an evaluated epoch).
+/// Shows the progress of training: a plain line for each epoch; on a terminal a live line, and plain
+/// lines only for epochs with metrics.
 class Progress {
  public:
-  /// epochs: how many are asked for; metric: the one that selects the best.
+  /// epochs: all of the job; metric: the one that selects the best epoch.
   Progress(Console& console, int epochs, std::string metric);
 
-  /// What had been done before this process: the time that is left is told from what it does.
+  /// The progress at the start of this process, from which the remaining time is estimated.
   void start_at(const TrainingProgress& begin);
 
   void on_step(const StepProgress& step);

@@ -10,12 +10,12 @@
 
 namespace tern::cli {
 
-/// Writes ranked lists, one a query: as TSV with a header and a line an entry, or as JSON lines
-/// with an object a query. Scores are written so that they read back exactly.
+/// Writes one ranked list per query: as TSV with a header and one line per entry, or as JSON lines
+/// with one object per query. Scores read back exactly.
 class RankingWriter {
  public:
-  /// The words used: {"user", "item", "score"} gives the header "user rank item score". With a
-  /// mark, entries get one more column of that name: yes or no.
+  /// Column names: {"user", "item", "score"} gives the header "user rank item score". With a mark,
+  /// there is one more column of that name: yes or no.
   struct Words {
     std::string query;
     std::string entry;
@@ -25,8 +25,8 @@ class RankingWriter {
   /// format: "tsv" or "jsonl".
   RankingWriter(Output& out, std::string_view format, Words words);
 
-  /// entries are ids in entry_names, best first; a negative one ends the list. marked, ascending:
-  /// the ids that the mark says yes of.
+  /// entries: ids in entry_names, best first; a negative one ends the list. marked, ascending: the
+  /// ids with a yes in the mark's column.
   void write(const std::string& query, std::span<const NodeId> entries,
              std::span<const float> scores, const Vocabulary& entry_names,
              std::span<const NodeId> marked = {});

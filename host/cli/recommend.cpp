@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
@@ -40,7 +39,7 @@ void check(const RecommendOptions& options) {
                    (options.all ? 1 : 0);
   if (options.audience) {
     if (options.new_nodes.items.empty()) {
-      throw ConfigError("--audience lists users for new items: expected --new-items FILE");
+      throw ConfigError("--audience lists users for new items: expected --new-items FILE with it");
     }
     if (ways > 0 || options.mark_held_out || options.include_observed) {
       throw ConfigError(
@@ -49,11 +48,11 @@ void check(const RecommendOptions& options) {
     }
     return;
   }
-  // New users alone are wanted where nobody else is named.
+  // With --new-users alone, the new users are listed.
   if (ways > 1 || (ways == 0 && options.new_nodes.users.empty())) {
     throw ConfigError(
-        "recommend for whom? expected one of --user ID ..., --users FILE, --all, --new-users FILE, "
-        "or --new-items FILE --audience");
+        "no users: expected one of --user ID ..., --users FILE, --all, --new-users FILE, or "
+        "--new-items FILE --audience");
   }
 }
 
@@ -74,20 +73,25 @@ std::vector<NodeId> wanted_users(const RecommendOptions& options, const Dataset&
   return ids;
 }
 
-// The best users of every new item.
-void list_audience(const RecommendOptions& options, LoadedRun& loaded, RankingWriter& writer) {
+// Writes the `length` best nodes of the other side for each query, without the observed ones.
+void write_lists(LoadedRun& loaded, Side side, const std::vector<NodeId>& queries,
+                 const std::vector<const Graph*>& observed, std::int64_t length,
+                 const Interactions* marked, RankingWriter& writer) {
   const Dataset& data = loaded.data();
-  const std::int64_t length = options.k.resolve(data.users.size(), "users");
-  const std::vector<NodeId> items = last_ids(data.items.size(), data.new_items);
+  const bool of_users = side == Side::kUser;
+  const Vocabulary& names = of_users ? data.users : data.items;
+  const Vocabulary& candidates = of_users ? data.items : data.users;
   TopItems top;
-  for (std::size_t begin = 0; begin < items.size(); begin += kBlock) {
-    const auto block = std::span(items).subspan(begin, std::min(kBlock, items.size() - begin));
-    loaded.backend().score_topk(loaded.embeddings(Side::kItem), loaded.embeddings(Side::kUser),
-                                block, {}, length, top);
+  for (std::size_t begin = 0; begin < queries.size(); begin += kBlock) {
+    const auto block = std::span(queries).subspan(begin, std::min(kBlock, queries.size() - begin));
+    loaded.backend().score_topk(loaded.embeddings(side),
+                                loaded.embeddings(of_users ? Side::kItem : Side::kUser), block,
+                                observed, length, top);
     const auto k = static_cast<std::size_t>(top.k);
     for (std::size_t i = 0; i < block.size(); ++i) {
-      writer.write(data.items.name(block[i]), std::span(top.items).subspan(i * k, k),
-                   std::span(top.scores).subspan(i * k, k), data.users);
+      writer.write(names.name(block[i]), std::span(top.items).subspan(i * k, k),
+                   std::span(top.scores).subspan(i * k, k), candidates,
+                   marked != nullptr ? marked->row(block[i]) : std::span<const NodeId>());
     }
   }
 }
@@ -96,14 +100,16 @@ int recommend(const RecommendOptions& options) {
   check(options);
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console, options.new_nodes);
+  const Dataset& data = loaded.data();
   if (options.audience) {
+    const std::int64_t length = options.k.resolve(data.users.size(), "users");
     Output out(options.out);
     RankingWriter writer(out, options.format, {"item", "user", "score"});
-    list_audience(options, loaded, writer);
+    write_lists(loaded, Side::kItem, last_ids(data.items.size(), data.new_items), {}, length,
+                nullptr, writer);
     out.finish();
     return kDone;
   }
-  const Dataset& data = loaded.data();
   const std::vector<NodeId> users = wanted_users(options, data);
   const std::int64_t length = options.k.resolve(data.items.size(), "items");
 
@@ -114,18 +120,7 @@ int recommend(const RecommendOptions& options) {
   Output out(options.out);
   const bool mark = options.mark_held_out;
   RankingWriter writer(out, options.format, {"user", "item", "score", mark ? "held_out" : ""});
-  TopItems top;
-  for (std::size_t begin = 0; begin < users.size(); begin += kBlock) {
-    const auto block = std::span(users).subspan(begin, std::min(kBlock, users.size() - begin));
-    loaded.backend().score_topk(loaded.embeddings(Side::kUser), loaded.embeddings(Side::kItem),
-                                block, observed, length, top);
-    const auto k = static_cast<std::size_t>(top.k);
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      writer.write(data.users.name(block[i]), std::span(top.items).subspan(i * k, k),
-                   std::span(top.scores).subspan(i * k, k), data.items,
-                   mark ? data.test.row(block[i]) : std::span<const NodeId>());
-    }
-  }
+  write_lists(loaded, Side::kUser, users, observed, length, mark ? &data.test : nullptr, writer);
   out.finish();
   return kDone;
 }
@@ -137,27 +132,30 @@ Command add_recommend(CLI::App& program) {
   CLI::App* app = program.add_subcommand("recommend", "List the best items for users");
   options->run.add_to(*app);
   app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
-  app->add_option("--users", options->users_file, "users by id, one a line; - is standard input")
+  app->add_option("--users", options->users_file,
+                  "file with one user id per line; - is standard input")
       ->type_name("FILE");
   app->add_flag("--all", options->all, "every user");
   options->new_nodes.add_to(*app);
   app->add_flag("--audience", options->audience,
-                "the other way round: the best users of every item of --new-items");
-  options->k.add_to(*app, "items a user");
+                "list the best users for every item of --new-items instead");
+  options->k.add_to(*app, "items per user");
   app->add_flag("--include-observed", options->include_observed,
                 "also list items of the training and validation splits");
   app->add_flag("--mark-held-out", options->mark_held_out,
-                "one more column, held_out: yes where the item is in the user's test split");
-  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "what is written");
+                "add a column held_out: yes if the item is in the user's test split");
+  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "format of the lists");
   app->add_option("-o,--output", options->out, "file to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
   app->footer(
       "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings).\n"
-      "JSON lines: {\"user\":...,\"items\":[{\"item\":...,\"score\":...},...]}, an object a user.\n"
-      "New items are candidates like the others; new users are listed where no user is named.\n"
-      "A user with fewer than k candidates gets a shorter list. Ties go by the order of the items\n"
-      "in the run's items.tsv.");
+      "JSON lines: {\"user\":...,\"items\":[{\"item\":...,\"score\":...},...]}, one object per "
+      "user.\n"
+      "New items are candidates like all others; new users are listed if no other users are "
+      "given.\n"
+      "A user with fewer than k candidates gets a shorter list. Ties are ordered as in the run's\n"
+      "items.tsv.");
   return {app, [options] { return recommend(*options); }};
 }
 

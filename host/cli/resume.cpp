@@ -7,7 +7,7 @@
 namespace tern::cli {
 namespace {
 
-/// The changes of keys with this rule, as text; empty: there are none.
+/// The changes of keys with this rule, as text; empty if there are none.
 std::string changes_of(OnResume rule, const std::vector<ConfigDifference>& changes) {
   std::string text;
   for (const ConfigDifference& change : changes) {
@@ -25,8 +25,7 @@ std::vector<ConfigDifference> allowed_changes(const Config& run, const Config& w
   const std::string fixed = changes_of(OnResume::kFixed, changes);
   if (fixed.empty()) return changes;
   throw ConfigError(fmt::format(
-      "--resume: the run was trained with {}: keep this as it is, or start another run with "
-      "another --out",
+      "--resume: the run was trained with {}: keep this, or start another run with another --out",
       fixed));
 }
 
@@ -35,8 +34,8 @@ void expect_same_epoch(const std::vector<ConfigDifference>& changes, const Train
   const std::string other = changes_of(OnResume::kBetweenEpochs, changes);
   if (other.empty()) return;
   throw ConfigError(fmt::format(
-      "--resume: the run stands at step {} of {} of epoch {}, which was begun with {}: keep this "
-      "as it is, and change it between epochs (--epochs {} ends there)",
+      "--resume: the run is at step {} of {} of epoch {}, which began with {}: keep this until the "
+      "epoch is complete (--epochs {} stops there)",
       at.step, at.steps, at.epoch + 1, other, at.epoch + 1));
 }
 
@@ -51,11 +50,11 @@ void resume(Run& run, Trainer& trainer, Run::SavedState* state,
     other_selection = other_selection || change.resume == OnResume::kNewSelection;
   }
   if (other_numbers) {
-    console.line("From here on the result is not that of one undisturbed training.");
+    console.line("From here on, the result differs from that of one uninterrupted training.");
   }
   if (state == nullptr) {
-    console.line(
-        fmt::format("{} has no checkpoint yet: training begins anew", run.path().string()));
+    console.line(fmt::format("{} has no checkpoint yet: training starts from the beginning",
+                             run.path().string()));
     run.forget_after({});
     return;
   }
@@ -66,7 +65,7 @@ void resume(Run& run, Trainer& trainer, Run::SavedState* state,
   }
   trainer.restore(state->state, state->path.string());
   run.forget_after({at.epoch, at.step});
-  std::string place = fmt::format("going on after {} epoch{}", at.epoch, at.epoch == 1 ? "" : "s");
+  std::string place = fmt::format("resuming after {} epoch{}", at.epoch, at.epoch == 1 ? "" : "s");
   if (at.step > 0) place += fmt::format(" and {} of {} steps", at.step, at.steps);
   console.line(fmt::format("{}, from {}", place, state->path.string()));
 }

@@ -10,15 +10,14 @@
 
 namespace tern::cli {
 
-/// What is otherwise than in the run that shall go on. Throws ConfigError, with both values, where
-/// data, model or optimiser would not fit what has been learned.
+/// The keys that differ from those of the run to resume. Throws ConfigError with both values if
+/// data, model or optimiser would no longer fit the trained parameters.
 std::vector<ConfigDifference> allowed_changes(const Config& run, const Config& wanted);
-/// Throws ConfigError where the state is within an epoch that would be another one after the
-/// changes.
+/// Throws ConfigError if the state is within an epoch whose triplets would differ after the changes.
 void expect_same_epoch(const std::vector<ConfigDifference>& changes, const TrainingProgress& at);
 
-/// Has the trainer go on from the state, and says from where, and what has changed. Without a state
-/// training begins anew.
+/// Restores the trainer from the state, and reports its place and the changes. Without a state,
+/// training starts from the beginning.
 void resume(Run& run, Trainer& trainer, Run::SavedState* state,
             const std::vector<ConfigDifference>& changes, Console& console);
 

@@ -34,8 +34,9 @@ int epoch_of(const TensorFile& checkpoint) {
 }  // namespace
 
 void RunOptions::add_to(CLI::App& app) {
-  app.add_option("RUN", path, "the directory of a run, as tern train made it")->required();
-  add_choice(app, "--checkpoint", checkpoint, {"best", "last"}, "the parameters to use");
+  app.add_option("RUN", path, "the run directory that tern train made")->required();
+  add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
+             "the epoch whose parameters to use");
   app.add_option("--device", device, "auto|cpu|cuda|cuda:N|reference")
       ->type_name("NAME")
       ->check(value_of("train.device"))
@@ -50,8 +51,8 @@ void RunOptions::add_to(CLI::App& app) {
 void NewNodeOptions::add_to(CLI::App& app) {
   const auto add = [&](const std::string& name, std::string& file, const std::string& what) {
     app.add_option(name, file,
-                   "table of features of " + what +
-                       " that came after training: they are placed by these alone (gcmc)")
+                   "table of features of new " + what +
+                       ", unknown in training: gcmc computes their embeddings from these")
         ->type_name("FILE");
   };
   add("--new-items", items, "items");
@@ -62,7 +63,7 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
     : console_(console),
       run_(Run::open(options.path)),
       checkpoint_(options.checkpoint),
-      // Asked for before the data is read: an absent device is told at once.
+      // Before the data is read, so that an absent device is reported at once.
       backend_(open_backend(options, console)) {
   TensorFile parameters = run_.read_checkpoint(checkpoint_);
   epoch_ = epoch_of(parameters);
@@ -80,15 +81,15 @@ void LoadedRun::add_nodes(Side side, const std::string& file, TensorFile& parame
   const bool of_users = side == Side::kUser;
   const ModelOptions& model = run_.config().model;
   if (!reads_features(model)) {
-    throw ConfigError(fmt::format(
-        "--new-{}: the run is a {} that knows nodes by their ids alone, expected a gcmc with "
-        "features",
-        of_users ? "users" : "items", tern::model_name(model.kind)));
+    throw ConfigError(
+        fmt::format("--new-{}: the run is a {} that knows nodes only by their ids, expected a gcmc "
+                    "with features",
+                    of_users ? "users" : "items", tern::model_name(model.kind)));
   }
   const std::size_t notes = data_.notes.size();
   add_new_nodes(data_, side, file, run_.config().data);
   for (std::size_t i = notes; i < data_.notes.size(); ++i) console_.line(data_.notes[i]);
-  // Where ids are learned too, a new node's is 0, the middle of what they start from.
+  // If ids are learned too, a new node gets 0, the mean of the initial embeddings.
   const auto ids = parameters.tensors.find(of_users ? "user_embedding" : "item_embedding");
   if (ids == parameters.tensors.end()) return;
   Tensor& table = ids->second;
@@ -113,7 +114,7 @@ void check_k(std::int64_t k, std::int64_t candidates, std::string_view what) {
 }
 
 void ListLength::add_to(CLI::App& app, const std::string& help) {
-  given_ = app.add_option("-k", k_, help + ", at most all")->type_name("N")->capture_default_str();
+  given_ = app.add_option("-k", k_, help)->type_name("N")->capture_default_str();
 }
 
 std::int64_t ListLength::resolve(std::int64_t candidates, std::string_view what) const {

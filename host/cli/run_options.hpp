@@ -14,7 +14,7 @@
 
 namespace tern::cli {
 
-/// What every subcommand that reads a run takes.
+/// The options of every subcommand that reads a run.
 struct RunOptions {
   std::string path;
   std::string checkpoint = "best";
@@ -28,7 +28,7 @@ struct RunOptions {
   }
 };
 
-/// Nodes that a run has not been trained on, known by their features: tables, or empty.
+/// Feature tables of nodes that were unknown in training; empty: none.
 struct NewNodeOptions {
   std::string users;
   std::string items;
@@ -36,19 +36,19 @@ struct NewNodeOptions {
   void add_to(CLI::App& app);
 };
 
-/// A trained model with all that it stands on: the final embeddings are computed.
+/// A trained model with its data, graph and backend; the final embeddings are computed.
 class LoadedRun {
  public:
-  /// Throws DataError when the run is damaged or its data has changed, DeviceError.
+  /// Throws DataError if the run is damaged or its data has changed, and DeviceError.
   LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes = {});
 
   const Run& run() const { return run_; }
-  /// The run's data, new nodes at the end of their sides.
+  /// The run's data; new nodes are the last ones of their side.
   const Dataset& data() const { return data_; }
   Backend& backend() { return *backend_; }
   const Graph& train_graph() const { return train_; }
   std::string_view model_name() const { return model_->name(); }
-  /// "best" or "last", and the epoch that it is from.
+  /// "best" or "last", and its epoch.
   const std::string& checkpoint() const { return checkpoint_; }
   int epoch() const { return epoch_; }
   const Matrix& embeddings(Side side) const { return model_->embeddings(side); }
@@ -58,7 +58,7 @@ class LoadedRun {
  private:
   void add_nodes(Side side, const std::string& file, TensorFile& parameters);
 
-  // The order is that of construction: what comes later refers to what comes first.
+  // In order of construction: later members refer to earlier ones.
   Console& console_;
   Run run_;
   std::string checkpoint_;
@@ -70,10 +70,10 @@ class LoadedRun {
   int epoch_ = 0;
 };
 
-/// Throws ConfigError when k is above the number of candidates; what is what they are.
+/// Throws ConfigError if k is above the number of candidates. what: their name, e.g. "items".
 void check_k(std::int64_t k, std::int64_t candidates, std::string_view what);
 
-/// -k of a subcommand that lists: 20, or as many as there are, where it is not given.
+/// -k of a subcommand that lists. Default: 20, or all candidates if there are fewer.
 class ListLength {
  public:
   void add_to(CLI::App& app, const std::string& help);

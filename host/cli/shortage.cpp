@@ -15,7 +15,7 @@
 namespace tern::cli {
 namespace {
 
-// Where not even the words of a message can be had.
+// For the case that there is no memory even for a message.
 void write_plain_line() noexcept {
   constexpr std::string_view kLine = "tern: out of memory\n";
   const ssize_t ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
@@ -31,7 +31,7 @@ void write_plain_line() noexcept {
     std::_Exit(report_shortage("out of memory"));
   } catch (...) {
   }
-  __gnu_cxx::__verbose_terminate_handler();  // a defect: as without us
+  __gnu_cxx::__verbose_terminate_handler();  // any other exception: the default report
   std::abort();
 }
 
@@ -42,11 +42,12 @@ ExitCode report_shortage(std::string_view finding) noexcept {
     constexpr double kMega = 1e6;
     const MemoryInfo memory = host_memory();
     Console(Console::Mode::kTalk)
-        .line(fmt::format("tern: {}; the host has {:.0f} of {:.0f} MB left for this process. A "
-                          "smaller model.width, train.batch_size or --threads takes less (tern "
-                          "inspect DATA --memory says what takes how much)",
-                          finding, static_cast<double>(memory.free) / kMega,
-                          static_cast<double>(memory.total) / kMega));
+        .line(
+            fmt::format("tern: {}; the host has {:.0f} of {:.0f} MB free for this process: reduce "
+                        "model.width, train.batch_size or --threads (tern inspect DATA --memory "
+                        "shows the need of each part)",
+                        finding, static_cast<double>(memory.free) / kMega,
+                        static_cast<double>(memory.total) / kMega));
   } catch (...) {
     write_plain_line();
   }

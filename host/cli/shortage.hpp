@@ -2,15 +2,15 @@
 
 #include <string_view>
 
-#include "host/cli/exit_code.hpp"
+#include "host/cli/commands.hpp"
 
 namespace tern::cli {
 
-/// Says in one line what was needed, what is free and what to change. Answers kFailed.
+/// Prints one line: the finding, the free memory and what to change. Returns kFailed.
 ExitCode report_shortage(std::string_view finding) noexcept;
 
-/// From now on a shortage that no handler can be reached from, as in a thread of a parallel region,
-/// ends the process with a line likewise.
+/// From now on, an exception for lack of memory that no handler can catch, as in a thread of a
+/// parallel region, ends the process with the same line.
 void report_shortage_in_threads() noexcept;
 
 }  // namespace tern::cli

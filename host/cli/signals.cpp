@@ -6,27 +6,27 @@
 #include <cerrno>
 #include <csignal>
 
-#include "host/cli/exit_code.hpp"
+#include "host/cli/commands.hpp"
 
 namespace tern::cli {
 namespace {
 
 constexpr std::array<int, 4> kStops{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
 constexpr char kNothingToSave[] =
-    "tern: stopped by a signal before training began: there was nothing to save\n";
+    "tern: stopped by a signal before training began; there was nothing to save\n";
 
-// All that a signal handler can reach.
+// A signal handler can reach only globals.
 volatile std::sig_atomic_t stop_received = 0;
 volatile std::sig_atomic_t only_noted = 0;
 
 extern "C" void stop(int) {
   if (only_noted == 0) {
-    // Both calls are safe here, and nothing of ours on disk is half done at this time.
+    // Both calls are safe in a handler, and no file is incomplete at this time.
     if (::write(STDERR_FILENO, kNothingToSave, sizeof kNothingToSave - 1) < 0) errno = 0;
     ::_exit(kStopped);
   }
   stop_received = 1;
-  // Back to what the system does with them: the next one kills, however busy we are.
+  // Restore the default action: the next signal ends the process at once.
   for (const int signal : kStops) {
     struct sigaction current {};
     ::sigaction(signal, nullptr, &current);
@@ -37,12 +37,12 @@ extern "C" void stop(int) {
 void handle_stops(void (*handler)(int)) {
   struct sigaction action {};
   action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;  // reading data is not disturbed
+  action.sa_flags = SA_RESTART;  // system calls that read data continue
   sigemptyset(&action.sa_mask);
   for (const int signal : kStops) {
     struct sigaction former {};
     ::sigaction(signal, nullptr, &former);
-    // A shell starts its background jobs with SIGINT ignored, nohup with SIGHUP: that stays.
+    // Shells ignore SIGINT in background jobs, and nohup ignores SIGHUP: keep it so.
     if (former.sa_handler != SIG_IGN) ::sigaction(signal, &action, nullptr);
   }
 }

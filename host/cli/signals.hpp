@@ -2,16 +2,16 @@
 
 namespace tern::cli {
 
-/// A reader that goes away shall be an error of write(), not a signal that kills a training job.
+/// Makes a closed pipe an error of write() instead of a signal that kills a training job.
 void ignore_broken_pipes();
 
-/// Takes SIGINT, SIGTERM, SIGHUP and SIGUSR1, by which terminals and schedulers end a job, while
-/// one exists; one at a time. What is ignored already, as nohup has it with SIGHUP, stays so.
+/// While the object exists, handles SIGINT, SIGTERM, SIGHUP and SIGUSR1, with which terminals and
+/// schedulers end a job. At most one object at a time. Signals that are ignored already stay so, such
+/// as SIGHUP under nohup.
 ///
-/// Before anything could be saved the first of them ends the process with exit code 75 and
-/// one line. From note_from_now_on() it is only noted, so that a job can finish its step and write
-/// a checkpoint; the second one then does what the system does with it: it kills, whatever we are
-/// at.
+/// At first a signal ends the process with exit code 75 and one line, as there is nothing to save.
+/// After note_from_now_on() the first one is only noted, so that a job can finish its step and write
+/// a checkpoint; the second one kills the process.
 class StopSignals {
  public:
   StopSignals();

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
@@ -46,7 +45,7 @@ struct Embeddings {
     return sum;
   }
 
-  // A row without a direction is similar to nothing.
+  // 0 if a row is zero.
   double cosine(std::size_t a, std::size_t b) const {
     const double norm = norms[a] * norms[b];
     return norm > 0.0 ? std::clamp(dot(a, b) / norm, -1.0, 1.0) : 0.0;
@@ -57,7 +56,7 @@ struct Embeddings {
   std::vector<double> norms;
 };
 
-// The k rows most similar to `row`, itself left out, best first, ties by ascending id.
+// The k rows most similar to `row`, without itself, best first, ties by ascending id.
 void nearest(const Embeddings& embeddings, NodeId row, std::int64_t k, std::vector<NodeId>& ids,
              std::vector<float>& cosines) {
   std::vector<double> all(embeddings.norms.size());
@@ -81,7 +80,7 @@ void nearest(const Embeddings& embeddings, NodeId row, std::int64_t k, std::vect
 
 int similar(const SimilarOptions& options) {
   if (options.items.empty() == options.users.empty()) {
-    throw ConfigError("similar to what? expected either --item ID ... or --user ID ...");
+    throw ConfigError("expected either --item ID ... or --user ID ...");
   }
   const bool of_items = options.users.empty();
   const std::string kind = of_items ? "item" : "user";
@@ -119,8 +118,8 @@ Command add_similar(CLI::App& program) {
   app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
   options->new_nodes.add_to(*app);
   options->k.add_to(*app, "neighbours to list");
-  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "what is written");
-  app->footer("Cosine of the final embeddings, in -1..1; an embedding of norm 0 has cosine 0.");
+  add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "format of the lists");
+  app->footer("Cosine of the final embeddings, from -1 to 1; 0 if an embedding has norm 0.");
   return {app, [options] { return similar(*options); }};
 }
 

@@ -13,7 +13,7 @@
 namespace tern::cli {
 namespace {
 
-// Options that stand for no key, and the names that other programs have for them.
+// Options without a key, and their names in other programs.
 constexpr std::array kOptionSynonyms{
     Synonyms{"-k", "k n topk topks top_k num cutoff cutoffs"},
     Synonyms{"--config", "config_file config_files cfg conf"},
@@ -59,7 +59,7 @@ std::string assignment(std::string_view key, std::string_view value) {
   return fmt::format("--set {}={}", key, usable ? value : "VALUE");
 }
 
-/// What the app has for an option of this name, with its synonyms.
+/// The options and keys of the app that an option of this name may mean.
 std::vector<std::string> meant_by(const CLI::App& app, std::string_view option,
                                   std::string_view value) {
   std::vector<std::string> meant;

@@ -14,7 +14,6 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/exit_code.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/resume.hpp"
@@ -76,8 +75,8 @@ void describe(const Dataset& data, const Backend& backend, const Config& config,
                            device.details));
 }
 
-// Before anything is written: a list longer than the catalogue cannot be measured. Where nobody
-// asked for certain lengths, they follow a small catalogue instead.
+// A list longer than the catalogue cannot be measured: the default lengths are adapted to a small
+// catalogue, others are an error, before anything is written.
 void fit_ks(Config& config, const Dataset& data, Console& console) {
   std::vector<int>& ks = config.evaluation.ks;
   const std::int64_t items = data.items.size();
@@ -87,7 +86,7 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
     std::erase_if(ks, [&](int k) { return k > items; });
     if (ks.empty()) ks.push_back(static_cast<int>(items));
     config.metric = fmt::format("ndcg@{}", ks.back());
-    console.line(fmt::format("The data has only {} items: evaluation.ks is {} here.", items,
+    console.line(fmt::format("The data has only {} items: evaluation.ks becomes {}.", items,
                              fmt::join(ks, ", ")));
     return;
   }
@@ -100,53 +99,44 @@ std::string ending(const TrainingResult& result, const TrainingProgress& at, con
       fmt::format("trained {} epoch{}", result.epochs, result.epochs == 1 ? "" : "s");
   if (at.step > 0) text += fmt::format(" and {} of {} steps", at.step, at.steps);
   if (result.reason == StopReason::kPatience) {
-    text += fmt::format(" ({} evaluations in a row without a better {})", config.patience,
-                        config.metric);
+    text += fmt::format(" ({} evaluations without a better {})", config.patience, config.metric);
   }
   if (result.reason == StopReason::kCollapse) {
     text = "stopped because embeddings collapsed (monitor.on_collapse): " + text;
   }
   if (result.reason == StopReason::kRequested) text = "stopped by a signal: " + text;
   if (result.best_epoch > 0 && result.best_metric > 0.0) {
-    text += fmt::format("; best {} on {}: {}, of epoch {}", config.metric,
+    text += fmt::format("; best {} on {}: {}, in epoch {}", config.metric,
                         config.select_on == SelectionSplit::kTest ? "test" : "validation",
                         brief(result.best_metric), result.best_epoch);
   }
   if (result.reason == StopReason::kRequested) {
-    text += fmt::format("; to go on: tern train --resume {}", run.path().string());
+    text += fmt::format("; continue with: tern train --resume {}", run.path().string());
   }
   return text;
 }
 
-// Said before hours of reading and training, not after. Run::create() looks again.
-void check_out(const TrainOptions& options) {
-  if (!options.overwrite && Run::is_run(options.out)) {
-    throw Error(options.out +
-                " holds a run already: --resume it, --overwrite it, or choose another --out");
-  }
-}
-
-// Where the run lies that --resume speaks of.
+// The run directory to resume.
 std::string resumed_path(const TrainOptions& options) {
   if (options.overwrite) throw ConfigError("expected either --resume or --overwrite");
   const std::string& given = options.resumed;
   if (given.empty() && options.out.empty()) {
-    throw ConfigError("--resume: which run? Expected --resume RUN, or --out RUN --resume");
+    throw ConfigError("--resume: the run is missing, expected --resume RUN or --out RUN --resume");
   }
   if (!given.empty() && !options.out.empty() && given != options.out) {
     throw ConfigError(fmt::format(
-        "--resume names the run \"{}\" and --out \"{}\", expected one of them (a DATA after "
-        "--resume is taken for its run: let --resume come last)",
+        "--resume names the run \"{}\" and --out \"{}\", expected one of them (the word after "
+        "--resume is its run: put DATA before it)",
         given, options.out));
   }
   return given.empty() ? options.out : given;
 }
 
-// What is to be trained where, before anything is read or written.
+// What to train and where, decided before data is read or anything is written.
 struct Plan {
   Config config;
-  std::string out;         // of a run to begin; empty: a directory of its own
-  std::optional<Run> run;  // to go on with
+  std::string out;         // directory of a new run; empty: a new one below runs/
+  std::optional<Run> run;  // the run to resume
   std::vector<ConfigDifference> changes;
 };
 
@@ -156,7 +146,7 @@ Config resolve_config(const TrainOptions& options, const Config& base = {}) {
   return config;
 }
 
-// A command that is given again and again, as by a scheduler, begins a run and then goes on.
+// The same command, repeated as by a scheduler, first begins a run and then resumes it.
 Plan plan_resumed(const TrainOptions& options, Console& console) {
   Plan plan;
   plan.out = resumed_path(options);
@@ -165,28 +155,32 @@ Plan plan_resumed(const TrainOptions& options, Console& console) {
     console.open_log(plan.run->log_file());
     if (!plan.run->locked()) {
       console.warn(plan.out +
-                   ": this file system has no locks: see that no other job writes there");
+                   ": this file system has no locks: make sure that no other job writes there");
     }
     plan.config = resolve_config(options, plan.run->config());
     plan.config.data_path = fs::absolute(plan.config.data_path).lexically_normal().string();
     plan.changes = allowed_changes(plan.run->config(), plan.config);
     return plan;
   }
-  console.line(fmt::format("{} holds no run yet: it is begun", plan.out));
+  console.line(fmt::format("{} holds no run yet: starting one", plan.out));
   plan.config = resolve_config(options);
   return plan;
 }
 
 Plan make_plan(const TrainOptions& options, Console& console) {
   if (options.resumes()) return plan_resumed(options, console);
-  if (!options.out.empty()) check_out(options);
+  // Checked before the data is read; Run::create() checks it again.
+  if (!options.out.empty() && !options.overwrite && Run::is_run(options.out)) {
+    throw Error(options.out +
+                " holds a run already: --resume it, --overwrite it, or choose another --out");
+  }
   Plan plan;
   plan.out = options.out;
   plan.config = resolve_config(options);
   return plan;
 }
 
-// A directory of its own for a run without --out: the next number where another job was quicker.
+// Without --out, makes a new directory: the next number if another job was quicker.
 Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& data) {
   if (!plan.out.empty()) {
     return Run::create(plan.out, plan.config, data,
@@ -197,28 +191,27 @@ Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& dat
     std::error_code error;
     fs::create_directories(path.parent_path(), error);
     const bool made = fs::create_directory(path, error);
-    if (made || error) return Run::create(path, plan.config, data);  // which says what is wrong
+    if (made || error) return Run::create(path, plan.config, data);  // reports an error
   }
 }
 
-// The state that a run goes on from; none where it is to begin anew.
+// The state to resume from; none if the run has to start from the beginning.
 std::optional<Run::SavedState> load_state(const Plan& plan, Console& console) {
   std::vector<std::string> damaged;
   std::optional<Run::SavedState> state = plan.run->newest_state(&damaged);
   if (!state && !damaged.empty()) {
-    throw Error(fmt::format("{} Nor is there another one: --overwrite begins the run anew",
-                            damaged.front()));
+    throw Error(damaged.front() + " (no other checkpoint is left: --overwrite starts anew)");
   }
   for (const std::string& finding : damaged) console.warn(finding);
   if (state) expect_same_epoch(plan.changes, state->state.progress);
   return state;
 }
 
-// Whether the run is at its end already.
-bool go_on(Plan& plan, Trainer& trainer, Console& console) {
+// Restores the trainer; true if the run is complete already.
+bool resume_run(Plan& plan, Trainer& trainer, Console& console) {
   std::optional<Run::SavedState> state = load_state(plan, console);
   if (state && state->state.progress.epoch >= plan.config.epochs) {
-    console.line(fmt::format("nothing is left to do: the run has {} epochs, {} are asked for",
+    console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}",
                              state->state.progress.epoch, plan.config.epochs));
     return true;
   }
@@ -267,27 +260,24 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);
   const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
-  // Only now, when nothing is left that could be refused, is anything written. From here on there
-  // is something to save.
+  // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();
   bool was_done = false;
   if (plan.run) {
-    was_done = go_on(plan, *trainer, console);
+    was_done = resume_run(plan, *trainer, console);
   } else {
     plan.run = create_run(plan, options, data);
     console.open_log(plan.run->log_file());
   }
   const int code = was_done ? int{kDone} : train_in_run(*plan.run, *trainer, signals, console);
-  Output out;
-  out.write(plan.run->path().string() + "\n");
-  out.finish();
+  print(plan.run->path().string() + "\n");
   return code;
 }
 
 int verify(const TrainOptions& options, Console& console) {
   if (options.resumes() || options.overwrite || !options.out.empty()) {
     throw ConfigError(
-        "--verify-determinism writes no run: expected none of --out, --resume and --overwrite");
+        "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
   Config config = resolve_config(options);
   const Dataset data = load_dataset(config.data_path, config.data);
@@ -302,7 +292,7 @@ int train(const TrainOptions& options) {
   try {
     return options.verify_determinism ? verify(options, console) : train(options, signals, console);
   } catch (const std::exception& error) {
-    console.log(Console::Level::kError, error.what());  // the terminal gets it from the program
+    console.log(Console::Level::kError, error.what());  // guarded() prints it
     throw;
   }
 }
@@ -314,8 +304,8 @@ Command add_train(CLI::App& program) {
   CLI::App* app = program.add_subcommand("train", "Learn embeddings from interactions");
   options->config.add_to(
       *app,
-      "directory (train.txt, test.txt; or interactions.tsv|csv) or file to train "
-      "on; may be left out where --config has data.path");
+      "directory (with train.txt and test.txt, or interactions.tsv|csv) or file to train on; "
+      "optional if --config has data.path");
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--epochs", "train.epochs");
@@ -323,26 +313,26 @@ Command add_train(CLI::App& program) {
   options->config.add_short(*app, "--threads", "train.threads");
   options->config.add_short(*app, "--on-nan", "train.on_nan");
   app->add_option("--out", options->out,
-                  "directory to keep the run in [runs/<data>-<model>-<n>, the first n not taken]")
+                  "directory of the run [runs/<data>-<model>-<n>, with the first free n]")
       ->type_name("RUN");
   options->resume =
       app->add_option("--resume", options->resumed,
-                      "go on with this run (or that of --out), where it was stopped or for more "
-                      "--epochs; where --out holds none yet, begin it")
+                      "continue this run (or that of --out) where it was stopped, or for more "
+                      "--epochs; if --out holds no run yet, start one")
           ->type_name("[RUN]")
           ->expected(0, 1);
   app->add_flag("--nondeterministic", options->nondeterministic,
                 "let a GPU add in any order (train.reproducibility = none); no effect on a CPU");
-  app->add_flag("--verify-determinism", options->verify_determinism,
-                "only train a few steps several times, on a CPU with 1, 2 and 3 threads too, and "
-                "compare all bits; nothing is written");
-  app->add_flag("--overwrite", options->overwrite, "replace the run that --out holds");
+  app->add_flag(
+      "--verify-determinism", options->verify_determinism,
+      "train only a few steps, several times (on a CPU also with 1, 2 and 3 threads), and "
+      "compare all bits; nothing is written");
+  app->add_flag("--overwrite", options->overwrite, "replace the run in --out");
   app->add_flag("--quiet", options->quiet, "no messages but errors");
   app->footer(
       "The directory of the run is printed on standard output, progress on standard error.\n"
-      "SIGINT, SIGTERM, SIGHUP or SIGUSR1: the step is finished, a checkpoint written, exit code "
-      "75;\n"
-      "--resume goes on from there, bit for bit. A second signal ends it at once.\n"
+      "On SIGINT, SIGTERM, SIGHUP or SIGUSR1 it finishes the step, writes a checkpoint and exits\n"
+      "with 75; --resume continues from there, bit for bit. A second signal ends it at once.\n"
       "Precedence: defaults < --config < --set < the options above.\n\n"
       "Keys of --config (TOML) and --set, with their defaults:\n" +
       ConfigOptions::key_help({""}));

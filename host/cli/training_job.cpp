@@ -76,18 +76,17 @@ void TrainingJob::save() {
                   duration(std::chrono::duration<double>(saved_at_ - begin).count())));
 }
 
-/// Throws where that is not wanted, or has not helped often enough.
+/// Throws the fault again if rollbacks are off or all used up.
 void TrainingJob::roll_back(const NumericalFault& fault) {
   const Config& config = run_.config();
   const int rollbacks = trainer_.progress().rollbacks + 1;
   if (config.on_nan != OnNan::kRollback) throw NumericalFault(fault);
   if (rollbacks > config.max_rollbacks) {
     throw NumericalFault(
-        fmt::format("{}; half the learning rate has been tried {} times "
-                    "(train.max_rollbacks).",
+        fmt::format("{} (after {} rollbacks with half the learning rate, see train.max_rollbacks)",
                     fault.what(), config.max_rollbacks));
   }
-  // The same place twice means that what is there has no way ahead: then the one before it.
+  // A second fault after the same checkpoint: use the checkpoint before it.
   std::vector<std::string> damaged;
   std::optional<Run::SavedState> saved = run_.newest_state(&damaged);
   if (saved &&
@@ -105,11 +104,11 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   rolled_back_to_ = Run::Place{at.epoch, at.step};
   run_.forget_after(*rolled_back_to_);
   saved_at_ = Clock::now();
-  // The state of the same place, with the former rate, is not what a resumed run shall go on from.
+  // Forces a new checkpoint here, since the old one has the old learning rate.
   saved_epoch_ = -1;
   console_.warn(fault.what());
   console_.warn(fmt::format(
-      "rolled back to {} epochs and {} of {} steps, with the learning rate halved {} of {} times",
+      "rolled back to {} epochs and {} of {} steps; the learning rate was halved {} of {} times",
       at.epoch, at.step, at.steps, rollbacks, config.max_rollbacks));
 }
 

@@ -13,14 +13,14 @@
 
 namespace tern::cli {
 
-/// A trainer at work in a run's directory: progress on the console, metrics and checkpoints on
-/// disk, until all epochs are done or a signal has come; and back to the last checkpoint where
-/// numbers are not finite any more, if the configuration has it so.
+/// Trains in a run directory until all epochs are done or a signal arrives: progress on the
+/// console, metrics and checkpoints on disk. With train.on_nan = rollback, returns to the last
+/// checkpoint if numbers are not finite.
 class TrainingJob {
  public:
   TrainingJob(Run& run, Trainer& trainer, Console& console, const StopSignals& signals);
 
-  /// Whatever it ends with, short of an error, the state of that moment is on disk then.
+  /// Unless it throws, the final state is on disk when it returns.
   TrainingResult run();
 
  private:
@@ -37,7 +37,7 @@ class TrainingJob {
   Console& console_;
   const StopSignals& signals_;
   Progress progress_;
-  bool noted_ = false;  // what is odd about the job has been said
+  bool noted_ = false;  // the trainer's notes have been printed
   Clock::time_point saved_at_ = Clock::now();
   int saved_epoch_ = -1;
   std::int64_t saved_step_ = 0;

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "host/cli/exit_code.hpp"
+#include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "host/train/determinism.hpp"
@@ -18,8 +18,7 @@
 namespace tern::cli {
 namespace {
 
-// Enough for every op to have run on numbers that every other one has touched, and for the draws of
-// several batches; few enough to wait for.
+// Enough for a difference in any op to reach all parameters, and quick enough to wait for.
 constexpr std::int64_t kSteps = 20;
 
 struct Trial {
@@ -27,8 +26,8 @@ struct Trial {
   int threads = 0;
 };
 
-// The device as it is asked for, twice; a CPU besides with one, two and three threads, so that
-// there is an odd number, and more than a small machine has.
+// The requested device twice; a CPU also with one, two and three threads, so that one number is odd
+// and one may exceed the number of cores.
 std::vector<Trial> trials(const Config& config, const std::string& backend) {
   std::vector<Trial> all{{config.device, config.threads}, {config.device, config.threads}};
   if (backend == "cpu") {
@@ -56,7 +55,7 @@ int verify_determinism(const Config& config, const Dataset& data, Console& conso
     ShortTraining training = train_briefly(*backend, data, config, kSteps);
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    std::string bits = "these are compared with";
+    std::string bits = "baseline";
     if (first) {
       const std::optional<std::string> difference = find_difference(*first, training);
       all_equal = all_equal && !difference;
@@ -67,12 +66,9 @@ int verify_determinism(const Config& config, const Dataset& data, Console& conso
     table.add({backend->name(), trial.threads == 0 ? "all" : std::to_string(trial.threads), bits,
                brief(seconds)});
   }
-  Output out;
-  out.write(fmt::format("{} steps of {}: {} tensors of the state and {} metrics\n", kSteps,
-                        model_name(config.model.kind), first->state.tensors.size(),
-                        first->metrics.size()));
-  out.write(table.text());
-  out.finish();
+  print(fmt::format("{} steps of {}: {} tensors of the state and {} metrics\n{}", kSteps,
+                    model_name(config.model.kind), first->state.tensors.size(),
+                    first->metrics.size(), table.text()));
   return all_equal ? kDone : kFailed;
 }
 

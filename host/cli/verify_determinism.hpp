@@ -6,9 +6,9 @@
 
 namespace tern::cli {
 
-/// Trains the same few steps again and again, on a CPU with several numbers of threads, and
-/// compares all bits with those of the first time: a table on standard output. The exit code:
-/// whether all were equal.
+/// Trains the same few steps several times, on a CPU with different numbers of threads, and prints
+/// a table that compares all bits with those of the first time. Returns kDone if all are equal,
+/// else kFailed.
 int verify_determinism(const Config& config, const Dataset& data, Console& console);
 
 }  // namespace tern::cli

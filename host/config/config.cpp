@@ -16,7 +16,7 @@
 namespace tern {
 namespace {
 
-// Far more than any configuration needs: a wrong file is refused before it is read whole.
+// Far more than any configuration needs; a larger file is refused before all of it is read.
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 20;
 
 bool is_section(std::string_view name) {
@@ -45,15 +45,9 @@ void apply(Config& config, const KeySpec& spec, const ConfigValue& value) {
 }  // namespace
 
 std::string_view model_name(ModelKind kind) {
-  switch (kind) {
-    case ModelKind::kLightGcn:
-      return "lightgcn";
-    case ModelKind::kMatrixFactorization:
-      return "mf";
-    case ModelKind::kGcMc:
-      return "gcmc";
-  }
-  return "";
+  if (kind == ModelKind::kLightGcn) return "lightgcn";
+  if (kind == ModelKind::kMatrixFactorization) return "mf";
+  return kind == ModelKind::kGcMc ? "gcmc" : "";
 }
 
 const std::vector<ConfigKey>& config_keys() {
@@ -75,7 +69,7 @@ void set_config(Config& config, std::string_view key, std::string_view value) {
   if (spec.takes_text && !is_quoted) {
     parsed = ConfigValue::of(std::string(value));
   } else if (spec.takes_list && !value.starts_with('[')) {
-    // As a list on a command line is usually written: 10,20.
+    // On a command line a list is usually written without brackets: 10,20.
     parsed = parse_toml_value(fmt::format("[{}]", value));
     if (parsed.get<std::string>() != nullptr) parsed = ConfigValue::of(std::string(value));
   } else {
@@ -86,7 +80,7 @@ void set_config(Config& config, std::string_view key, std::string_view value) {
 
 void read_config(Config& config, const std::filesystem::path& path) {
   const std::string name = path.string();
-  Config changed = config;  // an error in the last line must not leave the first lines behind
+  Config changed = config;  // so that an error in the file changes nothing
   for (const TomlEntry& entry : parse_toml(read_text(path), name)) {
     try {
       if (is_section(entry.key)) {

@@ -1,8 +1,8 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
 #include <initializer_list>
@@ -19,7 +19,7 @@
 
 namespace tern {
 
-// Builders of one key each, for the table in keys.cpp. `member` is a generic function from a
+// Each function builds one key for the table in keys.cpp. `member` is a generic function from a
 // Config, const or not, to a reference to the field: at(&Config::model, &ModelOptions::width).
 
 template <typename... Members>
@@ -48,7 +48,7 @@ KeySpec integer(std::string key, OnResume resume, std::string help, Member membe
   };
   spec.get = [member](const Config& config) {
     const auto field = member(config);
-    // TOML's integers end at 2^63 - 1; a seed beyond has no place in a file.
+    // TOML's integers end at 2^63 - 1: a larger seed cannot be written to a file.
     return std::in_range<std::int64_t>(field)
                ? ConfigValue::of(static_cast<std::int64_t>(field))
                : ConfigValue::nothing("the integer " + std::to_string(field));
@@ -56,7 +56,7 @@ KeySpec integer(std::string key, OnResume resume, std::string help, Member membe
   return spec;
 }
 
-/// The numbers that a key takes: an end is open (exclusive) or belongs to them.
+/// The numbers that a key accepts. Each end is inclusive unless it is open.
 struct Range {
   double low = 0.0;
   double high = std::numeric_limits<double>::infinity();
@@ -68,18 +68,14 @@ struct Range {
            (ends == Ends::kOpenHigh ? value < high : value <= high);
   }
   std::string text() const {
-    const auto plain = [](double value) {
-      std::array<char, 32> buffer{};
-      return std::string(buffer.data(),
-                         std::to_chars(buffer.data(), buffer.data() + buffer.size(), value).ptr);
-    };
     if (!std::isfinite(low)) return "number";
-    if (!std::isfinite(high)) {
-      return ends == Ends::kOpenLow ? "number above " + plain(low)
-                                    : "number of " + plain(low) + " or more";
+    const char* above = ends == Ends::kOpenLow ? "above" : "from";
+    if (std::isfinite(high)) {
+      const char* to = ends == Ends::kOpenHigh ? "to below" : "to";
+      return fmt::format("number {} {} {} {}", above, low, to, high);
     }
-    return (ends == Ends::kOpenLow ? "number above " : "number from ") + plain(low) +
-           (ends == Ends::kOpenHigh ? " to below " : " to ") + plain(high);
+    return ends == Ends::kOpenLow ? fmt::format("number above {}", low)
+                                  : fmt::format("number of {} or more", low);
   }
 };
 
@@ -109,7 +105,7 @@ KeySpec number(std::string key, OnResume resume, std::string help, Member member
   return spec;
 }
 
-/// A field that may be left unset, which is written as the word `unset`.
+/// A field that may be unset; the word `unset` stands for that.
 template <typename Member>
 KeySpec optional_number(std::string key, OnResume resume, std::string help, Member member,
                         Range range, const std::string& unset = "none") {
@@ -174,7 +170,7 @@ KeySpec text(std::string key, OnResume resume, std::string type, std::string hel
   return spec;
 }
 
-/// A list of integers from low to high. A set holds at least one and none twice.
+/// A list of integers from low to high. A set has at least one, and no integer twice.
 struct IntegerList {
   std::int64_t low = 0;
   std::int64_t high = 0;
@@ -216,7 +212,7 @@ KeySpec integers(std::string key, OnResume resume, std::string help, Member memb
 }
 
 /// A number that both optimisers have. It is set for both, so that the order of the keys does not
-/// matter; the value of the chosen one is what is shown and written.
+/// matter; the value of the chosen optimiser is shown and written.
 template <typename Adam, typename Sgd>
 KeySpec shared_number(std::string key, OnResume resume, std::string help, Adam adam, Sgd sgd,
                       Range range) {

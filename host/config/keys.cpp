@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <iterator>
 #include <utility>
 
 #include "host/config/key_builders.hpp"
@@ -59,8 +58,7 @@ std::vector<KeySpec> data_keys() {
                            {"leave-one-out", SplitMethod::kLeaveOneOut},
                            {"cold-items", SplitMethod::kColdItems},
                            {"time", SplitMethod::kTime}}),
-      number("data.test_fraction", kFixed,
-             "share of the interactions that a split holds out for testing",
+      number("data.test_fraction", kFixed, "share of the interactions held out for testing",
              at(&Config::data, &DataOptions::test_fraction), kBelowOne),
       optional_number(
           "data.valid_fraction", kFixed,
@@ -71,7 +69,7 @@ std::vector<KeySpec> data_keys() {
               "seed of the split; training seeds vary over the same split",
               at(&Config::data, &DataOptions::split_seed, &Seed::value), 0, kLargest),
       integer("data.k_core", kFixed,
-              "drop users and items with fewer interactions until none is left",
+              "drop users and items with fewer interactions, until all that remain have enough",
               at(&Config::data, &DataOptions::k_core), 0, 1'000'000'000),
       optional_number("data.min_rating", kFixed, "drop interactions with a lower rating",
                       at(&Config::data, &DataOptions::min_rating), kAnyNumber),
@@ -87,12 +85,11 @@ std::vector<KeySpec> data_keys() {
       text("data.timestamp_column", kFixed, "header name, or position from 1 as text",
            "column of the times, or none; empty: found by its header, else the fourth",
            at(&Config::data, &DataOptions::timestamp_column), any_text),
-      integer("data.max_bytes", kHarmless,
-              "refuse a file of more bytes than this, after decompression",
+      integer("data.max_bytes", kHarmless, "largest file to accept, in bytes after decompression",
               at(&Config::data, &DataOptions::max_bytes), 1, kLargest),
-      integer("data.max_nodes", kHarmless, "refuse data with more users, or more items, than this",
+      integer("data.max_nodes", kHarmless, "largest number of users, or of items, to accept",
               at(&Config::data, &DataOptions::max_nodes), 1, 2'147'483'646),
-      integer("data.max_feature_bytes", kHarmless, "refuse more bytes of features a side than this",
+      integer("data.max_feature_bytes", kHarmless, "largest features of a side to accept, in bytes",
               at(&Config::data, &DataOptions::max_feature_bytes), 1, kLargest),
   };
 }
@@ -105,14 +102,13 @@ std::vector<KeySpec> model_keys() {
                         {{"lightgcn", ModelKind::kLightGcn},
                          {"mf", ModelKind::kMatrixFactorization},
                          {"gcmc", ModelKind::kGcMc}}),
-      integer("model.width", kFixed, "numbers in an embedding (D)",
+      integer("model.width", kFixed, "numbers per embedding (D)",
               at(&Config::model, &ModelOptions::width), 1, 65536),
       integer("model.layers", kFixed, "propagations (L) of lightgcn",
               at(&Config::model, &ModelOptions::layers), 0, 100),
-      number("model.init_std", kChangesResult, "standard deviation that embeddings start with",
+      number("model.init_std", kChangesResult, "standard deviation of the initial embeddings",
              at(&Config::model, &ModelOptions::init_std), kPositive),
-      integers("model.hidden", kFixed,
-               "gcmc: widths of the layers before the last; none: one layer",
+      integers("model.hidden", kFixed, "gcmc: widths of all layers but the last; empty: one layer",
                at(&Config::model, &ModelOptions::hidden), {1, 65536, IntegerList::Kind::kSequence}),
       choice<InputKind>("model.inputs", kFixed,
                         "gcmc: inputs of the nodes; auto: features, or ids if a side has none",
@@ -137,22 +133,23 @@ std::vector<KeySpec> sampling_keys() {
   return {
       choice<PositiveSampling>(
           "sampling.positives", kBetweenEpochs,
-          "user: a random user, then one of its items; interaction: each one once an epoch",
+          "user: a random user, then one of its items; interaction: each interaction once per "
+          "epoch",
           at(&Config::sampling, &SamplingOptions::positives),
           {{"user", PositiveSampling::kUser}, {"interaction", PositiveSampling::kInteraction}}),
       choice<NegativeSampling>(
           "sampling.negatives", kBetweenEpochs,
-          "distribution of the unobserved items that are drawn",
+          "distribution from which unobserved items are drawn",
           at(&Config::sampling, &SamplingOptions::negatives),
           {{"uniform", NegativeSampling::kUniform}, {"popularity", NegativeSampling::kPopularity}}),
       number("sampling.popularity_exponent", kBetweenEpochs,
              "popularity: an item is drawn in proportion to degree^exponent",
              at(&Config::sampling, &SamplingOptions::popularity_exponent), kExponents),
       integer("sampling.popularity_tries", kBetweenEpochs,
-              "popularity: draws before a uniform one; 0: always uniform",
+              "popularity: attempts to draw an unobserved item before a uniform draw; 0: always "
+              "uniform",
               at(&Config::sampling, &SamplingOptions::popularity_tries), 0, 1000),
-      integer("sampling.negatives_per_positive", kBetweenEpochs,
-              "triplets made of each positive pair",
+      integer("sampling.negatives_per_positive", kBetweenEpochs, "triplets per positive pair",
               at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
   };
 }
@@ -162,14 +159,15 @@ std::vector<KeySpec> optimizer_keys() {
       choice<OptimizerKind>("optimizer.kind", kFixed, "the update rule",
                             at(&Config::optimizer, &OptimizerOptions::kind),
                             {{"adam", OptimizerKind::kAdam}, {"sgd", OptimizerKind::kSgd}}),
-      shared_number("optimizer.learning_rate", kChangesResult, "step size; unset, sgd uses 0.01",
+      shared_number("optimizer.learning_rate", kChangesResult, "step size; default for sgd: 0.01",
                     at(&Config::optimizer, &OptimizerOptions::adam, &AdamOptions::learning_rate),
                     at(&Config::optimizer, &OptimizerOptions::sgd, &SgdOptions::learning_rate),
                     kPositive),
-      shared_number(
-          "optimizer.weight_decay", kChangesResult, "adds this times the parameter to its gradient",
-          at(&Config::optimizer, &OptimizerOptions::adam, &AdamOptions::weight_decay),
-          at(&Config::optimizer, &OptimizerOptions::sgd, &SgdOptions::weight_decay), kNotNegative),
+      shared_number("optimizer.weight_decay", kChangesResult,
+                    "this times the parameter is added to its gradient",
+                    at(&Config::optimizer, &OptimizerOptions::adam, &AdamOptions::weight_decay),
+                    at(&Config::optimizer, &OptimizerOptions::sgd, &SgdOptions::weight_decay),
+                    kNotNegative),
       number("optimizer.beta1", kChangesResult, "adam: decay of the mean gradient",
              at(&Config::optimizer, &OptimizerOptions::adam, &AdamOptions::beta1), kBelowOne),
       number("optimizer.beta2", kChangesResult, "adam: decay of the mean squared gradient",
@@ -187,8 +185,8 @@ std::vector<KeySpec> train_keys() {
       integer("train.epochs", kHarmless,
               "epochs to train; one epoch draws as many pairs as there are interactions",
               at(&Config::epochs), 0, 1'000'000'000),
-      integer("train.batch_size", kBetweenEpochs, "triplets a step (B)", at(&Config::batch_size), 1,
-              1 << 30),
+      integer("train.batch_size", kBetweenEpochs, "triplets per step (B)", at(&Config::batch_size),
+              1, 1 << 30),
       integer("train.seed", kBetweenEpochs, "seed of the initial embeddings and of sampling",
               at(&Config::seed, &Seed::value), 0, kLargest),
       integer("train.evaluate_every", kHarmless,
@@ -198,7 +196,7 @@ std::vector<KeySpec> train_keys() {
               "stop after this many evaluations without a better metric; 0: never",
               at(&Config::patience), 0, 1'000'000'000),
       text("train.metric", kNewSelection,
-           "name@k with a name of recall|precision|ndcg|hit_rate|mrr|map|coverage",
+           "name@k, the name one of recall|precision|ndcg|hit_rate|mrr|map|coverage",
            "the metric that chooses the best epoch", at(&Config::metric), is_metric),
       choice<SelectionSplit>(
           "train.select_on", kNewSelection,
@@ -212,7 +210,7 @@ std::vector<KeySpec> train_keys() {
           at(&Config::on_nan), {{"stop", OnNan::kStop}, {"rollback", OnNan::kRollback}}),
       integer("train.max_rollbacks", kHarmless, "rollbacks of a run before it stops anyway",
               at(&Config::max_rollbacks), 0, 100),
-      text("train.device", kChangesResult, "device of auto|cpu|cuda|cuda:N|reference",
+      text("train.device", kChangesResult, "one of auto|cpu|cuda|cuda:N|reference",
            "where to compute; auto: a GPU if there is one, else the CPU", at(&Config::device),
            is_device),
       integer("train.threads", kHarmless, "threads on a CPU; 0: all", at(&Config::threads), 0,
@@ -235,7 +233,7 @@ std::vector<KeySpec> checkpoint_keys() {
       number("checkpoint.every_minutes", kHarmless,
              "minutes between two checkpoints, also within an epoch; 0: only by epochs",
              at(&Config::checkpoint, &CheckpointOptions::every_minutes), kNotNegative),
-      integer("checkpoint.keep", kHarmless, "number of checkpoints to keep, the newest",
+      integer("checkpoint.keep", kHarmless, "how many of the newest checkpoints to keep",
               at(&Config::checkpoint, &CheckpointOptions::keep), 1, 1'000'000),
   };
 }
@@ -256,7 +254,7 @@ std::vector<KeySpec> monitor_keys() {
       number("monitor.max_mean_cosine", kHarmless, "largest mean cosine between final embeddings",
              at(&Config::monitor, &MonitorOptions::max_mean_cosine), kUnit),
       number("monitor.min_rank_share", kHarmless,
-             "least effective rank of final embeddings, as a share of min(rows, D)",
+             "smallest effective rank of final embeddings, as a share of min(rows, D)",
              at(&Config::monitor, &MonitorOptions::min_rank_share), kUnit),
   };
 }
@@ -265,7 +263,7 @@ std::string nearest_key(std::string_view key) {
   std::string nearest;
   int least = 0;
   for (const KeySpec& spec : key_table()) {
-    // A name without its section is as good a hint as one wrong letter.
+    // A match of the name without its section counts as one wrong letter.
     const std::string_view name = std::string_view(spec.key).substr(spec.key.find('.') + 1);
     const int distance = std::min(edit_distance(key, spec.key),
                                   edit_distance(key.substr(key.rfind('.') + 1), name) + 1);
@@ -284,8 +282,7 @@ const std::vector<KeySpec>& key_table() {
     std::vector<KeySpec> all;
     for (auto section : {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys,
                          monitor_keys, checkpoint_keys}) {
-      std::vector<KeySpec> keys = section();
-      std::move(keys.begin(), keys.end(), std::back_inserter(all));
+      for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;
   }();

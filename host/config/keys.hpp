@@ -10,18 +10,17 @@
 
 namespace tern {
 
-/// One key of the configuration: all that reading, writing, help and messages need to know of it.
+/// One key of the configuration, with everything that reading, writing, help and messages need.
 struct KeySpec {
   std::string key;   // "section.name"
-  std::string type;  // what a message expects: "integer from 1 to 4096", "one of adam|sgd"
+  std::string type;  // for messages: "integer from 1 to 4096", "one of adam|sgd"
   std::string help;
   OnResume resume;
   /// Throws ConfigError, without naming the key, on a value of another type or out of range.
   std::function<void(Config&, const ConfigValue&)> set;
   std::function<ConfigValue(const Config&)> get;
-  /// Whether plain text is the value itself (strings), or is to be read as TOML.
-  bool takes_text = false;
-  bool takes_list = false;
+  bool takes_text = false;  // text without quotes is a string as it stands
+  bool takes_list = false;  // text without brackets is a list
 };
 
 /// Every key, section by section: the one place where a key is added.
@@ -31,7 +30,7 @@ const std::vector<KeySpec>& key_table();
 const KeySpec& find_key(std::string_view key);
 
 /// Throws ConfigError "key: found value, expected range" for the first key with this prefix whose
-/// value is out of range. Library functions that take a part of a Config check it so.
+/// value is out of range. For library functions that take a part of a Config.
 void check_keys(const Config& config, std::string_view prefix);
 
 }  // namespace tern

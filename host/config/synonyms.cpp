@@ -1,4 +1,4 @@
-// The names of Tern's keys in LightGCN-PyTorch, RecBole, implicit, PyTorch and their kin.
+// The names of Tern's keys in LightGCN-PyTorch, RecBole, implicit, PyTorch and similar programs.
 
 #include "host/config/synonyms.hpp"
 
@@ -123,7 +123,7 @@ std::vector<std::string_view> keys_meant_by(std::string_view unknown) {
       if (is_among(word, row.words)) keys.push_back(row.key);
     }
   }
-  // "optimizer.decay" is that of the optimiser, whatever else is called decay.
+  // "optimizer.decay" means the optimiser's key, although other sections know a decay too.
   const auto elsewhere = [&](std::string_view key) {
     return section_of(key) != section_of(unknown);
   };

@@ -14,13 +14,13 @@ struct Synonyms {
 };
 std::span<const Synonyms> synonyms();
 
-/// A word without '-' and '_' and in lower case, so that "batchSize" and "batch-size" are alike.
+/// A word without '-' and '_', in lower case: "batchSize" and "batch-size" become the same.
 std::string plain_word(std::string_view word);
 /// Whether the plain word is one of the words.
 bool is_among(std::string_view plain, std::string_view words);
 
-/// The keys that somebody means by an unknown one ("lr", "train.lr", "optimizer.LR"): those with
-/// this name in another section, or those with such a synonym. Empty: nothing is known of it.
+/// The keys that a user may mean by an unknown one ("lr", "train.lr", "optimizer.LR"): those with
+/// this name in another section, else those with this synonym. Empty if there are none.
 std::vector<std::string_view> keys_meant_by(std::string_view unknown);
 
 }  // namespace tern

@@ -42,7 +42,7 @@ void flatten(const toml::table& table, const std::string& prefix, std::vector<To
   }
 }
 
-// The parser's own sentence, on one line.
+// The parser's message on one line.
 std::string one_line(std::string_view text) {
   std::string out(text);
   std::replace_if(
@@ -50,8 +50,8 @@ std::string one_line(std::string_view text) {
   return out;
 }
 
-/// Each dot of a key is a level of tables, and the parser walks them by recursion: a line of dots
-/// would use up the stack. Counted wherever they stand, so that no way of quoting hides one.
+/// Each dot of a key is a level of tables, which the parser visits by recursion: a long line of
+/// dots would overflow the stack. All dots count, in quotes too, so that no quoting can hide one.
 bool too_many_dots(std::string_view text) {
   return std::count(text.begin(), text.end(), '.') > kMaxDots;
 }
@@ -60,10 +60,8 @@ bool too_many_dots(std::string_view text) {
 
 std::vector<TomlEntry> parse_toml(std::string_view text, std::string_view name) {
   if (too_many_dots(text)) {
-    throw ConfigError(
-        fmt::format("{}: there are more than {} dots, expected keys such as "
-                    "train.epochs",
-                    name, kMaxDots));
+    throw ConfigError(fmt::format("{}: found more than {} dots, expected keys such as train.epochs",
+                                  name, kMaxDots));
   }
   toml::table document;
   try {
@@ -83,9 +81,9 @@ ConfigValue parse_toml_value(std::string_view text) {
   if (too_many_dots(text)) return ConfigValue::of(std::string(text));
   try {
     const toml::table document = toml::parse("value = " + std::string(text));
-    // More than one key means that the text went on after a line break of its own.
+    // More than one key: the text itself had a line break and another key.
     if (document.size() == 1) return convert(*document.get("value"));
-  } catch (const toml::parse_error&) {  // then it is plain text
+  } catch (const toml::parse_error&) {  // it is plain text
   }
   return ConfigValue::of(std::string(text));
 }

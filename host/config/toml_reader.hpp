@@ -20,7 +20,7 @@ struct TomlEntry {
 /// entry too, with nothing as its value. Throws ConfigError "name:line: what is wrong".
 std::vector<TomlEntry> parse_toml(std::string_view text, std::string_view name);
 
-/// A value as it would stand behind the "=" of a TOML line; text that is no TOML value is a string.
+/// A value as it would follow the "=" of a TOML line; text that is not valid TOML is a string.
 ConfigValue parse_toml_value(std::string_view text);
 
 }  // namespace tern

@@ -1,5 +1,7 @@
 #include "host/config/value.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <charconv>
 #include <system_error>
@@ -12,31 +14,20 @@
 namespace tern {
 namespace {
 
-void append_escaped(std::string& out, char c) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
+std::string escaped(char c) {
   const auto byte = static_cast<unsigned char>(c);
-  if (c == '"' || c == '\\') {
-    out += '\\';
-    out += c;
-  } else if (c == '\n') {
-    out += "\\n";
-  } else if (c == '\t') {
-    out += "\\t";
-  } else if (byte < 0x20 || byte == 0x7f) {
-    out += "\\u00";
-    out += kHex[byte >> 4];
-    out += kHex[byte & 15];
-  } else {
-    out += c;
-  }
+  if (c == '"' || c == '\\') return {'\\', c};
+  if (c == '\n') return "\\n";
+  if (c == '\t') return "\\t";
+  return byte < 0x20 || byte == 0x7f ? fmt::format("\\u{:04X}", byte) : std::string(1, c);
 }
 
 std::string toml_string(const std::string& text) {
   if (!is_utf8(text)) {
-    throw ConfigError(quote(text) + " is not UTF-8, the only encoding that TOML can hold");
+    throw ConfigError("found " + quote(text) + ", expected UTF-8, the only encoding of TOML");
   }
   std::string out = "\"";
-  for (const char c : text) append_escaped(out, c);
+  for (const char c : text) out += escaped(c);
   return out + "\"";
 }
 
@@ -75,7 +66,7 @@ std::string shortest_text(double value) {
   // "1e-4" rather than "1e-04".
   const std::size_t exponent = text.find('e');
   if (exponent != std::string::npos && text[exponent + 2] == '0') text.erase(exponent + 2, 1);
-  // TOML tells a float from an integer by its point or exponent ("inf" and "nan" have an n).
+  // A TOML float has a point or an exponent, unlike an integer ("inf" and "nan" have an n).
   if (text.find_first_of(".en") == std::string::npos) text += ".0";
   return text;
 }
@@ -86,7 +77,7 @@ std::string to_toml(const ConfigValue& value) {
   if (const auto* number = value.get<double>()) return shortest_text(*number);
   if (const auto* text = value.get<std::string>()) return toml_string(*text);
   const auto* list = value.get<std::vector<ConfigValue>>();
-  if (list == nullptr) throw ConfigError("found " + value.found + ", which cannot be written");
+  if (list == nullptr) throw ConfigError("found " + value.found + ", which TOML cannot hold");
   std::string out = "[";
   for (const ConfigValue& item : *list) {
     if (out.size() > 1) out += ", ";

@@ -8,18 +8,17 @@
 
 namespace tern {
 
-/// What a message calls a table.
+/// The name of a table in messages.
 inline constexpr std::string_view kTable = "a table";
 
-/// A value as a configuration gives it, before anybody knows what its key wants.
+/// A value from a configuration, before it is checked against its key.
 struct ConfigValue {
-  /// monostate: something that no key takes (a table, a date, a time).
+  /// monostate: a value that no key accepts (a table, a date, a time).
   std::variant<std::monostate, bool, std::int64_t, double, std::string, std::vector<ConfigValue>>
       data;
-  /// How a message names it: `the string "ten"`, `the number 1.5`, `a table`.
+  /// Its description in messages: `the string "ten"`, `the number 1.5`, `a table`.
   std::string found;
 
-  bool is_nothing() const noexcept { return data.index() == 0; }
   template <typename T>
   const T* get() const noexcept {
     return std::get_if<T>(&data);
@@ -37,8 +36,8 @@ struct ConfigValue {
 /// "64.0", "1e-8").
 std::string shortest_text(double value);
 
-/// The value as TOML. Throws ConfigError where TOML cannot hold it (a string that is not
-/// UTF-8) or where it is nothing.
+/// The value as TOML. Throws ConfigError if TOML cannot hold it (a string that is not UTF-8, or
+/// nothing()).
 std::string to_toml(const ConfigValue& value);
 
 }  // namespace tern

@@ -14,33 +14,33 @@
 namespace tern {
 
 enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization, kGcMc };
-/// What a gcmc encoder starts from, on each side. Auto: the side's features where it has some, else
-/// learned ids.
+/// The inputs of a gcmc encoder on each side. Auto: the side's features if it has any, else learned
+/// ids.
 enum class InputKind : std::uint8_t { kAuto, kFeatures, kIds, kBoth };
 enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
-/// Which split the best epoch is chosen on. Choosing on test is what the LightGCN papers do.
+/// The split on which the best epoch is chosen. The LightGCN papers choose it on the test split.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
 
-/// As configurations, checkpoints and Model::name() have it: "lightgcn", "mf", "gcmc".
+/// The name in configurations, checkpoints and Model::name(): "lightgcn", "mf", "gcmc".
 std::string_view model_name(ModelKind kind);
 
 struct ModelOptions {
   ModelKind kind = ModelKind::kLightGcn;
-  /// D, and LightGCN's L.
+  /// D, and L of lightgcn.
   int width = 64;
   int layers = 3;
   /// Learned embeddings of ids start as N(0, init_std²).
   double init_std = 0.1;
 
-  // Of gcmc alone.
+  // Only for gcmc:
 
-  /// The widths of the layers before the last, whose width is D. Empty: one layer.
+  /// The widths of all layers but the last, whose width is D. Empty: one layer.
   std::vector<int> hidden;
   InputKind inputs = InputKind::kAuto;
-  /// The share of the elements of the messages h that a training step drops.
+  /// The share of the elements of the messages h that is dropped in a training step.
   double dropout = 0.0;
-  /// The share of nodes that a training step leaves without any message, as a node is that nobody
-  /// has interacted with: the encoder learns to place such nodes by their own inputs alone.
+  /// The share of nodes that receive no message in a training step, like a node without any
+  /// interaction: the encoder learns to place such nodes by their own inputs.
   double message_dropout = 0.0;
 };
 
@@ -53,32 +53,32 @@ struct OptimizerOptions {
 /// What training does when embeddings collapse or blow up.
 enum class CollapseAction : std::uint8_t { kIgnore, kWarn, kStop };
 
-/// The monitors look at the final embeddings of both sides between epochs.
+/// The monitors check the final embeddings of both sides between epochs.
 struct MonitorOptions {
   CollapseAction on_collapse = CollapseAction::kWarn;
-  /// Epochs between two looks; 0: only where metrics are measured.
+  /// Epochs between two checks; 0: only when metrics are measured.
   int every = 1;
   /// The mean norm may not exceed this.
   double max_norm = 1e4;
   /// The mean cosine of two different rows may not exceed this.
   double max_mean_cosine = 0.95;
-  /// The effective rank may not fall below this share of what it can be, min(rows, D).
+  /// The effective rank may not fall below this share of its maximum, min(rows, D).
   double min_rank_share = 0.1;
 };
 
 /// What training does when a loss, gradient or parameter is not finite.
 enum class OnNan : std::uint8_t {
   kStop,
-  kRollback,  // goes on from the last checkpoint with half the learning rate
+  kRollback,  // continues from the last checkpoint with half the learning rate
 };
 
-/// When a run's state is written to disk, besides at the end of training.
+/// When the training state is written to disk, besides at the end.
 struct CheckpointOptions {
-  /// 0: not by epochs.
+  /// Epochs between two checkpoints; 0: only by time.
   int every_epochs = 0;
-  /// Between steps too. 0: not by time.
+  /// Minutes between two checkpoints, also within an epoch; 0: only by epochs.
   double every_minutes = 10.0;
-  /// States kept, the newest.
+  /// How many of the newest checkpoints to keep.
   int keep = 2;
 };
 
@@ -111,12 +111,12 @@ struct Config {
   MonitorOptions monitor;
   CheckpointOptions checkpoint;
   OnNan on_nan = OnNan::kStop;
-  /// Rollbacks of a run before it stops all the same.
+  /// Rollbacks before a run stops anyway.
   int max_rollbacks = 3;
   std::string device = "auto";
-  /// 0: as many as the machine has.
+  /// Threads on a CPU; 0: all.
   int threads = 0;
-  /// kNone lets a GPU add in any order, which can be quicker and is never repeatable to the bit.
+  /// kNone lets a GPU add in any order: this can be faster, but is not repeatable to the bit.
   Reproducibility reproducibility = Reproducibility::kBitwise;
 };
 
@@ -124,7 +124,7 @@ struct Config {
 enum class OnResume : std::uint8_t {
   kFixed,          // keep it: with another value the data or the parameters would not fit
   kBetweenEpochs,  // change it between epochs only: it decides the triplets of an epoch
-  kChangesResult,  // change it; the result is then not that of one undisturbed training
+  kChangesResult,  // change it; the result then differs from one uninterrupted training
   kNewSelection,   // change it; the best epoch is then selected anew
   kHarmless,       // change it: the parameters stay the same to the bit
 };
@@ -140,13 +140,12 @@ struct ConfigKey {
 const std::vector<ConfigKey>& config_keys();
 
 /// Sets one key from its text as TOML would write it (strings may go without quotes). Throws
-/// ConfigError on an unknown key (suggesting the one that is meant), a wrong type, a value out of
-/// range.
+/// ConfigError on an unknown key (with a suggestion), a wrong type, or a value out of range.
 void set_config(Config& config, std::string_view key, std::string_view value);
 /// Reads a TOML file over the defaults, or over what config holds. Throws ConfigError with
 /// file:line.
 void read_config(Config& config, const std::filesystem::path& path);
-/// The fully resolved configuration as TOML; read_config gives back an equal one.
+/// The fully resolved configuration as TOML; read_config() restores an equal one.
 std::string write_config(const Config& config);
 
 /// A key with different values in two configurations, as TOML writes them.
@@ -159,8 +158,8 @@ struct ConfigDifference {
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
 
 /// Checks every value against the range of its key, and that evaluation.ks has the k of
-/// train.metric. Throws ConfigError naming the key, its value and what is expected. Functions that
-/// take a Config, or one of its parts, check it the same way.
+/// train.metric. Throws ConfigError naming the key, its value and the expected range. Functions
+/// that take a Config, or one of its parts, check it the same way.
 void validate(const Config& config);
 
 }  // namespace tern

@@ -17,7 +17,7 @@ std::unique_ptr<Backend> make_cpu_backend(int threads = 0);
 
 /// A backend by name: "auto" (CUDA if there is a usable GPU, else the CPU), "cpu", "cuda",
 /// "cuda:N", "reference". *notice gets one line if "auto" had to fall back from a CUDA build to the
-/// CPU. Throws ConfigError on another name, DeviceError if the device is not there.
+/// CPU. Throws ConfigError on another name, DeviceError if the device is absent.
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads = 0,
                                       std::string* notice = nullptr,
                                       Reproducibility reproducibility = Reproducibility::kBitwise);

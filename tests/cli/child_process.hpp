@@ -31,15 +31,15 @@ struct Outcome {
   std::string err;
 };
 
-/// What is special about a child: where its streams go where not into an Outcome, and what it is
-/// started with.
+/// Settings of a child process: its environment, ignored signals and streams. By default, the
+/// streams are pipes that fill an Outcome.
 struct Streams {
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<int> ignored_signals;
-  std::string in;             // given on standard input
+  std::string in;             // text for standard input
   std::string out_to;         // a path, e.g. /dev/full, instead of a pipe
-  bool close_out = false;     // the reader of standard output is gone before anything is written
-  bool close_err = false;     // the same of standard error
+  bool close_out = false;     // standard output has no reader from the start
+  bool close_err = false;     // the same for standard error
   bool err_terminal = false;  // standard error is a terminal of 100 columns
 };
 
@@ -67,7 +67,7 @@ class Child {
       ::close(err_);
       err_ = -1;
     }
-    // Tests give little input: it fits the pipe. A child that does not read it is no error.
+    // The input of tests fits into the pipe. It is no error if the child does not read it.
     if (!streams.in.empty() && ::write(in.second, streams.in.data(), streams.in.size()) < 0) {
       throw std::runtime_error("cannot write to the child");
     }
@@ -87,7 +87,7 @@ class Child {
 
   void kill(int signal) { ::kill(process_, signal); }
 
-  /// Waits until condition() holds; false when patience ends before.
+  /// Waits until condition() holds; false after kPatience.
   template <typename Condition>
   static bool wait_until(const Condition& condition) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
@@ -98,8 +98,8 @@ class Child {
     return true;
   }
 
-  /// Waits until the child has a handler of its own for this signal, or has none; false when it
-  /// ended, or patience did, before.
+  /// Waits until the child has, or does not have, a handler for this signal; false if the child ends
+  /// first, or after kPatience.
   bool wait_for_handler(int signal, bool installed) const {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < deadline) {
@@ -117,7 +117,7 @@ class Child {
     return false;
   }
 
-  /// Reads until standard error has this text; false when it ends without.
+  /// Reads until standard error has this text; false if it ends without it.
   bool wait_for_error_text(std::string_view text) {
     while (outcome_.err.find(text) == std::string::npos) {
       if (!read_some()) return false;
@@ -138,7 +138,7 @@ class Child {
   }
 
  private:
-  using Ends = std::pair<int, int>;  // to read from, to write to
+  using Ends = std::pair<int, int>;  // descriptors for reading and writing
   static constexpr std::chrono::seconds kPatience{60};
 
   static Ends make_pipe() {
@@ -173,7 +173,7 @@ class Child {
     for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     ::setenv("TERM", "xterm", 1);
-    // Many tests at a time on few cores: threads that wait shall not spin.
+    // Many tests run at a time on few cores, so waiting threads must not spin.
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
     for (const auto& [name, value] : streams.environment) {
       ::setenv(name.c_str(), value.c_str(), 1);
@@ -183,7 +183,7 @@ class Child {
     ::_exit(127);
   }
 
-  // Whether anything may still come. A child that is silent for too long is killed.
+  // False at the end of both streams. A child that is silent for too long is killed.
   bool read_some() {
     std::array<pollfd, 2> streams{pollfd{out_, POLLIN, 0}, pollfd{err_, POLLIN, 0}};
     if (out_ < 0 && err_ < 0) return false;
@@ -204,7 +204,7 @@ class Child {
     const ssize_t size = ::read(descriptor, buffer.data(), buffer.size());
     if (size > 0) {
       text.append(buffer.data(), static_cast<std::size_t>(size));
-    } else {  // the end; a terminal says so by EIO
+    } else {  // the end; on a terminal, EIO
       ::close(descriptor);
       descriptor = -1;
     }

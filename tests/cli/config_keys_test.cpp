@@ -1,5 +1,5 @@
-// What the table says of each key: its range holds in a file, in --set and in validate(), its rule
-// for --resume is as documented, and the words of other programs lead to it.
+// The table of keys: each range holds in a file, in --set and in validate(), each rule for --resume
+// is as documented, and the names of other programs lead to their keys.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,8 +48,8 @@ std::string number(double value) {
   return text.str();
 }
 
-// Values just outside of the range that a key's type names, as TOML. Empty: the type is of a form
-// that this function does not know.
+// Values just outside the range in a key's type, as TOML. Empty: this function does not know the
+// form of the type.
 std::vector<std::string> just_outside(const std::string& type) {
   std::smatch found;
   const auto is = [&](const char* form) {
@@ -76,7 +76,7 @@ std::vector<std::string> just_outside(const std::string& type) {
   if (is("^number from ([0-9.]+) to ([0-9.]+)$")) return {before(real(1)), after(real(2)), "nan"};
   if (is("^number, or")) return {"inf", "nan", "\"x\""};
   if (is("^one of (\\w[^|]*)")) return {"\"" + found[1].str() + "x\"", "\"\"", "1"};
-  if (is("^path$|^header name|^device of|^name@k")) return {"1", "true", "[]"};
+  if (is("^path$|^header name|^name@k")) return {"1", "true", "[]"};
   return {};
 }
 
@@ -97,7 +97,7 @@ TEST(ConfigTable, RefusesValuesJustOutsideOfARangeByFileAndBySet) {
       EXPECT_THAT(by_file, AllOf(StartsWith(file.string() + ":1: " + key.key + ": found "),
                                  HasSubstr(", expected "), Not(EndsWith("."))))
           << value;
-      // A string may go without quotes on a command line, so that each value is one.
+      // On a command line a string needs no quotes, so that any value is a string.
       if (key.type.starts_with("path") || key.type.starts_with("header name")) continue;
       const std::string by_set = complaint([&] { set_config(config, key.key, value); });
       EXPECT_THAT(by_set, AllOf(StartsWith(key.key + ": found "), HasSubstr(", expected "),
@@ -108,7 +108,7 @@ TEST(ConfigTable, RefusesValuesJustOutsideOfARangeByFileAndBySet) {
   std::filesystem::remove(file);
 }
 
-// A program can put these into a Config, one outside of each key's range.
+// For each key, a value outside its range that a C++ program can put into a Config.
 const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
   static const double nan = std::numeric_limits<double>::quiet_NaN();
   static const std::string nul(1, '\0');
@@ -233,7 +233,7 @@ TEST(Synonyms, LeadToKeysThatExist) {
     std::istringstream words{std::string(row.words)};
     for (std::string word; words >> word;) {
       EXPECT_THAT(keys_meant_by(word), Contains(row.key)) << word;
-      // The name of a key wins over a synonym, which would never be found.
+      // The name of a key takes precedence: such a synonym would never be found.
       EXPECT_FALSE(names.contains(plain_word(word))) << word;
     }
   }

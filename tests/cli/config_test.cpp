@@ -1,4 +1,4 @@
-// Configuration: the table of keys, TOML in and out, and every message that a user can run into.
+// Configuration: the table of keys, TOML in and out, and every message that a user can see.
 
 #include "tern/config.hpp"
 
@@ -26,7 +26,7 @@ using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
 
-// What set_config() says about one value; empty where it takes it.
+// The message of set_config() on one value; empty if it accepts the value.
 std::string complaint(std::string_view key, std::string_view value) {
   Config config;
   try {
@@ -44,7 +44,7 @@ class ConfigFile : public testing::Test {
     read_config(start, path_);
     return start;
   }
-  // What read_config() says about a file with this text, without the file's name.
+  // The message of read_config() on a file with this text, without the file's name.
   std::string complaint_about(const std::string& text) const {
     try {
       read(text);
@@ -179,7 +179,7 @@ TEST(SetConfig, ReachesWhatGcMcReads) {
   set_config(config, "model.message_dropout", "0.25");
   EXPECT_EQ(config.data.split, SplitMethod::kColdItems);
   EXPECT_EQ(config.model.kind, ModelKind::kGcMc);
-  EXPECT_EQ(config.model.hidden, (std::vector<int>{64, 16, 64}));  // in order, repeats and all
+  EXPECT_EQ(config.model.hidden, (std::vector<int>{64, 16, 64}));  // in order, with repeats
   EXPECT_EQ(config.model.inputs, InputKind::kBoth);
   EXPECT_EQ(config.model.dropout, 0.5);
   EXPECT_EQ(config.model.message_dropout, 0.25);

@@ -55,10 +55,10 @@ TEST_F(Evaluate, AnswersInJson) {
   EXPECT_TRUE(answer["metrics"].contains("recall@1"));
   EXPECT_FALSE(answer["metrics"].contains("recall@2"));
   EXPECT_TRUE(answer["baselines"]["popularity"].contains("ndcg@5"));
-  // Everyone watches one kind alone: the model knows, popularity cannot.
+  // Everyone watches only one kind of film: the model learns this, popularity cannot.
   EXPECT_GT(answer["metrics"]["recall@5"], answer["baselines"]["popularity"]["recall@5"]);
 
-  // The best checkpoint is the one whose metric the run has noted as best.
+  // The best checkpoint has the metric that the run recorded as best.
   double best = 0.0;
   for (const std::string& line : lines(read("run/metrics.jsonl"))) {
     const json epoch = json::parse(line);
@@ -68,7 +68,7 @@ TEST_F(Evaluate, AnswersInJson) {
 }
 
 TEST_F(Evaluate, MeasuresWhatIsRecommended) {
-  // Recall@5 once more, from complete lists in which the held-out items are marked.
+  // Recall@5 again, computed from complete lists with marked held-out items.
   const Outcome all = run({"recommend", "run", "--all", "-k", "20", "--mark-held-out"});
   ASSERT_EQ(all.exit_code, 0) << all.err;
   std::map<std::string, std::pair<int, int>> counts;  // hits among the first five, held out
@@ -93,8 +93,8 @@ TEST_F(Evaluate, MeasuresWhatIsRecommended) {
 
 TEST_F(Evaluate, SaysWhenTheTestSetChoseTheEpoch) {
   ASSERT_EQ(train_films({"--quiet", "--overwrite", "--set", "train.select_on=test"}).exit_code, 0);
-  EXPECT_THAT(run({"evaluate", "run"}).out, HasSubstr("selected on this very split"));
-  EXPECT_THAT(run({"evaluate", "run", "--split", "valid"}).out, Not(HasSubstr("very split")));
+  EXPECT_THAT(run({"evaluate", "run"}).out, HasSubstr("selected on this same split"));
+  EXPECT_THAT(run({"evaluate", "run", "--split", "valid"}).out, Not(HasSubstr("same split")));
 }
 
 TEST_F(Evaluate, RefusesWhatCannotBeMeasured) {

@@ -15,7 +15,7 @@ using testing::SizeIs;
 
 class Export : public Workspace {
  protected:
-  // People whose names have no space, so that all formats can hold them.
+  // Names without spaces, so that all formats can hold them.
   void SetUp() override {
     std::string text = "user\titem\n";
     for (int person = 0; person < 12; ++person) {

@@ -50,7 +50,7 @@ class FeaturesOnTheCommandLine : public Workspace {
         {"--set", "data.split=cold-items", "data.test_fraction=0.3", "model.message_dropout=0.3"});
   }
 
-  /// The data rows of a TSV answer.
+  /// The rows of a TSV output without its header.
   std::vector<std::vector<std::string>> table(const Outcome& outcome,
                                               const std::string& header) const {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -80,7 +80,7 @@ TEST_F(FeaturesOnTheCommandLine, TrainThatGcMcReads) {
   const TensorFile file = read_safetensors(path(checkpoint("run", "best-")));
   EXPECT_EQ(file.metadata.at("model"), "gcmc");
   EXPECT_FALSE(file.tensors.contains("item_embedding"));
-  // Half of the cells are 1: numbers, three with the year.
+  // The indicator cells are dense enough to be stored as numbers: three columns with the year.
   EXPECT_EQ(file.tensors.at("item_layer1_self_numbers_weight").shape,
             (std::vector<std::int64_t>{3, 6}));
   EXPECT_EQ(file.tensors.at("user_layer1_message_numbers_weight").shape,
@@ -90,7 +90,7 @@ TEST_F(FeaturesOnTheCommandLine, TrainThatGcMcReads) {
   const json last = json::parse(lines(read("run/metrics.jsonl")).back());
   const json first = json::parse(lines(read("run/metrics.jsonl")).front());
   EXPECT_LT(last["loss"], first["loss"]);
-  // Everyone watches one kind alone, and half of all films are of it.
+  // Everyone watches only one kind of film, which half of all films are.
   const json answer = json::parse(run({"evaluate", "run", "--json", "--baselines"}).out);
   EXPECT_EQ(answer["model"], "gcmc");
   EXPECT_EQ(answer["items"], "all");
@@ -117,7 +117,7 @@ TEST_F(FeaturesOnTheCommandLine, ThatHaveChangedAreNoticed) {
   }
   write("films/item_features.tsv", before);
   EXPECT_EQ(run({"evaluate", "run"}).exit_code, 0);
-  // Nobody asks what a run has not read.
+  // A run does not depend on files that it has not read.
   train_well({"--overwrite", "--set", "model.inputs=ids"});
   write("films/item_features.tsv", after);
   EXPECT_EQ(run({"evaluate", "run"}).exit_code, 0);
@@ -127,8 +127,8 @@ TEST_F(FeaturesOnTheCommandLine, RankColdItemsAmongThemselves) {
   train_for_cold_items();
   const json answer = json::parse(run({"evaluate", "run", "--cold", "--json", "-k", "2,6"}).out);
   EXPECT_EQ(answer["items"], "cold");
-  // Once more, from complete lists in which the held-out items are marked: exactly the cold ones
-  // are ever held out.
+  // Again, computed from complete lists with marked held-out items: exactly the cold items are held
+  // out.
   const auto rows = table(run({"recommend", "run", "--all", "-k", "20", "--mark-held-out"}),
                           std::string(kHeader) + "\theld_out");
   std::set<std::string> cold;
@@ -161,11 +161,11 @@ TEST_F(FeaturesOnTheCommandLine, RankColdItemsAmongThemselves) {
   EXPECT_NEAR(answer["metrics"]["recall@2"].get<double>(), recall / users, 1e-12);
   EXPECT_EQ(answer["metrics"]["recall@6"], 1.0);
   EXPECT_EQ(answer["metrics"]["hit_rate@6"], 1.0);
-  EXPECT_GT(recall / users, 0.55);  // their kind is told by features alone
+  EXPECT_GT(recall / users, 0.55);  // only features tell their kind
 
   const Outcome text = run({"evaluate", "run", "--cold", "-k", "2"});
   EXPECT_EQ(text.exit_code, 0) << text.err;
-  EXPECT_THAT(text.out, HasSubstr("test split, items without a training interaction alone"));
+  EXPECT_THAT(text.out, HasSubstr("test split, only items without a training interaction"));
   EXPECT_THAT(run({"evaluate", "run", "--cold", "-k", "2", "--baselines"}),
               FailsAtOnceWith(2, "expected either --cold or --baselines"));
   EXPECT_NE(json::parse(run({"evaluate", "run", "--json", "-k", "2"}).out)["metrics"],
@@ -199,7 +199,7 @@ TEST_F(FeaturesOnTheCommandLine, NewItemsAreCandidatesLikeOthers) {
     right += (n % 2 == 0) == (drama < horror) ? 1 : 0;
   }
   EXPECT_GE(right, 22);
-  // The others keep their scores.
+  // All other scores are unchanged.
   std::map<std::pair<std::string, std::string>, std::string> scores;
   for (const auto& row : table(run({"recommend", "run", "--all", "--include-observed"}), kHeader)) {
     scores[{row[0], row[2]}] = row[3];
@@ -226,7 +226,7 @@ TEST_F(FeaturesOnTheCommandLine, NewUsersAreListedWhereNobodyIsNamed) {
   EXPECT_THAT(
       table(run({"recommend", "run", "--new-users", "people.tsv", "--all", "-k", "1"}), kHeader),
       SizeIs(26));
-  // Newcomers to newcomers.
+  // New users among new items.
   const auto both = table(run({"recommend", "run", "--new-users", "people.tsv", "--new-items",
                                "films.tsv", "-k", "22"}),
                           kHeader);
@@ -250,7 +250,7 @@ TEST_F(FeaturesOnTheCommandLine, AudienceIsTheBestUsersOfNewItems) {
     if (i % 20 < 10) right += rows[i][2].starts_with(i < 20 ? "drama fan" : "horror fan") ? 1 : 0;
   }
   EXPECT_GE(right, 18);
-  // The same scores as the other way round.
+  // The scores equal those of the users' lists.
   const auto lists = table(run({"recommend", "run", "--all", "-k", "22", "--include-observed",
                                 "--new-items", "films.tsv"}),
                            kHeader);
@@ -340,7 +340,7 @@ TEST_F(FeaturesOnTheCommandLine, RefuseNewNodesOfRunsThatKnowIdsAlone) {
     ASSERT_EQ(train_films(more).exit_code, 0);
     EXPECT_THAT(run({"recommend", "run", "--all", "--new-items", "films.tsv"}),
                 FailsAtOnceWith(2, "--new-items: the run is a " + model[1] +
-                                       " that knows nodes by their ids alone"));
+                                       " that knows nodes only by their ids"));
     EXPECT_THAT(run({"recommend", "run", "--new-users", "people.tsv"}),
                 FailsAtOnceWith(2, "--new-users: the run is a " + model[1]));
     EXPECT_THAT(run({"similar", "run", "--item", "drama-0", "--new-items", "films.tsv"}),
@@ -350,9 +350,9 @@ TEST_F(FeaturesOnTheCommandLine, RefuseNewNodesOfRunsThatKnowIdsAlone) {
 
 TEST_F(FeaturesOnTheCommandLine, RefuseOptionsThatDoNotGoTogether) {
   train_well();
-  EXPECT_THAT(run({"recommend", "run"}), FailsAtOnceWith(2, "recommend for whom?"));
+  EXPECT_THAT(run({"recommend", "run"}), FailsAtOnceWith(2, "no users: expected one of"));
   EXPECT_THAT(run({"recommend", "run", "--new-items", "films.tsv"}),
-              FailsAtOnceWith(2, "recommend for whom?"));
+              FailsAtOnceWith(2, "no users: expected one of"));
   EXPECT_THAT(run({"recommend", "run", "--audience"}),
               FailsAtOnceWith(2, "expected --new-items FILE"));
   EXPECT_THAT(run({"recommend", "run", "--audience", "--new-users", "people.tsv"}),

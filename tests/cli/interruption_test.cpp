@@ -1,4 +1,4 @@
-// Signals at every phase, kills at random instants, disks without room: what is left goes on.
+// Signals in every phase, kills at random instants, full disks: what is left can be resumed.
 
 #include <signal.h>
 #include <sys/stat.h>
@@ -34,7 +34,7 @@ TEST_F(InterruptedRun, SignalsInTrainingLeaveAStateToGoOnFrom) {
     const Outcome outcome = child.finish();
     EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
     EXPECT_EQ(outcome.out, name + "\n");
-    EXPECT_THAT(outcome.err, HasSubstr("to go on: tern train --resume " + name));
+    EXPECT_THAT(outcome.err, HasSubstr("continue with: tern train --resume " + name));
     EXPECT_EQ(run({"evaluate", name, "--quiet"}).exit_code, 0);
     ASSERT_EQ(run({"train", "--resume", name, "--quiet"}).exit_code, 0);
     expect_same_end(name, "whole");
@@ -53,7 +53,7 @@ TEST_F(InterruptedRun, NohupAndBackgroundJobsKeepTheirIgnoredSignals) {
 }
 
 TEST_F(InterruptedRun, ASignalWhileReadingEndsAtOnce) {
-  // A pipe that nobody writes to: the program waits for its data.
+  // Nobody writes to this pipe: the program waits for its data.
   std::filesystem::create_directories(path("slow"));
   ASSERT_EQ(::mkfifo(path("slow/interactions.tsv").c_str(), 0600), 0);
   for (const int signal : {SIGTERM, SIGINT, SIGUSR1}) {
@@ -62,7 +62,7 @@ TEST_F(InterruptedRun, ASignalWhileReadingEndsAtOnce) {
     child.kill(signal);
     const Outcome outcome = child.finish();
     EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("before training began: there was nothing to save"));
+    EXPECT_THAT(outcome.err, HasSubstr("before training began; there was nothing to save"));
     EXPECT_THAT(outcome.out, IsEmpty());
     EXPECT_FALSE(exists("run"));
   }
@@ -81,7 +81,7 @@ TEST_F(InterruptedRun, ASignalInAnEvaluationIsNotKeptWaiting) {
   std::vector<std::string> whole = job;
   whole.insert(whole.end(), {"--out", "whole", "--quiet"});
   ASSERT_EQ(run(whole).exit_code, 0);
-  // An epoch of one step, then five blocks of users: most of the time is the evaluation's.
+  // An epoch of one step, then five blocks of users: evaluation takes most of the time.
   std::vector<std::string> arguments = job;
   arguments.insert(arguments.end(), {"--out", "run"});
   bool interrupted = false;
@@ -122,9 +122,9 @@ TEST_F(InterruptedRun, AFullDiskIsOneClearLineAndLosesNothing) {
     EXPECT_THAT(temporary_files("run"), IsEmpty());
     for (const char* stem : {"epoch-", "best-"}) {
       const std::string file = checkpoint("run", stem);
-      if (!file.empty()) read_safetensors(path(file));  // throws at a part of one
+      if (!file.empty()) read_safetensors(path(file));  // throws on an incomplete file
     }
-    // Where there is room again, the same command with --resume mends it.
+    // With enough space again, the same command with --resume completes the run.
     if (exists("run/run.json")) ++begun;
     std::vector<std::string> again = job;
     again.emplace_back("--resume");
@@ -156,7 +156,7 @@ TEST_F(InterruptedRun, DirectoriesThatCannotBeWrittenToAreNamed) {
 
 // --- Kills ---
 
-/// TERN_KILLS: how many; the default keeps the test short.
+/// The number of kills, from TERN_KILLS; the default keeps the test short.
 int number_of_kills() {
   const char* text = std::getenv("TERN_KILLS");
   return text == nullptr ? 12 : std::atoi(text);
@@ -173,12 +173,12 @@ TEST_F(InterruptedRun, KillsAtRandomInstantsLoseNothing) {
   for (int trial = 0; kills < number_of_kills(); ++trial) {
     ASSERT_LT(trial, 20 * number_of_kills());
     const std::string name = "run" + std::to_string(trial);
-    // A state an epoch, one at nearly every step, or none before the end.
+    // A checkpoint at every epoch, at nearly every step, or none before the end.
     std::vector<std::string> job = every_job;
     if (trial % 3 == 1) job.emplace_back("checkpoint.every_minutes=0.00001");
     if (trial % 3 == 2) job.emplace_back("checkpoint.every_epochs=0");
     const Streams slow = troubled("TERN_SLOW_FILES", random() % 2 == 0 ? "200" : "2000");
-    // A run may be killed several times before it comes to its end.
+    // A run may be killed several times before it completes.
     for (bool finished = false; !finished;) {
       Child child(directory_, command(name, "12", job), slow);
       ::usleep(static_cast<useconds_t>(random() % 400'000));
@@ -201,9 +201,9 @@ TEST_F(InterruptedRun, KillsAtRandomInstantsLoseNothing) {
   RecordProperty("within_writing", within_writing);
 }
 
-TEST_F(InterruptedRun, ARollbackCanBeStoppedAndTakenUp) {
-  // Checkpoints at every step, the last of them as good as lost: only an older one, or the
-  // beginning, leads anywhere.
+TEST_F(InterruptedRun, ARollbackCanBeStoppedAndResumed) {
+  // Checkpoints at every step, but the newest ones cannot avoid the fault: only an older one, or
+  // the beginning, can.
   write_films();
   const std::vector<std::string> job{"--model",
                                      "mf",

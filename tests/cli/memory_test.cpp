@@ -1,4 +1,4 @@
-// Too little memory: one line, exit code 1, nothing harmed; and the report of tern inspect.
+// Too little memory: one line, exit code 1, no file changed; and the report of tern inspect.
 
 #include <map>
 #include <nlohmann/json.hpp>
@@ -31,7 +31,7 @@ class Memory : public Workspace {
     return arguments;
   }
 
-  /// A device on which a step of training fits, and a ranking does not.
+  /// A device with enough memory for a training step, but not for ranking.
   static Streams cramped_device() {
     Streams streams;
     streams.environment = {{"TERN_CUDA_LIBRARY", TERN_FAKE_PLUGIN_FILE},
@@ -39,7 +39,7 @@ class Memory : public Workspace {
     return streams;
   }
 
-  /// Every file below a directory, with its contents.
+  /// All files below a directory, with their contents.
   std::map<std::string, std::string> files_in(const std::string& name) const {
     std::map<std::string, std::string> files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path(name))) {
@@ -109,7 +109,7 @@ TEST_F(Memory, InspectEstimatesForAGpuThatIsNotThere) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const json memory = json::parse(outcome.out)["memory"];
   EXPECT_GT(memory["on_device"].get<std::int64_t>(), 0);
-  EXPECT_THAT(memory["device"].get<std::string>(), HasSubstr("not here"));
+  EXPECT_THAT(memory["device"].get<std::string>(), HasSubstr("not available"));
 }
 
 }  // namespace

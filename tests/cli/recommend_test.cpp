@@ -23,7 +23,7 @@ class Recommend : public Workspace {
     const Outcome outcome = train_films({"--quiet"});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   }
-  // The data rows of a TSV answer, checked for its header.
+  // The rows of a TSV output, whose header is checked.
   std::vector<std::vector<std::string>> table(const Outcome& outcome,
                                               const std::string& header) const {
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -56,7 +56,7 @@ TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
 }
 
 TEST_F(Recommend, LeavesOutTrainingAndValidationItemsUnlessAsked) {
-  // All 20 films, observed ones included; without them, those that are in no split but test.
+  // All 20 films, with the observed ones; without them, the films that are at most in the test split.
   const auto all =
       table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--include-observed"}),
             kHeader);
@@ -69,7 +69,7 @@ TEST_F(Recommend, LeavesOutTrainingAndValidationItemsUnlessAsked) {
   }
   std::size_t held_out = 0;
   for (const auto& row : unseen) held_out += liked.count(row[2]);
-  // What is listed although the user likes it is what was held out for the test.
+  // Listed films that the user has watched are those of the test split.
   const auto marked =
       table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--mark-held-out"}),
             std::string(kHeader) + "\theld_out");
@@ -120,7 +120,7 @@ TEST_F(Recommend, WritesJsonLines) {
     for (const json& item : object["items"]) {
       as_tsv += object["user"].get<std::string>() + "\t" + std::to_string(++rank) + "\t" +
                 item["item"].get<std::string>() + "\t";
-      // The same text: both are the shortest that read back as the score.
+      // Equal texts: both are the shortest that read back as the score.
       const std::size_t at = line.find("\"score\":", line.find(item["item"].dump()));
       as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\n";
     }
@@ -150,7 +150,7 @@ TEST_F(Recommend, TakesIdsAsTheyAre) {
 TEST_F(Recommend, NamesTheNearestIds) {
   EXPECT_THAT(run({"recommend", "run", "--user", "drama fun 2"}),
               FailsAtOnceWith(2,
-                              "there is no user \"drama fun 2\": the nearest known: \"drama fan "
+                              "there is no user \"drama fun 2\"; the most similar: \"drama fan "
                               "2\""));
   write("who.txt", "drama fan 0\nnobody\n");
   EXPECT_THAT(run({"recommend", "run", "--users", "who.txt"}),
@@ -161,7 +161,7 @@ TEST_F(Recommend, NamesTheNearestIds) {
 }
 
 TEST_F(Recommend, RefusesListsLongerThanTheCatalogue) {
-  // But not the default of 20, which means as many as there are.
+  // The default of 20 is no error: it means at most 20.
   EXPECT_THAT(table(run({"similar", "run", "--item", "drama-0"}), "item\trank\tneighbour\tcosine"),
               SizeIs(19));
   EXPECT_THAT(run({"recommend", "run", "--all", "-k", "21"}),

@@ -1,4 +1,4 @@
-// tern train --resume: going on, and what is refused or told.
+// tern train --resume: resumed runs, refused changes, messages.
 
 #include "tests/cli/resume_workspace.hpp"
 
@@ -23,8 +23,8 @@ TEST_F(ResumeRun, GoesOnForMoreEpochs) {
     ASSERT_EQ(more.exit_code, 0) << more.err;
     EXPECT_EQ(more.out, parts + "\n");
     EXPECT_THAT(more.err, AllOf(HasSubstr("changed: train.epochs = 8, was 4"),
-                                HasSubstr("going on after 4 epochs"),
-                                Not(HasSubstr("not that of one undisturbed"))));
+                                HasSubstr("resuming after 4 epochs"),
+                                Not(HasSubstr("one uninterrupted training"))));
     expect_same_end(parts, whole);
     EXPECT_EQ(read(parts + "/config.toml"), read(whole + "/config.toml"));
   }
@@ -32,8 +32,8 @@ TEST_F(ResumeRun, GoesOnForMoreEpochs) {
 
 TEST_F(ResumeRun, ALastEvaluationOffTheScheduleIsForgotten) {
   write_films();
-  // The third epoch is measured as the last one, which a longer training does not do; at this rate
-  // the best epoch is an early one.
+  // The third epoch is measured because it is the last; a longer training skips it. At this
+  // learning rate the best epoch is an early one.
   const auto with = [&](const std::string& name, const std::string& epochs) {
     return run(command(name, epochs, {"--model", "mf", "--set", "optimizer.learning_rate=0.3"}));
   };
@@ -60,8 +60,8 @@ TEST_F(ResumeRun, AFinishedRunIsLeftAlone) {
         run({"train", "--resume", "run", "--epochs", epochs, "--set", "train.metric=recall@5"});
     EXPECT_EQ(again.exit_code, 0);
     EXPECT_EQ(again.out, "run\n");
-    EXPECT_THAT(again.err, HasSubstr("nothing is left to do: the run has 3 epochs, " +
-                                     std::string(epochs) + " are asked for"));
+    EXPECT_THAT(again.err, HasSubstr("nothing to do: the run has 3 epochs, train.epochs is " +
+                                     std::string(epochs)));
   }
   EXPECT_EQ(read(checkpoint("run", "epoch-")), before);
   EXPECT_EQ(read("run/config.toml"), config);
@@ -72,11 +72,11 @@ TEST_F(ResumeRun, TheSameCommandBeginsAndGoesOn) {
   std::vector<std::string> same = command("run", "6", {"--resume"});
   const Outcome first = run(same);
   ASSERT_EQ(first.exit_code, 0) << first.err;
-  EXPECT_THAT(first.err, Not(HasSubstr("going on")));
+  EXPECT_THAT(first.err, Not(HasSubstr("resuming")));
   same[5] = "8";
   const Outcome second = run(same);
   ASSERT_EQ(second.exit_code, 0) << second.err;
-  EXPECT_THAT(second.err, HasSubstr("going on after 6 epochs"));
+  EXPECT_THAT(second.err, HasSubstr("resuming after 6 epochs"));
   EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(8));
 }
 
@@ -95,7 +95,7 @@ TEST_F(ResumeRun, SaysWhatDoesNotFit) {
   EXPECT_THAT(resumed({"--set", "optimizer.kind=sgd"}), FailsAtOnceWith(2, "optimizer.kind"));
   EXPECT_THAT(resumed({"--out", "other"}), FailsAtOnceWith(2, "expected one of them"));
   EXPECT_THAT(resumed({"--overwrite"}), FailsAtOnceWith(2, "either --resume or --overwrite"));
-  EXPECT_THAT(run({"train", "films", "--resume"}), FailsAtOnceWith(2, "which run?"));
+  EXPECT_THAT(run({"train", "films", "--resume"}), FailsAtOnceWith(2, "the run is missing"));
   EXPECT_THAT(run({"train", "--resume", "nowhere"}),
               AllOf(FailsWith(2, "DATA is missing"),
                     testing::Field(&Outcome::err, HasSubstr("nowhere holds no run yet"))));
@@ -103,7 +103,7 @@ TEST_F(ResumeRun, SaysWhatDoesNotFit) {
   write("others/interactions.tsv", "a\tb\na\tc\nd\tb\ne\tc\n");
   EXPECT_THAT(resumed({"others"}),
               FailsAtOnceWith(65, "has changed since the run in run: found 3"));
-  // None of this has touched the run.
+  // The run is unchanged.
   EXPECT_EQ(resumed({}).exit_code, 0);
   EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(4));
 }
@@ -115,7 +115,7 @@ TEST_F(ResumeRun, AllowsAndTellsOtherChanges) {
                              "optimizer.learning_rate=0.01", "--threads", "1"});
   ASSERT_EQ(other.exit_code, 0) << other.err;
   EXPECT_THAT(other.err, AllOf(HasSubstr("changed: optimizer.learning_rate = 0.01, was 0.001"),
-                               HasSubstr("not that of one undisturbed training")));
+                               HasSubstr("differs from that of one uninterrupted training")));
   EXPECT_THAT(read("run/config.toml"), HasSubstr("learning_rate = 0.01"));
 }
 
@@ -130,7 +130,7 @@ TEST_F(ResumeRun, ADamagedCheckpointGivesWayToTheOneBefore) {
   const Outcome more = run({"train", "--resume", "run", "--epochs", "6"});
   ASSERT_EQ(more.exit_code, 0) << more.err;
   EXPECT_THAT(more.err, AllOf(HasSubstr("warning: "), HasSubstr("the checkpoint is damaged"),
-                              HasSubstr("going on after 3 epochs")));
+                              HasSubstr("resuming after 3 epochs")));
   expect_same_end("run", "whole");
 }
 
@@ -142,7 +142,7 @@ TEST_F(ResumeRun, WithoutAWholeCheckpointItDoesNotBeginAnewByItself) {
     write("run/checkpoints/epoch-" + std::string(name) + ".safetensors", "nonsense");
   }
   EXPECT_THAT(run({"train", "--resume", "run", "--epochs", "3"}),
-              FailsWith(1, "Nor is there another one: --overwrite begins the run anew"));
+              FailsWith(1, "(no other checkpoint is left: --overwrite starts anew)"));
   EXPECT_EQ(read("run/metrics.jsonl"), metrics);
 }
 
@@ -155,9 +155,10 @@ TEST_F(ResumeRun, EverythingSaidIsLogged) {
                           "^20[0-9][0-9]-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-6][0-9]\\."
                           "[0-9][0-9][0-9]Z (info   |warning|error  ) ."));
   }
-  EXPECT_THAT(log, testing::Contains(HasSubstr("info    Users: 24")));  // of before there was a run
+  EXPECT_THAT(log,
+              testing::Contains(HasSubstr("info    Users: 24")));  // logged before the run existed
   EXPECT_THAT(log, testing::Contains(HasSubstr("info    epoch 2/2")));
-  // What goes wrong with a run is in its log too.
+  // Errors are in the run's log too.
   EXPECT_EQ(run({"train", "--resume", "run", "--epochs", "3", "--set",
                  "optimizer.learning_rate=1e38", "--quiet"})
                 .exit_code,
@@ -173,10 +174,10 @@ TEST_F(ResumeRun, RollsBackWithHalfTheLearningRate) {
                         "train.max_rollbacks=" + rollbacks}));
   };
   const Outcome few = with("2");
-  EXPECT_THAT(few, FailsWith(1, "half the learning rate has been tried 2 times"));
+  EXPECT_THAT(few, FailsWith(1, "after 2 rollbacks with half the learning rate"));
   EXPECT_THAT(few.err, HasSubstr("rolled back to 0 epochs and 0 of "));
   EXPECT_THAT(few.err, HasSubstr("halved 2 of 2 times"));
-  // It does end well where halving is enough.
+  // Training completes if halving the learning rate is enough.
   const Outcome enough = with("100");
   EXPECT_EQ(enough.exit_code, 0) << enough.err;
   EXPECT_GT(std::stoi(state("run100").metadata.at("rollbacks")), 3);
@@ -204,12 +205,12 @@ TEST_F(ResumeRun, DeterminismCanBeVerified) {
     const std::vector<std::string> table = lines(outcome.out);
     ASSERT_THAT(table, SizeIs(7));
     EXPECT_THAT(table[0], HasSubstr(std::string("20 steps of ") + model));
-    EXPECT_THAT(table[2], HasSubstr("these are compared with"));
+    EXPECT_THAT(table[2], HasSubstr("baseline"));
     for (std::size_t row = 3; row < 7; ++row) {
       EXPECT_THAT(table[row], testing::ContainsRegex("^cpu +(all|1|2|3) +equal"));
     }
   }
-  EXPECT_FALSE(exists("runs"));  // nothing is kept of it
+  EXPECT_FALSE(exists("runs"));  // nothing is written
 }
 
 }  // namespace

@@ -11,7 +11,7 @@ namespace tern::test {
 
 class ResumeRun : public Workspace {
  protected:
-  /// A job of some seconds' worth of epochs, its checkpoints at every epoch.
+  /// A training that takes seconds, with a checkpoint at every epoch.
   std::vector<std::string> command(const std::string& out, const std::string& epochs,
                                    const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments{"train",    "films",
@@ -27,10 +27,10 @@ class ResumeRun : public Workspace {
     return arguments;
   }
 
-  /// A child whose files are in trouble, as tests/cli/troubled_files.cpp has it.
+  /// A child with disturbed file writing: see tests/cli/troubled_files.cpp.
   static Streams troubled(const std::string& kind, const std::string& value) {
     Streams streams;
-    // AddressSanitizer wants to come first, but our library only passes calls on.
+    // AddressSanitizer must be loaded first, but this library only forwards calls.
     streams.environment = {{"LD_PRELOAD", TERN_TROUBLED_FILES},
                            {"ASAN_OPTIONS", "verify_asan_link_order=0"},
                            {kind, value}};

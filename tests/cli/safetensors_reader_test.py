@@ -1,4 +1,4 @@
-"""Checkpoints are plain safetensors: a reader that shares no line with ours agrees with the program.
+"""Checkpoints are plain safetensors: an independent reader agrees with the program.
 
 usage: safetensors_reader_test.py TERN    (the program)
 """
@@ -59,7 +59,7 @@ def main():
         assert metadata["epoch"] == "3" and metadata["model"] == "mf", metadata
         assert set(best) == {"user_embedding", "item_embedding"}, set(best)
         assert {name for name in state if not name.startswith("optimizer.")} == set(best)
-        # mf's final embeddings are its parameters: the two ways out must agree.
+        # The final embeddings of mf are its parameters: checkpoint and export must agree.
         for side, rows in (("user", 60), ("item", 40)):
             shape, values = state[f"{side}_embedding"]
             assert shape == [rows, 7] and len(values) == rows * 7, shape

@@ -69,7 +69,7 @@ TEST_F(Train, TakesDefaultsThenTheFileThenTheCommandLine) {
   EXPECT_EQ(config.l2, Config{}.l2);  // the default
   EXPECT_EQ(config.batch_size, 32);
 
-  // A run's own config.toml trains the same again; DATA may follow --set.
+  // The run's config.toml repeats the same training; DATA may follow --set.
   for (const std::vector<std::string>& arguments :
        {std::vector<std::string>{"train", "--config", "run/config.toml", "--out", "again"},
         {"train", "--config", "run/config.toml", "--out", "moved", "--set", "train.seed=6",
@@ -153,7 +153,7 @@ TEST_F(Train, ListsFollowASmallCatalogueUnlessAskedFor) {
   const Outcome outcome = run({"train", "small", "--epochs", "1", "--out", "run", "--set",
                                "train.select_on=test", "--device", "cpu"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.err, HasSubstr("The data has only 4 items: evaluation.ks is 4 here."));
+  EXPECT_THAT(outcome.err, HasSubstr("The data has only 4 items: evaluation.ks becomes 4."));
   EXPECT_THAT(read("run/config.toml"), HasSubstr("metric = \"ndcg@4\""));
 }
 
@@ -182,7 +182,7 @@ TEST_F(Train, ShowsOneLiveLineOnATerminal) {
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("\r\x1b[K"), HasSubstr(" left"), HasSubstr("epoch 6/6"),
                                  HasSubstr("best ndcg@20")));
   EXPECT_TRUE(outcome.err.ends_with("\n"));
-  // What stays on the screen is what stands after the last erasure of each line.
+  // Only the text after the last erasure of a line stays on the screen.
   std::vector<std::string> kept;
   for (const std::string& line : lines(outcome.err)) {
     const std::size_t erased = line.rfind("\x1b[K");
@@ -211,7 +211,7 @@ TEST_F(Train, ASignalLeavesACheckpointAndExits75) {
 }
 
 TEST_F(Train, ASecondSignalKillsAtOnce) {
-  // One step is long enough here that the first signal finds it at work.
+  // One step takes long enough that the first signal arrives within it.
   ASSERT_EQ(run({"generate", "--to", "data", "--users", "500", "--items", "300", "--interactions",
                  "10000", "--quiet"})
                 .exit_code,

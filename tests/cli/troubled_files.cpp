@@ -1,8 +1,8 @@
-// Preloaded into the program, it makes trouble with the files that the program writes.
-// TERN_SLOW_FILES=microseconds: writing, bringing to disk and renaming take so much longer, so that
-// a process that is killed at a random instant is often killed within one.
-// TERN_FULL_AFTER=bytes: the disk is full once so many have been written.
-// TERN_FREE=bytes: so much is free, as the file system tells.
+// A library to preload into the program, which disturbs the writing of files.
+// TERN_SLOW_FILES=microseconds: write, fsync and rename take this much longer, so that a kill at a
+// random instant often falls within one of them.
+// TERN_FULL_AFTER=bytes: the disk is full after this many bytes have been written.
+// TERN_FREE=bytes: the free space that the file system reports.
 
 #include <dlfcn.h>
 #include <sys/statvfs.h>
@@ -28,7 +28,7 @@ Function* next(const char* name, Function*) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-// Where the disk is full: as much as there is room for, like the system's own.
+// On a full disk, writes as much as fits, as the system's write() does.
 ssize_t write_within_limit(int file, const void* data, size_t size) {
   static long long room = number("TERN_FULL_AFTER", 1LL << 60);
   if (room <= 0 && size > 0) {
@@ -45,7 +45,7 @@ ssize_t write_within_limit(int file, const void* data, size_t size) {
 
 extern "C" ssize_t write(int file, const void* data, size_t size) {
   if (file <= STDERR_FILENO || size < 2) return next("write", &write)(file, data, size);
-  // In two parts: a kill between them leaves half a file.
+  // In two parts, so that a kill between them leaves half a file.
   const size_t half = size / 2;
   const ssize_t first = write_within_limit(file, data, half);
   if (first < static_cast<ssize_t>(half)) return first;

@@ -1,4 +1,4 @@
-// Help, version, and every command line that cannot be understood.
+// Help, version, and wrong command lines.
 
 #include "tern/config.hpp"
 #include "tests/cli/workspace.hpp"
@@ -50,7 +50,7 @@ TEST_F(Usage, HelpShowsDefaults) {
   const std::string train = run({"train", "--help"}).out;
   for (const ConfigKey& key : config_keys()) {
     EXPECT_THAT(train, HasSubstr("  " + key.key + " = " + key.default_value + "\n"));
-    // Lines are broken between words: compared without blanks.
+    // Compared without blanks, as lines are broken between words.
     EXPECT_THAT(without_blanks(train), HasSubstr(without_blanks(key.help + "(" + key.type)));
   }
   EXPECT_THAT(train, HasSubstr("(integer from 1 to 65536; fixed in a resumed run)"));
@@ -120,7 +120,7 @@ TEST_F(Usage, OptionsOfOtherProgramsLeadToTheirKeys) {
   EXPECT_THAT(train({"--use-gpu"}), means("--device"));
   EXPECT_THAT(train({"--num-layers", "2"}), means("--set model.layers=2"));
   EXPECT_THAT(train({"--hidden-dim", "8"}), means("--set model.width=8 or --set model.hidden=8"));
-  // Tern's own names, as options; the value is not repeated where a shell would not take it.
+  // Tern's own names as options. A value that a shell would change is not repeated.
   EXPECT_THAT(train({"--layers", "2"}), means("--set model.layers=2"));
   EXPECT_THAT(train({"--batch-size"}), means("--set train.batch_size=VALUE"));
   EXPECT_THAT(train({"--batch-size", "$(2)"}), means("--set train.batch_size=VALUE"));

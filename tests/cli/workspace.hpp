@@ -16,7 +16,7 @@
 
 namespace tern::test {
 
-/// A directory of the test's own, with data sets in it, and the program run there.
+/// A temporary directory with data sets, in which the program runs.
 class Workspace : public testing::Test {
  protected:
   std::filesystem::path path(const std::string& name) const { return directory_ / name; }
@@ -36,7 +36,7 @@ class Workspace : public testing::Test {
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
 
-  /// The newest checkpoint of a run whose name starts with "best-" or "epoch-"; "" where none does.
+  /// The newest checkpoint of a run whose name starts with `stem`, "best-" or "epoch-"; "" if none.
   std::string checkpoint(const std::string& run, const std::string& stem) const {
     std::string newest;
     std::error_code ignored;
@@ -50,8 +50,8 @@ class Workspace : public testing::Test {
 
   bool exists(const std::string& name) const { return std::filesystem::exists(path(name)); }
 
-  /// films/interactions.tsv: 24 people and 20 films, half of either "drama", half "horror". All
-  /// see most films of their kind and none of the other.
+  /// films/interactions.tsv: 24 people and 20 films, half of each "drama" and half "horror". All
+  /// people see most films of their kind and none of the other.
   void write_films() const {
     std::string text = "user\titem\n";
     for (int person = 0; person < 24; ++person) {
@@ -101,8 +101,8 @@ class Workspace : public testing::Test {
   const std::filesystem::path directory_ = temporary_.path();
 };
 
-/// An error as every error should be: this exit code, nothing on standard output, and one line
-/// "tern: ..." on standard error, the last of what is there.
+/// The form of every error: this exit code, nothing on standard output, and a last line "tern: ..."
+/// on standard error.
 MATCHER_P2(FailsWith, exit_code, message,
            std::string("exits ") + testing::PrintToString(exit_code)) {
   *result_listener << "exit " << arg.exit_code << ", signal " << arg.signal
@@ -113,7 +113,7 @@ MATCHER_P2(FailsWith, exit_code, message,
   return last.starts_with("tern: ") && testing::Matches(testing::HasSubstr(message))(last);
 }
 
-/// The same, and nothing else on standard error.
+/// The same, with nothing else on standard error.
 MATCHER_P2(FailsAtOnceWith, exit_code, message,
            std::string("exits ") + testing::PrintToString(exit_code) + " with one line") {
   return testing::ExplainMatchResult(FailsWith(exit_code, message), arg, result_listener) &&

@@ -1,6 +1,6 @@
-// Uses the installed library as a stranger would: reads a configuration and a table, trains, and
-// ranks. It reaches into every part of the library, so that a dependency which the package forgets
-// is missing at link time.
+// Uses the installed library like any other project: reads a configuration and a table, trains, and
+// ranks. It uses every part of the library, so that a dependency missing from the package fails at
+// link time.
 
 #include <cmath>
 #include <cstdio>
@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Two groups of users who like the two halves of twelve items: user u has all of its half but one.
+// Two groups of users, each with its half of twelve items: a user has all items of its half but one.
 void write_table(const fs::path& path) {
   std::ofstream table(path);
   table << "user\titem\n";
@@ -59,7 +59,7 @@ int train(const fs::path& folder) {
   const auto tensors = tern::Run::open(folder / "run").read_checkpoint("last").tensors.size();
 
   std::printf("%d epochs, recall@6 %.3f, %zu tensors\n", result.epochs, recall, tensors);
-  // The halves are plain to see: what was held out must rank within the half's six items.
+  // The halves are clear: held-out items must rank among the six items of the user's half.
   return result.epochs == 30 && recall > 0.99 && tensors > 0 ? 0 : 1;
 }
 

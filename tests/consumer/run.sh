@@ -7,11 +7,11 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Installed in one place and used in another: nothing in the package may name where it was built.
+# Install in one place and use in another: the package must not contain the path of its build.
 cmake --install "$build" --prefix "$work/installed" >/dev/null
 mv "$work/installed" "$work/moved"
 
-# With the same make program, and the same libraries of others, as the build.
+# Use the generator and the third-party libraries of the build.
 cached() { sed -n "s/^$1:[A-Z]*=//p" "$build/CMakeCache.txt"; }
 cmake -G "$(cached CMAKE_GENERATOR)" -S "$here" -B "$work/build" -DCMAKE_BUILD_TYPE=Release \
   -DCMAKE_PREFIX_PATH="$work/moved;$(cached TERN_DEPENDENCIES)"

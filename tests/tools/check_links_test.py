@@ -1,4 +1,4 @@
-"""tools/check_links.py finds what it is for: each test plants one fault in a small checkout."""
+"""tools/check_links.py finds faults: each test plants one in a small checkout."""
 
 import pathlib
 import subprocess

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every op has its files, and tools/check_ops.sh would see it if one had not.
+# Every op has its files, and tools/check_ops.sh finds a missing one.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -13,11 +13,11 @@ tools/check_ops.sh || fail "see above"
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-# Makes a copy of the checked files, changes it by a command, and sets `report` to what the check says.
+# Copies the checked files, changes the copy with a command, and sets `report` to the check's output.
 check_after() {
   rm -rf "${copy:?}"/*
   cp -r --parents CONTRIBUTING.md tools/check_ops.sh include host/backend host/reference host/cpu host/gradcheck \
-    cuda tests/ops tests/gradcheck tests/tsan tests/bench bench/ops bench/support bench/main.cpp "$copy"
+    cuda tests/ops tests/bench tests/gradcheck tests/tsan bench/ops bench/support bench/main.cpp "$copy"
   (cd "$copy" && "$@")
   report=$("$copy/tools/check_ops.sh" 2>&1) && fail "passes after: $*"
   return 0
@@ -45,7 +45,7 @@ expect 'CONTRIBUTING.md has no list of files between <!-- op-files --> and <!-- 
 expect 'CONTRIBUTING.md names host/nothing.hpp, which does not exist' \
   sed -i 's#^<!-- /op-files#    host/nothing.hpp\n&#' CONTRIBUTING.md
 
-# A new method has none of its files yet: each is named, but for the header that declares it.
+# A new method has none of its files yet: the check names all of them but the header that declares it.
 check_after sed -i 's/^  virtual void sgd(/  virtual void rmsprop(int step) = 0;\n&/' include/tern/backend.hpp
 listed=$(tools/check_ops.sh | grep -o 'all [0-9]*' | grep -o '[0-9]*')
 [[ $(grep -c rmsprop <<<"$report") == $((listed - 1)) ]] || fail "missing files of a new op: $report"

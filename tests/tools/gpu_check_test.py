@@ -1,4 +1,4 @@
-"""tools/gpu_check without a GPU: stages that fail, hang or lack something, and what is left of them."""
+"""tools/gpu_check without a GPU: stages that fail, hang or lack something, and their results."""
 
 import argparse
 import contextlib
@@ -216,7 +216,7 @@ class Stages(Folder):
             check.repeat(self.run_of())
         self.program(tern, write.format('echo "${2#*repeat-[12]}" >"$d/user_embeddings.npy"; '
                                         'echo y >"$d/item_embeddings.npy"'))
-        with self.assertRaisesRegex(StageFailure, "a run that was resumed gave different"):
+        with self.assertRaisesRegex(StageFailure, "a resumed run gave different"):
             check.repeat(self.run_of())
 
     def test_benchmarks_keep_no_names_of_places(self):
@@ -238,7 +238,7 @@ class Stages(Folder):
 
 
 class Options(Folder):
-    """What the stages ask of our programs, held against what these say of themselves."""
+    """Compares the options that the stages use with the help of our programs."""
 
     TERN = """
     to=; last=
@@ -372,7 +372,7 @@ class Summary(unittest.TestCase):
                                    "figures": figures.get(stage.name, {"tests": 7, "sanitized": True})})
         self.assertIn("step 0.345 ms, epoch 0.140 s of 396 steps, loss 0.5000, evaluation 50 ms",
                       shown.getvalue())
-        self.assertIn("csr 3.00 ms a step, pyg failed", shown.getvalue())
+        self.assertIn("csr 3.00 ms per step, pyg failed", shown.getvalue())
         self.assertEqual(shown.getvalue().count("7 tests clean"), 4)
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# No hot kernel has a stack or spills, and the check would see one: kernel_resources.sh BUILD_DIRECTORY
+# No hot kernel has a stack or spills, and the check finds a planted one: kernel_resources.sh BUILD_DIRECTORY
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 

@@ -1,5 +1,5 @@
-// A kernel that is hot by its lanes and spills: more registers are live than its launch bounds
-// allow. tools/kernel_resources.sh --check must refuse it.
+// A kernel that spills, because more registers are live than its launch bounds allow, and that is
+// hot by its number of lanes. tools/kernel_resources.sh --check must reject it.
 
 namespace tern::cuda {
 namespace {

@@ -1,11 +1,11 @@
-# Imported targets for everything that is not ours: from Debian's packages (tools/setup.sh), or from a
-# folder that tools/stage_dependencies.sh has gathered, which comes first where there is one.
+# Imported targets for third-party libraries: from a folder that tools/stage_dependencies.sh has made, if
+# there is one, else from Debian's packages (tools/setup.sh).
 
 set(found OFF)
 if(EXISTS ${PROJECT_SOURCE_DIR}/.dependencies/licences)
   set(found ${PROJECT_SOURCE_DIR}/.dependencies)
 endif()
-set(TERN_DEPENDENCIES ${found} CACHE PATH "Folder of tools/stage_dependencies.sh, OFF: the system's own")
+set(TERN_DEPENDENCIES ${found} CACHE PATH "Folder made by tools/stage_dependencies.sh; OFF: the system's libraries")
 if(TERN_DEPENDENCIES)
   if(NOT EXISTS ${TERN_DEPENDENCIES}/licences)
     message(FATAL_ERROR "TERN_DEPENDENCIES=${TERN_DEPENDENCIES} was not made by tools/stage_dependencies.sh")
@@ -25,7 +25,7 @@ find_package(tomlplusplus REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(fmt REQUIRED)
 
-# Debian's OpenBLAS exports no usable CMake target: header and library by name.
+# Debian's OpenBLAS has no usable CMake target: find header and library by name.
 find_path(OPENBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas x86_64-linux-gnu/openblas-pthread REQUIRED)
 find_library(OPENBLAS_LIBRARY openblas REQUIRED)
 add_library(tern_openblas INTERFACE IMPORTED)
@@ -39,6 +39,6 @@ if(TERN_BENCH)
   find_package(benchmark REQUIRED)
 endif()
 if(TERN_WITH_CUDA)
-  # CMake 3.25 takes this library, which CUDA 13 no longer has, for one that every toolkit has.
+  # CMake 3.25 expects this library in every toolkit, but CUDA 13 no longer has it.
   add_library(CUDA::nvToolsExt INTERFACE IMPORTED)
 endif()

@@ -1,4 +1,4 @@
-# find_package(tern) for others: tern::tern, with the headers of include/tern.
+# Installs the package for find_package(tern): tern::tern, with the headers of include/tern.
 
 install(TARGETS tern EXPORT tern-targets)
 install(TARGETS tern_program)

@@ -1,6 +1,6 @@
-# The options that a builder may set.
+# Build options.
 
-set(TERN_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (where nvcc is found), ON, OFF")
+set(TERN_CUDA AUTO CACHE STRING "Build the CUDA backend: AUTO (if nvcc is found), ON, OFF")
 set_property(CACHE TERN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TERN_SANITIZE "" CACHE STRING "Sanitizers for all host code, e.g. address,undefined")
 option(TERN_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
@@ -15,7 +15,7 @@ endif()
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
-set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the CUDA backend is a shared library over the same code
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)  # the CUDA backend, a shared library, links the same code
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
@@ -27,7 +27,7 @@ if(TERN_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${TERN_CCACHE})
 endif()
 
-# What every target of ours is compiled with, and nobody who uses the library.
+# Options for all our targets, but not for users of the library.
 add_library(tern_flags INTERFACE)
 target_compile_options(tern_flags INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wconversion -Wno-sign-conversion>
@@ -38,10 +38,10 @@ if(TERN_SANITIZE)
   target_link_options(tern_flags INTERFACE -fsanitize=${TERN_SANITIZE})
 endif()
 
-# tern_unity(TARGET): under TERN_UNITY, compiles the target's sources of one folder together, so that
-# their headers are parsed and the templates that they share are compiled once. A folder's files must
-# then not define the same name in their anonymous namespaces. A file that Highway compiles once per
-# instruction set stays alone: it includes itself.
+# tern_unity(TARGET): with TERN_UNITY, compiles the target's sources of each folder together, so that
+# their headers are parsed once and shared templates are compiled once. The files of a folder must then
+# not define the same name in their anonymous namespaces. A file that Highway compiles once per
+# instruction set is compiled alone, because it includes itself.
 function(tern_unity target)
   if(NOT TERN_UNITY)
     return()
@@ -70,7 +70,7 @@ if(NOT TERN_CUDA STREQUAL "OFF")
   endif()
   if(CMAKE_CUDA_COMPILER OR DEFINED ENV{CUDACXX})
     set(TERN_WITH_CUDA ON)
-    # One, for development; the preset `distribution` names all. `native` fails where there is no GPU.
+    # One for development; the preset `distribution` names all. `native` fails without a GPU.
     set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to generate code for")
   elseif(TERN_CUDA STREQUAL "ON")
     message(FATAL_ERROR "TERN_CUDA=ON, but no CUDA compiler was found (looked for nvcc on PATH and in "

@@ -1,4 +1,4 @@
-"""Describes the machine, and what it lacks."""
+"""Describes the machine, and finds missing tools."""
 
 import os
 import pathlib
@@ -17,7 +17,7 @@ OBSERVED = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw", "utiliza
 
 
 def output_of(*words):
-    """Standard output of a command that ends well within a minute; None if it does not."""
+    """Standard output of a command; None if it fails or takes more than a minute."""
     try:
         return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.DEVNULL, text=True, timeout=60, cwd=ROOT).stdout.strip()
@@ -26,7 +26,7 @@ def output_of(*words):
 
 
 def find_tool(name):
-    """A program of the CUDA toolkit: on PATH, beside nvcc, or where the toolkit usually is."""
+    """A program of the CUDA toolkit: on PATH, beside nvcc, or in the toolkit's usual folder."""
     found = shutil.which(name)
     if found:
         return found
@@ -48,7 +48,7 @@ def query_gpu(*fields):
 
 
 def observe_gpu():
-    """Clocks (MHz), temperature (degrees), power (W), use (%) at this moment, with nvidia-smi."""
+    """Current clocks (MHz), temperature (degrees), power (W) and use (%), from nvidia-smi."""
     values = {}
     for field, text in query_gpu(*OBSERVED).items():
         try:
@@ -101,7 +101,7 @@ def missing_headers():
 
 
 def check_dependencies():
-    """(found, where or what is missing)"""
+    """(found, the place of the libraries or what is missing)"""
     if (ROOT / ".dependencies" / "licences").is_dir():
         return True, "staged in .dependencies"
     missing = missing_headers()
@@ -119,16 +119,16 @@ def check_data(folder):
 
 
 def check_torch(python, device):
-    """(found, version or reason) of PyTorch, with a GPU if one is asked for."""
+    """(found, version or reason) of PyTorch; for the device cuda, with a usable GPU."""
     code = ("import torch; ok = " + ("torch.cuda.is_available()" if device == "cuda" else "True") +
             "; print(torch.__version__ if ok else 'no GPU for torch ' + torch.__version__); "
             "raise SystemExit(not ok)")
     text = output_of(python, "-c", code)
-    return text is not None, text or f"{python} has no torch that can be used"
+    return text is not None, text or f"{python} has no usable torch"
 
 
 def check_everything(args):
-    """What is needed: (name, required, found, text), in the order in which it is needed."""
+    """(name, required, found, text) of everything needed, in the order of its use."""
     def tool(name, path):
         return path is not None, path or f"no {name} on PATH"
 

@@ -1,8 +1,8 @@
 """All checks of Tern that need a GPU, in one command of under nine minutes.
 
-Builds, tests on the GPU, trains, measures beside others, and runs the op tests under compute-sanitizer,
-with no network. A stage that fails does not stop the others. The result file is written anew after
-each stage, so that a run that is cut off leaves the results so far.
+Builds, tests on the GPU, trains, compares speeds with other libraries, and runs the op tests under
+compute-sanitizer, without network. A stage that fails does not stop the others. The result file is
+rewritten after each stage, so that an interrupted run keeps its results so far.
 """
 
 import argparse
@@ -17,38 +17,38 @@ import machine
 import runner
 import stages
 
-BUDGET = 525  # seconds; together with the start and the end under nine minutes
+BUDGET = 525  # seconds; under nine minutes with the time before and after the stages
 
 
 def parse_arguments(words=None):
     parser = argparse.ArgumentParser(
         prog="tools/gpu_check.sh", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit status: 0 all stages passed, 1 one did not or something needed is missing, 2 usage.")
+        epilog="Exit status: 0 all stages passed, 1 a stage failed or something needed is missing, 2 usage.")
     parser.add_argument("--data", type=pathlib.Path, metavar="DIR",
                         help="train.txt and test.txt of the Gowalla split (default: generated data)")
     parser.add_argument("--out", type=pathlib.Path, metavar="FILE",
                         help="the result (default: bench/results/<device>-<commit>.json)")
     parser.add_argument("--dry-run", action="store_true",
-                        help="print the plan and whether everything needed is there; do nothing")
+                        help="print the plan and whether everything needed is installed; do nothing")
     parser.add_argument("--stage", nargs="+", metavar="NAME", help="only these stages")
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
                         help="cpu: rehearse everything on a machine without a GPU")
     parser.add_argument("--patience", type=float, default=1.0, metavar="FACTOR",
-                        help="on all time limits, for a slower machine (default: %(default)s)")
+                        help="multiply all time limits, for a slower machine (default: %(default)s)")
     parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
                         default=machine.ROOT / "build" / "gpu_check", help="default: build/gpu_check")
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
-                        help="how many compilers at a time, and PyTorch's threads (default: one a processor)")
+                        help="how many compilers at a time, and PyTorch's threads (default: one per processor)")
     parser.add_argument("--torch-python", default="python3", metavar="PYTHON",
                         help="a Python with torch and numpy (default: python3)")
-    parser.add_argument("--commit", help="where the sources are no git checkout: what to call them")
+    parser.add_argument("--commit", help="name of the sources if they are not a git checkout")
     parser.add_argument("--quiet", action="store_true", help="no tables of benchmarks")
     args = parser.parse_args(words)
     for name in ("data", "out", "build"):
         path = getattr(args, name)
         setattr(args, name, path and path.resolve())
-    if "/" in args.torch_python:  # not resolved: the link is what makes it a virtual environment's
+    if "/" in args.torch_python:  # not resolved: a virtual environment needs the link itself
         args.torch_python = os.path.abspath(args.torch_python)
     known = [stage.name for stage in stages.Check(args, None).stages()]
     if args.patience <= 0:
@@ -60,8 +60,8 @@ def parse_arguments(words=None):
 
 
 def print_checks(checks):
-    """The names of what is needed and missing."""
-    print("What is needed:")
+    """Prints the checks and returns the names of missing requirements."""
+    print("Requirements:")
     for name, required, found, text in checks:
         state = "ok" if found else "MISSING" if required else "none"
         print(f"  {name:18} {state:8} {text}")
@@ -72,13 +72,13 @@ def print_checks(checks):
 
 
 def print_plan(plan, budget):
-    print(f"The plan: {len(plan)} stages, at most {budget:.0f} s for all of them together")
+    print(f"The plan: {len(plan)} stages, at most {budget:.0f} s in all")
     for stage in plan:
         print(f"  {stage.name:10} {stage.limit:4.0f} s  {stage.text}")
 
 
 def figures_in_words(name, figures):
-    """The figures of a stage that people want to see first."""
+    """The main figures of a stage, for people."""
     if name == "build":
         return f"built in {figures['build_seconds']:.0f} s"
     if name == "test":
@@ -96,7 +96,7 @@ def figures_in_words(name, figures):
     if name == "bench":
         return f"{len(figures['benchmarks'])} rows"
     if name == "torch":
-        return ", ".join(f"{product} {figure['milliseconds_per_step']:.2f} ms a step"
+        return ", ".join(f"{product} {figure['milliseconds_per_step']:.2f} ms per step"
                          if "milliseconds_per_step" in figure else f"{product} failed"
                          for product, figure in figures.items())
     tool = "" if figures["sanitized"] else " (without it: a rehearsal)"
@@ -127,7 +127,7 @@ def main():
     if args.dry_run:
         print_plan(plan, budget)
     missing = print_checks(checks)
-    # Time on a GPU is scarce: without the sanitizers only their stages fail.
+    # Without compute-sanitizer only its stages fail: the others are worth their time on a GPU.
     if args.dry_run or set(missing) - {"compute-sanitizer"}:
         return 1 if missing else 0
 

@@ -1,4 +1,4 @@
-"""Runs stages one after the other, each within its time, and keeps the result file up to date."""
+"""Runs stages one after the other, each within its time limit, and updates the result file."""
 
 import dataclasses
 import json
@@ -20,7 +20,7 @@ class StageSkipped(Exception):
 
 @dataclasses.dataclass
 class Stage:
-    """name and text are what people see; limit is in seconds; work(run) returns the figures."""
+    """name and text are for people; limit is in seconds; work(run) returns the figures."""
 
     name: str
     limit: float
@@ -41,12 +41,12 @@ class Run:
 
     def command(self, words, environment=None, accept=(0,)):
         """Standard output of a command; all of its output goes to the log. Raises StageFailure
-        when it does not end in time or with an accepted status."""
+        if it does not end in time, or not with an accepted status."""
         words = [str(word) for word in words]
         with open(self.log, "a", encoding="utf-8") as log:
             print("$", *words, file=log, flush=True)
             output = log.tell()
-            # A group of its own, so that a compiler's children end with it.
+            # In a new process group, so that the children of a compiler can be ended with it.
             with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
                                   text=True, errors="replace", start_new_session=True,
                                   env={**os.environ, **(environment or {})}) as process:
@@ -72,7 +72,7 @@ class Run:
 
 
 def end_group(process):
-    """Ends the processes that a command has left."""
+    """Ends all remaining processes of a command."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:
@@ -83,12 +83,12 @@ def rest_of_output(process):
     """The standard output of a command that was ended early."""
     try:
         return process.communicate(timeout=5)[0]
-    except subprocess.TimeoutExpired as error:  # a child that left the group holds the pipe open
+    except subprocess.TimeoutExpired as error:  # a child outside the group holds the pipe open
         return (error.stdout or b"").decode(errors="replace")
 
 
 def write_atomically(path, value):
-    """Written beside and renamed: a reader finds the old file or the new one, whole."""
+    """Writes another file and renames it: a reader finds the complete old or new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     with open(new, "w", encoding="utf-8") as file:
@@ -101,7 +101,7 @@ def write_atomically(path, value):
 
 def run_stages(stages, result, out, logs, budget, observe=lambda: {}, report=lambda record: None):
     """Runs the stages within the budget, in seconds; result["stages"] grows and is written to `out`
-    after each. observe() is recorded before and after each stage. True when none failed."""
+    after each. observe() is recorded before and after each stage. True if none failed."""
     end = time.monotonic() + budget
     logs.mkdir(parents=True, exist_ok=True)
     records = result["stages"] = []
@@ -138,7 +138,7 @@ def run_stage(stage, record, result, out, log, end, observe):
         record.update(status="failed", why="interrupted")
         write_atomically(out, result)
         raise
-    except Exception as error:  # a fault of the stage itself must not take the others' results along
+    except Exception as error:  # a fault in a stage's code must not lose the other results
         record.update(status="failed", why=f"{type(error).__name__}: {error}")
     record["seconds"] = round(time.monotonic() - begin, 2)
     record["after"] = observe()

@@ -1,4 +1,4 @@
-"""The work of each stage, and the figures that it gives."""
+"""The work and the figures of each stage."""
 
 import json
 import math
@@ -9,11 +9,11 @@ import statistics
 import machine
 from runner import Stage, StageFailure, StageSkipped
 
-# Of train and test together: the generated data is one list, from which hold_out takes the test.
+# Of train and test together: the generated data is one list, which hold_out splits.
 GOWALLA = {"users": 29858, "items": 40981, "interactions": 810128 + 217242}
 TARGETS = ("tern_program", "tern_ops_tests", "tern_bench", "tern_cuda", "tern_bench_cuda")
 BATCH = 2048
-# A kernel under a sanitizer takes about so many times as long; what is run is chosen by this.
+# Factors by which a sanitizer slows kernels down; they limit the chosen tests.
 SLOWDOWN = {"memcheck": 30, "racecheck": 60, "initcheck": 30, "synccheck": 30}
 
 
@@ -45,7 +45,7 @@ class Check:
                   needs=("build", "data")),
             Stage("repeat", 25, "two short runs, and a resumed one, have the same bits", self.repeat,
                   needs=("build", "data")),
-            Stage("bench", 60, "tern-bench ops: every op beside its rivals", self.bench,
+            Stage("bench", 60, "tern-bench ops: every op compared with its rivals", self.bench,
                   needs=("build", "data")),
             Stage("torch", 45, "the same training step in PyTorch", self.torch, needs=("data",)),
             *sanitizers,
@@ -80,7 +80,7 @@ class Check:
         return f"*/{name}:*/{name}_*"
 
     def run_tests(self, run, pattern, prefix=(), accept=(0, 1)):
-        """The tests of GoogleTest's JSON, each with suite.name as "full"."""
+        """The tests that ran, from GoogleTest's JSON, each with suite.name as "full"."""
         output = self.build / "gpu_check_tests.json"
         output.unlink(missing_ok=True)
         run.command([*prefix, self.programs / "tern_ops_tests", f"--gtest_filter={pattern}",
@@ -106,9 +106,9 @@ class Check:
                 "slowest_seconds": {name: self.test_seconds[name] for name in slowest}}
 
     def choose_tests(self, run, seconds):
-        """The fastest test of every suite, then the next fastest, as long as they fit into the time."""
+        """The fastest test of every suite, then the next fastest of each, while they fit into the time."""
         times = self.test_seconds
-        if not times:  # the stage `test` has not run: the first test of every suite
+        if not times:  # the stage `test` did not run: the first test of every suite
             times, seconds = {name: index for index, name in enumerate(self.listed(run))}, 0
         suites = {}
         for name in sorted(times, key=times.get):
@@ -139,7 +139,7 @@ class Check:
         if self.device == "cuda":
             program = machine.find_tool("compute-sanitizer")
             if program is None:
-                raise StageFailure("there is no compute-sanitizer")
+                raise StageFailure("compute-sanitizer is missing")
             prefix = [program, f"--tool={tool}", "--error-exitcode=99"]
         tests = self.run_tests(run, ":".join(chosen), prefix, accept=(0,))
         return {"tests": len(tests), "sanitized": bool(prefix)}
@@ -198,10 +198,10 @@ class Check:
         if files[0] != files[1]:
             raise StageFailure("two runs with the same seed gave different embeddings")
         if files[0] != files[2]:
-            raise StageFailure("a run that was resumed gave different embeddings from one that was not")
+            raise StageFailure("a resumed run gave different embeddings from an uninterrupted one")
         return {"same_bits": True, "bytes": sum(map(len, files[0]))}
 
-    # --- Beside others ----------------------------------------------------------------------------
+    # --- Comparisons ------------------------------------------------------------------------------
 
     def bench(self, run):
         output = self.build / "gpu_check_bench.json"
