@@ -12,13 +12,13 @@
 namespace tern {
 namespace {
 
-/// If a 0/1 matrix is fuller than this, a dense product is faster than one that gathers a row of
-/// weights for every 1: a gathered element costs about as much as three multiplications of streamed
-/// ones, and rows of unequal length balance badly.
+/// Above this share of ones, a dense product is faster than gathering a row of weights for every 1:
+/// a gathered element costs about as much as three streamed multiplications, and rows of unequal
+/// length balance badly.
 constexpr double kFullestSparse = 1.0 / 8;
 
-/// None of n nodes is further than √n deviations from their mean: this limits only new nodes, whose
-/// numbers could be anything.
+/// No value of n nodes is further than √n deviations from their mean, so that in practice this
+/// limits only the numbers of new nodes.
 constexpr double kFarthest = 1e4;
 
 std::int64_t nodes_of(const Features& features) {
@@ -88,7 +88,7 @@ FeatureEncoding::FeatureEncoding(const Features& features, NodeId nodes) : names
 
 EncodedFeatures FeatureEncoding::encode(const Features& features) const {
   if (features.names != names_) {
-    throw ShapeError(fmt::format("features: {} columns, expected the {} that were trained on.",
+    throw ShapeError(fmt::format("features: found {} columns, expected the {} of training",
                                  features.names.size(), names_.size()));
   }
   EncodedFeatures encoded;
