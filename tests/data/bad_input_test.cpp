@@ -67,7 +67,7 @@ TEST_F(BadInput, EmptyFiles) {
   directory_.write("train.txt", "");
   EXPECT_THAT(data_error(), StartsWith(at("train.txt") + ": the file is empty"));
   directory_.write("train.txt", "\n\n");
-  EXPECT_THAT(data_error(), HasSubstr("blank lines only"));
+  EXPECT_THAT(data_error(), HasSubstr("only blank lines"));
   directory_.write("train.txt", "0\n1\n");
   EXPECT_THAT(data_error(), HasSubstr(": no interactions to train on"));
   directory_.write("train.txt", "0 1\n");
