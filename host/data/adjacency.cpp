@@ -30,27 +30,26 @@ bool is_separator(char c) {
   return c == ' ' || c == '\t';
 }
 
-/// Reports what is wrong with the id that begins at `token`.
+/// Throws TextError with the fault of the id that begins at `token`.
 [[noreturn]] void throw_bad_id(std::string_view kind, const char* token, const char* end) {
   const char* stop = std::find_if(token, end, is_separator);
   const std::string_view text(token, static_cast<std::size_t>(stop - token));
   const std::string_view digits = text.substr(text.starts_with('-') ? 1 : 0);
   std::string problem;
   if (text.find('\0') != std::string_view::npos) {
-    problem = fmt::format("The {} id {} has a NUL byte, expected text", kind, quote(text));
+    problem = fmt::format("{} id {} has a NUL byte, expected text", kind, quote(text));
   } else if (digits.empty() || digits.find_first_not_of("0123456789") != std::string_view::npos) {
-    problem =
-        fmt::format("The {} id {} is not a number, expected an integer id", kind, quote(text));
+    problem = fmt::format("{} id {} is not a number, expected an integer id", kind, quote(text));
   } else if (text.size() > digits.size()) {
-    problem = fmt::format("The {} id {} is negative, expected ids from 0", kind, quote(text));
+    problem = fmt::format("{} id {} is negative, expected ids from 0", kind, quote(text));
   } else {
     problem =
-        fmt::format("The {} id {} is too large, expected ids below {}", kind, quote(text), kIdEnd);
+        fmt::format("{} id {} is too large, expected ids below {}", kind, quote(text), kIdEnd);
   }
-  throw TextError{token, problem + " (any other ids belong in a table, interactions.tsv)."};
+  throw TextError{token, problem + "; other ids need a table, interactions.tsv"};
 }
 
-/// Reads the id at cursor, which is neither blank nor the line's end.
+/// Reads the id at cursor, which must not be at a blank or at the line's end.
 NodeId parse_id(std::string_view kind, const char*& cursor, const char* end) {
   const char* begin = cursor;
   std::uint64_t value = 0;
@@ -64,7 +63,7 @@ NodeId parse_id(std::string_view kind, const char*& cursor, const char* end) {
   return static_cast<NodeId>(value);
 }
 
-/// Counted many at a time, because a line may have any number of ids.
+/// Ids are counted in batches, within lines too, because one line may hold the whole file.
 constexpr std::size_t kCountedAtOnce = std::size_t{1} << 14;
 
 void count(std::size_t ids, MemoryMeter& meter) {

@@ -11,7 +11,7 @@
 
 namespace tern {
 
-/// An adjacency list as in the file: raw ids, in file order.
+/// An adjacency list with the raw ids, in file order.
 struct AdjacencyList {
   std::vector<Interaction> pairs;
   /// The user of every line.
@@ -20,10 +20,10 @@ struct AdjacencyList {
 };
 
 /// Reads "user item item ..." lines. Ids are integers in [0, 2³¹ - 1). Throws DataError at the
-/// first line of another form, and if reading needs more memory than is free. file is the name in
+/// first line of another form, and if reading needs more memory than is free. file: the name in
 /// errors.
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file);
-/// The same with given sizes of chunks and of memory, in bytes: for tests.
+/// For tests: the same with a given chunk size and memory limit, in bytes.
 AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
                               std::size_t chunk_bytes,
                               std::int64_t memory = MemoryBudget::kUnlimited);

@@ -20,14 +20,14 @@ using namespace std::string_view_literals;
 constexpr std::size_t kFirstOutput = std::size_t{1} << 16;
 
 bool is_zstd(std::string_view bytes) {
-  // A frame, or a skippable frame, which tools put before one: 0x184D2A50 to 0x184D2A5F.
+  // A frame, or a skippable frame (0x184D2A50 to 0x184D2A5F), which some tools put first.
   return bytes.starts_with("\x28\xB5\x2F\xFD"sv) ||
          (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 && bytes.substr(1, 3) == "\x2A\x4D\x18"sv);
 }
 
-/// Doubles the room for output.
+/// Doubles the capacity of a full output.
 void make_room(ByteBuffer& output, ByteLimit& limit) {
-  limit.check(output.size(), "Decompressed it");
+  limit.check(output.size(), "the decompressed file");
   if (output.size() == output.capacity()) {
     output.reserve(limit.room(std::max(output.capacity() * 2, kFirstOutput)));
   }
@@ -35,7 +35,7 @@ void make_room(ByteBuffer& output, ByteLimit& limit) {
 
 [[noreturn]] void throw_cut_short(const std::string& file, std::string_view format) {
   throw DataError(file, 0,
-                  fmt::format("The {} data is cut short: it ends inside a {}.", format,
+                  fmt::format("the {} data is cut short: it ends inside a {}", format,
                               format == "gzip" ? "member" : "frame"));
 }
 
@@ -56,7 +56,7 @@ ByteBuffer decompress_gzip(std::string_view bytes, ByteLimit& limit, const std::
   ByteBuffer output;
   while (true) {
     make_room(output, limit);
-    // zlib's interface takes its input without const, and does not write to it.
+    // zlib does not write to its input, although its interface lacks const.
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
     stream.avail_in = zlib_size(bytes.size());
     stream.next_out = reinterpret_cast<Bytef*>(output.end());
@@ -67,18 +67,18 @@ ByteBuffer decompress_gzip(std::string_view bytes, ByteLimit& limit, const std::
     output.extend(room - stream.avail_out);
     bytes.remove_prefix(given - stream.avail_in);
     if (status == Z_STREAM_END) {
-      // Tapes pad with zeros; gzip ignores them as well.
+      // Trailing zeros are the padding of tapes, which gzip ignores too.
       if (bytes.find_first_not_of('\0') == std::string_view::npos) break;
       if (detect_compression(bytes) != Compression::kGzip) {
         throw DataError(
-            file, 0, fmt::format("{} bytes that are not gzip follow the gzip data.", bytes.size()));
+            file, 0, fmt::format("{} bytes that are not gzip follow the gzip data", bytes.size()));
       }
       inflateReset(&stream);
     } else if (status == Z_MEM_ERROR) {
       throw std::bad_alloc();
     } else if (status != Z_OK && status != Z_BUF_ERROR) {
       throw DataError(file, 0,
-                      fmt::format("The gzip data is damaged ({}).",
+                      fmt::format("the gzip data is damaged ({})",
                                   stream.msg != nullptr ? stream.msg : zError(status)));
     } else if (bytes.empty() && stream.avail_out > 0) {
       throw_cut_short(file, "gzip");
@@ -105,7 +105,7 @@ ByteBuffer decompress_zstd(std::string_view bytes, ByteLimit& limit, const std::
     if (ZSTD_getErrorCode(left) == ZSTD_error_memory_allocation) throw std::bad_alloc();
     if (ZSTD_isError(left) != 0) {
       throw DataError(file, 0,
-                      fmt::format("The zstd data is damaged ({}).", ZSTD_getErrorName(left)));
+                      fmt::format("the zstd data is damaged ({})", ZSTD_getErrorName(left)));
     }
     if (in.pos == in.size) {
       if (left == 0) break;
@@ -121,7 +121,7 @@ ByteBuffer decompress_zstd(std::string_view bytes, ByteLimit& limit, const std::
 Compression detect_compression(std::string_view bytes) {
   if (bytes.starts_with("\x1F\x8B"sv)) return Compression::kGzip;
   if (is_zstd(bytes)) return Compression::kZstd;
-  // bzip2: "BZh", a level, and a block's magic number; the first three alone may begin an id.
+  // bzip2: "BZh", a level, and a block's magic number. "BZh" alone could begin an id.
   if (bytes.size() >= 10 && bytes.starts_with("BZh"sv) && bytes.substr(4, 6) == "1AY&SY"sv) {
     return Compression::kUnknown;
   }
@@ -146,9 +146,7 @@ ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) 
     case Compression::kNone:
       return bytes;
     case Compression::kUnknown:
-      throw DataError(file, 0,
-                      "The file is compressed in a way that is not read here, expected plain "
-                      "bytes, gzip or zstd.");
+      throw DataError(file, 0, "unknown compression, expected plain text, gzip or zstd");
     case Compression::kGzip:
     case Compression::kZstd:
       return decompress(compression, bytes.view(), limit, file);

@@ -12,19 +12,18 @@ namespace tern {
 
 enum class Compression { kNone, kGzip, kZstd, kUnknown };
 
-/// The format, by the first bytes. kUnknown: one that is recognised but not read (xz, bzip2, zip,
-/// lz4).
+/// The format, by the first bytes. kUnknown: a format that Tern recognises but does not read (xz,
+/// bzip2, zip, lz4, 7z).
 Compression detect_compression(std::string_view bytes);
 
-/// Decompresses all members or frames. file is the name in errors. Throws DataError if the data is
-/// cut short or damaged, or would grow beyond the limit.
+/// Decompresses all members or frames. file: the name in errors. Throws DataError if the data is cut
+/// short or damaged, or would grow beyond the limit.
 ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file);
 
-/// The bytes of a file of data, decompressed if its first bytes are those of gzip or zstd; members
-/// and frames may follow each other. max_bytes is data.max_bytes, and holds for both the file and
-/// what is made of it. Throws DataError as read_whole_file() and decompress() do, and on another
-/// compression.
+/// The bytes of a data file, decompressed if it begins like gzip or zstd. max_bytes is
+/// data.max_bytes, which limits both the file and its decompressed bytes. Throws DataError as
+/// read_whole_file() and decompress() do, and on another compression.
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
 }  // namespace tern

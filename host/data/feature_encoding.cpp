@@ -12,14 +12,14 @@
 namespace tern {
 namespace {
 
-/// If a 0/1 matrix is fuller than this, a dense product is faster than one that gathers a row of
-/// weights for every 1: a gathered element costs about as much as three multiplications of streamed
-/// ones, and rows of unequal length balance badly.
-constexpr double kFullestSparse = 1.0 / 8;
+/// Above this share of ones, a dense product is faster than gathering a row of weights for every 1:
+/// a gathered element costs about as much as three streamed multiplications, and rows of unequal
+/// length balance badly.
+constexpr double kMaxSparseDensity = 1.0 / 8;
 
-/// None of n nodes is further than √n deviations from their mean: this limits only new nodes, whose
-/// numbers could be anything.
-constexpr double kFarthest = 1e4;
+/// No value of n nodes is further than √n deviations from their mean, so that in practice this
+/// limits only the numbers of new nodes.
+constexpr double kMaxDeviations = 1e4;
 
 std::int64_t nodes_of(const Features& features) {
   const std::int64_t width = features.width();
@@ -72,7 +72,7 @@ FeatureEncoding::FeatureEncoding(const Features& features, NodeId nodes) : names
     ones += static_cast<double>(of.ones);
   }
   const double cells = static_cast<double>(binary) * static_cast<double>(nodes);
-  const bool sparse = ones <= kFullestSparse * cells;
+  const bool sparse = ones <= kMaxSparseDensity * cells;
   columns_.reserve(figures.size());
   for (const ColumnFigures& of : figures) {
     Column column;
@@ -88,7 +88,7 @@ FeatureEncoding::FeatureEncoding(const Features& features, NodeId nodes) : names
 
 EncodedFeatures FeatureEncoding::encode(const Features& features) const {
   if (features.names != names_) {
-    throw ShapeError(fmt::format("features: {} columns, expected the {} that were trained on.",
+    throw ShapeError(fmt::format("features: found {} columns, expected the {} of training",
                                  features.names.size(), names_.size()));
   }
   EncodedFeatures encoded;
@@ -110,7 +110,7 @@ EncodedFeatures FeatureEncoding::encode(const Features& features) const {
         ++category;
       } else {
         encoded.numbers[static_cast<std::size_t>(node * num_numbers + number)] = static_cast<float>(
-            std::clamp((x - column.mean) * column.factor, -kFarthest, kFarthest));
+            std::clamp((x - column.mean) * column.factor, -kMaxDeviations, kMaxDeviations));
         ++number;
       }
     }

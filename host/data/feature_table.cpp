@@ -1,6 +1,6 @@
-// Three passes over the text, each parallel: which rows belong to nodes and which columns are
-// numbers; which values the other columns have; the features. Parsing again is cheaper than keeping
-// parsed fields, and needs no memory besides the text and the result.
+// Three parallel passes over the text. The first finds the rows that belong to nodes and the columns
+// that are numeric, the second the values of the other columns, the third fills in the features.
+// Parsing again is cheaper than keeping parsed fields, and needs no memory besides text and result.
 
 #include "host/data/feature_table.hpp"
 
@@ -35,14 +35,13 @@ void for_each_value(std::string_view field, const Use& use) {
   }
 }
 
-/// A column of the table and what it becomes: one column of features if numeric, else one a value.
+/// A column of the table. It becomes one column of features if numeric, else one for each value.
 struct Column {
   std::string name;
   bool numeric = true;
   const char* not_finite = nullptr;  // the first row with such a number
   Vocabulary values;
-  std::vector<NodeId> place;  // index of a value's column among those of this column
-  std::int64_t begin = 0;     // index of the first of its columns among all
+  std::int64_t begin = 0;  // index of the first of its columns among all
   std::int64_t width = 1;
 };
 
@@ -77,7 +76,8 @@ class FeatureTable {
     std::vector<const char*> not_finite;
   };
 
-  /// Calls use(node, fields, row) for every row of chunk i whose id is a node's.
+  /// Calls use(node, fields, row) for every row of chunk i whose id belongs to a node. Returns the
+  /// number of other rows.
   template <typename Use>
   std::int64_t for_each_row(std::int64_t i, const Use& use) const;
   std::int64_t num_chunks() const { return static_cast<std::int64_t>(chunks_.size()); }
@@ -117,18 +117,18 @@ void FeatureTable::read_header() {
     throw DataError(file_, line_of(text_, reader.row()), message);
   };
   if (fields.size() < 2) {
-    fail("The header has one column, expected an id and at least one feature.");
+    fail("the header has one column, expected an id and at least one feature");
   }
   std::string scratch;
   std::unordered_set<std::string> seen;
   for (const Field& field : fields) {
     const std::string name(field.value(scratch));
     if (name.empty() || parse_number(name)) {
-      fail(fmt::format("The header has the column {}, expected names in the first row.",
+      fail(fmt::format("the header has the column {}, expected names in the first row",
                        quote(name)));
     }
     if (!seen.insert(name).second) {
-      fail(fmt::format("The header has the column {} twice.", quote(name)));
+      fail(fmt::format("the header has the column {} twice", quote(name)));
     }
     columns_.emplace_back();
     columns_.back().name = name;
@@ -154,7 +154,7 @@ std::int64_t FeatureTable::for_each_row(std::int64_t i, const Use& use) const {
   std::int64_t unknown = 0;
   while (reader.next(fields)) {
     const std::string_view id = fields[0].value(scratch);
-    if (id.empty()) throw TextError{reader.row(), "The id is empty, expected at least one byte."};
+    if (id.empty()) throw TextError{reader.row(), "id is empty, expected at least one byte"};
     if (const std::optional<NodeId> node = names_.find(id)) {
       use(*node, fields, reader.row());
     } else {
@@ -200,8 +200,8 @@ void FeatureTable::find_kinds(const std::unordered_set<std::string>& categories)
   for (const Column& column : columns_) {
     if (column.numeric && column.not_finite != nullptr) {
       throw DataError(file_, line_of(text_, column.not_finite),
-                      fmt::format("The column {} has a number that is not finite, or too large for "
-                                  "32 bits; expected a number, or nothing where it is missing.",
+                      fmt::format("column {} has a number that is not finite in 32 bits, expected "
+                                  "a finite number, or an empty field for a missing one",
                                   quote(column.name)));
     }
   }
@@ -215,7 +215,7 @@ void FeatureTable::count_rows(const std::vector<Found>& found) {
     for (const Row& row : chunk.rows) {
       if (seen[row.node] != 0) {
         throw DataError(file_, line_of(text_, row.where),
-                        fmt::format("The id {} has a row already, expected one each.",
+                        fmt::format("id {} has a second row, expected one row an id",
                                     quote(names_.name(row.node))));
       }
       seen[row.node] = 1;
@@ -235,8 +235,8 @@ void FeatureTable::find_values() {
         if (columns_[c].numeric) continue;
         for_each_value(fields[c + 1].value(scratch), [&](std::string_view value) {
           if (value.find_first_of("\t\n") != std::string_view::npos) {
-            throw TextError{row, fmt::format("The column {} has the value {}, expected no tabs and "
-                                             "line ends in values.",
+            throw TextError{row, fmt::format("column {} has the value {}, expected no tabs or "
+                                             "line ends",
                                              quote(columns_[c].name), quote(value))};
           }
           Vocabulary& known = values[i][c];
@@ -253,8 +253,8 @@ void FeatureTable::find_values() {
   }
 }
 
-/// Gives every column its place. Values are put in ascending order, so that the features do not
-/// depend on the order of rows.
+/// Gives every column its place. Values are sorted, so that the features do not depend on the order
+/// of rows.
 void FeatureTable::lay_out(std::int64_t max_bytes) {
   const Column* widest = &columns_.front();
   for (Column& column : columns_) {
@@ -264,16 +264,16 @@ void FeatureTable::lay_out(std::int64_t max_bytes) {
     if (column.width > widest->width) widest = &column;
   }
   double bytes = static_cast<double>(width_) * names_.size() * sizeof(float);
-  // Their names: each of a column's values has the column's name in front.
+  // Each name of a value's column begins with the column's name.
   for (const Column& column : columns_) {
     bytes += static_cast<double>(column.width) * static_cast<double>(column.name.size());
   }
   if (bytes > static_cast<double>(max_bytes)) {
     throw DataError(file_, 0,
-                    fmt::format("The features would be {} columns wide and take {:.3g} bytes, more "
+                    fmt::format("the features would be {} columns wide and take {:.3g} bytes, more "
                                 "than data.max_feature_bytes = {}; the column {} alone has {} "
-                                "values: leave out what is no "
-                                "category.",
+                                "values: remove columns "
+                                "that are not categories",
                                 width_, bytes, max_bytes, quote(widest->name), widest->width));
   }
   require_memory(static_cast<std::uint64_t>(bytes), file_);
@@ -347,23 +347,11 @@ void FeatureTable::describe(std::vector<std::string>& notes) const {
 
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
                              const Vocabulary& names, const DataOptions& options,
-                             std::vector<std::string>& notes) {
-  return parse_feature_table(bytes, file, format, names, options, {}, notes);
-}
-
-Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
-                             const Vocabulary& names, const DataOptions& options,
-                             const std::unordered_set<std::string>& categories,
-                             std::vector<std::string>& notes) {
+                             std::vector<std::string>& notes, std::size_t chunk_bytes,
+                             const std::unordered_set<std::string>& categories) {
+  if (chunk_bytes == 0) chunk_bytes = chunk_bytes_for(bytes);
   FeatureTable table(checked_text(bytes, file), file, format, names);
-  return table.parse(chunk_bytes_for(bytes), options, categories, notes);
-}
-
-Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
-                             const Vocabulary& names, const DataOptions& options,
-                             std::vector<std::string>& notes, std::size_t chunk_bytes) {
-  FeatureTable table(checked_text(bytes, file), file, format, names);
-  return table.parse(chunk_bytes, options, {}, notes);
+  return table.parse(chunk_bytes, options, categories, notes);
 }
 
 }  // namespace tern

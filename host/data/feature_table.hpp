@@ -12,20 +12,13 @@
 namespace tern {
 
 /// Reads features from a table keyed by its first column, as load_dataset describes. Adds notes on
-/// its columns, on rows of unknown ids, and on nodes without a row. Throws DataError, in this order
-/// of checks: on the first row of the wrong form, on a repeated id, on a number that is not finite,
-/// and if the features would need more than options.max_feature_bytes.
+/// its columns, on rows of unknown ids, and on nodes without a row. Throws DataError, checking in
+/// this order: a row of the wrong form, a repeated id, a number that is not finite, features larger
+/// than options.max_feature_bytes. Columns named in `categories` are categories even if all of
+/// their values are numbers. chunk_bytes: for tests; 0 means chunk_bytes_for(bytes).
 Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
                              const Vocabulary& names, const DataOptions& options,
-                             std::vector<std::string>& notes);
-/// The same, with these columns read as categories, whatever they hold.
-Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
-                             const Vocabulary& names, const DataOptions& options,
-                             const std::unordered_set<std::string>& categories,
-                             std::vector<std::string>& notes);
-/// The same with a given size of chunks, in bytes: for tests.
-Features parse_feature_table(std::string_view bytes, const std::string& file, TableFormat format,
-                             const Vocabulary& names, const DataOptions& options,
-                             std::vector<std::string>& notes, std::size_t chunk_bytes);
+                             std::vector<std::string>& notes, std::size_t chunk_bytes = 0,
+                             const std::unordered_set<std::string>& categories = {});
 
 }  // namespace tern

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <variant>
 
@@ -16,28 +15,25 @@
 namespace tern {
 namespace {
 
-/// An array's rows, those of the nodes that stayed, as f32.
+/// The rows of the remaining nodes, as f32.
 template <typename Value>
 std::vector<float> gather(const std::vector<Value>& array, std::int64_t width,
                           const FeatureNodes& nodes, const std::string& file) {
   const std::int64_t num_nodes = nodes.names.size();
   std::vector<float> values(static_cast<std::size_t>(num_nodes * width));
   constexpr std::int64_t kRowsAtOnce = 4096;
-  parallel_for((num_nodes + kRowsAtOnce - 1) / kRowsAtOnce, [&](std::int64_t block) {
-    const std::int64_t end = std::min((block + 1) * kRowsAtOnce, num_nodes);
-    for (std::int64_t node = block * kRowsAtOnce; node < end; ++node) {
-      const std::int64_t row = nodes.rows.empty() ? node : nodes.rows[node];
-      for (std::int64_t c = 0; c < width; ++c) {
-        const auto value = static_cast<float>(array[row * width + c]);
-        if (!std::isfinite(value)) {
-          throw DataError(
-              file, 0,
-              fmt::format("The element at row {}, column {} (from 0) is not finite in 32 "
-                          "bits.",
-                          row, c));
-        }
-        values[node * width + c] = value;
+  parallel_for_blocks(num_nodes, kRowsAtOnce, [&](std::int64_t node) {
+    const std::int64_t row = nodes.rows.empty() ? node : nodes.rows[node];
+    for (std::int64_t c = 0; c < width; ++c) {
+      const auto value = static_cast<float>(array[row * width + c]);
+      if (!std::isfinite(value)) {
+        throw DataError(
+            file, 0,
+            fmt::format("row {}, column {} (from 0): found a number that is not finite in "
+                        "32 bits",
+                        row, c));
       }
+      values[node * width + c] = value;
     }
   });
   return values;
@@ -47,24 +43,23 @@ Features read_array(const std::string& file, const std::string& stem, const Feat
                     std::int64_t max_bytes) {
   const Tensor tensor = read_npy(file);
   if (tensor.shape.empty() || tensor.shape.size() > 2) {
-    throw DataError(
-        file, 0,
-        fmt::format("The array has the shape {}, expected (nodes, features) or (nodes).",
-                    format_shape(tensor.shape)));
+    throw DataError(file, 0,
+                    fmt::format("the array has the shape {}, expected (nodes, features) or (nodes)",
+                                format_shape(tensor.shape)));
   }
   if (tensor.shape[0] != nodes.num_read) {
     throw DataError(file, 0,
-                    fmt::format("The array has {} rows, expected {}, one for every node that was "
-                                "read, in id order.",
+                    fmt::format("the array has {} rows, expected {}, one for every node that was "
+                                "read, in id order",
                                 tensor.shape[0], nodes.num_read));
   }
   const std::int64_t width = tensor.shape.size() == 2 ? tensor.shape[1] : 1;
-  if (width == 0) throw DataError(file, 0, "The array has no columns, expected at least one.");
+  if (width == 0) throw DataError(file, 0, "the array has no columns, expected at least one");
   const double bytes = static_cast<double>(width) * nodes.names.size() * sizeof(float);
   if (bytes > static_cast<double>(max_bytes)) {
     throw DataError(
         file, 0,
-        fmt::format("The features would take {:.3g} bytes, more than data.max_feature_bytes = {}.",
+        fmt::format("the features would take {:.3g} bytes, more than data.max_feature_bytes = {}",
                     bytes, max_bytes));
   }
   Features features;

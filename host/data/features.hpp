@@ -14,9 +14,9 @@ namespace tern {
 /// The nodes whose features are read.
 struct FeatureNodes {
   const Vocabulary& names;
-  /// Rows of an array: one for every node that was read, including those filtered out since.
+  /// The rows that an array must have: one for every node read, including nodes filtered out since.
   NodeId num_read = 0;
-  /// The row of each node that is left; empty: all are left.
+  /// The row of each remaining node; empty if all remain.
   std::span<const NodeId> rows;
 };
 

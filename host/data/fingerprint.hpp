@@ -9,10 +9,9 @@
 
 namespace tern {
 
-/// A 64-bit hash of the matrices' sizes, offsets and items, in order. Not keyed: it tells changed
-/// data from unchanged, and resists no adversary. The same on every machine and thread count.
+/// A hash of the matrices' sizes, offsets and items, in order; see host/support/hash.hpp.
 std::uint64_t fingerprint(std::span<const Interactions* const> splits);
-/// The same of features' names and values, likewise; 0 where there are none on either side.
+/// A hash of the features' names and values; 0 if neither side has features.
 std::uint64_t feature_fingerprint(const std::optional<Features>& users,
                                   const std::optional<Features>& items);
 

@@ -14,8 +14,7 @@
 namespace tern {
 namespace {
 
-// Epochs of the streams for kGenerate: one for each thing that is drawn. The index is the node's
-// id.
+// Epochs of the random streams for kGenerate, one for each purpose. The index is the node's id.
 constexpr std::uint32_t kUserRanks = 0;
 constexpr std::uint32_t kItemRanks = 1;
 constexpr std::uint32_t kDraws = 2;
@@ -52,16 +51,15 @@ std::vector<NodeId> random_ranks(NodeId n, Seed seed, std::uint32_t what) {
   return ranks;
 }
 
-/// The weight of a rank, such that weights follow P(weight = w) ∝ w^-γ: Zipf's law with exponent
-/// 1 / (γ - 1). Relative to the weight of the first rank, and never so small that it could vanish.
+/// The weight of a rank relative to the first rank's, such that P(weight = w) ∝ w^-γ: Zipf's law with
+/// exponent 1 / (γ - 1). Bounded below, so that no weight vanishes.
 double rank_weight(NodeId rank, double gamma) {
   constexpr double kMin = 1e-12;
   return std::max(std::pow(static_cast<double>(rank) + 1.0, -1.0 / (gamma - 1.0)), kMin);
 }
 
-/// Degrees by rank, at least 1 and at most `most`: scale · weight, with the greatest scale whose
-/// sum is no more than total; the rest is given to the first ranks below the bound, one each in
-/// turn.
+/// Degrees by rank, in [1, most]: scale · weight, with the greatest scale whose degrees sum to at most
+/// total. The remainder goes to the first ranks below the bound, one each in turn.
 std::vector<std::int64_t> degrees_by_rank(NodeId n, std::int64_t most, std::int64_t total,
                                           double gamma) {
   std::vector<double> weights(static_cast<std::size_t>(n));
@@ -76,7 +74,7 @@ std::vector<std::int64_t> degrees_by_rank(NodeId n, std::int64_t most, std::int6
     return degrees;
   };
   double low = 0;
-  double high = static_cast<double>(most) / weights.back();  // here every degree is `most`
+  double high = static_cast<double>(most) / weights.back();  // at this scale every degree is `most`
   constexpr int kHalvings = 64;
   for (int i = 0; i < kHalvings; ++i) {
     const double middle = low + (high - low) / 2;
@@ -95,7 +93,7 @@ std::vector<std::int64_t> degrees_by_rank(NodeId n, std::int64_t most, std::int6
   return degrees;
 }
 
-/// Items to draw from by their weights.
+/// Items, and the table to draw them by weight.
 struct ItemLaw {
   std::vector<NodeId> items;
   AliasTable table;
@@ -108,7 +106,7 @@ struct ItemLaw {
 };
 
 ItemLaw make_law(std::vector<NodeId> items, const std::vector<NodeId>& ranks, double gamma) {
-  // Integer weights, the greatest 2⁴⁰: draws hardly depend on how a machine rounds the powers.
+  // Integer weights up to 2⁴⁰, so that draws hardly depend on a machine's rounding of the powers.
   std::vector<std::int64_t> weights;
   weights.reserve(items.size());
   for (const NodeId item : items) {
@@ -155,8 +153,7 @@ class RowDrawer {
 
   /// Draws items until the row holds `wanted` of them, or all items of the law are taken. A
   /// repeated item is drawn again; after too many repeats, items are taken in order from a random
-  /// one on. That happens only if the row holds much of the law's weight, so that it is O(wanted)
-  /// as well.
+  /// one on. This fallback needs a row with much of the law's weight, so that it is O(wanted) too.
   void fill(const ItemLaw& law, std::size_t wanted, RandomStream& stream) {
     constexpr std::size_t kTries = 16;
     std::size_t tries = kTries * (wanted - std::min(wanted, size_));
@@ -179,7 +176,7 @@ class RowDrawer {
   std::size_t size_ = 0;
 };
 
-/// Every taste has the same number of nodes, up to one, from all ranks alike.
+/// Each taste gets the same number of nodes (up to one), spread evenly over the ranks.
 std::vector<std::int32_t> tastes_by_rank(const std::vector<NodeId>& ranks, int tastes) {
   std::vector<std::int32_t> result(ranks.size());
   for (std::size_t node = 0; node < ranks.size(); ++node) {
@@ -221,7 +218,7 @@ GeneratedData generate(const GenerateOptions& options) {
   const ItemLaw of_all = make_law(std::move(all), item_ranks, options.item_exponent);
 
   std::vector<NodeId> items(static_cast<std::size_t>(offsets.back()));
-  // Few enough blocks that their marks for every item need little memory beside the interactions.
+  // Each block marks taken items. The bound keeps these marks small beside the interactions.
   const std::int64_t blocks = std::clamp<std::int64_t>(
       options.interactions / (8 * static_cast<std::int64_t>(options.items)), 1, 64);
   parallel_for(blocks, [&](std::int64_t block) {

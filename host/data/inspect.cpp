@@ -38,7 +38,7 @@ SideSummary summarize_side(const std::vector<std::int64_t>& degrees) {
   return side;
 }
 
-/// R of several matrices of the same users and items.
+/// The union of matrices with the same users and items.
 Interactions unite(const std::array<const Interactions*, 3>& matrices) {
   std::vector<EdgeOffset> offsets(1, 0);
   std::vector<NodeId> items;
@@ -79,7 +79,7 @@ InteractionsSummary summarize(const Interactions& interactions) {
 
 HeldOutSummary summarize_held_out(const Interactions& train, const Interactions& held_out) {
   if (train.num_users() != held_out.num_users() || train.num_items() != held_out.num_items()) {
-    throw ShapeError("A held-out split and the training split differ in users or items.");
+    throw ShapeError("held-out and training split differ in users or items");
   }
   std::vector<char> trained(static_cast<std::size_t>(train.num_items()), 0);
   for (const NodeId item : train.items()) trained[item] = 1;

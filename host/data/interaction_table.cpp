@@ -6,7 +6,6 @@
 #include <cmath>
 #include <utility>
 
-#include "host/data/id_field.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/table_columns.hpp"
 #include "host/data/text.hpp"
@@ -16,7 +15,7 @@
 namespace tern {
 namespace {
 
-/// The content of one chunk, with ids of its own.
+/// The content of one chunk, with its own numbering of ids.
 struct Part {
   Vocabulary users;
   Vocabulary items;
@@ -26,7 +25,7 @@ struct Part {
   std::int64_t blank_lines = 0;
 };
 
-/// "2020-01-31", "31/01/2020", "12:30": common mistakes where a number is needed.
+/// Recognises "2020-01-31", "31/01/2020" or "12:30", common mistakes in timestamp columns.
 bool looks_like_date(std::string_view text) {
   return text.size() >= 5 && text.find_first_of("-/:", 1) != std::string_view::npos &&
          text.find_first_not_of("0123456789-/:.+TZ ") == std::string_view::npos;
@@ -38,25 +37,22 @@ double read_number(std::string_view kind, const Field& field, const char* row,
   const std::optional<double> value = parse_number(text);
   if (value && std::isfinite(*value)) return *value;
   if (kind == "timestamp" && looks_like_date(text)) {
-    throw TextError{row,
-                    fmt::format("The timestamp {} is a date, expected a number that grows with "
-                                "time, such as seconds since 1970.",
-                                quote(text))};
+    throw TextError{row, fmt::format("timestamp {} is a date, expected a number that grows with "
+                                     "time, such as seconds since 1970",
+                                     quote(text))};
   }
-  throw TextError{row,
-                  fmt::format("The {0} {1} is not a finite number; where the column is no {0}, "
-                              "set data.{0}_column to another, or to none.",
-                              kind, quote(text))};
+  throw TextError{row, fmt::format("{0} {1} is not a finite number; if the column does not hold "
+                                   "{0}s, set data.{0}_column to another, or to none",
+                                   kind, quote(text))};
 }
 
-/// Throws if one side has more ids than are allowed. Each chunk is checked by itself too, since its
-/// ids are among those of the whole: so an endless file is refused early.
+/// Throws if one side has more ids than data.max_nodes. Each chunk is checked on its own too, so
+/// that an endless file is refused early.
 void check_nodes(std::string_view kind, const Vocabulary& names, const DataOptions& options,
                  const std::string& file) {
   if (names.size() <= options.max_nodes) return;
-  throw DataError(
-      file, 0,
-      fmt::format("There are more {} than data.max_nodes = {} allows.", kind, options.max_nodes));
+  throw DataError(file, 0,
+                  fmt::format("more {} than data.max_nodes = {} allows", kind, options.max_nodes));
 }
 
 NodeId add_name(Vocabulary& names, std::string_view id, MemoryMeter& meter) {
@@ -131,7 +127,7 @@ Head read_head(std::string_view text, const std::string& file, TableFormat forma
   return head;
 }
 
-/// Puts the parts together, in order, under the ids of the two vocabularies.
+/// Joins the parts in order, renumbered by the two vocabularies.
 InteractionTable join(std::vector<Part> parts, const DataOptions& options, const std::string& file,
                       Vocabulary& users, Vocabulary& items) {
   std::vector<std::vector<NodeId>> user_ids(parts.size());

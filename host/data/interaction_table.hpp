@@ -13,24 +13,24 @@
 
 namespace tern {
 
-/// An interaction table: pairs in file order, with their times.
+/// The pairs of a table in file order, with their times.
 struct InteractionTable {
   std::vector<Interaction> pairs;
-  /// One for each pair; empty if there is no such column.
+  /// One for each pair; empty if there is no timestamp column.
   std::vector<double> times;
   bool has_times = false;
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
-  std::string columns;  // which columns were found, for a note
+  std::string columns;  // description of the columns, for a note
 };
 
-/// Reads a table whose ids are numbered by the two vocabularies, which grow: in order of first
-/// appearance, rows below the minimum rating included. Throws DataError at the first bad row, at
-/// more names of a side than options.max_nodes, and if reading needs more memory than is free.
+/// Reads a table and adds its ids to the two vocabularies in order of first appearance, including
+/// those of rows below the minimum rating. Throws DataError at the first bad row, at more names of a
+/// side than options.max_nodes, and if reading needs more memory than is free.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items);
-/// The same with given sizes of chunks and of memory, in bytes: for tests.
+/// For tests: the same with a given chunk size and memory limit, in bytes.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     TableFormat format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,

@@ -17,13 +17,13 @@ constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
 /// With fewer entries, waking threads costs more than the work.
 constexpr EdgeOffset kParallelFrom = 1 << 15;
 
-/// Calls emit(e, place) for every element e of a stable counting sort by key(e) in [0, num_keys).
-/// Returns where each key's elements begin: num_keys + 1 offsets. Each thread counts and places one
-/// contiguous chunk; a stable order is unique, so that their number does not show in the result.
+/// Stable counting sort: calls emit(e, place) for every element e, sorted by key(e) in [0, num_keys).
+/// Returns num_keys + 1 offsets, where each key's elements begin. Each thread counts and places one
+/// contiguous chunk. A stable order is unique, so that the result does not depend on the threads.
 template <typename Key, typename Emit>
 std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Key& key,
                                       const Emit& emit) {
-  // A histogram a chunk: no more chunks than keep all histograms O(size + num_keys) together.
+  // Each chunk has a histogram; the bound on chunks keeps all of them O(size + num_keys).
   const EdgeOffset keys = num_keys;
   const EdgeOffset most = size < kParallelFrom ? 1 : omp_get_max_threads();
   const EdgeOffset chunks = std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, most);
@@ -58,24 +58,24 @@ std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Ke
 void check_sizes(NodeId num_users, NodeId num_items) {
   if (num_users < 0 || num_items < 0) {
     throw ShapeError(
-        fmt::format("Interactions of {} users and {} items: sizes must not be negative.", num_users,
-                    num_items));
+        fmt::format("interactions: found {} users and {} items, expected no negative size",
+                    num_users, num_items));
   }
 }
 
 void check_offsets(NodeId num_users, std::span<const EdgeOffset> offsets, std::size_t num_entries) {
   if (offsets.size() != static_cast<std::size_t>(num_users) + 1) {
-    throw ShapeError(fmt::format("Interactions have {} offsets, expected one more than {} users.",
+    throw ShapeError(fmt::format("interactions: found {} offsets, expected one more than {} users",
                                  offsets.size(), num_users));
   }
   const auto size = static_cast<EdgeOffset>(num_entries);
   if (offsets.front() != 0 || offsets.back() != size) {
-    throw ShapeError(fmt::format("Offsets of interactions run from {} to {}, expected 0 to {}.",
+    throw ShapeError(fmt::format("interactions: found offsets from {} to {}, expected 0 to {}",
                                  offsets.front(), offsets.back(), size));
   }
   const auto step = std::is_sorted_until(offsets.begin(), offsets.end());
   if (step != offsets.end()) {
-    throw ShapeError(fmt::format("Offset {} of interactions is {}, below the one before it ({}).",
+    throw ShapeError(fmt::format("interactions: offset {} is {}, below the previous offset {}",
                                  step - offsets.begin(), *step, *(step - 1)));
   }
 }
@@ -100,10 +100,10 @@ Interactions::Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeO
   if (bad != kNone) {
     const auto user =
         std::upper_bound(offsets_.begin(), offsets_.end(), bad) - offsets_.begin() - 1;
-    throw ShapeError(fmt::format(
-        "Entry {} of the interactions of user {} is item {}, expected strictly ascending items in "
-        "[0, {}).",
-        bad - offsets_[user], user, items_[bad], num_items));
+    throw ShapeError(
+        fmt::format("entry {} of user {}'s interactions is item {}, expected strictly ascending "
+                    "items in [0, {})",
+                    bad - offsets_[user], user, items_[bad], num_items));
   }
 }
 
@@ -120,11 +120,11 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
   }
   if (bad != kNone) {
     throw ShapeError(fmt::format(
-        "Interaction {} is (user {}, item {}), expected users in [0, {}) and items in [0, {}).",
-        bad, pairs[bad].user, pairs[bad].item, num_users, num_items));
+        "interaction {} is (user {}, item {}), expected users in [0, {}) and items in [0, {})", bad,
+        pairs[bad].user, pairs[bad].item, num_users, num_items));
   }
 
-  // By item, then stably by user: rows ascend, repeats end up next to each other.
+  // Sorted by item, then stably by user, so that rows ascend and repeats are adjacent.
   std::vector<Interaction> by_item(pairs.size());
   counting_sort(
       size, num_items, [&](EdgeOffset e) { return pairs[e].item; },
@@ -165,7 +165,7 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
 
 std::span<const NodeId> Interactions::row(NodeId user) const {
   if (user < 0 || user >= num_users()) {
-    throw ShapeError(fmt::format("There is no user {}: there are {} users.", user, num_users()));
+    throw ShapeError(fmt::format("no user {}, expected a number below {}", user, num_users()));
   }
   return std::span(items_).subspan(static_cast<std::size_t>(offsets_[user]),
                                    static_cast<std::size_t>(offsets_[user + 1] - offsets_[user]));

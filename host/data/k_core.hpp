@@ -7,7 +7,7 @@
 
 namespace tern {
 
-/// Which nodes stay: 1, or 0 for one that is dropped.
+/// For each node 1 if it stays, 0 if it is dropped.
 struct KeptNodes {
   std::vector<char> users;
   std::vector<char> items;

@@ -1,4 +1,4 @@
-// load_dataset: find the files, read them into one pool, filter, split, add features.
+// load_dataset finds the files, reads them into one pool, filters, splits, and adds features.
 
 #include <fmt/format.h>
 
@@ -27,7 +27,7 @@ void check_options(const DataOptions& options) {
   check_keys(config, "data.");
 }
 
-/// Resolves kAuto for these files; checks that the options fit.
+/// Resolves kAuto for these files, and checks that the options fit them.
 SplitMethod choose_method(const std::filesystem::path& path, const Sources& sources,
                           const DataOptions& options) {
   SplitMethod method = options.split;
@@ -49,7 +49,7 @@ SplitMethod choose_method(const std::filesystem::path& path, const Sources& sour
   return method;
 }
 
-/// All pairs in one part, the others empty.
+/// Moves all pairs into the first part.
 void merge_parts(Pool& pool) {
   PoolPart& all = pool.parts[0];
   for (std::size_t part = 1; part < kSplitParts; ++part) {
@@ -74,8 +74,8 @@ void filter_k_core(const std::filesystem::path& path, Pool& pool, int k,
   keep_nodes(pool, find_k_core(to_interactions(pool, 0, nullptr), k));
   if (pool.size() == 0) {
     throw DataError(path.string(), 0,
-                    fmt::format("The {0}-core is empty: no users and items have {0} interactions "
-                                "each among themselves.",
+                    fmt::format("the {0}-core is empty: no users and items have {0} interactions "
+                                "each among themselves",
                                 k));
   }
   notes.push_back(
@@ -85,7 +85,7 @@ void filter_k_core(const std::filesystem::path& path, Pool& pool, int k,
                   size - pool.size(), size));
 }
 
-/// The splits of a pool, whose content is moved out.
+/// The given splits. Empties the pool.
 std::array<Interactions, kSplitParts> take_given(Pool& pool, bool valid_given,
                                                  const DataOptions& options, Dataset& data) {
   std::array<Interactions, kSplitParts> splits;
@@ -226,8 +226,8 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
       load_features(sources.user_features, data.users, pool.users, options, data.notes);
   data.item_features =
       load_features(sources.item_features, data.items, pool.items, options, data.notes);
-  const std::array<const Interactions*, kSplitParts> in_order{&data.train, &data.valid, &data.test};
-  data.fingerprint = fingerprint(in_order);
+  data.fingerprint = fingerprint(
+      std::array<const Interactions*, kSplitParts>{&data.train, &data.valid, &data.test});
   data.feature_fingerprint = feature_fingerprint(data.user_features, data.item_features);
   return data;
 }

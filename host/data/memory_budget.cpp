@@ -8,8 +8,8 @@
 namespace tern {
 namespace {
 
-/// Reading a smaller text cannot harm a machine; asking the kernel takes as long as reading a few
-/// kilobytes.
+/// Smaller texts are not checked: they cannot exhaust a machine, and asking the kernel takes as long
+/// as reading a few kilobytes.
 constexpr std::size_t kSmallText = std::size_t{1} << 20;
 constexpr std::uint64_t kSmallBlock = std::uint64_t{1} << 26;
 
@@ -24,8 +24,8 @@ std::int64_t MemoryBudget::for_text_of(std::size_t text_bytes) {
 void MemoryBudget::take(std::int64_t bytes) {
   if (taken_.fetch_add(bytes, std::memory_order_relaxed) + bytes <= bytes_) return;
   throw DataError(file_, 0,
-                  fmt::format("Reading it takes more memory than the {} bytes that are free: there "
-                              "are too many interactions or distinct ids for this machine.",
+                  fmt::format("reading takes more memory than the {} bytes that are free: too many "
+                              "interactions or distinct ids for this machine",
                               bytes_));
 }
 
@@ -33,9 +33,8 @@ void require_memory(std::uint64_t bytes, const std::string& file) {
   if (bytes < kSmallBlock) return;
   const auto free = static_cast<std::uint64_t>(host_memory().free);
   if (bytes <= free) return;
-  throw DataError(
-      file, 0,
-      fmt::format("It takes {} bytes of memory, more than the {} that are free.", bytes, free));
+  throw DataError(file, 0,
+                  fmt::format("not enough memory: {} bytes needed, {} bytes free", bytes, free));
 }
 
 }  // namespace tern

@@ -1,4 +1,4 @@
-// Nodes that are added after training, known by their features alone.
+// Adds nodes after training. Only their features are known.
 
 #include <fmt/format.h>
 
@@ -8,7 +8,6 @@
 
 #include "host/data/compression.hpp"
 #include "host/data/feature_table.hpp"
-#include "host/data/id_field.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/table.hpp"
@@ -20,7 +19,7 @@
 namespace tern {
 namespace {
 
-/// The ids of a table's rows, in order; its header is left out.
+/// The ids of a table's rows in order, without the header.
 Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat format,
                     const Vocabulary& known) {
   Vocabulary ids;
@@ -36,7 +35,7 @@ Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat 
       if (known.find(id)) {
         throw TextError{
             reader.row(),
-            fmt::format("The id {} is known from training, expected new ones alone.", quote(id))};
+            fmt::format("id {} is known from training, expected new ids only", quote(id))};
       }
       const NodeId before = ids.size();
       if (ids.add(id) == before) meter.add(memory_of_name(id.size()));
@@ -45,7 +44,7 @@ Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat 
   return ids;
 }
 
-/// The column of a table that a feature comes from: all before '=' of a category.
+/// The column of a table that a feature comes from: the part of a category's name before '='.
 std::string stem_of(const std::string& name) {
   return name.substr(0, name.find('='));
 }
@@ -59,7 +58,7 @@ std::unordered_set<std::string> category_columns(const Features& known) {
   return stems;
 }
 
-/// The known column of every added one; -1 for one that is left out, with a note.
+/// For each added column its place among the known ones; -1, with a note, if it is not known.
 std::vector<std::int64_t> match_columns(const Features& known, const Features& added,
                                         const std::string& file, std::vector<std::string>& notes) {
   std::unordered_map<std::string, std::int64_t> place;
@@ -75,9 +74,9 @@ std::vector<std::int64_t> match_columns(const Features& known, const Features& a
     if (found != place.end()) continue;
     const std::string stem = stem_of(name);
     if (stem != name && place.contains(stem)) {
-      throw DataError(file, 0,
-                      fmt::format("The column {} holds words, but was read as numbers in training.",
-                                  quote(stem)));
+      throw DataError(
+          file, 0,
+          fmt::format("column {} holds words, expected numbers as in training", quote(stem)));
     }
     notes.push_back(
         fmt::format("{}: not known from training, left out: {}.", file, in_message(name)));
@@ -94,7 +93,7 @@ float mean_of(const Features& known, std::size_t column) {
   return nodes == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(nodes));
 }
 
-/// Appends rows; leaves `known` unchanged if it throws.
+/// Appends the rows of new nodes. If it throws, `known` is unchanged.
 void append_features(Features& known, const Features& added, NodeId nodes, const std::string& file,
                      std::vector<std::string>& notes) {
   const auto width = static_cast<std::size_t>(known.width());
@@ -146,29 +145,29 @@ void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
   const bool of_users = side == Side::kUser;
   std::optional<Features>& features = of_users ? data.user_features : data.item_features;
   if (!features.has_value()) {
-    throw DataError(
-        path.string(), 0,
-        fmt::format("The data has no features of {}, so that new ones cannot be placed.",
-                    of_users ? "users" : "items"));
+    throw DataError(path.string(), 0,
+                    fmt::format("the data has no features of {}, which new ones need",
+                                of_users ? "users" : "items"));
   }
   const Source source = file_source(path);
   if (source.format == SourceFormat::kAdjacency) {
-    throw DataError(path.string(), 0, "Expected a table with a header, .tsv or .csv.");
+    throw DataError(path.string(), 0,
+                    "found an adjacency list, expected a table with a header, .tsv or .csv");
   }
   const std::string file = path.string();
   const ByteBuffer bytes = read_file(path, options.max_bytes);
   Vocabulary& names = of_users ? data.users : data.items;
   const Vocabulary added =
       read_ids(checked_text(bytes.view(), file), file, source.table_format(), names);
-  if (added.size() == 0) throw DataError(file, 0, "The table has no rows, expected new nodes.");
+  if (added.size() == 0) throw DataError(file, 0, "the table has no rows, expected new nodes");
   const Features rows = parse_feature_table(bytes.view(), file, source.table_format(), added,
-                                            options, category_columns(*features), data.notes);
+                                            options, data.notes, 0, category_columns(*features));
   const double all_bytes = static_cast<double>(features->width()) *
                            (static_cast<double>(names.size()) + added.size()) * sizeof(float);
   if (all_bytes > static_cast<double>(options.max_feature_bytes)) {
     throw DataError(file, 0,
-                    fmt::format("With new nodes, the features would take {:.3g} bytes, more than "
-                                "data.max_feature_bytes = {}.",
+                    fmt::format("with new nodes, the features would take {:.3g} bytes, more than "
+                                "data.max_feature_bytes = {}",
                                 all_bytes, options.max_feature_bytes));
   }
   require_memory(static_cast<std::uint64_t>(all_bytes), file);

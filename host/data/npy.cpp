@@ -69,11 +69,11 @@ class HeaderParser {
   }
 
  private:
-  /// Throws; returns a string only so that it can stand in an expression.
+  /// Always throws; returns a string so that it can be used in an expression.
   std::string fail(const std::string& found) const {
     throw DataError(file_, 0,
-                    fmt::format("The header has {} at its byte {}, expected a dictionary of "
-                                "descr, fortran_order and shape.",
+                    fmt::format("the header has {} at byte {}, expected a dictionary of "
+                                "descr, fortran_order and shape",
                                 found, place_));
   }
 
@@ -143,7 +143,8 @@ class HeaderParser {
       }
     }
     if (place_ == begin) fail("no size");
-    if (place_ < text_.size() && text_[place_] == 'L') ++place_;  // Python 2 wrote long integers so
+    if (place_ < text_.size() && text_[place_] == 'L')
+      ++place_;  // Python 2 wrote long integers as 3L
     return value;
   }
 
@@ -156,27 +157,27 @@ std::string read_header_text(InputFile& input) {
   std::array<char, 8> prefix{};
   constexpr std::string_view kExpected = "expected NumPy's .npy";
   if (input.size() < prefix.size() + 2) {
-    throw DataError(input.name(), 0, fmt::format("The file is too short, {}.", kExpected));
+    throw DataError(input.name(), 0, fmt::format("the file is too short, {}", kExpected));
   }
   input.read(prefix);
   const std::string_view magic(prefix.data(), kMagic.size());
   const char version = prefix[kMagic.size()];
   if (magic != kMagic || version < 1 || version > 3) {
     throw DataError(input.name(), 0,
-                    fmt::format("The file does not begin as one, {} version 1 to 3.", kExpected));
+                    fmt::format("the file begins differently, {} version 1 to 3", kExpected));
   }
   std::uint32_t length = 0;
   const std::size_t length_bytes = version == 1 ? 2 : 4;
   if (input.size() < prefix.size() + length_bytes) {
-    throw DataError(input.name(), 0, "The file is cut short within its header.");
+    throw DataError(input.name(), 0, "the file is cut short within its header");
   }
   std::array<char, 4> bytes{};
   input.read(std::span(bytes).first(length_bytes));
   std::memcpy(&length, bytes.data(), length_bytes);
   if (length > kMaxNpyHeaderBytes || length > input.size() - prefix.size() - length_bytes) {
     throw DataError(input.name(), 0,
-                    fmt::format("The header claims {} bytes, more than there are or than it can "
-                                "need.",
+                    fmt::format("the header claims {} bytes, more than the file has or a header "
+                                "needs",
                                 length));
   }
   std::string header(length, '\0');
@@ -188,7 +189,7 @@ std::string read_header_text(InputFile& input) {
 
 void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   check_tensor(path.string(), tensor);
-  // One size alone keeps a comma, (3,): without it Python would read a number.
+  // A single size needs a comma, (3,): Python would read (3) as a number.
   const std::string shape =
       fmt::format("({}{})", fmt::join(tensor.shape, ", "), tensor.shape.size() == 1 ? "," : "");
   std::string header = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}",
@@ -198,8 +199,8 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
   header.append((kHeaderAlignment - unpadded % kHeaderAlignment) % kHeaderAlignment, ' ');
   header += '\n';
   if (header.size() > std::numeric_limits<std::uint16_t>::max()) {
-    throw ShapeError(fmt::format("A tensor of {} dimensions has no place in a .npy header.",
-                                 tensor.shape.size()));
+    throw ShapeError(
+        fmt::format("a tensor of {} dimensions does not fit a .npy header", tensor.shape.size()));
   }
   const auto length = static_cast<std::uint16_t>(header.size());
   AtomicFile output(path);
@@ -222,21 +223,20 @@ Tensor read_npy(const std::filesystem::path& path) {
   });
   if (type == types.end()) {
     throw DataError(input.name(), 0,
-                    fmt::format("The elements are of type {}, expected <f4, <f8, <i4 or <i8.",
+                    fmt::format("found elements of type {}, expected <f4, <f8, <i4 or <i8",
                                 quote(*header.descr)));
   }
   if (*header.fortran_order) {
     throw DataError(input.name(), 0,
-                    "The values are in Fortran order, expected C order (numpy.ascontiguousarray).");
+                    "found values in Fortran order, expected C order (numpy.ascontiguousarray)");
   }
   const std::optional<std::int64_t> count = count_elements(*header.shape, type->bytes);
   if (!count || static_cast<std::uint64_t>(*count) * type->bytes != input.remaining()) {
     throw DataError(input.name(), 0,
-                    fmt::format("There are {} bytes of values, which the shape {} of {} does not "
-                                "fit.",
+                    fmt::format("found {} bytes of values, which do not fit the shape {} of {}",
                                 input.remaining(), format_shape(*header.shape), type->npy));
   }
-  require_memory(input.remaining(), input.name());  // a file with holes takes less than its size
+  require_memory(input.remaining(), input.name());  // a sparse file claims more than it holds
   Tensor tensor =
       make_tensor(static_cast<std::size_t>(type - types.begin()), *header.shape, *count);
   input.read(bytes_of(tensor));

@@ -9,12 +9,12 @@
 
 namespace tern {
 
-/// How the raw ids of an adjacency list become node ids: see load_dataset.
+/// Maps the raw ids of an adjacency list to node ids, as load_dataset describes.
 class IdNumbering {
  public:
-  /// visit(f) calls f(raw id) for every occurrence of an id; it is called up to three times.
-  /// occurrences is the number of calls of f by one of them. Memory and time are linear in the
-  /// occurrences, whatever the ids (for sparse ids times a logarithm).
+  /// visit(f) calls f(raw id) once for each of the `occurrences` of ids; it is called up to three
+  /// times. Memory and time are linear in the occurrences, whatever the ids (for sparse ids, time
+  /// has another factor of a logarithm).
   template <typename Visit>
   IdNumbering(std::int64_t occurrences, const Visit& visit);
 
@@ -27,7 +27,7 @@ class IdNumbering {
 
   /// The node of a raw id that occurred.
   NodeId operator()(NodeId raw) const;
-  /// The names, which are the raw ids as decimal numbers.
+  /// The names of the nodes: their raw ids as decimal numbers.
   Vocabulary names() const;
 
  private:

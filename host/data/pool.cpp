@@ -28,7 +28,7 @@ void note_blank_lines(const Source& source, std::int64_t blank_lines, Notes& not
   notes.push_back(fmt::format("{}: blank lines left out: {}.", name_of(source), blank_lines));
 }
 
-/// The number of lines whose user has an earlier line.
+/// The number of lines whose user has an earlier one.
 std::int64_t count_repeated(std::vector<NodeId> users) {
   if (!std::is_sorted(users.begin(), users.end())) std::sort(users.begin(), users.end());
   return users.end() - std::unique(users.begin(), users.end());
@@ -50,14 +50,9 @@ void note_numbering(std::string_view kind, const IdNumbering& ids, Notes& notes)
 
 void renumber(std::vector<Interaction>& pairs, const IdNumbering& users, const IdNumbering& items) {
   if (users.direct() && items.direct()) return;
-  constexpr std::size_t kPairsAtOnce = std::size_t{1} << 16;
-  const std::size_t blocks = (pairs.size() + kPairsAtOnce - 1) / kPairsAtOnce;
-  parallel_for(static_cast<std::int64_t>(blocks), [&](std::int64_t block) {
-    const std::size_t begin = static_cast<std::size_t>(block) * kPairsAtOnce;
-    const std::size_t end = std::min(begin + kPairsAtOnce, pairs.size());
-    for (std::size_t e = begin; e < end; ++e) {
-      pairs[e] = {users(pairs[e].user), items(pairs[e].item)};
-    }
+  constexpr std::int64_t kPairsAtOnce = 1 << 16;
+  parallel_for_blocks(static_cast<std::int64_t>(pairs.size()), kPairsAtOnce, [&](std::int64_t e) {
+    pairs[e] = {users(pairs[e].user), items(pairs[e].item)};
   });
 }
 
@@ -80,8 +75,8 @@ void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Not
   });
   note_numbering("user", users, notes);
   note_numbering("item", items, notes);
-  pool.users.names = users.names();
-  pool.items.names = items.names();
+  pool.users = {users.names(), users.size(), {}};
+  pool.items = {items.names(), items.size(), {}};
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     pool.parts[part].pairs = std::move(lists[part].pairs);
     renumber(pool.parts[part].pairs, users, items);
@@ -139,12 +134,12 @@ void read_tables(const Sources& sources, const DataOptions& options, Pool& pool,
   const NodeId users = pool.users.num_read - pool.users.names.size();
   const NodeId items = pool.items.num_read - pool.items.names.size();
   if (users + items > 0) {
-    notes.push_back(fmt::format(
-        "Dropped with them, for want of other ratings: users: {}, items: {}.", users, items));
+    notes.push_back(
+        fmt::format("Dropped for lack of other ratings: users: {}, items: {}.", users, items));
   }
 }
 
-/// Keeps some nodes of one side. Returns each old node's new number, -1 if it is dropped.
+/// Keeps some nodes of one side. Returns the new number of each old node, -1 if it is dropped.
 std::vector<NodeId> keep_side(PoolSide& side, const std::vector<char>& kept) {
   std::vector<NodeId> numbers(kept.size(), -1);
   std::vector<NodeId> stay;
@@ -175,21 +170,19 @@ Pool read_pool(const Sources& sources, const DataOptions& options, Notes& notes)
   const Source& train = *sources.interactions[0];
   if (train.format == SourceFormat::kAdjacency) {
     read_adjacency_lists(sources, options, pool, notes);
-    pool.users.num_read = pool.users.names.size();
-    pool.items.num_read = pool.items.names.size();
   } else {
     read_tables(sources, options, pool, notes);
   }
   const std::string file = train.path.string();
   if (pool.parts[0].pairs.empty()) {
-    throw DataError(file, 0, "There are no interactions to train on, expected at least one.");
+    throw DataError(file, 0, "no interactions to train on, expected at least one");
   }
   for (const auto& [kind, side] :
        {std::pair<std::string_view, const PoolSide&>{"users", pool.users}, {"items", pool.items}}) {
     if (side.num_read > options.max_nodes) {
       throw DataError(file, 0,
-                      fmt::format("There are {} {}, more than data.max_nodes = {} allows.",
-                                  side.num_read, kind, options.max_nodes));
+                      fmt::format("{} {}, more than data.max_nodes = {} allows", side.num_read,
+                                  kind, options.max_nodes));
     }
   }
   return pool;

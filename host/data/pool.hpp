@@ -14,7 +14,7 @@
 
 namespace tern {
 
-/// The interactions of one file, in its order, under node ids.
+/// The interactions of one file, in file order, as node ids.
 struct PoolPart {
   std::vector<Interaction> pairs;
   std::vector<double> times;  // of every pair, or empty
@@ -23,13 +23,13 @@ struct PoolPart {
 /// One node set of a pool.
 struct PoolSide {
   Vocabulary names;
-  /// The number of nodes that were read, and the index among them of each node that is left; rows
-  /// is empty while all are left.
+  /// The number of nodes that were read, and the index among them of each remaining node; rows is
+  /// empty while all remain.
   NodeId num_read = 0;
   std::vector<NodeId> rows;
 };
 
-/// Everything that was read, before it is split and made into matrices.
+/// All interactions that were read, before they are split and made into matrices.
 struct Pool {
   std::array<PoolPart, kSplitParts> parts;
   PoolSide users;
@@ -39,11 +39,11 @@ struct Pool {
   std::int64_t size() const;
 };
 
-/// Reads the files, and drops interactions with too low a rating. Adds notes on each file and on
-/// anything unusual in it. Throws DataError, ConfigError.
+/// Reads the files, and drops interactions below the minimum rating. Adds notes on each file and its
+/// unusual content. Throws DataError, ConfigError.
 Pool read_pool(const Sources& sources, const DataOptions& options, std::vector<std::string>& notes);
 
-/// Drops nodes, with their interactions, and renumbers the rest in the same order.
+/// Drops the other nodes and their interactions, and renumbers the kept nodes in the same order.
 void keep_nodes(Pool& pool, const KeptNodes& kept);
 
 /// The nodes that have an interaction.

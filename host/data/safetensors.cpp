@@ -26,12 +26,12 @@ namespace tern {
 namespace {
 
 constexpr std::size_t kLengthBytes = 8;
-constexpr std::size_t kAlignment = 8;  // of the values' begin: that of the widest element
+constexpr std::size_t kAlignment = 8;  // of the first value: the size of the widest element
 
 using NamedTensor = std::pair<const std::string, Tensor>;
 
 /// Wider elements first, as the reference writer does, so that each tensor is aligned to its
-/// elements; by name among equals.
+/// elements; then by name.
 std::vector<const NamedTensor*> in_file_order(const TensorFile& file) {
   std::vector<const NamedTensor*> order;
   for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
@@ -48,8 +48,7 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
   std::uint64_t offset = 0;
   for (const NamedTensor* tensor : order) {
     if (tensor->first == kMetadataKey) {
-      throw Error(
-          "A tensor cannot have the name \"__metadata__\": the format keeps it for itself.");
+      throw Error("a tensor cannot have the name \"__metadata__\", which the format reserves");
     }
     check_tensor(tensor->first, tensor->second);
     const std::uint64_t end = offset + bytes_of(tensor->second).size();
@@ -61,13 +60,13 @@ std::string make_header(const TensorFile& file, const std::vector<const NamedTen
   std::string text = header.dump();  // throws if a name is not UTF-8
   text.append((kAlignment - text.size() % kAlignment) % kAlignment, ' ');
   if (text.size() > kMaxHeaderBytes) {
-    throw Error(fmt::format("The header has {} bytes, more than the format's limit of {}.",
-                            text.size(), kMaxHeaderBytes));
+    throw Error(
+        fmt::format("the header has {} bytes, expected at most {}", text.size(), kMaxHeaderBytes));
   }
   return text;
 }
 
-/// Type, sizes and offsets of every entry against each other and against the file.
+/// Checks the type, shape and offsets of every entry against each other and the size of the file.
 void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_bytes,
                    const std::string& file) {
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
@@ -76,7 +75,7 @@ void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_by
   std::uint64_t expected = 0;
   for (const SafetensorsEntry& entry : entries) {
     const auto fail = [&](const std::string& problem) {
-      throw DataError(file, 0, fmt::format("The tensor {} {}.", quote(entry.name), problem));
+      throw DataError(file, 0, fmt::format("tensor {} {}", quote(entry.name), problem));
     };
     const std::size_t bytes = element_types()[entry.type].bytes;
     const std::optional<std::int64_t> count = count_elements(entry.shape, bytes);
@@ -87,7 +86,7 @@ void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_by
     }
     if (entry.end < entry.begin ||
         entry.end - entry.begin != static_cast<std::uint64_t>(*count) * bytes) {
-      fail(fmt::format("lies in bytes {} to {}, which its shape {} of {} does not fit", entry.begin,
+      fail(fmt::format("has the bytes {} to {}, which do not fit its shape {} of {}", entry.begin,
                        entry.end, format_shape(entry.shape),
                        element_types()[entry.type].safetensors));
     }
@@ -96,9 +95,35 @@ void check_entries(std::vector<SafetensorsEntry>& entries, std::uint64_t data_by
   if (expected != data_bytes) {
     throw DataError(
         file, 0,
-        fmt::format("There are {} bytes of values, expected {}: the file is {}.", data_bytes,
-                    expected, data_bytes < expected ? "cut short" : "longer than its tensors"));
+        fmt::format("found {} bytes of values, expected {}: the file is {}", data_bytes, expected,
+                    data_bytes < expected ? "cut short" : "longer than its tensors"));
   }
+}
+
+/// Reads the header, and checks its entries against the size of the file.
+SafetensorsHeader read_header(InputFile& input) {
+  const std::string& name = input.name();
+  if (input.size() < kLengthBytes) {
+    throw DataError(
+        name, 0,
+        fmt::format("the file has {} bytes, expected at least {}", input.size(), kLengthBytes));
+  }
+  std::array<char, kLengthBytes> prefix{};
+  input.read(prefix);
+  std::uint64_t length = 0;
+  std::memcpy(&length, prefix.data(), kLengthBytes);
+  if (length > kMaxHeaderBytes || length > input.size() - kLengthBytes) {
+    throw DataError(
+        name, 0,
+        fmt::format("the header claims {} bytes, expected at most {} here: the file is "
+                    "cut short, or not safetensors",
+                    length, std::min<std::uint64_t>(kMaxHeaderBytes, input.size() - kLengthBytes)));
+  }
+  std::string text(length, '\0');
+  input.read(text);
+  SafetensorsHeader header = parse_safetensors_header(text, name);
+  check_entries(header.entries, input.size() - kLengthBytes - length, name);
+  return header;
 }
 
 }  // namespace
@@ -109,7 +134,7 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   try {
     header = make_header(file, order);
   } catch (const nlohmann::json::exception&) {
-    throw Error(fmt::format("{}: A tensor's name or the metadata is not UTF-8.", path.string()));
+    throw Error(fmt::format("{}: a tensor's name or the metadata is not UTF-8", path.string()));
   }
   const std::uint64_t length = header.size();
   AtomicFile output(path);
@@ -122,40 +147,10 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   output.commit();
 }
 
-namespace {
-
-/// Reads up to the first value, and checks all sizes in the header against the file.
-SafetensorsHeader read_header(InputFile& input) {
-  const std::string& name = input.name();
-  if (input.size() < kLengthBytes) {
-    throw DataError(
-        name, 0,
-        fmt::format("The file has {} bytes, expected at least {}.", input.size(), kLengthBytes));
-  }
-  std::array<char, kLengthBytes> prefix{};
-  input.read(prefix);
-  std::uint64_t length = 0;
-  std::memcpy(&length, prefix.data(), kLengthBytes);
-  if (length > kMaxHeaderBytes || length > input.size() - kLengthBytes) {
-    throw DataError(
-        name, 0,
-        fmt::format("The header claims {} bytes, expected at most {} here: the file is "
-                    "cut short, or not safetensors.",
-                    length, std::min<std::uint64_t>(kMaxHeaderBytes, input.size() - kLengthBytes)));
-  }
-  std::string text(length, '\0');
-  input.read(text);
-  SafetensorsHeader header = parse_safetensors_header(text, name);
-  check_entries(header.entries, input.size() - kLengthBytes - length, name);
-  return header;
-}
-
-}  // namespace
-
 TensorFile read_safetensors(const std::filesystem::path& path) {
   InputFile input(path);
   SafetensorsHeader header = read_header(input);
-  require_memory(input.remaining(), input.name());  // a file with holes takes less than its size
+  require_memory(input.remaining(), input.name());  // a sparse file claims more than it holds
   TensorFile file;
   file.metadata = std::move(header.metadata);
   for (const SafetensorsEntry& entry : header.entries) {

@@ -16,8 +16,8 @@
 namespace tern {
 namespace {
 
-/// Receives the parser's events. A tree would lose repeated keys, and would hold everything that a
-/// hostile header nests; this class keeps tensors only, and stops at the first unexpected event.
+/// Receives the parser's events. A tree of values would lose repeated keys, and would store whatever
+/// a hostile header nests. This class keeps only tensors, and throws at the first unexpected event.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(const std::string& file) : file_(file) {}
@@ -80,11 +80,10 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
       return type.safetensors == value;
     });
     if (found == types.end()) {
-      throw DataError(
-          file_, 0,
-          fmt::format("The tensor {} has elements of type {}, expected F32, F64, I32 or "
-                      "I64.",
-                      quote(header_.entries.back().name), quote(value)));
+      throw DataError(file_, 0,
+                      fmt::format("tensor {} has elements of type {}, expected F32, F64, I32 or "
+                                  "I64",
+                                  quote(header_.entries.back().name), quote(value)));
     }
     type_ = static_cast<std::size_t>(found - types.begin());
     return true;
@@ -127,8 +126,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
                    const nlohmann::json::exception&) override {
     throw DataError(
         file_, 0,
-        fmt::format("The header is not JSON from its byte {} on: the file is damaged, or "
-                    "not safetensors.",
+        fmt::format("the header is not JSON from byte {} on: the file is damaged, or not "
+                    "safetensors",
                     position));
   }
 
@@ -145,20 +144,20 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   };
   enum class Field { kNone, kType, kShape, kOffsets };
 
-  /// Throws; bool only so that events can return it.
+  /// Always throws; returns bool so that events can return it.
   bool fail(const std::string& found) const {
-    std::string where = "The header";
+    std::string where = "the header";
     if (place_ >= Place::kTensor && place_ <= Place::kNumbers && !header_.entries.empty()) {
       where += " of the tensor " + quote(header_.entries.back().name);
     }
-    throw DataError(file_, 0, fmt::format("{} has {} where it does not belong.", where, found));
+    throw DataError(file_, 0, fmt::format("{} has {} in the wrong place", where, found));
   }
 
   void finish_tensor() {
     if (!type_ || !shape_ || !offsets_ || offsets_->size() != 2) {
       throw DataError(file_, 0,
-                      fmt::format("The tensor {} lacks a part, expected dtype, shape and two "
-                                  "data_offsets.",
+                      fmt::format("tensor {} is incomplete, expected dtype, shape and two "
+                                  "data_offsets",
                                   quote(header_.entries.back().name)));
     }
     SafetensorsEntry& entry = header_.entries.back();
@@ -183,7 +182,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file) {
   if (!json.starts_with('{')) {
-    throw DataError(file, 0, "The header does not begin with {: the file is not safetensors.");
+    throw DataError(file, 0, "the header does not begin with {: the file is not safetensors");
   }
   HeaderReader reader(file);
   nlohmann::json::sax_parse(json.begin(), json.end(), &reader);

@@ -12,7 +12,7 @@ namespace tern {
 inline constexpr std::size_t kMaxHeaderBytes = 100'000'000;
 inline constexpr const char* kMetadataKey = "__metadata__";
 
-/// A tensor as described in the header; begin and end count from the first byte of values.
+/// A tensor as the header describes it; begin and end are offsets from the first value's byte.
 struct SafetensorsEntry {
   std::string name;
   std::size_t type = 0;  // index of element_types()
@@ -26,8 +26,8 @@ struct SafetensorsHeader {
   std::map<std::string, std::string> metadata;
 };
 
-/// Reads the JSON of a header: strictly the layout of the format, with known keys only, each once,
-/// and no deeper nesting than needed. Offsets and shapes are not compared yet. Throws DataError.
+/// Reads the JSON of a header, strictly by the format: only known keys, each once, and no further
+/// nesting. Does not compare offsets and shapes. Throws DataError.
 SafetensorsHeader parse_safetensors_header(std::string_view json, const std::string& file);
 
 }  // namespace tern

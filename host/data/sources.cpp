@@ -9,6 +9,7 @@
 #include <system_error>
 #include <vector>
 
+#include "host/support/files.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -28,20 +29,20 @@ constexpr std::array<Extension, 3> kFeatureExtensions{
     {{".npy", SourceFormat::kNpy}, {".tsv", SourceFormat::kTsv}, {".csv", SourceFormat::kCsv}}};
 constexpr std::array<const char*, 3> kCompressions{"", ".gz", ".zst"};
 
-/// The only file of this stem in a directory, if there is one.
+/// The file with this stem in a directory, if there is one. Throws DataError if there are several.
 std::optional<Source> find_one(const fs::path& directory, const std::string& stem,
                                std::span<const Extension> extensions) {
   std::optional<Source> found;
   for (const Extension& extension : extensions) {
     for (const char* compression : kCompressions) {
-      // Only text may be compressed, not NumPy arrays.
+      // NumPy arrays are not read compressed.
       if (extension.format == SourceFormat::kNpy && *compression != '\0') continue;
       const fs::path path = directory / fmt::format("{}{}{}", stem, extension.text, compression);
       std::error_code error;
       if (!fs::exists(path, error)) continue;
       if (found) {
         throw DataError(directory.string(), 0,
-                        fmt::format("There are both {} and {}, expected one of them.",
+                        fmt::format("found both {} and {}, expected one of them",
                                     found->path.filename().string(), path.filename().string()));
       }
       found = Source{path, extension.format};
@@ -50,18 +51,16 @@ std::optional<Source> find_one(const fs::path& directory, const std::string& ste
   return found;
 }
 
-/// A few of the names in a directory, for a message.
+/// Some of the names in a directory, for a message.
 std::string some_names(const fs::path& directory) {
   std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
-    names.push_back(it->path().filename().string());
-  }
-  if (names.empty()) return "it is empty";
+  for (const fs::path& path : list_directory(directory)) names.push_back(path.filename().string());
+  if (names.empty()) return "the directory is empty";
   std::sort(names.begin(), names.end());
   constexpr std::size_t kMax = 6;
   const std::size_t shown = std::min(kMax, names.size());
-  return fmt::format("it holds {}{}", fmt::join(names.begin(), names.begin() + shown, ", "),
+  return fmt::format("the directory holds {}{}",
+                     fmt::join(names.begin(), names.begin() + shown, ", "),
                      names.size() > kMax ? ", ..." : "");
 }
 
@@ -74,22 +73,20 @@ void check_interactions(const fs::path& directory, Sources& sources, std::option
     const Source& other = *(train                     ? train
                             : sources.interactions[1] ? sources.interactions[1]
                                                       : sources.interactions[2]);
-    fail(
-        fmt::format("There are both {} and {}, expected either one table to be split, or train and "
-                    "test files.",
-                    pooled->path.filename().string(), other.path.filename().string()));
+    fail(fmt::format(
+        "found both {} and {}, expected either one table to split, or train and test files",
+        pooled->path.filename().string(), other.path.filename().string()));
   }
   if (pooled) train = std::move(pooled);
   if (!train) {
-    fail(fmt::format("There is no train.txt and no interactions.tsv (or .csv): {}.",
-                     some_names(directory)));
+    fail(fmt::format("no train.txt and no interactions.tsv (or .csv): {}", some_names(directory)));
   }
   for (const std::optional<Source>& source : sources.interactions) {
     if (source && (source->format == SourceFormat::kAdjacency) !=
                       (train->format == SourceFormat::kAdjacency)) {
       fail(fmt::format(
           "{} is a table and {} an adjacency list, or the other way round, expected one "
-          "kind.",
+          "kind",
           train->path.filename().string(), source->path.filename().string()));
     }
   }
@@ -104,8 +101,8 @@ Source file_source(const fs::path& path) {
     if (name.extension() == extension.text) return {path, extension.format};
   }
   throw DataError(path.string(), 0,
-                  "The name says nothing of the format, expected .txt (an adjacency list), .tsv or "
-                  ".csv, with or without .gz or .zst.");
+                  "the name does not show the format, expected .txt (an adjacency list), .tsv or "
+                  ".csv, with or without .gz or .zst");
 }
 
 Sources find_sources(const fs::path& path) {
@@ -115,8 +112,8 @@ Sources find_sources(const fs::path& path) {
   if (!fs::exists(status)) {
     throw DataError(path.string(), 0,
                     error && status.type() != fs::file_type::not_found
-                        ? fmt::format("It cannot be examined: {}.", error.message())
-                        : "There is no such file or directory.");
+                        ? fmt::format("cannot be examined: {}", error.message())
+                        : "no such file or directory");
   }
   if (!fs::is_directory(status)) {
     sources.interactions[0] = file_source(path);

@@ -12,7 +12,7 @@ namespace tern {
 
 enum class SourceFormat : std::uint8_t { kAdjacency, kTsv, kCsv, kNpy };
 
-/// A file and its format, by its name without ".gz" and ".zst".
+/// A file, and its format by its name without ".gz" or ".zst".
 struct Source {
   std::filesystem::path path;
   SourceFormat format = SourceFormat::kAdjacency;
@@ -22,9 +22,9 @@ struct Source {
   }
 };
 
-/// The files that a data set consists of.
+/// The files of a data set.
 struct Sources {
-  /// By SplitPart. A single file that is to be split is at kTrain.
+  /// Indexed by SplitPart. A single file, yet to be split, is at kTrain.
   std::array<std::optional<Source>, kSplitParts> interactions;
   std::optional<Source> user_features;
   std::optional<Source> item_features;
@@ -36,7 +36,7 @@ struct Sources {
 /// load, if two files hold the same part, and if adjacency lists and tables are mixed.
 Sources find_sources(const std::filesystem::path& path);
 
-/// A file by its name. Throws DataError if the name does not show the format.
+/// The format by a file's name. Throws DataError if the name does not show it.
 Source file_source(const std::filesystem::path& path);
 
 }  // namespace tern

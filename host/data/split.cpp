@@ -11,33 +11,18 @@
 namespace tern {
 namespace {
 
-constexpr std::int64_t kUsersAtOnce = 1024;
-
-/// Runs body(user) for every user, a block of users at a time.
 template <typename Body>
 void for_each_user(NodeId num_users, const Body& body) {
-  const std::int64_t blocks = (num_users + kUsersAtOnce - 1) / kUsersAtOnce;
-  parallel_for(blocks, [&](std::int64_t block) {
-    const std::int64_t end = std::min<std::int64_t>((block + 1) * kUsersAtOnce, num_users);
-    for (std::int64_t user = block * kUsersAtOnce; user < end; ++user) {
-      body(static_cast<NodeId>(user));
-    }
-  });
+  constexpr std::int64_t kUsersAtOnce = 1024;
+  parallel_for_blocks(num_users, kUsersAtOnce,
+                      [&](std::int64_t user) { body(static_cast<NodeId>(user)); });
 }
 
-/// The number to hold out of `size`.
+/// The number of interactions or items to hold out of `size`.
 std::int64_t held_out(double fraction, std::int64_t size) {
   if (fraction <= 0 || size < 2) return 0;
   const auto wanted = static_cast<std::int64_t>(std::llround(fraction * static_cast<double>(size)));
   return std::clamp<std::int64_t>(wanted, 1, size - 1);
-}
-
-/// The offset of each user's pairs in a stable sort by user.
-std::vector<EdgeOffset> count_by_user(NodeId num_users, std::span<const Interaction> pairs) {
-  std::vector<EdgeOffset> offsets(static_cast<std::size_t>(num_users) + 1, 0);
-  for (const Interaction& pair : pairs) ++offsets[static_cast<std::size_t>(pair.user) + 1];
-  std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-  return offsets;
 }
 
 struct DatedItem {
@@ -50,7 +35,10 @@ struct DatedItem {
 DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
                                     std::span<const Interaction> pairs,
                                     std::span<const double> times, std::int64_t* duplicates) {
-  const std::vector<EdgeOffset> begins = count_by_user(num_users, pairs);
+  // The offset of each user's pairs in a stable sort by user.
+  std::vector<EdgeOffset> begins(static_cast<std::size_t>(num_users) + 1, 0);
+  for (const Interaction& pair : pairs) ++begins[static_cast<std::size_t>(pair.user) + 1];
+  std::partial_sum(begins.begin(), begins.end(), begins.begin());
   std::vector<DatedItem> entries(pairs.size());
   std::vector<EdgeOffset> next(begins.begin(), begins.end() - 1);
   for (std::size_t e = 0; e < pairs.size(); ++e) {
@@ -58,7 +46,7 @@ DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
     entries[static_cast<std::size_t>(next[static_cast<std::size_t>(pairs[e].user)]++)] = {
         pairs[e].item, {time, static_cast<std::int64_t>(e)}};
   }
-  // A user's entries by item; of repeats, the newest is first, and only it stays.
+  // Sorts each user's entries by item, and keeps only the newest of repeated ones.
   std::vector<EdgeOffset> offsets(begins.size(), 0);
   for_each_user(num_users, [&](NodeId user) {
     const auto begin = entries.begin() + begins[user];
@@ -102,7 +90,7 @@ std::vector<SplitPart> split_randomly(const Interactions& all, double test, doub
     std::vector<NodeId> order(static_cast<std::size_t>(degree));
     std::iota(order.begin(), order.end(), 0);
     RandomStream stream(seed, Purpose::kSplit, 0, static_cast<std::uint64_t>(user));
-    // The first steps of Fisher and Yates' shuffle: every choice of so many is equally likely.
+    // The first steps of a Fisher-Yates shuffle: every choice of this size is equally likely.
     for (std::int64_t k = 0; k < num_test + num_valid; ++k) {
       const std::int64_t other = k + stream.below(static_cast<std::uint32_t>(degree - k));
       std::swap(order[k], order[other]);
@@ -128,7 +116,7 @@ std::vector<SplitPart> split_cold_items(const Interactions& all, double test, do
     std::swap(items[k], items[k + stream.below(left)]);
     cold[items[k]] = true;
   }
-  // The other items are split for validation as if the cold ones did not exist.
+  // Validation is drawn from the other items as if the cold ones did not exist.
   std::vector<EdgeOffset> offsets{0};
   std::vector<NodeId> warm;
   for (NodeId user = 0; user < all.num_users(); ++user) {
@@ -176,7 +164,7 @@ std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, 
   const std::int64_t num_valid = held_out(valid, size - num_test);
   std::vector<std::int64_t> newest_first(all.recency.size());
   std::iota(newest_first.begin(), newest_first.end(), 0);
-  // Recencies differ pairwise, so that the newest n are one set, in whatever order.
+  // No two recencies are equal, so that the set of the newest n is unique.
   const auto newer = [&](std::int64_t a, std::int64_t b) {
     return all.recency[a] > all.recency[b];
   };

@@ -14,14 +14,14 @@ namespace tern {
 enum class SplitPart : std::uint8_t { kTrain, kValid, kTest };
 inline constexpr std::size_t kSplitParts = 3;
 
-/// When an interaction happened: by time, then by place in the file. Places do not repeat.
+/// Orders interactions by time, then by place in the file. Places do not repeat.
 struct Recency {
   double time = 0.0;
   std::int64_t place = 0;
   friend auto operator<=>(const Recency&, const Recency&) = default;
 };
 
-/// Interactions with the recency of each, in CSR order; a repeated one has that of the newest.
+/// Interactions with their recencies in CSR order; a repeated interaction has its newest.
 struct DatedInteractions {
   Interactions interactions;
   std::vector<Recency> recency;
@@ -33,24 +33,25 @@ DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
                                     std::span<const Interaction> pairs,
                                     std::span<const double> times, std::int64_t* duplicates);
 
-/// Orders each user's row at random (stream kSplit, index the user's id) and puts its first
-/// nearest(test · degree) into test: at least one, if one is left for training; none for test = 0.
-/// Then the same from the rest into validation. Returns a part for every interaction, in CSR order.
+/// Shuffles each user's row (stream kSplit, index: the user's id), and puts its first
+/// round(test · degree) interactions into test: at least one if another is left for training, none
+/// if test = 0. Then takes validation from the rest alike. Returns a part for every interaction, in
+/// CSR order.
 std::vector<SplitPart> split_randomly(const Interactions& all, double test, double valid,
                                       Seed seed);
-/// Draws nearest(test · items with interactions) of these items at random (stream kSplit, epoch 1),
-/// at least one if another is left, and puts all of their interactions into test; the rest is split
-/// into training and validation by split_randomly.
+/// Draws round(test · n) of the n items with interactions at random (stream kSplit, epoch 1), at
+/// least one if another is left, and puts all of their interactions into test. split_randomly splits
+/// the rest into training and validation.
 std::vector<SplitPart> split_cold_items(const Interactions& all, double test, double valid,
                                         Seed seed);
-/// Puts the newest interaction of users with two or more into test, and, if valid is not 0, the one
-/// before, of users with three or more, into validation.
+/// For users with two or more interactions, puts the newest into test; for users with three or more,
+/// if valid is not 0, puts the second newest into validation.
 std::vector<SplitPart> split_last(const DatedInteractions& all, double valid);
-/// Puts the newest nearest(test · E) of all into test, then the newest nearest(valid · rest) into
-/// validation; at least one each, unless the share is 0 or none would be left.
+/// Puts the newest round(test · E) interactions into test, then the newest round(valid · rest) into
+/// validation; at least one each, unless the share is 0 or none would be left for training.
 std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, double valid);
 
-/// The three matrices of the parts, with the same users and items.
+/// The matrices of the three parts, all with the same users and items.
 std::array<Interactions, kSplitParts> apply_split(const Interactions& all,
                                                   std::span<const SplitPart> parts);
 

@@ -1,9 +1,10 @@
 #include "host/data/table.hpp"
-#include "host/support/message.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+
+#include "host/support/message.hpp"
 
 namespace tern {
 namespace {
@@ -30,6 +31,24 @@ std::string_view Field::value(std::string& scratch) const {
   return scratch;
 }
 
+std::string_view id_value(std::string_view kind, const Field& field, const char* row,
+                          std::string& scratch) {
+  constexpr std::size_t kMaxIdBytes = 65'535;
+  const std::string_view id = field.value(scratch);
+  if (id.empty()) {
+    throw TextError{row, fmt::format("{} id is empty, expected at least one byte", kind)};
+  }
+  if (id.size() > kMaxIdBytes) {
+    throw TextError{row, fmt::format("{} id {} is too long, expected at most {} bytes", kind,
+                                     quote(id), kMaxIdBytes)};
+  }
+  if (id.find_first_of("\t\n") != std::string_view::npos) {
+    throw TextError{
+        row, fmt::format("{} id {} has a tab or a line end, expected none", kind, quote(id))};
+  }
+  return id;
+}
+
 bool RowReader::next(std::vector<Field>& fields) {
   while (cursor_ < end_) {
     row_ = cursor_;
@@ -53,7 +72,7 @@ bool RowReader::next(std::vector<Field>& fields) {
 
 void RowReader::add(Field field, std::vector<Field>& fields) const {
   if (fields.size() == kMaxColumns) {
-    throw TextError{row_, fmt::format("The row has more than {} columns.", kMaxColumns)};
+    throw TextError{row_, fmt::format("the row has more than {} columns", kMaxColumns)};
   }
   fields.push_back(field);
 }
@@ -69,14 +88,14 @@ void RowReader::split(std::string_view line, std::vector<Field>& fields) const {
   }
 }
 
-/// The field that begins with the quote at cursor_, which then stands behind the closing one.
+/// Reads the field that begins with the quote at cursor_, and moves cursor_ behind its closing quote.
 Field RowReader::quoted_field() {
   const char* open = cursor_++;
   Field field{{}, true};
   while (true) {
     cursor_ = std::find(cursor_, end_, '"');
     if (cursor_ == end_) {
-      throw TextError{open, "A quote is opened here and never closed."};
+      throw TextError{open, "unclosed quote, expected another before the end of the file"};
     }
     ++cursor_;
     if (cursor_ == end_ || *cursor_ != '"') break;
@@ -101,15 +120,14 @@ void RowReader::split_quoted(std::vector<Field>& fields) {
     rest = trim(rest);
     if (quoted && !rest.empty()) {
       throw TextError{behind, fmt::format("{} follows a closing quote, expected a comma or the "
-                                          "line's end.",
+                                          "line's end",
                                           quote(rest))};
     }
     if (!quoted) {
       if (rest.find('"') != std::string_view::npos) {
-        throw TextError{begin,
-                        fmt::format("The field {} has a quote inside, expected quotes around "
-                                    "the whole field and doubled ones within.",
-                                    quote(rest))};
+        throw TextError{begin, fmt::format("field {} has a quote inside, expected quotes around "
+                                           "the whole field and doubled ones within",
+                                           quote(rest))};
       }
       add({rest}, fields);
     }
@@ -121,12 +139,11 @@ void RowReader::split_quoted(std::vector<Field>& fields) {
 void RowReader::check_row(const std::vector<Field>& fields) const {
   const auto* nul =
       static_cast<const char*>(std::memchr(row_, '\0', static_cast<std::size_t>(cursor_ - row_)));
-  if (nul != nullptr) throw TextError{nul, "The row has a NUL byte, expected text."};
+  if (nul != nullptr) throw TextError{nul, "the row has a NUL byte, expected text"};
   if (num_fields_ != 0 && fields.size() != num_fields_) {
     throw TextError{
         row_,
-        fmt::format("The number of columns is {}, expected {} as in the first row "
-                    "({}-separated).",
+        fmt::format("found {} columns, expected {} as in the first row ({}-separated)",
                     fields.size(), num_fields_, format_ == TableFormat::kTsv ? "tab" : "comma")};
   }
 }

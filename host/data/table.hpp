@@ -18,11 +18,11 @@ inline Quotes quotes_of(TableFormat format) {
   return format == TableFormat::kTsv ? Quotes::kNone : Quotes::kDouble;
 }
 
-/// The widest row that is read: a line of nothing but delimiters must not need forty times its size
-/// in memory.
+/// Rows with more columns are errors. Without a limit, a line of delimiters only would need forty
+/// times its size in memory.
 inline constexpr std::size_t kMaxColumns = 65'536;
 
-/// A field of a row. Quoted ones may hold anything; escaped ones still have their doubled quotes.
+/// A field of a row. A quoted one may hold any bytes; an escaped one still has its doubled quotes.
 struct Field {
   std::string_view text;
   bool quoted = false;
@@ -32,23 +32,29 @@ struct Field {
   std::string_view value(std::string& scratch) const;
 };
 
+/// The id in a field of a row: a part of the text, or of scratch. Throws TextError, with the kind
+/// of id, if the id is empty, longer than 65,535 bytes, or has a tab or a line end (which a quoted
+/// field may hold, but a vocabulary may not).
+std::string_view id_value(std::string_view kind, const Field& field, const char* row,
+                          std::string& scratch);
+
 /// Reads the rows of a text that begins and ends at line ends. Tab-separated fields are taken
-/// literally. Comma-separated ones follow RFC 4180: quotes around a field, doubled within it, line
-/// ends allowed between them; blanks around a field are left out. Blank lines are left out.
+/// literally. Comma-separated fields follow RFC 4180: a field may be quoted, and then hold line ends
+/// and doubled quotes. Blanks around a comma-separated field, and blank lines, are left out.
 class RowReader {
  public:
-  /// num_fields: the number that every row must have; 0: any.
+  /// num_fields: the number of fields that every row must have; 0: any.
   RowReader(std::string_view text, TableFormat format, std::size_t num_fields)
       : cursor_(text.data()),
         end_(text.data() + text.size()),
         format_(format),
         num_fields_(num_fields) {}
 
-  /// Reads a row; false at the end. Throws TextError on a row of another length or of more than
-  /// kMaxColumns fields, on a quote in the wrong place, and on a NUL byte.
+  /// Reads a row; returns false at the end. Throws TextError on a row of another length or of more
+  /// than kMaxColumns fields, on a quote in the wrong place, and on a NUL byte.
   bool next(std::vector<Field>& fields);
 
-  /// Where the row that was read last begins, and where the next one does.
+  /// The beginnings of the row that was read last, and of the next one.
   const char* row() const noexcept { return row_; }
   const char* cursor() const noexcept { return cursor_; }
   std::int64_t blank_lines() const noexcept { return blank_lines_; }

@@ -36,7 +36,7 @@ std::string plain_name(std::string_view name) {
   return plain;
 }
 
-/// The position in an option ("1" is 0), if it is one.
+/// The number in an option that gives a position.
 std::optional<std::size_t> as_position(const std::string& option) {
   const bool digits = !option.empty() && option.size() <= 6 &&
                       option.find_first_not_of("0123456789") == std::string::npos;
@@ -52,7 +52,7 @@ bool is_name(const std::string& option) {
   return !option.empty() && !as_position(option);
 }
 
-/// Finds one column after the other, so that none is used twice.
+/// Finds the columns one by one, so that none is used twice.
 class ColumnFinder {
  public:
   ColumnFinder(const std::vector<std::string>& first, const std::vector<std::string>& second,
@@ -61,17 +61,14 @@ class ColumnFinder {
 
   TableColumns find() {
     if (first_.size() < 2) {
-      throw DataError(
-          file_, line_,
-          fmt::format("The row {} has one column, expected at least two, user and item.",
-                      quote(first_.empty() ? "" : first_[0])));
+      throw DataError(file_, line_,
+                      fmt::format("row {} has one column, expected at least two, user and item",
+                                  quote(first_.empty() ? "" : first_[0])));
     }
-    const bool asked_by_name =
-        is_name(options_.user_column) || is_name(options_.item_column) ||
-        (is_name(options_.rating_column) && !is_none(options_.rating_column)) ||
-        (is_name(options_.timestamp_column) && !is_none(options_.timestamp_column));
-    const bool known = known_name(kUserNames) || known_name(kItemNames);
-    named_ = asked_by_name || known;
+    named_ = is_name(options_.user_column) || is_name(options_.item_column) ||
+             (is_name(options_.rating_column) && !is_none(options_.rating_column)) ||
+             (is_name(options_.timestamp_column) && !is_none(options_.timestamp_column)) ||
+             known_name(kUserNames) || known_name(kItemNames);
 
     TableColumns columns;
     columns.user = required("user", options_.user_column, kUserNames, 0);
@@ -129,8 +126,8 @@ class ColumnFinder {
     if (const auto column = known_name(known)) return take(kind, *column);
     throw DataError(
         file_, line_,
-        fmt::format("The header names no {0} column ({1}, {2}, ...) among {3}; say which "
-                    "it is with data.{0}_column.",
+        fmt::format("the header names no {0} column ({1}, {2}, ...) among {3}; choose one with "
+                    "data.{0}_column",
                     kind, known[0], known[1], names()));
   }
 
@@ -147,7 +144,7 @@ class ColumnFinder {
     return column;
   }
 
-  /// Whether a column of numbers begins with something else.
+  /// Whether the first row has no number in this column, but the second has.
   bool heads_number(std::optional<std::size_t> column) const {
     return column && *column < second_.size() && !parse_number(first_[*column]) &&
            parse_number(second_[*column]);
@@ -155,12 +152,9 @@ class ColumnFinder {
 
   std::string names() const {
     constexpr std::size_t kMax = 12;
-    std::string list;
-    for (std::size_t i = 0; i < std::min(kMax, first_.size()); ++i) {
-      list += fmt::format("{}{}", i == 0 ? "" : ", ", quote(first_[i]));
-    }
-    if (first_.size() > kMax) list += ", ...";
-    return list;
+    std::string list = quote(first_[0]);
+    for (std::size_t i = 1; i < std::min(kMax, first_.size()); ++i) list += ", " + quote(first_[i]);
+    return first_.size() > kMax ? list + ", ..." : list;
   }
 
   std::string describe(const TableColumns& columns) const {

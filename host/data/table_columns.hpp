@@ -17,13 +17,13 @@ struct TableColumns {
   std::optional<std::size_t> timestamp;
   /// Whether the first row is a header.
   bool header = false;
-  /// How a row reads: 'user = column 1 "userId", item = ...'.
+  /// For a note: 'user = column 1 "userId", item = ...'.
   std::string description;
 };
 
-/// Decides by the options and by the first two rows; DataOptions states the rule. second is empty
-/// if there is one row only. line is the first row's, for errors. Throws ConfigError if an option
-/// does not fit the rows, DataError if they lack a column.
+/// Finds the columns by the options and the first two rows; DataOptions states the rule. second is
+/// empty if there is only one row. line: the number of the first row's line, for errors. Throws
+/// ConfigError if an option does not fit the rows, DataError if they lack a column.
 TableColumns find_columns(const std::vector<std::string>& first,
                           const std::vector<std::string>& second, const DataOptions& options,
                           const std::string& file, std::int64_t line);

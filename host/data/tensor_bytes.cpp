@@ -35,7 +35,7 @@ std::span<const ElementType> element_types() {
 
 std::optional<std::int64_t> count_elements(std::span<const std::int64_t> shape,
                                            std::size_t element_bytes) {
-  // A zero anywhere makes the product zero, but the other sizes must be sane on their own.
+  // With a zero the product is zero, but the other sizes must not overflow either.
   std::int64_t count = 1;
   bool zero = false;
   for (const std::int64_t size : shape) {
@@ -86,14 +86,13 @@ void check_tensor(std::string_view name, const Tensor& tensor) {
   const std::size_t size = bytes_of(tensor).size() / element_bytes;
   const std::optional<std::int64_t> count = count_elements(tensor.shape, element_bytes);
   if (!count || static_cast<std::uint64_t>(*count) != size) {
-    throw ShapeError(
-        fmt::format("The tensor \"{}\" has {} values, which its shape {} does not fit.", name, size,
-                    format_shape(tensor.shape)));
+    throw ShapeError(fmt::format("tensor \"{}\" has {} values, which do not fit its shape {}", name,
+                                 size, format_shape(tensor.shape)));
   }
 }
 
 std::string format_shape(std::span<const std::int64_t> shape) {
-  constexpr std::size_t kMax = 8;  // more would fill a screen, and no tensor of ours has as many
+  constexpr std::size_t kMax = 8;  // more would flood a message; tensors of Tern have fewer
   const std::span<const std::int64_t> shown = shape.first(std::min(kMax, shape.size()));
   return fmt::format("[{}{}]", fmt::join(shown, ", "),
                      shape.size() > kMax ? fmt::format(", ... {} sizes", shape.size()) : "");
@@ -105,16 +104,16 @@ InputFile::InputFile(const std::filesystem::path& path)
   if (!fd_.valid() || ::fstat(fd_.get(), &status) != 0) {
     throw DataError(
         name_, 0,
-        fmt::format("The file cannot be opened: {}.", std::generic_category().message(errno)));
+        fmt::format("the file cannot be opened: {}", std::generic_category().message(errno)));
   }
-  if (!S_ISREG(status.st_mode)) throw DataError(name_, 0, "This is not a regular file.");
+  if (!S_ISREG(status.st_mode)) throw DataError(name_, 0, "not a regular file");
   size_ = static_cast<std::uint64_t>(status.st_size);
   remaining_ = size_;
 }
 
 void InputFile::read(std::span<char> bytes) {
   constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;
-  if (bytes.size() > remaining_) throw DataError(name_, 0, "The file is cut short.");
+  if (bytes.size() > remaining_) throw DataError(name_, 0, "the file is cut short");
   remaining_ -= bytes.size();
   while (!bytes.empty()) {
     const ssize_t got = ::read(fd_.get(), bytes.data(), std::min(bytes.size(), kMaxAtOnce));
@@ -122,9 +121,9 @@ void InputFile::read(std::span<char> bytes) {
     if (got < 0) {
       throw DataError(
           name_, 0,
-          fmt::format("The file cannot be read: {}.", std::generic_category().message(errno)));
+          fmt::format("the file cannot be read: {}", std::generic_category().message(errno)));
     }
-    if (got == 0) throw DataError(name_, 0, "The file is cut short.");
+    if (got == 0) throw DataError(name_, 0, "the file is cut short");
     bytes = bytes.subspan(static_cast<std::size_t>(got));
   }
 }

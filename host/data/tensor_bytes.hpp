@@ -32,19 +32,19 @@ std::span<const ElementType> element_types();
 std::optional<std::int64_t> count_elements(std::span<const std::int64_t> shape,
                                            std::size_t element_bytes);
 
-/// A tensor of this shape (already counted) whose values, of element_types()[type], are not set.
+/// A tensor of zeros of element_types()[type]; count is the number of elements of the shape.
 Tensor make_tensor(std::size_t type, std::span<const std::int64_t> shape, std::int64_t count);
 
 std::span<char> bytes_of(Tensor& tensor);
 std::span<const char> bytes_of(const Tensor& tensor);
 
-/// Throws ShapeError unless the tensor's values are as many as its shape needs.
+/// Throws ShapeError if the number of values does not fit the shape.
 void check_tensor(std::string_view name, const Tensor& tensor);
 
-/// For a message: "[2, 3]"; of many sizes the first eight, and how many there are.
+/// For a message: "[2, 3]". Of more than eight sizes, shows the first eight and their number.
 std::string format_shape(std::span<const std::int64_t> shape);
 
-/// A file that is read piece by piece, so that tensors need no second copy in memory. Its functions
+/// A file that is read piece by piece, so that tensors need no second copy in memory. All functions
 /// throw DataError.
 class InputFile {
  public:
@@ -52,9 +52,9 @@ class InputFile {
 
   const std::string& name() const noexcept { return name_; }
   std::uint64_t size() const noexcept { return size_; }
-  /// Bytes that are not read yet.
+  /// The number of bytes not read yet.
   std::uint64_t remaining() const noexcept { return remaining_; }
-  /// The next bytes; fewer are an error.
+  /// Reads the next bytes. Throws if the file has fewer.
   void read(std::span<char> bytes);
 
  private:

@@ -10,8 +10,8 @@ namespace {
 
 using namespace std::string_view_literals;
 
-/// For each boundary, whether an odd number of double quotes comes before it: whether it lies
-/// within a quoted field, because RFC 4180 doubles a quote inside one.
+/// For each chunk, whether it begins within a quoted field. This is so after an odd number of double
+/// quotes, because RFC 4180 doubles a quote inside a field.
 std::vector<char> inside_quotes(std::string_view text, std::size_t chunk_bytes, std::size_t count) {
   std::vector<char> odd(count, 0);
   parallel_for(static_cast<std::int64_t>(count), [&](std::int64_t i) {
@@ -29,7 +29,7 @@ std::vector<char> inside_quotes(std::string_view text, std::size_t chunk_bytes, 
   return odd;
 }
 
-/// The first line's begin at or after place.
+/// The beginning of the first line after place; `quoted`: place is within a quoted field.
 std::size_t next_line_begin(std::string_view text, std::size_t place, bool quoted) {
   for (; place < text.size(); ++place) {
     if (text[place] == '"') quoted = !quoted;
@@ -43,11 +43,11 @@ std::size_t next_line_begin(std::string_view text, std::size_t place, bool quote
 std::string_view checked_text(std::string_view bytes, const std::string& file) {
   if (bytes.starts_with("\xEF\xBB\xBF"sv)) bytes.remove_prefix(3);
   if (bytes.starts_with("\xFF\xFE"sv) || bytes.starts_with("\xFE\xFF"sv)) {
-    throw DataError(file, 1, "The text is UTF-16, expected UTF-8.");
+    throw DataError(file, 1, "the text is UTF-16, expected UTF-8");
   }
-  if (bytes.empty()) throw DataError(file, 0, "The file is empty, expected at least one line.");
+  if (bytes.empty()) throw DataError(file, 0, "the file is empty, expected at least one line");
   if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
-    throw DataError(file, 0, "The file has blank lines only, expected at least one line of data.");
+    throw DataError(file, 0, "the file has only blank lines, expected at least one line of data");
   }
   return bytes;
 }
@@ -63,7 +63,7 @@ std::vector<std::string_view> split_at_lines(std::string_view text, Quotes quote
   std::size_t begin = 0;
   for (std::size_t i = 1; i <= count && begin < text.size(); ++i) {
     const std::size_t tentative = i * chunk_bytes;
-    // One long line has covered this chunk.
+    // The previous chunk's last line already covers this one.
     if (i < count && tentative <= begin) continue;
     std::size_t end = text.size();
     if (i < count && by_quotes) {

@@ -13,37 +13,38 @@
 
 namespace tern {
 
-// Shared by all text formats. A text is cut into chunks at line ends, which are parsed in parallel
-// and joined in order; the chunks depend on the text alone, never on the number of threads.
+// Shared by all text formats. A text is cut at line ends into chunks, which are parsed in parallel
+// and joined in order. The chunks depend on the text alone, never on the number of threads.
 
-/// The exception of parsers: a place in the text, and what is wrong there. for_each_chunk turns the
-/// first one in file order into a DataError; only then are lines counted.
+/// The exception of parsers: a place in the text, and a message. for_each_chunk turns the first one
+/// in file order into a DataError. Lines are counted only then.
 struct TextError {
   const char* where = nullptr;
   std::string message;
 };
 
-/// The text after its UTF-8 byte order mark, if it has one. Throws DataError on UTF-16, and on a
-/// text without any line that is not blank.
+/// The text without its UTF-8 byte order mark. Throws DataError on UTF-16, and on a text of blank
+/// lines only.
 std::string_view checked_text(std::string_view bytes, const std::string& file);
 
-/// Pieces of about `chunk_bytes` bytes that end at line ends (the last perhaps without one). With
-/// `quoted`, line ends between double quotes do not count.
+/// Chunks of about `chunk_bytes` bytes that end at line ends, or at the end of the text. With
+/// Quotes::kDouble, line ends between double quotes do not count.
 enum class Quotes { kNone, kDouble };
 std::vector<std::string_view> split_at_lines(std::string_view text, Quotes quotes,
                                              std::size_t chunk_bytes);
 
-/// The chunk size for a text: at most 64 chunks, none of them tiny.
+/// The chunk size for a text: at most 64 chunks, of at least 128 KiB.
 std::size_t chunk_bytes_for(std::string_view text);
 
 /// The line of a place in the text, from 1.
 std::int64_t line_of(std::string_view text, const char* where);
 
-/// text as a number: decimal or scientific, a sign, blanks around it; not hexadecimal, and
-/// not out of range. NaN and infinities are numbers here; callers check.
+/// The text as a number: decimal or scientific, with an optional sign and blanks around it; not
+/// hexadecimal, not out of range. Accepts NaN and infinities, which callers must check.
 std::optional<double> parse_number(std::string_view text);
 
-/// The line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind it.
+/// Returns the line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind
+/// it.
 inline std::string_view next_line(const char*& cursor, const char* end) {
   const char* begin = cursor;
   const auto left = static_cast<std::size_t>(end - begin);

@@ -25,8 +25,7 @@ using namespace std::string_view_literals;
 constexpr NodeId kMaxNames = std::numeric_limits<NodeId>::max();
 constexpr std::size_t kFirstSlots = 16;
 
-/// The number that a canonical decimal (no sign, no leading zero) below 2³¹ - 1 stands for; else
-/// -1.
+/// The value of a canonical decimal (no sign, no leading zero) below 2³¹ - 1; -1 for other names.
 NodeId canonical_number(std::string_view name) {
   if (name.empty() || name.size() > 10 || (name.size() > 1 && name.front() == '0')) return -1;
   std::uint64_t value = 0;
@@ -43,7 +42,7 @@ std::uint64_t load64(const char* bytes) {
   return word;
 }
 
-/// The two halves of a 128-bit product, folded: every input bit reaches every output bit.
+/// The xor of both halves of the 128-bit product: every input bit reaches every output bit.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   __extension__ using Wide = unsigned __int128;
   const Wide product = static_cast<Wide>(a) * b;
@@ -51,14 +50,14 @@ std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
 }
 
 void check_name(std::string_view name) {
-  if (name.empty()) throw ShapeError("A name is empty, expected at least one byte.");
+  if (name.empty()) throw ShapeError("empty name, expected at least one byte");
   if (name.find_first_of("\t\n\0"sv) != std::string_view::npos) {
     throw ShapeError(
-        fmt::format("The name {} has a tab, a newline or a NUL byte, expected none.", quote(name)));
+        fmt::format("name {} has a tab, a newline or a NUL byte, expected none", quote(name)));
   }
 }
 
-/// Every text that one insertion, deletion or substitution of a digit makes of `text`.
+/// Adds every text that one insertion, deletion or substitution of a digit makes of `text`.
 void add_single_edits(const std::string& text, std::set<std::string>& edits) {
   for (std::size_t place = 0; place <= text.size(); ++place) {
     const std::string before = text.substr(0, place);
@@ -73,7 +72,7 @@ void add_single_edits(const std::string& text, std::set<std::string>& edits) {
 }  // namespace
 
 Vocabulary Vocabulary::numbered(NodeId n) {
-  if (n < 0) throw ShapeError(fmt::format("{} names, expected no negative number.", n));
+  if (n < 0) throw ShapeError(fmt::format("found {} names, expected no negative number", n));
   Vocabulary names;
   names.numbered_ = n;
   return names;
@@ -88,8 +87,8 @@ std::string_view Vocabulary::stored(NodeId id) const noexcept {
   return std::string_view(bytes_).substr(begin, ends_[static_cast<std::size_t>(id)] - begin);
 }
 
-/// Eight bytes at a time into a folded product, the length last. The seed is unknown outside, so
-/// that nobody can choose names that meet in one slot.
+/// Folds in eight bytes at a time, then the length. The seed is secret, so that nobody can choose
+/// names that collide in one slot.
 std::uint32_t Vocabulary::hash(std::string_view name) const noexcept {
   constexpr std::uint64_t kOdd = 0x9E3779B97F4A7C15ull;  // 2⁶⁴ / golden ratio
   std::uint64_t state = seed_;
@@ -103,7 +102,7 @@ std::uint32_t Vocabulary::hash(std::string_view name) const noexcept {
   return static_cast<std::uint32_t>(state ^ (state >> 32));
 }
 
-/// The slot of name, or the free one where it would go. Not for an empty table.
+/// The slot of name, or the free slot where it would go. The table must not be empty.
 std::size_t Vocabulary::slot_of(std::string_view name, std::uint32_t hash) const noexcept {
   const std::size_t mask = slots_.size() - 1;
   std::size_t slot = hash & mask;
@@ -129,7 +128,7 @@ void Vocabulary::grow() {
   slots_ = std::move(grown);
 }
 
-/// From numbers to stored names, because another name joins them.
+/// Stores the numbers as names, because a name that does not continue them is added.
 void Vocabulary::store_numbers() {
   const NodeId n = std::exchange(numbered_, 0);
   for (NodeId id = 0; id < n; ++id) add(std::to_string(id));
@@ -149,7 +148,8 @@ NodeId Vocabulary::add(std::string_view name) {
   if (slot.id >= 0) return slot.id;
   check_name(name);
   if (size() == kMaxNames) {
-    throw ShapeError(fmt::format("More than {} names, the most that ids have room for.", size()));
+    throw ShapeError(
+        fmt::format("more than {} names, expected at most as many as there are ids", size()));
   }
   const NodeId id = size();
   bytes_.append(name);
@@ -179,7 +179,7 @@ std::optional<NodeId> Vocabulary::find(std::string_view name) const {
 
 std::string Vocabulary::name(NodeId id) const {
   if (id < 0 || id >= size()) {
-    throw ShapeError(fmt::format("There is no name {}: there are {} names.", id, size()));
+    throw ShapeError(fmt::format("no name {}, expected an id below {}", id, size()));
   }
   return numbered_ > 0 ? std::to_string(id) : std::string(stored(id));
 }
@@ -188,7 +188,7 @@ Vocabulary Vocabulary::subset(std::span<const NodeId> ids) const {
   Vocabulary names;
   for (const NodeId id : ids) names.add(name(id));
   if (names.size() != static_cast<NodeId>(ids.size())) {
-    throw ShapeError("An id repeats in a subset of a vocabulary, expected each once.");
+    throw ShapeError("subset of a vocabulary: found an id twice, expected each once");
   }
   return names;
 }
@@ -208,7 +208,7 @@ void Vocabulary::write(const std::filesystem::path& path) const {
 
 Vocabulary Vocabulary::read(const std::filesystem::path& path) {
   const std::string file = path.string();
-  // As it is: a first name may begin like compressed data.
+  // Never decompressed: the first name may begin like compressed data.
   const ByteBuffer bytes = read_whole_file(path);
   const std::string_view text = bytes.view();
   Vocabulary names;
@@ -218,7 +218,7 @@ Vocabulary Vocabulary::read(const std::filesystem::path& path) {
     ++line;
     const std::size_t end = text.find('\n', begin);
     if (end == std::string_view::npos) {
-      throw DataError(file, line, "The last line has no end: the file is cut short.");
+      throw DataError(file, line, "the last line has no end: the file is cut short");
     }
     const std::string_view name = text.substr(begin, end - begin);
     begin = end + 1;
@@ -229,15 +229,14 @@ Vocabulary Vocabulary::read(const std::filesystem::path& path) {
     }
     if (name.empty() || name.find_first_of("\t\0"sv) != std::string_view::npos) {
       throw DataError(file, line,
-                      fmt::format("The name {} is empty or has a tab or a NUL byte, expected one "
-                                  "name a line.",
+                      fmt::format("name {} is empty, or has a tab or a NUL byte; expected one "
+                                  "name a line",
                                   quote(name)));
     }
     const NodeId before = names.size();
     if (names.add(name) != before || names.size() == before) {
-      throw DataError(
-          file, line,
-          fmt::format("The name {} is there already, expected each once.", quote(name)));
+      throw DataError(file, line,
+                      fmt::format("name {} occurs twice, expected each once", quote(name)));
     }
   }
   return names;
@@ -256,7 +255,7 @@ std::vector<std::string> Vocabulary::nearest(std::string_view name, std::size_t 
     if (best.size() > count) best.pop_back();
   };
   if (numbered_ > 0) {
-    // There may be two billion numbers: only texts within two edits are tried.
+    // With up to two billion numbers, only texts within two edits are tried.
     constexpr std::size_t kMaxDigits = 12;
     std::set<std::string> once{std::string(name.substr(0, kMaxDigits))};
     std::set<std::string> twice;

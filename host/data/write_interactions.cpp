@@ -42,7 +42,7 @@ void write_adjacency(const std::filesystem::path& path, const Interactions& inte
 void write_interactions_tsv(const std::filesystem::path& path, const Interactions& interactions,
                             const Vocabulary& users, const Vocabulary& items) {
   if (users.size() != interactions.num_users() || items.size() != interactions.num_items()) {
-    throw ShapeError("Vocabularies and interactions differ in users or items.");
+    throw ShapeError("vocabularies and interactions differ in users or items");
   }
   AtomicFile file(path);
   std::string text = "user\titem\n";

@@ -20,8 +20,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& path) : path_(path) {
   const std::filesystem::file_status status = std::filesystem::status(path, error);
   if (std::filesystem::exists(status)) {
     if (!std::filesystem::is_regular_file(status)) {
-      throw Error(
-          fmt::format("{}: This is not a regular file, and is not replaced.", path.string()));
+      throw Error(fmt::format("{}: not a regular file, and is not replaced", path.string()));
     }
     // A symbolic link stays one; the file that it points to is replaced.
     path_ = std::filesystem::canonical(path, error);
@@ -46,7 +45,7 @@ AtomicFile::~AtomicFile() {
 }
 
 void AtomicFile::fail(std::string_view what, int error) const {
-  throw Error(fmt::format("{}: The file {}: {}.", path_.string(), what,
+  throw Error(fmt::format("{}: the file {}: {}", path_.string(), what,
                           std::generic_category().message(error)));
 }
 
@@ -63,15 +62,15 @@ void AtomicFile::write(const void* data, std::size_t bytes) {
 }
 
 void AtomicFile::commit() {
-  if (::fsync(fd_.get()) != 0) fail("cannot be brought to disk", errno);
+  if (::fsync(fd_.get()) != 0) fail("cannot be synced to disk", errno);
   if (fd_.close() != 0) fail("cannot be closed", errno);
   if (std::rename(beside_.c_str(), path_.c_str()) != 0) fail("cannot be renamed", errno);
   beside_.clear();
   const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : ".";
   const UniqueFd directory(::open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  // EINVAL: some file systems have no fsync for directories; the rename stands all the same.
+  // EINVAL: some file systems have no fsync for directories; the rename is done anyway.
   if (!directory.valid() || (::fsync(directory.get()) != 0 && errno != EINVAL)) {
-    fail("is written, but its directory cannot be brought to disk", errno);
+    fail("is written, but its directory cannot be synced to disk", errno);
   }
 }
 

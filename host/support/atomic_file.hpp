@@ -9,13 +9,12 @@
 
 namespace tern {
 
-/// A file that appears whole or not at all: written beside its place, fsynced, renamed, and the
-/// directory fsynced. Destroyed without commit(), it leaves the old file unchanged and nothing
-/// else. All throw Error with the path and the system's reason.
+/// A file that appears whole or not at all. It is written under a temporary name beside its place,
+/// fsynced and renamed, and the directory is fsynced. Without commit(), the old file stays unchanged.
+/// All functions throw Error with the path and the system's reason.
 class AtomicFile {
  public:
-  /// Also throws if the name belongs to something that is not a regular file: a device or a pipe
-  /// must not be replaced by a file.
+  /// Also throws if path is not a regular file: a file must not replace a device or a pipe.
   explicit AtomicFile(const std::filesystem::path& path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
@@ -29,12 +28,12 @@ class AtomicFile {
   [[noreturn]] void fail(std::string_view what, int error) const;
 
   std::filesystem::path path_;  // where the file goes, symbolic links followed
-  std::string beside_;          // empty once it is in its place
+  std::string beside_;          // the temporary name; empty after the rename
   UniqueFd fd_;
 };
 
-/// Whether a name is that of an unfinished AtomicFile: "NAME.0123abcd.tmp". A process that is
-/// killed while it writes leaves such a file behind.
+/// Whether a name is a temporary one of AtomicFile: "NAME.0123abcd.tmp". A process that is killed
+/// while it writes leaves such a file behind.
 bool is_temporary_name(std::string_view name);
 
 }  // namespace tern

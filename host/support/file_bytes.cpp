@@ -19,12 +19,12 @@ namespace {
 
 constexpr std::size_t kMaxAtOnce = std::size_t{1} << 30;  // read(2) stops a little below 2 GiB
 
-/// Fewer bytes cannot harm a machine; asking for the free memory takes as long as reading a small
-/// file.
+/// Fewer bytes are not checked against the free memory: they cannot exhaust a machine, and asking
+/// takes as long as reading a small file.
 constexpr std::size_t kFewBytes = std::size_t{1} << 26;
 
 [[noreturn]] void throw_system(const std::string& file, std::string_view what, int error) {
-  throw DataError(file, 0, fmt::format("{}: {}.", what, std::generic_category().message(error)));
+  throw DataError(file, 0, fmt::format("{}: {}", what, std::generic_category().message(error)));
 }
 
 }  // namespace
@@ -34,24 +34,24 @@ ByteLimit::ByteLimit(std::string_view file, std::int64_t max_bytes, std::string_
       reason_(most),
       most_(static_cast<std::size_t>(std::max<std::int64_t>(max_bytes, 0))) {}
 
-void ByteLimit::look(std::size_t bytes) {
-  if (looked_ || bytes <= kFewBytes) return;
-  looked_ = true;
+void ByteLimit::limit_by_memory(std::size_t bytes) {
+  if (memory_checked_ || bytes <= kFewBytes) return;
+  memory_checked_ = true;
   const auto quarter = static_cast<std::size_t>(host_memory().free / 4);
   by_memory_ = quarter < most_;
   if (by_memory_) most_ = std::max(quarter, kFewBytes);
 }
 
 void ByteLimit::check(std::size_t bytes, std::string_view what) {
-  look(bytes);
+  limit_by_memory(bytes);
   if (bytes <= most_) return;
   throw DataError(file_, 0,
-                  fmt::format("{} is longer than {} bytes, {}.", what, most_,
-                              by_memory_ ? "a quarter of the memory that is free" : reason_));
+                  fmt::format("{} is longer than {} bytes, {}", what, most_,
+                              by_memory_ ? "a quarter of the free memory" : reason_));
 }
 
 std::size_t ByteLimit::room(std::size_t wanted) {
-  look(wanted);
+  limit_by_memory(wanted);
   return std::min(wanted, most_ + 1);
 }
 
@@ -66,23 +66,23 @@ void ByteBuffer::reserve(std::size_t capacity) {
 
 ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd.valid()) throw_system(file, "The file cannot be opened", errno);
+  if (!fd.valid()) throw_system(file, "the file cannot be opened", errno);
   struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw_system(file, "The file cannot be examined", errno);
-  if (S_ISDIR(status.st_mode)) throw DataError(file, 0, "This is a directory, expected a file.");
+  if (::fstat(fd.get(), &status) != 0) throw_system(file, "the file cannot be examined", errno);
+  if (S_ISDIR(status.st_mode)) throw DataError(file, 0, "found a directory, expected a file");
 
   const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
-  limit.check(size, "The file");
+  limit.check(size, "the file");
   ByteBuffer bytes;
-  // One more than it should hold, so that the end is seen without growing.
+  // One byte more than the file's size, so that reading finds the end without growing the buffer.
   bytes.reserve(limit.room(std::max<std::size_t>(size, 4095) + 1));
   while (true) {
-    limit.check(bytes.size(), "The file");
+    limit.check(bytes.size(), "the file");
     if (bytes.size() == bytes.capacity()) bytes.reserve(limit.room(bytes.capacity() * 2));
     const ssize_t got =
         ::read(fd.get(), bytes.end(), std::min(bytes.capacity() - bytes.size(), kMaxAtOnce));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_system(file, "The file cannot be read", errno);
+    if (got < 0) throw_system(file, "the file cannot be read", errno);
     if (got == 0) return bytes;
     bytes.extend(static_cast<std::size_t>(got));
   }

@@ -5,10 +5,10 @@
 
 namespace tern {
 
-/// Whether anything has this name; a symbolic link counts, wherever it points.
+/// Whether this path exists. A broken symbolic link exists too.
 bool is_there(const std::filesystem::path& path);
 
-/// The entries of a directory; none if there is no such directory. Files may be removed meanwhile.
+/// The entries of a directory; none if it does not exist. Other processes may remove files meanwhile.
 std::vector<std::filesystem::path> list_directory(const std::filesystem::path& directory);
 
 /// Removes a file, if there is one. Throws Error with the system's reason.

@@ -24,7 +24,7 @@ void limit(MemoryInfo& memory, std::int64_t free, std::int64_t total) {
   memory.total = std::min(memory.total, total);
 }
 
-/// The number in a file of one; nothing where there is none, such as "max".
+/// The number that a file holds; nothing if it holds none, but for example "max".
 std::optional<std::int64_t> number_in(const std::filesystem::path& file) {
   std::ifstream in(file);
   std::int64_t value = 0;
@@ -44,7 +44,7 @@ std::optional<std::int64_t> number_after(const std::filesystem::path& file, std:
   return std::nullopt;
 }
 
-/// The files in which a version of control groups tells of a group's memory.
+/// The files that describe a control group's memory, by the version of control groups.
 struct GroupFiles {
   const char* limit;
   const char* usage;
@@ -54,8 +54,8 @@ constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
                                "total_inactive_file"};
 constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
 
-/// The limits of a group and of all above it. Where the process sees its own group as the root, as
-/// in a container, the group's path may not exist: what is above it does.
+/// Applies the limits of a group and of all groups above it. In a container, where the process sees
+/// its own group as the root, the group's path may not exist, but the root does.
 void limit_by_groups(MemoryInfo& memory, const std::filesystem::path& mount,
                      const std::string& group, const GroupFiles& files) {
   std::filesystem::path below = std::filesystem::path(group).relative_path();

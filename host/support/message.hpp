@@ -8,10 +8,10 @@ namespace tern {
 
 // Parts of messages for people.
 
-/// Text from outside, in quotes: control characters and bytes that are not UTF-8 are escaped, and
-/// the text is cut after 40 bytes, or at the end of the character there.
+/// A text of the user's in quotes. Control characters and bytes that are not UTF-8 are escaped, and
+/// the text is cut after the character that holds byte 40.
 std::string quote(std::string_view text);
-/// A name without quotes if it is short and nothing needs escaping, else quote(name).
+/// The name itself if it is short and nothing needs escaping, else quote(name).
 std::string in_message(std::string_view name);
 
 /// A size with a unit: "17 kB", "1.5 GB". Units are powers of 1000.

@@ -1,14 +1,14 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <exception>
 
 namespace tern {
 
-/// Runs body(i) for every i in [0, count), on OpenMP's threads. If bodies throw, the
-/// exception of the smallest i is thrown again afterwards, whatever the threads' timing; bodies of
-/// greater i may be left out.
+/// Runs body(i) for every i in [0, count) on OpenMP's threads. If bodies throw, rethrows the exception
+/// of the smallest i afterwards, whatever the threads' timing. Bodies of greater i may be skipped.
 template <typename Body>
 void parallel_for(std::int64_t count, const Body& body) {
   std::atomic<std::int64_t> failed = count;
@@ -27,6 +27,15 @@ void parallel_for(std::int64_t count, const Body& body) {
     }
   }
   if (error) std::rethrow_exception(error);
+}
+
+/// Runs body(i) for every i in [0, count), a block of `block` of them at a time; see parallel_for.
+template <typename Body>
+void parallel_for_blocks(std::int64_t count, std::int64_t block, const Body& body) {
+  parallel_for((count + block - 1) / block, [&](std::int64_t b) {
+    const std::int64_t end = std::min((b + 1) * block, count);
+    for (std::int64_t i = b * block; i < end; ++i) body(i);
+  });
 }
 
 }  // namespace tern

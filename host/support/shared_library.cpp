@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Where to load the library from, and whether it is there.
+/// The path to load the library from, and whether it exists.
 SharedLibrary find(const char* file, const char* variable) {
   SharedLibrary library;
   library.path = file;
@@ -50,8 +50,8 @@ SharedLibrary load_shared_library(const char* file, const char* variable) {
   }
   const char* reason = dlerror();
   library.problem = reason != nullptr ? reason : "the loader gave no reason";
-  // On the library path, absence shows only in the reason; it then names the library itself
-  // instead of one that the library needs.
+  // On the system's library path, only the reason shows whether the library itself is missing, or
+  // another one that it needs.
   if (!library.present) library.present = !library.problem.starts_with(file);
   if (!library.present) library.problem = fmt::format("there is no {} here", file);
   return library;

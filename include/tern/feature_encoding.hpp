@@ -10,34 +10,33 @@
 
 namespace tern {
 
-/// Features of one node set as input of an encoder: numbers as a dense matrix, columns of 0 and 1
-/// as a sparse one, whose product with weights costs only its ones.
+/// Features of one node set as input of an encoder: numbers as a dense matrix, columns of 0 and 1 as
+/// a sparse matrix, whose product with weights takes time for the ones only.
 struct EncodedFeatures {
   std::vector<std::string> number_names;
   std::vector<std::string> category_names;
   /// (nodes, number_names.size()) row-major.
   std::vector<float> numbers;
-  /// Node n has category c: user n, item c. nodes × category_names.size().
+  /// (nodes, category_names.size()), with nodes as users and categories as items.
   Interactions categories;
 
   NodeId num_nodes() const { return categories.num_users(); }
 };
 
-/// How features become input of an encoder. It is decided on one table of features, so that new
-/// nodes are later encoded in the same way.
+/// A rule for encoding features, decided on one table, so that later nodes are encoded alike.
 ///
-/// A column of 0 and 1 is a category, unless more than 1/8 of the elements of all such columns are
-/// 1: then the dense product is faster, and they count as numbers, unchanged. Any other column is a
-/// number: (x - mean) / deviation in f64, over the nodes of the table (x - mean if the deviation is
-/// 0), limited to ±10⁴.
+/// Columns of 0 and 1 are categories, unless more than 1/8 of all their elements are 1: then the dense
+/// product is faster, and they are numbers with unchanged values. Any other column is numeric:
+/// (x - mean) / deviation in f64, over the nodes of the table (x - mean if the deviation is 0),
+/// limited to ±10⁴.
 class FeatureEncoding {
  public:
   explicit FeatureEncoding(const Features& decided_on);
-  /// Decided on the first `nodes` rows only.
+  /// Decides on the first `nodes` rows only.
   FeatureEncoding(const Features& features, NodeId nodes);
 
-  /// Throws ShapeError if the columns are not those of the table. An element of a category counts
-  /// as 1 if it is not 0.
+  /// Throws ShapeError if the columns are not those of the table. Any element of a category but 0
+  /// counts as 1.
   EncodedFeatures encode(const Features& features) const;
 
  private:
@@ -50,7 +49,7 @@ class FeatureEncoding {
   std::vector<Column> columns_;
 };
 
-/// Features of both sides, for models that read them. Null: the side has none.
+/// Features of both sides, for models that read them. Null: the side has no features.
 struct NodeFeatures {
   const EncodedFeatures* users = nullptr;
   const EncodedFeatures* items = nullptr;
@@ -58,8 +57,8 @@ struct NodeFeatures {
   const EncodedFeatures* of(Side side) const { return side == Side::kUser ? users : items; }
 };
 
-/// The encoded features of a data set, if it has some. New nodes (add_new_nodes) do not take part
-/// in deciding the encoding.
+/// The encoded features of a data set, if it has some. New nodes (add_new_nodes) have no influence on
+/// the encoding.
 struct EncodedDataset {
   std::optional<EncodedFeatures> users;
   std::optional<EncodedFeatures> items;

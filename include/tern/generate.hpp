@@ -14,7 +14,7 @@ namespace tern {
 struct GenerateOptions {
   NodeId users = 10'000;
   NodeId items = 5'000;
-  /// Distinct pairs to make; every user gets at least one. In [users, users · items / 2].
+  /// The number of distinct pairs; every user gets at least one. In [users, users · items / 2].
   std::int64_t interactions = 200'000;
   /// The number of tastes. Every user and every item has one, in equal parts.
   int tastes = 16;
@@ -33,18 +33,18 @@ struct GeneratedData {
   std::vector<std::int32_t> item_tastes;
 };
 
-/// Draws a data set. User u has degree d_u (a power law over a random ranking of the users, scaled
-/// to the wanted total, at least 1 and at most half of the items); each of its interactions is,
-/// with probability 1 - noise, with an item of u's taste, else with any item, drawn by the items'
-/// power law, without repeats. If no item of a taste is left, the rest is drawn from all.
+/// Draws a data set. Degrees of users follow a power law over a random ranking, scaled to the wanted
+/// total, at least 1 and at most half of the items. Each interaction of a user is, with probability
+/// 1 - noise, with an item of the user's taste, else with any item; items are drawn by their own power
+/// law, without repeats. If no item of a taste is left, the rest is drawn from all items.
 /// Deterministic for every thread count; O(U + I + E) time expected. Throws ConfigError on options
 /// out of range.
 GeneratedData generate(const GenerateOptions& options);
 
-/// Writes an adjacency list, "user item item ..." a line, one for every user, empty ones included.
-/// Written beside and renamed. Throws Error with the path and the system's reason.
+/// Writes an adjacency list: a line "user item item ..." for every user, including users without
+/// items. The file is replaced atomically. Throws Error with the path and the system's reason.
 void write_adjacency(const std::filesystem::path& path, const Interactions& interactions);
-/// Writes a table with the header "user<TAB>item" and a row an interaction, under these names.
+/// Writes a table with the header "user<TAB>item" and a row for each interaction, by these names.
 void write_interactions_tsv(const std::filesystem::path& path, const Interactions& interactions,
                             const Vocabulary& users, const Vocabulary& items);
 

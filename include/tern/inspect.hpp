@@ -8,8 +8,8 @@
 
 namespace tern {
 
-/// Degrees of one node set, nodes of degree 0 included. The q-quantile is the degree at place
-/// ceil(q·n) of n in ascending order (a degree that occurs); all are 0 if there is no node.
+/// Degrees of one node set, including nodes of degree 0. The q-quantile is the degree at place
+/// ceil(q·n) of n in ascending order. All are 0 if there is no node.
 struct DegreeSummary {
   std::int64_t min = 0;
   std::int64_t median = 0;
@@ -18,7 +18,6 @@ struct DegreeSummary {
   double mean = 0.0;
 };
 
-/// One side of an interaction matrix.
 struct SideSummary {
   std::int64_t nodes = 0;
   /// Nodes of degree 0.
@@ -26,7 +25,6 @@ struct SideSummary {
   DegreeSummary degrees;
 };
 
-/// One interaction matrix.
 struct InteractionsSummary {
   std::int64_t interactions = 0;
   /// interactions / (U·I); 0 if there is no node.
@@ -36,19 +34,18 @@ struct InteractionsSummary {
   std::int64_t users_with_every_item = 0;
 };
 
-/// What a held-out split asks of a model that knows only the training split.
+/// A held-out split, compared with the training split.
 struct HeldOutSummary {
-  /// Users with a held-out interaction: those that metrics are averaged over.
+  /// Users with a held-out interaction, over whom metrics are averaged.
   std::int64_t users = 0;
-  /// Of these, users without any training interaction.
+  /// How many of these users have no training interaction.
   std::int64_t users_without_training = 0;
-  /// Items that are held out somewhere and have no training interaction.
+  /// Items with a held-out interaction, but no training interaction.
   std::int64_t items_without_training = 0;
-  /// Held-out interactions that the training split has as well: masked, hence never a hit.
+  /// Held-out interactions that are in the training split too. They are masked, hence never a hit.
   std::int64_t also_in_training = 0;
 };
 
-/// A summary of a data set.
 struct DatasetSummary {
   InteractionsSummary all;  // the union of the three splits
   InteractionsSummary train;

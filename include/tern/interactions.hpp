@@ -8,20 +8,20 @@
 
 namespace tern {
 
-/// The U×I interaction matrix R on the host, as CSR: item ids ascend within a user, none repeats.
+/// The U×I interaction matrix R on the host, as CSR: the item ids of a user strictly ascend.
 /// Users and items without interactions are allowed. Memory: 8 (U + 1) + 4 E bytes.
 class Interactions {
  public:
   Interactions() : offsets_(1, 0) {}
 
-  /// Takes a finished CSR. Throws ShapeError unless offsets has U + 1 ascending entries that end at
+  /// Takes a finished CSR. Throws ShapeError unless offsets has U + 1 ascending entries from 0 to
   /// items.size(), and every row is strictly ascending within [0, num_items).
   Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeOffset> offsets,
                std::vector<NodeId> items);
 
-  /// Builds the CSR from pairs in any order, O(U + I + E), in parallel. Repeats are kept once;
-  /// their number is added to *duplicates. Throws ShapeError on an id
-  /// outside the two ranges. The result does not depend on the number of threads.
+  /// Builds the CSR from pairs in any order, O(U + I + E), in parallel. Repeated pairs are kept once;
+  /// the number of those left out is added to *duplicates. Throws ShapeError on an id out of range.
+  /// The result does not depend on the number of threads.
   static Interactions from_pairs(NodeId num_users, NodeId num_items,
                                  std::span<const Interaction> pairs,
                                  std::int64_t* duplicates = nullptr);

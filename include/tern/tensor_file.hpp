@@ -25,20 +25,19 @@ struct TensorFile {
   std::map<std::string, std::string> metadata;
 };
 
-/// Writers write a new file beside the old one, fsync it, rename it, and fsync the directory: a
-/// reader sees the old file or the new one, never a part. They throw Error with the path and the
-/// system's reason. Readers check every size against the file before allocating, and throw
-/// DataError. Formats: https://github.com/huggingface/safetensors (header of at most 100 MB, no
+/// Writers write a new file beside the old one, fsync it, rename it, and fsync the directory, so that
+/// a reader sees either file whole. They throw Error with the path and the system's reason. Readers
+/// check every size against the file before allocating, and throw DataError. Formats: https://github.com/huggingface/safetensors (header of at most 100 MB, no
 /// holes, no overlaps), and NumPy's .npy version 1.0 (written) and 1.0-3.0 (read; C order, little
 /// endian).
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 TensorFile read_safetensors(const std::filesystem::path& path);
-/// Reads the header only, with the same checks of it.
+/// Reads and checks the header only.
 std::map<std::string, std::string> read_safetensors_metadata(const std::filesystem::path& path);
 void write_npy(const std::filesystem::path& path, const Tensor& tensor);
 Tensor read_npy(const std::filesystem::path& path);
 
-/// Replaces the file at path by these bytes, in the way described above.
+/// Replaces the file at path by these bytes, atomically as above.
 void write_file_atomically(const std::filesystem::path& path, std::string_view bytes);
 
 }  // namespace tern

@@ -13,20 +13,20 @@
 namespace tern {
 
 /// The names of one node set: a bijection between 0..n-1 and the user's own ids (any bytes without
-/// tab, newline and NUL). Names live in one block of memory: 2^31 - 1 of them at the most.
-/// Look-ups hash with a seed of the object's own, so that no file can be made to collide.
+/// tab, newline and NUL). Holds at most 2³¹ - 1 names, in one block of memory. Each object hashes with
+/// a random seed, so that nobody can craft a file of colliding names.
 class Vocabulary {
  public:
   Vocabulary() = default;
 
-  /// Names "0".."n-1", without storing them: those of an adjacency list of dense ids.
+  /// The names "0" to "n-1", which are not stored: for an adjacency list of dense ids.
   static Vocabulary numbered(NodeId n);
 
-  /// The id of name, added at the end if it is new. Throws ShapeError past 2^31 - 1 names, on an
-  /// empty name, and on one with tab, newline or NUL.
+  /// The id of name, which is appended if it is new. Throws ShapeError past 2³¹ - 1 names, on an
+  /// empty name, and on a name with tab, newline or NUL.
   NodeId add(std::string_view name);
-  /// Adds the names of another vocabulary in its order; element i of the result is the id of its
-  /// name i.
+  /// Adds the names of another vocabulary in its order. Element i of the result is the id here of the
+  /// other's name i.
   std::vector<NodeId> add_all(const Vocabulary& other);
   std::optional<NodeId> find(std::string_view name) const;
   /// Throws ShapeError outside [0, size()).
@@ -37,18 +37,17 @@ class Vocabulary {
   /// The names with these ids, in this order, renumbered from 0. ids must not repeat.
   Vocabulary subset(std::span<const NodeId> ids) const;
 
-  /// The known names closest to `name` by edit distance of their first 64 bytes, ties by id: for
-  /// "did you mean". Of numbered names, those within two edits. O(bytes of names) at the most.
+  /// The `count` known names closest to `name` by edit distance of their first 64 bytes, ties by id:
+  /// for "did you mean". Numbered names are found only within two edits. O(bytes of names) at most.
   std::vector<std::string> nearest(std::string_view name, std::size_t count = 3) const;
 
-  /// One name a line, in id order. Written beside and renamed. read() throws DataError.
+  /// Writes one name a line, in id order; the file is replaced atomically. read() throws DataError.
   void write(const std::filesystem::path& path) const;
   static Vocabulary read(const std::filesystem::path& path);
 
  private:
-  /// A place of the hash table: an id (-1: free) and 32 bits of its name's hash, which
-  /// distinguish most names without reading their bytes, and let the table grow without hashing
-  /// again.
+  /// A slot of the hash table: an id (-1: free), and 32 bits of its name's hash, which distinguish
+  /// most names without reading their bytes, and let the table grow without hashing again.
   struct Slot {
     NodeId id = -1;
     std::uint32_t hash = 0;
@@ -60,11 +59,11 @@ class Vocabulary {
   void grow();
   void store_numbers();
 
-  NodeId numbered_ = 0;  // if > 0, the names are the numbers and nothing below is used
+  NodeId numbered_ = 0;  // if > 0, the names are "0" to "numbered_ - 1", and nothing below is used
   std::string bytes_;
   std::vector<std::uint64_t> ends_;
   std::vector<Slot> slots_;  // open addressing, a power of two, at most half full
-  std::uint64_t seed_ = 0;   // of the hash; drawn with the first slots
+  std::uint64_t seed_ = 0;   // seed of the hash, drawn with the first slots
 };
 
 }  // namespace tern

@@ -321,10 +321,10 @@ TEST_F(FeaturesOnTheCommandLine, RefuseNewNodesThatCannotBePlaced) {
               FailsAtOnceWith(65, "none.tsv"));
   write("known.tsv", "film\tkind\nx\tdrama\ndrama-4\tdrama\n");
   EXPECT_THAT(run({"recommend", "run", "--new-items", "known.tsv", "--all"}),
-              FailsAtOnceWith(65, "known.tsv:3: The id \"drama-4\" is known from training"));
+              FailsAtOnceWith(65, "known.tsv:3: id \"drama-4\" is known from training"));
   write("words.tsv", "film\tyear\nx\tlong ago\n");
   EXPECT_THAT(run({"similar", "run", "--new-items", "words.tsv", "--item", "x"}),
-              FailsWith(65, "\"year\" holds words, but was read as numbers in training"));
+              FailsWith(65, "\"year\" holds words, expected numbers as in training"));
   std::filesystem::remove(path("films/user_features.tsv"));
   train_well({"--overwrite"});
   EXPECT_THAT(run({"recommend", "run", "--new-users", "people.tsv"}),

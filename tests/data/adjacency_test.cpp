@@ -77,16 +77,16 @@ TEST(ParseAdjacency, SaysWhatIsWrongAndWhere) {
     return data_complaint([&] { parse_adjacency(text, "train.txt"); });
   };
   EXPECT_THAT(message("0 1\nabc 1\n"),
-              AllOf(StartsWith("train.txt:2: The user id \"abc\" is not a number"),
+              AllOf(StartsWith("train.txt:2: user id \"abc\" is not a number"),
                     HasSubstr("expected an integer id"), HasSubstr("interactions.tsv")));
-  EXPECT_THAT(message("0 1\n\n1 2,3\n"), StartsWith("train.txt:3: The item id \"2,3\" is not a"));
-  EXPECT_THAT(message("0 -4\n"), StartsWith("train.txt:1: The item id \"-4\" is negative"));
+  EXPECT_THAT(message("0 1\n\n1 2,3\n"), StartsWith("train.txt:3: item id \"2,3\" is not a"));
+  EXPECT_THAT(message("0 -4\n"), StartsWith("train.txt:1: item id \"-4\" is negative"));
   EXPECT_THAT(message("0 1.5\n"), HasSubstr("\"1.5\" is not a number"));
   EXPECT_THAT(message("0 1000000000000000000\n"),
-              AllOf(StartsWith("train.txt:1: The item id \"1000000000000000000\" is too large"),
+              AllOf(StartsWith("train.txt:1: item id \"1000000000000000000\" is too large"),
                     HasSubstr("expected ids below 2147483647")));
   EXPECT_THAT(message("0 2147483647"), HasSubstr("too large"));
-  EXPECT_THAT(message("99999999999999999999999999 1"), HasSubstr("The user id"));
+  EXPECT_THAT(message("99999999999999999999999999 1"), HasSubstr("user id \"999"));
   EXPECT_THAT(message(std::string_view("0 1\n1 \0 2\n", 10)),
               AllOf(StartsWith("train.txt:2:"), HasSubstr("NUL byte")));
   EXPECT_THAT(message(std::string_view("0 1\n1 2\0\n", 9)), HasSubstr("\"2\\x00\" has a NUL byte"));
@@ -132,7 +132,7 @@ TEST(IdNumbering, UsesDenseIdsAsTheyAre) {
 }
 
 TEST(IdNumbering, NumbersSparseIdsInAscendingOrder) {
-  // By marks for the range is near, and by sorting for it is far away.
+  // Near ids are counted by marks, far ids by sorting.
   for (const NodeId far : {7000, 2'147'483'646}) {
     const IdNumbering ids = number({far, 3, 5000, 3});
     EXPECT_FALSE(ids.direct());
@@ -155,7 +155,7 @@ TEST(IdNumbering, TakesIdsUpToTwiceTheirNumberAndAThousandAsTheyAre) {
 }
 
 TEST(IdNumbering, NeverSizesAnArrayByAnId) {
-  // 2³¹ marks would take 2 GiB, and names of all numbers more.
+  // 2³¹ marks would take 2 GiB, and the names of all numbers even more.
   const IdNumbering ids = number({2'147'483'646});
   EXPECT_EQ(ids.size(), 1);
   EXPECT_EQ(ids.names().size(), 1);

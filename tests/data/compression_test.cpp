@@ -26,12 +26,12 @@ std::string load(const std::filesystem::path& path, std::int64_t max_bytes = kPl
   return std::string(read_file(path, max_bytes).view());
 }
 
-/// Hard to compress, so that compressed files have many blocks.
+/// Random bytes: compressed files of them have many blocks.
 std::string noise(std::size_t size) {
   std::mt19937 random(3);
   std::string bytes(size, '\0');
   for (char& c : bytes) c = static_cast<char>(random() >> 24);
-  return "7" + bytes;  // and never the magic of anything
+  return "7" + bytes;  // never the magic bytes of a format
 }
 
 TEST(ReadFile, ReadsPlainFiles) {
@@ -70,7 +70,7 @@ TEST(ReadFile, JoinsMembersAndFrames) {
   const std::string first = noise(100'000);
   EXPECT_EQ(load(directory.write("a", gzip(first) + gzip("") + gzip("second"))), first + "second");
   EXPECT_EQ(load(directory.write("b", zstd(first) + zstd("") + zstd("second"))), first + "second");
-  // What a tape, or a tool that writes blocks, leaves behind.
+  // Padding of tapes, and skippable frames.
   EXPECT_EQ(load(directory.write("c", gzip("first") + std::string(700, '\0'))), "first");
   const std::string skippable("\x50\x2A\x4D\x18\x03\x00\x00\x00xyz", 11);
   EXPECT_EQ(load(directory.write("d", skippable + zstd("first") + skippable)), "first");
@@ -81,14 +81,14 @@ TEST(Decompress, FindsEveryCut) {
   for (const std::string& whole : {gzip(noise(500)), zstd(noise(500)), member + gzip(noise(9))}) {
     const Compression compression = detect_compression(whole);
     for (std::size_t size = 4; size < whole.size(); ++size) {
-      // A whole member, and one whose follower cannot be told yet.
+      // Not cut short: a whole member, perhaps with one byte that could be padding.
       if (whole.starts_with(member) && (size == member.size() || size == member.size() + 1))
         continue;
       ASSERT_THAT(data_complaint([&] {
                     ByteLimit limit("cut", 1 << 20);
                     decompress(compression, whole.substr(0, size), limit, "cut");
                   }),
-                  AllOf(HasSubstr("cut: The "), HasSubstr("cut short")))
+                  AllOf(HasSubstr("cut: the "), HasSubstr("cut short")))
           << size << " of " << whole.size();
     }
   }
@@ -100,15 +100,15 @@ TEST(ReadFile, FindsDamage) {
   std::string damaged = gzip(bytes);
   damaged[damaged.size() - 6] = static_cast<char>(damaged[damaged.size() - 6] ^ 1);  // checksum
   EXPECT_THAT(data_complaint([&] { load(directory.write("a.gz", damaged)); }),
-              HasSubstr("a.gz: The gzip data is damaged"));
+              HasSubstr("a.gz: the gzip data is damaged"));
   damaged = gzip(noise(5000));
   for (std::size_t i = 0; i < 20; ++i) damaged[1000 + i] = '\xFF';
   EXPECT_THAT(data_complaint([&] { load(directory.write("b.gz", damaged)); }),
-              HasSubstr("b.gz: The gzip data is "));
+              HasSubstr("b.gz: the gzip data is "));
   damaged = zstd(bytes);
   damaged[5] = static_cast<char>(damaged[5] ^ 0x7F);
   EXPECT_THAT(data_complaint([&] { load(directory.write("c.zst", damaged)); }),
-              HasSubstr("c.zst: The zstd data is "));
+              HasSubstr("c.zst: the zstd data is "));
   EXPECT_THAT(data_complaint([&] { load(directory.write("d", gzip("a") + "more")); }),
               HasSubstr("4 bytes that are not gzip follow"));
   EXPECT_THAT(data_complaint([&] { load(directory.write("e", zstd("a") + "more text")); }),
@@ -135,17 +135,17 @@ TEST(ReadFile, TakesIdsThatBeginLikeBzip2) {
   EXPECT_EQ(load(directory.write("a", "BZh")), "BZh");
   EXPECT_EQ(load(directory.write("a", "BZhang\tx\n")), "BZhang\tx\n");
   EXPECT_THAT(data_complaint([&] { load(directory.write("a", "BZh91AY&SY\x14")); }),
-              HasSubstr("expected plain bytes, gzip or zstd"));
+              HasSubstr("expected plain text, gzip or zstd"));
 }
 
 TEST(ReadFile, SaysWhatIsNoDataFile) {
   const TemporaryDirectory directory;
   EXPECT_THAT(data_complaint([&] { load(directory / "absent.txt"); }),
-              HasSubstr("absent.txt: The file cannot be opened: No such file or directory."));
-  EXPECT_THAT(data_complaint([&] { load(directory.path()); }), HasSubstr("This is a directory"));
+              HasSubstr("absent.txt: the file cannot be opened: No such file or directory"));
+  EXPECT_THAT(data_complaint([&] { load(directory.path()); }), HasSubstr("found a directory"));
   EXPECT_THAT(
       data_complaint([&] { load(directory.write("a.xz", std::string("\xFD\x37zXZ\0", 6))); }),
-      HasSubstr("expected plain bytes, gzip or zstd"));
+      HasSubstr("expected plain text, gzip or zstd"));
 }
 
 }  // namespace

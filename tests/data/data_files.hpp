@@ -18,7 +18,7 @@ namespace tern::testing {
 
 using test::TemporaryDirectory;
 
-/// "prefix17". Not prefix + std::to_string(17), of which GCC 12 warns falsely (-Wrestrict).
+/// "prefix17". GCC 12 warns falsely (-Wrestrict) about prefix + std::to_string(17).
 inline std::string numbered(std::string_view prefix, std::int64_t number) {
   return std::string(prefix).append(std::to_string(number));
 }
@@ -48,7 +48,7 @@ inline std::string zstd(std::string_view bytes) {
   return out;
 }
 
-/// What an Exception that body throws says; "" and a failed test where it throws nothing.
+/// The message of the Exception that body throws. If it throws nothing, fails the test.
 template <typename Exception, typename Body>
 std::string complaint(const Body& body) {
   try {

@@ -147,8 +147,7 @@ TEST(LoadDataset, DropsLowRatingsAndWhoHasNoOthers) {
   EXPECT_EQ(data.items.size(), 2);
   EXPECT_THAT(data.notes,
               Contains("interactions.csv: interactions dropped for a rating below 4: 2."));
-  EXPECT_THAT(data.notes,
-              Contains("Dropped with them, for want of other ratings: users: 1, items: 1."));
+  EXPECT_THAT(data.notes, Contains("Dropped for lack of other ratings: users: 1, items: 1."));
 }
 
 TEST(LoadDataset, DropsWhoHasNoOtherRatingInAnyPart) {
@@ -180,7 +179,7 @@ TEST(LoadDataset, FeaturesFollowNodesThroughEveryFilter) {
 
 TEST(LoadDataset, KeepsTheKCoreAlone) {
   const TemporaryDirectory directory;
-  // A square of a, b and x, y, and a tail; a x is repeated, which must not count twice.
+  // A square of a, b and x, y, and a tail. The repeated "a x" must not count twice.
   directory.write("interactions.tsv", "c\tz\nc\ty\na\tx\na\tx\na\ty\nb\tx\nb\ty\nc\ty\n");
   DataOptions options;
   options.k_core = 2;
@@ -189,7 +188,7 @@ TEST(LoadDataset, KeepsTheKCoreAlone) {
   const Dataset data = load_dataset(directory.path(), options);
   EXPECT_THAT(named_pairs(data, data.train), ElementsAre("a x", "a y", "b x", "b y"));
   EXPECT_EQ(data.users.name(0), "a");
-  EXPECT_EQ(data.items.name(0), "y");  // order of first appearance, as before
+  EXPECT_EQ(data.items.name(0), "y");  // still in order of first appearance
   EXPECT_EQ(data.duplicates, 1);
   EXPECT_THAT(data.notes, Contains(HasSubstr("The 2-core drops 1 of 3 users, 1 of 3 items and 3 of "
                                              "8 interactions")));
@@ -251,7 +250,8 @@ TEST(LoadDataset, FingerprintTellsSplitsApart) {
                                        of("0 1\n1 0 2\n", "0 0\n"), of("0 1 2\n1 0\n2\n", "0 0\n"),
                                        of("0 1 2\n1 0\n", "0 3\n"), of("0 0\n", "0 1 2\n1 0\n")};
   EXPECT_EQ(fingerprints.size(), 6u);
-  EXPECT_TRUE(fingerprints.contains(of("1 0\n0 2 1 2\n", "0 0\n")));  // the same, written otherwise
+  EXPECT_TRUE(
+      fingerprints.contains(of("1 0\n0 2 1 2\n", "0 0\n")));  // the same data, written differently
 }
 
 TEST(LoadDataset, HoldsColdItemsOut) {
@@ -352,7 +352,7 @@ TEST(Inspect, SummarisesByHand) {
   EXPECT_DOUBLE_EQ(summary.train.users.degrees.mean, 1.5);
   EXPECT_EQ(summary.train.items.empty, 1);  // 2 2 1 1 0
   EXPECT_EQ(summary.train.items.degrees.median, 1);
-  EXPECT_EQ(summary.all.interactions, 9);  // 3 1 stands in both
+  EXPECT_EQ(summary.all.interactions, 9);  // "3 1" is in both
   EXPECT_EQ(summary.held_out_test.users, 3);
   EXPECT_EQ(summary.held_out_test.users_without_training, 1);
   EXPECT_EQ(summary.held_out_test.items_without_training, 1);

@@ -1,4 +1,4 @@
-// Data sets with timestamps, in one file or in parts that are split anew.
+// Data sets with timestamps, in one file or in several that are split anew.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,8 +36,8 @@ TEST(LoadDatedData, SplitsTablesByTime) {
   EXPECT_THAT(named_pairs(last, last.train), ElementsAre("a r", "b q", "c r"));
 }
 
-/// A given split of dated tables, whose test rows are older and newer than its training rows. "b p"
-/// stands in two of the files.
+/// A given split of dated tables. Some test rows are older than the training rows, some newer. Two of
+/// the files hold "b p".
 void write_dated_parts(const TemporaryDirectory& directory) {
   directory.write("train.csv", "userId,itemId,timestamp\na,p,50\na,q,10\nb,p,40\nb,r,20\nb,q,1\n");
   directory.write("valid.csv", "userId,itemId,timestamp\na,t,55\nb,t,2\n");
@@ -100,7 +100,7 @@ TEST(LoadDatedData, PartsAreDatedOnlyWhereAllOfThemAre) {
   const Dataset by_place = load_dataset(directory.path(), options);
   EXPECT_THAT(named_pairs(by_place, by_place.test), ElementsAre("a s"));
   EXPECT_THAT(named_pairs(by_place, by_place.valid), ElementsAre("a r"));
-  // An empty file has no time to lack.
+  // An empty file does not count as one without times.
   directory.write("test.csv", "userId,itemId,timestamp\na,s,1\n");
   const Dataset by_time = load_dataset(directory.path(), options);
   EXPECT_THAT(named_pairs(by_time, by_time.test), ElementsAre("a q"));

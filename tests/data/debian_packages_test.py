@@ -1,4 +1,4 @@
-"""Checks tools/datasets/debian_packages.py and the snapshot that it made.
+"""Checks tools/datasets/debian_packages.py and its snapshot.
 
 Run from the repository root: python3 -m unittest tests/data/debian_packages_test.py
 """

@@ -28,7 +28,7 @@ std::vector<std::vector<NodeId>> rows_of(const Interactions& categories) {
   return rows;
 }
 
-/// `binary` columns over `nodes` rows, the first `ones` cells of which are 1, column after column.
+/// `nodes` rows of `binary` columns. The first `ones` cells are 1, counted column by column.
 Features binary_table(std::size_t nodes, std::size_t columns, std::size_t ones) {
   Features features;
   for (std::size_t c = 0; c < columns; ++c) features.names.push_back("c");
@@ -68,7 +68,7 @@ TEST(FeatureEncoding, TellsCategoriesFromNumbers) {
 }
 
 TEST(FeatureEncoding, FullCategoriesAreNumbersAsTheyAre) {
-  // 16 nodes, 2 columns: 4 ones are an eighth.
+  // 16 nodes and 2 columns: 4 ones are one eighth.
   const EncodedFeatures sparse =
       FeatureEncoding(binary_table(16, 2, 4)).encode(binary_table(16, 2, 4));
   EXPECT_EQ(sparse.category_names.size(), 2u);
@@ -87,7 +87,7 @@ TEST(FeatureEncoding, FullCategoriesAreNumbersAsTheyAre) {
 }
 
 TEST(FeatureEncoding, FullnessIsThatOfAllCategoriesAlone) {
-  // A column full of ones beside seven empty ones is an eighth; numbers do not count.
+  // A full column beside seven empty ones makes one eighth; numeric columns do not count.
   Features features = binary_table(8, 9, 8);
   for (std::size_t node = 0; node < 8; ++node) {
     features.values[node * 9 + 8] = static_cast<float>(node);
@@ -102,7 +102,7 @@ TEST(FeatureEncoding, NewNodesAreEncodedAsTheFirstOnesDecide) {
   features.names = {"number", "category"};
   features.values = {2, 0, 4, 0, 2, 0, 4, 0, 2, 0, 4, 0, 2, 0, 4, 1};
   const EncodedFeatures before = FeatureEncoding(features).encode(features);
-  // The newcomers would move the mean, and make both columns something else.
+  // The new nodes would move the mean, and change the kind of both columns.
   features.values.insert(features.values.end(), {100, 0.5F, -1, 3, 3, 0});
   const EncodedFeatures after = FeatureEncoding(features, 8).encode(features);
   EXPECT_EQ(after.number_names, before.number_names);

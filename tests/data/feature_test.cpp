@@ -64,7 +64,7 @@ TEST(FeatureTable, MakesNumbersCategoriesAndTags) {
 
 TEST(FeatureTable, CountsUnknownAndMissingIds) {
   const Read result = read("id\tkind\na\tx\nstranger\tz\nb\ty\n", names_of({"a", "b", "c"}));
-  // What only strangers have makes no column.
+  // Values of unknown ids only make no column.
   EXPECT_THAT(result.features.names, ElementsAre("kind=x", "kind=y"));
   EXPECT_THAT(result.features.values, ElementsAre(1, 0, 0, 1, 0, 0));
   EXPECT_THAT(result.notes,
@@ -77,7 +77,7 @@ TEST(FeatureTable, OneWordMakesAColumnOfCategories) {
   const Read result = read("id\tn\na\t1\nb\t2|1\n", names_of({"a", "b"}));
   EXPECT_THAT(result.features.names, ElementsAre("n=1", "n=2"));
   EXPECT_THAT(result.features.values, ElementsAre(1, 0, 1, 1));
-  // Only known ids decide.
+  // Only rows of known ids decide whether a column is numeric.
   EXPECT_THAT(read("id\tn\na\t1\nstranger\tx\n", names_of({"a"})).features.names, ElementsAre("n"));
 }
 
@@ -129,22 +129,22 @@ TEST(FeatureTable, SaysWhatIsWrongAndWhere) {
   const auto message = [&](std::string_view text) {
     return data_complaint([&] { read(text, names); });
   };
-  EXPECT_THAT(message("id\na\n"), StartsWith("f.tsv:1: The header has one column"));
+  EXPECT_THAT(message("id\na\n"), StartsWith("f.tsv:1: the header has one column"));
   EXPECT_THAT(message("id\tx\tx\na\t1\t2\n"),
-              StartsWith("f.tsv:1: The header has the column \"x\" twice"));
+              StartsWith("f.tsv:1: the header has the column \"x\" twice"));
   EXPECT_THAT(message("a\t3.5\nb\t4\n"),
-              AllOf(StartsWith("f.tsv:1: The header has the column \"3.5\""),
+              AllOf(StartsWith("f.tsv:1: the header has the column \"3.5\""),
                     HasSubstr("expected names in the first row")));
   EXPECT_THAT(message("id\t\na\t1\n"), HasSubstr("the column \"\""));
-  EXPECT_THAT(message("id\tx\na\t1\nb\n"),
-              StartsWith("f.tsv:3: The number of columns is 1, expected 2"));
-  EXPECT_THAT(message("id\tx\n\t1\n"), StartsWith("f.tsv:2: The id is empty"));
-  EXPECT_THAT(message("id\tx\na\t1\nb\t2\na\t3\n"), StartsWith("f.tsv:4: The id \"a\" has a row"));
+  EXPECT_THAT(message("id\tx\na\t1\nb\n"), StartsWith("f.tsv:3: found 1 columns, expected 2"));
+  EXPECT_THAT(message("id\tx\n\t1\n"), StartsWith("f.tsv:2: id is empty"));
+  EXPECT_THAT(message("id\tx\na\t1\nb\t2\na\t3\n"),
+              StartsWith("f.tsv:4: id \"a\" has a second row"));
   EXPECT_THAT(message("id\tx\na\t1\nb\tinf\n"),
-              AllOf(StartsWith("f.tsv:3: The column \"x\" has a number that is not finite")));
+              AllOf(StartsWith("f.tsv:3: column \"x\" has a number that is not finite")));
   EXPECT_THAT(message("id\tx\na\t1e300\n"), StartsWith("f.tsv:2:"));
   EXPECT_THAT(data_complaint([&] { read("id,x\na,\"b\nc\"\n", names, TableFormat::kCsv); }),
-              StartsWith("f.tsv:2: The column \"x\" has the value \"b\\x0Ac\""));
+              StartsWith("f.tsv:2: column \"x\" has the value \"b\\x0Ac\""));
 }
 
 TEST(FeatureTable, RefusesFreeTextAsCategories) {
@@ -156,7 +156,7 @@ TEST(FeatureTable, RefusesFreeTextAsCategories) {
     text.append(name).append("\ta title of ").append(name).append("\n");
   }
   DataOptions options;
-  // Elements, and the column's name of five bytes before every value.
+  // The elements, and in each name the five bytes of the column's name.
   options.max_feature_bytes = 4'004'999;
   EXPECT_THAT(data_complaint([&] { read(text, names, TableFormat::kTsv, 1 << 20, options); }),
               AllOf(HasSubstr("1000 columns wide and take 4e+06 bytes, more than "
@@ -205,7 +205,7 @@ TEST(FeatureArray, SaysWhatDoesNotFit) {
   EXPECT_THAT(message({{}, std::vector<float>(1)}), HasSubstr("the shape []"));
   EXPECT_THAT(message({{3, 0}, std::vector<float>()}), HasSubstr("no columns"));
   EXPECT_THAT(message({{3, 2}, std::vector<double>{1, 2, 3, 1e300, 5, 6}}),
-              HasSubstr("row 1, column 1 (from 0) is not finite"));
+              HasSubstr("row 1, column 1 (from 0): found a number that is not finite"));
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST(Generate, IsTheSameForASeedAndAnyThreads) {
   EXPECT_NE(generate(other).interactions, one.interactions);
 }
 
-/// Slope of log(degree) over log(rank), ranks first to last.
+/// Slope of log(degree) over log(rank), from rank `first` to rank `last`.
 double rank_slope(std::vector<std::int64_t> degrees, std::size_t first, std::size_t last) {
   std::sort(degrees.rbegin(), degrees.rend());
   return (std::log(static_cast<double>(degrees[last])) -
@@ -99,9 +99,8 @@ TEST(Generate, DegreesFollowPowerLaws) {
 TEST(Generate, TastesCanBeToldFromTheInteractions) {
   const GenerateOptions options = small();
   const GeneratedData data = generate(options);
-  // The share of interactions within the user's taste: those that do not ignore it, and those of
-  // the others that meet it by chance.
-  // Users who want more than a taste has (125 items) are left out.
+  // The share of interactions within the user's taste: all but the noise, and the noise that hits the
+  // taste by chance. Users who could exhaust a taste (125 items) are left out.
   std::int64_t within = 0;
   std::int64_t total = 0;
   for (NodeId user = 0; user < options.users; ++user) {
@@ -114,7 +113,7 @@ TEST(Generate, TastesCanBeToldFromTheInteractions) {
   EXPECT_GT(total, 20'000);
   EXPECT_NEAR(static_cast<double>(within) / static_cast<double>(total), 0.9 + 0.1 / 8, 0.015);
 
-  // Without knowing tastes: the item that most users share with a given one is of its taste.
+  // Without knowing tastes: the item that shares most users with a given item has the same taste.
   const Interactions by_item = data.interactions.transposed();
   int right = 0;
   int asked = 0;

@@ -1,6 +1,5 @@
-// Data made to harm: what has no end, what grows without bound, what hides how large it is, and ids
-// that look like something else. Each ends in a refusal that says which limit was met, or in the
-// data set that it is.
+// Malicious data: endless streams, files that grow without bound or hide their size, and ids that
+// look like something else. Each is refused with the name of the limit, or read correctly.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -30,7 +29,7 @@ using ::testing::StartsWith;
 using testing::TemporaryDirectory;
 using testing::zstd;
 
-/// The most memory that this process has had at once, in bytes.
+/// The peak memory of this process so far, in bytes.
 std::int64_t peak_memory() {
   rusage usage{};
   ::getrusage(RUSAGE_SELF, &usage);
@@ -42,12 +41,12 @@ void append_number(std::string& text, std::int64_t number) {
   text.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
 }
 
-/// A pipe into which a thread writes rows of ids that are all new, until nobody reads any more.
+/// A pipe into which a thread writes rows of new ids until its reader stops.
 class EndlessTable {
  public:
   explicit EndlessTable(const std::filesystem::path& path) : path_(path) {
     ::signal(SIGPIPE, SIG_IGN);
-    if (::mkfifo(path.c_str(), 0600) != 0) throw Error("There is no room for a pipe.");
+    if (::mkfifo(path.c_str(), 0600) != 0) throw Error("no room for a pipe");
     writer_ = std::thread([this] { write(); });
   }
   ~EndlessTable() { writer_.join(); }
@@ -101,8 +100,8 @@ TEST(Hostile, AStreamWithoutEndIsLeftAtTheLimit) {
   options.max_bytes = 20'000'000;
   const std::int64_t before = peak_memory();
   EXPECT_THAT(data_complaint([&] { load_dataset(directory / "ids.tsv", options); }),
-              HasSubstr("The file is longer than 20000000 bytes, the most that data.max_bytes"));
-  // A pipe's buffer and one block of rows at most were written in vain.
+              HasSubstr("the file is longer than 20000000 bytes, the most that data.max_bytes"));
+  // At most the pipe's buffer and one block of rows were written beyond the limit.
   EXPECT_LT(table.written(), options.max_bytes + 1'000'000);
   EXPECT_LT(peak_memory() - before, std::int64_t{120'000'000});
 }
@@ -126,10 +125,10 @@ TEST(Hostile, MoreDistinctIdsThanAreAllowed) {
   options.max_nodes = 1000;
   EXPECT_THAT(data_complaint([&] { load_dataset(file, options); }),
               AllOf(StartsWith(file.string() + ": "),
-                    HasSubstr("There are more users than data.max_nodes = 1000 allows.")));
-  options.max_nodes = 199'999;  // known only where the chunks are joined
+                    HasSubstr(": more users than data.max_nodes = 1000 allows")));
+  options.max_nodes = 199'999;  // found only when the chunks are joined
   EXPECT_THAT(data_complaint([&] { load_dataset(file, options); }),
-              HasSubstr("than data.max_nodes = 199999 allows."));
+              HasSubstr("than data.max_nodes = 199999 allows"));
   options.max_nodes = 200'000;
   EXPECT_EQ(load_dataset(file, options).users.size(), 200'000);
 }
@@ -142,27 +141,27 @@ TEST(Hostile, MoreThanTheMemoryThatIsFree) {
     return parse_interactions(rows, "ids.tsv", TableFormat::kTsv, {}, users, items, 10'000, memory)
         .pairs.size();
   };
-  // 50,000 pairs of 40 bytes, twice as many names of 96 and of three times their length.
+  // 50,000 pairs of 40 bytes; twice as many names, each 96 bytes and three times its length.
   EXPECT_EQ(read_table(14'000'000), 50'000u);
   EXPECT_THAT(data_complaint([&] { read_table(10'000'000); }),
-              HasSubstr("ids.tsv: Reading it takes more memory than the 10000000 bytes that are "
-                        "free: there are too many interactions or distinct ids"));
+              HasSubstr("ids.tsv: reading takes more memory than the 10000000 bytes that are "
+                        "free: too many interactions or distinct ids"));
   std::string list;
   for (int i = 0; i < 300'000; ++i) list += i % 7 == 0 ? " 1\n0" : " 1";
   list = "0" + list + "\n";
   EXPECT_EQ(parse_adjacency(list, "list.txt", 10'000, 15'000'000).pairs.size(), 300'000u);
   EXPECT_THAT(data_complaint([&] { parse_adjacency(list, "list.txt", 10'000, 4'000'000); }),
-              HasSubstr("list.txt: Reading it takes more memory than the 4000000 bytes"));
-  // In one line as well.
+              HasSubstr("list.txt: reading takes more memory than the 4000000 bytes"));
+  // A single line is limited too.
   std::string line;
   for (int i = 0; i < 300'000; ++i) line += "0 ";
   EXPECT_THAT(data_complaint([&] { parse_adjacency(line, "line.txt", 10'000'000, 4'000'000); }),
-              HasSubstr("line.txt: Reading it takes more memory"));
+              HasSubstr("line.txt: reading takes more memory"));
 }
 
 TEST(Hostile, BombsNameTheOption) {
   const TemporaryDirectory directory;
-  // 200 MB of zeros in 200 KB, or in 20 KB.
+  // 200 MB of zeros, compressed to 200 KB or to 20 KB.
   const std::string zeros(200'000'000, '0');
   const std::string gz = gzip(zeros);
   const std::string zst = zstd(zeros);
@@ -174,20 +173,20 @@ TEST(Hostile, BombsNameTheOption) {
   for (const std::string& bomb : {gz, zst}) {
     const std::filesystem::path file = directory.write("train.txt", bomb);
     EXPECT_THAT(data_complaint([&] { load_dataset(file, options); }),
-                HasSubstr("Decompressed it is longer than 10000000 bytes, the most that "
-                          "data.max_bytes allows."));
+                HasSubstr("the decompressed file is longer than 10000000 bytes, the most that "
+                          "data.max_bytes allows"));
   }
   EXPECT_LT(peak_memory() - before, std::int64_t{100'000'000});
 }
 
 TEST(Hostile, FilesThatPretendToBeLarge) {
   const TemporaryDirectory directory;
-  // Holes: eight terabytes that take no room on the disk.
+  // A sparse file: eight terabytes that take no space on the disk.
   constexpr std::int64_t kLarge = std::int64_t{1} << 43;
   const std::filesystem::path list = directory.write("train.txt", "0 1\n");
   if (::truncate(list.c_str(), kLarge) != 0) GTEST_SKIP() << "no files with holes here";
   EXPECT_THAT(data_complaint([&] { load_dataset(list); }),
-              AllOf(HasSubstr("The file is longer than"), HasSubstr("bytes, ")));
+              AllOf(HasSubstr("the file is longer than"), HasSubstr("bytes, ")));
   const std::string header =
       "{'descr': '<f4', 'fortran_order': False, 'shape': (2199023255552,), }\n";
   std::string npy("\x93NUMPY\x01\x00", 8);
@@ -197,7 +196,7 @@ TEST(Hostile, FilesThatPretendToBeLarge) {
   const std::filesystem::path array = directory.write("a.npy", npy);
   ASSERT_EQ(::truncate(array.c_str(), kLarge + static_cast<std::int64_t>(npy.size())), 0);
   EXPECT_THAT(data_complaint([&] { read_npy(array); }),
-              HasSubstr("It takes 8796093022208 bytes of memory, more than the"));
+              HasSubstr("not enough memory: 8796093022208 bytes needed, "));
 }
 
 TEST(Hostile, NamesOfFeaturesAreCounted) {
@@ -239,13 +238,13 @@ TEST(Hostile, IdsThatAreNone) {
   const auto of_table = [&](const char* name, const std::string& text) {
     return data_complaint([&] { load_dataset(directory.write(name, text)); });
   };
-  EXPECT_THAT(of_table("a.tsv", "user\titem\na\tx\n\ty\n"), HasSubstr(":3: The user id is empty"));
-  EXPECT_THAT(of_table("a.csv", "user,item\na,x\nb,\" \t \"\n"), HasSubstr(":3: The item id"));
+  EXPECT_THAT(of_table("a.tsv", "user\titem\na\tx\n\ty\n"), HasSubstr(":3: user id is empty"));
+  EXPECT_THAT(of_table("a.csv", "user,item\na,x\nb,\" \t \"\n"), HasSubstr(":3: item id"));
   EXPECT_THAT(of_table("a.csv", "user,item\na\tb,x\n"), HasSubstr("has a tab"));
   EXPECT_THAT(of_table("a.csv", "user,item\n\"a\nb\",x\n"), HasSubstr("or a line end"));
   EXPECT_THAT(of_table("a.tsv", "user\titem\n" + std::string(65'536, '\xFF') + "\tx\n"),
-              AllOf(HasSubstr(":2: The user id \"\\xFF\\xFF"), HasSubstr("at most 65535 bytes")));
-  EXPECT_THAT(of_table("a.txt", "0 NaN\n"), HasSubstr("The item id \"NaN\" is not a number"));
+              AllOf(HasSubstr(":2: user id \"\\xFF\\xFF"), HasSubstr("at most 65535 bytes")));
+  EXPECT_THAT(of_table("a.txt", "0 NaN\n"), HasSubstr(": item id \"NaN\" is not a number"));
 }
 
 }  // namespace

@@ -48,13 +48,13 @@ TEST(RowReader, ReadsQuotesAsRfc4180HasThem) {
   EXPECT_EQ(read_rows("\"\"\"\"\"\",x\r\n", TableFormat::kCsv), (Rows{{"\"\"", "x"}}));
 }
 
-/// A table under the ids that its vocabularies gave.
+/// A table, and the vocabularies that number its ids.
 struct ReadTable {
   Vocabulary users;
   Vocabulary items;
   InteractionTable table;
 
-  /// "user item" of every row.
+  /// "user item" for every row.
   std::vector<std::string> rows() const {
     std::vector<std::string> rows;
     for (const auto& [user, item] : table.pairs) {
@@ -125,7 +125,7 @@ TEST(ParseInteractions, DropsWhatIsRatedTooLow) {
   const ReadTable result = read("a\tx\t3.5\nb\ty\t3\nb\tx\t5\n", TableFormat::kTsv, options);
   EXPECT_THAT(result.rows(), ElementsAre("a x", "b x"));
   EXPECT_EQ(result.table.below_min_rating, 1);
-  EXPECT_EQ(result.items.size(), 2);  // the pool drops what nothing is left of
+  EXPECT_EQ(result.items.size(), 2);  // read_pool() later drops items without interactions
   EXPECT_THAT(complaint<ConfigError>([&] { read("a\tx\n", TableFormat::kTsv, options); }),
               HasSubstr("t: data.min_rating is set, but the table has no rating column"));
 }
@@ -135,7 +135,7 @@ TEST(ParseInteractions, ReadsTheSameInAnyChunks) {
   std::string text = "user,item,rating,timestamp\n";
   for (int row = 0; row < 500; ++row) {
     const std::string user = std::to_string(random() % 40);
-    // Some ids quoted, with commas and quotes inside; line ends in a column that is not read.
+    // Some ids are quoted, with commas and quotes inside. A column that is not read has line ends.
     const std::string item = std::to_string(random() % 60);
     text.append(user).append(random() % 2 == 0 ? ",\"i,\"\"" + item + "\"," : "," + item + ",");
     text.append("1.5,").append(std::to_string(random() % 1000)).append("\n");
@@ -175,31 +175,31 @@ TEST(ParseInteractions, SaysWhatIsWrongAndWhere) {
   const auto csv = [](std::string_view text) {
     return data_complaint([&] { read(text, TableFormat::kCsv); });
   };
-  EXPECT_THAT(tsv("a\n"), StartsWith("t:1: The row \"a\" has one column, expected at least two"));
+  EXPECT_THAT(tsv("a\n"), StartsWith("t:1: row \"a\" has one column, expected at least two"));
   EXPECT_THAT(tsv("\n\na b\n"), StartsWith("t:3:"));
   EXPECT_THAT(tsv("user\tproduct number\na\tx\n"),
-              AllOf(StartsWith("t:1: The header names no item column"), HasSubstr("\"user\""),
+              AllOf(StartsWith("t:1: the header names no item column"), HasSubstr("\"user\""),
                     HasSubstr("data.item_column")));
-  EXPECT_THAT(tsv("a\tx\nb\n"), StartsWith("t:2: The number of columns is 1, expected 2"));
-  EXPECT_THAT(tsv("a\tx\n\nb\ty\tz\n"), StartsWith("t:3: The number of columns is 3"));
-  EXPECT_THAT(tsv("a\tx\n\ty\n"), StartsWith("t:2: The user id is empty"));
-  EXPECT_THAT(tsv("a\tx\nb\t\n"), StartsWith("t:2: The item id is empty"));
+  EXPECT_THAT(tsv("a\tx\nb\n"), StartsWith("t:2: found 1 columns, expected 2"));
+  EXPECT_THAT(tsv("a\tx\n\nb\ty\tz\n"), StartsWith("t:3: found 3 columns"));
+  EXPECT_THAT(tsv("a\tx\n\ty\n"), StartsWith("t:2: user id is empty"));
+  EXPECT_THAT(tsv("a\tx\nb\t\n"), StartsWith("t:2: item id is empty"));
   EXPECT_THAT(tsv("a\tx\t1\nb\ty\tgood\n"),
-              AllOf(StartsWith("t:2: The rating \"good\" is not a finite number"),
+              AllOf(StartsWith("t:2: rating \"good\" is not a finite number"),
                     HasSubstr("data.rating_column")));
-  EXPECT_THAT(tsv("a\tx\t1\nb\ty\t\n"), StartsWith("t:2: The rating \"\""));
-  EXPECT_THAT(tsv("a\tx\tnan\n"), StartsWith("t:1: The rating \"nan\""));
-  EXPECT_THAT(tsv("a\tx\t1\t1e999\n"), StartsWith("t:1: The timestamp"));
+  EXPECT_THAT(tsv("a\tx\t1\nb\ty\t\n"), StartsWith("t:2: rating \"\""));
+  EXPECT_THAT(tsv("a\tx\tnan\n"), StartsWith("t:1: rating \"nan\""));
+  EXPECT_THAT(tsv("a\tx\t1\t1e999\n"), StartsWith("t:1: timestamp"));
   EXPECT_THAT(tsv("a\tx\t1\t2020-01-31\n"),
               AllOf(HasSubstr("\"2020-01-31\" is a date"), HasSubstr("seconds since 1970")));
   EXPECT_THAT(tsv("user\titem\ttimestamp\na\tx\t2020-01-31T10:00:00Z\n"), HasSubstr("is a date"));
-  EXPECT_THAT(tsv(std::string_view("a\tx\nb\0\ty\n", 9)), StartsWith("t:2: The row has a NUL"));
+  EXPECT_THAT(tsv(std::string_view("a\tx\nb\0\ty\n", 9)), StartsWith("t:2: the row has a NUL"));
   EXPECT_THAT(tsv("a\tx\nb\t" + std::string(70'000, 'y')),
-              AllOf(StartsWith("t:2: The item id"), HasSubstr("at most 65535 bytes")));
-  EXPECT_THAT(csv("a,x\n\"b,y\n"), StartsWith("t:2: A quote is opened here and never closed."));
+              AllOf(StartsWith("t:2: item id"), HasSubstr("at most 65535 bytes")));
+  EXPECT_THAT(csv("a,x\n\"b,y\n"), StartsWith("t:2: unclosed quote"));
   EXPECT_THAT(csv("a,x\n\"b\"c,y\n"), StartsWith("t:2: \"c\" follows a closing quote"));
-  EXPECT_THAT(csv("a,x\nb\"c,y\n"), StartsWith("t:2: The field \"b\\\"c\" has a quote inside"));
-  EXPECT_THAT(csv("a,x\n\"b\nc\",y\n"), StartsWith("t:2: The user id \"b\\x0Ac\" has a tab or a"));
+  EXPECT_THAT(csv("a,x\nb\"c,y\n"), StartsWith("t:2: field \"b\\\"c\" has a quote inside"));
+  EXPECT_THAT(csv("a,x\n\"b\nc\",y\n"), StartsWith("t:2: user id \"b\\x0Ac\" has a tab or a"));
 }
 
 TEST(ParseInteractions, RefusesATabInACommaSeparatedId) {
@@ -208,7 +208,7 @@ TEST(ParseInteractions, RefusesATabInACommaSeparatedId) {
     Vocabulary items;
     EXPECT_THAT(
         data_complaint([&] { parse_interactions(text, "t", TableFormat::kCsv, {}, users, items); }),
-        StartsWith("t:2: The user id \"b\\x09c\" has a tab"));
+        StartsWith("t:2: user id \"b\\x09c\" has a tab"));
   }
 }
 
@@ -217,7 +217,7 @@ TEST(ParseInteractions, CountsLinesInsideQuotes) {
   options.rating_column = "none";
   EXPECT_THAT(
       data_complaint([&] { read("a,x,\"1\n\n2\"\nb,y,3\nc,z\n", TableFormat::kCsv, options); }),
-      StartsWith("t:5: The number of columns is 2"));
+      StartsWith("t:5: found 2 columns"));
 }
 
 TEST(ParseInteractions, ReportsTheFirstErrorInFileOrderInAnyChunks) {
@@ -225,7 +225,7 @@ TEST(ParseInteractions, ReportsTheFirstErrorInFileOrderInAnyChunks) {
   for (int row = 1; row <= 3000; ++row) text += row % 700 == 77 ? "a\tx\tbad\n" : "a\tx\t1\n";
   for (const std::size_t chunk : {1, 50, 4000, 1'000'000}) {
     EXPECT_THAT(data_complaint([&] { read(text, TableFormat::kTsv, {}, chunk); }),
-                StartsWith("t:77: The rating \"bad\""));
+                StartsWith("t:77: rating \"bad\""));
   }
 }
 

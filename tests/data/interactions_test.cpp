@@ -28,7 +28,7 @@ Pairs random_pairs(NodeId num_users, NodeId num_items, std::int64_t count, std::
   return pairs;
 }
 
-/// The CSR by way of a sorted set.
+/// The CSR, built from a sorted set.
 Interactions by_set(NodeId num_users, NodeId num_items, const Pairs& pairs) {
   const std::set<Interaction> distinct(pairs.begin(), pairs.end());
   std::vector<EdgeOffset> offsets(static_cast<std::size_t>(num_users) + 1, 0);
@@ -54,7 +54,7 @@ TEST(Interactions, MatchHandComputation) {
   const Pairs pairs{{2, 3}, {0, 1}, {2, 0}, {0, 1}, {2, 3}, {2, 3}, {0, 0}};
   std::int64_t duplicates = 10;
   const auto interactions = Interactions::from_pairs(4, 5, pairs, &duplicates);
-  EXPECT_EQ(duplicates, 13) << "what was dropped is added";
+  EXPECT_EQ(duplicates, 13) << "repeats are added";
   EXPECT_EQ(interactions, Interactions(4, 5, {0, 2, 2, 4, 4}, {0, 1, 0, 3}));
   EXPECT_EQ(interactions.num_users(), 4);
   EXPECT_EQ(interactions.num_items(), 5);
@@ -88,7 +88,7 @@ TEST(Interactions, EqualASortedSet) {
 }
 
 TEST(Interactions, KeepAFinishedCsrAsItIs) {
-  Pairs sorted;  // no repeats: nothing to drop
+  Pairs sorted;  // without repeats
   for (NodeId user = 0; user < 300; ++user) {
     for (NodeId item = user % 5; item < 300; item += 2) sorted.push_back({user, item});
   }
@@ -123,13 +123,13 @@ TEST(Interactions, NameTheFirstPairOutOfRange) {
     return message_of([&] { (void)Interactions::from_pairs(3, 2, pairs); });
   };
   EXPECT_EQ(build({{0, 0}, {3, 1}, {0, 9}}),
-            "Interaction 1 is (user 3, item 1), expected users in [0, 3) and items in [0, 2).");
+            "interaction 1 is (user 3, item 1), expected users in [0, 3) and items in [0, 2)");
   EXPECT_NE(build({{-1, 0}}), "nothing was thrown");
   EXPECT_NE(build({{0, 2}}), "nothing was thrown");
   EXPECT_NE(build({{0, -1}}), "nothing was thrown");
   Pairs many(100'000, Interaction{1, 1});
   many[70'000].item = many[99'999].item = 2;
-  EXPECT_NE(build(many).find("Interaction 70000 "), std::string::npos);
+  EXPECT_NE(build(many).find("interaction 70000 "), std::string::npos);
   EXPECT_THROW(Interactions::from_pairs(-1, 2, {}), ShapeError);
   EXPECT_THROW(Interactions::from_pairs(1, -2, {}), ShapeError);
 }
@@ -139,7 +139,7 @@ TEST(Interactions, RefuseWhatIsNoCsr) {
                           std::vector<NodeId> columns) {
     EXPECT_THROW(Interactions(users, items, std::move(offsets), std::move(columns)), ShapeError);
   };
-  EXPECT_EQ(Interactions(2, 3, {0, 2, 3}, {0, 2, 1}).size(), 3);  // sound as it is
+  EXPECT_EQ(Interactions(2, 3, {0, 2, 3}, {0, 2, 1}).size(), 3);  // valid
   refuses(-1, 3, {}, {});
   refuses(2, -1, {0, 0, 0}, {});
   refuses(2, 3, {0, 3}, {0, 2, 1});
@@ -156,8 +156,8 @@ TEST(Interactions, RefuseWhatIsNoCsr) {
   EXPECT_EQ(message_of([] {
               (void)Interactions(2, 3, {0, 2, 3}, {0, 2, 3});
             }),
-            "Entry 0 of the interactions of user 1 is item 3, expected strictly ascending items in "
-            "[0, 3).");
+            "entry 0 of user 1's interactions is item 3, expected strictly ascending items in "
+            "[0, 3)");
 }
 
 TEST(Interactions, RefuseRowsThatAreNot) {

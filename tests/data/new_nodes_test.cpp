@@ -34,7 +34,7 @@ class NewNodes : public ::testing::Test {
     add_new_nodes(data, Side::kItem, folder.write(name, text));
   }
 
-  /// The notes that adding made.
+  /// The notes of add_new_nodes().
   std::vector<std::string> notes_of(std::string_view text) {
     const std::size_t before = data.notes.size();
     add(text);
@@ -59,7 +59,7 @@ TEST_F(NewNodes, ComeAtTheEndWithColumnsByName) {
   const Dataset before = data;
   ASSERT_THAT(before.item_features->names,
               ElementsAre("size", "kind=new", "kind=old", "tags=r", "tags=s"));
-  // Columns in another order, one of them missing; ids in the file's order.
+  // The columns have another order, and one is missing. Ids are in the file's order.
   add("name\ttags\tsize\nq\ts\t7\np\tr|s\t-2.5\n");
   EXPECT_EQ(data.items.size(), 5);
   EXPECT_EQ(data.items.name(3), "q");
@@ -87,7 +87,7 @@ TEST_F(NewNodes, ComeAgainAfterOthers) {
   EXPECT_EQ(data.new_items, 2);
   EXPECT_EQ(data.train.num_items(), 5);
   EXPECT_THAT(row(4), ElementsAre(2, 0, 0, 0, 0));
-  EXPECT_THAT(complaint_of("id\tsize\np\t1\n"), HasSubstr("The id \"p\" is known"));
+  EXPECT_THAT(complaint_of("id\tsize\np\t1\n"), HasSubstr("id \"p\" is known"));
 }
 
 TEST_F(NewNodes, OfUsersWidenTheirSide) {
@@ -110,7 +110,7 @@ TEST_F(NewNodes, NotesWhatTheDataDoesNotKnow) {
   EXPECT_THAT(notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("colour=red"))));
   EXPECT_THAT(notes, Each(Not(HasSubstr("left out: size"))));
   EXPECT_THAT(row(3), ElementsAre(1, 0, 0, 0, 0));
-  // A known column without a value is no other column.
+  // An empty known column is still known.
   EXPECT_THAT(notes_of("id\tsize\tkind\tshape\nq\t\t\t\n"), Each(Not(HasSubstr("left out: kind"))));
   EXPECT_THAT(row(4), ElementsAre(0, 0, 0, 0, 0));
 }
@@ -118,28 +118,28 @@ TEST_F(NewNodes, NotesWhatTheDataDoesNotKnow) {
 TEST_F(NewNodes, RefusesWordsForNumbersAndReadsNumbersAsWords) {
   EXPECT_THAT(complaint_of("id\tsize\np\tlarge\n"),
               AllOf(HasSubstr("more.tsv"), HasSubstr("\"size\" holds words"),
-                    HasSubstr("numbers in training")));
-  // A category may look like a number; here it is one that was not seen.
+                    HasSubstr("numbers as in training")));
+  // A category may look like a number. This one is unknown.
   EXPECT_THAT(notes_of("id\tsize\tkind\np\t1\t3\n"),
               Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=3"))));
 }
 
 TEST_F(NewNodes, RefusesKnownRepeatedAndEmptyIds) {
   EXPECT_THAT(complaint_of("id\tsize\np\t1\ny\t1\n"),
-              AllOf(HasSubstr("more.tsv:3"), HasSubstr("The id \"y\" is known from training")));
+              AllOf(HasSubstr("more.tsv:3"), HasSubstr("id \"y\" is known from training")));
   EXPECT_THAT(complaint_of("id\tsize\np\t1\nq\t1\np\t2\n"),
               AllOf(HasSubstr("more.tsv:4"), HasSubstr("\"p\"")));
-  EXPECT_THAT(complaint_of("id\tsize\n\t1\n"), HasSubstr("more.tsv:2: The new id is empty"));
+  EXPECT_THAT(complaint_of("id\tsize\n\t1\n"), HasSubstr("more.tsv:2: new id is empty"));
   for (const char* text : {"id,size\np\tq,1\n", "id,size\n\"p\tq\",1\n"}) {
     EXPECT_THAT(data_complaint([&] { add(text, "more.csv"); }),
-                HasSubstr("more.csv:2: The new id \"p\\x09q\" has a tab"));
+                HasSubstr("more.csv:2: new id \"p\\x09q\" has a tab"));
   }
 }
 
 TEST_F(NewNodes, RefusesWhatIsNoTableOfFeatures) {
   EXPECT_THAT(complaint_of("id\tsize\n"), HasSubstr("no rows, expected new nodes"));
   EXPECT_THAT(complaint_of(""), HasSubstr("more.tsv"));
-  EXPECT_THAT(complaint_of("id\tsize\np\n"), HasSubstr("more.tsv:2: The number of columns is 1"));
+  EXPECT_THAT(complaint_of("id\tsize\np\n"), HasSubstr("more.tsv:2: found 1 columns"));
   EXPECT_THAT(data_complaint([&] { add("p 1\n", "more.txt"); }), HasSubstr("more.txt"));
   EXPECT_THAT(data_complaint([&] { add_new_nodes(data, Side::kItem, folder / "none.tsv"); }),
               HasSubstr("none.tsv"));

@@ -27,7 +27,7 @@ Interactions random_interactions(NodeId users, NodeId items, int pairs, unsigned
   std::mt19937 random(seed);
   std::vector<Interaction> list;
   for (int e = 0; e < pairs; ++e) {
-    // Squared, so that degrees differ.
+    // Squared, so that degrees vary.
     const auto skew = [&](NodeId n) {
       const double u = static_cast<double>(random() % 10'000) / 10'000;
       return static_cast<NodeId>(u * u * n);
@@ -94,7 +94,7 @@ TEST(SplitRandomly, DependsOnTheSeedAndTheUserAlone) {
   const auto parts = split_randomly(all, 0.2, 0.1, Seed{1});
   EXPECT_EQ(parts, split_randomly(all, 0.2, 0.1, Seed{1}));
   EXPECT_NE(parts, split_randomly(all, 0.2, 0.1, Seed{2}));
-  // Without the others' interactions, user 17 is split as before.
+  // Without the other users' interactions, user 17 is split alike.
   std::vector<Interaction> own;
   for (const NodeId item : all.row(17)) own.push_back({17, item});
   ASSERT_GT(own.size(), 3u);
@@ -149,8 +149,8 @@ TEST(Split, ReachesUsersBeyondTheLastWholeBlock) {
   }
 }
 
-/// The first `count` places of a shuffle of [0, size) from the front, by the stream of this epoch
-/// and index: the order that split.hpp documents.
+/// The first `count` elements of a shuffle of [0, size), by the random stream of this epoch and
+/// index, as split.hpp documents.
 std::vector<NodeId> documented_order(Seed seed, std::uint32_t epoch, std::uint64_t index, int size,
                                      int count) {
   std::vector<NodeId> order;
@@ -163,7 +163,7 @@ std::vector<NodeId> documented_order(Seed seed, std::uint32_t epoch, std::uint64
   return order;
 }
 
-// Whoever loads a data set again must get the same split: a run refuses any other.
+// Loading a data set again must give the same split, because a run refuses any other.
 TEST(SplitRandomly, DrawsAsDocumented) {
   const Interactions all = random_interactions(40, 60, 700, 11);
   const std::vector<SplitPart> parts = split_randomly(all, 0.3, 0.2, Seed{12});
@@ -273,7 +273,7 @@ TEST(SplitByTime, TakesTheNewestOfAll) {
             *std::min_element(by_part[kTest].begin(), by_part[kTest].end()));
 }
 
-/// How many of a part each item has.
+/// The number of each item's interactions in a part.
 std::vector<std::int64_t> item_degrees(const Interactions& interactions) {
   std::vector<std::int64_t> degrees(static_cast<std::size_t>(interactions.num_items()), 0);
   for (const NodeId item : interactions.items()) ++degrees[item];
@@ -285,7 +285,7 @@ TEST(SplitColdItems, TakesAShareOfTheItemsWithAllTheyHave) {
   const std::vector<std::int64_t> whole = item_degrees(all);
   const std::int64_t occurring =
       std::count_if(whole.begin(), whole.end(), [](auto d) { return d > 0; });
-  ASSERT_LT(occurring, 150);  // some items have nothing at all
+  ASSERT_LT(occurring, 150);  // some items have no interactions
   for (const double share : {0.0, 0.001, 0.2, 0.5, 0.999}) {
     const auto splits = apply_split(all, split_cold_items(all, share, 0.1, Seed{3}));
     const std::vector<std::int64_t> test = item_degrees(splits[2]);
@@ -318,7 +318,7 @@ TEST(SplitColdItems, SplitsTheRestAsIfTheColdHadNeverBeen) {
 }
 
 TEST(SplitColdItems, EveryItemThatOccursIsEquallyLikely) {
-  // Item 3 never occurs; of the ten others three are drawn, whatever their degrees.
+  // Item 3 never occurs. Three of the ten others are drawn, whatever their degrees.
   std::vector<Interaction> pairs;
   for (NodeId item = 0; item < 11; ++item) {
     for (NodeId user = 0; user <= item && item != 3; ++user) pairs.push_back({user, item});

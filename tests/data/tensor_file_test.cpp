@@ -29,7 +29,7 @@ std::string length_prefix(std::uint64_t length) {
   return bytes;
 }
 
-/// A safetensors file of this header and these values.
+/// A safetensors file with this header and these values.
 std::string safetensors(const std::string& header, const std::string& values) {
   return length_prefix(header.size()) + header + values;
 }
@@ -52,7 +52,7 @@ TEST(Safetensors, SurvivesItsFile) {
     EXPECT_EQ(back.tensors.at(name).shape, tensor.shape) << name;
     EXPECT_EQ(back.tensors.at(name).values, tensor.values) << name;
   }
-  // The values begin at a multiple of 8, where readers may map them.
+  // The values begin at a multiple of 8, so that readers may map them.
   std::uint64_t length = 0;
   std::memcpy(&length, read_bytes(directory / "a").data(), 8);
   EXPECT_EQ(length % 8, 0u);
@@ -81,7 +81,7 @@ TEST(Safetensors, ReadsOtherWritersFiles) {
       R"( {"a" : {"shape":[1,2], "data_offsets":[4,12], "dtype":"F32"}, "b":{"dtype":"I32","shape":)"
       R"([],"data_offsets":[0,4]}}   )",
       std::string(12, '\0'));
-  // The header must begin with a brace; blanks are allowed behind it only.
+  // The header must begin with a brace; blanks are allowed only after it.
   EXPECT_THAT(data_complaint([&] { read_safetensors(directory.write("a", bytes)); }),
               HasSubstr("does not begin with {"));
   std::string trimmed = bytes.substr(9);
@@ -121,9 +121,9 @@ TEST(Safetensors, RefusesDamagedFiles) {
   EXPECT_THAT(of_header("{\"a\":{" + good + R"(,"more":1}})"), HasSubstr("unknown key \"more\""));
   EXPECT_THAT(of_header("{\"a\":{" + good + R"(,"dtype":"F32"}})"), HasSubstr("a string"));
   EXPECT_THAT(of_header("{\"a\":{" + good + R"(,"shape":[1]}})"), HasSubstr("an array"));
-  EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[1]}})"), HasSubstr("lacks a part"));
+  EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[1]}})"), HasSubstr("is incomplete"));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})"),
-              HasSubstr("lacks a part"));
+              HasSubstr("is incomplete"));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"BF16","shape":[1],"data_offsets":[0,2]}})", 2),
               AllOf(HasSubstr("\"BF16\""), HasSubstr("expected F32, F64, I32 or I64")));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})"),
@@ -140,7 +140,7 @@ TEST(Safetensors, RefusesDamagedFiles) {
                 0),
       HasSubstr("impossible shape"));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})"),
-              HasSubstr("lies in bytes 0 to 4"));
+              HasSubstr("has the bytes 0 to 4"));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})", 8),
               HasSubstr("begins at byte 4, expected 0"));
   EXPECT_THAT(of_header(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})"),
@@ -174,7 +174,7 @@ TEST(Safetensors, NoChangedByteBreaksTheReader) {
       ++refused;
     }
   }
-  EXPECT_GT(refused, 200);  // the rest are other names and other metadata
+  EXPECT_GT(refused, 200);  // the other changes only alter names and metadata
 }
 
 TEST(Safetensors, RefusesWhatItCannotWrite) {
@@ -182,7 +182,7 @@ TEST(Safetensors, RefusesWhatItCannotWrite) {
   TensorFile file;
   file.tensors["a"] = {{2, 2}, std::vector<float>(3)};
   EXPECT_THAT(complaint<ShapeError>([&] { write_safetensors(directory / "a", file); }),
-              HasSubstr("\"a\" has 3 values, which its shape [2, 2] does not fit"));
+              HasSubstr("\"a\" has 3 values, which do not fit its shape [2, 2]"));
   file.tensors = {{"__metadata__", {{1}, std::vector<float>(1)}}};
   EXPECT_THROW(write_safetensors(directory / "a", file), Error);
   file.tensors = {{"\xFF", {{1}, std::vector<float>(1)}}};
@@ -218,7 +218,7 @@ TEST(Npy, SurvivesItsFile) {
 TEST(Npy, IsNumPysLayout) {
   const TemporaryDirectory directory;
   write_npy(directory / "a.npy", {{2}, std::vector<std::int32_t>{1, 2}});
-  // As numpy.save writes numpy.array([1, 2], dtype="<i4").
+  // The bytes that numpy.save writes for numpy.array([1, 2], dtype="<i4").
   std::string expected = "{'descr': '<i4', 'fortran_order': False, 'shape': (2,), }";
   expected.append(128 - 10 - expected.size() - 1, ' ').append("\n");
   EXPECT_EQ(read_bytes(directory / "a.npy"), npy(expected, std::string("\1\0\0\0\2\0\0\0", 8)));
@@ -298,7 +298,7 @@ TEST(WriteFileAtomically, ReplacesOrLeavesTheOldFile) {
   write_file_atomically(directory / "link", "through");
   EXPECT_TRUE(std::filesystem::is_symlink(directory / "link"));
   EXPECT_EQ(read_bytes(directory / "a"), "through");
-  // Nothing is left beside: a, pipe, link.
+  // No temporary file remains beside a, pipe and link.
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(directory.path()), {}), 3);
 }
 
@@ -312,7 +312,8 @@ TEST(Npy, TellsManySizesInAFewWords) {
   std::memcpy(file.data() + 8, &length, sizeof(length));
   const std::string said =
       data_complaint([&] { read_npy(directory.write("a", file + header + "12345")); });
-  EXPECT_THAT(said, HasSubstr("[1, 1, 1, 1, 1, 1, 1, 1, ... 5000 sizes] of <f4 does not fit"));
+  EXPECT_THAT(said,
+              HasSubstr("do not fit the shape [1, 1, 1, 1, 1, 1, 1, 1, ... 5000 sizes] of <f4"));
 }
 
 }  // namespace

@@ -77,8 +77,8 @@ TEST(CheckedText, TakesByteOrderMarksOff) {
                     "1",
                     "f");
               }),
-              HasSubstr("f:1: The text is UTF-16"));
-  EXPECT_THAT(data_complaint([] { checked_text("", "f"); }), HasSubstr("f: The file is empty"));
+              HasSubstr("f:1: the text is UTF-16"));
+  EXPECT_THAT(data_complaint([] { checked_text("", "f"); }), HasSubstr("f: the file is empty"));
   EXPECT_THAT(data_complaint([] { checked_text("\xEF\xBB\xBF", "f"); }), HasSubstr("empty"));
   EXPECT_THAT(data_complaint([] { checked_text(" \n\r\n\t\n", "f"); }), HasSubstr("blank lines"));
 }

@@ -153,17 +153,17 @@ TEST(Vocabulary, FindsDamageInItsFile) {
     const std::filesystem::path file = directory.write("names.tsv", bytes);
     return data_complaint([&] { Vocabulary::read(file); });
   };
-  EXPECT_THAT(message("a\nb\na\n"), HasSubstr("names.tsv:3: The name \"a\" is there already"));
+  EXPECT_THAT(message("a\nb\na\n"), HasSubstr("names.tsv:3: name \"a\" occurs twice"));
   EXPECT_THAT(message("0\n1\n0\n"), HasSubstr("names.tsv:3:"));
   EXPECT_THAT(message("a\n\nb\n"), HasSubstr("names.tsv:2:"));
   EXPECT_THAT(message("a\tb\n"), HasSubstr("names.tsv:1:"));
   EXPECT_THAT(message(std::string_view("a\0\n", 3)), HasSubstr("names.tsv:1:"));
-  EXPECT_THAT(message("a\nb"), HasSubstr("names.tsv:2: The last line has no end"));
+  EXPECT_THAT(message("a\nb"), HasSubstr("names.tsv:2: the last line has no end"));
   EXPECT_THAT(data_complaint([&] { Vocabulary::read(directory / "absent"); }),
               HasSubstr("No such file"));
 }
 
-/// The textbook's table, whole.
+/// The textbook algorithm, with the whole table.
 int plain_distance(std::string_view a, std::string_view b) {
   std::vector<int> row(b.size() + 1);
   for (std::size_t j = 0; j <= b.size(); ++j) row[j] = static_cast<int>(j);

@@ -1,6 +1,6 @@
-// The adjacency list reader. Promises: the result, or the refusal word for word, does not depend on
-// where the text is cut; it is what a plain reading of the format gives, and refuses what that
-// refuses; written again, it reads the same.
+// The adjacency list reader. Promises: the result, or the exact message of the refusal, does not
+// depend on the chunks; it agrees with a naive reader, which refuses the same inputs; written and
+// read again, it is the same.
 
 #include "host/data/adjacency.hpp"
 
@@ -26,7 +26,7 @@ std::optional<NodeId> plain_id(std::string_view word) {
   return static_cast<NodeId>(value);
 }
 
-/// The words of a line, as numbers; nothing where one is none.
+/// The words of a line as numbers; nothing if one of them is not a number.
 std::optional<std::vector<NodeId>> plain_line(std::string_view line) {
   std::vector<NodeId> ids;
   std::string word;
@@ -63,13 +63,13 @@ std::optional<AdjacencyList> plain_reading(std::string_view text) {
   return list;
 }
 
-/// A line a user that has a line, in the list's order.
+/// Writes a line for each user with a line, in the list's order.
 std::string written(const AdjacencyList& list) {
   std::string text;
   std::size_t next = 0;
   for (const NodeId user : list.users) {
     text += std::to_string(user);
-    // Two lines of one user, one after the other, read as one: the pairs stay the same.
+    // Adjacent lines of one user are written as one line, which keeps the pairs.
     for (; next < list.pairs.size() && list.pairs[next].user == user; ++next) {
       text += ' ';
       text += std::to_string(list.pairs[next].item);

@@ -1,6 +1,6 @@
-// The file reader, plain, gzip and zstd. Promises: never more bytes than allowed; plain bytes stay
-// what they are; what is read under one limit is read alike under every limit that it fits, and
-// refused under one byte less.
+// The reader of plain, gzip and zstd files. Promises: it gives no more bytes than allowed; plain
+// bytes are unchanged; a file gives the same bytes under every limit that they fit, and is refused
+// under a limit of one byte less.
 
 #include <algorithm>
 
@@ -25,7 +25,7 @@ void read_compressed(Input input) {
   if (detect_compression(bytes) == Compression::kNone) {
     require(content == bytes, "plain bytes are changed");
   }
-  // The compressed bytes are held as well, so they must fit too.
+  // The limit holds for the compressed bytes too.
   const auto least = std::max(size, static_cast<std::int64_t>(bytes.size()));
   const auto again = read_as_text(least);
   require(accepted(again) != nullptr && *accepted(again) == content, "it does not fit its size");

@@ -1,6 +1,6 @@
-// Configurations: a TOML file, or lines of key=value as --set takes them. Promises: what is
-// refused changes nothing; what is accepted is written, and read again equal; validate() refuses
-// by ConfigError alone.
+// Configurations: a TOML file, or lines of key=value as for --set. Promises: refused input changes
+// nothing; an accepted configuration, written and read again, is equal; validate() throws nothing
+// but ConfigError.
 
 #include "tern/config.hpp"
 
@@ -9,7 +9,7 @@
 namespace tern::fuzz {
 namespace {
 
-/// The configuration as text; empty where it holds a string that TOML cannot (not UTF-8).
+/// The configuration as text; empty if it holds a string that is not UTF-8, which TOML cannot hold.
 std::string written(const Config& config) {
   const auto text = attempt([&] { return write_config(config); });
   return accepted(text) != nullptr ? *accepted(text) : "";

@@ -1,6 +1,6 @@
-// Whole data sets: the first bytes are options; the rest is files, each begun by a record separator
-// (0x1E) and a letter that names it. Promises: interactions, names and features fit each other; a
-// split that Tern makes keeps its parts apart and loses nothing; the same files load the same.
+// Whole data sets. The first bytes are options; the rest is files, each of which begins with a record
+// separator (0x1E) and a letter that names it. Promises: interactions, names and features fit each
+// other; the parts of a split that Tern makes are disjoint and complete; loading is deterministic.
 
 #include "tern/dataset.hpp"
 
@@ -33,14 +33,14 @@ DataOptions take_options(Input& input) {
   if ((flags & 16) != 0) options.k_core = 2;
   if ((flags & 32) != 0) options.min_rating = 2.5;
   options.test_fraction = static_cast<double>(input.byte() % 16) / 16;
-  // Bounds that the memory limit of a run can be compared with.
+  // Limits far below the memory limit of a fuzzing run.
   options.max_bytes = 1 << 16;
   options.max_nodes = 5000;
   options.max_feature_bytes = 1 << 20;
   return options;
 }
 
-/// Writes the files, and removes what earlier inputs left.
+/// Writes the files, and removes those of earlier inputs.
 std::filesystem::path write_files(std::string_view text) {
   const std::filesystem::path directory = scratch_directory() / "dataset";
   std::filesystem::create_directory(directory);

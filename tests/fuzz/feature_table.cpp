@@ -1,7 +1,7 @@
-// The reader of feature tables, their encoding, and the reader of new nodes (the text behind a
-// record separator, 0x1E). Promises: features, or the refusal word for word, do not depend on where
-// the text is cut; they are finite and (nodes, columns); what is read is encoded; new nodes have
-// the same columns, and names that were not there.
+// The reader of feature tables, their encoding, and the reader of new nodes (the text after a record
+// separator, 0x1E). Promises: features, or the exact message of the refusal, do not depend on the
+// chunks; features are finite, have the shape (nodes, columns), and can be encoded; new nodes have
+// the same columns, and new names.
 
 #include "host/data/feature_table.hpp"
 

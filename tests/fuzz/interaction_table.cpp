@@ -1,6 +1,6 @@
-// The reader of interaction tables; the first bytes are options. Promises: pairs, names and times,
-// or the refusal word for word, do not depend on where the text is cut; ids are in range, names are
-// names, times are finite; written as quoted CSV, the pairs read the same.
+// The reader of interaction tables. The first bytes are options. Promises: pairs, names and times, or
+// the exact message of the refusal, do not depend on the chunks; ids are in range, names are valid,
+// times are finite; pairs written as quoted CSV are read the same.
 
 #include "host/data/interaction_table.hpp"
 

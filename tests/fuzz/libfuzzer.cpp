@@ -1,5 +1,5 @@
-// What libFuzzer calls. One program serves all targets; the name that it is started by says which:
-// fuzz_adjacency, fuzz_npy, ...
+// The functions that libFuzzer calls. One program serves all targets, and chooses the target by its
+// own name: fuzz_adjacency, fuzz_npy, ...
 
 #include <cstdio>
 #include <cstdlib>
@@ -29,7 +29,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
   try {
     target->run(tern::fuzz::Input(std::string_view(reinterpret_cast<const char*>(bytes), size)));
   } catch (const std::exception& error) {
-    // Said before the sanitizer's trace, which knows types alone.
+    // Printed before the sanitizer's trace, which shows only the exception's type.
     std::fprintf(stderr, "\n%s: %s\n", std::string(target->name).c_str(), error.what());
     std::abort();
   }

@@ -1,5 +1,5 @@
-// The .npy reader. Promises: a tensor has as many values as its shape says, and never more bytes
-// than the file; written, it reads the same, bit for bit.
+// The .npy reader. Promises: the number of a tensor's values fits its shape, and their bytes fit the
+// file; a tensor written and read again has the same bits.
 
 #include "tern/tensor_file.hpp"
 #include "tests/fuzz/targets.hpp"
@@ -17,7 +17,7 @@ void read_npy_file(Input input) {
   try {
     write_npy(path, tensor);
   } catch (const ShapeError& error) {
-    // Version 1.0 has room for fewer dimensions than later ones, which are read too.
+    // Version 1.0, which is written, holds fewer dimensions than later versions, which are read too.
     require_one_line(error.what());
     require(tensor.shape.size() > 1000, "a tensor is read, but not written");
     return;

@@ -1,5 +1,5 @@
-// Runs a fuzz target over files, without a fuzzer: what the ordinary test run does with the seeds
-// and with every input that once broke a target.
+// Runs a fuzz target over files, without a fuzzer. Test runs do this with the seeds, and with every
+// input that once broke a target.
 
 #include <algorithm>
 #include <cstdio>
@@ -15,22 +15,22 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The files at a path: itself, or all in the folder. Throws where there is none, because a test
-/// that reads nothing cannot fail.
+/// The file at a path, or all files in the folder. Throws if a folder is empty, because a test that
+/// reads nothing cannot fail.
 std::vector<fs::path> files_at(const fs::path& path) {
   if (!fs::is_directory(path)) return {path};
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(path)) {
     if (entry.is_regular_file()) files.push_back(entry.path());
   }
-  if (files.empty()) throw tern::Error(path.string() + ": There is no file in it.");
+  if (files.empty()) throw tern::Error(path.string() + ": the folder has no files");
   std::sort(files.begin(), files.end());
   return files;
 }
 
 std::string read_bytes(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw tern::Error(path.string() + ": It cannot be read.");
+  if (!file) throw tern::Error(path.string() + ": cannot be read");
   return {std::istreambuf_iterator<char>(file), {}};
 }
 

@@ -1,5 +1,5 @@
-// The safetensors reader. Promises: each tensor has as many values as its shape says, all together
-// never more bytes than the file; written, the file reads the same, bit for bit.
+// The safetensors reader. Promises: the number of each tensor's values fits its shape, and the bytes
+// of all tensors fit the file; a file written and read again has the same bits.
 
 #include "tern/tensor_file.hpp"
 #include "tests/fuzz/targets.hpp"

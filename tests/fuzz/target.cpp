@@ -21,7 +21,7 @@ class ScratchDirectory {
     std::string name =
         ((in_memory ? memory : std::filesystem::temp_directory_path(ignored)) / "tern-fuzz-XXXXXX")
             .string();
-    if (::mkdtemp(name.data()) == nullptr) throw Error("There is no room for temporary files.");
+    if (::mkdtemp(name.data()) == nullptr) throw Error("no room for temporary files");
     path_ = name;
   }
   ~ScratchDirectory() {
@@ -42,12 +42,12 @@ class ScratchDirectory {
 void require_one_line(std::string_view text) {
   constexpr std::size_t kMaxBytes = 4000;
   require(!text.empty() && text.size() <= kMaxBytes,
-          "a text for people has " + std::to_string(text.size()) + " bytes");
+          "a message has " + std::to_string(text.size()) + " bytes");
   const bool printable = std::none_of(text.begin(), text.end(), [](char c) {
     return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
   });
-  require(printable, "a text for people has control characters");
-  require(is_utf8(text), "a text for people is not UTF-8");
+  require(printable, "a message has control characters");
+  require(is_utf8(text), "a message is not UTF-8");
 }
 
 const std::filesystem::path& scratch_directory() {
@@ -60,7 +60,7 @@ std::filesystem::path scratch_file(const std::string& name, std::string_view byt
   const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   const bool written = file.valid() && ::write(file.get(), bytes.data(), bytes.size()) ==
                                            static_cast<ssize_t>(bytes.size());
-  if (!written) throw Error("A temporary file cannot be written.");
+  if (!written) throw Error("a temporary file cannot be written");
   return path;
 }
 

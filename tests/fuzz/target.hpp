@@ -14,7 +14,7 @@
 
 namespace tern::fuzz {
 
-/// A promise that the code under test did not keep. Nothing catches it but the replay.
+/// The code under test broke a promise. Only the replay catches it.
 class Broken : public std::logic_error {
  public:
   using std::logic_error::logic_error;
@@ -24,12 +24,12 @@ inline void require(bool kept, const std::string& promise) {
   if (!kept) throw Broken(promise);
 }
 
-/// What a fuzzer makes up: some bytes that choose options, then what is to be read.
+/// A fuzzer's bytes: the first ones choose options, the rest is the input.
 class Input {
  public:
   explicit Input(std::string_view bytes) : bytes_(bytes) {}
 
-  /// The next byte; 0 where there is none left.
+  /// The next byte; 0 at the end.
   unsigned byte() {
     if (bytes_.empty()) return 0;
     const auto value = static_cast<unsigned char>(bytes_.front());
@@ -42,16 +42,16 @@ class Input {
   std::string_view bytes_;
 };
 
-/// Throws Broken unless a text for people fits one line of a log: of bounded length, UTF-8, without
-/// control characters.
+/// Throws Broken unless a message fits one line of a log: bounded length, UTF-8, no control
+/// characters.
 void require_one_line(std::string_view text);
 
-/// What a body returned, or what it said when it refused its input.
+/// The value that a body returned, or the message with which it refused its input.
 template <typename Value>
 using Outcome = std::variant<Value, std::string>;
 
-/// Runs body, which may refuse its input by DataError or ConfigError with a message in good form.
-/// Whatever else it throws goes on, and is a crash.
+/// Runs body, which may refuse its input by a DataError or ConfigError that fits one line. Any other
+/// exception counts as a crash.
 template <typename Body>
 auto attempt(const Body& body) -> Outcome<decltype(body())> {
   std::string refusal;
@@ -66,19 +66,19 @@ auto attempt(const Body& body) -> Outcome<decltype(body())> {
   return Outcome<decltype(body())>(std::in_place_index<1>, std::move(refusal));
 }
 
-/// The value, or null where the input was refused.
+/// The value, or null if the input was refused.
 template <typename Value>
 const Value* accepted(const Outcome<Value>& outcome) {
   return std::get_if<0>(&outcome);
 }
 
-/// A place for files, of this process alone, gone with it; in memory where there is /dev/shm.
+/// A directory of this process, removed at its end; in memory if /dev/shm exists.
 const std::filesystem::path& scratch_directory();
-/// Writes a file there and returns its path.
+/// Writes a file in scratch_directory() and returns its path.
 std::filesystem::path scratch_file(const std::string& name, std::string_view bytes);
 
-/// One thing that reads input from outside. run returns where it kept its promises, which stand at
-/// the top of the target's file.
+/// A reader under test. run() returns if the reader keeps its promises, which are listed at the top of
+/// the target's file.
 struct Target {
   std::string_view name;
   void (*run)(Input input);

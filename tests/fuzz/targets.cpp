@@ -26,7 +26,7 @@ const Target& find_target(std::string_view name) {
   const auto found = std::find_if(kTargets.begin(), kTargets.end(),
                                   [&](const Target& target) { return target.name == name; });
   if (found == kTargets.end()) {
-    throw Error("There is no fuzz target \"" + std::string(name) + "\".");
+    throw Error("no fuzz target \"" + std::string(name) + "\"");
   }
   return *found;
 }

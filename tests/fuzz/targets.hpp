@@ -4,7 +4,7 @@
 
 namespace tern::fuzz {
 
-// One a file of the same name, which says what it promises.
+// Each is in the file of its name, with its promises at the top.
 void read_adjacency(Input input);
 void read_interaction_table(Input input);
 void read_feature_table(Input input);

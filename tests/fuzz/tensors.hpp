@@ -6,7 +6,7 @@
 
 namespace tern::fuzz {
 
-/// Bit for bit: NaN equals itself, and -0 is not 0.
+/// Whether both have the same bits: NaN equals itself, and -0 differs from 0.
 inline bool same(const Tensor& a, const Tensor& b) {
   const std::span<const char> x = bytes_of(a);
   const std::span<const char> y = bytes_of(b);

@@ -1,5 +1,5 @@
-// The reader of vocabularies. Promises: what is accepted is, name for name, the file; every name is
-// found under its id and under no other; a vocabulary of any names is written and read again equal.
+// The reader of vocabularies. Promises: an accepted vocabulary has exactly the names of the file;
+// every name is found by its id and no other; any vocabulary, written and read again, is equal.
 
 #include "tern/vocabulary.hpp"
 
@@ -23,7 +23,7 @@ void check(const Vocabulary& names) {
   require(!nearest.empty() && nearest.size() <= 3, "no name is near the first");
 }
 
-/// Names of any bytes, one a line, through add() and a file.
+/// Passes the lines, names of any bytes, through add() and a file.
 void write_and_read(std::string_view text) {
   Vocabulary names;
   while (!text.empty()) {

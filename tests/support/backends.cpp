@@ -16,15 +16,15 @@ namespace {
 double unit_roundoff(const std::string& precision) {
   if (precision == "f64") return 0x1p-53;
   if (precision == "f32") return 0x1p-24;
-  throw std::logic_error("No unit roundoff is known for precision '" + precision + "'.");
+  throw std::logic_error("no unit roundoff is known for precision '" + precision + "'");
 }
 
 #ifdef TERN_TEST_SIMT
-/// Keeps every graph and every width of the battery.
+/// Large enough for every graph and width of the battery.
 constexpr std::int64_t kSimtBudget = std::int64_t{1} << 21;
 #endif
 
-/// None where the kernels' executor is left out (ThreadSanitizer).
+/// Empty if the build has no executor of kernels (ThreadSanitizer).
 std::vector<BackendCase> simt_cases() {
   std::vector<BackendCase> cases;
 #ifdef TERN_TEST_SIMT
@@ -36,7 +36,7 @@ std::vector<BackendCase> simt_cases() {
   };
   add("simt", kPlainSimt);
 #ifndef __SANITIZE_ADDRESS__
-  // Of the same kernels under the same sanitizer, once is enough: it takes minutes.
+  // Under AddressSanitizer the kernels take minutes, so that they run in one order only.
   add("simt_late", kLateSimt);
 #endif
 #endif
@@ -50,8 +50,8 @@ void PrintTo(const BackendCase& backend, std::ostream* out) {
 }
 
 std::string why_no_gpu() {
-  // Loading the library with the CUDA backend takes a tenth of a second, in each of hundreds of
-  // test processes: not without need.
+  // Loading the CUDA backend's library takes a tenth of a second in each of hundreds of test
+  // processes, so that the driver is checked first.
   void* driver = dlopen("libcuda.so.1", RTLD_LAZY | RTLD_LOCAL);
   if (driver == nullptr) return "no driver for a GPU is installed (libcuda.so.1)";
   dlclose(driver);

@@ -20,23 +20,23 @@ struct BackendCase {
   /// Cases of one family give the same bits: one backend with different numbers of threads.
   std::string family;
   std::function<std::unique_ptr<Backend>()> make;
-  /// Gathered elements (edges × width) a graph of the battery may cost on it; for slow emulators.
+  /// The most gathered elements (edges × width) for a graph of the battery; lower on slow emulators.
   std::int64_t budget = std::numeric_limits<std::int64_t>::max();
-  /// Adds the terms of a row one by one, in any order, so that rounding errors of equal terms may
-  /// all go one way.
+  /// Whether it adds the terms of a row one by one, so that rounding errors of equal terms may all
+  /// have the same sign.
   bool adds_one_by_one = false;
 };
 
 void PrintTo(const BackendCase& backend, std::ostream* out);
 
 /// All backends that this build and this machine can test: the reference, the CPU's, the CUDA
-/// backend on the emulated devices of tests/simt, and on a GPU where one answers.
+/// backend on the emulated devices of tests/simt, and on a GPU if there is one.
 std::vector<BackendCase> backends_under_test();
-/// These, and the CUDA backend's form of bpr and l2_penalty with float atomics: for tests of ops on
-/// batches of triplets, since its other ops are the same.
+/// backends_under_test(), and the CUDA backend with float atomics in bpr and l2_penalty: for tests of
+/// ops on batches of triplets. Its other ops are the same.
 std::vector<BackendCase> backends_of_batches_under_test();
 
-/// Why no GPU is among them; empty where one is.
+/// The reason why no GPU is tested; empty if one is.
 std::string why_no_gpu();
 
 /// Names a parametrised test after its backend.

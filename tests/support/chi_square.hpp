@@ -6,9 +6,10 @@
 
 namespace tern::test {
 
-/// How far counts lie from a law: Pearson's Σ (count - expected)² / expected as a normal deviate,
-/// by the cube root of Wilson and Hilferty 1931. Counts of a right law exceed 4.5 with probability
-/// 3·10⁻⁶; a wrong law grows with the number of draws. A count where the law has none is infinite.
+/// The deviation of counts from a law: Pearson's Σ (count - expected)² / expected as a normal deviate,
+/// by the cube root of Wilson and Hilferty 1931. With the right law it exceeds 4.5 with probability
+/// 3·10⁻⁶; with a wrong law it grows with the number of draws. It is infinite if an outcome of
+/// probability 0 has a count.
 inline double chi_square_deviate(std::span<const std::int64_t> counts,
                                  std::span<const double> law) {
   double total = 0;

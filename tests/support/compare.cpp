@@ -25,7 +25,7 @@ testing::AssertionResult within_bound(const Comparison& result, double factor, d
   for (std::size_t i = 0; i < size; ++i) {
     const bool written = result.written.empty() || result.written[i / cols];
     const double bound = factor * epsilon * result.magnitude[i] + floor;
-    // A NaN anywhere makes the comparison false, and so fails.
+    // Any NaN makes this comparison false.
     const bool right = written ? std::abs(result.actual[i] - result.expected[i]) <= bound
                                : std::isnan(result.actual[i]);
     if (right) continue;

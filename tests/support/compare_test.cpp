@@ -4,7 +4,7 @@
 
 #include <limits>
 
-// The comparer that every op test trusts must itself turn red on a corrupted result.
+// Every op test relies on the comparer, which must fail on a corrupted result.
 namespace tern::test {
 namespace {
 
@@ -49,7 +49,7 @@ TEST(Compare, CatchesNanAndInfinity) {
 
 TEST(Compare, CatchesUnwrittenRow) {
   Comparison result = sound_result();
-  result.actual[0] = result.actual[1] = kNan;  // as poisoned before the op
+  result.actual[0] = result.actual[1] = kNan;  // still poisoned
   EXPECT_FALSE(passes(result));
 }
 

@@ -31,7 +31,7 @@ Values plus(Values values, const Values& others, double factor) {
 SumValues random_sum(const LayerShape& shape, const SumShape& sum, double fraction,
                      std::uint64_t seed) {
   constexpr double kNoise = 0x1p-14;
-  if (sum.bias && total_width(sum) > 320) throw std::logic_error("The noise would cross a kink.");
+  if (sum.bias && total_width(sum) > 320) throw std::logic_error("the noise would cross a kink");
   const auto noisy = [&](std::int64_t size, std::uint64_t of) {
     return plus(random_integers(size, of, 2), random_values(size, of + 1), sum.bias ? kNoise : 0.0);
   };

@@ -10,7 +10,7 @@
 
 namespace tern::test {
 
-/// One sum of a dense layer: the widths of its terms' inputs, and what it has besides.
+/// The shape of one sum of a dense layer: the widths of its inputs, and its optional parts.
 struct SumShape {
   std::vector<std::int64_t> widths = {};
   bool addend = false;
@@ -19,7 +19,7 @@ struct SumShape {
   bool empty() const { return widths.empty() && !addend && !bias; }
 };
 
-/// A dense layer by its sizes.
+/// The sizes and options of a dense layer.
 struct LayerShape {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
@@ -29,7 +29,7 @@ struct LayerShape {
   bool batch_norm = true;
 
   std::string describe() const;
-  /// Multiplications of a forward pass and elements of a: what a slow backend's budget counts.
+  /// Cost of a forward pass for a backend's budget: multiplications, and elements of a.
   std::int64_t work() const;
 };
 
@@ -40,7 +40,7 @@ struct SumValues {
   Values bias;
 };
 
-/// All that goes into both passes of a layer, on the host. What the shape has not is empty.
+/// All inputs of both passes of a layer, on the host. Parts that the shape lacks are empty.
 struct LayerValues {
   SumValues inner;
   SumValues outer;
@@ -51,11 +51,11 @@ struct LayerValues {
   Values grad_z;
 };
 
-/// Random values that keep every argument of a ReLU at least 1/16 away from 0, or at 0 exactly, so
-/// that no rounding moves one across. Inputs and weights are integers up to 2, addends up to 3:
-/// such sums are integers, and exact. Where a sum has a bias, which is an integer and 1/2 (inner)
-/// or 1/4 (outer), its inputs and weights get 2⁻¹⁴ of noise besides, so that their products do
-/// round: over 320 products that moves a sum by less than 0.08.
+/// Random values that keep every argument of a ReLU at least 1/16 away from 0, or exactly 0, so that
+/// no rounding moves one across 0. Inputs and weights are integers up to 2, addends up to 3: their
+/// sums are integers, and exact. If a sum has a bias, an integer plus 1/2 (inner) or 1/4 (outer), its
+/// inputs and weights get noise of 2⁻¹⁴, so that their products round: over 320 products the noise
+/// moves a sum by less than 0.08.
 LayerValues random_layer(const LayerShape& shape, std::uint64_t seed);
 
 /// The matrices of one sum: its inputs, or the outputs of its gradients.
@@ -66,26 +66,26 @@ struct SumMatrices {
   Matrix bias;
 };
 
-/// A layer on a backend: its matrices, the state, and poisoned outputs.
+/// A layer on a backend: its matrices, its DenseState, and poisoned outputs.
 class LoadedLayer {
  public:
   LoadedLayer(Backend& backend, const LayerShape& shape, const LayerValues& values);
 
-  /// Refers to this object's matrices.
+  /// The layer, which refers to this object's matrices.
   DenseLayer layer();
-  /// All of them. The first input of either sum is added to where `add` says so.
+  /// All gradients. With `add`, that of the first input of either sum is added, not overwritten.
   DenseGradients gradients();
 
-  /// z, poisoned before.
+  /// Runs a forward pass with a poisoned z, and returns z.
   Values forward(DenseMode mode);
   void backward(const DenseGradients& wanted);
-  /// Poisons the outputs of the gradients, and fills with `start` what is added to.
+  /// Poisons the outputs of the gradients, and fills those that are added to with kStart.
   void poison_gradients();
 
-  /// What the passes left, by name: "z", "running_mean", "running_variance", "gradient of scale",
+  /// The results of the passes, by name: "z", "running_mean", "running_variance", "gradient of scale",
   /// "gradient of input 1 of the outer sum", ...
   std::map<std::string, Values> outputs() const;
-  /// What no pass may change.
+  /// The values that no pass may change.
   std::vector<Values> constants() const;
 
   static constexpr double kStart = 3;

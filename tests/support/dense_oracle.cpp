@@ -7,14 +7,14 @@
 namespace tern::test {
 namespace {
 
-/// Values and what they are off by, in units of epsilon.
+/// Values, and bounds of their rounding errors in units of epsilon.
 struct Rounded {
   explicit Rounded(std::size_t size) : value(size), error(size) {}
   Values value;
   Values error;
 };
 
-/// The columns' quantities of batch normalisation.
+/// Batch normalisation's quantities of each column.
 struct Columns {
   explicit Columns(std::size_t cols) : mean(cols), variance(cols), inverse(cols) {}
   Rounded mean;
@@ -65,8 +65,8 @@ class Oracle {
  private:
   std::size_t size() const { return rows_ * cols_; }
 
-  /// Of a sum of so many terms. The reference adds one by one, and many terms here are equal, so
-  /// that their errors go one way: n is the worst case (Higham 2002, eq. 4.4), and no loss in f64.
+  /// The error factor of a sum. The reference adds one by one, and many terms here are equal, so that
+  /// their errors have one sign. In f64 the worst case n (Higham 2002, eq. 4.4) is strict enough.
   double factor(double terms) const {
     return summation_factor(terms) + (epsilon_ < 0x1p-50 ? terms : 0);
   }
@@ -124,7 +124,7 @@ class Oracle {
     return grad;
   }
 
-  /// Mean and variance of the batch, or the running ones; keeps what becomes of those.
+  /// Mean and variance of the batch, or the running ones; keeps the new running ones.
   Columns measure(const Rounded& active) {
     Columns columns(cols_);
     columns.mean.value = values_.running_mean;
@@ -156,7 +156,7 @@ class Oracle {
   }
 
   void measure_column(const Rounded& active, std::size_t c, Columns& columns) const {
-    long double sum = 0;  // more digits than what is measured by it
+    long double sum = 0;  // more digits than any backend's sum
     double error = 0;
     double magnitude = 0;
     for (std::size_t r = 0; r < rows_; ++r) {

@@ -75,7 +75,7 @@ std::string weight_name(const std::string& prefix, std::string_view part) {
   return prefix + "_" + std::string(part) + "_weight";
 }
 
-/// The weights of all parts, one below the other.
+/// The weights of all parts, stacked.
 Table stacked(const Tables& tables, const std::string& prefix) {
   Table all;
   for (const std::string_view part : kParts) {
@@ -88,7 +88,7 @@ Table stacked(const Tables& tables, const std::string& prefix) {
   return all;
 }
 
-/// The other way round, into gradients of the same names.
+/// The inverse: splits a stacked gradient into gradients by name.
 void unstack(const Tables& tables, const std::string& prefix, const Table& all, Tables& gradients) {
   auto next = all.values.begin();
   for (const std::string_view part : kParts) {
@@ -101,7 +101,7 @@ void unstack(const Tables& tables, const std::string& prefix, const Table& all, 
   }
 }
 
-/// The last columns of a: what the learned part of an input is.
+/// The last columns of a, which are the learned part of an input.
 Table last_columns(const Table& a, std::int64_t count) {
   Table result(a.rows, count);
   for (std::int64_t r = 0; r < a.rows; ++r) {
@@ -218,7 +218,7 @@ GcMcOracle::Layer GcMcOracle::layer(const Tables& tables, int number, std::array
   return layer;
 }
 
-/// The sums that both ReLUs meet.
+/// The arguments of both ReLUs.
 void GcMcOracle::activate(const Tables& tables, const std::string& name, Half& half) {
   half.inner = affine(half.x, stacked(tables, name + "_self"), tables.at(name + "_self_bias"));
   half.outer = affine(half.h, tables.at(name + "_mix_weight"), tables.at(name + "_mix_bias"));

@@ -10,8 +10,8 @@
 #include "tern/feature_encoding.hpp"
 #include "tests/support/matrices.hpp"
 
-// The GC-MC encoder from its formula: dense f64 loops, the same for every input, nothing shared
-// with host/model. Small graphs alone.
+// The GC-MC encoder from its formula: dense f64 loops, without code of host/model. Only for small
+// graphs.
 
 namespace tern::test {
 
@@ -28,36 +28,36 @@ struct Table {
   double at(std::int64_t r, std::int64_t c) const { return values[r * cols + c]; }
 };
 
-/// Parameters, buffers or gradients, by the names that checkpoints have.
+/// Parameters, buffers or gradients, by their names in checkpoints.
 using Tables = std::map<std::string, Table>;
 
-/// h = Â (x' W_c + b_c), z = BN(ReLU(ReLU(x W_1 + b_1) + drop(h) W_3 + b_3)), layer after layer; x
-/// of the first one is numbers, categories and learned ids side by side.
+/// h = Â (x' W_c + b_c), z = BN(ReLU(ReLU(x W_1 + b_1) + drop(h) W_3 + b_3)), layer by layer. The x
+/// of the first layer is numbers, categories and learned ids side by side.
 class GcMcOracle {
  public:
-  /// features.of(side) may be null; options.inputs is not read: what `tables` holds of a weight
-  /// says what it is multiplied with.
+  /// features.of(side) may be null. options.inputs is not read: the weights in `tables` determine the
+  /// inputs.
   GcMcOracle(const Interactions& interactions, const NodeFeatures& features,
              const ModelOptions& options, Seed seed);
 
-  /// A training step's forward pass, the step-th since the start: batch statistics, dropout;
-  /// running statistics in `tables` move.
+  /// The forward pass of training step `step`: batch statistics, dropout; updates the running
+  /// statistics in `tables`.
   void train(Tables& tables, std::uint32_t step);
-  /// Running statistics, nothing dropped.
+  /// The forward pass of inference: running statistics, no dropout.
   void embed(const Tables& tables);
   /// Final embeddings of the last pass.
   const Table& output(Side side) const;
-  /// The least |x| that a ReLU of the last pass met: how far its kinks are.
+  /// The least |x| of any ReLU's argument in the last pass: the distance to the nearest kink.
   double margin() const { return margin_; }
 
-  /// The gradients of all parameters from those of the outputs, after train() with these tables.
+  /// The gradients of all parameters from those of the outputs. Call after train() with these tables.
   Tables backward(const Tables& tables, const Table& of_users, const Table& of_items) const;
 
  private:
-  /// What one side of a layer computed.
+  /// The results of one side of a layer.
   struct Half {
     Table x;
-    Table h;     // what W_3 sees
+    Table h;     // the input of W_3
     Table kept;  // 0 where dropped, else the factor
     Table inner;
     Table outer;

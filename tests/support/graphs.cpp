@@ -10,14 +10,14 @@ namespace {
 
 using Pairs = std::vector<Interaction>;
 
-/// One user with every item among users with none.
+/// One user with every item, among users without items.
 Interactions hub_user(NodeId num_users, NodeId num_items) {
   Pairs pairs;
   for (NodeId item = 0; item < num_items; ++item) pairs.push_back({num_users / 2, item});
   return Interactions::from_pairs(num_users, num_items, pairs);
 }
 
-/// One item that every user has, and one interaction of their own for each.
+/// One item that every user has; besides, each user has an item of their own.
 Interactions hub_item(NodeId num_users, NodeId num_items) {
   Pairs pairs;
   for (NodeId user = 0; user < num_users; ++user) {
@@ -52,7 +52,7 @@ Interactions power_law(NodeId num_users, NodeId num_items, std::int64_t num_draw
   return Interactions::from_pairs(num_users, num_items, pairs);
 }
 
-/// Every third user and every fourth item has nothing.
+/// Every third user and every fourth item has no interactions.
 Interactions with_gaps(NodeId num_users, NodeId num_items) {
   Pairs pairs;
   for (NodeId user = 0; user < num_users; ++user) {
@@ -65,7 +65,7 @@ Interactions with_gaps(NodeId num_users, NodeId num_items) {
   return Interactions::from_pairs(num_users, num_items, pairs);
 }
 
-/// More users than a grid dimension of 65,535 has blocks; two in three have one item.
+/// More users than the 65,535 blocks of a grid dimension; two in three have one item.
 Interactions tall(NodeId num_users, NodeId num_items) {
   Pairs pairs;
   for (NodeId user = 0; user < num_users; ++user) {
@@ -74,7 +74,7 @@ Interactions tall(NodeId num_users, NodeId num_items) {
   return Interactions::from_pairs(num_users, num_items, pairs);
 }
 
-/// Users whose numbers of items are those at which kernels change their ways, and their neighbours.
+/// Users with the degrees at which kernels change their strategy, and the degrees next to these.
 Interactions thresholds() {
   constexpr NodeId kItems = 4100;
   Pairs pairs;

@@ -15,11 +15,11 @@ struct NamedGraph {
   std::vector<std::int64_t> widths;
 };
 
-/// The awkward graphs that every op meets, those whose edges × width stay within the budget.
+/// The awkward graphs that every op is tested on, within a budget of edges × width.
 /// All widths together: 1, 2, 3, 8, 16, 31, 32, 33, 64, 100, 128, 200, 256, 512, 1000, 2100.
 std::vector<NamedGraph> graph_battery(std::int64_t budget);
 
-/// Each of the num_users · num_items pairs with probability `density`, by a seed.
+/// Contains each of the num_users · num_items pairs with probability `density`.
 Interactions random_interactions(NodeId num_users, NodeId num_items, double density,
                                  std::uint64_t seed);
 

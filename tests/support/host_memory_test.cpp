@@ -14,7 +14,7 @@
 namespace tern::test {
 namespace {
 
-/// A machine's /proc and /sys, as files in a directory of the test's own.
+/// The /proc and /sys of a machine, as files in a temporary directory.
 class HostMemory : public testing::Test {
  protected:
   void SetUp() override {
@@ -58,7 +58,7 @@ TEST_F(HostMemory, IsLimitedByTheGroupsAbove) {
   write("sys/fs/cgroup/jobs/memory.max", "510000\n");
   write("sys/fs/cgroup/jobs/memory.current", "509000\n");
   expect(1000, 500'000);
-  write("sys/fs/cgroup/jobs/memory.current", "600000\n");  // beyond the limit, for a moment
+  write("sys/fs/cgroup/jobs/memory.current", "600000\n");  // temporarily beyond the limit
   expect(0, 500'000);
 }
 

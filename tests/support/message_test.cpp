@@ -15,7 +15,7 @@ TEST(Quote, EscapesAndCuts) {
   EXPECT_EQ(quote("abc"), "\"abc\"");
   EXPECT_EQ(quote(std::string_view("a\0\t\"\\\x7F", 6)), "\"a\\x00\\x09\\\"\\\\\\x7F\"");
   EXPECT_EQ(quote("caf\xC3\xA9"), "\"caf\xC3\xA9\"");
-  // What is not UTF-8 would spoil a terminal or a log: escaped. A character is never cut in two.
+  // Bytes that are not UTF-8 would spoil a terminal or a log. No character is cut in two.
   EXPECT_EQ(quote("a\xFF\xC3"), "\"a\\xFF\\xC3\"");
   EXPECT_EQ(quote("\xED\xA0\x80"), "\"\\xED\\xA0\\x80\"");
   const std::string long_name = std::string(39, 'x') + "\xC3\xA9";

@@ -28,7 +28,7 @@ inline std::vector<Triplet> batch_of(Backend& backend, const Triplets& triplets,
   return {all.begin() + begin, all.begin() + end};
 }
 
-/// The users, or items, of a batch, with repeats.
+/// The users or items of a batch, with repeats.
 inline std::vector<NodeId> rows_of(std::span<const Triplet> batch, Side side) {
   std::vector<NodeId> rows;
   for (const Triplet& triplet : batch) {

@@ -1,5 +1,5 @@
-// Runs a test program as on an older processor: TERN_TEST_SIMD=SSE4 keeps Highway from choosing
-// anything newer. OpenBLAS has a variable of its own for that, OPENBLAS_CORETYPE.
+// Runs a test program as on an older processor: with TERN_TEST_SIMD=SSE4, Highway chooses nothing
+// newer. OpenBLAS has its own variable for that, OPENBLAS_CORETYPE.
 
 #include "tests/support/simd_limit.hpp"
 
@@ -27,17 +27,17 @@ std::int64_t targets_up_to(std::string_view newest) {
     throw std::invalid_argument("TERN_TEST_SIMD must be AVX2, SSE4, SSSE3 or SSE2, not " +
                                 std::string(newest));
   }
-  return ~(best - 1);  // the newer a set, the lower its bit
+  return ~(best - 1);  // newer sets have lower bits
 }
 
 namespace {
 
-// Before main, and so before any kernel is chosen.
+// Runs before main, hence before any kernel is chosen.
 const bool limited = [] {
   const char* newest = std::getenv("TERN_TEST_SIMD");
   if (newest == nullptr) return false;
   try {
-    // Not hwy::DisableTargets(): it ends when anybody asks for SupportedTargets(), as a backend does.
+    // hwy::DisableTargets() would end when a backend calls SupportedTargets().
     hwy::SetSupportedTargetsForTest((hwy::SupportedTargets() & targets_up_to(newest)) |
                                     HWY_STATIC_TARGET);
   } catch (const std::exception& error) {

@@ -25,13 +25,13 @@ TEST(SimdLimit, OlderProcessorsHaveFewerTargets) {
   EXPECT_THROW(targets_up_to(""), std::invalid_argument);
 }
 
-/// The kernels that this process runs are those that the environment allows.
+/// This process runs only kernels that the environment allows.
 TEST(SimdLimit, HoldsForTheCpuBackend) {
   const char* newest = std::getenv("TERN_TEST_SIMD");
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
   const std::size_t chosen = hwy::GetChosenTarget().GetIndex();
   const std::string kernels = list_devices().at(0).details;
-  EXPECT_EQ(hwy::GetChosenTarget().GetIndex(), chosen);  // describing chooses no others
+  EXPECT_EQ(hwy::GetChosenTarget().GetIndex(), chosen);  // describe() does not choose again
   if (newest == nullptr) {
     EXPECT_THAT(kernels, testing::AnyOf(testing::HasSubstr("AVX"), testing::HasSubstr("SSE")));
   } else if (std::string(newest) == "SSE2") {

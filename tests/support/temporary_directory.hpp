@@ -11,8 +11,8 @@
 
 namespace tern::test {
 
-/// An empty directory under a name that no other process has, removed at the end: the same test may
-/// run in several checkouts at a time.
+/// An empty directory with a unique name, removed at the end. The same test may run in several
+/// checkouts at a time.
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {

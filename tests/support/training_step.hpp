@@ -5,8 +5,8 @@
 
 namespace tern::test {
 
-/// Matrix factorisation with BPR, L2 and row-sparse Adam, in the fewest lines: what a recorded step
-/// of a model asks of a backend.
+/// A minimal training step, for tests of recorded steps: matrix factorisation with BPR, L2 and
+/// row-sparse Adam.
 class TrainingStep {
  public:
   TrainingStep(Backend& backend, const Interactions& interactions, std::int64_t width,

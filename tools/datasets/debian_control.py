@@ -1,7 +1,7 @@
-"""Reads Debian control files: the paragraphs of `apt-cache dumpavail`, one package a name.
+"""Reads Debian control files: the paragraphs of `apt-cache dumpavail`, one package for each name.
 
 Field syntax: Debian Policy, chapters 5 (control fields) and 7 (relationships); version order:
-deb-version(7). Everything wrong is a DataError that says where, and what was expected.
+deb-version(7). Invalid input raises a DataError with the place and the expected text.
 """
 
 import functools
@@ -21,8 +21,8 @@ FIELDS = frozenset(RELATIONS) | {
     "Installed-Size",
 }
 
-# Policy asks for lower case; Provides fields in the wild also hold ABI hashes and file-like names,
-# so upper case and "_" pass.
+# Policy requires lower case, but real Provides fields also hold ABI hashes and file-like names, so
+# upper case and "_" are accepted.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9+._-]*")
 # name, then optionally :qualifier, (version constraint), [architectures], <build profiles>
 RELATION = re.compile(
@@ -33,7 +33,7 @@ BRACED_TAGS = re.compile(r"([^\s,{}]+)\{([^{}]*)\}")
 
 
 class DataError(Exception):
-    """The input is not what `apt-cache dumpavail` writes; says where, and what was expected."""
+    """The input is not the text of `apt-cache dumpavail`; names the place and the expected text."""
 
 
 @dataclass
@@ -46,11 +46,11 @@ class Package:
     section: str = ""
     priority: str = ""
     tags: frozenset = frozenset()
-    installed_size: int | None = None  # KiB, as its maintainer's build measured it
+    installed_size: int | None = None  # KiB, as the package states
 
 
 def read_stanzas(lines, source):
-    """Yields {field: (line number, value)} a paragraph; continuation lines joined by a space."""
+    """Yields {field: (line number, value)} per paragraph; a space joins continuation lines."""
     stanza, current, number = {}, None, 0
     for number, raw in enumerate(lines, 1):
         try:
@@ -87,7 +87,7 @@ def read_stanzas(lines, source):
 
 
 def parse_relation(value, where):
-    """'a (>= 1) | b:any, c' -> {a, b, c}: alternatives count, constraints and qualifiers do not."""
+    """'a (>= 1) | b:any, c' -> {a, b, c}: keeps alternatives, ignores constraints and qualifiers."""
     names = set()
     for clause in value.split(","):
         if not clause.strip():
@@ -104,7 +104,7 @@ def parse_relation(value, where):
 
 
 def parse_tags(value):
-    """'role::program, works-with::{image,text}' -> the set of its tags, braces written out."""
+    """'role::program, works-with::{image,text}' -> the set of its tags, braces expanded."""
 
     def write_out(match):
         return ", ".join(match[1] + part.strip() for part in match[2].split(","))
@@ -117,7 +117,7 @@ def parse_tags(value):
 
 
 def parse_package(stanza, source):
-    """One paragraph -> Package. Throws DataError at the field that is wrong."""
+    """One paragraph -> Package. Raises DataError at the first invalid field."""
     first_line = min(line for line, _ in stanza.values())
     if "Package" not in stanza:
         raise DataError(f"{source}:{first_line}: a paragraph without a Package field")
@@ -134,7 +134,7 @@ def parse_package(stanza, source):
         return frozenset().union(*parsed)
 
     def word(name):
-        """A feature value: it must survive a table whose separators are tab and '|'."""
+        """A feature value, without the separators of the table, tab and '|'."""
         if re.search(r"[\s|]", text(name)):
             raise DataError(
                 f"{source}:{stanza[name][0]}: {name}: expected one word, got {text(name)[:60]!r}"
@@ -206,7 +206,7 @@ def compare_versions(a, b):
 
 
 def preference(a, b):
-    """Which of two packages of one name to keep: the newer, then an arbitrary but fixed choice."""
+    """Orders two packages of one name: the newer is greater; ties are broken arbitrarily but fixed."""
 
     def fixed(package):
         return (
@@ -225,7 +225,7 @@ def preference(a, b):
 
 
 def read_packages(lines, source):
-    """Returns ({name: Package}, number of paragraphs): one a name, whatever the input's order."""
+    """Returns ({name: Package}, number of paragraphs); the input's order does not matter."""
     packages, count = {}, 0
     for stanza in read_stanzas(lines, source):
         package = parse_package(stanza, source)

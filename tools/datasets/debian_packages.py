@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the Debian package graph: who needs whom, as a recommender sees it.
+"""Make the Debian package graph: dependencies of packages as interactions.
 
 Reads the package lists of a Debian machine (`apt-cache dumpavail`, or the same text from a file)
 and writes a bipartite graph with features:
@@ -9,13 +9,13 @@ and writes a bipartite graph with features:
 
 A package that is both is two nodes. The graph is cut to its k-core: the largest part in which every
 user and every item has at least k edges. The output depends on the set of packages alone, not on
-their order: same lists, same bytes (zstd's own release aside).
+their order: the same lists give the same bytes (with the same release of zstd).
 
   interactions.tsv.zst     user, item: one edge a line, sorted
   user_features.tsv.zst    user, log_installed_size, section, priority, tags; one user a line,
                            sorted; log_installed_size = ln(1 + KiB), tags separated by '|',
-                           what a package does not state is empty
-  item_features.tsv.zst    the same with item; a virtual package has a name and nothing else
+                           fields that a package does not state are empty
+  item_features.tsv.zst    the same with item; a virtual package has only a name
 
 Exit codes: 0 done, 1 failed, 2 usage, 65 bad input data.
 """
@@ -33,9 +33,9 @@ from pathlib import Path
 
 from debian_control import DataError, Package, read_packages
 
-# The lists alone: without the status file an installed package from elsewhere (a backport, another
-# vendor's build) does not replace Debian's record of that name. The machine's own caches, which fit
-# its status file, are left alone.
+# Only the lists are read: with the status file, an installed package from elsewhere (a backport,
+# another vendor's build) would replace Debian's record of that name. The machine's caches, which
+# depend on its status file, are not used.
 DUMPAVAIL = (
     "apt-cache -o Dir::State::status=/dev/null -o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache= "
     "dumpavail"
@@ -61,7 +61,7 @@ class Graph:
 
 
 def dependency_edges(packages):
-    """All (package, needed), needed being a name that another package has or any provides."""
+    """All (package, needed) such that another package has, or any package provides, the name needed."""
     known = set(packages).union(*(package.provides for package in packages.values()))
     return {
         (package.name, needed)
@@ -83,13 +83,13 @@ def take_core(edges, core):
         side, other, node = weak.pop()
         for neighbour in side.pop(node, ()):
             other[neighbour].discard(node)
-            if len(other[neighbour]) == core - 1:  # it falls below the core now, and so only once
+            if len(other[neighbour]) == core - 1:  # falls below the core now; true only once
                 weak.append((other, side, neighbour))
     return {(user, item) for user, items in items_of.items() for item in items}
 
 
 def common_tags(names, packages, minimum):
-    """The tags that at least `minimum` of the named packages carry: bounds the one-hot width."""
+    """The tags that at least `minimum` of the named packages carry; bounds the one-hot width."""
     counts = Counter(tag for name in names if name in packages for tag in packages[name].tags)
     return {tag for tag, count in counts.items() if count >= minimum}
 
@@ -189,7 +189,7 @@ def summary(graph, paragraphs, core):
 
 
 def open_packages(source):
-    """Reads a file, stdin ('-'), or without a source what apt-cache prints."""
+    """Reads a file, stdin ('-'), or, without a source, the output of apt-cache."""
     if source == "-":
         return read_packages(sys.stdin.buffer, "stdin")
     if source is not None:
@@ -229,15 +229,15 @@ def parse_arguments(arguments):
     parser.add_argument(
         "--input",
         metavar="FILE",
-        help="text of `apt-cache dumpavail`, '-' for stdin (default: run it, without "
-        "regard to what is installed)",
+        help="text of `apt-cache dumpavail`, '-' for stdin (default: run it, "
+        "ignoring installed packages)",
     )
     parser.add_argument(
         "--output",
         metavar="DIR",
         type=Path,
         required=True,
-        help="directory to write into, made when missing",
+        help="directory to write into; created if missing",
     )
     parser.add_argument(
         "--core",
@@ -266,7 +266,7 @@ def parse_arguments(arguments):
 def run(options):
     if shutil.which("zstd") is None:
         raise ToolError(
-            "zstd not found: the tables are written through the zstd command "
+            "zstd not found: writing the tables needs the zstd command "
             "(Debian: apt-get install zstd)"
         )
     packages, paragraphs = open_packages(options.input)
