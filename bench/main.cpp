@@ -89,7 +89,7 @@ int run_ops(Arguments arguments) {
     return 0;
   }
   const int threads = arguments.threads > 0 ? arguments.threads : omp_get_max_threads();
-  // Errors in the options show before time is spent on data.
+  // Check the options before spending time on the data.
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());
   const Cases cases = select_cases(all_cases(kind), arguments.filter);
@@ -125,7 +125,7 @@ void add_options(CLI::App& ops, Arguments& arguments) {
         return known ? "" : "\"" + name + "\" is none of cpu, cuda, cuda:N, auto";
       });
   CLI::Option* data =
-      ops.add_option("--data", arguments.data, "a data set, as `tern train` takes it")
+      ops.add_option("--data", arguments.data, "a data set, in the formats of `tern train`")
           ->type_name("DIR");
   ops.add_option("--shape", arguments.shape,
                  "without --data: a generated graph of the size of " + names_of_shapes())
@@ -134,7 +134,7 @@ void add_options(CLI::App& ops, Arguments& arguments) {
   ops.add_option("--width", arguments.width, "embedding width D")
       ->type_name("D")
       ->check(CLI::Range(1, 1 << 16));
-  ops.add_option("--threads", arguments.threads, "CPU threads; 0: all that there are")
+  ops.add_option("--threads", arguments.threads, "CPU threads; 0: all")
       ->type_name("N")
       ->check(CLI::Range(0, 4096));
   ops.add_option("--filter", arguments.filter,
@@ -146,14 +146,14 @@ void add_options(CLI::App& ops, Arguments& arguments) {
       ->check(CLI::Range(1e-3, 3600.0));
   ops.add_option("--json", arguments.run.json, "also write the results as Google Benchmark's JSON")
       ->type_name("FILE");
-  ops.add_flag("--warm", arguments.warm, "leave the caches as the run before left them");
-  ops.add_flag("--list", arguments.list, "only name the cases");
+  ops.add_flag("--warm", arguments.warm, "do not evict the caches before each run");
+  ops.add_flag("--list", arguments.list, "only list the names of the cases");
 }
 
 int run(int argc, char** argv) {
   CLI::App app(
       "Times Tern's ops beside their rivals. Each result is checked against the f64 reference\n"
-      "before it is timed, and held against what the device can do, measured in the same run.",
+      "before it is timed, and compared with the limits of the device, measured in the same run.",
       "tern-bench");
   app.require_subcommand(1);
   Arguments arguments;

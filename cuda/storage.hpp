@@ -142,7 +142,7 @@ struct TripletsStorage final : Storage {
   }
 };
 
-/// What a forward pass of a dense layer keeps for the backward pass. All padding is zero.
+/// The results of a forward pass of a dense layer for its backward pass. All padding is zero.
 struct DenseStateStorage final : Storage {
   DenseStateStorage(std::int64_t rows, std::int64_t cols, const Memory& memory)
       : stride(padded(cols)), values(rows * stride, memory), statistics(2 * stride, memory) {

@@ -74,11 +74,11 @@ def run_tern(args):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--shape", default="million", help="of tern-bench: its users are the rows")
+    parser.add_argument("--shape", default="million", help="the shape of tern-bench whose users are the rows")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repetitions", type=int, default=5, help="of PyTorch, twice")
-    parser.add_argument("--seconds", type=float, default=10.0, help="that tern-bench runs a pass for")
+    parser.add_argument("--repetitions", type=int, default=5, help="repetitions of PyTorch, run twice")
+    parser.add_argument("--seconds", type=float, default=10.0, help="time of tern-bench for a pass")
     parser.add_argument("--tern-bench", type=pathlib.Path, default=TERN_BENCH)
     parser.add_argument("--torch-python", default="/usr/bin/python3", metavar="PYTHON",
                         help="a Python with torch (Debian: python3-torch)")

@@ -112,12 +112,12 @@ class GcMc(torch.nn.Module):
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("data", type=pathlib.Path, help="directory that split_table.py made")
+    parser.add_argument("data", type=pathlib.Path, help="directory made by split_table.py")
     parser.add_argument("--messages", choices=("linear", "precompute"), default="linear")
     parser.add_argument("--epochs", type=int, default=0, help="train and evaluate; 0: time steps")
     parser.add_argument("--evaluate-every", type=int, default=1, metavar="EPOCHS")
     parser.add_argument("--steps", type=int, default=10, help="steps that are timed")
-    parser.add_argument("--warmup", type=int, default=2, help="steps before those")
+    parser.add_argument("--warmup", type=int, default=2, help="untimed steps before those")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=2048)
     parser.add_argument("--learning-rate", type=float, default=1e-3)

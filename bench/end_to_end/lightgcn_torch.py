@@ -198,7 +198,7 @@ def time_steps(model, optimizer, data, args):
         seconds.append(time.perf_counter() - start)
     timed = sorted(seconds[args.warmup :])
     if not timed:
-        sys.exit(f"lightgcn_torch: an epoch has only {len(steps)} steps; ask for fewer")
+        sys.exit(f"lightgcn_torch: an epoch has only {len(steps)} steps; lower --warmup")
     start = time.perf_counter()
     for step in steps[args.warmup :]:
         train_step(model, optimizer, step, args.l2)
@@ -229,7 +229,7 @@ def parse_arguments():
     parser.add_argument("--epochs", type=int, default=0, help="train and evaluate; 0: time steps")
     parser.add_argument("--evaluate-every", type=int, default=1, metavar="EPOCHS")
     parser.add_argument("--steps", type=int, default=10, help="steps that are timed")
-    parser.add_argument("--warmup", type=int, default=2, help="steps before those")
+    parser.add_argument("--warmup", type=int, default=2, help="untimed steps before those")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--batch-size", type=int, default=2048)

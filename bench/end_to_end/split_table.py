@@ -64,7 +64,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("table", type=pathlib.Path)
     parser.add_argument("--to", type=pathlib.Path, required=True, metavar="DIRECTORY")
-    parser.add_argument("--share", type=float, default=0.2, help="of each user's items (0.2)")
+    parser.add_argument("--share", type=float, default=0.2, help="test share of each user's items (default: 0.2)")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     train, test, numbers = split(read_pairs(args.table), args.share, args.seed)

@@ -31,7 +31,7 @@ struct Tables {
   Matrix parameter;
   AdamState state;
   Counter step;
-  Counter fault;  // asked for, as a trainer does
+  Counter fault;  // recorded, as in training
   Triplets batch;
 };
 

@@ -1,4 +1,4 @@
-// bpr: loss and gradient of one batch, triplets and occurrence lists already at hand.
+// bpr: loss and gradient of one batch, with triplets and occurrence lists prepared.
 
 #include <algorithm>
 #include <memory>

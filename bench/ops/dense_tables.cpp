@@ -5,7 +5,7 @@
 namespace tern::bench {
 namespace {
 
-/// Integers of [-most, most], over 8.
+/// Integers of [-most, most], divided by 8.
 std::vector<float> eighths(std::int64_t size, std::uint64_t salt, std::uint32_t most) {
   std::vector<float> values(static_cast<std::size_t>(size));
   RandomStream stream(Seed{1}, Purpose::kGenerate, 0, salt);
@@ -15,7 +15,7 @@ std::vector<float> eighths(std::int64_t size, std::uint64_t salt, std::uint32_t 
   return values;
 }
 
-/// Uniform over [-1, 1]: rounding errors of few different products would not cancel in their sums.
+/// Uniform over [-1, 1]. Of few distinct values, rounding errors would not cancel but add up.
 std::vector<float> uniform(std::int64_t size, std::uint64_t salt) {
   std::vector<float> values(static_cast<std::size_t>(size));
   RandomStream stream(Seed{1}, Purpose::kGenerate, 0, salt);

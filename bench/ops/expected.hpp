@@ -27,15 +27,15 @@ std::vector<double> expected_propagation(const Workload& workload, Side to, Subs
 std::vector<double> expected_adam(const Workload& workload);
 std::vector<double> expected_sgd(const Workload& workload);
 
-/// score_topk: up to this number of users, the first ones, and this number of items for each.
+/// score_topk: the first kQueries users, or all if there are fewer, and kBestItems items for each.
 inline constexpr std::int64_t kQueries = 2048;
 inline constexpr std::int64_t kBestItems = 20;
 std::vector<NodeId> queries_of(const Workload& workload);
 Cost cost_of_score_topk(const Workload& workload);
 
-/// Compares top lists of the queries (users of salt 1, items of salt 2, observed items left out)
-/// with the reference's of a few queries: it sorts all items of each. Scores must agree; another
-/// item than the reference's is correct if its score is the same up to rounding. Throws Error.
+/// Compares the top lists of a few queries (users of salt 1, items of salt 2, observed items left
+/// out) with the reference's, which sorts all items. Scores must agree; another item is correct if
+/// its score equals the reference's up to rounding. Throws Error.
 void expect_best_items(const Workload& workload, const TopItems& found);
 
 }  // namespace tern::bench

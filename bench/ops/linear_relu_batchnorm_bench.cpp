@@ -1,5 +1,5 @@
 // linear_relu_batchnorm: the layer of a GC-MC encoder in training, N nodes of a side, forward and
-// backward with all gradients; beside it the same layer operation by operation.
+// backward with all gradients; beside it the same layer as separate operations.
 
 #include <memory>
 #include <string>

@@ -1,5 +1,5 @@
 // propagate: both directions, as layers use it (with an addend), to and from a batch's rows; beside
-// it a plain loop and Eigen's sparse product (which have no addend: they are given none).
+// it a plain loop and Eigen's sparse product, both without an addend.
 
 #include <limits>
 #include <memory>
@@ -20,7 +20,7 @@ struct Tables {
         addend(w.table(backend, to, 2)),
         y(backend.allocate(w.nodes(to), w.width())),
         batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
-    backend.fill(y, std::numeric_limits<double>::quiet_NaN());  // rows not asked for stay so
+    backend.fill(y, std::numeric_limits<double>::quiet_NaN());  // rows outside the set keep it
   }
 
   PropagateOptions options(Side to, Addend use_addend, Subset subset) const {

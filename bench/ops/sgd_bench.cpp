@@ -23,7 +23,7 @@ struct Tables {
   Matrix parameter;
   SgdState state;
   Counter step;
-  Counter fault;  // asked for, as a trainer does
+  Counter fault;  // recorded, as in training
 };
 
 PreparedCase prepare(Workload& w, const SgdOptions& options) {

@@ -35,7 +35,7 @@ struct BatchTables {
   Matrix losses;
 };
 
-/// Throws Error unless the gradients and losses of the workload's backend are the reference's.
+/// Throws Error unless gradients and losses on the workload's backend equal the reference's.
 void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,
                         const BatchTables& expected);
 

@@ -16,16 +16,16 @@ enum class Bound : std::uint8_t { kCopy, kGather, kProduct, kNone };
 /// A case that is ready to be timed. Its data is owned by its functions.
 struct PreparedCase {
   Cost cost;
-  /// Runs once, compares the result with the reference, and throws Error if it is wrong: with the
-  /// op, the element, what was found and what was expected.
+  /// Runs once and compares the result with the reference. Throws Error if it is wrong, with the
+  /// op, the element, the found and the expected value.
   std::function<void()> verify;
   /// One timed run. May change its data; must be repeatable.
   std::function<void()> run;
-  /// Null: it runs through the backend, and the workload's device has a timer for that.
+  /// Null: the case runs through the backend, and the workload's device times it.
   Timer* timer = nullptr;
 };
 
-/// One row of the table: an op on one workload, by one strategy ("tern", or a rival's name).
+/// One row of the table: an op on one workload by one strategy ("tern", or a rival's name).
 struct Case {
   std::string op;
   std::string variant;   // which use of the op: "to_users", "from_batch_to_items"

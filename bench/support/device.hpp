@@ -15,7 +15,7 @@ class Workload;
 class Device {
  public:
   virtual ~Device() = default;
-  /// Measures them: the best of a few repetitions of each, with tables of the workload's sizes.
+  /// Measures the limits, the best of a few repetitions each, with tables of the workload's sizes.
   virtual Ceilings measure_ceilings(const Workload& workload) = 0;
   /// For ops through the backend.
   virtual Timer& backend_timer() = 0;

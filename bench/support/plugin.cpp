@@ -23,8 +23,8 @@ const BenchPlugin& load_cuda_plugin() {
   }
   if (std::string_view(plugin->abi) != kBenchPluginAbi) {
     throw DeviceError(
-        fmt::format("CUDA cannot be benchmarked: {} is of another version of tern-bench (it "
-                    "answers {}, expected {})",
+        fmt::format("CUDA cannot be benchmarked: {} belongs to another version of tern-bench: "
+                    "it answers {}, expected {}",
                     library.path, plugin->abi, kBenchPluginAbi));
   }
   return *plugin;

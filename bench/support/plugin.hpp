@@ -7,18 +7,17 @@
 
 namespace tern::bench {
 
-// What only a GPU's benchmarks need (measured limits, rival kernels, cuSPARSE) is a shared library,
-// libtern_bench_cuda.so, loaded for --device cuda alone: tern-bench starts without CUDA's
+// The GPU's part (measured limits, rival kernels, cuSPARSE) is a shared library,
+// libtern_bench_cuda.so, loaded for --device cuda alone, so that tern-bench starts without CUDA's
 // libraries. This header is their interface; both come from one source tree.
 
-/// Names the layout of the types of the interface: Plugin, Device, Timer, Case, Workload. Raise it
+/// Names the layout of the interface's types: BenchPlugin, Device, Timer, Case, Workload. Raise it
 /// with any change.
 inline constexpr char kBenchPluginAbi[] = "tern-bench-plugin-1";
 
 /// The result of the library's one exported symbol.
 struct BenchPlugin {
-  /// kBenchPluginAbi as the library was compiled with; first, so that it can be read whatever
-  /// follows.
+  /// The library's kBenchPluginAbi; first, so that it can be read whatever the layout of the rest.
   const char* abi;
   /// Adds the rivals; needs no GPU until one of them is prepared.
   void (*add_rivals)(Cases& cases);
@@ -31,7 +30,7 @@ inline constexpr char kBenchPluginSymbol[] = "tern_bench_plugin";
 using BenchPluginEntry = const BenchPlugin* (*)();
 
 /// Loads the library, from the path in TERN_BENCH_CUDA_LIBRARY if that is set. Throws DeviceError
-/// with one line if it is absent, broken or of another version.
+/// with one line if the library is absent, broken or belongs to another version.
 const BenchPlugin& load_cuda_plugin();
 
 }  // namespace tern::bench

@@ -36,10 +36,10 @@ Limit limit_of(Bound bound, const Ceilings& ceilings) {
   return {"", 0.0};
 }
 
-/// The current case: prepared and verified once, however often it is asked for.
+/// The current case, prepared and verified once however often get() is called.
 class CurrentCase {
  public:
-  /// Throws the same Error each time, if the case was refused.
+  /// If the case was refused, throws the same Error each time.
   PreparedCase& get(const Case& wanted, Workload& workload) {
     if (case_ != &wanted) {
       ready_.reset();
@@ -70,8 +70,8 @@ struct Session {
   CurrentCase current{};
 };
 
-/// Seconds of one run. The eviction of caches, or a warming run, is launched right before it, so
-/// that a GPU is still busy when the host launches the timed run: no time of the host is counted.
+/// Seconds of one run. The eviction of caches, or a warming run, is launched right before it: a GPU
+/// is then still busy when the host launches the timed run, so that no host time is counted.
 double timed_run(const PreparedCase& ready, Session& session) {
   Timer& timer = ready.timer != nullptr ? *ready.timer : session.workload.device().backend_timer();
   if (session.options.caches == CacheState::kEvicted) {
@@ -82,7 +82,7 @@ double timed_run(const PreparedCase& ready, Session& session) {
   return timer.seconds(ready.run);
 }
 
-/// The median of as many runs as fit into the time of a repetition, with their preparation.
+/// The median of as many runs, with their preparation, as fit into the time of a repetition.
 double median_run(const PreparedCase& ready, Session& session) {
   using Clock = std::chrono::steady_clock;
   const std::chrono::duration<double> limit(session.options.seconds / kRepetitions);
@@ -166,7 +166,7 @@ Cases select_cases(const Cases& cases, const std::string& filter) {
   Cases selected;
   for (const Case& one : cases) {
     if (!std::regex_search(one.name(), expression)) continue;
-    // Behind the last case of the same variant of the op; else at the end.
+    // Insert it after the last case of the same variant of the op, if any, else at the end.
     auto place = selected.end();
     for (auto other = selected.begin(); other != selected.end(); ++other) {
       if (other->op == one.op && other->variant == one.variant) place = other + 1;

@@ -17,7 +17,7 @@ struct RunOptions {
   CacheState caches = CacheState::kEvicted;
   std::filesystem::path json;  // Google Benchmark's format; empty: none
   std::FILE* table = stdout;
-  std::string title;  // above the table: device, graph, ceilings
+  std::string title;  // printed above the table: device, graph, ceilings
   /// Further entries of the JSON's context, by name.
   std::vector<std::pair<std::string, std::string>> context;
 };
@@ -35,7 +35,7 @@ struct Summary {
 /// variant of an op come together. Throws ConfigError if it is malformed or matches none.
 Cases select_cases(const Cases& cases, const std::string& filter);
 
-/// Throws Error if a file cannot be written; creates it.
+/// Creates the file if it does not exist. Throws Error if it cannot be written.
 void expect_writable(const std::filesystem::path& file);
 
 /// Verifies and times every case, and prints a table. A case whose result is wrong is reported and

@@ -7,16 +7,16 @@ namespace {
 
 constexpr char kLegend[] =
     "ms          the median of 9 repetitions; +-%: their standard deviation, in percent\n"
-    "MB, GB/s    the fewest bytes that any implementation moves when no gathered row is found in "
-    "a\n"
-    "            cache, and these by the time; GFLOP/s likewise (bench/support/costs.hpp has the "
-    "formulas)\n"
-    "of ceiling  GB/s by the ceiling that holds the op: copy, or gather of random rows; of a "
-    "product\n"
-    "            GFLOP/s. Beyond 100%: rows were found in a cache more often than random ones are\n"
-    "x tern      the time by that of Tern's own op, the row \"tern\" above\n";
+    "MB, GB/s    the fewest bytes that any implementation moves if no gathered row is in a cache, "
+    "and\n"
+    "            these bytes per second; GFLOP/s likewise (formulas: bench/support/costs.hpp)\n"
+    "of ceiling  GB/s divided by the measured ceiling of a copy, or of a gather of random rows; "
+    "for\n"
+    "            products GFLOP/s. Above 100%, rows were found in a cache more often than random "
+    "rows\n"
+    "x tern      the time divided by the time of Tern's own op, the row \"tern\" above\n";
 
-/// Google Benchmark adds words of its own to a name, after these three.
+/// The first three parts of a name; Google Benchmark adds more after them.
 struct Name {
   std::string op;
   std::string variant;

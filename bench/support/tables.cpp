@@ -1,5 +1,4 @@
-// Numbers for cases and rivals, in a file of their own because the library for CUDA compiles it
-// too.
+// The numbers of cases and rivals, in a separate file because the CUDA library compiles it too.
 
 #include <cmath>
 #include <numbers>

@@ -22,7 +22,7 @@ struct Shape {
 
 /// Sizes as their papers state them: Gowalla, Yelp2018, Amazon-Book (He et al. 2020, table 2; the
 /// training share of the published splits), MovieLens-1M (Harper and Konstan 2015, all ratings).
-/// "million" is no data set: a million users, for the figures of the dense layer.
+/// "million" is no data set, but a million users for the figures of the dense layer.
 const std::vector<Shape>& known_shapes();
 
 /// Interactions of a known shape, generated: power-law degrees, planted tastes, seed 1.
@@ -53,10 +53,10 @@ class Workload {
   /// The triplets of epoch 0, drawn by the CPU backend.
   const std::vector<Triplet>& epoch() const { return epoch_; }
 
-  /// (nodes of the side, width) normal values, the same for a salt; f32 numbers on either backend.
+  /// Normal values (nodes of the side, width), one table for each salt; f32 numbers everywhere.
   std::vector<float> table_values(Side side, std::uint32_t salt) const;
   Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
-  /// Uniformly drawn rows of that side, as many as the graph has interactions.
+  /// Uniformly drawn rows of the side, as many as the graph has interactions.
   std::vector<NodeId> random_rows(Side side) const;
 
  private:

@@ -36,7 +36,7 @@ constexpr DenseRows cut_dense_rows(std::int64_t count, std::int64_t stride) {
   return rows;
 }
 
-/// What a kernel computes the layer's value a from.
+/// The inputs from which a kernel computes the layer's value a.
 enum class DenseForm : std::uint8_t {
   kSum,   // a = f(inner + inner_bias)
   kSums,  // a = f(f(inner + inner_bias) + outer + outer_bias)

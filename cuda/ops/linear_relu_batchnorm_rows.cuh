@@ -1,6 +1,6 @@
 #pragma once
 
-// What the kernels of linear_relu_batchnorm share: which elements a thread has, the layer's value
+// Shared by the kernels of linear_relu_batchnorm: the elements of a thread, the layer's value
 // there, and sums over rows in one order.
 //
 // A block handles a stretch of rows and a tile of at most 32 vectors of their columns. `lanes`

@@ -3,11 +3,11 @@
 //   y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend)
 //
 // x: (C, D), y: (R, D), A: (R, C) with E entries as CSR, scales: (R) and (C). The order of every
-// sum depends on the row alone: bitwise reproducible, whichever rows are asked for.
+// sum depends on the row alone: bitwise reproducible, whichever rows are wanted.
 //
 // Moves E·D·4 bytes of x (gathered), E·4 of ids, E·4 of scales (gathered), R·D·4 of y, and as much
 // of the addend; the arithmetic, 2·E·D flops, hides behind the gather. So the mapping serves the
-// gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and asks for the
+// gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
 // rows of several neighbours before it uses the first. The ids of the next neighbours are read one
 // a lane, coalesced, and passed around by shuffles. If rows are so narrow that a group has fewer
 // lanes than gathers in flight, every lane reads all ids itself.
@@ -56,7 +56,7 @@ struct RowLanes {
   }
 };
 
-/// Neighbours whose rows a group asks for before it uses the first. Four if a lane holds one
+/// Neighbours whose rows a group loads before it uses the first. Four if a lane holds one
 /// vector: with 32 warps on a multiprocessor that is 64 KiB under way, several times the product of
 /// latency and bandwidth, and rows of some 20 neighbours waste little in their last round. Wider
 /// rows run with fewer warps, and have eight vectors a lane under way.

@@ -40,7 +40,7 @@ struct SplitRow {
 };
 
 /// The heavy rows of one direction of a graph. The cuts depend on a row's degree alone, so that a
-/// row is summed in the same order whichever rows are asked for.
+/// row is summed in the same order whichever rows are wanted.
 struct HeavyRows {
   std::vector<HeavySegment> segments;
   std::vector<SplitRow> split;

@@ -36,8 +36,8 @@ __global__ void __launch_bounds__(kSampleThreads)
 
 void check_batch_size(std::int64_t batch_size) {
   if (batch_size > kMaxPlanned) {
-    throw ConfigError("batch_size is " + std::to_string(batch_size) + ", expected at most " +
-                      std::to_string(kMaxPlanned) + " on a GPU");
+    throw ConfigError("train.batch_size: found " + std::to_string(batch_size) +
+                      ", expected at most " + std::to_string(kMaxPlanned) + " on a GPU");
   }
 }
 

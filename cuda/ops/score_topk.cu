@@ -52,8 +52,8 @@ struct SelectTask {
 
 namespace {
 
-/// What cuBLAS recommends on compute capability 9.0 (its documentation). With a workspace of our
-/// own it never allocates, and a product gives the same bits every time.
+/// The size that cuBLAS's documentation recommends for compute capability 9.0. With a workspace
+/// from its caller cuBLAS never allocates, and a product gives the same bits every time.
 constexpr std::int64_t kCublasBytes = std::int64_t{32} << 20;
 
 constexpr int kTopThreads = 256;

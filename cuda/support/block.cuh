@@ -6,10 +6,10 @@
 
 namespace tern::cuda {
 
-// Reductions and scans over a one-dimensional block of 1..1024 threads, all of which must call.
+// Reductions over a one-dimensional block of 1..1024 threads, all of which must call.
 // Warps combine their lanes, then the first warp combines the warps' results: one order, which
-// depends on the size of the block alone. Each function ends with a barrier, so that it may be
-// called again at once; one instance (operation and type) uses 128 or 256 bytes of shared memory.
+// depends on the size of the block alone. A reduction ends with a barrier, so that it may be called
+// again at once; one instance (operation and type) uses 128 or 256 bytes of shared memory.
 
 /// The lanes of this thread's warp that exist: 32, or fewer in the last warp of the block.
 __device__ inline int lanes_of_warp() {
@@ -36,39 +36,6 @@ __device__ inline T block_reduce(T value) {
   value = of_warp[0];
   __syncthreads();
   return value;
-}
-
-/// The result of a scan in one thread.
-template <typename T>
-struct Scanned {
-  T before;     ///< the combination of the values of all threads before this one
-  T inclusive;  ///< and this one's
-  T total;      ///< of all threads
-};
-
-/// Scans in the order of threadIdx.x.
-template <typename Op, typename T>
-__device__ inline Scanned<T> block_scan(T value) {
-  __shared__ T of_warp[32];
-  const int warps = static_cast<int>((blockDim.x + 31) / 32);
-  const int warp = static_cast<int>(threadIdx.x / 32);
-  const int lanes = lanes_of_warp();
-  const T inclusive = warp_scan<Op>(value, lanes);
-  const T own = __shfl_up_sync(mask_of(lanes), inclusive, 1);
-  if (lane_of_thread() == lanes - 1) of_warp[warp] = inclusive;
-  __syncthreads();
-  if (warp == 0) {
-    const bool there = lane_of_thread() < warps;
-    const T of_lane = there ? of_warp[lane_of_thread()] : Op::template neutral<T>();
-    const T up_to = warp_scan<Op>(of_lane, lanes);
-    if (there) of_warp[lane_of_thread()] = up_to;
-  }
-  __syncthreads();
-  const T offset = warp == 0 ? Op::template neutral<T>() : of_warp[warp - 1];
-  const T total = of_warp[warps - 1];
-  __syncthreads();
-  const T before = lane_of_thread() == 0 ? offset : Op::combine(offset, own);
-  return {before, Op::combine(offset, inclusive), total};
 }
 
 }  // namespace tern::cuda

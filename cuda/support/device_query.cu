@@ -14,13 +14,13 @@ std::string version_text(int version) {
 std::string why_none(cudaError_t status) {
   int driver = 0;
   (void)cudaDriverGetVersion(&driver);  // 0 if there is no driver
-  if (driver == 0) return "CUDA: no driver is installed.";
+  if (driver == 0) return "CUDA: no driver is installed";
   if (status == cudaErrorInsufficientDriver) {
-    return "CUDA: the driver serves CUDA " + version_text(driver) +
-           ", this program was built for CUDA " + version_text(CUDART_VERSION) + ".";
+    return "CUDA: the driver supports CUDA " + version_text(driver) +
+           ", this program was built for CUDA " + version_text(CUDART_VERSION);
   }
-  if (status == cudaSuccess || status == cudaErrorNoDevice) return "CUDA: no device is there.";
-  return std::string("CUDA: ") + cudaGetErrorString(status) + ".";
+  if (status == cudaSuccess || status == cudaErrorNoDevice) return "CUDA: no device was found";
+  return std::string("CUDA: ") + cudaGetErrorString(status);
 }
 
 DeviceDescription describe(int index, int driver) {

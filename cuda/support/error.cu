@@ -10,7 +10,7 @@ namespace {
 [[noreturn]] void fail(const char* library, const char* name, const char* description,
                        const std::source_location& where) {
   throw DeviceError(std::string(library) + " reports " + name + " (" + description + ") at " +
-                    where.file_name() + ":" + std::to_string(where.line()) + ".");
+                    where.file_name() + ":" + std::to_string(where.line()));
 }
 
 }  // namespace

@@ -111,7 +111,7 @@ void Matmul::run(const ProductShape& shape, const ProductArrays& arrays) {
   if (!plan.served) {
     throw DeviceError("cuBLASLt has no algorithm for a product of " + std::to_string(shape.rows) +
                       " × " + std::to_string(shape.depth) + " by " + std::to_string(shape.depth) +
-                      " × " + std::to_string(shape.cols) + " in f32.");
+                      " × " + std::to_string(shape.cols) + " in f32");
   }
   if (shape.with_bias) {
     const void* bias = arrays.bias;

@@ -60,9 +60,8 @@ void* allocate_bytes(std::size_t bytes, const Memory& memory) {
     std::size_t free = 0;
     std::size_t total = 0;
     check(cudaMemGetInfo(&free, &total));
-    throw MemoryError("out of device memory: " + std::to_string(bytes) +
-                      " bytes are needed, and the device has " + std::to_string(free) + " of " +
-                      std::to_string(total) + " bytes free.");
+    throw MemoryError("out of device memory: " + std::to_string(bytes) + " bytes needed, " +
+                      std::to_string(free) + " of " + std::to_string(total) + " free");
   }
   check(status);
   return data;

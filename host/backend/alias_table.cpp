@@ -15,7 +15,7 @@ namespace {
 /// overflows. Degree 0 weighs nothing, whatever the exponent.
 std::vector<double> relative_weights(std::span<const std::int64_t> degrees, double exponent) {
   std::int64_t largest = 0;
-  std::int64_t smallest = std::numeric_limits<std::int64_t>::max();  // of the positive ones
+  std::int64_t smallest = std::numeric_limits<std::int64_t>::max();  // positive degree
   for (std::size_t i = 0; i < degrees.size(); ++i) {
     if (degrees[i] < 0) {
       throw ConfigError(fmt::format("degree {}: found {}, expected 0 or more", i, degrees[i]));
@@ -76,7 +76,8 @@ AliasTable make_alias_table(std::span<const std::int64_t> degrees, double expone
       poor.push_back(donor);
     }
   }
-  // Whatever is left holds 1 but for rounding. Aliased to itself a cell is whole at any threshold.
+  // The remaining cells hold 1 but for rounding. A cell aliased to itself is whole at any
+  // threshold.
   for (const auto* rest : {&poor, &rich}) {
     for (const NodeId i : *rest) {
       table.threshold[i] = to_threshold(mass[i]);

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <new>
 #include <stdexcept>
@@ -18,11 +17,11 @@ namespace {
 void expect_in(std::string_view op, std::string_view what, std::int64_t position, NodeId id,
                NodeId size) {
   if (id < 0 || id >= size) {
-    throw_shape("{}: {} {} is {}, expected [0, {}).", op, what, position, id, size);
+    throw_shape("{}: {} {} is {}, expected [0, {})", op, what, position, id, size);
   }
 }
 
-/// What bpr and l2_penalty have in common.
+/// The checks that bpr and l2_penalty share.
 void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix& users,
                     const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                     const Matrix& losses) {
@@ -47,42 +46,42 @@ void check_fault(std::string_view op, const Counter& step, const Counter* fault)
   if (fault == nullptr) return;
   expect_present(op, "fault", *fault);
   if (fault->storage() == step.storage()) {
-    throw_shape("{}: fault and step are the same counter, expected two.", op);
+    throw_shape("{}: fault and step are the same counter, expected two", op);
   }
 }
 
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
-  throw_shape("{}: {} is empty: nothing was allocated for it.", op, what);
+  throw_shape("{}: {} is empty; allocate it first", op, what);
 }
 
 void throw_foreign(std::string_view op, std::string_view what) {
-  throw_shape("{}: {} belongs to another backend.", op, what);
+  throw_shape("{}: {} belongs to another backend", op, what);
 }
 
 std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t element_bytes) {
   if (rows < 0 || cols < 0) {
-    throw_shape("allocate: a matrix of ({}, {}), expected no negative size.", rows, cols);
+    throw_shape("allocate: found size ({}, {}), expected no negative number", rows, cols);
   }
-  // What a process can address at the most on today's 64-bit machines: 47 bits.
+  // The address space of a process on today's 64-bit machines: 47 bits.
   constexpr std::int64_t kAddressable = std::int64_t{1} << 47;
   // An empty side counts as one row, so that no stride overflows either.
   std::int64_t bytes = 0;
   if (__builtin_mul_overflow(std::max<std::int64_t>(rows, 1), std::max<std::int64_t>(cols, 1),
                              &bytes) ||
       __builtin_mul_overflow(bytes, element_bytes, &bytes) || bytes > kAddressable) {
-    throw DeviceError(fmt::format("allocate: a matrix of ({}, {}) needs {:.3g} bytes: too large.",
-                                  rows, cols,
-                                  static_cast<double>(rows) * static_cast<double>(cols) *
-                                      static_cast<double>(element_bytes)));
+    throw DeviceError(
+        fmt::format("allocate: a matrix of ({}, {}) is too large: {:.3g} bytes needed", rows, cols,
+                    static_cast<double>(rows) * static_cast<double>(cols) *
+                        static_cast<double>(element_bytes)));
   }
   return rows * cols;
 }
 
 void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make) {
   const auto fail = [&] {
-    throw MemoryError(fmt::format("{}: out of memory: {:.0f} bytes are needed.", op, bytes));
+    throw MemoryError(fmt::format("{}: out of memory: {:.0f} bytes needed", op, bytes));
   };
   try {
     make();
@@ -96,7 +95,7 @@ void reserve_memory(std::string_view op, double bytes, const std::function<void(
 void check_transfer(std::string_view op, const Matrix& matrix, std::size_t num_values) {
   expect_present(op, "matrix", matrix);
   if (num_values != static_cast<std::size_t>(matrix.size())) {
-    throw_shape("{}: {} values for a matrix of ({}, {}), expected {}.", op, num_values,
+    throw_shape("{}: found {} values for a matrix of ({}, {}), expected {}", op, num_values,
                 matrix.rows(), matrix.cols(), matrix.size());
   }
 }
@@ -108,7 +107,7 @@ void check_copy(const Matrix& from, const Matrix& to) {
 
 void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
   if (num_nodes < 0) {
-    throw_shape("make_row_set: {} nodes, expected no negative number.", num_nodes);
+    throw_shape("make_row_set: found {} nodes, expected no negative number", num_nodes);
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     expect_in("make_row_set", "row", static_cast<std::int64_t>(i), rows[i], num_nodes);
@@ -116,7 +115,7 @@ void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
 }
 
 void check_record(const std::function<void()>& step) {
-  if (!step) throw Error("record: there is no step to record.");
+  if (!step) throw Error("record: found no step, expected a function");
 }
 
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
@@ -156,7 +155,7 @@ void check_set_triplets(const Triplets& triplets, std::span<const Triplet> value
   constexpr std::string_view kOp = "set_triplets";
   expect_present(kOp, "triplets", triplets);
   if (values.size() != static_cast<std::size_t>(triplets.size())) {
-    throw_shape("{}: {} triplets, expected {}.", kOp, values.size(), triplets.size());
+    throw_shape("{}: found {} triplets, expected {}", kOp, values.size(), triplets.size());
   }
   for (std::size_t t = 0; t < values.size(); ++t) {
     const auto position = static_cast<std::int64_t>(t);
@@ -171,7 +170,7 @@ void check_set_triplets(const Triplets& triplets, std::span<const Triplet> value
 
 void check_sampled(std::string_view op, bool sampled) {
   if (!sampled) {
-    throw_shape("{}: there are no triplets yet, expected sample() or set_triplets() before.", op);
+    throw_shape("{}: no triplets are drawn yet; call sample() or set_triplets() first", op);
   }
 }
 
@@ -192,7 +191,7 @@ void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix&
     expect_distinct(kOp, "addend", *options.addend, "y", y);
   }
   if (options.addend_rows != nullptr) {
-    if (options.addend == nullptr) throw_shape("{}: addend_rows without an addend.", kOp);
+    if (options.addend == nullptr) throw_shape("{}: found addend_rows without an addend", kOp);
     expect_row_set(kOp, "addend_rows", *options.addend_rows, graph.num_nodes(to));
   }
 }
@@ -205,8 +204,7 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses) {
-  expect_option("lambda of l2_penalty", lambda, lambda >= 0 && std::isfinite(lambda),
-                "a finite number, at least 0");
+  expect_non_negative("lambda of l2_penalty", lambda);
   check_batch_op("l2_penalty", triplets, users, items, grad_users, grad_items, losses);
 }
 
@@ -219,26 +217,20 @@ void check_adam(const AdamOptions& options, const Counter& step, const Matrix& g
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault) {
   constexpr std::string_view kOp = "adam";
-  const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
-  expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
-                "a finite number, at least 0");
+  expect_non_negative("learning_rate", options.learning_rate);
   expect_option("beta1", options.beta1, options.beta1 >= 0 && options.beta1 < 1, "[0, 1)");
   expect_option("beta2", options.beta2, options.beta2 >= 0 && options.beta2 < 1, "[0, 1)");
-  expect_option("epsilon", options.epsilon, non_negative(options.epsilon),
-                "a finite number, at least 0");
-  expect_option("weight_decay", options.weight_decay, non_negative(options.weight_decay),
-                "a finite number, at least 0");
+  expect_non_negative("epsilon", options.epsilon);
+  expect_non_negative("weight_decay", options.weight_decay);
   expect_present(kOp, "step", step);
   expect_present(kOp, "parameter", parameter);
   expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
   expect_shape(kOp, "first_moment", state.first_moment, parameter.rows(), parameter.cols());
   expect_shape(kOp, "second_moment", state.second_moment, parameter.rows(), parameter.cols());
-  expect_distinct(kOp, "parameter", parameter, "gradient", gradient);
-  expect_distinct(kOp, "first_moment", state.first_moment, "parameter", parameter);
-  expect_distinct(kOp, "first_moment", state.first_moment, "gradient", gradient);
-  expect_distinct(kOp, "first_moment", state.first_moment, "second_moment", state.second_moment);
-  expect_distinct(kOp, "second_moment", state.second_moment, "parameter", parameter);
-  expect_distinct(kOp, "second_moment", state.second_moment, "gradient", gradient);
+  expect_distinct(kOp, {{"gradient", &gradient},
+                        {"parameter", &parameter},
+                        {"first_moment", &state.first_moment},
+                        {"second_moment", &state.second_moment}});
   if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
   check_fault(kOp, step, fault);
 }
@@ -254,13 +246,9 @@ void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gra
                const Counter* fault) {
   constexpr std::string_view kOp = "sgd";
   expect_present(kOp, "step", step);
-  const auto non_negative = [](double x) { return x >= 0 && std::isfinite(x); };
-  expect_option("learning_rate", options.learning_rate, non_negative(options.learning_rate),
-                "a finite number, at least 0");
-  expect_option("momentum", options.momentum, non_negative(options.momentum),
-                "a finite number, at least 0");
-  expect_option("weight_decay", options.weight_decay, non_negative(options.weight_decay),
-                "a finite number, at least 0");
+  expect_non_negative("learning_rate", options.learning_rate);
+  expect_non_negative("momentum", options.momentum);
+  expect_non_negative("weight_decay", options.weight_decay);
   expect_present(kOp, "parameter", parameter);
   expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
   expect_distinct(kOp, "parameter", parameter, "gradient", gradient);
@@ -276,14 +264,14 @@ void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gra
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                       std::span<const Graph* const> observed, std::int64_t k) {
   constexpr std::string_view kOp = "score_topk";
-  if (k < 1) throw_shape("{}: k is {}, expected at least 1.", kOp, k);
+  if (k < 1) throw_shape("{}: k is {}, expected at least 1", kOp, k);
   expect_present(kOp, "users", users);
   expect_present(kOp, "items", items);
   expect_shape(kOp, "items", items, items.rows(), users.cols());
   constexpr std::int64_t kMaxNodes = std::numeric_limits<NodeId>::max();
   if (users.rows() > kMaxNodes || items.rows() > kMaxNodes) {
-    throw_shape("{}: {} users and {} items, expected at most {}.", kOp, users.rows(), items.rows(),
-                kMaxNodes);
+    throw_shape("{}: found {} users and {} items, expected at most {}", kOp, users.rows(),
+                items.rows(), kMaxNodes);
   }
   for (std::size_t q = 0; q < queries.size(); ++q) {
     expect_in(kOp, "query", static_cast<std::int64_t>(q), queries[q],
@@ -293,7 +281,7 @@ void check_score_topk(const Matrix& users, const Matrix& items, std::span<const 
     if (graph == nullptr) throw_empty(kOp, "an observed graph");
     expect_present(kOp, "an observed graph", *graph);
     if (graph->num_users() != users.rows() || graph->num_items() != items.rows()) {
-      throw_shape("{}: an observed graph of {} users and {} items, expected {} and {}.", kOp,
+      throw_shape("{}: an observed graph has {} users and {} items, expected {} and {}", kOp,
                   graph->num_users(), graph->num_items(), users.rows(), items.rows());
     }
   }
@@ -304,8 +292,9 @@ void resize_top_items(std::size_t num_queries, std::int64_t k, TopItems& top) {
   const double bytes = static_cast<double>(num_queries) * static_cast<double>(k) * kBytes;
   std::int64_t size = 0;
   if (__builtin_mul_overflow(static_cast<std::int64_t>(num_queries), k, &size)) {
-    throw DeviceError(fmt::format("score_topk: {} lists of {} items need {:.3g} bytes: too large.",
-                                  num_queries, k, bytes));
+    throw DeviceError(
+        fmt::format("score_topk: {} lists of {} items are too large: {:.3g} bytes needed",
+                    num_queries, k, bytes));
   }
   reserve_memory("score_topk", bytes, [&] {
     top.k = k;

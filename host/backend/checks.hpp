@@ -9,19 +9,19 @@
 
 namespace tern {
 
-// The checks that every backend makes first, in one place, so that all throw the same errors with
-// the same words. `op` is the method's name and begins each message.
+// The checks that every backend makes first, so that all backends throw the same errors with the
+// same messages. `op` is the method's name and begins each message.
 
-/// The storage behind an owner as the backend's own type. Throws ShapeError on an empty handle and
-/// on one that another backend made.
+/// The storage behind an owner as the backend's own type. Throws ShapeError if the handle is empty
+/// or was made by another backend.
 template <typename BackendStorage>
 BackendStorage& storage_of(const Owner& owner, std::string_view op, std::string_view what);
 
-/// rows · cols. Throws ShapeError on a negative size, DeviceError if a matrix with elements of
-/// this size cannot be addressed.
+/// rows · cols. Throws ShapeError on a negative size, DeviceError if a matrix with elements of this
+/// size exceeds the address space.
 std::int64_t check_allocate(std::int64_t rows, std::int64_t cols, std::int64_t element_bytes);
-/// Runs make() and turns the standard library's errors about memory into a DeviceError with the
-/// bytes that were needed.
+/// Runs make(), and turns the standard library's errors about memory into a MemoryError with the
+/// needed bytes.
 void reserve_memory(std::string_view op, double bytes, const std::function<void()>& make);
 
 /// Upload and download: as many values as the matrix has elements.
@@ -32,7 +32,8 @@ void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows);
 /// Throws Error if there is no step to record.
 void check_record(const std::function<void()>& step);
 
-/// Checks the options, and counts who takes part in sampling. offsets: of R, num_users + 1.
+/// Checks the options, and counts the users that take part in sampling. offsets: (num_users + 1),
+/// of R.
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items);
 void check_set_triplets(const Triplets& triplets, std::span<const Triplet> values);
@@ -54,22 +55,21 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);
-/// A factor in f32; f32's largest number if it would be infinite. Backends pad rows with zeros, and
-/// 0 · ∞ would turn these into NaN.
+/// The factor in f32, clamped to finite numbers: backends pad rows with zeros, and 0 · ∞ would turn
+/// these into NaN.
 float finite_factor(double value);
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault);
-/// Steps of adam and sgd count from 1. A backend that would have to wait for the value does not
-/// call this.
+/// Steps of adam and sgd count from 1. The CUDA backend, which would have to wait for the value,
+/// skips this check.
 void check_step_count(std::string_view op, std::int64_t step);
 void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
                const Matrix& parameter, const SgdState& state, const RowSet* rows,
                const Counter* fault);
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                       std::span<const Graph* const> observed, std::int64_t k);
-/// Makes (queries, k) empty lists: item -1, score -inf. Throws DeviceError if they do not fit into
-/// memory.
+/// Makes (queries, k) empty lists: item -1, score -inf. Throws DeviceError if memory is short.
 void resize_top_items(std::size_t num_queries, std::int64_t k, TopItems& top);
 void check_embedding_statistics(const Matrix& embeddings);
 

@@ -15,11 +15,6 @@ namespace {
 constexpr std::string_view kForward = "linear_relu_batchnorm";
 constexpr std::string_view kBackward = "linear_relu_batchnorm_backward";
 
-struct NamedMatrix {
-  std::string name;
-  const Matrix* matrix;
-};
-
 void expect_sum(std::string_view op, std::string_view name, const DenseSum& sum, std::int64_t rows,
                 std::int64_t cols, std::vector<NamedMatrix>& inputs) {
   for (std::size_t t = 0; t < sum.terms.size(); ++t) {
@@ -50,12 +45,12 @@ void expect_row(std::string_view op, std::string_view name, const Matrix* matrix
   expect_shape(op, name, *matrix, 1, cols);
 }
 
-/// What both passes need of a layer; its inputs, by name.
+/// Checks a layer for either pass; returns its inputs by name.
 std::vector<NamedMatrix> expect_layer(std::string_view op, const DenseLayer& layer,
                                       const DenseState& state) {
   expect_present(op, "state", state);
   std::vector<NamedMatrix> inputs;
-  if (layer.inner.empty()) throw_shape("{}: the inner sum is empty, expected a term.", op);
+  if (layer.inner.empty()) throw_shape("{}: the inner sum is empty, expected a term", op);
   expect_sum(op, "inner", layer.inner, state.rows(), state.cols(), inputs);
   expect_sum(op, "outer", layer.outer, state.rows(), state.cols(), inputs);
   if (layer.batch_norm.has_value()) {
@@ -79,18 +74,18 @@ std::vector<NamedMatrix> expect_layer(std::string_view op, const DenseLayer& lay
 void expect_batch(std::string_view op, const DenseLayer& layer, const DenseState& state) {
   if (layer.batch_norm.has_value() && state.rows() < 2) {
     throw_shape(
-        "{}: batch normalisation in training of {} rows, expected at least 2: one row has no "
-        "variance.",
+        "{}: batch normalisation in training found {} rows, expected at least 2; one row has no "
+        "variance",
         op, state.rows());
   }
 }
 
-/// The outputs of one sum's gradients, checked against the sum.
+/// Checks the gradients of one sum against the sum, and adds them to `outputs`.
 void expect_sum_gradients(std::string_view name, const DenseSum& sum,
                           const DenseSumGradients& gradients, std::int64_t rows, std::int64_t cols,
                           std::vector<NamedMatrix>& outputs) {
   if (!gradients.terms.empty() && gradients.terms.size() != sum.terms.size()) {
-    throw_shape("{}: gradients of {} terms of the {} sum, expected {} or none.", kBackward,
+    throw_shape("{}: found gradients of {} terms of the {} sum, expected {} or none", kBackward,
                 gradients.terms.size(), name, sum.terms.size());
   }
   const auto add = [&](std::string what, const Matrix* matrix, std::int64_t of_rows,
@@ -112,7 +107,7 @@ void expect_sum_gradients(std::string_view name, const DenseSum& sum,
 
 void check_make_dense_state(std::int64_t rows, std::int64_t cols) {
   if (rows < 0 || cols < 0) {
-    throw_shape("make_dense_state: a state of ({}, {}), expected no negative size.", rows, cols);
+    throw_shape("make_dense_state: found size ({}, {}), expected no negative number", rows, cols);
   }
 }
 
@@ -140,7 +135,7 @@ void check_linear_relu_batchnorm_backward(const DenseLayer& layer, const DenseSt
   expect_sum_gradients("inner", layer.inner, gradients.inner, rows, cols, outputs);
   expect_sum_gradients("outer", layer.outer, gradients.outer, rows, cols, outputs);
   if (!layer.batch_norm.has_value() && (gradients.scale != nullptr || gradients.shift != nullptr)) {
-    throw_shape("{}: gradients of scale and shift, but the layer has no batch normalisation.",
+    throw_shape("{}: found gradients of scale and shift, but the layer has no batch normalisation",
                 kBackward);
   }
   for (const auto& [name, matrix] : {NamedMatrix{"gradient of scale", gradients.scale},
@@ -149,15 +144,12 @@ void check_linear_relu_batchnorm_backward(const DenseLayer& layer, const DenseSt
     expect_shape(kBackward, name, *matrix, 1, cols);
     outputs.push_back({name, matrix});
   }
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
+  for (const NamedMatrix& output : outputs) {
     for (const auto& [name, matrix] : inputs) {
-      expect_distinct(kBackward, outputs[i].name, *outputs[i].matrix, name, *matrix);
-    }
-    for (std::size_t j = 0; j < i; ++j) {
-      expect_distinct(kBackward, outputs[i].name, *outputs[i].matrix, outputs[j].name,
-                      *outputs[j].matrix);
+      expect_distinct(kBackward, output.name, *output.matrix, name, *matrix);
     }
   }
+  expect_distinct(kBackward, outputs);
 }
 
 void check_dropout(const DropoutOptions& options, const Counter& step, const Matrix& values) {

@@ -13,10 +13,11 @@
 namespace tern {
 namespace {
 
-/// Names a library with the CUDA backend that is taken instead of the one beside the program.
+/// The environment variable with the path of a CUDA backend to load instead of the one beside the
+/// program.
 constexpr char kLibraryVariable[] = "TERN_CUDA_LIBRARY";
 
-/// The outcome of looking for the library: the plugin, or one line that says why there is none.
+/// The plugin, or one line that says why there is none.
 struct Lookup {
   const Plugin* plugin = nullptr;
   /// Whether a library is there at all, usable or not.
@@ -33,7 +34,7 @@ Lookup look_up_plugin() {
   if (plugin == nullptr || plugin->abi == nullptr) {
     found.problem = fmt::format("{} is not a plugin of Tern", library.path);
   } else if (std::string_view(plugin->abi) != kPluginAbi) {
-    found.problem = fmt::format("{} is of another version of Tern (it answers {}, expected {})",
+    found.problem = fmt::format("{} belongs to another version of Tern: it answers {}, expected {}",
                                 library.path, plugin->abi, kPluginAbi);
   } else {
     found.plugin = plugin;
@@ -41,7 +42,7 @@ Lookup look_up_plugin() {
   return found;
 }
 
-/// The plugin and the devices that it can use; problem is empty where there is one.
+/// The plugin and the devices that it can use; lookup.problem is empty if there is a device.
 struct CudaDevices {
   Lookup lookup;
   std::vector<DeviceDescription> devices;
@@ -78,7 +79,7 @@ std::unique_ptr<Backend> make_cuda_backend(std::string_view device,
   const int count = static_cast<int>(cuda.devices.size());
   if (index >= count) {
     throw DeviceError(fmt::format(
-        "device {} is not there: this machine has {} CUDA device{}, cuda:0{}", device, count,
+        "device {} does not exist: this machine has {} CUDA device{}, cuda:0{}", device, count,
         count == 1 ? "" : "s", count == 1 ? "" : fmt::format(" to cuda:{}", count - 1)));
   }
   return cuda.lookup.plugin->make_backend(index, reproducibility);

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tern/error.hpp"
 #include "tern/storage.hpp"
@@ -26,7 +28,15 @@ void expect_row_set(std::string_view op, std::string_view what, const RowSet& se
 /// Throws ShapeError if two matrices are the same.
 void expect_distinct(std::string_view op, std::string_view what, const Matrix& matrix,
                      std::string_view other_what, const Matrix& other);
-/// Throws ConfigError if an option does not fit.
+struct NamedMatrix {
+  std::string name;
+  const Matrix* matrix;
+};
+/// Throws ShapeError if any two of the matrices are the same.
+void expect_distinct(std::string_view op, const std::vector<NamedMatrix>& matrices);
+/// Throws ConfigError unless `fits`.
 void expect_option(std::string_view name, double value, bool fits, std::string_view expected);
+/// Throws ConfigError unless the option is finite and at least 0.
+void expect_non_negative(std::string_view name, double value);
 
 }  // namespace tern

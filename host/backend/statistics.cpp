@@ -31,7 +31,7 @@ Tridiagonal tridiagonalize(std::vector<double>& matrix, std::int64_t n) {
       v[r] = at(k, r);
       squares += v[r] * v[r];
     }
-    // Elements are at most about 1 here: a column this small is zero, and its norm has no digits.
+    // Elements are at most about 1 here: so small a column is zero but for rounding.
     if (squares < 1e-280) continue;
     const double norm = std::copysign(std::sqrt(squares), v[k + 1]);
     result.beside[k] = -norm;
@@ -68,8 +68,8 @@ std::int64_t count_below(const Tridiagonal& t, double x) {
   return count;
 }
 
-/// All eigenvalues, ascending, by bisection: slower than QL by a factor, but it cannot fail to
-/// converge and has no special cases. Source: Golub and Van Loan, section 8.4.1.
+/// All eigenvalues, ascending, by bisection: a few times slower than QL, but it always converges
+/// and has no special cases. Source: Golub and Van Loan, section 8.4.1.
 std::vector<double> eigenvalues(const Tridiagonal& t) {
   double bound = 0;  // Gershgorin
   for (std::size_t i = 0; i < t.diagonal.size(); ++i) {
@@ -95,8 +95,9 @@ std::vector<double> eigenvalues(const Tridiagonal& t) {
 double effective_rank(std::span<const double> gram, std::int64_t width) {
   if (width < 0 ||
       gram.size() != static_cast<std::size_t>(width) * static_cast<std::size_t>(width)) {
-    throw ShapeError(fmt::format("effective_rank: a Gram matrix of {} elements, expected {} x {}.",
-                                 gram.size(), width, width));
+    throw ShapeError(
+        fmt::format("effective_rank: the Gram matrix has {} elements, expected {} x {}",
+                    gram.size(), width, width));
   }
   double largest = 0;
   for (const double value : gram) {

@@ -21,8 +21,9 @@ struct Moments {
 };
 
 /// Merges the sums of `next`, whose rows come after those of m: the column moments by Chan's
-/// update, so that no large mean swallows a small deviation. Merged in one order, the bits are the
-/// same however the stretches were distributed. Source: Chan, Golub and LeVeque 1979.
+/// update, so that no large mean swallows a small deviation. If stretches are always merged in the
+/// same order, the bits do not depend on which thread summed which stretch. Source: Chan, Golub and
+/// LeVeque 1979.
 void merge(const Moments& next, Moments& m);
 
 /// The figures of EmbeddingStatistics from the sums of the whole table, (rows, width).

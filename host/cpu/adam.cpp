@@ -17,9 +17,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// Steps `size` elements, whole blocks; those from `used` on are padding. The padding stays zero,
-/// since g = m = v = 0 moves nothing; without ε it would become 0 / 0. Returns whether all elements
-/// are finite afterwards; a first moment that is not finite makes the parameter so too.
+/// Steps `size` elements, whole blocks; elements from `used` on are padding, which must stay zero:
+/// without ε it would become 0 / 0. Returns whether all elements are finite afterwards; a
+/// non-finite first moment makes the parameter non-finite too.
 bool adam_step(const AdamCoefficients& c, const float* HWY_RESTRICT gradient,
                float* HWY_RESTRICT parameter, float* HWY_RESTRICT first, float* HWY_RESTRICT second,
                std::int64_t size, std::int64_t used) {
@@ -83,7 +83,7 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
   const auto m = view(state.first_moment);
   const auto v = view(state.second_moment);
   const auto adam_step = HWY_DYNAMIC_DISPATCH(adam_step);
-  // If ε is 0, rows are stepped one by one, so that their padding is left out.
+  // If ε is 0, rows are stepped one by one, to leave out their padding.
   const bool as_one = coefficients.epsilon > 0.0F || p.cols == p.stride;
   bool sound = true;
   if (rows == nullptr && as_one) {

@@ -5,16 +5,13 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "host/backend/checks.hpp"
-#include "host/backend/plain_recording.hpp"
 #include "host/config/keys.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
-#include "tern/memory.hpp"
 
 namespace tern::cpu {
 
@@ -22,7 +19,7 @@ namespace {
 
 /// Cuts the rows into parts of equal work (edges, and a little for each row).
 std::vector<NodeId> cut_rows(std::span<const EdgeOffset> offsets) {
-  // Enough pieces to relieve a slow thread, few enough that starting one costs little.
+  // Many enough that threads finish together, few enough that starting a piece costs little.
   constexpr std::int64_t kPieces = 256;
   constexpr std::int64_t kRowWork = 4;
   const auto rows = static_cast<std::int64_t>(offsets.size()) - 1;
@@ -52,8 +49,8 @@ Direction make_direction(const Interactions& rows) {
   return direction;
 }
 
-/// Padding is zero, and stays so as long as all numbers are finite: a weight that is not makes NaN
-/// of it, 0 · ∞. A matrix whose every element is written anew must be rid of that.
+/// The padding is zero as long as all numbers are finite; a non-finite weight turns it into NaN, as
+/// 0 · ∞. So an op that overwrites all elements of a matrix clears the padding too.
 void clear_padding(const MatrixView<float>& v) {
   if (v.cols == v.stride) return;
   for (std::int64_t r = 0; r < v.rows; ++r) std::fill_n(v.row(r) + v.cols, v.stride - v.cols, 0.0F);
@@ -93,8 +90,8 @@ DenseStateStorage& storage(const DenseState& state) {
 }
 
 CpuBackend::CpuBackend(int threads) : threads_(threads) {
-  // We cut the scoring product into tiles, one thread a tile: the result of a tile must not depend
-  // on the number of threads that OpenBLAS would choose.
+  // Ops cut their products into pieces, one thread a piece. Threads of OpenBLAS's own would make a
+  // result depend on their number.
   openblas_set_num_threads(1);
 }
 
@@ -104,10 +101,6 @@ DeviceDescription CpuBackend::describe() const {
           .details = std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ") +
                      hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()) +
                      ", OpenBLAS " + openblas_get_corename()};
-}
-
-MemoryInfo CpuBackend::memory() const {
-  return host_memory();
 }
 
 Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
@@ -188,17 +181,6 @@ std::int64_t CpuBackend::get(const Counter& counter) {
 }
 void CpuBackend::increment(Counter& counter) {
   ++storage(counter).value;
-}
-
-double CpuBackend::seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-std::unique_ptr<Recording> CpuBackend::record(std::function<void()> step) {
-  check_record(step);
-  return std::make_unique<PlainRecording>(std::move(step));
 }
 
 CounterStorage* fault_storage(Counter* fault) {

@@ -1,26 +1,25 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "host/backend/host_backend.hpp"
 #include "host/cpu/dense_state.hpp"
 #include "host/cpu/storage.hpp"
 #include "tern/backend.hpp"
 
 namespace tern::cpu {
 
-/// The f32 backend for the CPU. threads: the number of OpenMP threads of an op; >= 1.
-class CpuBackend final : public Backend {
+/// The f32 backend for the CPU. threads: the number of OpenMP threads of an op, at least 1.
+class CpuBackend final : public HostBackend {
  public:
   explicit CpuBackend(int threads);
 
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override;
-  MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
   void upload(std::span<const float> values, Matrix& to) override;
@@ -37,10 +36,6 @@ class CpuBackend final : public Backend {
   void set(Counter& counter, std::int64_t value) override;
   std::int64_t get(const Counter& counter) override;
   void increment(Counter& counter) override;
-
-  void synchronize() override {}
-  double seconds(const std::function<void()>& work) override;
-  std::unique_ptr<Recording> record(std::function<void()> step) override;
 
   Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                          std::int64_t batch_size) override;
@@ -88,11 +83,5 @@ DenseStateStorage& storage(const DenseState& state);
 CounterStorage* fault_storage(Counter* fault);
 /// Records the step in the counter, if there is one and it does not hold an earlier step.
 void note_fault(CounterStorage* fault, std::int64_t step);
-
-/// Draws triplets [first, first + triplets.size()) of the epoch.
-void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets);
-
-/// Makes the batch current: its triplets, its distinct rows and their occurrences.
-void select_batch(TripletsStorage& state, std::int64_t batch, int threads);
 
 }  // namespace tern::cpu

@@ -64,7 +64,7 @@ void finish_statistics(const BatchNorm& norm, DenseStateStorage& state) {
       merge(static_cast<double>(begin), static_cast<double>(state.cuts.end(s) - begin),
             state.sums_of(s, 0)[c], state.sums_of(s, 1)[c], mean, square);
     }
-    square = square < 0 ? 0 : square;  // by a rounding; NaN stays
+    square = square < 0 ? 0 : square;  // negative only by rounding; NaN stays
     set_column(norm, c, mean, square / n, state.norm);
     const auto move = [&](float& running, double batch) {
       running = static_cast<float>(running + norm.momentum * (batch - running));

@@ -11,14 +11,14 @@ namespace tern::cpu {
 // from its own mean, which are small and exact; blocks and then stretches are merged in order.
 // Source: Chan, Golub and LeVeque 1983, eq. 2.1 and the corrected two-pass algorithm.
 
-/// Adds a block of rows to those of the stretch before it. block: (rows, stride), in the cache.
+/// Merges a block into the statistics of its stretch. block: (rows, stride), in the cache.
 void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std::int64_t rows,
                const float* block, const DenseWorkspace& work);
 
 /// Computes state.norm, which normalises the batch; updates the running mean and variance.
 void finish_statistics(const BatchNorm& norm, DenseStateStorage& state);
 
-/// The same from the running mean and variance, which stay unchanged.
+/// Computes state.norm from the running mean and variance, which stay unchanged.
 void take_running_statistics(const BatchNorm& norm, DenseStateStorage& state);
 
 }  // namespace tern::cpu

@@ -1,8 +1,8 @@
 // The BPR loss of a batch and its gradient, see Backend::bpr.
 //
-// Two passes over the batch's rows. First each triplet: one dot product u·(n - p) gives its loss
-// and its weight σ/B. Then each distinct row, through its list of occurrences: one thread gathers
-// its gradient in a fixed order, so that no two threads write to one row and no atomics are needed.
+// Two passes. The first computes for each triplet one dot product u·(n - p), which gives its loss
+// and its weight σ/B. The second gathers the gradient of each distinct row through its list of
+// occurrences, one thread a row in a fixed order, so that no atomics are needed.
 
 #include <algorithm>
 #include <cmath>

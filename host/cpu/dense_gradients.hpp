@@ -9,22 +9,22 @@
 
 namespace tern::cpu {
 
-/// Backward pass of one sum of the layer: uses the sum's gradient, block by block.
+/// The backward pass of one sum of the layer, block by block.
 class SumGradients {
  public:
   /// which: the index, among the columns of sums, of the bias's gradient.
   SumGradients(const DenseSum& sum, const DenseSumGradients& gradients, int which);
 
   bool wanted() const;
-  /// Where to write the block's gradient: into the addend's gradient, if that is wanted, else into
-  /// the given part of the workspace.
+  /// Where to write the block's gradient: the addend's gradient if it is wanted, else the
+  /// workspace.
   float* target(std::int64_t begin, std::int64_t stride, float* workspace) const;
 
   /// The number of floats in DenseStateStorage::weight_sums, and where they begin.
   std::int64_t weight_sums_size(const DenseStateStorage& state) const;
   void place_weight_sums(float* place) { weight_sums_ = place; }
 
-  /// Call for each stretch: start, then its blocks in order.
+  /// For each stretch call start(), then add_block() for its blocks in order.
   void start(DenseStateStorage& state, std::int64_t s) const;
   void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std::int64_t rows,
                  const float* grad, const DenseWorkspace& work) const;
@@ -36,7 +36,7 @@ class SumGradients {
     SumView::Term of;
     DenseTermGradients gradients;
   };
-  /// ∂weight of one stretch: the first one's sum is the result.
+  /// ∂weight of one stretch; the first stretch writes into the result.
   float* weight_sum(const DenseStateStorage& state, const Term& term, std::int64_t s) const;
 
   std::vector<Term> terms_;

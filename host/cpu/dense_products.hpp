@@ -32,7 +32,7 @@ void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::in
 void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std::int64_t rows,
                          std::int64_t cols, std::int64_t stride, const float* grad, float* sum);
 
-/// The block's rows of grad_input = grad · weightᵀ; or +=, by `write`.
+/// The block's rows of grad_input = grad · weightᵀ, or += with Write::kAdd.
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,
                           std::int64_t begin, std::int64_t rows, std::int64_t stride,
                           const float* grad, const MatrixView<float>& grad_input);

@@ -3,14 +3,14 @@
 namespace tern::cpu {
 namespace {
 
-/// A block and its sums are to stay in a second-level cache of 1 MiB beside the inputs of its
-/// products; fewer rows than 64 would leave the products without work for what they pack.
+/// A block and its sums fit a second-level cache of 1 MiB beside the inputs of its products. With
+/// fewer than 64 rows, packing would take longer than the products themselves.
 constexpr std::int64_t kBlockFloats = std::int64_t{1} << 14;
 constexpr std::int64_t kMinBlock = 64;
 constexpr std::int64_t kMaxBlock = 512;
 
-/// Stretches are what threads share. As many as this are enough for the cores of one machine, and
-/// each has a gradient of the weights of its own: not too many, nor too short.
+/// Threads take stretches. This many are enough for the cores of one machine; more or shorter ones
+/// would cost memory, since each has its own gradient of the weights.
 constexpr std::int64_t kMaxStretches = 64;
 constexpr std::int64_t kMinStretch = 512;
 

@@ -10,9 +10,9 @@
 
 namespace tern::cpu {
 
-/// How the rows of a dense layer are cut. Free threads take stretches, whose results are merged in
-/// order; a stretch consists of blocks, which stay in a core's cache from the product to the last
-/// sweep. The cuts depend only on the layer's size.
+/// How the rows of a dense layer are cut. Idle threads take stretches, whose results are merged in
+/// order; a stretch consists of blocks, each of which stays in a core's cache from the product to
+/// the last sweep. The cuts depend only on the layer's size.
 struct DenseCuts {
   DenseCuts(std::int64_t num_rows, std::int64_t stride);
 
@@ -51,13 +51,13 @@ struct DenseStateStorage final : Storage {
   std::int64_t cols;
   std::int64_t stride;
   DenseCuts cuts;
-  /// a. With two ReLUs a is not negative; its sign bit is set (-a or -0) if the inner ReLU was
+  /// a. With two ReLUs a is not negative, and its sign bit is set (-a or -0) if the inner ReLU was
   /// open.
   FloatBlock active;
   NormColumns norm;
 
-  /// Two columns of sums for each stretch: mean and Σ (a - mean)² forward; backward ∂γ and ∂β, then
-  /// the gradients of the two biases.
+  /// Two columns of sums for each stretch. Forward: mean and Σ (a - mean)²; backward: ∂γ and ∂β,
+  /// then the gradients of the two biases.
   std::vector<double> sums;
   double* sums_of(std::int64_t s, int which) { return sums.data() + (2 * s + which) * stride; }
 
@@ -65,8 +65,8 @@ struct DenseStateStorage final : Storage {
   FloatBlock workspace;
   std::int64_t workspace_size() const { return 2 * cuts.block * stride + 4 * stride; }
 
-  /// ∂weight of every stretch but the first, one after the other: allocated by the first backward
-  /// pass, when the terms are known.
+  /// ∂weight of every stretch but the first; allocated by the first backward pass, when the terms
+  /// are known.
   FloatBlock weight_sums;
 
   /// Rows of a, wherever they are in memory, with the columns that normalise them.

@@ -20,7 +20,7 @@ using Tag = hn::CappedTag<float, kBlock>;
 using Vector = hn::Vec<Tag>;
 constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
 
-/// ReLU, which keeps NaN; `shut` is where it lets nothing through.
+/// ReLU, which keeps NaN; `shut` marks the lanes that it sets to zero.
 HWY_INLINE Vector rectify(Vector v, hn::Mask<Tag>& shut) {
   shut = hn::Le(v, hn::Zero(Tag()));
   return hn::IfThenZeroElse(shut, v);
@@ -67,7 +67,7 @@ HWY_INLINE hn::Mask<Tag> is_negative(Vector v) {
   return hn::MaskFromVec(hn::BitCast(Tag(), hn::BroadcastSignBit(hn::BitCast(bits, v))));
 }
 
-/// a of a stored row: its sign is a mask where there are ReLUs.
+/// a from a stored row, whose sign bits are a mask if the layer has ReLUs.
 template <bool kRelu>
 HWY_INLINE Vector active_at(const float* active) {
   const Vector a = hn::Load(Tag(), active);
@@ -130,7 +130,7 @@ void mask_rows(const NormRows& t, const MaskTask& task) {
       }
       if constexpr (kRelu) {
         const Vector a = hn::Load(tag, t.active + row + f);
-        grad = hn::IfThenZeroElse(hn::Eq(a, zero), grad);  // a < 0 is no more than the inner mask
+        grad = hn::IfThenZeroElse(hn::Eq(a, zero), grad);  // a negative sign is only the inner mask
         if constexpr (kOuter) hn::Store(grad, tag, task.outer + row + f);
         if constexpr (kOuter) grad = hn::IfThenElseZero(is_negative(a), grad);
       } else if constexpr (kOuter) {

@@ -4,8 +4,8 @@
 
 namespace tern::cpu {
 
-// Everything but the products, for a block of rows of a dense layer: one sweep each, SIMD along the
-// columns, whole strides. Sums of columns are in f32, over the rows of the block in order.
+// The steps of a dense layer besides its products, each one sweep over a block of rows: SIMD along
+// the columns, whole strides. Sums of columns are in f32, over the rows of the block in order.
 
 struct CombineTask {
   std::int64_t rows = 0;
@@ -16,7 +16,7 @@ struct CombineTask {
   const float* outer_bias = nullptr;
   bool relu = true;
   float* plain = nullptr;   // out: a; may be `inner`
-  float* active = nullptr;  // out: a, the inner mask in its sign (DenseStateStorage), or null
+  float* active = nullptr;  // out: a with the inner mask in its sign (DenseStateStorage), or null
 };
 
 /// plain = f(f(inner + bias) + outer + bias).
@@ -40,8 +40,8 @@ struct NormRows {
   const float* inverse = nullptr;
 };
 
-/// z = (a - mean - mean_rest) · scale + shift. streams: writes past the caches, for a z larger than
-/// they.
+/// z = (a - mean - mean_rest) · scale + shift. streams: bypasses the caches, for a z larger than
+/// the caches.
 void normalize_rows(const NormRows& rows, const float* scale, const float* shift, bool streams,
                     float* z);
 
@@ -50,9 +50,8 @@ void sum_norm_gradients(const NormRows& rows, const float* grad, float* of_scale
 
 struct MaskTask {
   const float* grad_z = nullptr;
-  /// ∂a = scale · grad_z - (shift + x̂ · slope), rounded last: nearly the same number is subtracted
-  /// in all rows of a column, and with few bits it would be rounded alike in all of them. Null:
-  /// ∂a = grad_z.
+  /// ∂a = scale · grad_z - (shift + x̂ · slope), rounded once at the end: all rows of a column
+  /// subtract nearly the same number, whose rounding errors would add up. Null: ∂a = grad_z.
   const float* scale = nullptr;
   const float* shift = nullptr;
   const float* slope = nullptr;

@@ -1,6 +1,7 @@
 // Drops elements or rows, see Backend::dropout: one pass, in place. Each draw is a function of its
-// index alone, so that threads take any pieces; a piece's words are drawn first, as many blocks of
-// the generator side by side as a vector has lanes, which costs less than bringing the elements.
+// index alone, so any thread can take any piece. The words of a piece are drawn first, in as many
+// blocks of the generator side by side as a vector has lanes; this takes less time than loading the
+// elements.
 
 #include <algorithm>
 #include <array>
@@ -18,7 +19,7 @@
 #define TERN_HOST_CPU_DROPOUT_
 namespace tern::cpu {
 
-/// What the draws of one call have in common.
+/// What all draws of one call share.
 struct DropoutDraws {
   std::uint64_t first_index = 0;  // of the place's first block
   std::uint32_t step = 0;
@@ -27,7 +28,7 @@ struct DropoutDraws {
   std::uint32_t threshold = 0;
 };
 
-/// Draws of a piece: whole vectors of blocks, 4 KiB of words.
+/// Draws of a piece: 4 KiB of words, a whole number of vectors.
 inline constexpr std::int64_t kPiece = 1024;
 using DropoutWords = std::array<std::uint32_t, kPiece>;
 

@@ -1,7 +1,7 @@
 // Norms, cosines, column deviations and Gram matrix of a table, see Backend::embedding_statistics.
 //
-// All in f64. The table is cut into stretches, each summed by one thread, and these are merged in
-// order: the same figures for any number of threads.
+// All in f64. The table is cut into stretches, each summed by one thread and merged in order: the
+// same figures for any number of threads.
 
 #include <algorithm>
 #include <cmath>
@@ -17,7 +17,7 @@ namespace tern::cpu {
 
 namespace {
 
-/// Cuts of a table, each with a Gram matrix of its own while they are summed side by side.
+/// Stretches of a table; each has its own Gram matrix until they are merged.
 constexpr std::int64_t kStretches = 16;
 
 void add_row(const double* row, std::int64_t width, Moments& m) {

@@ -1,8 +1,8 @@
 // z = BN(f(f(inner) + outer)), see Backend::linear_relu_batchnorm.
 //
-// Rows are cut into blocks that stay in a core's cache from the product to the last sweep, so that
-// there are no more passes over N × C numbers in main memory than necessary. Besides the inputs,
-// which are read once a pass, and their gradients, which are written once:
+// Rows are cut into blocks that stay in a core's cache from the product to the last sweep. This
+// leaves the fewest passes over N × C numbers in main memory, besides reading the inputs once and
+// writing their gradients once:
 //
 //   forward, training with BN  3: a written; a read, z written (an unfused layer: 10)
 //   forward, training without  2: z and a written (z alone without ReLU)
@@ -11,8 +11,8 @@
 //   backward without           2: grad_z and a read
 //
 // and one more for each addend and for its gradient. The mask of the inner ReLU takes no memory: it
-// is the sign bit of a, which is not negative. Masked gradients never leave the cache: they go into
-// ∂weight, ∂input and ∂bias block by block.
+// is the sign bit of a, which is not negative. Masked gradients never leave the cache, but are
+// added to ∂weight, ∂input and ∂bias block by block.
 //
 // Threads take stretches of blocks; the sums of a stretch (statistics, ∂weight, ∂bias) are merged
 // in the order of the stretches, whose cuts depend on N and C alone: the same bits for any number
@@ -35,7 +35,7 @@ namespace tern::cpu {
 
 namespace {
 
-/// A pass that all threads make together.
+/// Calls body(stretch, workspace) for all stretches, in parallel.
 template <class Body>
 void for_stretches(DenseStateStorage& state, int threads, const Body& body) {
 #pragma omp parallel num_threads(threads)
@@ -46,7 +46,7 @@ void for_stretches(DenseStateStorage& state, int threads, const Body& body) {
   }
 }
 
-/// The first row and the number of rows of each block of a stretch, in order.
+/// Calls body(first row, rows) for each block of a stretch, in order.
 template <class Body>
 void for_blocks(const DenseCuts& cuts, std::int64_t s, const Body& body) {
   for (std::int64_t begin = cuts.begin(s); begin < cuts.end(s); begin += cuts.block) {

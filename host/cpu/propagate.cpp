@@ -1,10 +1,9 @@
 // y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend), see Backend::propagate.
 //
 // The gather of x is the bottleneck: E rows of D floats against E ids read and N rows written. So a
-// row of y stays in registers while its neighbours stream by, their rows are prefetched some
-// neighbours ahead (across the ends of rows, most of which are short), and nothing else is touched
-// twice. Rows are
-// independent, each summed by one thread in CSR order: the same bits for any number of threads.
+// row of y stays in registers while its neighbours stream by, and their rows are prefetched some
+// neighbours ahead, across the ends of rows, most of which are short. Each row is summed by one
+// thread in CSR order: the same bits for any number of threads.
 
 #include "host/cpu/propagate.hpp"
 
@@ -28,7 +27,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Tag = hn::CappedTag<float, kBlock>;
 using Vector = hn::Vec<Tag>;
 constexpr auto kLanes = static_cast<std::int64_t>(hn::MaxLanes(Tag()));
-/// SIMD registers for a row's sum: half of those that AVX2 has, a quarter of AVX-512's.
+/// SIMD registers for a row's sum: half of AVX2's registers, a quarter of AVX-512's.
 constexpr int kMaxVectors = 8;
 
 /// The sum of one row over the columns [first, first + kVectors · kLanes) of x.
@@ -169,44 +168,31 @@ void propagate_columns(const PropagateTask& task, std::int64_t begin, std::int64
   }
 }
 
+/// Handles the first `vectors` vectors from column `first` on; 1 <= vectors <= kVectors.
+template <class Columns, int kVectors = kMaxVectors>
+void propagate_vectors(const PropagateTask& task, std::int64_t begin, std::int64_t end,
+                       std::int64_t first, std::int64_t vectors) {
+  if constexpr (kVectors > 1) {
+    if (vectors < kVectors) {
+      return propagate_vectors<Columns, kVectors - 1>(task, begin, end, first, vectors);
+    }
+  }
+  propagate_columns<Columns, kVectors>(task, begin, end, first);
+}
+
 template <class Columns>
 void propagate_chunks(const PropagateTask& task, std::int64_t begin, std::int64_t end) {
   for (std::int64_t first = 0; first < task.x.stride;) {
     const std::int64_t vectors =
         std::min<std::int64_t>(kMaxVectors, (task.x.stride - first) / kLanes);
-    switch (vectors) {
-      case 1:
-        propagate_columns<Columns, 1>(task, begin, end, first);
-        break;
-      case 2:
-        propagate_columns<Columns, 2>(task, begin, end, first);
-        break;
-      case 3:
-        propagate_columns<Columns, 3>(task, begin, end, first);
-        break;
-      case 4:
-        propagate_columns<Columns, 4>(task, begin, end, first);
-        break;
-      case 5:
-        propagate_columns<Columns, 5>(task, begin, end, first);
-        break;
-      case 6:
-        propagate_columns<Columns, 6>(task, begin, end, first);
-        break;
-      case 7:
-        propagate_columns<Columns, 7>(task, begin, end, first);
-        break;
-      default:
-        propagate_columns<Columns, 8>(task, begin, end, first);
-        break;
-    }
+    propagate_vectors<Columns>(task, begin, end, first, vectors);
     first += vectors * kLanes;
   }
 }
 
 }  // namespace
 
-/// Rows [begin, end) of the task: of task.rows if that is given.
+/// Rows [begin, end) of the task; if task.rows is given, rows task.rows[begin .. end).
 void propagate_rows(const PropagateTask& task, std::int64_t begin, std::int64_t end) {
   if (task.from_marks == nullptr) {
     propagate_chunks<EveryColumn>(task, begin, end);
@@ -224,7 +210,7 @@ HWY_EXPORT(propagate_rows);
 
 namespace {
 
-/// Ones without normalisation: the kernel has one form, which always multiplies.
+/// Ones if the product is not normalised: the kernel always multiplies by scales.
 const float* scales_of(const Direction& direction, Normalization normalization) {
   return normalization == Normalization::kDegree ? direction.scale.data() : direction.ones.data();
 }

@@ -1,5 +1,5 @@
-// Sampling, see Backend::sample: each triplet is a function of (seed, epoch, index) alone, so that
-// a batch is drawn when it becomes current and an epoch is never stored.
+// Sampling, see Backend::sample. A triplet depends on (seed, epoch, index) alone, so a batch is
+// drawn when it becomes current, and an epoch is never stored.
 
 #include <algorithm>
 #include <array>
@@ -14,8 +14,8 @@ namespace tern::cpu {
 
 namespace {
 
-/// The r-th item (from 0) absent from an ascending row: r + #{k : row[k] - k <= r}. The number of
-/// absentees before row[k] is row[k] - k and never falls, so that one binary search finds it.
+/// The r-th item (from 0) absent from an ascending row: r + #{k : row[k] - k <= r}. row[k] - k, the
+/// number of absent items before row[k], never falls with k, so one binary search finds the count.
 NodeId absent_item(const NodeId* row, EdgeOffset degree, std::uint32_t r) {
   EdgeOffset low = 0;
   EdgeOffset high = degree;
@@ -80,7 +80,7 @@ void sort_by_row(std::vector<std::uint64_t>& keys, std::vector<std::uint64_t>& s
   }
 }
 
-/// From keys (row << 32 | occurrence) to the set of rows and their occurrences.
+/// Turns the keys (row << 32 | occurrence) into the set of rows and their occurrences.
 void list_occurrences(Occurrences& side) {
   RowSetStorage& set = *side.set;
   for (const NodeId row : set.rows) set.marks[row] = 0;
@@ -109,8 +109,7 @@ RowSet make_batch_rows(Occurrences& side, NodeId num_nodes, std::int64_t most) {
   return {std::move(set), num_nodes, capacity};
 }
 
-}  // namespace
-
+/// Draws triplets [first, first + triplets.size()) of the epoch.
 void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets) {
   const Permutation permutation(state.options.seed, state.epoch,
                                 static_cast<std::uint64_t>(state.counts.interactions));
@@ -122,6 +121,7 @@ void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> t
   }
 }
 
+/// Makes the batch current: its triplets, its distinct rows and their occurrences.
 void select_batch(TripletsStorage& state, std::int64_t batch, int threads) {
   const std::int64_t first = batch * state.batch_size;
   const std::int64_t count = std::min(state.batch_size, state.size - first);
@@ -162,6 +162,8 @@ void select_batch(TripletsStorage& state, std::int64_t batch, int threads) {
     }
   }
 }
+
+}  // namespace
 
 Triplets CpuBackend::make_triplets(const Graph& graph, const SamplingOptions& options,
                                    std::int64_t batch_size) {

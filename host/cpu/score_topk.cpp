@@ -48,7 +48,7 @@ HWY_EXPORT(find_above);
 namespace {
 
 constexpr std::int64_t kQueryBlock = 64;
-/// 64 × 1024 scores are 256 KiB: within the second-level cache of every core since 2015.
+/// 64 × 1024 scores are 256 KiB: they fit the second-level cache of common cores since 2015.
 constexpr std::int64_t kItemTile = 1024;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
@@ -68,8 +68,7 @@ class BestItems {
     k_ = static_cast<std::size_t>(k);
     heap_.clear();
   }
-  /// The score that a later item must exceed: items come by ascending id, so that an equal one
-  /// loses.
+  /// The score that the next item must exceed. Items come by ascending id, so a tie loses.
   float threshold() const { return heap_.size() < k_ ? kNone : heap_.front().score; }
   void offer(Candidate candidate) {
     if (heap_.size() == k_) {

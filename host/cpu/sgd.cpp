@@ -14,7 +14,7 @@ HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
 /// Steps `size` elements, whole blocks; velocity is null without momentum. Returns whether all
-/// elements are finite afterwards; a velocity that is not finite makes the parameter so too.
+/// elements are finite afterwards; a non-finite velocity makes the parameter non-finite too.
 bool sgd_step(float learning_rate, float momentum, float weight_decay,
               const float* HWY_RESTRICT gradient, float* HWY_RESTRICT parameter,
               float* HWY_RESTRICT velocity, std::int64_t size) {

@@ -45,13 +45,13 @@ struct MatrixStorage final : Storage {
   FloatBlock values;
 };
 
-/// One direction of the graph, and where to cut its rows for the threads.
+/// One direction of the graph, and the cuts of its rows for the threads.
 struct Direction {
   std::vector<EdgeOffset> offsets;
   std::vector<NodeId> columns;
   std::vector<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
-  std::vector<float> ones;   // as many: the scales of a product that is not normalised
-  /// Boundaries of stretches of rows with about equal work, for free threads to take.
+  std::vector<float> ones;   // as many ones: the scales without normalisation
+  /// Boundaries of stretches of rows with about equal work, which idle threads take.
   std::vector<NodeId> cuts;
 };
 
@@ -96,7 +96,7 @@ struct TripletsStorage final : Storage {
   std::int64_t batch_size = 0;
 
   std::uint32_t epoch = 0;
-  /// The triplets of set_triplets(), if it was called. Else they are drawn batch by batch.
+  /// The triplets of set_triplets(); without them, triplets are drawn batch by batch.
   std::optional<std::vector<Triplet>> given;
 
   std::int64_t batch = 0;

@@ -1,14 +1,11 @@
 #include "host/reference/backend.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <utility>
 
 #include "host/backend/checks.hpp"
-#include "host/backend/plain_recording.hpp"
 #include "tern/device.hpp"
-#include "tern/memory.hpp"
 
 namespace tern {
 
@@ -41,10 +38,6 @@ void upload_values(std::span<const Value> values, Matrix& to) {
 
 DeviceDescription ReferenceBackend::describe() const {
   return {.name = "CPU", .precision = "f64", .details = "plain loops, one thread"};
-}
-
-MemoryInfo ReferenceBackend::memory() const {
-  return host_memory();
 }
 
 Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols) {
@@ -126,17 +119,6 @@ std::int64_t ReferenceBackend::get(const Counter& counter) {
 
 void ReferenceBackend::increment(Counter& counter) {
   ++storage_of<CounterStorage>(counter, "increment", "counter").value;
-}
-
-double ReferenceBackend::seconds(const std::function<void()>& work) {
-  const auto begin = std::chrono::steady_clock::now();
-  work();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-std::unique_ptr<Recording> ReferenceBackend::record(std::function<void()> step) {
-  check_record(step);
-  return std::make_unique<PlainRecording>(std::move(step));
 }
 
 MatrixView<double> view(Matrix& matrix, std::string_view op, std::string_view what) {

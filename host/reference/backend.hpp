@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/backend/host_backend.hpp"
 #include "host/reference/storage.hpp"
 #include "tern/backend.hpp"
 
@@ -13,11 +14,10 @@ namespace tern::reference {
 
 /// The oracle: every method of tern/backend.hpp in f64, on one thread, finished on return. Not
 /// final, so that tests can plant faults in an otherwise correct backend.
-class ReferenceBackend : public Backend {
+class ReferenceBackend : public HostBackend {
  public:
   std::string name() const override { return "reference"; }
   DeviceDescription describe() const override;
-  MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
   void upload(std::span<const float> values, Matrix& to) override;
@@ -34,10 +34,6 @@ class ReferenceBackend : public Backend {
   void set(Counter& counter, std::int64_t value) override;
   std::int64_t get(const Counter& counter) override;
   void increment(Counter& counter) override;
-
-  void synchronize() override {}
-  double seconds(const std::function<void()>& work) override;
-  std::unique_ptr<Recording> record(std::function<void()> step) override;
 
   Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                          std::int64_t batch_size) override;

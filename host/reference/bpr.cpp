@@ -19,7 +19,7 @@ double sigmoid(double x) {
 
 }  // namespace
 
-// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), and its gradient by every row that occurs
+// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), and its gradient with respect to the batch's rows
 void ReferenceBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& items,
                            Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
   check_bpr(triplets, users, items, grad_users, grad_items, losses);

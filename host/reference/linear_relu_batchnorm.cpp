@@ -34,7 +34,7 @@ bool passes(Activation activation, double activated) {
   return activation == Activation::kNone || !(activated <= 0);
 }
 
-/// Mean and population variance of the columns of a, and the update of the running ones.
+/// Computes mean and population variance of the columns of a, and updates the running statistics.
 void measure(const BatchNorm& norm, const DenseStateStorage& state, std::vector<double>& mean,
              std::vector<double>& variance) {
   const std::int64_t cols = state.cols;
@@ -43,7 +43,8 @@ void measure(const BatchNorm& norm, const DenseStateStorage& state, std::vector<
   const auto running_mean = view(*norm.running_mean, kOp, "running_mean");
   const auto running_variance = view(*norm.running_variance, kOp, "running_variance");
   for (std::int64_t c = 0; c < cols; ++c) {
-    // The second time around the first mean: this restores digits that a sum far from 0 loses.
+    // The second round sums deviations from the first mean: this restores digits that a sum far
+    // from 0 loses.
     mean[c] = variance[c] = 0;
     for (int time = 0; time < 2; ++time) {
       double sum = 0;
@@ -60,7 +61,7 @@ void measure(const BatchNorm& norm, const DenseStateStorage& state, std::vector<
   }
 }
 
-/// Gradients of a sum's parts from that of the sum.
+/// The gradients of a sum's parts from the gradient of the sum.
 void differentiate(const DenseSum& sum, const DenseSumGradients& gradients, Table grad) {
   for (std::size_t t = 0; t < gradients.terms.size(); ++t) {
     const auto x = view(std::as_const(*sum.terms[t].input), kOp, "input");

@@ -61,7 +61,7 @@ AliasTable popularity_table(const GraphStorage& graph, double exponent) {
   return make_alias_table(degrees, exponent);
 }
 
-/// A set of rows that is filled later, with room for as many.
+/// An empty set of rows.
 RowSet empty_row_set(NodeId num_nodes, std::int64_t capacity) {
   auto storage = std::make_unique<RowSetStorage>();
   storage->member.assign(static_cast<std::size_t>(num_nodes), false);

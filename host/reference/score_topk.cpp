@@ -18,7 +18,7 @@ bool better(const Scored& a, const Scored& b) {
 
 }  // namespace
 
-// the k greatest users[q]·items[i] over the items i that q was not observed with
+// the k greatest users[q]·items[i] over the items i that q has not interacted with
 void ReferenceBackend::score_topk(const Matrix& users, const Matrix& items,
                                   std::span<const NodeId> queries,
                                   std::span<const Graph* const> observed, std::int64_t k,

@@ -32,7 +32,7 @@ struct GraphStorage final : Storage {
 
 struct RowSetStorage final : Storage {
   std::vector<NodeId> rows;  // ascending
-  std::vector<bool> member;  // of every node
+  std::vector<bool> member;  // one for every node
 };
 
 struct CounterStorage final : Storage {
@@ -54,7 +54,7 @@ struct TripletsStorage final : Storage {
   SamplingCounts counts;
   std::vector<NodeId> participants;    // ascending
   std::vector<Interaction> positives;  // those of participants, in CSR order
-  AliasTable popularity;               // empty unless asked for
+  AliasTable popularity;               // empty without popularity sampling
   std::vector<Triplet> triplets;       // of the epoch
   bool sampled = false;
   std::int64_t batch = 0;  // the current one

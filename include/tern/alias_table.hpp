@@ -16,10 +16,10 @@ struct AliasTable {
   std::vector<NodeId> alias;
 };
 
-/// The law p_i ∝ degree_i^exponent (0 for degree 0), to within 2⁻³² a cell. O(n), f64, one fixed
-/// order: the same table everywhere. Throws ConfigError if every degree is zero or exponent is
-/// not finite. Source: Vose 1991, "A linear algorithm for generating random numbers with a given
-/// distribution".
+/// The distribution p_i ∝ degree_i^exponent (0 for degree 0), to within 2⁻³² a cell. O(n), f64, in
+/// one fixed order: the same table on every machine. Throws ConfigError if every degree is zero or
+/// the exponent is not finite. Source: Vose 1991, "A linear algorithm for generating random numbers
+/// with a given distribution".
 AliasTable make_alias_table(std::span<const std::int64_t> degrees, double exponent);
 
 }  // namespace tern

@@ -16,24 +16,24 @@
 
 namespace tern {
 
-// The seam. Models, trainer and program are written over this class and never know which backend
-// they run on. The ops are coarse and fused, so that virtual calls cost nothing. An op's name is
-// the name of its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
+// The seam: models, trainer and program use only this class, and never know which backend they run
+// on. The ops are coarse and fused, so that virtual calls cost nothing. An op's name is the name of
+// its files: host/reference/<op>.cpp (f64, the oracle), host/cpu/<op>.cpp (f32),
 // cuda/ops/<op>.cu (f32), tests/ops/<op>_test.cpp, bench/ops/<op>_bench.cpp. CONTRIBUTING.md lists
 // every file of an op.
 //
-// Common to all ops: they check shapes (ShapeError), allocate nothing that lasts, may return before
-// the work is done (synchronize() or a download waits), and are bitwise reproducible: the same
-// inputs give the same bits on the same backend, whatever the number of threads. A backend that was
-// made with Reproducibility::kNone may break the last promise.
+// All ops check shapes (ShapeError), make no persistent allocations, and may return before the work
+// is done (synchronize() or a download waits). They are bitwise reproducible: the same inputs give
+// the same bits on the same backend, whatever the number of threads. Only a backend made with
+// Reproducibility::kNone may give other bits.
 
 /// How the rows of A are scaled in `propagate`.
 enum class Normalization : std::uint8_t {
   kDegree,  // s = 1/sqrt(degree) on both sides, 0 for degree 0
-  kNone,    // 1: the plain product with R or Rᵀ, such as that of 0/1 features with weights
+  kNone,    // s = 1: the plain product with R or Rᵀ, such as 0/1 features times weights
 };
 
-/// Options of `propagate`: what it does besides the product.
+/// Options of `propagate`, which by default computes the normalised product alone.
 struct PropagateOptions {
   Normalization normalization = Normalization::kDegree;
   /// Only these rows of y are written; the others keep their content. Null: every row.
@@ -57,7 +57,7 @@ struct DropoutOptions {
   double probability = 0.0;
   Unit unit = Unit::kElement;
   Seed seed{};
-  /// A number of the place in the model: no two places share their draws. Below 2¹⁶.
+  /// The number of the place in the model, below 2¹⁶: each place has draws of its own.
   std::uint32_t place = 0;
 };
 
@@ -110,7 +110,7 @@ enum class Reproducibility : std::uint8_t {
 };
 
 struct DeviceDescription {
-  std::string name;       // of the processor, as it calls itself
+  std::string name;       // the processor's name, as it reports it
   std::string precision;  // "f64", "f32"
   std::string details;    // instruction set, threads, libraries
 };
@@ -131,7 +131,7 @@ class Backend {
 
   // --- Memory ------------------------------------------------------------------------------------
 
-  /// The device's memory now, with the use by other processes; for a CPU, host_memory() of
+  /// The device's memory now, including the use by other processes; for a CPU, host_memory() of
   /// tern/memory.hpp. Throws DeviceError if the device does not answer.
   virtual MemoryInfo memory() const = 0;
   /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError if memory is
@@ -140,7 +140,7 @@ class Backend {
   /// values.size() == to.size(), row-major.
   virtual void upload(std::span<const float> values, Matrix& to) = 0;
   virtual void upload(std::span<const double> values, Matrix& to) = 0;
-  /// Waits for all work that was asked for before. values.size() == from.size().
+  /// Waits for all work submitted before. values.size() == from.size().
   virtual void download(const Matrix& from, std::span<float> values) = 0;
   virtual void download(const Matrix& from, std::span<double> values) = 0;
   virtual void copy(const Matrix& from, Matrix& to) = 0;
@@ -156,7 +156,7 @@ class Backend {
   /// A step op: adds one.
   virtual void increment(Counter& counter) = 0;
 
-  /// Waits until all work that was asked for is done.
+  /// Waits until all submitted work is done.
   virtual void synchronize() = 0;
   /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock
   /// on a CPU, by events on a GPU, which leave out the time that the host takes to launch.
@@ -168,8 +168,8 @@ class Backend {
   // --- Sampling ----------------------------------------------------------------------------------
 
   /// Room for one epoch of triplets drawn from the graph, and the tables that drawing needs. The
-  /// graph must outlive them.
-  /// Throws ConfigError on options out of range, or when no user can be sampled.
+  /// graph must outlive them. Throws ConfigError on options out of range, or if no user can be
+  /// sampled.
   virtual Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                                  std::int64_t batch_size) = 0;
   virtual SamplingCounts sampling_counts(const Triplets& triplets) const = 0;
@@ -230,7 +230,7 @@ class Backend {
   /// training; inputs, weights and γ are unchanged since. With x̂ = (a - mean) / sqrt(variance +
   /// ε): ∂γ = Σ grad_z ⊙ x̂, ∂β = Σ grad_z, ∂a = γ / sqrt(variance + ε) (grad_z - ∂β/N - x̂ ⊙
   /// ∂γ/N); ∂outer = ∂a ⊙ [a > 0] (∂a without activation), ∂inner = ∂outer ⊙ [f(inner) > 0];
-  /// of a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
+  /// within a sum: ∂weight = inputᵀ ∂, ∂input = ∂ weightᵀ, ∂addend = ∂, ∂bias = Σ_rows ∂.
   /// ReLU's gradient at 0 is 0, and it keeps NaN. grad_z and all outputs are distinct matrices.
   virtual void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
                                               const Matrix& grad_z,
@@ -244,7 +244,7 @@ class Backend {
   /// al. 2017, "DropoutNet".
   virtual void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) = 0;
 
-  /// The BPR loss of the current batch and its gradient by the final embeddings.
+  /// The BPR loss of the current batch and its gradient with respect to the final embeddings.
   /// loss = 1/B Σ_t softplus(u_t·n_t - u_t·p_t), B = triplets in the current batch;
   /// ∂/∂u = 1/B Σ σ_t (n_t - p_t), ∂/∂p = -1/B Σ σ_t u_t, ∂/∂n = 1/B Σ σ_t u_t,
   /// σ_t = sigmoid(u_t·n_t - u_t·p_t).
@@ -266,9 +266,9 @@ class Backend {
   /// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε).
   /// With rows: only these rows are read and written, moments included, t counts all steps
   /// (torch.optim.SparseAdam). Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
-  /// fault, a counter other than step, records the first step that went wrong: if it is 0 and this
-  /// step writes an element of the parameter or the moments that is not finite, it becomes t. Only
-  /// rows that are written are checked.
+  /// fault, a counter other than step, records the first faulty step: if fault is 0 and this step
+  /// writes a non-finite element of the parameter or the moments, fault becomes t. Only written
+  /// rows are checked.
   virtual void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                     Matrix& parameter, AdamState& state, const RowSet* rows = nullptr,
                     Counter* fault = nullptr) = 0;
@@ -290,7 +290,7 @@ class Backend {
                           std::span<const Graph* const> observed, std::int64_t k,
                           TopItems& top) = 0;
 
-  /// Norms, mean pairwise cosine, column deviations and Gram matrix of the rows; see the struct.
+  /// Norms, mean pairwise cosine, column deviations and Gram matrix of the rows.
   virtual EmbeddingStatistics embedding_statistics(const Matrix& embeddings) = 0;
 };
 

@@ -8,7 +8,8 @@
 
 #include "tern/storage.hpp"
 
-// The arguments of Backend::linear_relu_batchnorm: one layer, its gradients, its state.
+// The arguments of Backend::linear_relu_batchnorm: one layer, its gradients, its intermediate
+// results.
 // N rows (nodes), C columns (the layer's width).
 
 namespace tern {
@@ -16,7 +17,7 @@ namespace tern {
 enum class Activation : std::uint8_t { kNone, kRelu };
 
 /// input · weight: (N, F) · (F, C). A sum of such terms equals the product of the inputs, side by
-/// side, and the weights, one below the other; those large matrices are never made.
+/// side, and the weights, one below the other; these large matrices are never formed.
 struct DenseTerm {
   const Matrix* input = nullptr;
   const Matrix* weight = nullptr;
@@ -25,19 +26,18 @@ struct DenseTerm {
 /// Σ input · weight + addend + bias; a null pointer counts as zero.
 struct DenseSum {
   std::vector<DenseTerm> terms = {};
-  const Matrix* addend = nullptr;  // (N, C): a product that was computed elsewhere
+  const Matrix* addend = nullptr;  // (N, C): a product computed elsewhere
   const Matrix* bias = nullptr;    // (1, C), added to every row
 
   bool empty() const { return terms.empty() && addend == nullptr && bias == nullptr; }
 };
 
-/// Batch normalisation with PyTorch's semantics (torch.nn.BatchNorm1d): it divides by
-/// the population variance, and its running variance is unbiased. All matrices (1, C).
+/// Batch normalisation with PyTorch's semantics (torch.nn.BatchNorm1d): it divides by the
+/// population variance, and its running variance is unbiased. All matrices are (1, C).
 struct BatchNorm {
   const Matrix* scale = nullptr;  // γ
   const Matrix* shift = nullptr;  // β
-  /// A forward pass in training updates them, running += momentum · (batch - running); one in
-  /// evaluation reads them.
+  /// Updated in training, running += momentum · (batch - running); read in evaluation.
   Matrix* running_mean = nullptr;
   Matrix* running_variance = nullptr;
   double epsilon = 1e-5;
@@ -53,7 +53,7 @@ struct DenseLayer {
   std::optional<BatchNorm> batch_norm = {};
 };
 
-/// Where gradients are written. A null pointer: that gradient is not computed.
+/// Where gradients are written; a null pointer skips that gradient.
 struct DenseTermGradients {
   enum class Write : std::uint8_t { kOverwrite, kAdd };
   Matrix* input = nullptr;   // (N, F)
@@ -71,12 +71,13 @@ struct DenseSumGradients {
 struct DenseGradients {
   DenseSumGradients inner = {};
   DenseSumGradients outer = {};
-  Matrix* scale = nullptr;  // (1, C), of γ
-  Matrix* shift = nullptr;  // (1, C), of β
+  Matrix* scale = nullptr;  // (1, C): ∂γ
+  Matrix* shift = nullptr;  // (1, C): ∂β
 };
 
-/// Training: batch statistics, and the state is filled for the backward pass. Evaluation: running
-/// statistics, so that a row's result depends on that row alone; the state's content is lost.
+/// Training: batch statistics, and the DenseState is filled for the backward pass. Evaluation:
+/// running statistics, so that a row's result depends on that row alone; the content of the
+/// DenseState is lost.
 enum class DenseMode : std::uint8_t { kTraining, kEvaluation };
 
 /// Intermediate results of a forward pass, for the backward pass of the same layer, and workspace.

@@ -41,7 +41,7 @@ TERN_HD inline Words philox4x32(Words counter, std::uint32_t key0, std::uint32_t
 
 /// The random words of one (seed, purpose, epoch, index): word j is output j % 4 of
 /// Philox(counter = {index low, index high, epoch, purpose << 24 | j / 4}, key = seed low, high).
-/// Streams are independent of each other, so that triplets can be drawn in any order, anywhere.
+/// Streams are independent of each other, so that any thread can draw triplets in any order.
 class RandomStream {
  public:
   TERN_HD RandomStream(Seed seed, Purpose purpose, std::uint32_t epoch, std::uint64_t index)

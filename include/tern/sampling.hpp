@@ -36,7 +36,7 @@ struct SamplingOptions {
   Seed seed{};
 };
 
-/// Which users take part in sampling: those with 1 <= degree < I.
+/// How many users take part in sampling: those with 1 <= degree < I.
 struct SamplingCounts {
   std::int64_t users = 0;
   std::int64_t users_without_interactions = 0;

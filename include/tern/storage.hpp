@@ -9,7 +9,7 @@
 
 namespace tern {
 
-/// A backend's memory behind one of the owners below. Only the backend that made it knows more.
+/// A backend's memory behind one of the owners below. Only the backend that made it knows its type.
 class Storage {
  public:
   virtual ~Storage() = default;
@@ -81,7 +81,7 @@ class RowSet : public Owner {
 
   /// The size of the node set that the rows are taken from.
   NodeId num_nodes() const noexcept { return num_nodes_; }
-  /// The most rows that it can hold; only the backend knows how many it holds now.
+  /// The most rows that the set can hold; only the backend knows how many it holds now.
   std::int64_t capacity() const noexcept { return capacity_; }
 
  private:
@@ -89,10 +89,10 @@ class RowSet : public Owner {
   std::int64_t capacity_ = 0;
 };
 
-/// The triplets of one epoch, cut into batches, one of which is current. For the current batch it
-/// keeps the distinct rows of either side and, for each row, the triplets in which it occurs.
-/// Step ops (bpr, l2_penalty, and all that take rows()) work on the current batch, so that a
-/// recorded step can be replayed for every batch of the epoch.
+/// The triplets of one epoch, cut into batches, one of which is current; with the distinct rows of
+/// the current batch on either side and, for each row, the triplets in which it occurs. Step ops
+/// (bpr, l2_penalty, and all ops that take rows()) work on the current batch, so that a recorded
+/// step can be replayed for every batch of the epoch.
 class Triplets : public Owner {
  public:
   Triplets() = default;

@@ -12,7 +12,7 @@
 
 namespace tern {
 
-/// A row of the user table or of the item table. 32 bits, since gathering rows reads these.
+/// A row of the user table or of the item table. 32 bits: gathers read an id for each row.
 using NodeId = std::int32_t;
 
 /// A position in a CSR. 64 bits, like every product of sizes.
@@ -38,7 +38,7 @@ struct Interaction {
   friend auto operator<=>(const Interaction&, const Interaction&) = default;
 };
 
-/// One training example of BPR: `user` is observed with `positive`, and not with `negative`.
+/// One training example of BPR: `user` has interacted with `positive`, but not with `negative`.
 struct Triplet {
   NodeId user = 0;
   NodeId positive = 0;

@@ -6,8 +6,8 @@
 
 namespace tern {
 
-/// A dense row-major matrix that somebody else owns: element (r, c) is data[r * stride + c].
-/// Trivially copyable, passed by value, valid on the device that its backend names.
+/// A dense row-major matrix, not owned: element (r, c) is data[r * stride + c].
+/// Trivially copyable, passed by value, valid on the device of its backend.
 template <typename T>
 struct MatrixView {
   T* data = nullptr;

@@ -15,7 +15,7 @@ namespace {
 
 using Degrees = std::vector<std::int64_t>;
 
-/// The law that a table draws by, from its cells: exact.
+/// The exact distribution of a table's draws, from its cells.
 std::vector<double> law_of(const AliasTable& table) {
   const auto n = static_cast<double>(table.threshold.size());
   std::vector<double> law(table.threshold.size(), 0);
@@ -80,7 +80,7 @@ TEST(AliasTable, HasTheLaw) {
 }
 
 TEST(AliasTable, SurvivesExponentsThatOverflowPowers) {
-  // 10⁶ to the 200th is no double, but the law is plain: all of it on the largest, or the smallest.
+  // (10⁶)²⁰⁰ overflows, but the distribution is simple: all mass on the largest or the smallest.
   const AliasTable most = make_alias_table(Degrees{1, 1'000'000, 2}, 200);
   EXPECT_NEAR(law_of(most)[1], 1, 1e-9);
   const AliasTable least = make_alias_table(Degrees{1'000'000, 0, 1, 2}, -200);

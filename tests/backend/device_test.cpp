@@ -19,7 +19,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// Lets the program find one library in one mood, for the time of a test.
+/// Makes the program find one library in one mode, for the length of a test.
 class DeviceTest : public ::testing::Test {
  protected:
   ~DeviceTest() override {
@@ -32,7 +32,7 @@ class DeviceTest : public ::testing::Test {
     setenv("TERN_FAKE_PLUGIN", mode.c_str(), 1);
   }
 
-  /// What make_backend(device) complains about.
+  /// The error message of make_backend(device).
   static std::string complaint(std::string_view device) {
     try {
       make_backend(device);
@@ -42,7 +42,7 @@ class DeviceTest : public ::testing::Test {
     return "no complaint";
   }
 
-  /// Checks that a library is refused with these words, by name and by "auto", which falls back.
+  /// Checks that a library is refused with these words, by name and by "auto", which uses the CPU.
   static void expect_unusable(const std::string& why) {
     EXPECT_THAT(complaint("cuda"), AllOf(HasSubstr("device cuda cannot be used"), HasSubstr(why),
                                          Not(HasSubstr("\n"))));
@@ -53,7 +53,7 @@ class DeviceTest : public ::testing::Test {
     std::string status;
     EXPECT_EQ(list_devices(&status).size(), 1u);
     EXPECT_THAT(status, AllOf(HasSubstr("CUDA is not usable"), HasSubstr(why)));
-    EXPECT_EQ(make_backend("auto")->name(), "cpu");  // nobody has to listen
+    EXPECT_EQ(make_backend("auto")->name(), "cpu");  // the notice is optional
   }
 };
 
@@ -75,7 +75,7 @@ TEST_F(DeviceTest, TheCpuComesFirst) {
 TEST_F(DeviceTest, ALibraryWithDevicesIsUsed) {
   library(TERN_FAKE_PLUGIN_FILE);
   std::string notice;
-  EXPECT_EQ(make_backend("auto", 0, &notice)->name(), "reference");  // what the stand-in makes
+  EXPECT_EQ(make_backend("auto", 0, &notice)->name(), "reference");  // made by the stand-in
   EXPECT_EQ(notice, "");
   EXPECT_EQ(make_backend("cuda")->name(), "reference");
   EXPECT_EQ(make_backend("cuda:1")->name(), "reference");
@@ -84,7 +84,7 @@ TEST_F(DeviceTest, ALibraryWithDevicesIsUsed) {
   }
   EXPECT_EQ(make_backend("cpu")->name(), "cpu");
   EXPECT_EQ(complaint("cuda:2"),
-            "device cuda:2 is not there: this machine has 2 CUDA devices, "
+            "device cuda:2 does not exist: this machine has 2 CUDA devices, "
             "cuda:0 to cuda:1");
   std::string status;
   const std::vector<DeviceDescription> devices = list_devices(&status);
@@ -101,7 +101,7 @@ TEST_F(DeviceTest, ABackendOfALibraryWorks) {
   std::vector<double> values(4);
   backend->download(matrix, std::span<double>(values));
   EXPECT_EQ(values, std::vector<double>(4, 3.0));
-  // Its exceptions are ours.
+  // Exceptions of the library are caught by their types.
   EXPECT_THROW(backend->allocate(-1, 2), ShapeError);
 }
 

@@ -23,7 +23,7 @@ double rank_of(const Values& singular) {
   return std::exp(entropy);
 }
 
-/// Q diag(σ²) Qᵀ for an orthogonal Q made of random reflections I - 2 v vᵀ / vᵀv.
+/// Q diag(σ²) Qᵀ for an orthogonal Q, a product of random reflections I - 2 v vᵀ / vᵀv.
 Values gram_with(const Values& singular, std::uint64_t seed) {
   const std::size_t n = singular.size();
   Values gram(n * n, 0);

@@ -1,4 +1,4 @@
-// A stand-in for the CUDA library: what it answers is told by an environment variable.
+// A stand-in for the CUDA library; the environment variable TERN_FAKE_PLUGIN chooses its answers.
 
 #include <cstdlib>
 #include <string_view>
@@ -21,7 +21,7 @@ std::vector<tern::DeviceDescription> list_devices(std::string* problem) {
   return {{"First Device", "f32", ""}, {"Second Device", "f32", ""}};
 }
 
-/// A device that holds a training job, but not the scores of a ranking.
+/// A device with enough memory for a training job, but not for the scores of a ranking.
 class CrampedBackend final : public tern::reference::ReferenceBackend {
  public:
   void score_topk(const tern::Matrix&, const tern::Matrix&, std::span<const tern::NodeId>,
@@ -33,7 +33,7 @@ class CrampedBackend final : public tern::reference::ReferenceBackend {
 std::unique_ptr<tern::Backend> make_backend(int, tern::Reproducibility reproducibility) {
   if (mode() == "cramped") return std::make_unique<CrampedBackend>();
   if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
-  // Two kinds of backend, so that a test can see which was asked for.
+  // Two kinds of backend, so that a test can see which one was chosen.
   return reproducibility == tern::Reproducibility::kNone ? tern::make_cpu_backend(1)
                                                          : tern::make_reference_backend();
 }

@@ -1,4 +1,4 @@
-// The checker of tern-bench on corrupted results: each kind must be seen.
+// The checker of tern-bench on corrupted results: each kind must be found.
 
 #include "bench/support/compare.hpp"
 

@@ -9,7 +9,7 @@
 namespace tern {
 namespace {
 
-/// Counts what is touched while an op's loops run.
+/// Counts the values, ids and operations while an op's loops run.
 struct Tally {
   double bytes = 0.0;
   double flops = 0.0;

@@ -1,4 +1,4 @@
-// What the cases divide by: the edges and rows that a variant touches, counted here one by one.
+// The costs of the cases: the edges and rows that a variant touches, counted here one by one.
 
 #include "bench/ops/expected.hpp"
 

@@ -39,7 +39,7 @@ class Program : public testing::Test {
   Outcome run(const std::vector<std::string>& arguments) {
     return Child(directory_, arguments).finish();
   }
-  /// What it answers where it must refuse; nothing goes to standard output.
+  /// The error message of a run that must fail; nothing may go to standard output.
   void expect_refused(const std::vector<std::string>& arguments, int exit_code,
                       const std::string& words) {
     const Outcome outcome = run(arguments);
@@ -87,8 +87,8 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
   EXPECT_EQ(context.at("tern_users"), "40");
   EXPECT_EQ(context.at("tern_width"), "64");
 
-  // Google Benchmark's compare.py reads these fields of a row: name, run_name, run_type, times, unit.
-  // The others are ours.
+  // Google Benchmark's compare.py reads these fields of a row: name, run_name, run_type, times,
+  // unit. The others are ours.
   std::set<std::string> cases;
   int medians = 0;
   for (const nlohmann::json& row : json.at("benchmarks")) {

@@ -1,4 +1,4 @@
-// A wrong result is refused before it is timed, and the refusal says what is wrong.
+// A wrong result is refused before it is timed, and the message names the error.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -26,7 +26,7 @@ using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-/// What run_cases says of some cases, on a small graph and a backend one op of which is wrong.
+/// Runs cases on a small graph, on a backend with one wrong op, and keeps the report.
 class Bench {
  public:
   explicit Bench(const std::string& wrong_op)

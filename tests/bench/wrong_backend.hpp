@@ -12,7 +12,7 @@
 
 namespace tern::test {
 
-/// The CPU backend, of which one op leaves one wrong element.
+/// The CPU backend, but one op writes one wrong element.
 class WrongBackend final : public Backend {
  public:
   /// op: the name of the method that is wrong; "" for none.
@@ -123,7 +123,7 @@ class WrongBackend final : public Backend {
   }
 
  private:
-  /// Adds 1 to the middle one of the finite elements.
+  /// Adds 1 to the middle element of the finite ones.
   void spoil(const char* op, Matrix& matrix) {
     if (op_ != op) return;
     std::vector<float> values(static_cast<std::size_t>(matrix.size()));

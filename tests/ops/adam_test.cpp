@@ -12,7 +12,7 @@
 namespace tern::test {
 namespace {
 
-/// One step of the formula on one element, with Σ|terms| beside each value.
+/// One step of the formula on one element, with Σ|terms| for each value.
 struct Element {
   double parameter = 0;
   double first = 0;
@@ -41,8 +41,8 @@ class Adam : public BackendTest {
     return {backend_.allocate(rows, cols), backend_.allocate(rows, cols)};
   }
 
-  /// One step from a random state against the formula. Rows that are not chosen hold numbers
-  /// too, and a gradient that would move them: they must keep every bit.
+  /// One step from random values against the formula. Rows outside the set also hold numbers and a
+  /// gradient that would move them: they must keep every bit.
   void check(const AdamOptions& options, std::int64_t t, std::int64_t rows, std::int64_t cols,
              const std::vector<NodeId>* chosen) {
     const std::vector<bool> touched =
@@ -176,7 +176,7 @@ TEST_P(Adam, RefusesWrongShapesAndOptions) {
   const Matrix gradient = backend_.allocate(4, 3);
   Matrix parameter = backend_.allocate(4, 3);
   AdamState state = zero_state(4, 3);
-  backend_.adam({}, step, gradient, parameter, state);  // sound as it is
+  backend_.adam({}, step, gradient, parameter, state);  // valid as it is
 
   Matrix none;
   Matrix foreign = foreign_matrix(4, 3);
@@ -221,7 +221,7 @@ TEST_P(Adam, RatesBeyondItsPrecisionDoNotSpoilThePadding) {
   const Matrix gradient = make_matrix(backend_, 4, 3, Values(12, 0.0));
   backend_.adam({.learning_rate = 1e308, .weight_decay = 1e308}, backend_.make_counter(1), gradient,
                 values, state);
-  // With numbers in it again the matrix is as good as new: scores sum over padded rows.
+  // Uploaded again, the matrix must have clean padding: scores sum over padded rows.
   backend_.upload(std::span<const double>(Values(12, 1.0)), values);
   TopItems top;
   const std::vector<NodeId> first{0};

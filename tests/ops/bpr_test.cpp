@@ -14,7 +14,7 @@
 namespace tern::test {
 namespace {
 
-/// What bpr writes: gradients and losses, all poisoned before.
+/// The outputs of bpr, gradients and losses, poisoned before the call.
 struct Written {
   Written(Backend& backend, const Triplets& triplets, std::int64_t width)
       : grad_users(make_poisoned(backend, triplets.rows(Side::kUser).num_nodes(), width)),
@@ -123,7 +123,7 @@ class Bpr : public BackendTest {
           << where;
       EXPECT_TRUE(compare(actual.grad_items, expected.grad_items, bounds.grad_items, item_marks))
           << where;
-      // Of the losses one element is written: as rows of one column, all others stay poisoned.
+      // One element of the losses is written; seen as rows of one column, all others stay poisoned.
       Comparison losses{.actual = values_of(backend_, actual.losses),
                         .expected = values_of(reference_, expected.losses),
                         .magnitude = Values(2 * triplets.num_batches(), bounds.loss),
@@ -227,7 +227,7 @@ TEST_P(Bpr, RefusesWrongShapes) {
   };
   refuses(triplets, users, items, grad_users, grad_items, losses);  // nothing sampled yet
   backend_.sample(triplets, 0);
-  backend_.bpr(triplets, users, items, grad_users, grad_items, losses);  // sound as it is
+  backend_.bpr(triplets, users, items, grad_users, grad_items, losses);  // valid as it is
 
   Matrix none;
   Matrix foreign_users = foreign_matrix(3, 2);

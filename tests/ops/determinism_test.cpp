@@ -10,11 +10,11 @@
 #include "tests/support/graphs.hpp"
 #include "tests/support/training_step.hpp"
 
-// The same bits whatever the number of threads: all backends of a family are run side by side.
+// The same bits whatever the number of threads: compares all backends of a family.
 namespace tern::test {
 namespace {
 
-/// What every op leaves behind on one backend.
+/// The results of every op on one backend.
 std::vector<Values> results_of(Backend& backend, const Interactions& interactions,
                                std::int64_t width) {
   std::vector<Values> results;

@@ -19,8 +19,8 @@ namespace {
 
 using Unit = DropoutOptions::Unit;
 
-/// Word i % 4 of block i / 4 of the place's stream, from the generator alone: its known answers are
-/// those of random_test.cpp.
+/// Word i % 4 of block i / 4 of the place's stream, from the generator alone, which random_test.cpp
+/// checks against known answers.
 std::uint32_t word_of(const DropoutOptions& options, std::uint32_t step, std::uint64_t i) {
   const std::uint64_t index = (std::uint64_t{options.place} << 48) + i / 4;
   const Words counter{{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
@@ -118,7 +118,7 @@ TEST_P(Dropout, KeepsEveryBitWithoutProbability) {
 }
 
 TEST_P(Dropout, KeepsTheRestOfARowAndForgetsTheOthers) {
-  // What is dropped is 0, whatever it was; what is kept keeps every bit, NaN too.
+  // Dropped elements become 0, even NaN; kept elements keep every bit, even NaN.
   const DropoutOptions options{.probability = 0.5, .unit = Unit::kRow, .seed = Seed{4}};
   Values values = random_values(60 * 5, 2);
   for (std::size_t i = 0; i < values.size(); i += 5) values[i] = std::nan("");
@@ -171,7 +171,7 @@ TEST_P(Dropout, DrawsAnewForEachSeedStepAndPlace) {
 }
 
 TEST_P(Dropout, FollowsTheCounterInARecordedStep) {
-  // The backward pass drops the same with the same count.
+  // With the same count the backward pass drops the same elements.
   const DropoutOptions options{.probability = 0.4, .seed = Seed{6}};
   Counter step = backend_.make_counter();
   Matrix values = make_matrix(backend_, 9, 11, Values(99, 1));

@@ -71,7 +71,7 @@ TEST_P(Statistics, MatchesDirectSumsOnRandomTables) {
     EXPECT_NEAR(s.mean_norm, mean_norm, 1e-12 * mean_norm);
     EXPECT_NEAR(s.max_norm, *std::max_element(norms.begin(), norms.end()), 1e-12);
 
-    // All pairs, where there are few enough.
+    // All pairs, if there are few enough.
     if (rows <= 300) {
       double cosines = 0;
       double pairs = 0;

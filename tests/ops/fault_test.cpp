@@ -1,4 +1,4 @@
-// What adam and sgd say of the first step that went wrong.
+// How adam and sgd record the first faulty step.
 
 #include <gtest/gtest.h>
 
@@ -24,7 +24,7 @@ const char* to_string(Op op) {
   return op == Op::kAdam ? "adam" : op == Op::kSgd ? "sgd" : "sgd with momentum";
 }
 
-/// A table, its state and its two counters.
+/// A table, its moments or velocity, and its two counters.
 struct Table {
   Table(Backend& b, Op o, std::int64_t rows, std::int64_t cols)
       : backend(b),
@@ -36,7 +36,7 @@ struct Table {
         step(b.make_counter()),
         fault(b.make_counter()) {}
 
-  /// One more step, with the gradient everywhere 1 but at one place; the counter afterwards.
+  /// Runs one more step with gradient 1 everywhere but at one place; returns the fault counter.
   std::int64_t run(std::int64_t place, double value, const RowSet* rows = nullptr) {
     Values values(static_cast<std::size_t>(gradient.size()), 1.0);
     if (place >= 0) values.at(static_cast<std::size_t>(place)) = value;
@@ -140,7 +140,7 @@ TEST_P(Fault, IsRaisedByTheRowsOfASetAlone) {
   });
 }
 
-// 0 / 0 of an element is a fault; of the padding it is none, and stays zero.
+// 0 / 0 in an element is a fault; the padding has no such fault, and stays zero.
 TEST_P(Fault, IsNotRaisedByPaddingWithoutEpsilon) {
   for (const std::int64_t cols : {1, 3, 17}) {
     Table table(backend_, Op::kAdam, 4, cols);

@@ -4,7 +4,7 @@
 
 #include "tests/support/backends.hpp"
 
-// Whether the tests of this folder have run on a GPU too.
+// Reports whether the tests of this folder have also run on a GPU.
 namespace tern::test {
 namespace {
 

@@ -10,8 +10,8 @@
 #include "tests/support/graphs.hpp"
 #include "tests/support/matrices.hpp"
 
-// Gradients against central differences, in f64 on the reference. The other backends are held to
-// the reference by their own op's test.
+// Gradients against central differences, in f64 on the reference. Each op's own test compares the
+// other backends with the reference.
 namespace tern::test {
 namespace {
 
@@ -89,8 +89,8 @@ class Gradient : public testing::Test {
     return loss(1, batch);
   }
 
-  /// 1/(L+1) Σ_{l <= L} Âˡ E by Horner's rule: E + Â(E + Â(E + ...)); Â is symmetric, so that this
-  /// is the forward pass and, of gradients, the backward pass.
+  /// 1/(L+1) Σ_{l <= L} Âˡ E by Horner's rule: E + Â(E + Â(E + ...)). Â is symmetric, so this is
+  /// both the forward pass and, applied to gradients, the backward pass.
   Values propagate_chain(const Values& both, int layers) {
     const Matrix user_addend = users_of(both);
     const Matrix item_addend = items_of(both);
@@ -182,8 +182,8 @@ TEST_F(Gradient, OfTheWholeChain) {
 }
 
 TEST_F(Gradient, OfTheWholeChainOnlyNeedsTheBatchsRows) {
-  // Forward to the batch's rows only, and backward from them only, gives the same gradient: what
-  // the models do instead of computing every row. The short last batch leaves some out.
+  // Forward to the batch's rows only and backward from them only, as the models do, gives the same
+  // gradient as computing every row. The short last batch leaves some rows out.
   backend_.next_batch(triplets_);
   const std::vector<bool> reached = members(backend_, triplets_.rows(Side::kUser));
   ASSERT_LT(std::count(reached.begin(), reached.end(), true), kUsers);

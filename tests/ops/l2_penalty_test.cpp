@@ -35,7 +35,7 @@ class L2Penalty : public BackendTest {
       const auto size = static_cast<double>(members.size());
       Comparison loss{.actual = {}, .expected = {0}, .magnitude = {0}};
 
-      // One side's rows, its gradient before, and what should become of both.
+      // One side's rows, its gradient before the call, and the expected sum.
       struct Table {
         Side side;
         std::vector<bool> marks;
@@ -51,8 +51,8 @@ class L2Penalty : public BackendTest {
         t.rows = poison_rows(t.rows, width, t.marks);
         Values& gradient = t.gradient.expected;
         gradient = random_values(num_nodes * width, 7);
-        t.gradient.actual = gradient;                       // before
-        t.gradient.magnitude = Values(gradient.size(), 0);  // of other rows: they keep every bit
+        t.gradient.actual = gradient;                       // before the call
+        t.gradient.magnitude = Values(gradient.size(), 0);  // 0: other rows keep every bit
         t.gradient.cols = width;
         for (std::size_t i = 0; i < gradient.size(); ++i) {
           if (t.marks[i / width]) t.gradient.magnitude[i] = std::abs(gradient[i]);
@@ -64,7 +64,7 @@ class L2Penalty : public BackendTest {
             loss.expected[0] += lambda / (2 * size) * t.rows[i] * t.rows[i];
           }
         }
-        if (GetParam().adds_one_by_one) {  // as many roundings as occurrences, all alike
+        if (GetParam().adds_one_by_one) {  // one rounding an occurrence, all alike
           Values times(static_cast<std::size_t>(num_nodes), 0);
           for (const NodeId row : occurrences) ++times[row];
           for (std::size_t i = 0; i < gradient.size(); ++i) {
@@ -88,8 +88,8 @@ class L2Penalty : public BackendTest {
       loss.magnitude = loss.expected;
       Values all = values_of(backend_, losses);
       loss.actual = {std::exchange(all[triplets.num_batches() + batch], std::nan(""))};
-      // A row that occurs again and again rounds the same way each time: in f64 the worst case, one
-      // unit a term, is bound enough.
+      // A row that occurs many times may round the same way each time. In f64 the bound of the
+      // worst case, one unit a term, is still tight.
       const double terms = 3 * size * static_cast<double>(width);
       const double factor = epsilon() == 0x1p-53 ? terms : summation_factor(terms);
       EXPECT_TRUE(within_bound(loss, factor, epsilon())) << where;
@@ -100,7 +100,7 @@ class L2Penalty : public BackendTest {
 };
 
 TEST_P(L2Penalty, MatchesHandComputation) {
-  // Of the two batches of two triplets the second: user 0 twice, item 1 three times, item 3 once.
+  // The second of two batches of two triplets: user 0 twice, item 1 three times, item 3 once.
   const Graph graph = backend_.make_graph(small_graph());
   Triplets triplets = backend_.make_triplets(graph, {}, 2);
   backend_.set_triplets(triplets, std::vector<Triplet>{{2, 2, 2}, {2, 2, 2}, {0, 1, 1}, {0, 1, 3}});

@@ -19,8 +19,8 @@ namespace {
 
 using Write = DenseTermGradients::Write;
 
-/// Form k of a layer: 0 to 3 terms a sum, with and without the rest. The forms are counted like a
-/// number of mixed digits, so that any run of them has every value of every choice.
+/// Form k of a layer: 0 to 3 terms a sum, with and without each other part. k is a number in a
+/// mixed radix, so that any run of consecutive forms has every value of every choice.
 LayerShape form(std::int64_t k, std::int64_t rows, std::int64_t cols,
                 const std::vector<std::int64_t>& widths) {
   const auto next = [&k](std::int64_t choices) {
@@ -126,8 +126,8 @@ TEST_P(LinearReluBatchnormBattery, MatchesTheFormulasForLargeLayers) {
 }
 
 TEST_P(LinearReluBatchnormBattery, AreRefusedWithOneWrongElement) {
-  // Of the checker: an error of a thousandth of what the output has at most, anywhere, in any of
-  // them; and a name that is missing.
+  // The checker must see an error of a thousandth of the largest element, anywhere in any output,
+  // and a missing name.
   const LayerShape shape{.rows = 60,
                          .cols = 6,
                          .inner = {.widths = {3, 2}, .addend = true, .bias = true},
@@ -155,7 +155,7 @@ TEST_P(LinearReluBatchnormBattery, AreRefusedWithOneWrongElement) {
   }
 }
 
-/// Runs both passes, with some outputs left out.
+/// Runs both passes without some of the outputs.
 std::map<std::string, Values> run(Backend& backend, const LayerShape& shape,
                                   const std::function<void(DenseGradients&)>& leave_out) {
   LoadedLayer loaded(backend, shape, random_layer(shape, 2));

@@ -10,8 +10,8 @@
 #include "tern/device.hpp"
 #include "tests/support/dense_layers.hpp"
 
-// Gradients of the dense layer against central differences, in f64 on the reference; the other
-// backends are held to the formulas by linear_relu_batchnorm_battery_test.cpp.
+// Gradients of the dense layer against central differences, in f64 on the reference.
+// linear_relu_batchnorm_battery_test.cpp compares the other backends with the formulas.
 namespace tern::test {
 namespace {
 
@@ -34,7 +34,7 @@ std::vector<LayerShape> smooth_shapes() {
            .batch_norm = false}};
 }
 
-/// Σ grad_z ⊙ z, whose gradient by everything the backward pass computes.
+/// Σ grad_z ⊙ z, the loss whose gradients the backward pass computes.
 double loss_of(Backend& backend, const LayerShape& shape, const LayerValues& values) {
   const Values z = LoadedLayer(backend, shape, values).forward(DenseMode::kTraining);
   double loss = 0;
@@ -42,7 +42,7 @@ double loss_of(Backend& backend, const LayerShape& shape, const LayerValues& val
   return loss;
 }
 
-/// All that the loss depends on, by the names of the gradients.
+/// Everything that the loss depends on, by the names of the gradients.
 std::vector<std::pair<std::string, std::function<Values&(LayerValues&)>>> parameters_of(
     const LayerShape& shape) {
   std::vector<std::pair<std::string, std::function<Values&(LayerValues&)>>> all;
@@ -98,8 +98,8 @@ TEST(LinearReluBatchnormGradient, IsThatOfCentralDifferences) {
             element = middle;
             return (above - below) / (2 * step);
           };
-          // Of two steps: the error of either is step² times the third derivative, which is large
-          // where two rows differ by noise alone (1 / σ), and which this takes away.
+          // Two steps: each has an error of step² times the third derivative, which is large if two
+          // rows differ by noise alone (1 / σ), and which cancels here.
           const double numeric = (4 * difference(kStep) - difference(2 * kStep)) / 3;
           EXPECT_NEAR(gradient[i], numeric,
                       1e-8 * (1 + std::abs(gradient[i])) * (shape.rows == 2 ? 100 : 1))

@@ -11,7 +11,7 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/dense_layers.hpp"
 
-// What the dense layer refuses, and the words in which it does.
+// What the dense layer refuses, and its messages.
 namespace tern::test {
 namespace {
 
@@ -46,7 +46,7 @@ class LinearReluBatchnormRefusal : public BackendTest {
           backend_.linear_relu_batchnorm(layer, DenseMode::kTraining, loaded_.state, loaded_.z);
         },
         "linear_relu_batchnorm: " + words);
-    // The backward pass asks the same of a layer.
+    // The backward pass makes the same checks.
     expect_refusal<ShapeError>(
         [&] {
           backend_.linear_relu_batchnorm_backward(layer, loaded_.state, loaded_.grad_z, gradients_);
@@ -80,9 +80,9 @@ TEST_P(LinearReluBatchnormRefusal, OfNothing) {
 
 TEST_P(LinearReluBatchnormRefusal, OfStates) {
   expect_refusal<ShapeError>([&] { backend_.make_dense_state(-1, 3); },
-                             "make_dense_state: a state of (-1, 3), expected no negative size");
+                             "make_dense_state: found size (-1, 3), expected no negative number");
   expect_refusal<ShapeError>([&] { backend_.make_dense_state(3, -2); },
-                             "make_dense_state: a state of (3, -2), expected no negative size");
+                             "make_dense_state: found size (3, -2), expected no negative number");
   constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
   EXPECT_THROW(backend_.make_dense_state(kMax, kMax), DeviceError);
   EXPECT_THROW(backend_.make_dense_state(kMax / 8, 1), DeviceError);
@@ -126,7 +126,7 @@ TEST_P(LinearReluBatchnormRefusal, OfSums) {
   }
   DenseLayer empty = layer_;
   empty.inner = {};
-  forward_refuses(empty, "the inner sum is empty, expected a term.");
+  forward_refuses(empty, "the inner sum is empty, expected a term");
 }
 
 TEST_P(LinearReluBatchnormRefusal, OfNormalisations) {
@@ -162,13 +162,13 @@ TEST_P(LinearReluBatchnormRefusal, OfBatchesWithoutVariance) {
   for (const std::int64_t rows : {0, 1}) {
     const LayerShape shape{.rows = rows, .cols = 3, .inner = {.widths = {2}}};
     LoadedLayer loaded(backend_, shape, random_layer(shape, 1));
-    const std::string words = "batch normalisation in training of " + std::to_string(rows) +
-                              " rows, expected at least 2: one row has no variance.";
+    const std::string words = "batch normalisation in training found " + std::to_string(rows) +
+                              " rows, expected at least 2; one row has no variance";
     expect_refusal<ShapeError>([&] { loaded.forward(DenseMode::kTraining); },
                                "linear_relu_batchnorm: " + words);
     expect_refusal<ShapeError>([&] { loaded.backward(loaded.gradients()); },
                                "linear_relu_batchnorm_backward: " + words);
-    loaded.forward(DenseMode::kEvaluation);  // needs none
+    loaded.forward(DenseMode::kEvaluation);  // needs no variance
   }
 }
 
@@ -186,7 +186,7 @@ TEST_P(LinearReluBatchnormRefusal, OfZ) {
                                        loaded_.outer.addend);
       },
       "addend of the outer sum");
-  // Where all is (1, C), the vectors of the normalisation have z's shape too.
+  // If all matrices are (1, C), the vectors of the normalisation have z's shape too.
   const LayerShape row{.rows = 1, .cols = 3, .inner = {.widths = {2}, .bias = true}};
   LoadedLayer one(backend_, row, random_layer(row, 1));
   for (Matrix* z :
@@ -218,7 +218,7 @@ TEST_P(LinearReluBatchnormRefusal, OfGradients) {
     backward_refuses(change([&](G& g) { g.shift = bad; }), "gradient of shift");
   }
   backward_refuses(change([](G& g) { g.outer.terms.resize(2); }),
-                   "gradients of 2 terms of the outer sum, expected 1 or none.");
+                   "found gradients of 2 terms of the outer sum, expected 1 or none");
   backward_refuses(change([](G& g) { g.inner.addend = g.outer.addend; }),
                    "gradient of addend of the outer sum");
   backward_refuses(change([&](G& g) { g.inner.addend = &loaded_.outer.addend; }),
@@ -231,7 +231,7 @@ TEST_P(LinearReluBatchnormRefusal, OfGradients) {
       [&] {
         backend_.linear_relu_batchnorm_backward(plain, loaded_.state, loaded_.grad_z, gradients_);
       },
-      "gradients of scale and shift, but the layer has no batch normalisation.");
+      "found gradients of scale and shift, but the layer has no batch normalisation");
   const Matrix narrow = backend_.allocate(4, 2);
   expect_refusal<ShapeError>(
       [&] { backend_.linear_relu_batchnorm_backward(layer_, loaded_.state, narrow, gradients_); },

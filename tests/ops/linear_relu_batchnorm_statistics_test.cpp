@@ -7,11 +7,11 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/dense_layers.hpp"
 
-// The batch statistics of the dense layer: badly conditioned ones, none at all, and those that run.
+// The batch statistics of the dense layer: badly conditioned ones, empty batches, running ones.
 namespace tern::test {
 namespace {
 
-/// Nothing but normalisation: a is the addend, exactly.
+/// A layer that only normalises: a equals the addend exactly.
 LayerShape norm_of_addend(std::int64_t rows, std::int64_t cols) {
   return {.rows = rows,
           .cols = cols,
@@ -43,7 +43,7 @@ class LinearReluBatchnormStatistics : public BackendTest {
     }
     return table;
   }
-  /// How far a mean that is rounded once lies from the mean, in deviations.
+  /// The largest error of a mean that is rounded once, in deviations.
   double rounding(const Moments& moments) const {
     return epsilon() * std::abs(moments.mean) / std::sqrt(moments.variance);
   }
@@ -60,7 +60,7 @@ TEST_P(LinearReluBatchnormStatistics, SurviveAMeanAMillionDeviationsAway) {
     values.inner.addend = far_from_zero(rows, kCols);
     values.scale.assign(kCols, 1);
     values.shift.assign(kCols, 0);
-    values.running_mean.assign(kCols, 0);  // with momentum 1, what runs is the batch's
+    values.running_mean.assign(kCols, 0);  // with momentum 1, the running values become the batch's
     values.running_variance.assign(kCols, 0);
     LoadedLayer loaded(backend_, shape, values);
     DenseLayer layer = loaded.layer();
@@ -177,7 +177,7 @@ TEST_P(LinearReluBatchnormStatistics, RunOverSeveralPasses) {
 }
 
 TEST_P(LinearReluBatchnormStatistics, NormaliseToMeanZeroAndVarianceOne) {
-  // γ = 1, β = 0: whatever came in; and the gradients of a column add up to 0.
+  // γ = 1, β = 0, for any input; and the gradients of a column add up to 0.
   for (const std::int64_t rows : {2, 37, 3000}) {
     LayerShape shape{.rows = rows,
                      .cols = 9,
@@ -204,7 +204,7 @@ TEST_P(LinearReluBatchnormStatistics, NormaliseToMeanZeroAndVarianceOne) {
       }
       EXPECT_NEAR(sum / n, 0, bound) << rows;
       EXPECT_NEAR(of_grad / n, 0, bound) << rows;
-      // variance / (variance + ε): 1, where ε is nothing beside it.
+      // variance / (variance + ε): 1, if ε is far smaller.
       const double share = squares / n;
       EXPECT_TRUE(share < 0.5 || std::abs(share - 1) < 64 * bound + 1e-4) << share << ", " << rows;
     }

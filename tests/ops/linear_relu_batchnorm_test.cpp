@@ -9,8 +9,8 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/dense_oracle.hpp"
 
-// The dense layer on numbers worked out by hand, and what it does at the edges. Sizes and forms:
-// linear_relu_batchnorm_battery_test.cpp; statistics: .._statistics_..; errors: .._refusal_...
+// The dense layer on numbers worked out by hand, and edge cases. Other tests of the layer, each in
+// linear_relu_batchnorm_<name>_test.cpp: sizes and forms (battery), statistics, errors (refusal).
 namespace tern::test {
 namespace {
 
@@ -30,7 +30,7 @@ class LinearReluBatchnorm : public BackendTest {
 };
 
 /// x W1 + b1 = [[3, 2], [-1, -3]], h W3 + b3 = [[-4, 2], [-8, 3]]: a = [[0, 4], [0, 3]]. Column 0
-/// closes the outer ReLU where the inner one is open, column 1 the other way round.
+/// closes the outer ReLU while the inner one is open, column 1 the other way round.
 LayerShape hand_shape() {
   return {.rows = 2,
           .cols = 2,
@@ -60,10 +60,10 @@ DenseLayer hand_layer(LoadedLayer& loaded) {
 
 TEST_P(LinearReluBatchnorm, MatchesHandComputationForward) {
   // Column 0 is constant: z = β. Column 1: mean 7/2, variance 1/4, so that sqrt(variance + ε) = 1.
-  // Running: (1 - momentum) · old + momentum · new, of variance the unbiased one (0 and 1/2): the
-  // formulas of torch.nn.BatchNorm1d's documentation (PyTorch 1.13).
+  // Running: (1 - momentum) · old + momentum · new, with the unbiased variance (0 and 1/2):
+  // formulas from the documentation of torch.nn.BatchNorm1d (PyTorch 1.13).
   LoadedLayer loaded(backend_, hand_shape(), hand_values());
-  loaded.forward(DenseMode::kEvaluation);  // leaves nothing behind
+  loaded.forward(DenseMode::kEvaluation);  // must not change the running statistics
   const DenseLayer layer = hand_layer(loaded);
   backend_.linear_relu_batchnorm(layer, DenseMode::kTraining, loaded.state, loaded.z);
   expect_near(loaded.z, {-1, 11, -1, 9}, "z");
@@ -145,7 +145,7 @@ TEST_P(LinearReluBatchnorm, TheGradientOfReluAtZeroIsZero) {
 }
 
 TEST_P(LinearReluBatchnorm, NaNReachesItsRowAndPassesBack) {
-  // Row 1 of x is NaN. Without batch statistics no other row hears of it.
+  // Row 1 of x is NaN. Without batch statistics no other row is affected.
   const LayerShape shape{.rows = 3,
                          .cols = 2,
                          .inner = {.widths = {2}, .bias = true},
@@ -166,7 +166,7 @@ TEST_P(LinearReluBatchnorm, NaNReachesItsRowAndPassesBack) {
     }
   }
   loaded.backward(loaded.gradients());
-  // An open ReLU: the gradient of the row is that of its products alone, and finite.
+  // NaN passes the ReLU: the row's gradient comes from its products alone, and is finite.
   const Values grad = values_of(backend_, loaded.grad_outer.inputs[0]);
   const Values& w = values.outer.weights[0];
   EXPECT_NEAR(grad[1], values.grad_z[2] * w[0] + values.grad_z[3] * w[1], 1e-5);
@@ -249,7 +249,7 @@ TEST_P(LinearReluBatchnorm, LeavesItsInputsAsTheyAre) {
   for (std::size_t i = 0; i < after.size(); ++i) EXPECT_TRUE(same_bits(after[i], before[i])) << i;
 }
 
-/// λ/2B Σ‖row‖² of all rows, λ = 1: an op that may add up what lies beside the columns too.
+/// λ/2B Σ‖row‖² of all rows, λ = 1: an op that may sum the padding too.
 double penalty_of(Backend& backend, const Matrix& users) {
   const auto rows = static_cast<NodeId>(users.rows());
   std::vector<Interaction> pairs;
@@ -270,7 +270,7 @@ double penalty_of(Backend& backend, const Matrix& users) {
 }
 
 TEST_P(LinearReluBatchnorm, LeavesNothingBesideTheColumnsOfItsResults) {
-  // Where a backend pads its rows, the padding must stay as an upload leaves it.
+  // If a backend pads its rows, the padding must stay as an upload leaves it.
   for (const bool norm : {true, false}) {
     const LayerShape shape{.rows = 40,
                            .cols = 19,
@@ -302,7 +302,7 @@ TEST_P(LinearReluBatchnorm, LeavesNothingBesideTheColumnsOfItsResults) {
 }
 
 TEST_P(LinearReluBatchnorm, TheBackwardPassNeedsNoZ) {
-  // What follows the layer may work in place: dropout does.
+  // The op after the layer may work in place, as dropout does.
   const LayerShape shape{.rows = 40, .cols = 7, .inner = {.widths = {3}}, .batch_norm = false};
   LoadedLayer loaded(backend_, shape, random_layer(shape, 8));
   loaded.forward(DenseMode::kTraining);

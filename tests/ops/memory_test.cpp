@@ -11,7 +11,7 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/matrices.hpp"
 
-// Matrices, row sets and counters: what moves between host and backend arrives as it left.
+// Matrices, row sets and counters: transfers between host and backend keep the values.
 namespace tern::test {
 namespace {
 
@@ -111,7 +111,7 @@ TEST_P(Memory, RefusesTransfersThatDoNotFit) {
 TEST_P(Memory, HandlesMoveAndStayEmptyBehind) {
   Matrix matrix = make_matrix(backend_, 1, 2, Values{1, 2});
   const Matrix taken = std::move(matrix);
-  EXPECT_TRUE(matrix.empty());  // NOLINT(bugprone-use-after-move): that is the question
+  EXPECT_TRUE(matrix.empty());  // NOLINT(bugprone-use-after-move): tested here
   EXPECT_TRUE(same_bits(values_of(backend_, taken), {1, 2}));
 }
 
@@ -176,7 +176,7 @@ TEST_P(Memory, TellsHowLongWorkTook) {
 }
 
 TEST_P(Memory, WrittenAnewAMatrixIsRidOfItsPast) {
-  // A weight that is not finite makes NaN of the zeros that rows are padded with.
+  // A non-finite weight turns the zeros of the padding into NaN.
   const Graph graph =
       backend_.make_graph(Interactions::from_pairs(2, 3, std::vector<Interaction>{{0, 0}, {1, 1}}));
   Triplets triplets = backend_.make_triplets(graph, {}, 2);

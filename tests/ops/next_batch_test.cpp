@@ -9,13 +9,13 @@
 #include "tests/support/matrices.hpp"
 #include "tests/support/sampling.hpp"
 
-// The current batch: which one it is, its rows, and how it follows the epoch.
+// The current batch: its number, its rows, and the order of batches in an epoch.
 namespace tern::test {
 namespace {
 
 class Batches : public BackendTest {
  protected:
-  /// The rows that the triplets hold are those of this batch of the epoch.
+  /// Checks that the current rows are those of this batch of the epoch.
   void expect_current(const Triplets& triplets, std::int64_t batch, const std::string& where) {
     const auto members_of_batch = batch_of(backend_, triplets, batch);
     for (const Side side : {Side::kUser, Side::kItem}) {

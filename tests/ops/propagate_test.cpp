@@ -14,7 +14,7 @@
 namespace tern::test {
 namespace {
 
-/// Which options a call uses; the row sets hold about half of the rows.
+/// The options that a call uses; the row sets hold about half of the rows.
 struct Combination {
   bool to = false;
   bool from = false;
@@ -64,7 +64,7 @@ struct Loaded {
 
 class Propagate : public BackendTest {
  protected:
-  /// The op on a backend, with y poisoned before.
+  /// Runs the op on a backend; y is poisoned before.
   static Values run(Backend& backend, const Graph& graph, Side to, std::int64_t width,
                     const Values& x, const Values& addend, const Combination& c) {
     const NodeId num_to = graph.num_nodes(to);
@@ -264,7 +264,7 @@ TEST_P(Propagate, RefusesWrongShapes) {
                            const PropagateOptions& options) {
     EXPECT_THROW(backend_.propagate(g, to, in, out, options), ShapeError);
   };
-  backend_.propagate(graph, Side::kUser, x, y, {});  // sound as it is
+  backend_.propagate(graph, Side::kUser, x, y, {});  // valid as it is
 
   Matrix wide = backend_.allocate(4, 3);
   Matrix square = backend_.allocate(3, 3);

@@ -154,7 +154,7 @@ TEST(Permutation, KeepsToHugeRanges) {
     EXPECT_LT(*images.begin(), n / 100);
     EXPECT_GT(*images.rbegin(), n / 100 * 99);
   }
-  (void)Permutation(Seed{3}, 0, 0);  // of nothing: there is no index to ask for
+  (void)Permutation(Seed{3}, 0, 0);  // of no numbers: must not fail
 }
 
 TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
@@ -182,7 +182,7 @@ TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
 }
 
 TEST(Permutation, ScattersNeighbours) {
-  // Of a random permutation's neighbours half ascend, and a distance is a third of n on average.
+  // In a random permutation half of the neighbours ascend, and their mean distance is n / 3.
   constexpr std::uint64_t kSize = 100'003;
   const Permutation permutation(Seed{11}, 2, kSize);
   double ascents = 0;

@@ -37,7 +37,7 @@ TEST_P(Record, ReplayedStepsTrainLikeCalledOnes) {
   called.sample(0);
   replayed.sample(0);
   const auto recording = backend_.record([&] { replayed.run(); });
-  // Two epochs and a half without drawing anew: after the last, short batch comes the first.
+  // Two and a half epochs without drawing again: the first batch follows the last, short one.
   const std::int64_t steps = 2 * called.num_batches() + called.num_batches() / 2;
   ASSERT_GT(called.num_batches(), 3);
   const auto compare = [&] {

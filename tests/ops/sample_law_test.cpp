@@ -8,8 +8,8 @@
 #include "tests/support/backends.hpp"
 #include "tests/support/chi_square.hpp"
 
-// The laws of sampling, by chi-square over many epochs. What is drawn is equal on all backends
-// (sample_test.cpp), and so these numbers are too; the laws are still asked of each.
+// The distributions of sampling, by chi-square tests over many epochs. All backends draw the same
+// triplets (sample_test.cpp), but each backend is tested here.
 namespace tern::test {
 namespace {
 
@@ -128,7 +128,7 @@ TEST_P(SampleLaw, UserPositivesAreUniformOverUsersThenOverTheirItems) {
 }
 
 TEST_P(SampleLaw, InteractionPositivesComeInUniformOrder) {
-  // Where each interaction of the epoch comes first: uniform over the 14.
+  // The place at which each interaction comes first in the epoch: uniform over the 14.
   const auto triplets = many_epochs({.positives = PositiveSampling::kInteraction, .seed = Seed{5}});
   std::map<Interaction, std::vector<std::int64_t>> counts;
   for (std::size_t t = 0; t < triplets.size(); ++t) {

@@ -26,7 +26,7 @@ bool observed(const Interactions& graph, NodeId user, NodeId item) {
   return std::ranges::binary_search(graph.row(user), item);
 }
 
-/// The r-th item that the user was not observed with, found by walking all items.
+/// The r-th item that the user has not interacted with, found by walking all items.
 NodeId absent_item(const Interactions& graph, NodeId user, std::uint32_t r) {
   for (NodeId item = 0;; ++item) {
     if (!observed(graph, user, item) && r-- == 0) return item;
@@ -116,8 +116,8 @@ TEST_P(Sample, DrawsTheTripletsThatAreDocumented) {
   }
 }
 
-/// The exponent at which cell 0 of the alias table has this threshold. The degree of item 0 is the
-/// least, so that the threshold falls as the exponent grows.
+/// The exponent at which cell 0 of the alias table has this threshold. Item 0 has the smallest
+/// degree, so the threshold falls as the exponent grows.
 std::optional<double> exponent_for(const std::vector<std::int64_t>& degrees,
                                    std::uint32_t threshold) {
   double low = 0;
@@ -180,7 +180,7 @@ TEST_P(Sample, EqualsTheReferenceOnTheBatteryAndNeverDrawsAnObservedItem) {
 }
 
 TEST_P(Sample, LeavesOutAndCountsUsersWithNothingOrEverything) {
-  // Of five items: user 0 has none, 1 all, 2 all but item 3, 3 all, 4 items 0 and 4.
+  // Five items: user 0 has none, 1 all, 2 all but item 3, 3 all, 4 items 0 and 4.
   const Interactions interactions(5, 5, {0, 0, 5, 9, 14, 16},
                                   {0, 1, 2, 3, 4, 0, 1, 2, 4, 0, 1, 2, 3, 4, 0, 4});
   const Graph graph = backend_.make_graph(interactions);
@@ -249,7 +249,7 @@ TEST_P(Sample, RefusesOptionsOutOfRange) {
   const auto refuses = [&](const SamplingOptions& options, std::int64_t batch_size) {
     EXPECT_THROW(backend_.make_triplets(graph, options, batch_size), ConfigError);
   };
-  EXPECT_EQ(backend_.make_triplets(graph, {}, 2).size(), 3);  // sound as it is
+  EXPECT_EQ(backend_.make_triplets(graph, {}, 2).size(), 3);  // valid as it is
   refuses({}, 0);
   refuses({}, -1);
   refuses({.negatives_per_positive = 0}, 2);

@@ -17,7 +17,7 @@ namespace {
 
 constexpr float kWorst = -std::numeric_limits<float>::infinity();
 
-/// An item that a query could get.
+/// A candidate of a query.
 struct Candidate {
   double score = 0;
   double magnitude = 0;  // Σ|terms| of the score
@@ -66,10 +66,10 @@ class ScoreTopk : public BackendTest {
     return top;
   }
 
-  /// With integers every score is exact in f32: items, order and scores must be equal.
+  /// Integer scores are exact in f32: items, order and scores must be equal.
   void check_exact(const NamedGraph& named, std::int64_t width, std::int64_t k,
                    const std::vector<NodeId>& queries, std::span<const Interactions> observed) {
-    // A few distinct values, so that ties abound.
+    // A few distinct values, so that there are many ties.
     const Values users = random_integers(named.interactions.num_users() * width, 1, 2);
     const Values items = random_integers(named.interactions.num_items() * width, 2, 2);
     const TopItems top = run(users, items, width, queries, observed, k);
@@ -209,7 +209,7 @@ TEST_P(ScoreTopk, HasScoresAndOrderOfRandomEmbeddings) {
     constexpr std::int64_t kMax = 20;
     const TopItems top = run(users, items, width, queries, std::span(&observed, 1), kMax);
     const double factor = summation_factor(static_cast<double>(width)) * epsilon();
-    // Scores are handed out in f32 by every backend.
+    // Every backend returns scores in f32.
     const auto tolerance = [&](const Candidate& c) {
       return factor * c.magnitude + 0x1p-23 * std::abs(c.score);
     };

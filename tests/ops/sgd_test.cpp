@@ -14,8 +14,8 @@ namespace {
 
 class Sgd : public BackendTest {
  protected:
-  /// One step from a random state against the formula. Rows that are not chosen hold numbers
-  /// too, and a gradient that would move them: they must keep every bit.
+  /// One step from random values against the formula. Rows outside the set also hold numbers and a
+  /// gradient that would move them: they must keep every bit.
   void check(const SgdOptions& o, std::int64_t rows, std::int64_t cols,
              const std::vector<NodeId>* chosen) {
     const std::vector<bool> touched =
@@ -107,7 +107,7 @@ TEST_P(Sgd, RefusesWrongShapesAndOptions) {
   SgdState state;
   SgdState with_velocity{backend_.allocate(4, 3)};
   const SgdOptions heavy{.momentum = 0.9};
-  backend_.sgd({}, step, gradient, parameter, state);  // both sound as they are
+  backend_.sgd({}, step, gradient, parameter, state);  // both valid as they are
   backend_.sgd(heavy, step, gradient, parameter, with_velocity);
 
   Matrix none;
@@ -147,7 +147,7 @@ TEST_P(Sgd, RatesBeyondItsPrecisionDoNotSpoilThePadding) {
   const Matrix gradient = make_matrix(backend_, 4, 3, Values(12, 0.0));
   backend_.sgd({.learning_rate = 1e308, .weight_decay = 1e308}, backend_.make_counter(1), gradient,
                values, state);
-  // With numbers in it again the matrix is as good as new: scores sum over padded rows.
+  // Uploaded again, the matrix must have clean padding: scores sum over padded rows.
   backend_.upload(std::span<const double>(Values(12, 1.0)), values);
   TopItems top;
   const std::vector<NodeId> first{0};

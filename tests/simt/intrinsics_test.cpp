@@ -1,4 +1,4 @@
-// Warp intrinsics, block votes, atomics and numbers, against what CUDA's guide says of them.
+// Warp intrinsics, block votes, atomics and numbers, against the CUDA programming guide.
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace {
 
 constexpr unsigned kAll = 0xffffffffu;
 
-// Runs `lane_result(lane)` in each lane of a warp of `lanes` threads; returns what the lanes got.
+// Runs `lane_result(lane)` in each lane of a warp of `lanes` threads; returns the lanes' results.
 template <class F>
 auto on_warp(const F& lane_result, unsigned lanes = 32, unsigned seed = 1) {
   using T = std::invoke_result_t<F, unsigned>;

@@ -172,7 +172,7 @@ TEST_F(Kernels, TransposeThroughSharedMemory) {
   });
 }
 
-// The last block to come adds up what the others left: fence, then an atomic.
+// The last block to arrive adds up the results of the others: fence, then an atomic.
 __global__ void last_block_kernel(int* total, int* parts, unsigned* arrived) {
   __shared__ int last;
   if (threadIdx.x == 0) {

@@ -1,5 +1,5 @@
-// Planted faults of memory, each of which must be reported, and their sound neighbours, which must
-// not. The watch sees them in instrumented builds; under AddressSanitizer only what it sees itself.
+// Planted memory faults, each of which must be reported, and correct variants, which must not. The
+// watch finds them in instrumented builds; AddressSanitizer finds some of them.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -27,7 +27,7 @@ __global__ void exchange_kernel(int* y, unsigned distance) {
   if (sync == Sync::warp) __syncwarp();
   if (sync == Sync::halves) __syncwarp(threadIdx.x % 32 < 16 ? 0x0000ffffu : 0xffff0000u);
   if (sync == Sync::block) __syncthreads();
-  // All lanes come, so that all words are written; but a shuffle orders nothing.
+  // All lanes arrive, so that all words are written; but a shuffle orders nothing.
   if (sync == Sync::shuffle || sync == Sync::halves) __shfl_sync(0xffffffffu, 0, 0);
   y[threadIdx.x] = words[(threadIdx.x ^ distance) % 64];
 }

@@ -18,7 +18,7 @@ namespace {
 
 class RuntimeLibrary : public LibraryTest {
  protected:
-  /// Asks call(temporary, bytes) for its need, sees it refuse a byte less, and lets it run.
+  /// Queries call(temporary, bytes) for its need, checks that it refuses a byte less, and runs it.
   template <class Call>
   void run(const Call& call) {
     std::size_t bytes = 0;

@@ -1,4 +1,4 @@
-// cuBLASLt's product, emulated: what it computes, when it runs, and what it refuses.
+// The emulated product of cuBLASLt: its results, when it runs, and its errors.
 #include <cublasLt.h>
 #include <cuda_runtime.h>
 
@@ -22,7 +22,7 @@ struct Layout {
   std::int64_t offset = 0;
 };
 
-/// A product's descriptions, all of which may be spoilt, and its arrays.
+/// A product's descriptions, which a test may corrupt, and its arrays.
 struct Product {
   Layout a{3, 6, 4};
   Layout b{6, 2, 7};
@@ -54,7 +54,7 @@ class RuntimeMatmul : public LibraryTest {
     EXPECT_EQ(cublasLtDestroy(handle_), CUBLAS_STATUS_SUCCESS);
   }
 
-  /// The product with its four layouts, made and given back around f(descriptor, layouts).
+  /// Creates the descriptor and four layouts, calls f(descriptor, layouts), and destroys them.
   template <class Function>
   cublasStatus_t with_descriptions(const Product& product, Function f) {
     cublasLtMatmulDesc_t description = nullptr;
@@ -103,7 +103,7 @@ class RuntimeMatmul : public LibraryTest {
   }
   cublasStatus_t run(const Product& product, const cublasLtMatmulAlgo_t* algorithm) {
     return with_descriptions(product, [&](auto description, const auto& layouts) {
-      float alpha = product.alpha;  // gone when the work is done
+      float alpha = product.alpha;  // out of scope before the work is done
       float beta = product.beta;
       return cublasLtMatmul(handle_, description, &alpha, product.at_a, layouts[0], product.at_b,
                             layouts[1], &beta, product.at_c, layouts[2], product.at_d, layouts[3],

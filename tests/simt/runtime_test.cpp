@@ -1,4 +1,4 @@
-// The emulated runtime: order, waiting, capture, and what it refuses.
+// The emulated runtime: order, waiting, capture, and errors.
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ __global__ void add_kernel(int* values, int addend, int size) {
   if (i < size) values[i] += addend;
 }
 
-/// Threads note their numbers in the order in which they come.
+/// Threads write their numbers in the order in which they run.
 __global__ void note_order_kernel(int* order, int* count) {
   order[atomicAdd(count, 1)] = static_cast<int>(threadIdx.x);
 }
@@ -344,7 +344,7 @@ TEST(RuntimeDevices, OrderOfThreadsIsTheSameOrAnotherEachLaunch) {
     std::vector<int> orders[2];
     for (std::vector<int>& seen : orders) {
       seen.resize(256);
-      int count = 0;  // host memory: the executor does not mind
+      int count = 0;  // host memory: the executor allows it
       ASSERT_EQ(launch_on(stream, 1, 256, note_order_kernel, seen.data(), &count), cudaSuccess);
     }
     EXPECT_EQ(orders[0] == orders[1], order == LaunchOrder::same);

@@ -1,4 +1,4 @@
-// What the tests of the executor share.
+// Shared by the tests of the executor.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -15,7 +15,7 @@ inline void PrintTo(Fault fault, std::ostream* out) {
   *out << "fault " << static_cast<int>(fault);
 }
 
-/// The fault that `run` ends with, none if it ends well; its words go to `text` if that is given.
+/// The fault that ends `run`, or none; its message is stored in `text` if that is given.
 template <class Run>
 std::optional<Fault> fault_of(const Run& run, std::string* text = nullptr) {
   try {
@@ -27,7 +27,7 @@ std::optional<Fault> fault_of(const Run& run, std::string* text = nullptr) {
   }
 }
 
-/// Fault tests run under several orders: a fault that is there must not hide behind one of them.
+/// Fault tests run under several orders, none of which may hide the fault.
 inline constexpr unsigned kSeeds = 12;
 
 class SeededTest : public testing::Test {

@@ -1,5 +1,5 @@
-// What the CUDA backend promises beside results: padding that stays zero, memory that comes back,
-// recorded steps that follow what changes and refuse what they must.
+// Guarantees of the CUDA backend besides its results: padding that stays zero, memory that is
+// freed, recorded steps that follow changes and refuse forbidden calls.
 #include "cuda/backend.hpp"
 
 #include <gtest/gtest.h>
@@ -24,8 +24,7 @@ namespace {
 
 constexpr SimtOptions kEveryForm[] = {kPlainSimt, kLateSimt, kFusedSimt};
 
-/// Whether all that lies between a row's last element and the next row is zero. An emulated
-/// device's memory is the host's.
+/// Whether the padding of every row is zero. The memory of an emulated device is the host's.
 bool padding_is_zero(Backend& backend, const Matrix& matrix) {
   backend.synchronize();
   const MatrixView<float> v = cuda::view(matrix);
@@ -230,7 +229,7 @@ TEST(SimtMemory, ComesBackToTheLastByte) {
 TEST(SimtMemory, IsTriedForOnceMoreWhenTheStreamHasFreedIt) {
   simt::set_devices({{.memory_bytes = 1 << 20, .timing = simt::Timing::late}});
   cuda::CudaBackend backend({});
-  for (int i = 0; i < 5; ++i) {  // freed, but the stream has not come to it
+  for (int i = 0; i < 5; ++i) {  // freed, but the stream has not reached the free
     const Matrix matrix = backend.allocate(700, 256);
     EXPECT_EQ(matrix.size(), 700 * 256);
   }
@@ -272,7 +271,7 @@ TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   simt::set_devices({});
   std::string problem;
   EXPECT_TRUE(plugin->list_devices(&problem).empty());
-  EXPECT_EQ(problem, "CUDA: no driver is installed.");
+  EXPECT_EQ(problem, "CUDA: no driver is installed");
   EXPECT_THROW(plugin->make_backend(0, Reproducibility::kBitwise), DeviceError);
 
   simt::set_devices({{.name = "One"}, {.name = "Two", .multiprocessors = 9}});

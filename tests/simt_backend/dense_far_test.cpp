@@ -1,5 +1,5 @@
 // Kernels of the dense layer and of dropout on rows so far out that their addresses need more than
-// 32 bits; and how their work is cut.
+// 32 bits, and the cuts of their work.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -21,7 +21,7 @@ namespace {
 using test::DeviceQueue;
 using test::Far;
 
-/// Row · kStride passes 2³² by itself.
+/// kRow · kStride exceeds 2³² by itself.
 constexpr std::int64_t kRow = (std::int64_t{1} << 30) + 5;
 constexpr std::int64_t kStride = 8;
 constexpr std::int64_t kCols = 6;
@@ -56,7 +56,7 @@ double relu(double x) {
   return x > 0 ? x : 0;
 }
 
-/// a, its statistics, z and the gradients of one column, from the formulas.
+/// a, its statistics, z and the gradients of one column, by the formulas.
 struct Column {
   std::vector<double> inner, a, z, grad_outer, grad_inner;
   double mean = 0;

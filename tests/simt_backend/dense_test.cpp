@@ -1,6 +1,6 @@
-// What dense layers and dropout promise beside results: padding that stays zero, recorded steps,
-// workspaces that grow, a library without epilogues, more rows than it takes at once, and the same
-// bits on every device.
+// Guarantees of dense layers and dropout besides their results: padding that stays zero, recorded
+// steps, workspaces that grow, a library without epilogues, more rows than one call takes, and the
+// same bits on every device.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -62,7 +62,7 @@ TEST(SimtDense, MatchesTheFormulasAtEveryEdgeOfItsGrid) {
   }
 }
 
-/// Whether all that lies between a row's last element and the next row is zero.
+/// Whether the padding of every row is zero.
 bool padding_is_zero(const Matrix& matrix) {
   const MatrixView<float> v = cuda::view(matrix);
   for (std::int64_t r = 0; r < v.rows; ++r) {
@@ -189,7 +189,7 @@ TEST(SimtDenseRecording, OutlivesWorkspacesThatGrow) {
   recording->replay();
   const Outputs again = layer.outputs();
   for (const auto& [name, right] : expected) {
-    if (name.starts_with("running")) continue;  // ran on
+    if (name.starts_with("running")) continue;  // updated by each forward pass
     EXPECT_TRUE(same_bits(again.at(name), right)) << name;
   }
 }
@@ -197,7 +197,7 @@ TEST(SimtDenseRecording, OutlivesWorkspacesThatGrow) {
 TEST(SimtDenseRecording, RefusesOtherSizesWhileItCaptures) {
   const LayerShape small = two_sums(300, 6);
   const LayerShape large = two_sums(400, 9);
-  // No products, more rows to add up; and products alone.
+  // More rows without products; and products alone.
   const LayerShape short_addend{
       .rows = 40, .cols = 8, .inner = {.addend = true}, .outer = {.bias = true}};
   const LayerShape long_addend{

@@ -19,7 +19,7 @@ class DeviceQueue {
   }
   operator cuda::Queue() const { return {stream_.get(), multiprocessors_}; }
 
-  /// The shapes of the launches that `work` asks for. None of them runs.
+  /// The shapes of the launches in `work`. None of them runs.
   template <typename Work>
   std::vector<simt::CapturedLaunch> shapes_of(Work&& work) const {
     cuda::check(cudaStreamBeginCapture(stream_.get(), cudaStreamCaptureModeThreadLocal));

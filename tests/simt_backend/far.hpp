@@ -15,7 +15,7 @@ class Far {
   Far(std::int64_t from, std::vector<T> values)
       : from_(from), buffer_(std::span<const T>(values)) {}
 
-  /// Where element 0 would be. Only [from, from + count) may be touched: the executor sees to it.
+  /// The address of element 0. Only [from, from + count) may be accessed; the executor checks this.
   T* data() {
     return reinterpret_cast<T*>(reinterpret_cast<std::uintptr_t>(buffer_.data()) -
                                 static_cast<std::uintptr_t>(from_) * sizeof(T));

@@ -24,7 +24,7 @@ namespace {
 using test::DeviceQueue;
 using test::Far;
 
-/// Rows far enough that row · kStride passes 2³², and edges that do by themselves.
+/// Rows so far out that row · kStride exceeds 2³², and edge numbers that exceed 2³² by themselves.
 constexpr NodeId kRow = (1 << 30) + 5;
 constexpr std::int64_t kStride = 8;
 constexpr EdgeOffset kEdge = (EdgeOffset{1} << 33) + 3;
@@ -159,7 +159,7 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
 }
 
 TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
-  // One triplet: user kRow, positive kRow, negative kRow + 1; plan and triplets lie far out too.
+  // One triplet: user kRow, positive kRow, negative kRow + 1; plan and triplets are far out too.
   const std::int64_t first = std::int64_t{kRow} * kStride;
   constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
   Far<Triplet> triplets(kPlace, {{kRow, kRow, kRow + 1}});
@@ -187,7 +187,7 @@ TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
   Far<float> users(first, std::vector<float>(kStride, 0.5F));
   std::vector<float> of_items(kStride, 1);
   of_items.resize(2 * kStride, 1);
-  Far<float> items(first, of_items);  // alike: the margin is 0, σ is 1/2
+  Far<float> items(first, of_items);  // equal rows: the margin is 0, σ is 1/2
   Far<float> grad_users(first, std::vector<float>(kStride, kPoison));
   Far<float> grad_items(first, std::vector<float>(2 * kStride, kPoison));
   simt::Buffer<float> losses(8);

@@ -6,7 +6,7 @@
 namespace tern::test {
 
 std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
-  // In the order of SimtDevice. The devices stay the same, so that backends may live side by side.
+  // In the order of SimtDevice. Set once, so that several backends may exist at a time.
   simt::set_devices({
       {.name = "Emulated GPU", .seed = 1},
       {.name = "Emulated late GPU",

@@ -7,11 +7,11 @@
 
 namespace tern::test {
 
-/// The emulated devices that the CUDA backend is tested on. What it computes must not depend on
-/// which of the first two it is.
+/// The emulated devices that the CUDA backend is tested on. Results must be the same on the first
+/// two.
 enum class SimtDevice : std::uint8_t {
-  kPlain,  // 2 multiprocessors; work is done as soon as it is asked for
-  kLate,   // 5; a smaller cache, another order of lanes; work waits until somebody waits for it
+  kPlain,  // 2 multiprocessors; work is done when it is submitted
+  kLate,   // 5; a smaller cache, another order of lanes; work is done when somebody waits
   kSerial  // one CPU thread, every launch in one order: even float atomics repeat
 };
 
@@ -24,8 +24,8 @@ struct SimtOptions {
   std::int64_t result_bytes = 0;
 };
 
-/// The forms that the backend is tested in. Late, with windows of some two hundred triplets and a
-/// few lists brought back at a time, must give the same bits as plain; fused adds in another order.
+/// The tested forms of the backend. `late`, with windows of some two hundred triplets and a few
+/// lists downloaded at a time, must give the same bits as `plain`; `fused` adds in another order.
 inline constexpr SimtOptions kPlainSimt{.device = SimtDevice::kPlain};
 inline constexpr SimtOptions kLateSimt{
     .device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000};

@@ -1,5 +1,5 @@
-// Sizes and shapes beyond 2³¹, by the functions that compute them and by captured launches: nothing
-// of that size is allocated or run.
+// Sizes and shapes beyond 2³¹, from the functions that compute them and from captured launches.
+// Nothing of that size is allocated or run.
 #include <gtest/gtest.h>
 
 #include <cstdint>

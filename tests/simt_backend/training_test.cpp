@@ -21,7 +21,7 @@
 namespace tern::test {
 namespace {
 
-/// Parameters of these are a table by side; a step of gcmc is compared in tests/model.
+/// Models whose parameters are a table for each side; tests/model compares a step of gcmc.
 constexpr ModelKind kTableModels[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
 constexpr Side kSides[] = {Side::kUser, Side::kItem};
 constexpr double kEpsilon = 0x1p-24;
@@ -66,9 +66,8 @@ struct Job {
   Matrix losses;
 };
 
-/// Σ|terms| of the gradients of the parameters, by the reference: everything that is added or
-/// multiplied on the way is made positive. σ <= 1 weighs each term, and moves by at most a quarter
-/// of the error of its dot product.
+/// Σ|terms| of the gradients of the parameters, computed by the reference from absolute values.
+/// Each term has a weight σ <= 1, whose error is at most a quarter of the error of its dot product.
 struct Magnitudes {
   Values gradients[2];
 
@@ -124,13 +123,13 @@ struct Magnitudes {
   Job job_;
 };
 
-/// The factors of the sums that lie in a row: layers, a batch's occurrences, a dot product.
+/// The factors of consecutive sums: layers, a batch's occurrences, a dot product.
 double factor_of(const Config& config) {
   const double longest = summation_factor(2.0 * static_cast<double>(config.batch_size));
   return (2.0 * config.model.layers + 2.0) * longest;
 }
 
-/// The batch's rows of an embedding; others may hold anything.
+/// The batch's rows of an embedding; other rows may hold anything.
 std::vector<bool> batch_marks(const Job& job, int side) {
   const Side of = kSides[side];
   return marks(job.triplets.rows(of).num_nodes(),
@@ -158,7 +157,7 @@ TEST(SimtTrainingStep, IsWithinTheSummationBoundOfTheReference) {
                             .magnitude = magnitudes.gradients[side],
                             .cols = config.model.width};
         if (kind == ModelKind::kMatrixFactorization) {
-          gradient.written = batch_marks(expected, side);  // the rest is nobody's
+          gradient.written = batch_marks(expected, side);  // other rows are undefined
           gradient.actual = poison_rows(gradient.actual, gradient.cols, gradient.written);
         }
         EXPECT_TRUE(within_bound(gradient, factor, kEpsilon)) << where;
@@ -201,8 +200,8 @@ Config epochs_config(ModelKind kind) {
   config.epochs = 3;
   config.evaluate_every = 1;
   if (kind == ModelKind::kGcMc) {
-    // Adam makes a step of full size of a gradient that is nothing but rounding, such as that of a
-    // bias before a normalisation; and of this seed no ReLU is decided by rounding.
+    // Adam takes a full step even if the gradient is only rounding noise, such as the gradient of a
+    // bias before a normalisation. With this seed rounding decides no ReLU.
     config.optimizer.kind = OptimizerKind::kSgd;
     config.optimizer.sgd.learning_rate = 0.1;
     config.seed = Seed{3};

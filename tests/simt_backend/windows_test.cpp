@@ -22,7 +22,7 @@ constexpr std::int64_t kWidth = 3;
 constexpr std::int64_t kBatch = 11;
 
 /// Gradients and losses of the batches of an epoch, in steps of two batches. Other triplets of the
-/// same graph move on by one batch a step.
+/// same graph advance by one batch a step.
 struct Walk {
   explicit Walk(Backend& backend_in)
       : backend(backend_in),

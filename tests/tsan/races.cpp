@@ -1,5 +1,5 @@
-// Loops as the CPU backend has them, sound and with a race planted. ThreadSanitizer must report the
-// races and nothing else: that is how its silence about the backend comes to mean something.
+// Loops like the CPU backend's, correct ones and ones with a planted race. ThreadSanitizer must
+// report the races and nothing else; only then does its silence about the backend mean anything.
 
 #include <omp.h>
 
@@ -39,7 +39,7 @@ double racy_sum(const std::vector<double>& values) {
   return total;
 }
 
-/// One thread tells the others by a plain variable, with no barrier between.
+/// One thread signals the others by a plain variable, without a barrier.
 int racy_flag() {
   int found = -1;
   int seen = 0;

@@ -6,7 +6,7 @@
 
 namespace tern::bench {
 
-/// A rival of linear_relu_batchnorm on the CPU, as a library of separate operations does it. Whole
+/// A rival of linear_relu_batchnorm on the CPU, as separate operations of a library. Whole
 /// matrices are multiplied, by OpenBLAS with all threads, and every other operation is a pass over
 /// N × C, OpenMP over rows and the compiler's own vectors. No memory is allocated in a pass.
 class UnfusedLayer {

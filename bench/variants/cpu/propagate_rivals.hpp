@@ -16,7 +16,7 @@ class PropagateRival {
   virtual void run(std::span<const float> x, std::span<float> y) = 0;
 };
 
-/// The loop that anyone would write: OpenMP over rows, the compiler's own vectors, no prefetch.
+/// The obvious loop: OpenMP over rows, the compiler's own vectors, no prefetch.
 std::unique_ptr<PropagateRival> make_plain_loop(const Interactions& rows,
                                                 const Interactions& columns, std::int64_t width,
                                                 int threads);

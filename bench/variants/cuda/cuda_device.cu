@@ -20,7 +20,7 @@ int index_of(const Backend& backend) {
   if (name.starts_with(prefix)) {
     std::from_chars(name.data() + prefix.size(), name.data() + name.size(), index);
   }
-  if (index < 0) throw DeviceError("backend " + name + " is not one of a GPU, expected cuda:N");
+  if (index < 0) throw DeviceError("backend " + name + " has no GPU, expected cuda:N");
   return index;
 }
 

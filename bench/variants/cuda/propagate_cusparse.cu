@@ -7,9 +7,9 @@
 #include "bench/ops/expected.hpp"
 #include "bench/support/compare.hpp"
 #include "bench/variants/cuda/cuda_device.hpp"
+#include "bench/variants/cuda/cusparse.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/rivals.hpp"
-#include "cuda/support/cusparse.hpp"
 #include "tern/error.hpp"
 
 // propagate as cuSPARSE's product of a CSR matrix with stored weights and a row-major dense one.
@@ -29,11 +29,11 @@ struct DestroyDescriptor {
 template <typename Descriptor>
 using Owned = std::unique_ptr<std::remove_pointer_t<Descriptor>, DestroyDescriptor>;
 
-/// The arrays of cuSPARSE's CSR besides the columns: 32-bit offsets, and a weight for every edge.
+/// cuSPARSE's CSR takes 32-bit offsets, and a weight for every edge.
 std::vector<std::int32_t> narrow_offsets(const Interactions& rows) {
   if (rows.size() > std::numeric_limits<std::int32_t>::max()) {
-    throw DeviceError("cuSPARSE's 32-bit offsets hold at most 2147483647 interactions, here are " +
-                      std::to_string(rows.size()));
+    throw DeviceError("graph too large for cuSPARSE's 32-bit offsets: " +
+                      std::to_string(rows.size()) + " interactions, expected at most 2147483647");
   }
   return {rows.offsets().begin(), rows.offsets().end()};
 }
@@ -89,7 +89,7 @@ class CusparseProduct {
     const cusparseStatus_t prepared =
         cusparseSpMM_preprocess(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(), &kZero,
                                 c_.get(), CUDA_R_32F, algorithm_, workspace_.data());
-    // The status of an algorithm that has nothing to prepare.
+    // An algorithm without preprocessing answers NOT_SUPPORTED.
     if (prepared != CUSPARSE_STATUS_NOT_SUPPORTED) cuda::check(prepared);
   }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the rivals of propagate share: lanes over the vectors of a row, sums of weighted rows.
+// Shared by the rivals of propagate: lanes over the vectors of a row, sums of weighted rows.
 
 #include <cuda_runtime.h>
 

@@ -1,6 +1,6 @@
-// The cases of a GPU's rivals, host code and kernels, executed on a CPU by the emulated runtime of
-// tests/simt beside the CUDA backend that is executed likewise. Rivals of libraries that have no
-// stand-in there (cuSPARSE, Thrust's algorithms, CUB's radix sort of segments) are left out.
+// The rivals of a GPU, host code and kernels, executed on a CPU by the emulated runtime of
+// tests/simt, beside the CUDA backend on the same runtime. Rivals of libraries without a stand-in
+// (cuSPARSE, Thrust's algorithms, CUB's radix sort of segments) are left out.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@
 namespace tern::test {
 namespace {
 
-/// Verifies and times the cases on an emulated GPU; *table gets what is printed.
+/// Verifies and times the cases on an emulated GPU; the printed table goes to *table.
 bench::Summary run_on_emulated_gpu(const bench::Cases& cases, bench::CacheState caches,
                                    std::string* table) {
   const auto backend = make_simt_backend();

@@ -27,9 +27,9 @@ namespace {
 
 using cuda::ProductTask;
 
-/// Gathered elements a graph of the battery may cost; an executed thread takes microseconds.
+/// The most gathered elements of a graph of the battery: an executed thread takes microseconds.
 constexpr std::int64_t kBudget = 150'000;
-/// Graphs beyond are tried once: a block a row takes a second for them.
+/// Larger graphs run once: one block a row takes a second.
 constexpr std::int64_t kManyNodes = 65'536;
 
 /// A CSR and its rows' scales in watched memory.
@@ -54,10 +54,10 @@ struct DeviceRows {
   NodeId num_columns;
 };
 
-/// One propagation to the users of a graph: inputs, a poisoned output, what the reference says.
+/// One propagation to the users of a graph: inputs, a poisoned output, the reference's result.
 class Problem {
  public:
-  /// from: the rows of x that count; null: all.
+  /// from: the rows of x to read; null: all.
   Problem(const Interactions& interactions, std::int64_t width,
           const std::vector<NodeId>* from = nullptr)
       : rows(interactions),
@@ -266,8 +266,8 @@ TEST(PropagatePushRows, OnlyTheGivenRowsCount) {
   }
 }
 
-// Rows and shares of every relation: a row within a share, over two, over many, and a share that
-// ends with a row's last edge, before that row's end.
+// Rows and shares in every relation: a row within a share, over two, over many, and a share that
+// ends with the row's last edge, before the end of the row.
 TEST(PropagateMergePath, RowsBeginAndEndAnywhereInAShare) {
   for (NodeId before = 0; before < 4; ++before) {
     for (const NodeId degree : {126, 127, 128, 129, 255, 256, 257, 600}) {

@@ -1,4 +1,4 @@
-// The kernels that measure the ceiling of gathers, and that stand between a product and a sort.
+// The kernel that measures the ceiling of gathers, and the one between a product and a sort.
 
 #include <gtest/gtest.h>
 

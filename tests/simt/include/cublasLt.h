@@ -76,8 +76,8 @@ cublasStatus_t cublasLtMatmulPreferenceSetAttribute(cublasLtMatmulPreference_t p
                                                     cublasLtMatmulPreferenceAttributes_t attribute,
                                                     const void* value, std::size_t bytes);
 
-/// One algorithm, which serves this very problem and asks for a workspace; or none, where the
-/// device says that epilogues find none, or where the workspace allowed is too small.
+/// One algorithm for exactly this problem, which needs a workspace; or none, if the device supports
+/// no epilogues or the allowed workspace is too small.
 cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
                                               cublasLtMatmulDesc_t description,
                                               cublasLtMatrixLayout_t a, cublasLtMatrixLayout_t b,
@@ -86,10 +86,10 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle,
                                               cublasLtMatmulHeuristicResult_t results[],
                                               int* returned);
 
-/// Sums in f64, rounded once; C is not read where beta is 0. Refuses what a device would not
-/// notice: an algorithm of another problem, arrays that overlap, that are shorter than their
-/// layouts say, or aligned less than the algorithm was promised. Throws std::logic_error on what is
-/// not emulated.
+/// Sums in f64, rounded once; C is not read if beta is 0. Refuses errors that a device would not
+/// notice: an algorithm of another problem, arrays that overlap, are shorter than their layouts, or
+/// are aligned less than the algorithm assumes. Throws std::logic_error on features that are not
+/// emulated.
 cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t description,
                               const void* alpha, const void* a, cublasLtMatrixLayout_t a_layout,
                               const void* b, cublasLtMatrixLayout_t b_layout, const void* beta,

@@ -29,7 +29,7 @@ cublasStatus_t cublasSetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t m
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes);
 
 /// C = alpha op(A) op(B) + beta C, all column-major: op(A) (m, k), op(B) (k, n), C (m, n). Sums in
-/// f64, rounded once; C is not read where beta is 0.
+/// f64, rounded once; C is not read if beta is 0.
 cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
                               std::int64_t m, std::int64_t n, std::int64_t k, const float* alpha,
                               const float* a, std::int64_t lda, const float* b, std::int64_t ldb,

@@ -1,4 +1,4 @@
-// The product that cuBLAS and cuBLASLt have in common, in plain loops.
+// The product shared by cuBLAS and cuBLASLt, in plain loops.
 #pragma once
 
 #include <cstddef>
@@ -36,7 +36,7 @@ inline double dot(const float* a, std::int64_t a_step, const float* b, std::int6
   return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
-/// What a column-major matrix with a leading dimension spans.
+/// The number of elements that a column-major matrix with a leading dimension spans.
 inline Range span_of(const float* data, std::int64_t rows, std::int64_t columns,
                      std::int64_t leading) {
   if (rows == 0 || columns == 0) return {data, 0};

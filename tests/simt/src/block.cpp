@@ -34,7 +34,7 @@ bool same_place(const std::source_location& a, const std::source_location& b) {
          (a.file_name() == b.file_name() || std::strcmp(a.file_name(), b.file_name()) == 0);
 }
 
-// Tells AddressSanitizer how much of the dynamic shared memory this launch asked for.
+// Tells AddressSanitizer the size of this launch's dynamic shared memory.
 void fence_shared_memory([[maybe_unused]] std::size_t bytes) {
 #ifdef __SANITIZE_ADDRESS__
   constinit thread_local static std::size_t usable = kMaxSharedBytes;
@@ -117,7 +117,7 @@ void Block::prepare(const Job& job, std::uint64_t number) {
   gridDim = job.grid;
   watch_.begin_block(count, job.shared_bytes);
   fence_shared_memory(job.shared_bytes);
-  // For builds without the watch: what nobody wrote is no number.
+  // For builds without the watch: unwritten memory is NaN.
   std::memset(dynamic_shared_memory, 0xff, job.shared_bytes);
 }
 
@@ -132,8 +132,8 @@ void Block::run(const Job& job, std::uint64_t number) {
   raise();
 }
 
-// The body of every fiber; it comes back from start_threads when the fiber has no more to do in
-// this block, and goes on after it is taken for another.
+// The body of every fiber. start_threads returns when the fiber has no more to do in this block;
+// the loop continues when the fiber is taken for another block.
 void Block::fiber_main() {
   Block& block = *watched.block;
   Fiber& fiber = block.fibers_.last_taken();
@@ -190,7 +190,7 @@ void Block::go_home() {
   std::abort();  // the fiber is reset before it runs again
 }
 
-// The running thread is awake already, and goes on first.
+// The running thread is awake, and continues first.
 void Block::wake_lanes(unsigned warp, unsigned lanes) {
   const Order order = random_order(32);
   if (warp == current_ / 32) lanes &= ~(1u << current_ % 32);

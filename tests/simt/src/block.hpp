@@ -1,9 +1,9 @@
 // One block at a time on one CPU thread: starts its threads, parks them at barriers and warp
-// meetings, wakes them, and says why when none can go on.
+// meetings, wakes them, and reports why if none can continue.
 //
-// A thread runs on a fiber until it has to wait. Then the fiber switches straight to the next
-// thread that can run: one already woken, or else a new one, on a fiber of its own. A thread that
-// returns leaves its fiber to the next. So threads that never wait are a plain loop, without a
+// A thread runs on a fiber until it has to wait. Then the fiber switches directly to the next
+// thread that can run: a woken one, or else a new one on its own fiber. A thread that returns
+// leaves its fiber to the next thread. So threads that never wait run in a plain loop, without a
 // switch.
 #pragma once
 
@@ -64,7 +64,7 @@ class Block {
   }
   static bool is_running();
 
-  // What device code calls.
+  // Called by device code.
   int barrier(Barrier kind, int predicate, std::source_location where);
   std::uint64_t meet(WarpOperation operation, unsigned mask, std::uint64_t value, unsigned source,
                      std::source_location where);
@@ -85,7 +85,7 @@ class Block {
     Fiber* fiber = nullptr;
     State state = State::unstarted;
   };
-  /// Lanes of one warp that came with one mask and wait for the rest of it.
+  /// Lanes of one warp that arrived with one mask and wait for its other lanes.
   struct Meeting {
     unsigned mask = 0;
     unsigned arrived = 0;
@@ -145,7 +145,7 @@ class Block {
   std::vector<Warp> warps_;
   std::vector<unsigned> start_;   // thread numbers in the order in which they begin
   std::vector<unsigned> ready_;   // woken threads, the next at the back
-  std::vector<unsigned> paused_;  // threads that gave way, the next in front
+  std::vector<unsigned> paused_;  // threads that yielded, the next in front
   std::size_t started_ = 0;
   unsigned current_ = 0;
   unsigned live_ = 0;
@@ -153,15 +153,15 @@ class Block {
   unsigned at_barrier_ = 0;
   Barrier barrier_kind_{};
   std::source_location barrier_where_;
-  int barrier_true_ = 0;    // threads that came with a true predicate
-  int barrier_result_ = 0;  // of the last barrier met
+  int barrier_true_ = 0;    // threads that arrived with a true predicate
+  int barrier_result_ = 0;  // of the last completed barrier
 
   SharedWatch watch_;
   std::unique_ptr<Failure> failure_;
   std::exception_ptr thrown_;
 };
 
-// Inline, these two: what a waiting thread leaves on its stack is one frame, and few cache lines.
+// These two are inline, so that a waiting thread leaves one frame, a few cache lines, on its stack.
 
 inline void Block::go_on(Fiber& from) {
   if (!ready_.empty()) {

@@ -1,5 +1,5 @@
-// How a launch ends at a fault: the running fiber leaves everything as it is and goes home; there
-// the words are put together and thrown.
+// How a launch ends at a fault: the running fiber leaves everything as it is and switches to the
+// CPU thread's own stack, where the message is composed and thrown.
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -80,7 +80,7 @@ void Block::fail_shared_access(const void* code) {
   fail(fault, std::move(finding.text), code, finding.other_code);
 }
 
-// No thread can go on, and not all have returned.
+// No thread can continue, and not all have returned.
 void Block::stuck() {
   const bool barrier = at_barrier_ > 0;
   const State state = barrier ? State::at_barrier : State::at_meeting;

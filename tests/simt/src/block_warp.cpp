@@ -1,4 +1,4 @@
-// Warp meetings: who came with which mask, and what each lane takes away.
+// Warp meetings: the lanes that arrived, their masks, and each lane's result.
 #include <bit>
 #include <cstdint>
 #include <string>

@@ -1,5 +1,5 @@
-// Memory for Buffer. One large reserved window of addresses, never used twice: a page table of the
-// valid bytes makes the check of an access two loads, and a stale pointer points at nothing.
+// Memory for Buffer: one large reserved window of addresses, none of which is reused, so that a
+// stale pointer points at nothing. A page table of the valid bytes makes a check two loads.
 // Under AddressSanitizer, whose own redzones do this, buffers come from the heap.
 #include <sys/mman.h>
 
@@ -19,7 +19,8 @@ namespace simt::detail {
 namespace {
 
 constexpr std::size_t kPage = 4096;
-constexpr std::size_t kWindowBytes = std::size_t{1} << 38;  // of addresses; memory only where used
+constexpr std::size_t kWindowBytes = std::size_t{1}
+                                     << 38;  // of addresses; memory is taken when touched
 
 void* reserve(std::size_t bytes, int protection) {
   void* memory =

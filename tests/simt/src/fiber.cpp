@@ -19,7 +19,7 @@ constexpr std::size_t kStackBytes = 64 << 10;
 #endif
 constexpr std::size_t kGuardBytes = 4096;
 constexpr std::size_t kFibersPerRegion = 64;
-// Tops at one distance from each other would share a few cache sets: each is moved by some lines.
+// Equally spaced stack tops would share a few cache sets, so each is shifted by some lines.
 constexpr std::size_t kColours = 32;
 constexpr std::size_t kColourBytes = 320;
 
@@ -28,12 +28,12 @@ void arrived(boost::context::detail::transfer_t transfer, [[maybe_unused]] void*
   Fiber& origin = *static_cast<Fiber*>(transfer.data);
   origin.context = transfer.fctx;
 #ifdef __SANITIZE_ADDRESS__
-  // The first switch away from a CPU thread's own stack is how that stack's place is learned.
+  // The first switch away from a CPU thread's own stack reports the place of that stack.
   __sanitizer_finish_switch_fiber(fake_stack, &origin.stack_bottom, &origin.stack_size);
 #endif
 }
 
-// A stack that is left in the middle of its frames still has their redzones.
+// An abandoned stack still has the redzones of its frames.
 void unpoison([[maybe_unused]] const void* memory, [[maybe_unused]] std::size_t bytes) {
 #ifdef __SANITIZE_ADDRESS__
   __asan_unpoison_memory_region(memory, bytes);

@@ -1,5 +1,5 @@
 // Fibers: stacks that one CPU thread switches between. A switch is ~40 instructions (Boost's
-// jump_fcontext); AddressSanitizer is told of each, so that it knows the stack it is on.
+// jump_fcontext); AddressSanitizer is notified of each, so that it knows the current stack.
 #pragma once
 
 #include <boost/context/detail/fcontext.hpp>
@@ -9,13 +9,13 @@
 namespace simt::detail {
 
 struct Fiber {
-  boost::context::detail::fcontext_t context = nullptr;  // where to go on; set when left
+  boost::context::detail::fcontext_t context = nullptr;  // where to continue; set when left
   const void* stack_bottom = nullptr;                    // of the stack, for the sanitizer
   std::size_t stack_size = 0;
   void* fake_stack = nullptr;  // the sanitizer's, kept while the fiber is away
 };
 
-/// Leaves `from`, goes on in `to`; returns when something switches back to `from`.
+/// Leaves `from` and continues in `to`; returns when a fiber switches back to `from`.
 #ifdef __SANITIZE_ADDRESS__
 void switch_fiber(Fiber& from, Fiber& to);
 #else
@@ -25,8 +25,8 @@ inline void switch_fiber(Fiber& from, Fiber& to) {
 }
 #endif
 
-/// Stacks for as many fibers as were ever asked for, each with an unreadable page below it, all
-/// kept until the pool goes. Every fiber runs `main`, which never returns.
+/// Stacks for the most fibers ever needed, each with an unreadable page below it, kept until the
+/// pool is destroyed. Every fiber runs `main`, which never returns.
 class FiberPool {
  public:
   explicit FiberPool(void (*main)()) : main_(main) {}
@@ -41,10 +41,10 @@ class FiberPool {
     idle_.pop_back();
     return *last_taken_;
   }
-  /// How a fiber learns, at the start of main, which one it is.
+  /// At the start of main: the fiber that runs it.
   Fiber& last_taken() { return *last_taken_; }
   void put(Fiber& fiber) { idle_.push_back(&fiber); }
-  /// Forgets what every fiber was doing: all are idle, at the start of main.
+  /// Resets all fibers: idle, at the start of main.
   void reset();
 
  private:

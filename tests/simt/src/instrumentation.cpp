@@ -1,9 +1,9 @@
-// The functions that g++ makes instrumented code call.
+// The functions that code instrumented by g++ calls.
 //
 // -fsanitize=thread puts a call before every load and store, and turns atomics into calls;
-// -fsanitize=bounds, alignment, signed-integer-overflow, ... put one where arithmetic goes wrong.
-// simt_instrument compiles kernels with these, and does not link the sanitizers' own libraries: the
-// calls come here. This file itself is compiled without. Kernels stay plain CUDA.
+// -fsanitize=bounds, alignment, signed-integer-overflow, ... add one at each arithmetic fault.
+// simt_instrument compiles kernels with these options and links this file instead of the
+// sanitizers' libraries. This file itself is not instrumented. Kernels stay plain CUDA.
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -112,7 +112,7 @@ SIMT_PLAIN(write8, 8, write)
 SIMT_PLAIN(write16, 16, write)
 #undef SIMT_PLAIN
 
-// Ranges, because an access of several pages' bytes may cross from one to the next.
+// Ranges, because an access may cross from one page to the next.
 #define SIMT_UNALIGNED(name, bytes, kind)                              \
   void __tsan_unaligned_##name(void* p) {                              \
     access_range(p, bytes, Access::kind, __builtin_return_address(0)); \

@@ -20,9 +20,8 @@ namespace {
 // More would add stacks (two mappings each, of which Linux allows 65530) and little speed.
 constexpr unsigned kMaxWorkers = 16;
 
-/// CPU threads that wait for work between launches. Kept, with their stacks and shadows, because
-/// most launches take less time than starting a thread. Holds nothing that a launch could depend
-/// on.
+/// CPU threads that wait for work between launches. They keep their stacks and shadows, because
+/// most launches take less time than starting a thread. No launch depends on an earlier one.
 class Workers {
  public:
   ~Workers() {

@@ -1,4 +1,4 @@
-// What the emulated runtime keeps behind its handles.
+// The emulated runtime's data behind its handles.
 #pragma once
 
 #include <chrono>
@@ -25,12 +25,12 @@ struct Node {
 };
 using Nodes = std::vector<Node>;
 
-/// Throws std::out_of_range where there is no such device.
+/// Throws std::out_of_range if there is no such device.
 Device device_at(int device);
 int device_count();
 int current_device();
 
-/// Whether the handle is a stream that lives.
+/// Whether the handle is an existing stream.
 bool is_stream(cudaStream_t stream);
 
 }  // namespace simt::runtime
@@ -45,7 +45,7 @@ struct CUstream_st {
 };
 struct CUevent_st {
   std::optional<std::chrono::steady_clock::time_point> time;
-  cudaStream_t stream = nullptr;  // that it was last recorded in
+  cudaStream_t stream = nullptr;  // in which it was last recorded
 };
 struct CUgraph_st {
   std::shared_ptr<const simt::runtime::Nodes> nodes;

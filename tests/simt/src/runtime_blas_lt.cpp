@@ -1,4 +1,4 @@
-// cuBLASLt over the emulated runtime: descriptions as it has them, plain loops.
+// cuBLASLt over the emulated runtime: cuBLASLt's descriptions, and plain loops.
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -36,19 +36,19 @@ struct cublasLtMatmulPreferenceOpaque_t {
 namespace simt::runtime {
 namespace {
 
-/// What cuBLASLt takes for granted of arrays unless a preference says less; and of workspace.
+/// The alignment that cuBLASLt assumes of arrays unless a preference lowers it, and of workspace.
 constexpr std::uintptr_t kLtAlignment = 256;
-/// What the one algorithm asks for: not a round number, so that a workspace of another size shows.
+/// The workspace of the one algorithm: not a round number, so that another size is noticed.
 constexpr std::size_t kLtWorkspaceBytes = 4100;
 
 /// The documented range of rows and columns is wider than what its algorithms have served.
 constexpr std::int64_t kLtMostRows = std::int64_t{65535} * 32;
 
 [[noreturn]] void not_emulated(const std::string& what) {
-  throw std::logic_error("tests/simt does not emulate cuBLASLt with " + what + ".");
+  throw std::logic_error("tests/simt does not emulate cuBLASLt with " + what);
 }
 
-/// Takes an attribute's value of exactly its type's size.
+/// Sets an attribute if the size is exactly that of its type.
 template <class T>
 cublasStatus_t take(T& place, const void* value, std::size_t bytes) {
   if (value == nullptr || bytes != sizeof(T)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -64,7 +64,7 @@ struct LtProblem {
   std::int64_t depth() const { return description.transposes_a == CUBLAS_OP_N ? a.cols : a.rows; }
 };
 
-/// Throws on what is not emulated.
+/// Throws if the problem is not emulated.
 void expect_emulated(const LtProblem& problem) {
   if (problem.description.compute != CUBLAS_COMPUTE_32F) not_emulated("this compute type");
   if (problem.description.scale != CUDA_R_32F) not_emulated("this type of alpha and beta");
@@ -95,7 +95,7 @@ bool is_consistent(const LtProblem& problem) {
          (!problem.with_bias() || description.bias != nullptr);
 }
 
-/// What an algorithm remembers of the problem that it was found for.
+/// The problem that an algorithm was found for.
 cublasLtMatmulAlgo_t fingerprint(const LtProblem& problem) {
   const auto& [description, a, b, c, d] = problem;
   std::uint64_t hash = 0xcbf29ce484222325u;

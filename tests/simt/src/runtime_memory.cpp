@@ -15,10 +15,10 @@ namespace {
 struct Allocation {
   std::size_t bytes = 0;
   int device = 0;
-  bool freed = false;  // asked for, and not yet come to in its stream
+  bool freed = false;  // requested, but not yet reached by its stream
 };
 
-/// What is allocated, by address.
+/// Allocations by address.
 struct Allocations {
   std::mutex mutex;
   std::map<std::uintptr_t, Allocation> list;
@@ -44,7 +44,7 @@ void free_now(void* data) {
   detail::release(data);
 }
 
-/// Whether the host's and the device's bytes are where the kind of copy says.
+/// Whether source and target are in the memories that the kind of copy names.
 bool copyable(Range to, Range from, cudaMemcpyKind kind) {
   switch (kind) {
     case cudaMemcpyHostToDevice:
@@ -144,7 +144,7 @@ cudaError_t cudaFreeAsync(void* data, cudaStream_t stream) {
     if (found == all.list.end() || found->second.freed) return report(cudaErrorInvalidValue);
     found->second.freed = true;
   }
-  if (stream->failed) {  // its work is never done
+  if (stream->failed) {  // its work never finishes
     free_now(data);
     return cudaErrorLaunchFailure;
   }

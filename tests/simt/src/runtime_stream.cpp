@@ -28,7 +28,7 @@ void run(CUstream_st& stream, const Work& work) {
   }
 }
 
-/// Does what is pending. After a fault the rest is dropped.
+/// Does the pending work. After a fault the rest is dropped.
 void catch_up(CUstream_st& stream) {
   while (!stream.pending.empty() && !stream.failed) {
     const Work work = std::move(stream.pending.front());

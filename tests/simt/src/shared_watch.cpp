@@ -39,7 +39,7 @@ void SharedWatch::begin_block(unsigned threads, std::size_t dynamic_bytes) {
   if (stamps_.size() < clocks_.size() / 32) stamps_.resize(clocks_.size() / 32, 1);
 }
 
-// All that the lanes did so far comes before all that each of them does from now on.
+// Everything the lanes did so far is ordered before everything they do from now on.
 void SharedWatch::warp_barrier(unsigned warp, unsigned lanes) {
   Clock* clocks = &clocks_[warp * 32];
   const std::uint32_t stamp = stamps_[warp]++;

@@ -4,11 +4,10 @@
 // one window of addresses. Instrumented code reports each of its loads and stores; those inside the
 // window come here, where every 4-byte word has a Cell.
 //
-// Two accesses to one word conflict if different threads make them, one at least writes, one at
-// least is no atomic, and nothing orders them: no block barrier between (the epochs are equal), and
-// no chain of __syncwarp from the one to the other (a lane's `seen` stamps; a small vector clock).
-// Shuffles and votes order nothing, as in CUDA. So a race is seen whatever order the threads ran
-// in.
+// Two accesses to one word conflict if different threads make them, at least one writes, at least
+// one is not atomic, and nothing orders them: no block barrier between (the epochs are equal), and
+// no chain of __syncwarp from one to the other (a lane's `seen` stamps; a small vector clock).
+// Shuffles and votes order nothing, as in CUDA. So a race is found in any order of the threads.
 #pragma once
 
 #include <cstddef>
@@ -41,7 +40,7 @@ class SharedWatch {
   void block_barrier() { ++epoch_; }
   void warp_barrier(unsigned warp, unsigned lanes);
 
-  /// Returns false if the access by `thread` is at fault: then `take_finding` says how.
+  /// Returns false if the access by `thread` is faulty; take_finding() then returns the fault.
   bool access(unsigned thread, std::uintptr_t address, std::size_t bytes, Access kind,
               const void* code);
   Finding take_finding() { return std::move(finding_); }
@@ -61,10 +60,10 @@ class SharedWatch {
     std::uint8_t read_bytes = 0;     // of the reads since
     std::uint8_t written_bytes = 0;  // in this block
     bool atomic = false;             // the last write was one
-    bool outside = false;            // of every shared variable
+    bool outside = false;            // outside every shared variable
   };
   struct Clock {
-    std::uint32_t seen[32];  // this lane comes after all that lane i did up to this stamp
+    std::uint32_t seen[32];  // this lane runs after all that lane i did up to this stamp
   };
 
   bool touch(Cell& cell, unsigned thread, unsigned bytes, Access kind, const void* code);
@@ -79,13 +78,13 @@ class SharedWatch {
   std::uintptr_t low_ = 0;
   std::size_t size_ = 0;
   std::uintptr_t dynamic_ = 0;     // where dynamic shared memory begins
-  std::size_t dynamic_bytes_ = 0;  // how much of it this launch asked for
+  std::size_t dynamic_bytes_ = 0;  // its size in this launch
   std::vector<Cell> cells_;
   std::vector<Clock> clocks_;          // one a thread
-  std::vector<std::uint32_t> stamps_;  // one a warp: how many __syncwarp were met
+  std::vector<std::uint32_t> stamps_;  // one a warp: the number of __syncwarp so far
   std::uint32_t epoch_ = 1;            // counts blocks and barriers, never reset
   std::uint32_t first_epoch_ = 1;      // of this block
-  std::uintptr_t address_ = 0;         // of the access at hand
+  std::uintptr_t address_ = 0;         // of the current access
   Finding finding_;
 };
 

@@ -1,4 +1,4 @@
-// What this program's own file says of addresses: names of thread-local variables, source lines.
+// Symbols from the program's own file: names of thread-local variables, source lines.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// The addresses that instrumented code is watched at while a block runs on this CPU thread.
+// The watched addresses while a block runs on this CPU thread.
 #pragma once
 
 #include <cstddef>
@@ -15,7 +15,7 @@ struct Window {
   bool holds(std::uintptr_t address) const { return address - low < size; }
 };
 
-/// Both are empty while no block runs: host code that happens to be instrumented goes unwatched.
+/// Both are empty while no block runs: instrumented host code is not watched.
 struct WatchedMemory {
   Window shared;
   Window buffers;

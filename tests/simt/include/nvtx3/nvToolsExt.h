@@ -1,4 +1,4 @@
-// Stands in for NVTX's header of this name, as it is where no profiler listens.
+// Stands in for NVTX's header of this name, as without a profiler.
 #pragma once
 
 inline int nvtxRangePushA(const char*) {

@@ -15,8 +15,8 @@ void* allocate(std::size_t bytes);  // 256-byte aligned, every byte 0xFF
 void release(void* memory) noexcept;
 }  // namespace detail
 
-/// An owner of `size` elements. Under the watch, a kernel that touches a byte beside them, or any
-/// byte after the buffer has gone, is reported; under AddressSanitizer likewise. Starts as 0xFF
+/// An owner of `size` elements. The watch and AddressSanitizer report a kernel that accesses a byte
+/// beside them, or any byte after the buffer is destroyed. Starts as 0xFF
 /// bytes: NaN for floating point, -1 for integers.
 template <class T>
 requires std::is_trivially_copyable_v<T>

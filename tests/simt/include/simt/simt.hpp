@@ -1,4 +1,4 @@
-// Runs CUDA kernels on a CPU, one fiber a thread, and reports what a GPU would let pass in silence.
+// Runs CUDA kernels on a CPU, one fiber a thread, and reports faults that a GPU would not report.
 //
 //   __global__ void scale_kernel(float* y, const float* x, float a, int n) { ... }   // plain CUDA
 //
@@ -7,7 +7,7 @@
 //   n);
 //
 // launch returns when every block is done, and throws simt::Error at the first fault.
-// README.md says which faults are seen, by what means, and what is not seen.
+// README.md lists the faults that are found, how, and the limits.
 #pragma once
 
 #include <concepts>
@@ -37,8 +37,8 @@ enum class Fault {
   trap               ///< the kernel called __trap()
 };
 
-/// The first fault of a launch: its kind, the block and the thread that it happened in. what() says
-/// these too, with the source line where it is known.
+/// The first fault of a launch: its kind, block and thread. what() has these too, and the source
+/// line if it is known.
 class Error : public std::runtime_error {
  public:
   Error(Fault fault, uint3 block, uint3 thread, const std::string& what)
@@ -62,15 +62,15 @@ struct Options {
   Exited exited_at_barrier = Exited::excused;
 };
 
-/// True where the including file is compiled with the instrumentation that feeds the watch over
-/// shared memory, buffers and arithmetic (simt_instrument in CMakeLists.txt).
+/// Whether the including file is compiled with the instrumentation for the watch over shared
+/// memory, buffers and arithmetic (simt_instrument in CMakeLists.txt).
 #ifdef __SANITIZE_THREAD__
 inline constexpr bool kWatched = true;
 #else
 inline constexpr bool kWatched = false;
 #endif
 
-/// The most dynamic shared memory that a launch may ask for, in bytes (compute capability 9.0).
+/// The most dynamic shared memory of a launch, in bytes (compute capability 9.0).
 inline constexpr std::size_t kMaxSharedBytes = 232448;
 
 namespace detail {

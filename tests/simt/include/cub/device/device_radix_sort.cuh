@@ -64,7 +64,7 @@ struct DeviceRadixSort {
   }
   static std::size_t needed(std::size_t array_bytes) { return array_bytes + 1024; }
 
-  /// The bits that count, such that their order as unsigned numbers is the order of the keys.
+  /// The selected bits, as unsigned numbers in the order of the keys.
   template <class Key>
   static std::uint64_t digits(Key key, int begin_bit, int end_bit) {
     using Bits = std::make_unsigned_t<Key>;

@@ -1,5 +1,5 @@
-// Stands in for CUB's header of this name: segment s is [begins[s], ends[s]) of the keys; what lies
-// in no segment is left as it was.
+// Stands in for CUB's header of this name: segment s is [begins[s], ends[s]) of the keys; keys
+// outside all segments stay as they are.
 #pragma once
 
 #include <algorithm>

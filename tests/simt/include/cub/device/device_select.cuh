@@ -8,7 +8,7 @@
 namespace cub {
 
 struct DeviceSelect {
-  /// The first of each run of equal elements; how many there are goes to *num_selected.
+  /// The first of each run of equal elements; their number goes to *num_selected.
   template <class T, class Count>
   static cudaError_t Unique(void* temporary, std::size_t& bytes, const T* in, T* out,
                             Count* num_selected, std::int64_t count,

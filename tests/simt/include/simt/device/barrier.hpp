@@ -40,7 +40,7 @@ inline void __threadfence_system() {
   simt::detail::fence();
 }
 
-/// Lets the other threads of the block run: the one place where a thread that spins gives way.
+/// Lets the other threads of the block run; a thread that spins must call this.
 inline void __nanosleep(unsigned) {
   simt::detail::pause();
 }

@@ -1,4 +1,4 @@
-// The words that CUDA adds to C++, and the registers that a thread finds itself by.
+// The keywords that CUDA adds to C++, and the built-in variables of a thread.
 #pragma once
 
 #include "simt/device/vector_types.hpp"
@@ -12,7 +12,7 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(bytes) __attribute__((aligned(bytes)))
 
-// One block at a time runs on a CPU thread, so that a thread_local is what a block shares.
+// A CPU thread runs one block at a time, so a thread_local variable is shared by a block.
 // __noinline__ is left out: libstdc++ spells an attribute so.
 #define __shared__ __attribute__((used)) thread_local
 

@@ -1,4 +1,4 @@
-// Warp intrinsics: every lane that a mask names comes to the meeting, then all go on.
+// Warp intrinsics: all lanes of a mask meet, then all continue.
 #pragma once
 
 #include <bit>
@@ -31,7 +31,7 @@ enum class WarpOperation : std::uint8_t {
 /// that a shuffle reads.
 std::uint64_t meet(WarpOperation operation, unsigned mask, std::uint64_t value, unsigned source,
                    std::source_location where);
-/// This thread's lane, after a look at a shuffle's width.
+/// This thread's lane; checks the width of a shuffle.
 unsigned lane_for_width(int width, std::source_location where);
 
 template <class T>
@@ -119,8 +119,8 @@ inline int __all_sync(unsigned mask, int predicate,
   return __ballot_sync(mask, !predicate, where) == 0;
 }
 
-/// The calling lane alone: which lanes run together is for the device to choose, and a kernel that
-/// is right with this answer does not rely on a choice.
+/// The calling lane alone. A device may choose which lanes run together; a kernel that is correct
+/// with this answer does not rely on the choice.
 unsigned __activemask();
 
 template <simt::detail::Shuffled T>

@@ -1,4 +1,4 @@
-// The CUDA runtime's functions, as far as they are emulated: device.hpp says on what devices.
+// The emulated functions of the CUDA runtime; device.hpp sets their devices.
 #pragma once
 
 #include <memory>

@@ -8,12 +8,11 @@
 
 namespace simt {
 
-/// When the work of a stream is done: as soon as it is asked for; or not before somebody waits for
-/// it, as late as a GPU may be. The late one shows who reads a result, or reuses a host's array,
-/// without waiting.
+/// When the work of a stream is done: when it is submitted, or only when somebody waits for it, as
+/// late as on a GPU. The late device shows results read, or host arrays reused, without waiting.
 enum class Timing : std::uint8_t { at_once, late };
 
-/// Whether every launch runs blocks, warps and lanes in the order of the seed, or each in another.
+/// Whether every launch runs blocks, warps and lanes in the order of the seed, or in a new order.
 /// The same order, on one worker, makes even float atomics repeat.
 enum class LaunchOrder : std::uint8_t { same, other };
 
@@ -30,8 +29,8 @@ struct Device {
   bool matmul_epilogues = true;
 };
 
-/// Sets the devices that the runtime answers with from now on: cuda device i is devices[i]. At
-/// first there is none, as on a machine without a GPU.
+/// Sets the devices of the runtime: CUDA device i is devices[i]. At first there is none, as on a
+/// machine without a GPU.
 void set_devices(std::vector<Device> devices);
 
 }  // namespace simt

@@ -1,5 +1,5 @@
-// The contents of a captured graph. A test that captures a launch sees its shape, and nothing runs:
-// so even grids that no CPU could execute can be checked.
+// The contents of a captured graph. A test that captures a launch gets its shape, and nothing
+// runs: so even grids that no CPU could execute can be checked.
 #pragma once
 
 #include <cstddef>

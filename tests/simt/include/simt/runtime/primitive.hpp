@@ -1,5 +1,4 @@
-// The protocol that CUB's device-wide functions share, and how long their temporary storage is
-// here.
+// The protocol shared by CUB's device-wide functions, and the size of their temporary storage here.
 #pragma once
 
 #include <cstddef>
@@ -16,9 +15,9 @@ Range range_of(const T* begin, std::int64_t count) {
   return {begin, static_cast<std::size_t>(count) * sizeof(T)};
 }
 
-/// Without temporary storage: says how much is needed, and does nothing. With it: refuses storage
-/// that is too short, and arrays that are not wholly on the device; then asks for run() on the
-/// stream, after filling the storage with rubbish, so that nobody relies on what it holds.
+/// Without temporary storage: returns the needed size, and does nothing. With it: refuses storage
+/// that is too short and arrays that are not wholly on the device; then fills the storage with
+/// garbage, so that nobody relies on its content, and submits run() to the stream.
 template <class Function>
 cudaError_t primitive(void* temporary, std::size_t& bytes, std::size_t needed, cudaStream_t stream,
                       std::initializer_list<Range> arrays, Function run) {

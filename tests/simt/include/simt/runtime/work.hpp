@@ -10,18 +10,18 @@
 
 namespace simt::runtime {
 
-/// Runs the work in the order of the stream; or, while the stream is captured, keeps it for the
-/// graph. What it needs it must hold by value. A fault in a kernel comes out as simt::Error, from
-/// here or from where the stream is waited for; the stream then fails for good.
+/// Runs the work in the order of the stream or, while the stream is captured, keeps it for the
+/// graph. The work must hold its data by value. A fault in a kernel is thrown as simt::Error, from
+/// here or from a later wait for the stream; the stream then fails for good.
 cudaError_t submit(cudaStream_t stream, std::function<void()> work);
-/// As submit, for what is kernels on a GPU: refuses a stream of another device than the calling
-/// thread's current one. (Copies and frees go to any.)
+/// As submit, for work that a GPU does in kernels: refuses a stream of a device other than the
+/// calling thread's current one. (Copies and frees may use any.)
 cudaError_t submit_kernels(cudaStream_t stream, std::function<void()> work);
 
 /// Whether a graph is being captured from the stream.
 bool is_capturing(cudaStream_t stream);
 
-/// Bytes that a call says it may touch.
+/// Bytes that a call may access.
 struct Range {
   const void* begin = nullptr;
   std::size_t bytes = 0;

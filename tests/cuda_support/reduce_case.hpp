@@ -1,7 +1,6 @@
-// What the tests of reductions and scans share: values whose combination is known.
+// Values for the tests of reductions, and the expected result.
 #pragma once
 
-#include <cmath>
 #include <cstddef>
 #include <type_traits>
 #include <vector>
@@ -19,20 +18,10 @@ std::vector<T> values_of(int count) {
     if constexpr (std::is_floating_point_v<T>) {
       values[static_cast<std::size_t>(i)] = static_cast<T>(value) + T(1) / static_cast<T>(i + 3);
     } else {
-      values[static_cast<std::size_t>(i)] = static_cast<T>(value);  // wraps where T has no sign
+      values[static_cast<std::size_t>(i)] = static_cast<T>(value);  // wraps if T is unsigned
     }
   }
   return values;
-}
-
-/// Equal, but for a sum of floats, whose order a test does not repeat, up to `slack`.
-template <typename Op, typename T>
-bool agree(T got, T expected, [[maybe_unused]] double slack) {
-  if constexpr (std::is_floating_point_v<T> && std::is_same_v<Op, Sum>) {
-    return std::abs(got - expected) <= slack;
-  } else {
-    return got == expected;
-  }
 }
 
 /// The same operations in the order that warp_reduce promises, on the host.

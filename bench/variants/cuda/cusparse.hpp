@@ -10,9 +10,9 @@
 
 #include "tern/error.hpp"
 
-namespace tern::cuda {
+// The owner and the check of cuSPARSE, as those of cuda/support.
 
-// Inline, because only the benchmarks' rivals link cuSPARSE.
+namespace tern::cuda {
 
 /// Throws DeviceError, naming the failure and the place, unless the call succeeded.
 inline void check(cusparseStatus_t status,
@@ -20,7 +20,7 @@ inline void check(cusparseStatus_t status,
   if (status == CUSPARSE_STATUS_SUCCESS) return;
   throw DeviceError(std::string("cuSPARSE reports ") + cusparseGetErrorName(status) + " (" +
                     cusparseGetErrorString(status) + ") at " + where.file_name() + ":" +
-                    std::to_string(where.line()) + ".");
+                    std::to_string(where.line()));
 }
 
 namespace detail {
