@@ -1,6 +1,10 @@
 // The program: each subcommand is a file of this folder.
 
+#include <sys/resource.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -10,7 +14,7 @@
 
 int main(int argc, char** argv) {
   using namespace tern::cli;
-  return guarded([&] {
+  const int code = guarded([&] {
     CLI::App program(
         "Tern trains graph recommenders on a table of users and the items they interacted with.");
     program.formatter(std::make_shared<HelpFormatter>());
@@ -27,4 +31,12 @@ int main(int argc, char** argv) {
     };
     return run_command(program, commands, argc, argv);
   });
+  // exit() waits for OpenBLAS's own threads, which wait forever for memory that a limit of the
+  // address space refuses.
+  rlimit space{};
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY) {
+    std::fflush(nullptr);
+    std::_Exit(code);
+  }
+  return code;
 }

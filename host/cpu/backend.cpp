@@ -10,6 +10,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/config/keys.hpp"
+#include "host/cpu/blas_memory.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -93,6 +94,7 @@ CpuBackend::CpuBackend(int threads) : threads_(threads) {
   // Ops cut their products into pieces, one thread a piece. Threads of OpenBLAS's own would make a
   // result depend on their number.
   openblas_set_num_threads(1);
+  reserve_blas_memory(threads_);
 }
 
 DeviceDescription CpuBackend::describe() const {

@@ -5,6 +5,7 @@
 #include <pty.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ struct Streams {
   bool close_out = false;     // standard output has no reader from the start
   bool close_err = false;     // the same for standard error
   bool err_terminal = false;  // standard error is a terminal of 100 columns
+  rlim_t address_space = 0;   // limit of the address space in bytes; 0: none
 };
 
 /// The program under test as a child process, in a directory of its own.
@@ -177,6 +179,10 @@ class Child {
     ::setenv("OMP_WAIT_POLICY", "passive", 1);
     for (const auto& [name, value] : streams.environment) {
       ::setenv(name.c_str(), value.c_str(), 1);
+    }
+    if (streams.address_space > 0) {
+      const rlimit limit{streams.address_space, streams.address_space};
+      ::setrlimit(RLIMIT_AS, &limit);
     }
     for (const int signal : streams.ignored_signals) ::signal(signal, SIG_IGN);
     if (::chdir(directory.c_str()) == 0) ::execv(TERN_TESTED_PROGRAM, words.data());

@@ -51,6 +51,22 @@ class Memory : public Workspace {
   }
 };
 
+TEST_F(Memory, ASmallAddressSpaceIsRefusedInOneLineAndALargeOneIsNoObstacle) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "the sanitizer needs terabytes of address space";
+#endif
+  write_films();
+  Streams limited;
+  for (const int megabytes : {100, 200, 300}) {
+    limited.address_space = static_cast<rlim_t>(megabytes) * 1'000'000;
+    const Outcome outcome = run(training("run", {"--threads", "2"}), limited);
+    EXPECT_THAT(outcome, FailsAtOnceWith(1, "the limit of the address space (ulimit -v) leaves"));
+    EXPECT_FALSE(exists("run"));
+  }
+  limited.address_space = rlim_t{16} << 30;
+  EXPECT_EQ(run(training("run", {"--threads", "2"}), limited).exit_code, 0);
+}
+
 TEST_F(Memory, AJobTooLargeByTheFormulaIsRefusedInOneLine) {
   write_films();
   const Outcome outcome = run(training("run", {"--set", "model.width=65536", "--threads", "128"}));
