@@ -4,7 +4,6 @@
 #include <cmath>
 #include <utility>
 
-#include "cuda/ops/fill.hpp"
 #include "cuda/support/device_query.hpp"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -130,12 +129,6 @@ void in_chunks(const MatrixView<float>& matrix, Function&& f) {
 }
 
 }  // namespace
-
-/// Padding is zero as long as all numbers are finite; a weight that is not turns it into NaN (0 ·
-/// ∞). A matrix whose elements are all written anew must lose such padding.
-void CudaBackend::clear_padding(const MatrixView<float>& matrix) {
-  if (matrix.cols < matrix.stride) launch_fill(queue(), matrix, 0.0F);
-}
 
 void CudaBackend::upload(std::span<const float> values, Matrix& to) {
   check_transfer("upload", to, values.size());

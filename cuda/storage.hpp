@@ -4,11 +4,11 @@
 #include <cstdint>
 #include <vector>
 
-#include "cuda/ops/batch.hpp"
-#include "cuda/ops/propagate.hpp"
-#include "cuda/ops/rows.hpp"
-#include "cuda/ops/sample.hpp"
+#include "cuda/support/batch.hpp"
+#include "cuda/support/heavy_rows.hpp"
 #include "cuda/support/resources.hpp"
+#include "cuda/support/rows.hpp"
+#include "cuda/support/triplet_source.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
 #include "tern/view.hpp"

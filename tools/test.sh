@@ -13,7 +13,8 @@ Runs these parts in turn and ends with a table of them and the totals of ctest. 
 that do not depend on the failed one still run; the exit status is 0 only if all passed.
 
   setup    install the Debian packages that are missing (tools/setup.sh)
-  sources  layout of the C++ sources, shellcheck of the scripts, links and paths in documents
+  sources  layout of the C++ sources, includes between folders, shellcheck of the scripts, links and
+           paths in documents
   release  build with -Werror, run every test, use the installed package; with CUDA if nvcc is found
   oldest   the numerical tests of the CPU backends again, as on a processor of 2006: SSSE3, and the
            oldest kernels of OpenBLAS
@@ -45,6 +46,7 @@ part_sources() {
   mapfile -t scripts < <(find tools tests bench .ci -type f \( -name '*.sh' -o -path .ci/run \))
   shellcheck "${scripts[@]}"
   echo "shellcheck: ${#scripts[@]} scripts in order"
+  tools/check_includes.py
   tools/check_links.py
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "cuda/ops/batch.hpp"
+#include "cuda/support/batch.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {

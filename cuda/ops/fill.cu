@@ -35,4 +35,10 @@ void CudaBackend::fill(Matrix& matrix, double value) {
   launch_fill(queue(), v, static_cast<float>(value));
 }
 
+/// Padding is zero as long as all numbers are finite; a weight that is not turns it into NaN (0 ·
+/// ∞). A matrix whose elements are all written anew must lose such padding.
+void CudaBackend::clear_padding(const MatrixView<float>& matrix) {
+  if (matrix.cols < matrix.stride) launch_fill(queue(), matrix, 0.0F);
+}
+
 }  // namespace tern::cuda

@@ -4,8 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "cuda/ops/rows.hpp"
+#include "cuda/support/heavy_rows.hpp"
 #include "cuda/support/launch_shape.hpp"
+#include "cuda/support/rows.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {
@@ -22,22 +23,6 @@ inline constexpr EdgeOffset kSegment = 2048;
 /// 256 threads a block: 8 warps, so that a block of the widest rows (one a warp) still fills a
 /// multiprocessor in a few blocks, and a heavy row has 8 warps.
 inline constexpr int kPropagateThreads = 256;
-
-/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 if
-/// the stretch is the whole row.
-struct HeavySegment {
-  NodeId row = 0;
-  std::int32_t slot = -1;
-  EdgeOffset begin = 0;
-  EdgeOffset end = 0;
-};
-
-/// A row of several segments, whose partial sums lie in slots [first_slot, first_slot + count).
-struct SplitRow {
-  NodeId row = 0;
-  std::int32_t first_slot = 0;
-  std::int32_t count = 0;
-};
 
 /// The heavy rows of one direction of a graph. The cuts depend on a row's degree alone, so that a
 /// row is summed in the same order whichever rows are wanted.

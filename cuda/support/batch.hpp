@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "cuda/ops/rows.hpp"
+#include "cuda/support/rows.hpp"
 #include "tern/types.hpp"
 
 namespace tern::cuda {

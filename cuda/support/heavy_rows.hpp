@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tern/types.hpp"
+
+namespace tern::cuda {
+
+/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 if
+/// the stretch is the whole row.
+struct HeavySegment {
+  NodeId row = 0;
+  std::int32_t slot = -1;
+  EdgeOffset begin = 0;
+  EdgeOffset end = 0;
+};
+
+/// A row of several segments, whose partial sums lie in slots [first_slot, first_slot + count).
+struct SplitRow {
+  NodeId row = 0;
+  std::int32_t first_slot = 0;
+  std::int32_t count = 0;
+};
+
+}  // namespace tern::cuda
