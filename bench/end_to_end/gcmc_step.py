@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Milliseconds of one training step of a GC-MC encoder in Tern and in PyTorch, one after the other.
 
-One layer over features, D64, B 2048, f32, dense Adam, on the same data with the same number of
-threads. PyTorch's figure is the better of its two ways to the messages (gcmc_torch.py), its sampling
-left out; Tern's is a whole epoch with its sampling, over its steps.
+One layer over features, D 64, B 2048, f32, dense Adam, on the same data with the same number of
+threads. PyTorch computes messages in two ways (gcmc_torch.py); the ratio uses the faster one. Its
+time excludes sampling. Tern's time includes sampling: it is the time of an epoch divided by the
+number of steps.
 """
 
 import argparse

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """The learning curves of LightGCN in Tern and in PyTorch, side by side, over several seeds.
 
-Same semantics (bench/end_to_end/lightgcn_torch.py says which), different random numbers: what is
-compared is the mean over seeds, beside the spread that the seeds alone make.
+Both programs compute the same (bench/end_to_end/lightgcn_torch.py states what), but with different
+random numbers. Compare the means over seeds, and judge a difference by the standard deviation
+between seeds.
 """
 
 import argparse

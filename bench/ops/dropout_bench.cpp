@@ -1,4 +1,4 @@
-// dropout: half of the user table's elements, and half of its rows, in place.
+// dropout of the user table, in place, with probability 1/2: one case drops elements, one rows.
 
 #include <memory>
 

@@ -1,5 +1,6 @@
-// propagate: both directions, as layers use it (with an addend), to and from a batch's rows; beside
-// it a plain loop and Eigen's sparse product, both without an addend.
+// propagate in both directions: without an addend, with one (as layers use it), to a batch's rows,
+// and from a batch's rows. The case without an addend has two rivals: a plain loop, and Eigen's
+// sparse product.
 
 #include <limits>
 #include <memory>
@@ -20,7 +21,8 @@ struct Tables {
         addend(w.table(backend, to, 2)),
         y(backend.allocate(w.nodes(to), w.width())),
         batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
-    backend.fill(y, std::numeric_limits<double>::quiet_NaN());  // rows outside the set keep it
+    // The op must leave this NaN in the rows that it does not write.
+    backend.fill(y, std::numeric_limits<double>::quiet_NaN());
   }
 
   PropagateOptions options(Side to, Addend use_addend, Subset subset) const {

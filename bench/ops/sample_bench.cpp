@@ -1,4 +1,5 @@
-// sample: an epoch's triplets, drawn and brought to the host; the laws of either kind.
+// sample: draws an epoch's triplets and copies them to the host. One case each for positives
+// by user, positives by interaction, and negatives by popularity.
 
 #include <fmt/format.h>
 
@@ -11,7 +12,7 @@
 namespace tern::bench {
 namespace {
 
-/// Throws Error unless the triplets are those of the reference, as integers.
+/// Throws Error unless all ids of the triplets equal the reference's.
 void expect_same(const std::vector<Triplet>& found, const std::vector<Triplet>& expected) {
   if (found.size() != expected.size()) {
     throw Error(fmt::format("sample: {} triplets, expected {}", found.size(), expected.size()));

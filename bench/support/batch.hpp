@@ -11,7 +11,7 @@ namespace tern::bench {
 /// An epoch's triplets on a backend, the same on every backend; the first batch is current.
 Triplets first_batch(const Workload& workload, Backend& backend, const Graph& graph);
 
-/// The distinct rows of that batch on either side.
+/// The distinct rows of the first batch: its users, and its items.
 class BatchRows {
  public:
   explicit BatchRows(const Workload& workload);

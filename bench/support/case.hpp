@@ -10,7 +10,7 @@
 
 namespace tern::bench {
 
-/// The measured limit of the device with which a case is compared.
+/// Which of the device's measured limits (Ceilings) a case is compared with.
 enum class Bound : std::uint8_t { kCopy, kGather, kProduct, kNone };
 
 /// A case that is ready to be timed. Its data is owned by its functions.

@@ -35,7 +35,7 @@ void expect_equal(std::string_view what, std::span<const float> found,
   double squares = 0.0;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double difference = found[i] - expected[i];
-    // Written so that a NaN fails.
+    // Comparisons with a NaN are false: a NaN is wrong unless a NaN is expected.
     const bool right = found[i] == expected[i] ||
                        (std::isnan(found[i]) && std::isnan(expected[i])) ||
                        (std::isfinite(expected[i]) &&

@@ -90,8 +90,8 @@ class CpuDevice final : public Device {
     const std::vector<float> from(kSize, 1.0F);
     std::vector<float> to(kSize);
     const std::int64_t stretch = (kSize + threads_ - 1) / threads_;
-    // One long stretch a thread: such a copy is written around the caches. Otherwise each line
-    // would be read before it is overwritten, half as much traffic again.
+    // Each thread copies one long stretch, because the writes of a long copy bypass the caches. The
+    // writes of a short copy first read each cache line: 1.5 times the traffic.
     const double seconds = best_seconds([&] {
 #pragma omp parallel for num_threads(threads_) schedule(static)
       for (std::int64_t begin = 0; begin < kSize; begin += stretch) {

@@ -82,7 +82,8 @@ double timed_run(const PreparedCase& ready, Session& session) {
   return timer.seconds(ready.run);
 }
 
-/// The median of as many runs, with their preparation, as fit into the time of a repetition.
+/// Repeats timed_run() until the time of one repetition is used up, and returns the median. The
+/// time includes the eviction of caches or the warming runs.
 double median_run(const PreparedCase& ready, Session& session) {
   using Clock = std::chrono::steady_clock;
   const std::chrono::duration<double> limit(session.options.seconds / kRepetitions);
@@ -120,8 +121,8 @@ void run_case(benchmark::State& state, const Case& timed, Session& session) {
   }
 }
 
-/// Command-line arguments for Google Benchmark, its only interface. It keeps a pointer to the
-/// first.
+/// Arguments for Google Benchmark, which takes options only as a command line. It keeps a pointer
+/// to the first argument, so the result must outlive the benchmarks.
 std::vector<std::string> arguments_for(const RunOptions& options) {
   std::vector<std::string> arguments{"tern-bench"};
   if (!options.json.empty()) {

@@ -4,7 +4,7 @@
 
 namespace tern::bench {
 
-/// Times work on a device, in one order of work (a stream, or the calling thread).
+/// Times work that a device does in order: on one stream, or on the calling thread.
 class Timer {
  public:
   virtual ~Timer() = default;

@@ -49,7 +49,8 @@ void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   void* data = nullptr;
   cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
   if (status == cudaErrorMemoryAllocation) {
-    // Freed memory returns to the pool only when the stream reaches the free.
+    // Memory freed on a stream returns to the pool only when the stream has done the work before
+    // it: wait for the stream, then try again.
     (void)cudaGetLastError();
     check(cudaStreamSynchronize(memory.stream));
     check(cudaMemPoolTrimTo(memory.pool, 0));

@@ -25,7 +25,8 @@ struct Direction {
 };
 
 struct GraphStorage final : Storage {
-  std::array<Direction, 2> directions;  // by Side: rows are users, rows are items
+  /// By Side: the rows of the first are users, the rows of the second are items.
+  std::array<Direction, 2> directions;
 
   const Direction& rows_of(Side side) const { return directions[static_cast<int>(side)]; }
 };
@@ -42,9 +43,10 @@ struct CounterStorage final : Storage {
 struct DenseStateStorage final : Storage {
   std::int64_t rows = 0;
   std::int64_t cols = 0;
+  // Values of the last forward pass, in the symbols of Backend::linear_relu_batchnorm.
   std::vector<double> inner;   // f(inner), (rows, cols)
-  std::vector<double> active;  // a
-  std::vector<double> mean;    // the mean that normalised a
+  std::vector<double> active;  // a = f(f(inner) + outer), (rows, cols)
+  std::vector<double> mean;    // the mean that was subtracted from a, (cols)
   std::vector<double> variance;
 };
 
@@ -52,12 +54,12 @@ struct TripletsStorage final : Storage {
   Interactions interactions;
   SamplingOptions options;
   SamplingCounts counts;
-  std::vector<NodeId> participants;    // ascending
-  std::vector<Interaction> positives;  // those of participants, in CSR order
+  std::vector<NodeId> participants;    // the users that take part in sampling, ascending
+  std::vector<Interaction> positives;  // the interactions of participants, in CSR order
   AliasTable popularity;               // empty without popularity sampling
-  std::vector<Triplet> triplets;       // of the epoch
+  std::vector<Triplet> triplets;       // all triplets of the current epoch
   bool sampled = false;
-  std::int64_t batch = 0;  // the current one
+  std::int64_t batch = 0;  // the number of the current batch
 };
 
 }  // namespace tern::reference

@@ -26,8 +26,9 @@ std::string_view model_name(ModelKind kind);
 
 struct ModelOptions {
   ModelKind kind = ModelKind::kLightGcn;
-  /// D, and L of lightgcn.
+  /// D, the width of the final embeddings.
   int width = 64;
+  /// L, the number of layers; only for lightgcn.
   int layers = 3;
   /// Learned embeddings of ids start as N(0, init_std²).
   double init_std = 0.1;
@@ -37,7 +38,8 @@ struct ModelOptions {
   /// The widths of all layers but the last, whose width is D. Empty: one layer.
   std::vector<int> hidden;
   InputKind inputs = InputKind::kAuto;
-  /// The share of the elements of the messages h that is dropped in a training step.
+  /// The probability with which a training step drops an element of the messages (h in
+  /// host/model/README.md).
   double dropout = 0.0;
   /// The share of nodes that receive no message in a training step, like a node without any
   /// interaction: the encoder learns to place such nodes by their own inputs.
@@ -72,7 +74,7 @@ enum class OnNan : std::uint8_t {
   kRollback,  // continues from the last checkpoint with half the learning rate
 };
 
-/// When the training state is written to disk, besides at the end.
+/// When checkpoints are written during training. One is always written at the end.
 struct CheckpointOptions {
   /// Epochs between two checkpoints; 0: only by time.
   int every_epochs = 0;
@@ -89,7 +91,7 @@ struct EvaluationOptions {
 /// Everything that a training job depends on besides its data. One TOML file describes it; the
 /// key of a field is its place here, e.g. train.batch_size, optimizer.learning_rate.
 struct Config {
-  /// The directory or file that the job was trained on; absolute in a run directory.
+  /// The directory or file to train on. The configuration in a run directory has its absolute path.
   std::string data_path;
   DataOptions data;
   ModelOptions model;
@@ -101,7 +103,7 @@ struct Config {
   int epochs = 100;
   std::int64_t batch_size = 2048;
   Seed seed{0};
-  /// Epochs between two evaluations; 0: only after the last.
+  /// Epochs between two evaluations; 0: only after the last epoch.
   int evaluate_every = 5;
   /// Evaluations without a better metric before training stops; 0: never.
   int patience = 10;
@@ -142,8 +144,8 @@ const std::vector<ConfigKey>& config_keys();
 /// Sets one key from its text as TOML would write it (strings may go without quotes). Throws
 /// ConfigError on an unknown key (with a suggestion), a wrong type, or a value out of range.
 void set_config(Config& config, std::string_view key, std::string_view value);
-/// Reads a TOML file over the defaults, or over what config holds. Throws ConfigError with
-/// file:line.
+/// Sets the keys that a TOML file contains; all other keys keep their values. Throws ConfigError
+/// with file:line, and then changes nothing.
 void read_config(Config& config, const std::filesystem::path& path);
 /// The fully resolved configuration as TOML; read_config() restores an equal one.
 std::string write_config(const Config& config);

@@ -123,7 +123,7 @@ class WrongBackend final : public Backend {
   }
 
  private:
-  /// Adds 1 to the middle element of the finite ones.
+  /// Adds 1 to one finite element: the middle one, counted over the finite elements alone.
   void spoil(const char* op, Matrix& matrix) {
     if (op_ != op) return;
     std::vector<float> values(static_cast<std::size_t>(matrix.size()));

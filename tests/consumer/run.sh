@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs a build of Tern and builds and runs this project against it: run.sh BUILD_DIRECTORY
+# Installs a build of Tern, then builds this project against it and runs it: run.sh BUILD_DIRECTORY
 set -euo pipefail
 
 build=${1:?usage: run.sh BUILD_DIRECTORY}

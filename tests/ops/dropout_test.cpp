@@ -19,8 +19,9 @@ namespace {
 
 using Unit = DropoutOptions::Unit;
 
-/// Word i % 4 of block i / 4 of the place's stream, from the generator alone, which random_test.cpp
-/// checks against known answers.
+/// The random word that decides whether element (or row) i is kept: word i % 4 of block i / 4 in
+/// the stream of the place. It is computed by philox4x32() alone, which random_test.cpp checks
+/// against known answers.
 std::uint32_t word_of(const DropoutOptions& options, std::uint32_t step, std::uint64_t i) {
   const std::uint64_t index = (std::uint64_t{options.place} << 48) + i / 4;
   const Words counter{{static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32),
@@ -55,7 +56,7 @@ class Dropout : public BackendTest {
                       .magnitude = Values(values.size()),
                       .cols = cols};
     for (std::int64_t i = 0; i < rows * cols; ++i) {
-      if (!keeps(options, epoch, by_row ? i / cols : i)) continue;  // magnitude 0: exactly 0
+      if (!keeps(options, epoch, by_row ? i / cols : i)) continue;  // must be exactly 0
       result.expected[i] = by_row ? values[i] : values[i] / (1 - options.probability);
       result.magnitude[i] = by_row ? 0 : std::abs(result.expected[i]);
     }
@@ -96,7 +97,8 @@ TEST_P(Dropout, FollowsItsStreamForAnyOptions) {
 }
 
 TEST_P(Dropout, AWordEqualToTheThresholdKeeps) {
-  // p = word · 2⁻³² is exact in f64. 21 columns end in whole vectors and in single elements.
+  // p = word · 2⁻³² is exact in f64. With 21 columns, some elements lie in whole
+  // vectors, and the others in the remainder of a loop.
   for (const Unit unit : {Unit::kElement, Unit::kRow}) {
     const std::int64_t cols = unit == Unit::kElement ? 21 : 1;
     DropoutOptions options{.unit = unit, .seed = Seed{11}};
@@ -136,7 +138,7 @@ TEST_P(Dropout, KeepsTheRestOfARowAndForgetsTheOthers) {
 }
 
 TEST_P(Dropout, DropsItsShareAndKeepsTheMean) {
-  // 20,000 draws: five deviations of a share are 5 sqrt(p (1 - p) / 20000).
+  // The bound is five standard deviations of the share of zeros in 20,000 draws.
   constexpr std::int64_t kSize = 20'000;
   for (const double probability : {0.1, 0.5, 0.8}) {
     const Values found =

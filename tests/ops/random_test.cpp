@@ -154,7 +154,7 @@ TEST(Permutation, KeepsToHugeRanges) {
     EXPECT_LT(*images.begin(), n / 100);
     EXPECT_GT(*images.rbegin(), n / 100 * 99);
   }
-  (void)Permutation(Seed{3}, 0, 0);  // of no numbers: must not fail
+  (void)Permutation(Seed{3}, 0, 0);  // a permutation of no numbers must not fail
 }
 
 TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
@@ -170,7 +170,7 @@ TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
     EXPECT_LT(chi_square_deviate(by_seed, law), kMaxDeviate) << index;
     EXPECT_LT(chi_square_deviate(by_epoch, law), kMaxDeviate) << index;
   }
-  // All pairs of images of two indices, over seeds.
+  // Over many seeds, two indices have every pair of different images equally often.
   std::vector<std::int64_t> pairs(kSize * kSize, 0);
   std::vector<double> pair_law(kSize * kSize, 1.0 / (kSize * (kSize - 1)));
   for (std::uint64_t i = 0; i < kSize; ++i) pair_law[i * kSize + i] = 0;
@@ -182,7 +182,8 @@ TEST(Permutation, LooksRandomOverSeedsAndEpochs) {
 }
 
 TEST(Permutation, ScattersNeighbours) {
-  // In a random permutation half of the neighbours ascend, and their mean distance is n / 3.
+  // In a random permutation, the images of i and i + 1 ascend for half of all i, and their mean
+  // distance is n / 3.
   constexpr std::uint64_t kSize = 100'003;
   const Permutation permutation(Seed{11}, 2, kSize);
   double ascents = 0;

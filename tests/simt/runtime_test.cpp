@@ -35,7 +35,8 @@ cudaError_t launch_on(cudaStream_t stream, dim3 grid, dim3 block, void (*kernel)
   return cudaLaunchKernelEx(&config, kernel, arguments...);
 }
 
-/// Every test runs on a device that works at once and on a late one.
+/// Every test runs twice: on a device that works as soon as work is submitted, and on a late one,
+/// which works only when the host waits for it.
 class Runtime : public testing::TestWithParam<Timing> {
  protected:
   static constexpr std::size_t kMemory = 1 << 20;
@@ -116,7 +117,7 @@ TEST_P(Runtime, DoesLateWorkNoSoonerThanItIsWaitedFor) {
   int seen = 0;
   constexpr std::size_t kBytes = sizeof(int);
   EXPECT_EQ(cudaMemcpyAsync(values, &source, kBytes, cudaMemcpyHostToDevice, stream_), cudaSuccess);
-  source = 2;  // too early for a late device
+  source = 2;  // a late device has not copied the 1 yet, and copies the 2
   EXPECT_EQ(cudaMemcpyAsync(&seen, values, kBytes, cudaMemcpyDeviceToHost, stream_), cudaSuccess);
   EXPECT_EQ(seen, late() ? 0 : 1);
   wait();
@@ -344,7 +345,7 @@ TEST(RuntimeDevices, OrderOfThreadsIsTheSameOrAnotherEachLaunch) {
     std::vector<int> orders[2];
     for (std::vector<int>& seen : orders) {
       seen.resize(256);
-      int count = 0;  // host memory: the executor allows it
+      int count = 0;  // in host memory, which emulated kernels can access
       ASSERT_EQ(launch_on(stream, 1, 256, note_order_kernel, seen.data(), &count), cudaSuccess);
     }
     EXPECT_EQ(orders[0] == orders[1], order == LaunchOrder::same);

@@ -15,8 +15,9 @@ struct NamedGraph {
   std::vector<std::int64_t> widths;
 };
 
-/// The awkward graphs that every op is tested on, within a budget of edges × width.
-/// All widths together: 1, 2, 3, 8, 16, 31, 32, 33, 64, 100, 128, 200, 256, 512, 1000, 2100.
+/// The awkward graphs that every op is tested on. A width is left out if (edges + nodes) · width
+/// exceeds the budget. The graphs together have the widths 1, 2, 3, 8, 16, 31, 32, 33, 64,
+/// 100, 128, 200, 256, 512, 1000, 2100.
 std::vector<NamedGraph> graph_battery(std::int64_t budget);
 
 /// Contains each of the num_users · num_items pairs with probability `density`.

@@ -126,8 +126,9 @@ void UnfusedLayer::backward() {
     grad_shift[c] = static_cast<float>(of_shift[c]);
     factor[c] = static_cast<double>(v_.scale[c]) * inverse_[c];
   }
-  // In f64: a constant subtracted from the f32 numbers of a column is rounded alike in each of a
-  // million rows, which would show in the biases' gradients. The pass waits for memory anyway.
+  // In f64: in f32, subtracting a column's constant would cause similar rounding errors in each of
+  // a million rows, and their sum would show in the gradients of the biases. f64 costs no time
+  // here, because the pass is limited by memory.
   for_rows([&](std::int64_t row) {
     for (std::int64_t c = 0; c < cols; ++c) {
       const double unit = static_cast<double>(active_[row + c] - mean_[c]) * inverse_[c];
