@@ -19,9 +19,9 @@ SCRIPT = "gcmc_torch.py"
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     programs.add_options(parser)
-    parser.add_argument("--steps", type=int, default=10, help="steps of PyTorch that are timed")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs of Tern that are timed")
-    parser.add_argument("--json", action="store_true", help="print one JSON object instead")
+    parser.add_argument("--steps", type=int, default=10, help="number of timed steps in PyTorch")
+    parser.add_argument("--epochs", type=int, default=3, help="number of timed epochs in Tern")
+    parser.add_argument("--json", action="store_true", help="print one JSON object instead of the table")
     return parser.parse_args()
 
 

@@ -23,7 +23,7 @@ def parse_arguments():
     programs.add_options(parser)
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--evaluate-every", type=int, default=1, metavar="EPOCHS")
-    parser.add_argument("--seeds", type=int, default=1, help="number of seeds, from 0 on")
+    parser.add_argument("--seeds", type=int, default=1, help="number of seeds: 0, 1, ...")
     return parser.parse_args()
 
 

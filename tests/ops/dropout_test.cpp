@@ -119,7 +119,7 @@ TEST_P(Dropout, KeepsEveryBitWithoutProbability) {
   }
 }
 
-TEST_P(Dropout, KeepsTheRestOfARowAndForgetsTheOthers) {
+TEST_P(Dropout, KeepsOrDropsWholeRows) {
   // Dropped elements become 0, even NaN; kept elements keep every bit, even NaN.
   const DropoutOptions options{.probability = 0.5, .unit = Unit::kRow, .seed = Seed{4}};
   Values values = random_values(60 * 5, 2);
@@ -200,7 +200,7 @@ TEST_P(Dropout, OfNothingIsNothing) {
   }
 }
 
-TEST_P(Dropout, RefusesWhatCannotBe) {
+TEST_P(Dropout, RefusesImpossibleOptions) {
   const Counter step = backend_.make_counter(1);
   Matrix values = backend_.allocate(2, 2);
   const auto message = [&](const DropoutOptions& options) -> std::string {

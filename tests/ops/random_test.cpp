@@ -13,7 +13,7 @@
 namespace tern::test {
 namespace {
 
-TEST(ChiSquare, TellsARightLawFromAWrongOne) {
+TEST(ChiSquare, DistinguishesARightLawFromAWrongOne) {
   const std::vector<double> law{0.25, 0.25, 0.5, 0};
   EXPECT_LT(chi_square_deviate(std::vector<std::int64_t>{2510, 2480, 5010, 0}, law), 1);
   EXPECT_GT(chi_square_deviate(std::vector<std::int64_t>{2700, 2300, 5000, 0}, law), kMaxDeviate);

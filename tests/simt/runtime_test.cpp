@@ -111,7 +111,7 @@ TEST_P(Runtime, RunsWorkInTheOrderOfItsStream) {
   release(values);
 }
 
-TEST_P(Runtime, DoesLateWorkNoSoonerThanItIsWaitedFor) {
+TEST_P(Runtime, RunsLateWorkOnlyWhenSomethingWaits) {
   int* values = allocate(1);
   int source = 1;
   int seen = 0;
@@ -125,7 +125,7 @@ TEST_P(Runtime, DoesLateWorkNoSoonerThanItIsWaitedFor) {
   release(values);
 }
 
-TEST_P(Runtime, EventsTellTimeOnceTheyHaveHappened) {
+TEST_P(Runtime, EventsHaveTimesAfterTheyHappen) {
   cudaEvent_t begin = nullptr;
   cudaEvent_t end = nullptr;
   EXPECT_EQ(cudaEventCreate(&begin), cudaSuccess);
@@ -157,7 +157,7 @@ TEST_P(Runtime, CapturedWorkRunsWhenTheGraphDoesWithTheArgumentsOfTheCapture) {
   EXPECT_EQ(cudaGraphInstantiate(&executable, graph, 0), cudaSuccess);
   EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
   for (int i = 0; i < 2; ++i) EXPECT_EQ(cudaGraphLaunch(executable, stream_), cudaSuccess);
-  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess) << "what was launched runs all the same";
+  EXPECT_EQ(cudaGraphExecDestroy(executable), cudaSuccess) << "a launched graph still runs";
   EXPECT_EQ(download(values, 2), (std::vector<int>{12, 6}));
   release(values);
 }
@@ -208,7 +208,7 @@ TEST_P(Runtime, NothingThatWaitsOrAllocatesCanBeCaptured) {
   release(values);
 }
 
-TEST_P(Runtime, CopiesAreWhereTheirKindSays) {
+TEST_P(Runtime, CopiesFollowTheirKind) {
   int* a = allocate(4);
   int* b = allocate(4);
   int host[4] = {};
@@ -225,11 +225,11 @@ TEST_P(Runtime, CopiesAreWhereTheirKindSays) {
   EXPECT_EQ(copy(a, a + 1, 8, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue) << "they overlap";
   EXPECT_EQ(cudaMemsetAsync(b + 1, 0, 13, stream_), cudaErrorInvalidValue);
   EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "said once";
+  EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "an error is reported only once";
   wait();
   release(a);
   EXPECT_EQ(copy(a, b, 4, cudaMemcpyDeviceToDevice), cudaErrorInvalidValue) << "freed";
-  EXPECT_EQ(cudaFreeAsync(a, stream_), cudaErrorInvalidValue) << "twice";
+  EXPECT_EQ(cudaFreeAsync(a, stream_), cudaErrorInvalidValue) << "freed twice";
   release(b);
 }
 
@@ -306,7 +306,7 @@ TEST_P(Runtime, AFaultEndsItsStream) {
   EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorLaunchFailure);
   EXPECT_EQ(launch_on(stream_, 1, 1, add_kernel, values, 1, 1), cudaErrorLaunchFailure);
   EXPECT_EQ(cudaFreeAsync(values, stream_), cudaErrorLaunchFailure);
-  EXPECT_EQ(free_bytes(), kMemory) << "but memory is given back";
+  EXPECT_EQ(free_bytes(), kMemory) << "a fault still frees the memory";
 }
 
 INSTANTIATE_TEST_SUITE_P(, Runtime, testing::Values(Timing::at_once, Timing::late),
@@ -337,7 +337,7 @@ TEST(RuntimeDevices, AreWhatTheyWereSetTo) {
   set_devices({});
 }
 
-TEST(RuntimeDevices, OrderOfThreadsIsTheSameOrAnotherEachLaunch) {
+TEST(RuntimeDevices, OrderOfThreadsIsFixedOrShuffledByLaunch) {
   for (const LaunchOrder order : {LaunchOrder::same, LaunchOrder::other}) {
     set_devices({{.workers = 1, .order = order}});
     cudaStream_t stream = nullptr;
