@@ -68,7 +68,8 @@ Metrics evaluate_rankings(std::span<const NodeId> rankings, std::int64_t k,
   MetricSums sums(options, held_out.num_items());
   if (sums.max_k() > k) {
     throw ConfigError(
-        fmt::format("evaluation.ks: found {}, but the rankings have {} places", sums.max_k(), k));
+        fmt::format("evaluation.ks: found {}, expected at most {}, the length of the rankings",
+                    sums.max_k(), k));
   }
   const auto width = static_cast<std::size_t>(sums.max_k());
   std::vector<NodeId> lists;
