@@ -300,7 +300,7 @@ TEST_F(ConfigFile, MissingOrUnreadableIsAnError) {
     return "";
   };
   EXPECT_THAT(message(path_), AllOf(HasSubstr(path_.string()), HasSubstr("No such file")));
-  EXPECT_THAT(message(path_.parent_path()), HasSubstr("is a directory"));
+  EXPECT_THAT(message(path_.parent_path()), HasSubstr("found a directory, expected a file"));
   EXPECT_THAT(message("/dev/zero"), HasSubstr("longer than 1048576 bytes"));
 }
 
