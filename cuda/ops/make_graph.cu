@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/propagate.hpp"
 #include "cuda/support/launch_shape.hpp"
 #include "host/backend/checks.hpp"
 
