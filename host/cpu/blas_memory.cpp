@@ -29,12 +29,11 @@ void reserve_blas_memory(int threads) {
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   const std::int64_t free = host_memory().free;
   if (free < threads * kThreadBytes) {
-    throw MemoryError(
-        fmt::format("the limit of the address space (ulimit -v) leaves {} for {} threads, "
-                    "expected at least {}",
-                    format_bytes(free), threads, format_bytes(threads * kThreadBytes)));
+    throw MemoryError(fmt::format(
+        "the limit of the address space (ulimit -v) leaves {} for {} threads, which need {}",
+        format_bytes(free), threads, format_bytes(threads * kThreadBytes)));
   }
-  const std::vector<float> factor(kSize * kSize, 1.0F);
+  const std::vector<float> factor(std::size_t{kSize} * kSize, 1.0F);
   std::vector<float> results(static_cast<std::size_t>(threads) * kSize * kSize);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int thread = 0; thread < threads; ++thread) {

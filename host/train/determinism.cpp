@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
+#include <span>
 #include <type_traits>
 
 #include "host/train/selection.hpp"
@@ -15,10 +15,11 @@ namespace {
 template <typename Value>
 std::optional<std::string> find_difference(const std::vector<Value>& a,
                                            const std::vector<Value>& b) {
+  const auto bytes = [](const Value& value) { return std::as_bytes(std::span(&value, 1)); };
   std::size_t different = 0;
   std::size_t first = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
-    if (std::memcmp(&a[i], &b[i], sizeof(Value)) == 0) continue;
+    if (std::ranges::equal(bytes(a[i]), bytes(b[i]))) continue;
     if (different++ == 0) first = i;
   }
   if (different == 0) return std::nullopt;

@@ -73,7 +73,7 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the
   // device, and 24 that sorting may take.
-  const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / (16 * 96) : drawn;
+  const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
@@ -88,7 +88,7 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
     // A block of scores fills half of the cache (H200: 60 MB). Beyond k = 1024 its rows are sorted.
     const Bytes scores =
         std::min(30 * kMiB, 4 * kUsers * train.num_items()) + 4 * Bytes{train.num_items()};
-    const Bytes statistics = std::max(8 * kMiB, 8 * width * width) + 24 * 1024 * width;
+    const Bytes statistics = std::max(8 * kMiB, 8 * width * width) + Bytes{24} * 1024 * width;
     return 32 * kMiB + lists + (k > 1024 ? 9 : 1) * scores + statistics;
   }
   const Bytes scores = 256 * (width + 1024) + 1024 * k;
