@@ -3,7 +3,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
 #include <filesystem>
@@ -20,6 +19,7 @@
 #include "host/config/synonyms.hpp"
 #include "tern/config.hpp"
 #include "tern/error.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern {
 namespace {
@@ -81,8 +81,8 @@ std::vector<std::string> just_outside(const std::string& type) {
 }
 
 TEST(ConfigTable, RefusesValuesJustOutsideOfARangeByFileAndBySet) {
-  const std::filesystem::path file = std::filesystem::path(testing::TempDir()) /
-                                     ("tern_config_keys_" + std::to_string(::getpid()) + ".toml");
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path file = directory / "config.toml";
   for (const ConfigKey& key : config_keys()) {
     const std::vector<std::string> values = just_outside(key.type);
     EXPECT_THAT(values, Not(IsEmpty())) << key.key << ": " << key.type;
@@ -105,7 +105,6 @@ TEST(ConfigTable, RefusesValuesJustOutsideOfARangeByFileAndBySet) {
           << value;
     }
   }
-  std::filesystem::remove(file);
 }
 
 // For each key, a value outside its range that a C++ program can put into a Config.

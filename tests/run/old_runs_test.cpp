@@ -16,6 +16,7 @@
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
 #include "tests/run/run_fixture.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/train/job.hpp"
 
 namespace tern::test {
@@ -30,11 +31,7 @@ class OldRun : public ::testing::TestWithParam<const char*> {
  protected:
   using Run = tern::Run;  // not googletest's
 
-  OldRun() {
-    fs::remove_all(folder);
-    fs::copy(kFixtures / GetParam(), folder, fs::copy_options::recursive);
-  }
-  ~OldRun() override { fs::remove_all(folder); }
+  OldRun() { fs::copy(kFixtures / GetParam(), folder, fs::copy_options::recursive); }
 
   /// Continues from the newest state until epoch 4, as `tern train --resume` does.
   TrainingState trained_to_epoch_4(Backend& backend) const {
@@ -53,14 +50,8 @@ class OldRun : public ::testing::TestWithParam<const char*> {
     return run.newest_state().value().state;
   }
 
-  /// Named by model and test: ctest runs tests side by side.
-  const fs::path folder = fs::temp_directory_path() / folder_name();
-
- private:
-  static std::string folder_name() {
-    const std::string test = ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    return std::string("tern_old_") + GetParam() + "_" + test.substr(0, test.find('/'));
-  }
+  const TemporaryDirectory directory;
+  const fs::path folder = directory / "run";
 };
 
 /// The largest difference of two tensors, as a share of the largest element. The moments of a
