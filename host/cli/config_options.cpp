@@ -43,7 +43,15 @@ bool ConfigOptions::given(std::string_view option) const {
   });
 }
 
-Config ConfigOptions::resolve(const Config& base) const {
+Config ConfigOptions::resolve() const {
+  Config config = apply_to({});
+  if (config.data_path.empty()) {
+    throw ConfigError("DATA is missing: name the directory or file to read");
+  }
+  return config;
+}
+
+Config ConfigOptions::apply_to(const Config& base) const {
   Config config = base;
   if (!file_.empty()) read_config(config, file_);
   std::string data = data_;
@@ -70,9 +78,6 @@ Config ConfigOptions::resolve(const Config& base) const {
     }
   }
   if (!data.empty()) config.data_path = data;
-  if (config.data_path.empty()) {
-    throw ConfigError("DATA is missing: name the directory or file to read");
-  }
   validate(config);
   return config;
 }

@@ -22,8 +22,11 @@ class ConfigOptions {
   /// Whether the command line has this short option.
   bool given(std::string_view option) const;
 
-  /// `base` with everything given on the command line. Throws ConfigError, also if DATA is missing.
-  Config resolve(const Config& base = {}) const;
+  /// The defaults with everything given on the command line. Throws ConfigError, also if DATA is
+  /// missing.
+  Config resolve() const;
+  /// `base` with everything given on the command line; DATA may be missing. Throws ConfigError.
+  Config apply_to(const Config& base) const;
 
   /// Help for the keys that start with one of these, with defaults and ranges.
   static std::string key_help(const std::vector<std::string_view>& sections);

@@ -59,7 +59,7 @@ Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded) {
     if (part->num_items() > 0) *part = restrict_items(*part, cold);
   }
   const std::vector<float> all = loaded.download(Side::kItem);
-  const auto width = static_cast<std::size_t>(loaded.embeddings(Side::kItem).cols());
+  const auto width = static_cast<std::size_t>(loaded.width());
   std::vector<float> rows;
   rows.reserve(cold.size() * width);
   for (const NodeId item : cold) {

@@ -29,8 +29,7 @@ struct ExportOptions {
 };
 
 Tensor tensor_of(LoadedRun& loaded, Side side) {
-  const Matrix& matrix = loaded.embeddings(side);
-  return {{matrix.rows(), matrix.cols()}, loaded.download(side)};
+  return {{loaded.names(side).size(), loaded.width()}, loaded.download(side)};
 }
 
 // word2vec's text format: "rows width", then one line per row with the name and the numbers.
@@ -74,10 +73,11 @@ int export_run(const ExportOptions& options) {
   make_directory(folder);
   Tensor users = tensor_of(loaded, Side::kUser);
   Tensor items = tensor_of(loaded, Side::kItem);
-  const Dataset& data = loaded.data();
+  const Vocabulary& user_names = loaded.names(Side::kUser);
+  const Vocabulary& item_names = loaded.names(Side::kItem);
   if (options.format == "text") {
-    write_text(folder / "user_embeddings.txt", data.users, users);
-    write_text(folder / "item_embeddings.txt", data.items, items);
+    write_text(folder / "user_embeddings.txt", user_names, users);
+    write_text(folder / "item_embeddings.txt", item_names, items);
   } else if (options.format == "npy") {
     write_npy(folder / "user_embeddings.npy", users);
     write_npy(folder / "item_embeddings.npy", items);
@@ -85,11 +85,10 @@ int export_run(const ExportOptions& options) {
     write_safetensors_of(folder / "embeddings.safetensors", loaded, std::move(users),
                          std::move(items));
   }
-  data.users.write(folder / "users.tsv");
-  data.items.write(folder / "items.tsv");
-  const std::int64_t width = loaded.embeddings(Side::kUser).cols();
+  user_names.write(folder / "users.tsv");
+  item_names.write(folder / "items.tsv");
   console.line(fmt::format("wrote {} users and {} items, D {}, f32, to {}",
-                           grouped(data.users.size()), grouped(data.items.size()), width,
+                           grouped(user_names.size()), grouped(item_names.size()), loaded.width(),
                            folder.string()));
   return kDone;
 }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cli/commands.hpp"
@@ -73,6 +74,22 @@ std::vector<NodeId> wanted_users(const RecommendOptions& options, const Dataset&
   return ids;
 }
 
+// The interactions of these users alone: a graph of them is quickly made for few users.
+Interactions rows_of(const Interactions& all, const std::vector<NodeId>& users) {
+  std::vector<bool> wanted(static_cast<std::size_t>(all.num_users()), false);
+  for (const NodeId user : users) wanted[static_cast<std::size_t>(user)] = true;
+  std::vector<EdgeOffset> offsets{0};
+  std::vector<NodeId> items;
+  offsets.reserve(wanted.size() + 1);
+  for (NodeId user = 0; user < all.num_users(); ++user) {
+    if (wanted[static_cast<std::size_t>(user)]) {
+      items.insert(items.end(), all.row(user).begin(), all.row(user).end());
+    }
+    offsets.push_back(static_cast<EdgeOffset>(items.size()));
+  }
+  return {all.num_users(), all.num_items(), std::move(offsets), std::move(items)};
+}
+
 // Writes the `length` best nodes of the other side for each query, without the observed ones.
 void write_lists(LoadedRun& loaded, Side side, const std::vector<NodeId>& queries,
                  const std::vector<const Graph*>& observed, std::int64_t length,
@@ -113,9 +130,15 @@ int recommend(const RecommendOptions& options) {
   const std::vector<NodeId> users = wanted_users(options, data);
   const std::int64_t length = options.k.resolve(data.items.size(), "items");
 
-  const Graph valid = loaded.backend().make_graph(data.valid);
+  loaded.expect_queries(static_cast<std::int64_t>(users.size()));
+  std::vector<Graph> graphs;
   std::vector<const Graph*> observed;
-  if (!options.include_observed) observed = {&loaded.train_graph(), &valid};
+  if (!options.include_observed) {
+    for (const Interactions* split : {&data.train, &data.valid}) {
+      graphs.push_back(loaded.backend().make_graph(rows_of(*split, users)));
+    }
+    observed = {&graphs[0], &graphs[1]};
+  }
 
   Output out(options.out);
   const bool mark = options.mark_held_out;

@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
 
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
+#include "host/run/checkpoint.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -21,14 +25,11 @@ std::unique_ptr<Backend> open_backend(const RunOptions& options, Console& consol
   return backend;
 }
 
-int epoch_of(const TensorFile& checkpoint) {
-  const auto found = checkpoint.metadata.find("epoch");
-  int epoch = 0;
-  if (found != checkpoint.metadata.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), epoch);
-  }
-  return epoch;
+// About the multiplications that the CPU does before a GPU is ready for the first.
+constexpr double kLittleWork = 1e10;
+
+const Tensor& table_of(const FinalEmbeddings& embeddings, Side side) {
+  return side == Side::kUser ? embeddings.users : embeddings.items;
 }
 
 }  // namespace
@@ -37,7 +38,9 @@ void RunOptions::add_to(CLI::App& app) {
   app.add_option("RUN", path, "the run directory that tern train made")->required();
   add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
              "the epoch whose parameters to use");
-  app.add_option("--device", device, "auto|cpu|cuda|cuda:N|reference")
+  app.add_option("--device", device,
+                 "auto|cpu|cuda|cuda:N|reference; auto takes a GPU, if there is one, only for work "
+                 "that is worth it")
       ->type_name("NAME")
       ->check(value_of("train.device"))
       ->capture_default_str();
@@ -60,49 +63,131 @@ void NewNodeOptions::add_to(CLI::App& app) {
 }
 
 LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes)
-    : console_(console),
-      run_(Run::open(options.path)),
-      checkpoint_(options.checkpoint),
-      // Before the data is read, so that an absent device is reported at once.
-      backend_(open_backend(options, console)) {
-  TensorFile parameters = run_.read_checkpoint(checkpoint_);
-  epoch_ = epoch_of(parameters);
-  data_ = run_.load_data();
-  if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users, parameters);
-  if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items, parameters);
-  train_ = backend_->make_graph(data_.train);
-  model_ = make_model(*backend_, train_, no_triplets_, run_.config().model,
-                      features_for(data_, run_.config().model).view());
-  load_parameters(*backend_, *model_, parameters);
-  model_->embed();
+    : console_(console), options_(options), run_(Run::open(options.path)) {
+  // An absent device is reported at once.
+  if (options.device.starts_with("cuda")) backend();
+  const bool has_new_nodes = !new_nodes.users.empty() || !new_nodes.items.empty();
+  // The reference backend checks others, so that it computes everything itself.
+  if (!has_new_nodes && options.device != "reference") {
+    stored_ = run_.read_embeddings(options.checkpoint);
+  }
+  if (stored_) {
+    epoch_ = stored_->epoch;
+    return;
+  }
+  parameters_ = run_.read_checkpoint(options.checkpoint);
+  epoch_ = read_epoch(parameters_->metadata, options.path);
+  if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
+  if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);
 }
 
-void LoadedRun::add_nodes(Side side, const std::string& file, TensorFile& parameters) {
+void LoadedRun::add_nodes(Side side, const std::string& file) {
   const bool of_users = side == Side::kUser;
   const ModelOptions& model = run_.config().model;
   if (!reads_features(model)) {
     throw ConfigError(
         fmt::format("--new-{}: the run is a {} that knows nodes only by their ids, expected a gcmc "
                     "with features",
-                    of_users ? "users" : "items", tern::model_name(model.kind)));
+                    of_users ? "users" : "items", model_name()));
   }
-  const std::size_t notes = data_.notes.size();
-  add_new_nodes(data_, side, file, run_.config().data);
-  for (std::size_t i = notes; i < data_.notes.size(); ++i) console_.line(data_.notes[i]);
+  load_features();
+  const std::size_t notes = data_->notes.size();
+  add_new_nodes(*data_, side, file, run_.config().data);
+  for (std::size_t i = notes; i < data_->notes.size(); ++i) console_.line(data_->notes[i]);
   // If ids are learned too, a new node gets 0, the mean of the initial embeddings.
-  const auto ids = parameters.tensors.find(of_users ? "user_embedding" : "item_embedding");
-  if (ids == parameters.tensors.end()) return;
+  const auto ids = parameters_->tensors.find(of_users ? "user_embedding" : "item_embedding");
+  if (ids == parameters_->tensors.end()) return;
   Tensor& table = ids->second;
-  table.shape[0] = of_users ? data_.users.size() : data_.items.size();
+  table.shape[0] = of_users ? data_->users.size() : data_->items.size();
   const auto size = static_cast<std::size_t>(table.shape[0] * table.shape[1]);
   std::visit([&](auto& values) { values.resize(size); }, table.values);
 }
 
+void LoadedRun::load_features() {
+  if (has_features_ || !reads_features(run_.config().model)) return;
+  Dataset whole = run_.load_data(Run::DataParts::kAll);
+  if (!data_) {
+    data_ = std::move(whole);
+  } else {
+    data_->user_features = std::move(whole.user_features);
+    data_->item_features = std::move(whole.item_features);
+  }
+  has_features_ = true;
+}
+
+const Dataset& LoadedRun::data() {
+  if (!data_) data_ = run_.load_data(Run::DataParts::kInteractions);
+  return *data_;
+}
+
+const Vocabulary& LoadedRun::names(Side side) {
+  if (data_) return side == Side::kUser ? data_->users : data_->items;
+  std::optional<Vocabulary>& names = names_[static_cast<std::size_t>(side)];
+  if (!names) names = run_.load_names(side);
+  return *names;
+}
+
+Backend& LoadedRun::backend() {
+  if (!backend_) backend_ = open_backend(options_, console_);
+  return *backend_;
+}
+
+void LoadedRun::expect_queries(std::int64_t queries) {
+  if (!stored_ || options_.device != "auto") return;
+  const double candidates =
+      static_cast<double>(std::max(stored_->users.shape[0], stored_->items.shape[0]));
+  const double work = static_cast<double>(queries) * candidates * static_cast<double>(width());
+  if (work < kLittleWork) options_.device = "cpu";
+}
+
+const Graph& LoadedRun::train_graph() {
+  if (!train_) train_ = backend().make_graph(data().train);
+  return *train_;
+}
+
+Model& LoadedRun::model() {
+  if (model_) return *model_;
+  load_features();
+  model_ = make_model(backend(), train_graph(), no_triplets_, run_.config().model,
+                      features_for(data(), run_.config().model).view());
+  if (!parameters_) parameters_ = run_.read_checkpoint(options_.checkpoint);
+  load_parameters(backend(), *model_, *parameters_);
+  parameters_.reset();
+  model_->embed();
+  return *model_;
+}
+
+const Matrix& LoadedRun::embeddings(Side side) {
+  if (!stored_) return model().embeddings(side);
+  std::optional<Matrix>& matrix = uploaded_[static_cast<std::size_t>(side)];
+  if (matrix) return *matrix;
+  const Tensor& table = table_of(*stored_, side);
+  matrix = backend().allocate(table.shape[0], table.shape[1]);
+  std::visit(
+      [&](const auto& values) {
+        using Value = typename std::decay_t<decltype(values)>::value_type;
+        if constexpr (std::is_floating_point_v<Value>) {
+          backend().upload(std::span<const Value>(values), *matrix);
+        }
+      },
+      table.values);
+  return *matrix;
+}
+
 std::vector<float> LoadedRun::download(Side side) {
+  if (stored_) {
+    return std::visit(
+        [](const auto& values) { return std::vector<float>(values.begin(), values.end()); },
+        table_of(*stored_, side).values);
+  }
   const Matrix& matrix = embeddings(side);
   std::vector<float> values(static_cast<std::size_t>(matrix.size()));
-  backend_->download(matrix, std::span<float>(values));
+  backend().download(matrix, std::span<float>(values));
   return values;
+}
+
+std::int64_t LoadedRun::width() {
+  return stored_ ? stored_->users.shape[1] : model().embeddings(Side::kUser).cols();
 }
 
 void check_k(std::int64_t k, std::int64_t candidates, std::string_view what) {

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <array>
+#include <cstdint>
 #include <memory>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,38 +38,56 @@ struct NewNodeOptions {
   void add_to(CLI::App& app);
 };
 
-/// A trained model with its data, graph and backend; the final embeddings are computed.
+/// A run that is read. Everything is loaded, computed or opened when it is first asked for, so that
+/// a command takes only the time of what it needs.
 class LoadedRun {
  public:
-  /// Throws DataError if the run is damaged or its data has changed, and DeviceError.
+  /// Throws DataError if the run is damaged, and DeviceError.
   LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes = {});
 
   const Run& run() const { return run_; }
-  /// The run's data; new nodes are the last ones of their side.
-  const Dataset& data() const { return data_; }
-  Backend& backend() { return *backend_; }
-  const Graph& train_graph() const { return train_; }
-  std::string_view model_name() const { return model_->name(); }
+  std::string_view model_name() const { return tern::model_name(run_.config().model.kind); }
   /// "best" or "last", and its epoch.
-  const std::string& checkpoint() const { return checkpoint_; }
+  const std::string& checkpoint() const { return options_.checkpoint; }
   int epoch() const { return epoch_; }
-  const Matrix& embeddings(Side side) const { return model_->embeddings(side); }
+
+  /// The names of one side.
+  const Vocabulary& names(Side side);
+  /// The run's data without features; new nodes are the last ones of their side.
+  const Dataset& data();
+  Backend& backend();
+  /// Call it before backend(): for so little work, --device auto means the CPU.
+  void expect_queries(std::int64_t queries);
+  const Graph& train_graph();
+  /// With the parameters of the checkpoint; the final embeddings are computed.
+  Model& model();
+
+  /// Final embeddings on the backend.
+  const Matrix& embeddings(Side side);
   /// The same on the host, (nodes, D) row-major.
   std::vector<float> download(Side side);
+  /// D.
+  std::int64_t width();
 
  private:
-  void add_nodes(Side side, const std::string& file, TensorFile& parameters);
+  void add_nodes(Side side, const std::string& file);
+  void load_features();
 
-  // In order of construction: later members refer to earlier ones.
   Console& console_;
+  RunOptions options_;
   Run run_;
-  std::string checkpoint_;
-  Dataset data_;
+  int epoch_ = 0;
+  std::optional<FinalEmbeddings> stored_;  // none: the model computes them
+  std::optional<TensorFile> parameters_;
+  std::optional<Dataset> data_;
+  bool has_features_ = false;
+  std::array<std::optional<Vocabulary>, 2> names_;
+  // In order of construction: later members refer to earlier ones.
   std::unique_ptr<Backend> backend_;
-  Graph train_;
+  std::array<std::optional<Matrix>, 2> uploaded_;
+  std::optional<Graph> train_;
   Triplets no_triplets_;
   std::unique_ptr<Model> model_;
-  int epoch_ = 0;
 };
 
 /// Throws ConfigError if k is above the number of candidates. what: their name, e.g. "items".

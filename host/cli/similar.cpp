@@ -86,15 +86,14 @@ int similar(const SimilarOptions& options) {
   const std::string kind = of_items ? "item" : "user";
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console, options.new_nodes);
-  const Vocabulary& names = of_items ? loaded.data().items : loaded.data().users;
+  const Side side = of_items ? Side::kItem : Side::kUser;
+  const Vocabulary& names = loaded.names(side);
   std::vector<NodeId> queries;
   for (const std::string& name : of_items ? options.items : options.users) {
     queries.push_back(find_id(names, name, kind));
   }
   const std::int64_t length = options.k.resolve(names.size() - 1, "other " + kind + "s");
-  const Side side = of_items ? Side::kItem : Side::kUser;
-  const Embeddings embeddings(loaded.download(side), loaded.embeddings(side).rows(),
-                              loaded.embeddings(side).cols());
+  const Embeddings embeddings(loaded.download(side), names.size(), loaded.width());
 
   Output out;
   RankingWriter writer(out, options.format, {kind, "neighbour", "cosine"});

@@ -9,9 +9,11 @@
 #include <new>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/cli/commands.hpp"
+#include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/format.hpp"
@@ -135,15 +137,38 @@ std::string resumed_path(const TrainOptions& options) {
 // What to train and where, decided before data is read or anything is written.
 struct Plan {
   Config config;
-  std::string out;         // directory of a new run; empty: a new one below runs/
-  std::optional<Run> run;  // the run to resume
+  std::string out;  // directory of a new run; empty: a new one below runs/
+  // Of a run to resume:
+  std::optional<Run> run;
+  bool reads_own_copy = false;  // of its data
   std::vector<ConfigDifference> changes;
+  std::optional<Run::SavedState> state;  // if it has been read already
 };
 
-Config resolve_config(const TrainOptions& options, const Config& base = {}) {
-  Config config = options.config.resolve(base);
+Config resolve_config(const TrainOptions& options) {
+  Config config = options.config.resolve();
   if (options.nondeterministic) config.reproducibility = Reproducibility::kNone;
   return config;
+}
+
+// The settings for resuming a run. Its own copy of the data is read unless DATA is given and there.
+void resolve_resumed(Plan& plan, const TrainOptions& options, Console& console) {
+  const Run& run = *plan.run;
+  Config base = run.config();
+  base.data_path.clear();
+  plan.config = options.config.apply_to(base);
+  if (options.nondeterministic) plan.config.reproducibility = Reproducibility::kNone;
+  std::string& data = plan.config.data_path;
+  const bool given = !data.empty();
+  if (!given) data = run.config().data_path;
+  if (data != "-") data = fs::absolute(data).lexically_normal().string();
+  std::error_code unknown;
+  const bool gone = data == run.config().data_path && data != "-" && !fs::exists(data, unknown);
+  plan.reads_own_copy = run.holds_data() && (!given || gone);
+  if (plan.reads_own_copy && given) {
+    console.line(fmt::format("{} is gone: the run's own copy of the data is used", data));
+  }
+  plan.changes = allowed_changes(run.config(), plan.config);
 }
 
 // The same command, repeated as by a scheduler, first begins a run and then resumes it.
@@ -157,9 +182,7 @@ Plan plan_resumed(const TrainOptions& options, Console& console) {
       console.warn(plan.out +
                    ": this file system has no locks: make sure that no other job writes there");
     }
-    plan.config = resolve_config(options, plan.run->config());
-    plan.config.data_path = fs::absolute(plan.config.data_path).lexically_normal().string();
-    plan.changes = allowed_changes(plan.run->config(), plan.config);
+    resolve_resumed(plan, options, console);
     return plan;
   }
   console.line(fmt::format("{} holds no run yet: starting one", plan.out));
@@ -196,7 +219,8 @@ Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& dat
 }
 
 // The state to resume from; none if the run has to start from the beginning.
-std::optional<Run::SavedState> load_state(const Plan& plan, Console& console) {
+std::optional<Run::SavedState> load_state(Plan& plan, Console& console) {
+  if (plan.state) return std::exchange(plan.state, std::nullopt);
   std::vector<std::string> damaged;
   std::optional<Run::SavedState> state = plan.run->newest_state(&damaged);
   if (!state && !damaged.empty()) {
@@ -207,23 +231,30 @@ std::optional<Run::SavedState> load_state(const Plan& plan, Console& console) {
   return state;
 }
 
-// Restores the trainer; true if the run is complete already.
-bool resume_run(Plan& plan, Trainer& trainer, Console& console) {
-  std::optional<Run::SavedState> state = load_state(plan, console);
-  if (state && state->state.progress.epoch >= plan.config.epochs) {
-    console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}",
-                             state->state.progress.epoch, plan.config.epochs));
-    return true;
-  }
-  resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
-  plan.run->set_config(plan.config);
-  return false;
+// Whether the run to resume has all of its epochs. Only then is its state read.
+bool is_finished(Plan& plan, Console& console) {
+  const std::optional<Run::Place> place = plan.run->newest_place();
+  if (!place || place->epoch < plan.config.epochs) return false;
+  plan.state = load_state(plan, console);
+  if (!plan.state || plan.state->state.progress.epoch < plan.config.epochs) return false;
+  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}",
+                           plan.state->state.progress.epoch, plan.config.epochs));
+  return true;
 }
 
-int train_in_run(Run& run, Trainer& trainer, const StopSignals& signals, Console& console) {
+void resume_run(Plan& plan, Trainer& trainer, Console& console) {
+  std::optional<Run::SavedState> state = load_state(plan, console);
+  resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
+  plan.run->set_config(plan.config);
+}
+
+int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
+                 Console& console) {
   TrainingJob job(run, trainer, console, signals);
   const TrainingResult result = job.run();
-  console.line(ending(result, trainer.progress(), run));
+  const std::string summary = ending(result, trainer.progress(), run);
+  write_embeddings(run, backend, trainer.model(), console);
+  console.line(summary);
   if (result.reason == StopReason::kCollapse) return kFailed;
   return result.reason == StopReason::kRequested ? kStopped : kDone;
 }
@@ -235,7 +266,7 @@ std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data
   std::string finding = "out of memory";
   try {
     auto trainer = std::make_unique<Trainer>(backend, data, config);
-    check_space(plan.out.empty() ? "runs" : plan.out, config, trainer->state_bytes());
+    check_space(plan.out.empty() ? "runs" : plan.out, config, data, trainer->state_bytes());
     trainer->rehearse();
     return trainer;
   } catch (const MemoryError& error) {
@@ -245,6 +276,25 @@ std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data
   throw Error(fmt::format("not enough memory: {} ({})", memory_need(memory, backend), finding));
 }
 
+// The data to train on. A run of version 0.1 gets the copy that it lacks.
+Dataset load_data(Plan& plan, Console& console) {
+  const Config& config = plan.config;
+  if (!plan.run) return load_dataset(config.data_path, config.data);
+  if (plan.reads_own_copy) return load_own_copy(*plan.run);
+  Dataset data = load_dataset(config.data_path, config.data);
+  plan.run->check_data(data, config.data_path);
+  if (!plan.run->holds_data()) {
+    plan.run->keep_data(data);
+    console.line(fmt::format("{} now holds a copy of its data", plan.run->path().string()));
+  }
+  return data;
+}
+
+int finish(const Run& run, int code) {
+  print(run.path().string() + "\n");
+  return code;
+}
+
 int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
@@ -252,8 +302,11 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   const std::unique_ptr<Backend> backend =
       make_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
-  const Dataset data = load_dataset(config.data_path, config.data);
-  if (plan.run) plan.run->check_data(data, config.data_path);
+  const Dataset data = load_data(plan, console);
+  if (plan.run && is_finished(plan, console)) {
+    complete_embeddings(*plan.run, *backend, data, console);
+    return finish(*plan.run, kDone);
+  }
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
@@ -262,16 +315,13 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
   // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();
-  bool was_done = false;
   if (plan.run) {
-    was_done = resume_run(plan, *trainer, console);
+    resume_run(plan, *trainer, console);
   } else {
     plan.run = create_run(plan, options, data);
     console.open_log(plan.run->log_file());
   }
-  const int code = was_done ? int{kDone} : train_in_run(*plan.run, *trainer, signals, console);
-  print(plan.run->path().string() + "\n");
-  return code;
+  return finish(*plan.run, train_in_run(*plan.run, *backend, *trainer, signals, console));
 }
 
 int verify(const TrainOptions& options, Console& console) {

@@ -16,6 +16,7 @@
 
 #include "host/data/memory_budget.hpp"
 #include "host/data/safetensors_header.hpp"
+#include "host/data/safetensors_writer.hpp"
 #include "host/data/tensor_bytes.hpp"
 #include "host/support/atomic_file.hpp"
 #include "host/support/message.hpp"
@@ -28,33 +29,44 @@ namespace {
 constexpr std::size_t kLengthBytes = 8;
 constexpr std::size_t kAlignment = 8;  // of the first value: the size of the widest element
 
-using NamedTensor = std::pair<const std::string, Tensor>;
+template <typename Value>
+std::span<const char> as_chars(std::span<const Value> values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size_bytes()};
+}
 
 /// Wider elements first, as the reference writer does, so that each tensor is aligned to its
 /// elements; then by name.
-std::vector<const NamedTensor*> in_file_order(const TensorFile& file) {
-  std::vector<const NamedTensor*> order;
-  for (const NamedTensor& tensor : file.tensors) order.push_back(&tensor);
-  std::stable_sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
-    return element_types()[a->second.values.index()].bytes >
-           element_types()[b->second.values.index()].bytes;
+void sort_for_file(std::vector<TensorView>& tensors) {
+  std::sort(tensors.begin(), tensors.end(), [](const TensorView& a, const TensorView& b) {
+    const std::size_t wide = element_types()[a.type].bytes;
+    const std::size_t other = element_types()[b.type].bytes;
+    return wide != other ? wide > other : a.name < b.name;
   });
-  return order;
 }
 
-std::string make_header(const TensorFile& file, const std::vector<const NamedTensor*>& order) {
+void check_view(const TensorView& tensor) {
+  const std::size_t width = element_types()[tensor.type].bytes;
+  const std::optional<std::int64_t> count = count_elements(tensor.shape, width);
+  if (count && static_cast<std::uint64_t>(*count) * width == tensor.bytes.size()) return;
+  throw ShapeError(fmt::format("tensor {}: found {} values, which do not fit the shape {}",
+                               quote(tensor.name), tensor.bytes.size() / width,
+                               format_shape(tensor.shape)));
+}
+
+std::string make_header(const std::vector<TensorView>& tensors,
+                        const std::map<std::string, std::string>& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) header[kMetadataKey] = file.metadata;
+  if (!metadata.empty()) header[kMetadataKey] = metadata;
   std::uint64_t offset = 0;
-  for (const NamedTensor* tensor : order) {
-    if (tensor->first == kMetadataKey) {
+  for (const TensorView& tensor : tensors) {
+    if (tensor.name == kMetadataKey) {
       throw Error("a tensor cannot have the name \"__metadata__\", which the format reserves");
     }
-    check_tensor(tensor->first, tensor->second);
-    const std::uint64_t end = offset + bytes_of(tensor->second).size();
-    header[tensor->first] = {{"dtype", element_types()[tensor->second.values.index()].safetensors},
-                             {"shape", tensor->second.shape},
-                             {"data_offsets", {offset, end}}};
+    check_view(tensor);
+    const std::uint64_t end = offset + tensor.bytes.size();
+    header[tensor.name] = {{"dtype", element_types()[tensor.type].safetensors},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, end}}};
     offset = end;
   }
   std::string text = header.dump();  // throws if a name is not UTF-8
@@ -128,11 +140,25 @@ SafetensorsHeader read_header(InputFile& input) {
 
 }  // namespace
 
-void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
-  const std::vector<const NamedTensor*> order = in_file_order(file);
+TensorView tensor_view(std::string name, std::span<const std::int32_t> values) {
+  return {std::move(name), 2, {static_cast<std::int64_t>(values.size())}, as_chars(values)};
+}
+
+TensorView tensor_view(std::string name, std::span<const std::int64_t> values) {
+  return {std::move(name), 3, {static_cast<std::int64_t>(values.size())}, as_chars(values)};
+}
+
+TensorView tensor_view(std::string name, std::span<const float> values, std::int64_t rows,
+                       std::int64_t columns) {
+  return {std::move(name), 0, {rows, columns}, as_chars(values)};
+}
+
+void write_safetensors(const std::filesystem::path& path, std::vector<TensorView> tensors,
+                       const std::map<std::string, std::string>& metadata) {
+  sort_for_file(tensors);
   std::string header;
   try {
-    header = make_header(file, order);
+    header = make_header(tensors, metadata);
   } catch (const nlohmann::json::exception&) {
     throw Error(fmt::format("{}: a tensor's name or the metadata is not UTF-8", path.string()));
   }
@@ -140,11 +166,17 @@ void write_safetensors(const std::filesystem::path& path, const TensorFile& file
   AtomicFile output(path);
   output.write(&length, kLengthBytes);
   output.write(header);
-  for (const NamedTensor* tensor : order) {
-    const std::span<const char> bytes = bytes_of(tensor->second);
-    output.write(bytes.data(), bytes.size());
-  }
+  for (const TensorView& tensor : tensors) output.write(tensor.bytes.data(), tensor.bytes.size());
   output.commit();
+}
+
+void write_safetensors(const std::filesystem::path& path, const TensorFile& file) {
+  std::vector<TensorView> tensors;
+  for (const auto& [name, tensor] : file.tensors) {
+    check_tensor(name, tensor);
+    tensors.push_back({name, tensor.values.index(), tensor.shape, bytes_of(tensor)});
+  }
+  write_safetensors(path, std::move(tensors), file.metadata);
 }
 
 TensorFile read_safetensors(const std::filesystem::path& path) {

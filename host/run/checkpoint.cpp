@@ -217,6 +217,10 @@ TrainingProgress read_progress(const Metadata& metadata, std::string_view file) 
   return progress;
 }
 
+int read_epoch(const Metadata& metadata, std::string_view file) {
+  return Reader(metadata, file).count<int>("epoch");
+}
+
 TensorFile to_file(TrainingState state) {
   TensorFile file;
   write_progress(state.progress, file.metadata);

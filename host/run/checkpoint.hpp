@@ -39,5 +39,7 @@ TrainingState to_state(TensorFile file, std::string_view name);
 /// Only the progress, from the metadata of a file; the same errors.
 TrainingProgress read_progress(const std::map<std::string, std::string>& metadata,
                                std::string_view file);
+/// Only the finished epochs; the same errors.
+int read_epoch(const std::map<std::string, std::string>& metadata, std::string_view file);
 
 }  // namespace tern

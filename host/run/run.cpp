@@ -10,8 +10,8 @@
 #include "host/run/lock.hpp"
 #include "host/run/manifest.hpp"
 #include "host/run/metrics.hpp"
+#include "host/run/stored_data.hpp"
 #include "host/support/files.hpp"
-#include "host/support/hash.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
 
@@ -22,15 +22,14 @@ namespace fs = std::filesystem;
 
 constexpr char kConfigFile[] = "config.toml";
 constexpr char kLogFile[] = "log.txt";
-constexpr char kUsersFile[] = "users.tsv";
-constexpr char kItemsFile[] = "items.tsv";
 /// Exists while a run is being created: all files in the directory then belong to that run.
 constexpr char kBegunFile[] = ".tern.begun";
 
 /// The files of a run besides its checkpoints, in the order of their removal. The manifest goes
 /// first: a directory without one is no run.
-constexpr const char* kRunFiles[] = {kManifestFile, kConfigFile, kMetricsFile,
-                                     kLogFile,      kUsersFile,  kItemsFile};
+constexpr const char* kRunFiles[] = {kManifestFile,     kConfigFile,   kMetricsFile,
+                                     kLogFile,          kUsersFile,    kItemsFile,
+                                     kInteractionsFile, kFeaturesFile, kEmbeddingsFile};
 
 void make_directories(const fs::path& path) {
   std::error_code error;
@@ -73,25 +72,10 @@ void remove_run(const fs::path& path) {
   remove_temporary_files(path / kCheckpointFolder);
 }
 
-/// Throws DataError if a node has another name in the data than in the run.
-void compare_names(const fs::path& file, const Vocabulary& names) {
-  const Vocabulary saved = Vocabulary::read(file);
-  if (saved.size() != names.size()) {
-    throw DataError(file.string(), 0,
-                    fmt::format("found {} names, but the data has {}", saved.size(), names.size()));
-  }
-  for (NodeId id = 0; id < saved.size(); ++id) {
-    if (saved.name(id) != names.name(id)) {
-      throw DataError(file.string(), static_cast<std::int64_t>(id) + 1,
-                      fmt::format("found \"{}\", but the data has \"{}\" in its place",
-                                  saved.name(id), names.name(id)));
-    }
-  }
-}
-
-std::string sizes(const RunManifest& of) {
-  return fmt::format("{} users, {} items, {} + {} + {} interactions to train, validate and test",
-                     of.users, of.items, of.train, of.valid, of.test);
+/// The path as it is seen from any directory; "-" is standard input.
+std::string absolute_data_path(const std::string& path) {
+  if (path.empty() || path == "-") return path;
+  return fs::absolute(path).lexically_normal().string();
 }
 
 }  // namespace
@@ -121,15 +105,14 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
     expect_no_files(path);
   }
   Config resolved = config;
-  if (!resolved.data_path.empty()) {
-    resolved.data_path = fs::absolute(resolved.data_path).lexically_normal().string();
-  }
+  resolved.data_path = absolute_data_path(config.data_path);
   Run run(path, std::move(resolved), std::move(lock));
   try {
     mark_as_begun(path);
     make_directories(path / kCheckpointFolder);
     data.users.write(path / kUsersFile);
     data.items.write(path / kItemsFile);
+    run.keep_data(data);
     write_file_atomically(path / kConfigFile, write_config(run.config_));
     // Last: a directory with a manifest is a whole run.
     const RunManifest manifest = describe_data(data, run.config_);
@@ -188,7 +171,7 @@ fs::path Run::log_file() const {
 
 void Run::set_config(const Config& config) {
   Config resolved = config;
-  resolved.data_path = fs::absolute(resolved.data_path).lexically_normal().string();
+  resolved.data_path = absolute_data_path(config.data_path);
   const std::string text = write_config(resolved);
   if (text != write_config(config_)) write_file_atomically(path_ / kConfigFile, text);
   config_ = std::move(resolved);
@@ -196,30 +179,6 @@ void Run::set_config(const Config& config) {
 
 void Run::append(const EpochRecord& record) {
   append_metrics(path_ / kMetricsFile, record);
-}
-
-void Run::check_data(const Dataset& data, std::string_view where) const {
-  const RunManifest now = describe_data(data, config_);
-  const RunManifest then = read_manifest(path_ / kManifestFile);
-  if (now != then) {
-    const bool as_large = sizes(now) == sizes(then);
-    throw DataError(
-        where, 0,
-        fmt::format("the data has changed since the run in {}: found {}, expected {}{}",
-                    path_.string(), sizes(now), sizes(then),
-                    as_large
-                        ? fmt::format("; as many, but not the same (fingerprint {}, expected {})",
-                                      hexadecimal(now.fingerprint), hexadecimal(then.fingerprint))
-                        : ""));
-  }
-  compare_names(path_ / kUsersFile, data.users);
-  compare_names(path_ / kItemsFile, data.items);
-}
-
-Dataset Run::load_data() const {
-  Dataset data = load_dataset(config_.data_path, config_.data);
-  check_data(data, config_.data_path);
-  return data;
 }
 
 }  // namespace tern

@@ -44,7 +44,10 @@ int selected_epoch(const fs::path& state) {
 }  // namespace
 
 void Run::forget_after(const Place& place) {
-  CheckpointFolder(path_ / kCheckpointFolder).forget_after(place.epoch, place.step);
+  const CheckpointFolder folder(path_ / kCheckpointFolder);
+  folder.forget_after(place.epoch, place.step);
+  // Embeddings without a checkpoint count as the best, which these would not be.
+  if (folder.states().empty()) remove_quietly(path_ / kEmbeddingsFile);
   truncate_metrics(path_ / kMetricsFile, place.epoch);
 }
 
@@ -120,7 +123,7 @@ fs::path Run::checkpoint_path(std::string_view name) const {
   return states.front().path;
 }
 
-TensorFile Run::read_checkpoint(std::string_view name) const {
+fs::path Run::find_checkpoint(std::string_view name) const {
   if (name != "best" && name != "last") {
     throw Error(fmt::format("checkpoint: found \"{}\", expected best or last", name));
   }
@@ -128,11 +131,22 @@ TensorFile Run::read_checkpoint(std::string_view name) const {
   constexpr int kTries = 5;
   fs::path path = checkpoint_path(name);
   for (int i = 1; i < kTries && !is_there(path); ++i) path = checkpoint_path(name);
-  TensorFile file = read_own_checkpoint(path);
+  return path;
+}
+
+TensorFile Run::read_checkpoint(std::string_view name) const {
+  TensorFile file = read_own_checkpoint(find_checkpoint(name));
   std::erase_if(file.tensors, [](const auto& tensor) {
     return tensor.first.starts_with("optimizer.") || tensor.first.starts_with("training.");
   });
   return file;
+}
+
+std::optional<Run::Place> Run::newest_place() const {
+  const std::vector<CheckpointFolder::Entry> states =
+      CheckpointFolder(path_ / kCheckpointFolder).states();
+  if (states.empty()) return std::nullopt;
+  return Place{states.front().epoch, states.front().step};
 }
 
 std::optional<Run::SavedState> Run::newest_state(std::vector<std::string>* damaged,

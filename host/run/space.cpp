@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <system_error>
 
+#include "host/run/manifest.hpp"
+#include "host/run/stored_data.hpp"
 #include "host/support/files.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
+#include "tern/model.hpp"
 #include "tern/run.hpp"
 
 namespace tern {
@@ -31,9 +36,41 @@ double bytes_in(const fs::path& directory) {
   return sum;
 }
 
+/// The files of the run that are there already: they are replaced, or not written again.
+double bytes_in_files(const fs::path& run) {
+  double sum = 0.0;
+  for (const char* name : {kInteractionsFile, kFeaturesFile, kEmbeddingsFile}) {
+    std::error_code unknown;
+    const std::uintmax_t size = fs::file_size(run / name, unknown);
+    if (!unknown) sum += static_cast<double>(size);
+  }
+  return sum;
+}
+
+double bytes_of_copy(const Dataset& data, const Config& config) {
+  double bytes = 0.0;
+  for (const Interactions* split : {&data.train, &data.valid, &data.test}) {
+    bytes += static_cast<double>(split->offsets().size_bytes() + split->items().size_bytes());
+  }
+  // At most: columns of 0 and 1 are stored in less.
+  if (reads_features(config.model)) {
+    for (const std::optional<Features>* side : {&data.user_features, &data.item_features}) {
+      if (*side) bytes += static_cast<double>((*side)->values.size() * sizeof(float));
+    }
+  }
+  return bytes;
+}
+
+/// Once, and once more while they are replaced.
+double bytes_of_embeddings(const Dataset& data, const Config& config) {
+  const double nodes = static_cast<double>(data.users.size()) + data.items.size();
+  return 2.0 * nodes * config.model.width * sizeof(float);
+}
+
 }  // namespace
 
-void check_space(const fs::path& run, const Config& config, std::int64_t state_bytes) {
+void check_space(const fs::path& run, const Config& config, const Dataset& data,
+                 std::int64_t state_bytes) {
   std::error_code error;
   const fs::space_info space = space_at(run, error);
   if (error || space.capacity == 0) return;  // unknown: nothing to compare with
@@ -43,12 +80,15 @@ void check_space(const fs::path& run, const Config& config, std::int64_t state_b
   const auto state = static_cast<double>(state_bytes);
   // At most two kept states, since more of them come only later, and one that is being written.
   const double states = std::min(config.checkpoint.keep, 2) + 1.0;
-  const double need = states * (state + state / tables);
-  const double free = static_cast<double>(space.available) + bytes_in(run / "checkpoints");
+  const double need = states * (state + state / tables) + bytes_of_copy(data, config) +
+                      bytes_of_embeddings(data, config);
+  const double free = static_cast<double>(space.available) + bytes_in(run / kCheckpointFolder) +
+                      bytes_in_files(run);
   if (need <= free) return;
   throw Error(fmt::format(
-      "{}: not enough disk space for checkpoints: {} needed ({:.0f} states of {}, one of them "
-      "being written, with their best parameters), {} free: make room, choose another --out, or "
+      "{}: not enough disk space for the run: {} needed ({:.0f} states of {}, one of them being "
+      "written, with their best parameters, the final embeddings and a copy of the data), {} free: "
+      "make room, choose another --out, or "
       "lower checkpoint.keep or model.width",
       run.string(), format_bytes(static_cast<std::int64_t>(need)), states,
       format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(free))));

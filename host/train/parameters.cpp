@@ -51,6 +51,11 @@ std::vector<NamedBuffer> contents(Model& model) {
   return all;
 }
 
+Tensor download_tensor(Backend& backend, const Matrix& matrix) {
+  return backend.describe().precision == "f64" ? download<double>(backend, matrix)
+                                               : download<float>(backend, matrix);
+}
+
 void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
                       std::map<std::string, Tensor>& tensors) {
   const bool in_double = backend.describe().precision == "f64";

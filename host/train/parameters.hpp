@@ -19,6 +19,9 @@ TensorFile snapshot(Backend& backend, Model& model);
 /// All parameters and buffers of a model, by name.
 std::vector<NamedBuffer> contents(Model& model);
 
+/// Copies one matrix to the host, in the same precision.
+Tensor download_tensor(Backend& backend, const Matrix& matrix);
+
 /// Adds each buffer to the tensors, in the same precision.
 void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
                       std::map<std::string, Tensor>& tensors);

@@ -3,27 +3,50 @@
 #include <compare>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "tern/backend.hpp"
 #include "tern/config.hpp"
 #include "tern/dataset.hpp"
+#include "tern/model.hpp"
 #include "tern/tensor_file.hpp"
 #include "tern/trainer.hpp"
+#include "tern/types.hpp"
+#include "tern/vocabulary.hpp"
 
 namespace tern {
 
 class RunLock;
 
-/// A run directory: config.toml (fully resolved), run.json (format version, fingerprint and sizes
-/// of the data), metrics.jsonl (an object an epoch), log.txt, users.tsv and items.tsv (names in id
-/// order), checkpoints/: training states, epoch-N.safetensors (N whole epochs) and
-/// epoch-N-step-S.safetensors (and S steps), and best-N.safetensors, parameters alone. Metadata of
-/// a checkpoint: format version, build, model, configuration and its hash, data fingerprint,
-/// progress, and a checksum of all.
+/// Final embeddings: the score of an item for a user is the dot product of their rows.
+struct FinalEmbeddings {
+  Tensor users;  // (U, D), f32 or, if the reference backend trained, f64
+  Tensor items;  // (I, D)
+  int epoch = 0;
+};
+
+/// A run directory. It is complete in itself: neither training nor ranking needs other files.
+///
+///   config.toml                settings, fully resolved
+///   run.json                   format version, fingerprint and sizes of the data
+///   users.tsv, items.tsv       names in id order
+///   interactions.safetensors   the three splits, as CSR
+///   features.safetensors       features, if the model reads them
+///   metrics.jsonl              an object an epoch
+///   log.txt                    messages
+///   embeddings.safetensors     final embeddings of one checkpoint, which its metadata names
+///   checkpoints/               training states, epoch-N.safetensors (N whole epochs) and
+///                              epoch-N-step-S.safetensors (and S steps), and parameters alone,
+///                              best-N.safetensors
+///
+/// Metadata of a checkpoint: format version, build, model, configuration and its hash, data
+/// fingerprint, progress, and a checksum of all. Runs made before version 0.2 hold no data and no
+/// embeddings: their data is loaded from where it was.
 ///
 /// An object that may write to the directory holds its lock (.tern.lock) while it exists: create()
 /// and resume() of any other process throw an Error that names the owner. Files are written beside
@@ -96,20 +119,46 @@ class Run {
   /// and DataError if it has another format or belongs to other data.
   std::optional<SavedState> newest_state(std::vector<std::string>* damaged = nullptr,
                                          const std::optional<Place>& before = std::nullopt) const;
+  /// The place of the newest state by the name of its file, which may be damaged; none without one.
+  std::optional<Place> newest_place() const;
   /// False if the file system has no locks: two jobs can then write to the same directory.
   bool locked() const noexcept;
 
+  /// Whether the run holds a copy of its data.
+  bool holds_data() const;
+  /// Copies the data into the run, if it holds none. create() does this; call it after check_data()
+  /// when a run of an older version is resumed.
+  void keep_data(const Dataset& data);
   /// Throws DataError for the file `where`, with the difference, if the data is not that of the
   /// run.
   void check_data(const Dataset& data, std::string_view where) const;
-  /// Loads the run's data again, and checks it.
-  Dataset load_data() const;
+  /// The parts of the data to load: all, or all but the features.
+  enum class DataParts : std::uint8_t { kAll, kInteractions };
+  /// Loads the run's data and checks it. A run without a copy loads the original, where it was.
+  Dataset load_data(DataParts parts = DataParts::kAll) const;
+  /// Only the names of one side.
+  Vocabulary load_names(Side side) const;
+
+  /// Computes the final embeddings of the best checkpoint with this model, and writes them. The
+  /// model's parameters are then those of the best checkpoint.
+  void write_embeddings(Backend& backend, Model& model);
+  /// Whether the final embeddings that were last written are those of a checkpoint, "best" or
+  /// "last". In a run whose checkpoints were all deleted, they count as the best.
+  bool has_embeddings(std::string_view name) const;
+  /// These embeddings; none if there are none, or only of another checkpoint: they are then to be
+  /// computed from its parameters. Throws DataError if the file is damaged, and as read_checkpoint()
+  /// does.
+  std::optional<FinalEmbeddings> read_embeddings(std::string_view name) const;
 
  private:
   Run(std::filesystem::path path, Config config, std::unique_ptr<RunLock> lock);
   void describe_checkpoint(TensorFile& file) const;
   std::filesystem::path checkpoint_path(std::string_view name) const;
+  std::filesystem::path find_checkpoint(std::string_view name) const;
   TensorFile read_own_checkpoint(const std::filesystem::path& path) const;
+  bool are_embeddings_of(const std::map<std::string, std::string>& metadata,
+                         std::string_view name) const;
+  Dataset load_original_data() const;
 
   std::filesystem::path path_;
   Config config_;
@@ -117,8 +166,10 @@ class Run {
   std::unique_ptr<RunLock> lock_;  // null: opened for reading
 };
 
-/// Throws Error if the file system has no room for the first checkpoints of the run, with the bytes
-/// needed, the bytes free, and what to change. The directory need not exist yet.
-void check_space(const std::filesystem::path& run, const Config& config, std::int64_t state_bytes);
+/// Throws Error if the file system has no room for the copy of the data, the final embeddings and
+/// the first checkpoints of the run, with the bytes needed, the bytes free, and what to change. The
+/// directory need not exist yet.
+void check_space(const std::filesystem::path& run, const Config& config, const Dataset& data,
+                 std::int64_t state_bytes);
 
 }  // namespace tern

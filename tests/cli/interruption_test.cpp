@@ -114,11 +114,18 @@ TEST_F(InterruptedRun, AFullDiskIsOneClearLineAndLosesNothing) {
     if (entry.is_regular_file()) total += entry.file_size();
   }
   int begun = 0;
+  int completed = 0;
   for (std::uintmax_t room = 0; room < 2 * total; room += 1 + total / 10) {
     SCOPED_TRACE(room);
     const Streams full = troubled("TERN_FULL_AFTER", std::to_string(room));
     const Outcome outcome = run(command("run", "6", job), full);
-    ASSERT_THAT(outcome, FailsWith(1, "No space left on device"));
+    // The last file of a run can be computed from the others: its lack is no failure.
+    if (outcome.exit_code == 0) {
+      EXPECT_THAT(outcome.err, HasSubstr("warning: the final embeddings were not written"));
+      ++completed;
+    } else {
+      ASSERT_THAT(outcome, FailsWith(1, "No space left on device"));
+    }
     EXPECT_THAT(temporary_files("run"), IsEmpty());
     for (const char* stem : {"epoch-", "best-"}) {
       const std::string file = checkpoint("run", stem);
@@ -131,18 +138,20 @@ TEST_F(InterruptedRun, AFullDiskIsOneClearLineAndLosesNothing) {
     const Outcome mended = run(command("run", "6", again));
     ASSERT_EQ(mended.exit_code, 0) << mended.err;
     expect_same_end("run", "whole");
+    EXPECT_EQ(read("run/embeddings.safetensors"), read("whole/embeddings.safetensors"));
     std::filesystem::remove_all(path("run"));
   }
   EXPECT_GT(begun, 3);
+  EXPECT_LE(completed, 1);
 }
 
 TEST_F(InterruptedRun, NoRoomIsToldBeforeTraining) {
   write_films();
   const Outcome outcome = run(command("run", "2"), troubled("TERN_FREE", "12288"));
-  EXPECT_THAT(outcome, FailsWith(1, "run: not enough disk space for checkpoints: 17 kB needed"));
+  EXPECT_THAT(outcome, FailsWith(1, "run: not enough disk space for the run: 21 kB needed"));
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("12 kB free"), HasSubstr("checkpoint.keep")));
   EXPECT_FALSE(exists("run"));
-  EXPECT_EQ(run(command("run", "2"), troubled("TERN_FREE", "20480")).exit_code, 0);
+  EXPECT_EQ(run(command("run", "2"), troubled("TERN_FREE", "24576")).exit_code, 0);
 }
 
 TEST_F(InterruptedRun, DirectoriesThatCannotBeWrittenToAreNamed) {

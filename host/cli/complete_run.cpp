@@ -1,0 +1,40 @@
+#include "host/cli/complete_run.hpp"
+
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "tern/error.hpp"
+
+namespace tern::cli {
+
+Dataset load_own_copy(const Run& run) {
+  Dataset data = run.load_data();
+  data.notes.push_back(fmt::format(
+      "The data is the run's own copy of {}: users: {}, items: {}; interactions for training: {}, "
+      "for validation: {}, for testing: {}.",
+      run.config().data_path, data.users.size(), data.items.size(), data.train.size(),
+      data.valid.size(), data.test.size()));
+  return data;
+}
+
+void write_embeddings(Run& run, Backend& backend, Model& model, Console& console) {
+  try {
+    run.write_embeddings(backend, model);
+  } catch (const Error& error) {
+    console.warn(fmt::format(
+        "the final embeddings were not written, and are computed whenever the run is read: {}",
+        error.what()));
+  }
+}
+
+void complete_embeddings(Run& run, Backend& backend, const Dataset& data, Console& console) {
+  if (run.has_embeddings("best")) return;
+  const Graph train = backend.make_graph(data.train);
+  const Triplets no_triplets;
+  const std::unique_ptr<Model> model = make_model(backend, train, no_triplets, run.config().model,
+                                                  features_for(data, run.config().model).view());
+  write_embeddings(run, backend, *model, console);
+}
+
+}  // namespace tern::cli
