@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/data/cold_items.hpp"
@@ -27,6 +29,9 @@ using Json = nlohmann::ordered_json;
 struct EvaluateOptions {
   RunOptions run;
   std::string split = "test";
+  CLI::Option* split_given = nullptr;
+  std::string data;  // empty: the split
+  std::vector<std::string> sets;
   std::string ks;
   bool json = false;
   bool baselines = false;
@@ -47,11 +52,46 @@ struct Contest {
   Matrix cold_rows = {};  // final embeddings; empty if all items are ranked
 };
 
-Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded) {
+// How to read --data: as the run's data, except for --set.
+DataOptions reading_of(const EvaluateOptions& options, const LoadedRun& loaded) {
+  Config config = loaded.run().config();
+  for (const std::string& assignment : options.sets) {
+    const std::size_t equals = assignment.find('=');
+    const std::string key = assignment.substr(0, equals);
+    if (equals == std::string::npos || !key.starts_with("data.")) {
+      throw ConfigError(fmt::format("--set: found \"{}\", expected data.KEY=VALUE", assignment));
+    }
+    set_config(config, key, assignment.substr(equals + 1));
+  }
+  return config.data;
+}
+
+// What to measure on, with its name for the table and for JSON.
+struct HeldOut {
+  std::string name;
+  Interactions interactions;
+  bool is_valid = false;  // the validation split: it must not be masked
+  std::optional<OtherData> other = {};
+};
+
+HeldOut find_held_out(const EvaluateOptions& options, LoadedRun& loaded, Console& console) {
   const Dataset& data = loaded.data();
+  if (!options.data.empty()) {
+    OtherData other = read_other_data(options.data, reading_of(options, loaded), data, console);
+    Interactions interactions = std::move(other.interactions);
+    return {
+        .name = options.data, .interactions = std::move(interactions), .other = std::move(other)};
+  }
   const bool on_test = options.split == "test";
-  Contest contest{.train = data.train, .held_out = on_test ? data.test : data.valid};
-  if (on_test) contest.valid = data.valid;
+  return {.name = options.split + " split",
+          .interactions = on_test ? data.test : data.valid,
+          .is_valid = !on_test};
+}
+
+Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& held_out) {
+  const Dataset& data = loaded.data();
+  Contest contest{.train = data.train, .held_out = held_out.interactions};
+  if (!held_out.is_valid) contest.valid = data.valid;
   if (!options.cold) return contest;
 
   const std::vector<NodeId> cold = cold_items(data.train);
@@ -88,21 +128,27 @@ EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& load
   return config.evaluation;
 }
 
-std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, Console& console) {
-  const bool on_test = options.split == "test";
-  const Contest contest = make_contest(options, loaded);
-  const Interactions& held_out = contest.held_out;
-  if (held_out.size() == 0) {
-    throw ConfigError("--split: this run's data has no " +
-                      std::string(on_test ? "test" : "validation") + " interactions" +
-                      (options.cold ? " with items that have none in training" : ""));
+[[noreturn]] void fail_empty(const EvaluateOptions& options) {
+  const std::string cold = options.cold ? " with items that have none in training" : "";
+  if (!options.data.empty()) {
+    throw ConfigError(fmt::format("--cold: {} has no interactions{}", options.data, cold));
   }
+  throw ConfigError(fmt::format("--split: this run's data has no {} interactions{}",
+                                options.split == "test" ? "test" : "validation", cold));
+}
+
+std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
+                         Console& console) {
+  const Contest contest = make_contest(options, loaded, what);
+  const Interactions& held_out = contest.held_out;
+  if (held_out.size() == 0) fail_empty(options);
   const EvaluationOptions lists = lists_of(options, loaded, held_out.num_items());
 
-  // A user's known items are not candidates: in the test, these include the validation split.
+  // A user's known items are not candidates. They include the validation split, unless that is
+  // measured.
   std::vector<Graph> graphs;
   std::vector<const Interactions*> observed_rows{&contest.train};
-  if (on_test) observed_rows.push_back(&contest.valid);
+  if (!what.is_valid) observed_rows.push_back(&contest.valid);
   graphs.reserve(observed_rows.size());
   for (const Interactions* rows : observed_rows) {
     graphs.push_back(loaded.backend().make_graph(*rows));
@@ -129,16 +175,16 @@ std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, Cons
   return results;
 }
 
-std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded,
+std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded, const HeldOut& what,
                      const std::vector<Result>& results) {
   const Config& config = loaded.run().config();
   std::string out = fmt::format(
-      "{}: {}, epoch {} ({})\n{} split{}, {} users with held-out items; every metric is in 0..1\n",
+      "{}: {}, epoch {} ({})\n{}{}, {} users with held-out items; every metric is in 0..1\n",
       loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
-      options.split, options.cold ? ", only items without a training interaction" : "",
+      what.name, options.cold ? ", only items without a training interaction" : "",
       grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
-  if (options.split == "test" && config.select_on == SelectionSplit::kTest &&
-      loaded.checkpoint() == "best") {
+  const bool on_test = !what.is_valid && !what.other;
+  if (on_test && config.select_on == SelectionSplit::kTest && loaded.checkpoint() == "best") {
     out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
   std::vector<std::string> header{""};
@@ -163,7 +209,7 @@ Json without_users(const Metrics& metrics) {
   return object;
 }
 
-std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
+std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded, const HeldOut& what,
                     const std::vector<Result>& results) {
   const Config& config = loaded.run().config();
   Json object{{"run", loaded.run().path().string()},
@@ -171,10 +217,14 @@ std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded,
               {"checkpoint", loaded.checkpoint()},
               {"epoch", loaded.epoch()},
               {"selected_on", config.select_on == SelectionSplit::kTest ? "test" : "valid"},
-              {"split", options.split},
-              {"items", options.cold ? "cold" : "all"},
-              {"users", static_cast<std::int64_t>(metric(results[0].metrics, "users"))},
-              {"metrics", without_users(results[0].metrics)}};
+              {what.other ? "data" : "split", what.other ? options.data : options.split}};
+  if (what.other) {
+    object["interactions"] = what.other->read;
+    object["unknown_interactions"] = what.other->left_out;
+  }
+  object["items"] = options.cold ? "cold" : "all";
+  object["users"] = static_cast<std::int64_t>(metric(results[0].metrics, "users"));
+  object["metrics"] = without_users(results[0].metrics);
   for (std::size_t i = 1; i < results.size(); ++i) {
     object["baselines"][results[i].name] = without_users(results[i].metrics);
   }
@@ -187,10 +237,18 @@ int evaluate_run(const EvaluateOptions& options) {
         "expected either --cold or --baselines: the baselines cannot rank items without a training "
         "interaction");
   }
+  if (options.split_given->count() > 0 && !options.data.empty()) {
+    throw ConfigError("expected either --split or --data");
+  }
+  if (!options.sets.empty() && options.data.empty()) {
+    throw ConfigError("--set is about the reading of --data: expected --data FILE with it");
+  }
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
-  const std::vector<Result> results = rank(options, loaded, console);
-  print(options.json ? as_json(options, loaded, results) : as_table(options, loaded, results));
+  const HeldOut what = find_held_out(options, loaded, console);
+  const std::vector<Result> results = rank(options, loaded, what, console);
+  print(options.json ? as_json(options, loaded, what, results)
+                     : as_table(options, loaded, what, results));
   return kDone;
 }
 
@@ -200,7 +258,16 @@ Command add_evaluate(CLI::App& program) {
   const auto options = std::make_shared<EvaluateOptions>();
   CLI::App* app = program.add_subcommand("evaluate", "Measure a run on held-out interactions");
   options->run.add_to(*app);
-  add_choice(*app, "--split", options->split, {"valid", "test"}, "the held-out split");
+  options->split_given =
+      add_choice(*app, "--split", options->split, {"valid", "test"}, "the held-out split");
+  app->add_option("--data", options->data,
+                  "measure on the interactions of this file instead, such as a second test set; "
+                  "those whose user or item the run does not know are counted and left out")
+      ->type_name("FILE");
+  app->add_option("--set", options->sets,
+                  "how to read --data, e.g. --set data.user_column=who (repeatable) [as the run's "
+                  "data]")
+      ->type_name("data.KEY=VALUE");
   app->add_option("-k", options->ks, "lengths of the lists, e.g. 10,20 [those of the run]")
       ->type_name("K,...");
   app->add_flag("--json", options->json, "one JSON object instead of a table");
@@ -211,7 +278,7 @@ Command add_evaluate(CLI::App& program) {
                 "also measure popularity and a one-hop graph filter");
   app->footer(
       "All items are ranked for every user with held-out items, except for the user's items in\n"
-      "the training split and, for the test split, also in the validation split.");
+      "the training split and, unless the validation split is measured, in the validation split.");
   return {app, [options] { return evaluate_run(*options); }};
 }
 

@@ -232,4 +232,20 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
   return data;
 }
 
+Dataset load_interactions(const std::filesystem::path& path, const DataOptions& options) {
+  check_options(options);
+  Dataset data;
+  Pool pool = read_pool(find_sources(path), options, data.notes);
+  merge_parts(pool);
+  data.train = to_interactions(pool, 0, &data.duplicates);
+  data.valid = data.test =
+      Interactions::from_pairs(data.train.num_users(), data.train.num_items(), {});
+  if (data.duplicates > 0) {
+    data.notes.push_back(fmt::format("Repeated interactions left out: {}.", data.duplicates));
+  }
+  data.users = std::move(pool.users.names);
+  data.items = std::move(pool.items.names);
+  return data;
+}
+
 }  // namespace tern

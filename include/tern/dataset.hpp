@@ -113,6 +113,10 @@ struct Dataset {
 /// with file and line of the first error, ConfigError on options that do not fit the data.
 Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options = {});
 
+/// The interactions of a file or a directory, all in train: neither split nor filtered by k-core, and
+/// without features. Notes and errors as from load_dataset.
+Dataset load_interactions(const std::filesystem::path& path, const DataOptions& options = {});
+
 /// Appends nodes without interactions to one side, from a table of their features (.tsv or .csv with a
 /// header, keyed by its first column). Columns are matched by name: columns and values that the data
 /// lacks are left out; numeric columns that the table lacks get their mean in the data, any other

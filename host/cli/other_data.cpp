@@ -1,0 +1,106 @@
+#include "host/cli/other_data.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <system_error>
+#include <vector>
+
+#include "host/cli/format.hpp"
+#include "host/support/message.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+constexpr NodeId kUnknown = -1;
+
+// The run's id of each name that has interactions. *unknown is the number of those without one.
+std::vector<NodeId> find_all(const Vocabulary& names, const Vocabulary& known,
+                             const std::vector<bool>& occurs, std::int64_t* unknown) {
+  std::vector<NodeId> ids(static_cast<std::size_t>(names.size()), kUnknown);
+  for (NodeId id = 0; id < names.size(); ++id) {
+    if (!occurs[static_cast<std::size_t>(id)]) continue;
+    const std::optional<NodeId> found = known.find(names.name(id));
+    if (!found) ++*unknown;
+    ids[static_cast<std::size_t>(id)] = found.value_or(kUnknown);
+  }
+  return ids;
+}
+
+std::int64_t count_in(const Interactions& interactions, const Interactions& other) {
+  std::int64_t count = 0;
+  for (NodeId user = 0; user < interactions.num_users(); ++user) {
+    const std::span<const NodeId> row = other.row(user);
+    for (const NodeId item : interactions.row(user)) {
+      if (std::binary_search(row.begin(), row.end(), item)) ++count;
+    }
+  }
+  return count;
+}
+
+[[noreturn]] void fail_unknown(const std::string& file, const Dataset& found, const Dataset& run) {
+  throw DataError(
+      file, 0,
+      fmt::format("the run knows user and item of none of its {} interactions: found "
+                  "for example user {} and item {}, the run has for example user {} "
+                  "and item {}",
+                  grouped(found.train.size()), quote(found.users.name(0)),
+                  quote(found.items.name(0)), quote(run.users.name(0)), quote(run.items.name(0))));
+}
+
+}  // namespace
+
+OtherData read_other_data(const std::string& file, const DataOptions& options, const Dataset& run,
+                          Console& console) {
+  std::error_code unknown_kind;
+  if (std::filesystem::is_directory(file, unknown_kind)) {
+    throw ConfigError(fmt::format(
+        "--data: {} is a directory, expected the one file of it to measure on", quote(file)));
+  }
+  const Dataset other = load_interactions(file, options);
+  for (const std::string& note : other.notes) console.line(note);
+  std::vector<bool> users_occur(static_cast<std::size_t>(other.users.size()), false);
+  std::vector<bool> items_occur(static_cast<std::size_t>(other.items.size()), false);
+  for (NodeId user = 0; user < other.train.num_users(); ++user) {
+    users_occur[static_cast<std::size_t>(user)] = !other.train.row(user).empty();
+  }
+  for (const NodeId item : other.train.items()) items_occur[static_cast<std::size_t>(item)] = true;
+  std::int64_t unknown_users = 0;
+  std::int64_t unknown_items = 0;
+  const std::vector<NodeId> users = find_all(other.users, run.users, users_occur, &unknown_users);
+  const std::vector<NodeId> items = find_all(other.items, run.items, items_occur, &unknown_items);
+  std::vector<Interaction> pairs;
+  for (NodeId user = 0; user < other.train.num_users(); ++user) {
+    for (const NodeId item : other.train.row(user)) {
+      const Interaction pair{users[static_cast<std::size_t>(user)],
+                             items[static_cast<std::size_t>(item)]};
+      if (pair.user != kUnknown && pair.item != kUnknown) pairs.push_back(pair);
+    }
+  }
+  OtherData data;
+  data.read = other.train.size();
+  data.left_out = data.read - static_cast<std::int64_t>(pairs.size());
+  if (pairs.empty()) fail_unknown(file, other, run);
+  if (data.left_out > 0) {
+    console.line(fmt::format(
+        "{}: the run does not know {} users and {} items: {} of {} interactions are left out.",
+        file, grouped(unknown_users), grouped(unknown_items), grouped(data.left_out),
+        grouped(data.read)));
+  }
+  data.interactions = Interactions::from_pairs(run.users.size(), run.items.size(), pairs);
+  const std::int64_t masked =
+      count_in(data.interactions, run.train) + count_in(data.interactions, run.valid);
+  if (masked > 0) {
+    console.line(fmt::format(
+        "{}: interactions that are in the run's training or validation split, are masked and can "
+        "never be hit: {}.",
+        file, grouped(masked)));
+  }
+  return data;
+}
+
+}  // namespace tern::cli
