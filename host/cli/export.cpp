@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -70,6 +71,11 @@ int export_run(const ExportOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   const fs::path folder = options.to;
+  std::error_code absent;
+  if (fs::equivalent(folder, loaded.run().path(), absent)) {
+    throw ConfigError(
+        "--to: this is the directory of the run, whose files would be replaced: choose another");
+  }
   make_directory(folder);
   Tensor users = tensor_of(loaded, Side::kUser);
   Tensor items = tensor_of(loaded, Side::kItem);

@@ -59,6 +59,11 @@ std::string assignment(std::string_view key, std::string_view value) {
   return fmt::format("--set {}={}", key, usable ? value : "VALUE");
 }
 
+/// Whether --set of this app sets any key: that of evaluate is only about the reading of a file.
+bool takes_keys(const CLI::App& app) {
+  return has(app, "--config");
+}
+
 /// The options and keys of the app that an option of this name may mean.
 std::vector<std::string> meant_by(const CLI::App& app, std::string_view option,
                                   std::string_view value) {
@@ -72,7 +77,7 @@ std::vector<std::string> meant_by(const CLI::App& app, std::string_view option,
     const std::string same = option_named_after(key);
     if (has(app, same)) {
       meant.push_back(same);
-    } else if (has(app, "--set")) {
+    } else if (takes_keys(app)) {
       meant.push_back(assignment(key, value));
     }
   }
@@ -84,7 +89,7 @@ std::vector<std::string> known_options(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options()) {
     for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
   }
-  if (has(app, "--set")) {
+  if (takes_keys(app)) {
     for (const ConfigKey& key : config_keys()) names.push_back(option_named_after(key.key));
   }
   return names;

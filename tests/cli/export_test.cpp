@@ -94,10 +94,14 @@ TEST_F(Export, AScoreIsTheProductOfExportedRows) {
   }
 }
 
-TEST_F(Export, RefusesAPlaceThatIsNoDirectory) {
+TEST_F(Export, RefusesAPlaceThatIsNoDirectoryOrTheRunItself) {
   write("file", "");
   EXPECT_THAT(run({"export", "run", "--to", "file"}), FailsAtOnceWith(1, "file"));
   EXPECT_THAT(run({"export", "run", "--to", "file/below"}), FailsAtOnceWith(1, "file/below"));
+  const std::string before = read("run/embeddings.safetensors");
+  EXPECT_THAT(run({"export", "run", "--to", "./run", "--format", "safetensors"}),
+              FailsAtOnceWith(2, "this is the directory of the run"));
+  EXPECT_EQ(read("run/embeddings.safetensors"), before);
 }
 
 }  // namespace

@@ -56,11 +56,15 @@ int train(const fs::path& folder) {
   };
   const tern::TrainingResult result = trainer.run(callbacks);
   run.write_state(trainer.state());
-  const auto tensors = tern::Run::open(folder / "run").read_checkpoint("last").tensors.size();
+  run.write_embeddings(*backend, trainer.model());
+  const tern::Run opened = tern::Run::open(folder / "run");
+  const auto tensors = opened.read_checkpoint("last").tensors.size();
+  const auto embeddings = opened.read_embeddings("best");
 
   std::printf("%d epochs, recall@6 %.3f, %zu tensors\n", result.epochs, recall, tensors);
   // The halves are clear: held-out items must rank among the six items of the user's half.
-  return result.epochs == 30 && recall > 0.99 && tensors > 0 ? 0 : 1;
+  const bool complete = embeddings && opened.load_data().fingerprint == data.fingerprint;
+  return result.epochs == 30 && recall > 0.99 && tensors > 0 && complete ? 0 : 1;
 }
 
 }  // namespace
