@@ -355,7 +355,8 @@ Command add_train(CLI::App& program) {
   options->config.add_to(
       *app,
       "directory (with train.txt and test.txt, or interactions.tsv|csv) or file to train on; "
-      "optional if --config has data.path");
+      "optional with --resume, which then trains on the run's own copy, or if --config has "
+      "data.path");
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--epochs", "train.epochs");

@@ -28,7 +28,6 @@ namespace {
 
 using Metadata = std::map<std::string, std::string>;
 
-constexpr char kChecksum[] = "checksum";
 constexpr char kCounterPrefix[] = "counter.";
 constexpr char kNone[] = "none";
 

@@ -11,6 +11,9 @@
 
 namespace tern {
 
+/// The key of the checksum in the metadata.
+inline constexpr char kChecksum[] = "checksum";
+
 /// Writes a safetensors file whose metadata has a checksum: a 64-bit hash of all names, types,
 /// shapes, values and of the other metadata. Throws NumericalFault, before anything is written, if
 /// a value is not finite, and Error as write_safetensors() does.

@@ -23,7 +23,6 @@ namespace fs = std::filesystem;
 
 // The checkpoint that the embeddings belong to: its checksum identifies it whatever its name is.
 constexpr char kChecksumOfCheckpoint[] = "checkpoint_checksum";
-constexpr char kChecksum[] = "checksum";
 constexpr char kUsers[] = "user_embeddings";
 constexpr char kItems[] = "item_embeddings";
 

@@ -21,7 +21,7 @@ namespace tern {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 // Metadata of a side, as JSON: users.columns are all names in order, and users.sparse the places of
 // those among them that are stored as ones.

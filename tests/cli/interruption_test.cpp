@@ -203,6 +203,10 @@ TEST_F(InterruptedRun, KillsAtRandomInstantsLoseNothing) {
     ASSERT_EQ(last.exit_code, 0) << last.err;
     EXPECT_THAT(temporary_files(name), IsEmpty());
     expect_same_end(name, "whole");
+    for (const char* file : {"embeddings", "interactions"}) {
+      const std::string both = "/" + std::string(file) + ".safetensors";
+      EXPECT_EQ(read(name + both), read("whole" + both));
+    }
     std::filesystem::remove_all(path(name));
   }
   EXPECT_GT(within_writing, 0) << "of " << kills << " kills none came within the writing of a file";

@@ -136,6 +136,27 @@ TEST_P(OldRun, ContinuesInDoublePrecision) {
   expect_as_of_old(trained_to_epoch_4(*make_reference_backend()), GetParam());
 }
 
+TEST_P(OldRun, BecomesComplete) {
+  Run run = Run::resume(folder);
+  EXPECT_FALSE(run.holds_data());
+  const Dataset data = load_dataset(kFixtures / "data", run.config().data);
+  run.check_data(data, "data");
+  run.keep_data(data);
+  EXPECT_FALSE(run.has_embeddings("best"));
+  const auto backend = make_cpu_backend(2);
+  const Graph train = backend->make_graph(data.train);
+  const Triplets no_triplets;
+  const auto model = make_model(*backend, train, no_triplets, run.config().model,
+                                features_for(data, run.config().model).view());
+  run.write_embeddings(*backend, *model);
+  const Run opened = Run::open(folder);
+  EXPECT_EQ(opened.read_embeddings("best").value().epoch, 2);
+  const Dataset kept = opened.load_data();
+  EXPECT_EQ(kept.train, data.train);
+  EXPECT_EQ(kept.feature_fingerprint,
+            GetParam() == std::string("gcmc") ? data.feature_fingerprint : 0);
+}
+
 INSTANTIATE_TEST_SUITE_P(Models, OldRun, ::testing::Values("mf", "lightgcn", "gcmc"),
                          [](const auto& info) { return std::string(info.param); });
 
