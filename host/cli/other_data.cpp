@@ -87,8 +87,8 @@ OtherData read_other_data(const std::string& file, const DataOptions& options, c
   if (pairs.empty()) fail_unknown(file, other, run);
   if (data.left_out > 0) {
     console.line(fmt::format(
-        "{}: the run does not know {} users and {} items: {} of {} interactions are left out.",
-        file, grouped(unknown_users), grouped(unknown_items), grouped(data.left_out),
+        "{}: unknown to the run: users: {}, items: {}; interactions left out: {} of {}.", file,
+        grouped(unknown_users), grouped(unknown_items), grouped(data.left_out),
         grouped(data.read)));
   }
   data.interactions = Interactions::from_pairs(run.users.size(), run.items.size(), pairs);

@@ -39,8 +39,8 @@ void RunOptions::add_to(CLI::App& app) {
   add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
              "the epoch whose parameters to use");
   app.add_option("--device", device,
-                 "auto|cpu|cuda|cuda:N|reference; auto takes a GPU, if there is one, only for work "
-                 "that is worth it")
+                 "auto|cpu|cuda|cuda:N|reference; auto: a GPU, if there is one, but the CPU for "
+                 "little work such as the lists of a few users")
       ->type_name("NAME")
       ->check(value_of("train.device"))
       ->capture_default_str();

@@ -61,7 +61,9 @@ TEST_F(EvaluateData, CountsUnknownIdsAndKnownInteractions) {
   write("more.csv", read("second.csv") + "nobody,drama-0\ndrama fan 0,no film\nnobody,no film\n");
   const Outcome more = measure("more.csv");
   ASSERT_EQ(more.exit_code, 0) << more.err;
-  EXPECT_THAT(more.err, HasSubstr("more.csv: the run does not know 1 users and 1 items: 3 of "));
+  EXPECT_THAT(
+      more.err,
+      HasSubstr("more.csv: unknown to the run: users: 1, items: 1; interactions left out: 3 of "));
   const json found = json::parse(more.out);
   EXPECT_EQ(found["metrics"], expected["metrics"]);
   EXPECT_EQ(found["unknown_interactions"], 3);
