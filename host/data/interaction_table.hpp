@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <variant>
 #include <vector>
 
 #include "host/data/memory_budget.hpp"
@@ -13,6 +16,10 @@
 
 namespace tern {
 
+struct JsonLines {};
+/// How the rows of interactions are written.
+using RowFormat = std::variant<TableFormat, JsonLines>;
+
 /// The pairs of a table in file order, with their times.
 struct InteractionTable {
   std::vector<Interaction> pairs;
@@ -21,18 +28,22 @@ struct InteractionTable {
   bool has_times = false;
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
-  std::string columns;  // description of the columns, for a note
+  /// The least and the greatest rating of all rows, if there are any.
+  std::optional<std::pair<double, double>> ratings;
+  std::string columns;                // description of the columns, for a note
+  std::vector<std::string> warnings;  // sentences, for notes
 };
 
-/// Reads a table and adds its ids to the two vocabularies in order of first appearance, including
-/// those of rows below the minimum rating. Throws DataError at the first bad row, at more names of a
-/// side than options.max_nodes, and if reading needs more memory than is free.
+/// Reads a table or JSON lines, and adds the ids to the two vocabularies in order of
+/// first appearance, including those of rows below the minimum rating. Throws DataError at the first bad
+/// row, at ids that are not UTF-8, at more names of a side than options.max_nodes, and if reading needs
+/// more memory than is free.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
-                                    TableFormat format, const DataOptions& options,
+                                    const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items);
 /// For tests: the same with a given chunk size and memory limit, in bytes.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
-                                    TableFormat format, const DataOptions& options,
+                                    const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,
                                     std::int64_t memory = MemoryBudget::kUnlimited);
 

@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/data/k_core.hpp"
@@ -29,12 +31,19 @@ struct PoolSide {
   std::vector<NodeId> rows;
 };
 
+/// The effect of data.min_rating, for errors.
+struct RatingFilter {
+  std::int64_t dropped = 0;
+  std::optional<std::pair<double, double>> ratings;  // the least and the greatest
+};
+
 /// All interactions that were read, before they are split and made into matrices.
 struct Pool {
   std::array<PoolPart, kSplitParts> parts;
   PoolSide users;
   PoolSide items;
   bool has_times = false;  // whether every part's pairs have one
+  RatingFilter filter;
 
   std::int64_t size() const;
 };

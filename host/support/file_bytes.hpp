@@ -68,5 +68,7 @@ class ByteLimit {
 ByteBuffer read_whole_file(const std::filesystem::path& path,
                            std::int64_t max_bytes = ByteLimit::kUnlimited);
 ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit);
+/// The bytes of standard input up to its end; file: its name in errors.
+ByteBuffer read_standard_input(const std::string& file, ByteLimit& limit);
 
 }  // namespace tern
