@@ -94,7 +94,7 @@ std::vector<KeySpec> data_keys() {
            {"adjacency", DataFormat::kAdjacency},
            {"jsonl", DataFormat::kJsonLines}}),
       text("data.separator", kFixed,
-           "auto, tab, comma, semicolon, pipe, space, or the characters themselves",
+           "one of auto|tab|comma|semicolon|pipe|space|::, or another character",
            "what divides the fields of a table; space: any number of blanks",
            at(&Config::data, &DataOptions::separator), is_separator_name),
       choice<HeaderRow>(

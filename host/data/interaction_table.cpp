@@ -28,7 +28,7 @@ struct Part {
   std::vector<double> times;
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
-  std::optional<std::pair<double, double>> ratings;
+  RatingRange ratings;
   const char* not_utf8 = nullptr;  // the first row with such an id
 };
 
@@ -90,12 +90,6 @@ NodeId add_name(Vocabulary& names, std::string_view id, Part& part, const char* 
   return node;
 }
 
-void note_rating(double rating, Part& part) {
-  if (!part.ratings) part.ratings = {rating, rating};
-  part.ratings->first = std::min(part.ratings->first, rating);
-  part.ratings->second = std::max(part.ratings->second, rating);
-}
-
 template <typename Reader>
 Part parse_part(Reader reader, const Task& task) {
   Part part;
@@ -116,7 +110,7 @@ Part parse_part(Reader reader, const Task& task) {
     double time = 0;
     if (columns.rating) {
       rating = read_number("rating", fields[*columns.rating], task.comma(), row, scratch);
-      note_rating(rating, part);
+      part.ratings.add(rating);
     }
     if (columns.timestamp) time = read_time(fields[*columns.timestamp], task, row, scratch);
     if (task.options.min_rating && rating < *task.options.min_rating) {
@@ -178,11 +172,7 @@ InteractionTable join(std::vector<Part> parts, const DataOptions& options, const
     first[i + 1] = first[i] + parts[i].pairs.size();
     table.below_min_rating += parts[i].below_min_rating;
     table.blank_lines += parts[i].blank_lines;
-    if (parts[i].ratings) {
-      if (!table.ratings) table.ratings = parts[i].ratings;
-      table.ratings->first = std::min(table.ratings->first, parts[i].ratings->first);
-      table.ratings->second = std::max(table.ratings->second, parts[i].ratings->second);
-    }
+    table.ratings.add(parts[i].ratings);
     table.has_times = table.has_times || !parts[i].times.empty();
   }
   table.pairs.resize(first.back());

@@ -1,10 +1,10 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <optional>
+#include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -20,6 +20,19 @@ struct JsonLines {};
 /// How the rows of interactions are written.
 using RowFormat = std::variant<TableFormat, JsonLines>;
 
+/// The least and the greatest of some ratings.
+struct RatingRange {
+  double least = std::numeric_limits<double>::infinity();
+  double greatest = -std::numeric_limits<double>::infinity();
+
+  void add(double rating) { add(RatingRange{rating, rating}); }
+  void add(const RatingRange& other) {
+    least = std::min(least, other.least);
+    greatest = std::max(greatest, other.greatest);
+  }
+  friend bool operator==(const RatingRange&, const RatingRange&) = default;
+};
+
 /// The pairs of a table in file order, with their times.
 struct InteractionTable {
   std::vector<Interaction> pairs;
@@ -28,8 +41,7 @@ struct InteractionTable {
   bool has_times = false;
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
-  /// The least and the greatest rating of all rows, if there are any.
-  std::optional<std::pair<double, double>> ratings;
+  RatingRange ratings;                // of all rows
   std::string columns;                // description of the columns, for a note
   std::vector<std::string> warnings;  // sentences, for notes
 };

@@ -83,10 +83,6 @@ void read_object(std::string_view line, const Use& use) {
   Json::sax_parse(line.begin(), line.end(), &reader);
 }
 
-bool is_blank_line(std::string_view line) {
-  return line.find_first_not_of(" \t") == std::string_view::npos;
-}
-
 }  // namespace
 
 JsonRowReader::JsonRowReader(std::string_view text, std::vector<std::string> keys)

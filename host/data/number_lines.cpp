@@ -4,6 +4,7 @@
 #include "host/data/number_lines.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <map>
 #include <unordered_set>
@@ -22,6 +23,7 @@ constexpr std::size_t kMaxWords = 8;  // of a line, to compare
 struct Word {
   std::string_view text;
   bool integer = false;
+  bool fraction = false;
   bool large = false;
   std::int64_t value = 0;
 };
@@ -34,6 +36,8 @@ Word read_word(std::string_view text) {
   for (const char c : digits) {
     if (c < '0' || c > '9') {
       word.integer = false;
+      const std::optional<double> number = parse_number(text, DecimalComma::kAllowed);
+      word.fraction = number && std::isfinite(*number);
       return word;
     }
     constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max() / 16;
@@ -69,12 +73,14 @@ void count_widths(std::string_view text, std::int64_t max_lines, NumberLines& li
       const Word word = read_word(text);
       ++width;
       integers = integers && word.integer;
+      lines.has_fractions = lines.has_fractions || word.fraction;
       lines.has_large_numbers = lines.has_large_numbers || (word.integer && word.large);
     });
     if (width == 0) continue;
     ++lines.lines;
     ++widths[width];
     if (!integers) ++lines.with_words;
+    if (lines.lines == 1) lines.words_first = !integers;
   }
   for (const auto& [width, count] : widths) {
     if (count > lines.usual) {
@@ -126,6 +132,7 @@ void count_values(std::string_view text, NumberLines& lines) {
       lines.first = {words[0].text, words[1].text, words[2].text};
       lines.first_line = line;
     }
+    ++lines.counted;
     users.insert(words[0].value);
     seconds.insert(words[1].value);
     thirds.insert(words[2].value);

@@ -12,10 +12,13 @@ namespace tern {
 struct NumberLines {
   std::int64_t lines = 0;
   std::int64_t with_words = 0;  // lines with anything but integers
+  bool words_first = false;     // whether the first line is one of them
+  bool has_fractions = false;   // whether a line has a number that is no integer
   std::size_t width = 0;        // the usual number of words in a line
   std::int64_t usual = 0;       // the lines of that width
 
   // Of the lines of integers with the usual width, if it is at least 3:
+  std::int64_t counted = 0;
   std::int64_t users = 0;  // different first, second and third numbers
   std::int64_t seconds = 0;
   std::int64_t thirds = 0;

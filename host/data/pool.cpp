@@ -134,8 +134,9 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
     AdjacencyList& list = lists[part];
     list = parse_adjacency(texts.bytes[part].view(), source.file());
     texts.bytes[part] = {};
-    notes.push_back(fmt::format("{}: an adjacency list; lines: {}, interactions: {}.",
-                                source.name(), list.users.size(), list.pairs.size()));
+    notes.push_back(fmt::format("{}: {}; lines: {}, interactions: {}.", source.name(),
+                                texts.readings[part].description, list.users.size(),
+                                list.pairs.size()));
     note_blank_lines(source, list.blank_lines, notes);
     if (const std::int64_t repeated = count_repeated(list.users); repeated > 0) {
       notes.push_back(fmt::format("{}: lines merged into an earlier one of the same user: {}.",
@@ -183,14 +184,6 @@ void note_table(const Source& source, const Reading& reading, const InteractionT
   }
 }
 
-void add_to_filter(const InteractionTable& table, RatingFilter& filter) {
-  filter.dropped += table.below_min_rating;
-  if (!table.ratings) return;
-  if (!filter.ratings) filter.ratings = table.ratings;
-  filter.ratings->first = std::min(filter.ratings->first, table.ratings->first);
-  filter.ratings->second = std::max(filter.ratings->second, table.ratings->second);
-}
-
 void read_tables(const Sources& sources, Texts texts, const DataOptions& options, Pool& pool,
                  Notes& notes) {
   pool.has_times = true;
@@ -204,7 +197,8 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
                                                 options, pool.users.names, pool.items.names);
     texts.bytes[part] = {};
     note_table(source, reading, table, options, notes);
-    add_to_filter(table, pool.filter);
+    pool.below_min_rating += table.below_min_rating;
+    pool.ratings.add(table.ratings);
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());
     pool.parts[part] = {std::move(table.pairs), std::move(table.times)};
   }
@@ -212,7 +206,7 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   pool.items.num_read = pool.items.names.size();
   warn_of_equal_numbers("user", pool.users.names, notes);
   warn_of_equal_numbers("item", pool.items.names, notes);
-  if (pool.filter.dropped == 0) return;
+  if (pool.below_min_rating == 0) return;
   keep_nodes(pool, find_occurring(pool));
   const NodeId users = pool.users.num_read - pool.users.names.size();
   const NodeId items = pool.items.num_read - pool.items.names.size();
@@ -224,12 +218,11 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
 
 /// The reason why nothing is left to train on.
 std::string nothing_to_train_on(const Pool& pool, const DataOptions& options) {
-  if (pool.filter.dropped == 0) return "no interactions to train on, expected at least one";
+  if (pool.below_min_rating == 0) return "no interactions to train on, expected at least one";
   return fmt::format(
       "no interactions to train on: data.min_rating = {} drops all with a lower "
       "rating: {}; the ratings are from {} to {}",
-      *options.min_rating, pool.filter.dropped, pool.filter.ratings->first,
-      pool.filter.ratings->second);
+      *options.min_rating, pool.below_min_rating, pool.ratings.least, pool.ratings.greatest);
 }
 
 /// Keeps some nodes of one side. Returns the new number of each old node, -1 if it is dropped.

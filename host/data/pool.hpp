@@ -2,11 +2,10 @@
 
 #include <array>
 #include <cstdint>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
+#include "host/data/interaction_table.hpp"
 #include "host/data/k_core.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/split.hpp"
@@ -31,19 +30,14 @@ struct PoolSide {
   std::vector<NodeId> rows;
 };
 
-/// The effect of data.min_rating, for errors.
-struct RatingFilter {
-  std::int64_t dropped = 0;
-  std::optional<std::pair<double, double>> ratings;  // the least and the greatest
-};
-
 /// All interactions that were read, before they are split and made into matrices.
 struct Pool {
   std::array<PoolPart, kSplitParts> parts;
   PoolSide users;
   PoolSide items;
-  bool has_times = false;  // whether every part's pairs have one
-  RatingFilter filter;
+  bool has_times = false;             // whether every part's pairs have one
+  std::int64_t below_min_rating = 0;  // interactions that were dropped
+  RatingRange ratings;                // of all interactions, dropped or not
 
   std::int64_t size() const;
 };

@@ -46,11 +46,11 @@ bool asks_for_table(const DataOptions& options) {
 /// Lines of three or more integers, as many in each line.
 void weigh_even_lines(Evidence& evidence) {
   const NumberLines& lines = evidence.lines;
-  const std::int64_t repeats = lines.lines - lines.users;
+  const std::int64_t repeats = lines.counted - lines.users;
   // Fewer lines can have few values by chance.
   constexpr std::int64_t kFewLines = 20;
   const bool few_values =
-      lines.lines >= kFewLines && lines.thirds <= 20 && lines.thirds * 4 <= lines.lines;
+      lines.counted >= kFewLines && lines.thirds <= 20 && lines.thirds * 4 <= lines.counted;
   if (lines.has_times) {
     evidence.leaning = Evidence::Leaning::kTable;
     evidence.reason = fmt::format("column {} holds times", lines.width >= 4 ? 4 : 3);
@@ -63,7 +63,7 @@ void weigh_even_lines(Evidence& evidence) {
       evidence.leaning = Evidence::Leaning::kList;
       evidence.reason = "no user repeats";
     }
-  } else if (lines.lines >= kFewLines && repeats * (few_values ? 10 : 2) >= lines.lines) {
+  } else if (lines.counted >= kFewLines && repeats * (few_values ? 10 : 2) >= lines.counted) {
     evidence.leaning = Evidence::Leaning::kTable;
     evidence.reason = fmt::format("every line has {} numbers, and users repeat", lines.width);
   }
@@ -84,10 +84,12 @@ Evidence examine(const InteractionText& text) {
   const double share = static_cast<double>(lines.usual) / static_cast<double>(lines.lines);
   const bool even = share >= kMostLines;
   const bool mostly_words = lines.with_words * 2 > lines.lines;
-  evidence.table = mostly_words || (even && lines.width >= 2);
-  evidence.list = !mostly_words && (lines.with_words == 0 || !even);
-  if (lines.has_large_numbers && even) evidence.list = false;
-  if (!evidence.list && !evidence.table) evidence.list = true;  // a column of numbers
+  const bool header = lines.with_words == 1 && lines.words_first;
+  const bool pairs_of_words = lines.width == 2 && lines.with_words > 0;
+  evidence.table = mostly_words || lines.has_fractions || (even && lines.width >= 2);
+  evidence.list =
+      !mostly_words && !lines.has_fractions &&
+      !(even && lines.width >= 2 && (header || pairs_of_words || lines.has_large_numbers));
   if (!evidence.list || !evidence.table) return evidence;
   if (lines.width == 2) {
     // Both readings have the same interactions, unless a line has another number of words.
@@ -100,7 +102,7 @@ Evidence examine(const InteractionText& text) {
   return evidence;
 }
 
-[[noreturn]] void refuse_both(const InteractionText& text, const NumberLines& lines) {
+[[noreturn]] void refuse_readings(const InteractionText& text, const NumberLines& lines) {
   const auto& first = lines.first;
   const std::string table =
       fmt::format("user {}, item {}, rating {}", first[0], first[1], first[2]);
@@ -139,12 +141,12 @@ DataFormat decide(std::span<const InteractionText> texts, std::span<const Eviden
   }
   if (only_table < texts.size()) return DataFormat::kTable;
   if (only_list < texts.size()) return DataFormat::kAdjacency;
-  if (undecided < texts.size()) refuse_both(texts[undecided], evidence[undecided].lines);
+  if (undecided < texts.size()) refuse_readings(texts[undecided], evidence[undecided].lines);
   if (leans_to_table == nullptr) return DataFormat::kAdjacency;
   // Lines of two numbers read alike; other lists beside a table are unlikely.
   if (leans_to_list != nullptr && leans_to_list->lines.width > 2) {
-    refuse_both(texts[static_cast<std::size_t>(leans_to_list - evidence.data())],
-                leans_to_list->lines);
+    refuse_readings(texts[static_cast<std::size_t>(leans_to_list - evidence.data())],
+                    leans_to_list->lines);
   }
   return DataFormat::kTable;
 }
@@ -174,8 +176,10 @@ std::vector<Reading> recognise(std::span<const InteractionText> texts, const Dat
   for (std::size_t i = 0; i < texts.size(); ++i) {
     Reading& reading = readings[i];
     reading.format = format;
-    if (format == DataFormat::kJsonLines) reading.description = "JSON lines";
-    if (format != DataFormat::kTable) continue;
+    if (format != DataFormat::kTable) {
+      reading.description = format == DataFormat::kJsonLines ? "JSON lines" : "an adjacency list";
+      continue;
+    }
     reading.table = recognise_separator(texts[i], options);
     reading.description = fmt::format("{}-separated", separator_name(reading.table));
     if (!evidence[i].reason.empty() && evidence[i].leaning == Evidence::Leaning::kTable) {

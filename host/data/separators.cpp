@@ -59,7 +59,8 @@ Candidate judge(const TableSample& sample, const TableFormat& format) {
 /// Nothing if the first row has an error.
 std::optional<Candidate> divide(const InteractionText& text, TableFormat format) {
   try {
-    if (format.quotes == Quotes::kNone && text.bytes.find('"') != std::string_view::npos) {
+    if (format.quotes == Quotes::kNone &&
+        beginning_of(text.bytes).find('"') != std::string_view::npos) {
       TableFormat with_quotes = format;
       with_quotes.quotes = Quotes::kDouble;
       const std::optional<Candidate> quoted = [&]() -> std::optional<Candidate> {
@@ -90,8 +91,8 @@ TableFormat format_of(std::string_view name) {
   return {name.front(), Separation::kOne, Quotes::kDouble};
 }
 
-[[noreturn]] void refuse_both(const InteractionText& text, const TableFormat& one,
-                              const TableFormat& other) {
+[[noreturn]] void refuse_separators(const InteractionText& text, const TableFormat& one,
+                                    const TableFormat& other) {
   throw DataError(
       text.file, 1,
       fmt::format("the lines can be divided by a {0} or by a {1}, into as many fields each; choose "
@@ -112,7 +113,7 @@ TableFormat best_of(const InteractionText& text, const std::vector<Candidate>& c
   if (text.by_name == SourceFormat::kCsv && best.front().format == TableFormat::kCsv) {
     return TableFormat::kCsv;
   }
-  refuse_both(text, best[0].format, best[1].format);
+  refuse_separators(text, best[0].format, best[1].format);
 }
 
 }  // namespace

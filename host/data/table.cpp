@@ -20,10 +20,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-bool is_blank_line(std::string_view line) {
-  return std::all_of(line.begin(), line.end(), is_blank);
-}
-
 }  // namespace
 
 std::string separator_name(const TableFormat& format) {

@@ -9,16 +9,15 @@ namespace {
 
 constexpr std::size_t kMaxRows = 1000;
 constexpr std::size_t kMaxFields = 100'000;
-// An unclosed quote is looked for no further.
 constexpr std::size_t kMaxBytes = std::size_t{1} << 22;
+
+}  // namespace
 
 std::string_view beginning_of(std::string_view text) {
   if (text.size() <= kMaxBytes) return text;
   const std::size_t stop = text.find('\n', kMaxBytes);
   return stop == std::string_view::npos ? text : text.substr(0, stop + 1);
 }
-
-}  // namespace
 
 TableSample sample_rows(std::string_view text, const std::string& file, const TableFormat& format) {
   TableSample sample;

@@ -21,6 +21,9 @@ struct TableSample {
   bool keyed = false;
 };
 
+/// The lines that are sampled; an unclosed quote is looked for no further.
+std::string_view beginning_of(std::string_view text);
+
 /// At most 1,000 rows, and about 100,000 fields. Throws DataError if the first row has an error.
 TableSample sample_rows(std::string_view text, const std::string& file, const TableFormat& format);
 

@@ -50,6 +50,10 @@ std::optional<double> parse_number(std::string_view text,
 /// A text in Latin-1 (ISO 8859-1) as UTF-8.
 ByteBuffer latin1_to_utf8(std::string_view text);
 
+inline bool is_blank_line(std::string_view line) {
+  return line.find_first_not_of(" \t") == std::string_view::npos;
+}
+
 /// Returns the line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind
 /// it.
 inline std::string_view next_line(const char*& cursor, const char* end) {

@@ -212,7 +212,7 @@ TEST(ParseJsonLines, ReadsKeysByNameInAnyOrder) {
     const ReadTable result = read_json(text, {}, chunk);
     EXPECT_THAT(result.rows(),
                 ElementsAre("7 x \u00e9", "a 9148955329465708066", "true 9148955329465708067"));
-    EXPECT_EQ(result.table.ratings, std::pair(1.0, 4.5));
+    EXPECT_EQ(result.table.ratings, (RatingRange{1.0, 4.5}));
     EXPECT_EQ(result.table.blank_lines, 1);
     EXPECT_THAT(result.table.columns, HasSubstr("user = \"user_id\", item = \"item\""));
   }

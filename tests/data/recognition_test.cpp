@@ -72,6 +72,7 @@ TEST(Recognise, KeepsAdjacencyLists) {
   // Users that repeat, with lines of different lengths.
   EXPECT_EQ(format_of("0 1 2 1\n1 2\n0 2 3\n"), DataFormat::kAdjacency);
   // A bad id is reported by the reader of lists.
+  EXPECT_EQ(format_of("0 1 2\n1 two 3\n2 4 5\n"), DataFormat::kAdjacency);
   EXPECT_EQ(format_of("0 1 2\n1 two\n2 4 5 6\n"), DataFormat::kAdjacency);
 }
 
@@ -104,7 +105,9 @@ TEST(Recognise, FindsTablesOfNumbers) {
   EXPECT_EQ(format_of("196 242 3 881250949\n186 302 3 891717742\n"), DataFormat::kTable);
   EXPECT_EQ(format_of("196 242 881250949\n186 302 891717742\n"), DataFormat::kTable);
   // No list has words, fractions, large or negative numbers.
-  EXPECT_EQ(format_of("1 5 4.5\n2 7 3\n"), DataFormat::kTable);
+  EXPECT_EQ(format_of("1 5 4.5\n2 7 3\n3 9 4\n"), DataFormat::kTable);
+  EXPECT_EQ(format_of("1 5 4\n2 x 3\ny 7 3\n"), DataFormat::kTable);
+  EXPECT_EQ(format_of("0 1\n1 two\n"), DataFormat::kTable);
   EXPECT_EQ(format_of("user item rating\n1 5 4\n2 7 3\n"), DataFormat::kTable);
   EXPECT_EQ(format_of("1 9148955329465708066\n2 9148955329465708067\n"), DataFormat::kTable);
   EXPECT_EQ(format_of("1 5 1\n2 7 -1\n"), DataFormat::kTable);
