@@ -26,6 +26,7 @@ using Notes = std::vector<std::string>;
 struct Texts {
   std::array<ByteBuffer, kSplitParts> bytes;
   std::array<Reading, kSplitParts> readings;
+  std::array<std::int64_t, kSplitParts> comments{};
 };
 
 /// A text in UTF-8, if it is in another encoding.
@@ -51,6 +52,7 @@ Texts read_texts(const Sources& sources, const DataOptions& options, Notes& note
     const Source& source = *sources.interactions[part];
     texts.bytes[part] = read_file(source.path, options.max_bytes);
     decode(source, options, texts.bytes[part], notes);
+    texts.comments[part] = blank_out_comments(texts.bytes[part].bytes());
     known.push_back(
         {checked_text(texts.bytes[part].view(), source.file()), source.file(), source.format});
     parts.push_back(part);
@@ -60,9 +62,15 @@ Texts read_texts(const Sources& sources, const DataOptions& options, Notes& note
   return texts;
 }
 
-void note_blank_lines(const Source& source, std::int64_t blank_lines, Notes& notes) {
-  if (blank_lines == 0) return;
-  notes.push_back(fmt::format("{}: blank lines left out: {}.", source.name(), blank_lines));
+/// comments: those that were made blank.
+void note_blank_lines(const Source& source, std::int64_t blank_lines, std::int64_t comments,
+                      Notes& notes) {
+  const auto note = [&](std::string_view kind, std::int64_t count) {
+    if (count == 0) return;
+    notes.push_back(fmt::format("{}: {} lines left out: {}.", source.name(), kind, count));
+  };
+  note("comment", comments);
+  note("blank", blank_lines - comments);
 }
 
 /// The number of lines whose user has an earlier one.
@@ -137,7 +145,7 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
     notes.push_back(fmt::format("{}: {}; lines: {}, interactions: {}.", source.name(),
                                 texts.readings[part].description, list.users.size(),
                                 list.pairs.size()));
-    note_blank_lines(source, list.blank_lines, notes);
+    note_blank_lines(source, list.blank_lines, texts.comments[part], notes);
     if (const std::int64_t repeated = count_repeated(list.users); repeated > 0) {
       notes.push_back(fmt::format("{}: lines merged into an earlier one of the same user: {}.",
                                   source.name(), repeated));
@@ -177,7 +185,6 @@ void note_table(const Source& source, const Reading& reading, const InteractionT
   for (const std::string& warning : table.warnings) {
     notes.push_back(fmt::format("{}: warning: {}", source.name(), warning));
   }
-  note_blank_lines(source, table.blank_lines, notes);
   if (table.below_min_rating > 0) {
     notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
                                 source.name(), *options.min_rating, table.below_min_rating));
@@ -197,6 +204,7 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
                                                 options, pool.users.names, pool.items.names);
     texts.bytes[part] = {};
     note_table(source, reading, table, options, notes);
+    note_blank_lines(source, table.blank_lines, texts.comments[part], notes);
     pool.below_min_rating += table.below_min_rating;
     pool.ratings.add(table.ratings);
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());

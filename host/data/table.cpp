@@ -69,11 +69,16 @@ std::string_view id_value(std::string_view kind, const Field& field, const char*
   return id;
 }
 
+bool RowReader::is_blank_row(std::string_view line) const {
+  const bool tabs = format_.separator == '\t' && format_.separation == Separation::kOne;
+  return line.find_first_not_of(tabs ? " " : " \t") == std::string_view::npos;
+}
+
 bool RowReader::next(std::vector<Field>& fields) {
   while (cursor_ < end_) {
     row_ = cursor_;
     const std::string_view line = next_line(cursor_, end_);
-    if (line.empty() || (format_.separation == Separation::kBlanks && is_blank_line(line))) {
+    if (is_blank_row(line)) {
       ++blank_lines_;
       continue;
     }

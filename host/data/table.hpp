@@ -83,6 +83,7 @@ class RowReader {
   void split_quoted(std::vector<Field>& fields);
   bool trims() const { return format_.separator != '\t'; }
   bool ends_field(const char* place) const;
+  bool is_blank_row(std::string_view line) const;
   Field quoted_field();
   void check_row(const std::vector<Field>& fields) const;
 

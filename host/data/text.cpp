@@ -117,6 +117,20 @@ std::optional<double> parse_number(std::string_view text, DecimalComma comma) {
   return parse(pointed) ? std::optional(value) : std::nullopt;
 }
 
+std::int64_t blank_out_comments(std::span<char> text) {
+  const std::string_view all(text.data(), text.size());
+  std::size_t place = all.starts_with("\xEF\xBB\xBF"sv) ? 3 : 0;
+  std::int64_t comments = 0;
+  while (all.substr(place, 2) == "# "sv || all.substr(place, 2) == "% "sv) {
+    for (; place < text.size() && text[place] != '\n'; ++place) {
+      if (text[place] != '\r') text[place] = ' ';
+    }
+    if (place < text.size()) ++place;
+    ++comments;
+  }
+  return comments;
+}
+
 ByteBuffer latin1_to_utf8(std::string_view text) {
   const auto above = std::count_if(text.begin(), text.end(),
                                    [](char c) { return static_cast<unsigned char>(c) >= 0x80; });

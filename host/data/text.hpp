@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,11 @@ ByteBuffer latin1_to_utf8(std::string_view text);
 inline bool is_blank_line(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
 }
+
+/// Overwrites comments at the beginning of a text with spaces: lines that begin with "# " or "% ", as in
+/// files of SNAP and KONECT. They then count as blank lines, so that other lines keep their numbers.
+/// Returns how many there were.
+std::int64_t blank_out_comments(std::span<char> text);
 
 /// Returns the line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind
 /// it.

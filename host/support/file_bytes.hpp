@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ namespace tern {
 class ByteBuffer {
  public:
   std::string_view view() const noexcept { return {data_.get(), size_}; }
+  std::span<char> bytes() noexcept { return {data_.get(), size_}; }
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return capacity_; }
 

@@ -120,7 +120,8 @@ struct Dataset {
 /// A directory holds either train (and test, valid), or interactions, as .txt, .tsv, .csv, .dat, .data,
 /// .inter, .jsonl or .json; and optionally user_features and item_features as .npy, .tsv or .csv. Text
 /// files may end in .gz or .zst. A single file may have any name; "-" is standard input. Files of
-/// interactions are recognised by what they hold (DataOptions::format).
+/// interactions are recognised by what they hold (DataOptions::format). Lines at their beginning that
+/// start with "# " or "% " are comments.
 ///
 /// Adjacency list: a user a line, "user item item ...", separated by blanks. "17" alone is a user
 /// without items. Lines of the same user are merged. Ids are integers in [0, 2³¹ - 1). They are the

@@ -179,6 +179,17 @@ TEST(Formats, Latin1OfUtf8IsReported) {
                          "probably wrong.")));
 }
 
+TEST(Formats, CommentsOfSnapAndKonectAreLeftOut) {
+  const TemporaryDirectory directory;
+  const Dataset edges = load_dataset(
+      directory.write("edges.txt", "# Nodes: 3\n# FromNodeId\tToNodeId\n0\t1\n0\t2\n\n1\t2\n"));
+  EXPECT_THAT(pairs_of(edges), ElementsAre("0 1", "0 2", "1 2"));
+  EXPECT_THAT(edges.notes, Contains("edges.txt: comment lines left out: 2."));
+  EXPECT_THAT(edges.notes, Contains("edges.txt: blank lines left out: 1."));
+  const std::filesystem::path konect = directory.write("out.x", "% sym positive\na b 1.5\na c\n");
+  EXPECT_THAT(data_complaint([&] { load_dataset(konect); }), HasSubstr("out.x:3: found 2 columns"));
+}
+
 TEST(Formats, IdsThatAreOneNumberAreReported) {
   const TemporaryDirectory directory;
   directory.write("train.csv", "user,item\na,1\nb,2\nb,10\n");
