@@ -234,7 +234,7 @@ int inspect_data(const InspectOptions& options) {
 Command add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
   CLI::App* app = program.add_subcommand("inspect", "Summarise a data set and its splits");
-  options->config.add_to(*app, "directory or file to read");
+  options->config.add_to(*app, "directory, file or - (standard input) to read");
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--threads", "train.threads");

@@ -49,7 +49,8 @@ struct TrainOptions {
 
 // runs/<data>-<model>-<n>, with the first n that is free.
 fs::path free_run_path(const Config& config) {
-  fs::path data = fs::absolute(config.data_path).lexically_normal();
+  fs::path data = config.data_path == "-" ? "stdin" : config.data_path;
+  data = fs::absolute(data).lexically_normal();
   if (!data.has_filename()) data = data.parent_path();
   const std::string name = data.filename().string();
   const std::string stem = name.substr(0, name.find('.', 1));
@@ -354,9 +355,10 @@ Command add_train(CLI::App& program) {
   CLI::App* app = program.add_subcommand("train", "Learn embeddings from interactions");
   options->config.add_to(
       *app,
-      "directory (with train.txt and test.txt, or interactions.tsv|csv) or file to train on; "
-      "optional with --resume, which then trains on the run's own copy, or if --config has "
-      "data.path");
+      "directory (with train.txt and test.txt, or interactions.tsv|csv), file or - (standard "
+      "input) to train on; tables, adjacency lists and JSON lines are recognised (data.format "
+      "decides); optional with --resume, which then trains on the run's own copy, or if --config "
+      "has data.path");
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--epochs", "train.epochs");

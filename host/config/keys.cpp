@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <utility>
 
@@ -44,6 +45,17 @@ bool is_metric(std::string_view value) {
   return std::find(kNames.begin(), kNames.end(), value.substr(0, at)) != kNames.end();
 }
 
+/// A name, or characters that cannot be parts of an id.
+bool is_separator_name(std::string_view value) {
+  constexpr std::array<std::string_view, 7> kNames{"auto", "tab",   "comma", "semicolon",
+                                                   "pipe", "space", "::"};
+  if (std::find(kNames.begin(), kNames.end(), value) != kNames.end()) return true;
+  constexpr std::string_view kNever("\0\n\r\"", 4);
+  const bool letter = !value.empty() && (std::isalnum(static_cast<unsigned char>(value[0])) != 0 ||
+                                         static_cast<unsigned char>(value[0]) > 0x7F);
+  return value.size() == 1 && !letter && kNever.find(value[0]) == std::string_view::npos;
+}
+
 std::vector<KeySpec> data_keys() {
   return {
       text("data.path", kHarmless, "path",
@@ -73,8 +85,28 @@ std::vector<KeySpec> data_keys() {
               at(&Config::data, &DataOptions::k_core), 0, 1'000'000'000),
       optional_number("data.min_rating", kFixed, "drop interactions with a lower rating",
                       at(&Config::data, &DataOptions::min_rating), kAnyNumber),
+      choice<DataFormat>(
+          "data.format", kFixed,
+          "layout of the files of interactions; auto: recognised by their first lines",
+          at(&Config::data, &DataOptions::format),
+          {{"auto", DataFormat::kAuto},
+           {"table", DataFormat::kTable},
+           {"adjacency", DataFormat::kAdjacency},
+           {"jsonl", DataFormat::kJsonLines}}),
+      text("data.separator", kFixed,
+           "one of auto|tab|comma|semicolon|pipe|space|::, or another character",
+           "what divides the fields of a table; space: any number of blanks",
+           at(&Config::data, &DataOptions::separator), is_separator_name),
+      choice<HeaderRow>(
+          "data.header", kFixed,
+          "whether a table's first row holds names; auto: if they look like names",
+          at(&Config::data, &DataOptions::header),
+          {{"auto", HeaderRow::kAuto}, {"yes", HeaderRow::kYes}, {"no", HeaderRow::kNo}}),
+      choice<TextEncoding>("data.encoding", kFixed, "encoding of the files of interactions",
+                           at(&Config::data, &DataOptions::encoding),
+                           {{"utf-8", TextEncoding::kUtf8}, {"latin-1", TextEncoding::kLatin1}}),
       text("data.user_column", kFixed, "header name, or position from 1 as text",
-           "column of the users in a table; empty: found by its header, else the first",
+           "column (or JSON key) of the users; empty: found by its header, else the first",
            at(&Config::data, &DataOptions::user_column), any_text),
       text("data.item_column", kFixed, "header name, or position from 1 as text",
            "column of the items; empty: found by its header, else the second",

@@ -46,7 +46,7 @@ bool is_separator(char c) {
     problem =
         fmt::format("{} id {} is too large, expected ids below {}", kind, quote(text), kIdEnd);
   }
-  throw TextError{token, problem + "; other ids need a table, interactions.tsv"};
+  throw TextError{token, problem + "; other ids need a table (data.format = table)"};
 }
 
 /// Reads the id at cursor, which must not be at a blank or at the line's end.

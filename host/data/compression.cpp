@@ -139,9 +139,11 @@ ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit
 }
 
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
-  const std::string file = path.string();
+  const bool standard_input = path == "-";
+  const std::string file = standard_input ? "standard input" : path.string();
   ByteLimit limit(file, max_bytes, "the most that data.max_bytes allows");
-  ByteBuffer bytes = read_whole_file(file, limit);
+  ByteBuffer bytes =
+      standard_input ? read_standard_input(file, limit) : read_whole_file(file, limit);
   switch (const Compression compression = detect_compression(bytes.view())) {
     case Compression::kNone:
       return bytes;

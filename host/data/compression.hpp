@@ -21,7 +21,7 @@ Compression detect_compression(std::string_view bytes);
 ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
                       const std::string& file);
 
-/// The bytes of a data file, decompressed if it begins like gzip or zstd. max_bytes is
+/// The bytes of a data file ("-": standard input), decompressed if it begins like gzip or zstd. max_bytes is
 /// data.max_bytes, which limits both the file and its decompressed bytes. Throws DataError as
 /// read_whole_file() and decompress() do, and on another compression.
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "host/data/memory_budget.hpp"
@@ -13,6 +16,23 @@
 
 namespace tern {
 
+struct JsonLines {};
+/// How the rows of interactions are written.
+using RowFormat = std::variant<TableFormat, JsonLines>;
+
+/// The least and the greatest of some ratings.
+struct RatingRange {
+  double least = std::numeric_limits<double>::infinity();
+  double greatest = -std::numeric_limits<double>::infinity();
+
+  void add(double rating) { add(RatingRange{rating, rating}); }
+  void add(const RatingRange& other) {
+    least = std::min(least, other.least);
+    greatest = std::max(greatest, other.greatest);
+  }
+  friend bool operator==(const RatingRange&, const RatingRange&) = default;
+};
+
 /// The pairs of a table in file order, with their times.
 struct InteractionTable {
   std::vector<Interaction> pairs;
@@ -21,18 +41,21 @@ struct InteractionTable {
   bool has_times = false;
   std::int64_t below_min_rating = 0;
   std::int64_t blank_lines = 0;
-  std::string columns;  // description of the columns, for a note
+  RatingRange ratings;                // of all rows
+  std::string columns;                // description of the columns, for a note
+  std::vector<std::string> warnings;  // sentences, for notes
 };
 
-/// Reads a table and adds its ids to the two vocabularies in order of first appearance, including
-/// those of rows below the minimum rating. Throws DataError at the first bad row, at more names of a
-/// side than options.max_nodes, and if reading needs more memory than is free.
+/// Reads a table or JSON lines, and adds the ids to the two vocabularies in order of
+/// first appearance, including those of rows below the minimum rating. Throws DataError at the first bad
+/// row, at ids that are not UTF-8, at more names of a side than options.max_nodes, and if reading needs
+/// more memory than is free.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
-                                    TableFormat format, const DataOptions& options,
+                                    const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items);
 /// For tests: the same with a given chunk size and memory limit, in bytes.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
-                                    TableFormat format, const DataOptions& options,
+                                    const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,
                                     std::int64_t memory = MemoryBudget::kUnlimited);
 

@@ -71,12 +71,16 @@ void filter_k_core(const std::filesystem::path& path, Pool& pool, int k,
   const NodeId users = pool.users.names.size();
   const NodeId items = pool.items.names.size();
   const std::int64_t size = pool.size();
-  keep_nodes(pool, find_k_core(to_interactions(pool, 0, nullptr), k));
+  const Interactions all = to_interactions(pool, 0, nullptr);
+  keep_nodes(pool, find_k_core(all, k));
   if (pool.size() == 0) {
-    throw DataError(path.string(), 0,
-                    fmt::format("the {0}-core is empty: no users and items have {0} interactions "
-                                "each among themselves",
-                                k));
+    const InteractionsSummary found = summarize(all);
+    throw DataError(
+        path.string(), 0,
+        fmt::format("the {0}-core is empty: no users and items have {0} interactions "
+                    "each among themselves; before data.k_core = {0}, users had at most "
+                    "{1} and items at most {2}",
+                    k, found.users.degrees.max, found.items.degrees.max));
   }
   notes.push_back(
       fmt::format("The {}-core drops {} of {} users, {} of {} items and {} of {} "
@@ -112,6 +116,21 @@ std::array<Interactions, kSplitParts> take_given(Pool& pool, bool valid_given,
   return cut;
 }
 
+/// Reports interactions of one time that a split by time divides.
+void note_ties(const DatedInteractions& all, const std::vector<SplitPart>& parts,
+               std::vector<std::string>& notes) {
+  const auto note = [&](SplitPart newer, std::string_view cut) {
+    const TiesAtCut ties = count_ties(all, parts, newer);
+    if (ties.older == 0) return;
+    notes.push_back(
+        fmt::format("Interactions of the very time {}: {}; the {} that come last in the data are "
+                    "held out, the other {} are not.",
+                    cut, ties.older + ties.newer, ties.newer, ties.older));
+  };
+  note(SplitPart::kTest, "at which the test set begins");
+  note(SplitPart::kValid, "at which the validation set begins");
+}
+
 std::array<Interactions, kSplitParts> split_anew(Pool& pool, SplitMethod method,
                                                  const DataOptions& options, Dataset& data) {
   const double test = options.test_fraction;
@@ -141,7 +160,9 @@ std::array<Interactions, kSplitParts> split_anew(Pool& pool, SplitMethod method,
     data.notes.push_back(fmt::format(
         "The split is by time: the newest {} to test, then {} of the rest to validation.", test,
         valid));
-    return apply_split(all.interactions, split_by_time(all, test, valid));
+    const std::vector<SplitPart> parts = split_by_time(all, test, valid);
+    note_ties(all, parts, data.notes);
+    return apply_split(all.interactions, parts);
   }
   data.notes.push_back(
       fmt::format("The split leaves one out: each user's last interaction ({}) to test{}.",

@@ -3,15 +3,17 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
-#include <filesystem>
 #include <utility>
 
 #include "host/data/adjacency.hpp"
 #include "host/data/compression.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/number_ids.hpp"
+#include "host/data/recognition.hpp"
+#include "host/data/text.hpp"
+#include "host/support/message.hpp"
 #include "host/support/parallel.hpp"
+#include "host/support/utf8.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -19,13 +21,56 @@ namespace {
 
 using Notes = std::vector<std::string>;
 
-std::string name_of(const Source& source) {
-  return source.path.filename().string();
+/// The files of interactions, read whole: how one is read can depend on another. Their texts are freed
+/// one by one when they are parsed.
+struct Texts {
+  std::array<ByteBuffer, kSplitParts> bytes;
+  std::array<Reading, kSplitParts> readings;
+  std::array<std::int64_t, kSplitParts> comments{};
+};
+
+/// A text in UTF-8, if it is in another encoding.
+void decode(const Source& source, const DataOptions& options, ByteBuffer& bytes, Notes& notes) {
+  if (options.encoding == TextEncoding::kUtf8) return;
+  const std::string_view text = checked_text(bytes.view(), source.file());
+  const auto above = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
+  if (is_utf8(text) && std::any_of(text.begin(), text.end(), above)) {
+    notes.push_back(
+        fmt::format("{}: the text is valid UTF-8, so that data.encoding = latin-1 is "
+                    "probably wrong.",
+                    source.name()));
+  }
+  bytes = latin1_to_utf8(text);
 }
 
-void note_blank_lines(const Source& source, std::int64_t blank_lines, Notes& notes) {
-  if (blank_lines == 0) return;
-  notes.push_back(fmt::format("{}: blank lines left out: {}.", name_of(source), blank_lines));
+Texts read_texts(const Sources& sources, const DataOptions& options, Notes& notes) {
+  Texts texts;
+  std::vector<InteractionText> known;
+  std::vector<std::size_t> parts;
+  for (std::size_t part = 0; part < kSplitParts; ++part) {
+    if (!sources.interactions[part]) continue;
+    const Source& source = *sources.interactions[part];
+    texts.bytes[part] = read_file(source.path, options.max_bytes);
+    decode(source, options, texts.bytes[part], notes);
+    texts.comments[part] = blank_out_comments(texts.bytes[part].bytes());
+    known.push_back(
+        {checked_text(texts.bytes[part].view(), source.file()), source.file(), source.format});
+    parts.push_back(part);
+  }
+  const std::vector<Reading> readings = recognise(known, options);
+  for (std::size_t i = 0; i < parts.size(); ++i) texts.readings[parts[i]] = readings[i];
+  return texts;
+}
+
+/// comments: those that were made blank.
+void note_blank_lines(const Source& source, std::int64_t blank_lines, std::int64_t comments,
+                      Notes& notes) {
+  const auto note = [&](std::string_view kind, std::int64_t count) {
+    if (count == 0) return;
+    notes.push_back(fmt::format("{}: {} lines left out: {}.", source.name(), kind, count));
+  };
+  note("comment", comments);
+  note("blank", blank_lines - comments);
 }
 
 /// The number of lines whose user has an earlier one.
@@ -83,53 +128,93 @@ void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Not
   }
 }
 
-void read_adjacency_lists(const Sources& sources, const DataOptions& options, Pool& pool,
-                          Notes& notes) {
+void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions& options,
+                          Pool& pool, Notes& notes) {
   if (options.min_rating) {
     throw ConfigError(
         fmt::format("{}: data.min_rating is set, but an adjacency list has no ratings",
-                    sources.interactions[0]->path.string()));
+                    sources.interactions[0]->file()));
   }
   std::array<AdjacencyList, kSplitParts> lists;
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     if (!sources.interactions[part]) continue;
     const Source& source = *sources.interactions[part];
     AdjacencyList& list = lists[part];
-    list = parse_adjacency(read_file(source.path, options.max_bytes).view(), source.path.string());
-    notes.push_back(fmt::format("{}: lines: {}, interactions: {}.", name_of(source),
-                                list.users.size(), list.pairs.size()));
-    note_blank_lines(source, list.blank_lines, notes);
+    list = parse_adjacency(texts.bytes[part].view(), source.file());
+    texts.bytes[part] = {};
+    notes.push_back(fmt::format("{}: {}; lines: {}, interactions: {}.", source.name(),
+                                texts.readings[part].description, list.users.size(),
+                                list.pairs.size()));
+    note_blank_lines(source, list.blank_lines, texts.comments[part], notes);
     if (const std::int64_t repeated = count_repeated(list.users); repeated > 0) {
       notes.push_back(fmt::format("{}: lines merged into an earlier one of the same user: {}.",
-                                  name_of(source), repeated));
+                                  source.name(), repeated));
     }
   }
   number_nodes(lists, pool, notes);
 }
 
-void read_tables(const Sources& sources, const DataOptions& options, Pool& pool, Notes& notes) {
-  std::int64_t below_min_rating = 0;
+/// Ids such as "1.0" and "1", which are one number, but two ids.
+void warn_of_equal_numbers(std::string_view kind, const Vocabulary& names, Notes& notes) {
+  std::int64_t count = 0;
+  std::string example;
+  for (NodeId id = 0; !names.is_numbered() && id < names.size(); ++id) {
+    const std::string name = names.name(id);
+    const std::size_t point = name.find('.');
+    if (point == std::string::npos || point == 0 || point + 1 == name.size() ||
+        name.find_first_not_of("0123456789") != point ||
+        name.find_first_not_of('0', point + 1) != std::string::npos) {
+      continue;
+    }
+    if (!names.find(std::string_view(name).substr(0, point))) continue;
+    if (count++ == 0) example = name;
+  }
+  if (count == 0) return;
+  notes.push_back(fmt::format(
+      "Warning: {0} ids that are written in two ways, such as {1} and {2}, and "
+      "count as different {0}s: {3}.",
+      kind, quote(example), quote(std::string_view(example).substr(0, example.find('.'))), count));
+}
+
+void note_table(const Source& source, const Reading& reading, const InteractionTable& table,
+                const DataOptions& options, Notes& notes) {
+  notes.push_back(
+      fmt::format("{}: interactions: {}; {}; {}.", source.name(),
+                  static_cast<std::int64_t>(table.pairs.size()) + table.below_min_rating,
+                  reading.description, table.columns));
+  for (const std::string& warning : table.warnings) {
+    notes.push_back(fmt::format("{}: warning: {}", source.name(), warning));
+  }
+  if (table.below_min_rating > 0) {
+    notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
+                                source.name(), *options.min_rating, table.below_min_rating));
+  }
+}
+
+void read_tables(const Sources& sources, Texts texts, const DataOptions& options, Pool& pool,
+                 Notes& notes) {
   pool.has_times = true;
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     if (!sources.interactions[part]) continue;
     const Source& source = *sources.interactions[part];
-    InteractionTable table =
-        parse_interactions(read_file(source.path, options.max_bytes).view(), source.path.string(),
-                           source.table_format(), options, pool.users.names, pool.items.names);
-    notes.push_back(fmt::format("{}: interactions: {}; {}.", name_of(source),
-                                table.pairs.size() + table.below_min_rating, table.columns));
-    note_blank_lines(source, table.blank_lines, notes);
-    if (table.below_min_rating > 0) {
-      notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
-                                  name_of(source), *options.min_rating, table.below_min_rating));
-    }
-    below_min_rating += table.below_min_rating;
+    const Reading& reading = texts.readings[part];
+    const RowFormat format = reading.format == DataFormat::kJsonLines ? RowFormat(JsonLines{})
+                                                                      : RowFormat(reading.table);
+    InteractionTable table = parse_interactions(texts.bytes[part].view(), source.file(), format,
+                                                options, pool.users.names, pool.items.names);
+    texts.bytes[part] = {};
+    note_table(source, reading, table, options, notes);
+    note_blank_lines(source, table.blank_lines, texts.comments[part], notes);
+    pool.below_min_rating += table.below_min_rating;
+    pool.ratings.add(table.ratings);
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());
     pool.parts[part] = {std::move(table.pairs), std::move(table.times)};
   }
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
-  if (below_min_rating == 0) return;
+  warn_of_equal_numbers("user", pool.users.names, notes);
+  warn_of_equal_numbers("item", pool.items.names, notes);
+  if (pool.below_min_rating == 0) return;
   keep_nodes(pool, find_occurring(pool));
   const NodeId users = pool.users.num_read - pool.users.names.size();
   const NodeId items = pool.items.num_read - pool.items.names.size();
@@ -137,6 +222,15 @@ void read_tables(const Sources& sources, const DataOptions& options, Pool& pool,
     notes.push_back(
         fmt::format("Dropped for lack of other ratings: users: {}, items: {}.", users, items));
   }
+}
+
+/// The reason why nothing is left to train on.
+std::string nothing_to_train_on(const Pool& pool, const DataOptions& options) {
+  if (pool.below_min_rating == 0) return "no interactions to train on, expected at least one";
+  return fmt::format(
+      "no interactions to train on: data.min_rating = {} drops all with a lower "
+      "rating: {}; the ratings are from {} to {}",
+      *options.min_rating, pool.below_min_rating, pool.ratings.least, pool.ratings.greatest);
 }
 
 /// Keeps some nodes of one side. Returns the new number of each old node, -1 if it is dropped.
@@ -167,15 +261,15 @@ std::int64_t Pool::size() const {
 
 Pool read_pool(const Sources& sources, const DataOptions& options, Notes& notes) {
   Pool pool;
-  const Source& train = *sources.interactions[0];
-  if (train.format == SourceFormat::kAdjacency) {
-    read_adjacency_lists(sources, options, pool, notes);
+  Texts texts = read_texts(sources, options, notes);
+  if (texts.readings[0].format == DataFormat::kAdjacency) {
+    read_adjacency_lists(sources, std::move(texts), options, pool, notes);
   } else {
-    read_tables(sources, options, pool, notes);
+    read_tables(sources, std::move(texts), options, pool, notes);
   }
-  const std::string file = train.path.string();
+  const std::string file = sources.interactions[0]->file();
   if (pool.parts[0].pairs.empty()) {
-    throw DataError(file, 0, "no interactions to train on, expected at least one");
+    throw DataError(file, 0, nothing_to_train_on(pool, options));
   }
   for (const auto& [kind, side] :
        {std::pair<std::string_view, const PoolSide&>{"users", pool.users}, {"items", pool.items}}) {

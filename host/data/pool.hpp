@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/data/interaction_table.hpp"
 #include "host/data/k_core.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/split.hpp"
@@ -34,7 +35,9 @@ struct Pool {
   std::array<PoolPart, kSplitParts> parts;
   PoolSide users;
   PoolSide items;
-  bool has_times = false;  // whether every part's pairs have one
+  bool has_times = false;             // whether every part's pairs have one
+  std::int64_t below_min_rating = 0;  // interactions that were dropped
+  RatingRange ratings;                // of all interactions, dropped or not
 
   std::int64_t size() const;
 };

@@ -22,9 +22,13 @@ struct Extension {
   SourceFormat format;
 };
 
-constexpr std::array<Extension, 3> kInteractionExtensions{{{".txt", SourceFormat::kAdjacency},
+constexpr std::array<Extension, 7> kInteractionExtensions{{{".txt", SourceFormat::kAdjacency},
                                                            {".tsv", SourceFormat::kTsv},
-                                                           {".csv", SourceFormat::kCsv}}};
+                                                           {".csv", SourceFormat::kCsv},
+                                                           {".dat", SourceFormat::kOtherTable},
+                                                           {".data", SourceFormat::kOtherTable},
+                                                           {".inter", SourceFormat::kOtherTable},
+                                                           {".jsonl", SourceFormat::kJson}}};
 constexpr std::array<Extension, 3> kFeatureExtensions{
     {{".npy", SourceFormat::kNpy}, {".tsv", SourceFormat::kTsv}, {".csv", SourceFormat::kCsv}}};
 constexpr std::array<const char*, 3> kCompressions{"", ".gz", ".zst"};
@@ -47,6 +51,46 @@ std::optional<Source> find_one(const fs::path& directory, const std::string& ste
       }
       found = Source{path, extension.format};
     }
+  }
+  return found;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return text;
+}
+
+/// The name without ".gz" or ".zst".
+fs::path uncompressed_name(const fs::path& path) {
+  const fs::path name = path.filename();
+  const std::string ending = lower(name.extension().string());
+  return ending == ".gz" || ending == ".zst" ? name.stem() : name;
+}
+
+/// The format by a name's ending, in any case.
+SourceFormat format_by_name(const fs::path& path) {
+  const std::string ending = lower(uncompressed_name(path).extension().string());
+  for (const Extension& extension : kInteractionExtensions) {
+    if (ending == extension.text) return extension.format;
+  }
+  return SourceFormat::kUnknown;
+}
+
+/// The file of interactions with this stem in a directory, if there is one. Throws DataError if there
+/// are several.
+std::optional<Source> find_interactions(const std::vector<fs::path>& files, std::string_view stem) {
+  std::optional<Source> found;
+  for (const fs::path& path : files) {
+    if (uncompressed_name(path).stem() != stem) continue;
+    const SourceFormat format = format_by_name(path);
+    if (format == SourceFormat::kUnknown) continue;
+    if (found) {
+      throw DataError(path.parent_path().string(), 0,
+                      fmt::format("found both {} and {}, expected one of them", found->name(),
+                                  path.filename().string()));
+    }
+    found = Source{path, format};
   }
   return found;
 }
@@ -79,33 +123,29 @@ void check_interactions(const fs::path& directory, Sources& sources, std::option
   }
   if (pooled) train = std::move(pooled);
   if (!train) {
-    fail(fmt::format("no train.txt and no interactions.tsv (or .csv): {}", some_names(directory)));
-  }
-  for (const std::optional<Source>& source : sources.interactions) {
-    if (source && (source->format == SourceFormat::kAdjacency) !=
-                      (train->format == SourceFormat::kAdjacency)) {
-      fail(fmt::format(
-          "{} is a table and {} an adjacency list, or the other way round, expected one "
-          "kind",
-          train->path.filename().string(), source->path.filename().string()));
-    }
+    fail(fmt::format(
+        "no train.txt and no interactions.tsv (or .csv, .dat, .inter, .jsonl, ...): {}; a "
+        "single file may have any name",
+        some_names(directory)));
   }
 }
 
 }  // namespace
 
 Source file_source(const fs::path& path) {
-  fs::path name = path.filename();
-  if (name.extension() == ".gz" || name.extension() == ".zst") name = name.stem();
-  for (const Extension& extension : kInteractionExtensions) {
-    if (name.extension() == extension.text) return {path, extension.format};
+  const Source source{path, format_by_name(path)};
+  if (source.format == SourceFormat::kTsv || source.format == SourceFormat::kCsv ||
+      source.format == SourceFormat::kAdjacency) {
+    return source;
   }
-  throw DataError(path.string(), 0,
-                  "the name does not show the format, expected .txt (an adjacency list), .tsv or "
-                  ".csv, with or without .gz or .zst");
+  throw DataError(
+      path.string(), 0,
+      "the name does not show the format, expected .tsv or .csv, with or without .gz or "
+      ".zst");
 }
 
 Sources find_sources(const fs::path& path) {
+  if (path == "-") return {{Source{path, SourceFormat::kUnknown}}, {}, {}};
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   Sources sources;
@@ -116,15 +156,16 @@ Sources find_sources(const fs::path& path) {
                         : "no such file or directory");
   }
   if (!fs::is_directory(status)) {
-    sources.interactions[0] = file_source(path);
+    sources.interactions[0] = Source{path, format_by_name(path)};
     return sources;
   }
+  std::vector<fs::path> files = list_directory(path);
+  std::sort(files.begin(), files.end());
   constexpr std::array<const char*, kSplitParts> kStems{"train", "valid", "test"};
   for (std::size_t part = 0; part < kSplitParts; ++part) {
-    sources.interactions[part] = find_one(path, kStems[part], kInteractionExtensions);
+    sources.interactions[part] = find_interactions(files, kStems[part]);
   }
-  check_interactions(path, sources,
-                     find_one(path, "interactions", std::span(kInteractionExtensions).subspan(1)));
+  check_interactions(path, sources, find_interactions(files, "interactions"));
   sources.user_features = find_one(path, "user_features", kFeatureExtensions);
   sources.item_features = find_one(path, "item_features", kFeatureExtensions);
   return sources;

@@ -4,18 +4,33 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "host/data/split.hpp"
 #include "host/data/table.hpp"
 
 namespace tern {
 
-enum class SourceFormat : std::uint8_t { kAdjacency, kTsv, kCsv, kNpy };
+/// The format that a file's name suggests.
+enum class SourceFormat : std::uint8_t {
+  kAdjacency,  // .txt
+  kTsv,
+  kCsv,
+  kNpy,
+  kOtherTable,  // .dat, .data, .inter
+  kJson,        // .jsonl
+  kUnknown,
+};
 
-/// A file, and its format by its name without ".gz" or ".zst".
+/// A file, and its format by its name without ".gz" or ".zst". The path "-" is standard input.
 struct Source {
   std::filesystem::path path;
   SourceFormat format = SourceFormat::kAdjacency;
+
+  bool is_standard_input() const { return path == "-"; }
+  /// The names in errors and in notes.
+  std::string file() const { return is_standard_input() ? "standard input" : path.string(); }
+  std::string name() const { return is_standard_input() ? file() : path.filename().string(); }
 
   TableFormat table_format() const {
     return format == SourceFormat::kCsv ? TableFormat::kCsv : TableFormat::kTsv;
@@ -33,10 +48,10 @@ struct Sources {
 };
 
 /// Finds the files at a path as load_dataset describes. Throws DataError if there is nothing to
-/// load, if two files hold the same part, and if adjacency lists and tables are mixed.
+/// load, and if two files hold the same part.
 Sources find_sources(const std::filesystem::path& path);
 
-/// The format by a file's name. Throws DataError if the name does not show it.
+/// The format of a table of features by its file's name. Throws DataError if the name does not show it.
 Source file_source(const std::filesystem::path& path);
 
 }  // namespace tern

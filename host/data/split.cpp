@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -177,6 +178,22 @@ std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, 
     parts[*e] = e < test_end ? SplitPart::kTest : SplitPart::kValid;
   }
   return parts;
+}
+
+TiesAtCut count_ties(const DatedInteractions& all, std::span<const SplitPart> parts,
+                     SplitPart newer) {
+  double cut = std::numeric_limits<double>::infinity();
+  for (std::size_t e = 0; e < parts.size(); ++e) {
+    if (parts[e] == newer) cut = std::min(cut, all.recency[e].time);
+  }
+  TiesAtCut ties;
+  for (std::size_t e = 0; e < parts.size(); ++e) {
+    if (all.recency[e].time != cut) continue;
+    // Test is newer than validation, validation newer than training: the enumeration's order.
+    if (parts[e] == newer) ++ties.newer;
+    if (parts[e] < newer) ++ties.older;
+  }
+  return ties;
 }
 
 std::array<Interactions, kSplitParts> apply_split(const Interactions& all,

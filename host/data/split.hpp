@@ -51,6 +51,15 @@ std::vector<SplitPart> split_last(const DatedInteractions& all, double valid);
 /// validation; at least one each, unless the share is 0 or none would be left for training.
 std::vector<SplitPart> split_by_time(const DatedInteractions& all, double test, double valid);
 
+/// Interactions whose time is that of the oldest one of a part: those in the part, and those before it.
+struct TiesAtCut {
+  std::int64_t newer = 0;
+  std::int64_t older = 0;
+};
+/// parts: by split_by_time(); newer: the part, whose cut is where it begins.
+TiesAtCut count_ties(const DatedInteractions& all, std::span<const SplitPart> parts,
+                     SplitPart newer);
+
 /// The matrices of the three parts, all with the same users and items.
 std::array<Interactions, kSplitParts> apply_split(const Interactions& all,
                                                   std::span<const SplitPart> parts);

@@ -9,14 +9,31 @@
 
 namespace tern {
 
-enum class TableFormat : std::uint8_t { kTsv, kCsv };
+/// How the fields of a row are divided.
+enum class Separation : std::uint8_t {
+  kOne,      // by the separator
+  kDoubled,  // by the separator twice, as in "::"
+  kBlanks,   // by any number of blanks
+};
 
-inline char delimiter_of(TableFormat format) {
-  return format == TableFormat::kTsv ? '\t' : ',';
+struct TableFormat {
+  char separator = '\t';
+  Separation separation = Separation::kOne;
+  Quotes quotes = Quotes::kNone;
+
+  friend bool operator==(const TableFormat&, const TableFormat&) = default;
+  static const TableFormat kTsv;
+  static const TableFormat kCsv;
+};
+
+inline constexpr TableFormat TableFormat::kTsv{'\t', Separation::kOne, Quotes::kNone};
+inline constexpr TableFormat TableFormat::kCsv{',', Separation::kOne, Quotes::kDouble};
+
+inline Quotes quotes_of(const TableFormat& format) {
+  return format.quotes;
 }
-inline Quotes quotes_of(TableFormat format) {
-  return format == TableFormat::kTsv ? Quotes::kNone : Quotes::kDouble;
-}
+/// For messages: "comma", "tab", "\"::\"".
+std::string separator_name(const TableFormat& format);
 
 /// Rows with more columns are errors. Without a limit, a line of delimiters only would need forty
 /// times its size in memory.
@@ -38,9 +55,9 @@ struct Field {
 std::string_view id_value(std::string_view kind, const Field& field, const char* row,
                           std::string& scratch);
 
-/// Reads the rows of a text that begins and ends at line ends. Tab-separated fields are taken
-/// literally. Comma-separated fields follow RFC 4180: a field may be quoted, and then hold line ends
-/// and doubled quotes. Blanks around a comma-separated field, and blank lines, are left out.
+/// Reads the rows of a text that begins and ends at line ends. Without Quotes::kDouble, quotes are parts
+/// of fields. With it, fields follow RFC 4180: one may be quoted, and then hold line ends, separators and
+/// doubled quotes. Blanks around a field are left out unless tabs separate, and so are blank lines.
 class RowReader {
  public:
   /// num_fields: the number of fields that every row must have; 0: any.
@@ -62,7 +79,11 @@ class RowReader {
  private:
   void add(Field field, std::vector<Field>& fields) const;
   void split(std::string_view line, std::vector<Field>& fields) const;
+  void split_at_blanks(std::string_view line, std::vector<Field>& fields) const;
   void split_quoted(std::vector<Field>& fields);
+  bool trims() const { return format_.separator != '\t'; }
+  bool ends_field(const char* place) const;
+  bool is_blank_row(std::string_view line) const;
   Field quoted_field();
   void check_row(const std::vector<Field>& fields) const;
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "host/data/table_sample.hpp"
 #include "tern/dataset.hpp"
 
 namespace tern {
@@ -17,15 +18,18 @@ struct TableColumns {
   std::optional<std::size_t> timestamp;
   /// Whether the first row is a header.
   bool header = false;
+  /// Whether timestamps are dates, and whether a comma can be the decimal point of a number.
+  bool dates = false;
+  bool decimal_comma = false;
   /// For a note: 'user = column 1 "userId", item = ...'.
   std::string description;
+  /// For notes: sentences on columns that are suspicious.
+  std::vector<std::string> warnings;
 };
 
-/// Finds the columns by the options and the first two rows; DataOptions states the rule. second is
-/// empty if there is only one row. line: the number of the first row's line, for errors. Throws
-/// ConfigError if an option does not fit the rows, DataError if they lack a column.
-TableColumns find_columns(const std::vector<std::string>& first,
-                          const std::vector<std::string>& second, const DataOptions& options,
-                          const std::string& file, std::int64_t line);
+/// Finds the columns by the options and the first rows; DataOptions states the rule. Throws ConfigError
+/// if an option does not fit the rows, DataError if they lack a column.
+TableColumns find_columns(const TableSample& sample, const DataOptions& options,
+                          const std::string& file);
 
 }  // namespace tern

@@ -43,7 +43,9 @@ std::size_t next_line_begin(std::string_view text, std::size_t place, bool quote
 std::string_view checked_text(std::string_view bytes, const std::string& file) {
   if (bytes.starts_with("\xEF\xBB\xBF"sv)) bytes.remove_prefix(3);
   if (bytes.starts_with("\xFF\xFE"sv) || bytes.starts_with("\xFE\xFF"sv)) {
-    throw DataError(file, 1, "the text is UTF-16, expected UTF-8");
+    throw DataError(file, 1,
+                    "the text is UTF-16, expected UTF-8; convert it, for example with iconv -f "
+                    "UTF-16 -t UTF-8");
   }
   if (bytes.empty()) throw DataError(file, 0, "the file is empty, expected at least one line");
   if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
@@ -88,14 +90,64 @@ std::int64_t line_of(std::string_view text, const char* where) {
   return 1 + std::count(text.data(), where, '\n');
 }
 
-std::optional<double> parse_number(std::string_view text) {
+std::optional<double> parse_number(std::string_view text, DecimalComma comma) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   if (text.starts_with('+') && !text.starts_with("+-"sv)) text.remove_prefix(1);
   double value = 0;
-  const auto [end, status] = fast_float::from_chars(text.data(), text.data() + text.size(), value);
-  if (status != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
+  const auto parse = [&](std::string_view number) {
+    const char* end = number.data() + number.size();
+    const auto [stop, status] = fast_float::from_chars(number.data(), end, value);
+    return status == std::errc() && stop == end;
+  };
+  if (parse(text)) return value;
+  const std::size_t place = text.find(',');
+  if (comma == DecimalComma::kRefused || place == std::string_view::npos) return std::nullopt;
+  // A comma between digits, no second one, and no decimal point.
+  const auto is_digit = [&](std::size_t i) {
+    return i < text.size() && text[i] >= '0' && text[i] <= '9';
+  };
+  constexpr std::size_t kMaxLength = 64;
+  if (place == 0 || !is_digit(place - 1) || !is_digit(place + 1) || text.size() > kMaxLength ||
+      text.find_first_of(",.", place + 1) != std::string_view::npos) {
+    return std::nullopt;
+  }
+  std::string pointed(text);
+  pointed[place] = '.';
+  return parse(pointed) ? std::optional(value) : std::nullopt;
+}
+
+std::int64_t blank_out_comments(std::span<char> text) {
+  const std::string_view all(text.data(), text.size());
+  std::size_t place = all.starts_with("\xEF\xBB\xBF"sv) ? 3 : 0;
+  std::int64_t comments = 0;
+  while (all.substr(place, 2) == "# "sv || all.substr(place, 2) == "% "sv) {
+    for (; place < text.size() && text[place] != '\n'; ++place) {
+      if (text[place] != '\r') text[place] = ' ';
+    }
+    if (place < text.size()) ++place;
+    ++comments;
+  }
+  return comments;
+}
+
+ByteBuffer latin1_to_utf8(std::string_view text) {
+  const auto above = std::count_if(text.begin(), text.end(),
+                                   [](char c) { return static_cast<unsigned char>(c) >= 0x80; });
+  ByteBuffer utf8;
+  utf8.reserve(text.size() + static_cast<std::size_t>(above) + 1);
+  char* out = utf8.end();
+  for (const char c : text) {
+    const auto code = static_cast<unsigned char>(c);
+    if (code < 0x80) {
+      *out++ = c;
+    } else {
+      *out++ = static_cast<char>(0xC0 | (code >> 6));
+      *out++ = static_cast<char>(0x80 | (code & 0x3F));
+    }
+  }
+  utf8.extend(static_cast<std::size_t>(out - utf8.end()));
+  return utf8;
 }
 
 }  // namespace tern

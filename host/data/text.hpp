@@ -4,10 +4,12 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "host/support/file_bytes.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
@@ -40,8 +42,23 @@ std::size_t chunk_bytes_for(std::string_view text);
 std::int64_t line_of(std::string_view text, const char* where);
 
 /// The text as a number: decimal or scientific, with an optional sign and blanks around it; not
-/// hexadecimal, not out of range. Accepts NaN and infinities, which callers must check.
-std::optional<double> parse_number(std::string_view text);
+/// hexadecimal, not out of range. Accepts NaN and infinities, which callers must check. With
+/// DecimalComma::kAllowed, one comma between digits counts as a decimal point: "3,5".
+enum class DecimalComma { kRefused, kAllowed };
+std::optional<double> parse_number(std::string_view text,
+                                   DecimalComma comma = DecimalComma::kRefused);
+
+/// A text in Latin-1 (ISO 8859-1) as UTF-8.
+ByteBuffer latin1_to_utf8(std::string_view text);
+
+inline bool is_blank_line(std::string_view line) {
+  return line.find_first_not_of(" \t") == std::string_view::npos;
+}
+
+/// Overwrites comments at the beginning of a text with spaces: lines that begin with "# " or "% ", as in
+/// files of SNAP and KONECT. They then count as blank lines, so that other lines keep their numbers.
+/// Returns how many there were.
+std::int64_t blank_out_comments(std::span<char> text);
 
 /// Returns the line at cursor without its end ("\n", "\r\n", or the text's), and moves cursor behind
 /// it.

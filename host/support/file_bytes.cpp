@@ -27,6 +27,28 @@ constexpr std::size_t kFewBytes = std::size_t{1} << 26;
   throw DataError(file, 0, fmt::format("{}: {}", what, std::generic_category().message(error)));
 }
 
+ByteBuffer read_to_end(int fd, const std::string& file, ByteLimit& limit) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) throw_system(file, "the file cannot be examined", errno);
+  if (S_ISDIR(status.st_mode)) throw DataError(file, 0, "found a directory, expected a file");
+
+  const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
+  limit.check(size, "the file");
+  ByteBuffer bytes;
+  // One byte more than the file's size, so that reading finds the end without growing the buffer.
+  bytes.reserve(limit.room(std::max<std::size_t>(size, 4095) + 1));
+  while (true) {
+    limit.check(bytes.size(), "the file");
+    if (bytes.size() == bytes.capacity()) bytes.reserve(limit.room(bytes.capacity() * 2));
+    const ssize_t got =
+        ::read(fd, bytes.end(), std::min(bytes.capacity() - bytes.size(), kMaxAtOnce));
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) throw_system(file, "the file cannot be read", errno);
+    if (got == 0) return bytes;
+    bytes.extend(static_cast<std::size_t>(got));
+  }
+}
+
 }  // namespace
 
 ByteLimit::ByteLimit(std::string_view file, std::int64_t max_bytes, std::string_view most)
@@ -67,25 +89,11 @@ void ByteBuffer::reserve(std::size_t capacity) {
 ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit) {
   const UniqueFd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) throw_system(file, "the file cannot be opened", errno);
-  struct stat status {};
-  if (::fstat(fd.get(), &status) != 0) throw_system(file, "the file cannot be examined", errno);
-  if (S_ISDIR(status.st_mode)) throw DataError(file, 0, "found a directory, expected a file");
+  return read_to_end(fd.get(), file, limit);
+}
 
-  const auto size = static_cast<std::size_t>(std::max<off_t>(status.st_size, 0));
-  limit.check(size, "the file");
-  ByteBuffer bytes;
-  // One byte more than the file's size, so that reading finds the end without growing the buffer.
-  bytes.reserve(limit.room(std::max<std::size_t>(size, 4095) + 1));
-  while (true) {
-    limit.check(bytes.size(), "the file");
-    if (bytes.size() == bytes.capacity()) bytes.reserve(limit.room(bytes.capacity() * 2));
-    const ssize_t got =
-        ::read(fd.get(), bytes.end(), std::min(bytes.capacity() - bytes.size(), kMaxAtOnce));
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) throw_system(file, "the file cannot be read", errno);
-    if (got == 0) return bytes;
-    bytes.extend(static_cast<std::size_t>(got));
-  }
+ByteBuffer read_standard_input(const std::string& file, ByteLimit& limit) {
+  return read_to_end(STDIN_FILENO, file, limit);
 }
 
 ByteBuffer read_whole_file(const std::filesystem::path& path, std::int64_t max_bytes) {

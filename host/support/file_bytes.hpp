@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -16,6 +17,7 @@ namespace tern {
 class ByteBuffer {
  public:
   std::string_view view() const noexcept { return {data_.get(), size_}; }
+  std::span<char> bytes() noexcept { return {data_.get(), size_}; }
   std::size_t size() const noexcept { return size_; }
   std::size_t capacity() const noexcept { return capacity_; }
 
@@ -68,5 +70,7 @@ class ByteLimit {
 ByteBuffer read_whole_file(const std::filesystem::path& path,
                            std::int64_t max_bytes = ByteLimit::kUnlimited);
 ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit);
+/// The bytes of standard input up to its end; file: its name in errors.
+ByteBuffer read_standard_input(const std::string& file, ByteLimit& limit);
 
 }  // namespace tern

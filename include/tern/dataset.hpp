@@ -23,6 +23,19 @@ enum class SplitMethod : std::uint8_t {
   kTime,         // the newest fraction of all interactions, by timestamp, to test
 };
 
+/// How a file of interactions is laid out.
+enum class DataFormat : std::uint8_t {
+  kAuto,       // recognised by the file's first lines
+  kTable,      // an interaction a row
+  kAdjacency,  // "user item item ..." a line
+  kJsonLines,  // an interaction a line, as a JSON object
+};
+
+/// Whether the first row of a table holds the names of its columns.
+enum class HeaderRow : std::uint8_t { kAuto, kYes, kNo };
+
+enum class TextEncoding : std::uint8_t { kUtf8, kLatin1 };
+
 /// How to read and split a data set. Methods other than kAuto and kGiven pool the train, test and
 /// valid files, and split them anew.
 struct DataOptions {
@@ -42,12 +55,26 @@ struct DataOptions {
   int k_core = 0;
   /// Interactions with a lower rating are dropped and counted. Needs a rating column.
   std::optional<double> min_rating;
-  /// Columns of a table: a header name, or a position from 1; "none" skips ratings or timestamps.
-  /// Empty: found by the header, else positions 1 (user), 2 (item), 3 (rating, if there are three)
-  /// and 4 (timestamp, if there are four). The first row is a header if an option names a column; if
-  /// a field is a known name of a user or item column (user, user_id, userId, item, movieId, ..., in
-  /// any case; a colon and the text after it are ignored); or if its rating or timestamp is not a
-  /// number, but the second row's is. A note names the columns that were found.
+  /// The layout of the files of interactions. Recognised: JSON lines by their brace, tables by words or
+  /// by fields that a separator divides alike in every line, adjacency lists by lines of different
+  /// numbers of integers. Lines of three or more integers each can be both: users that repeat beside a
+  /// third column of few values, or of times, make a table; users that do not repeat make a list.
+  /// Anything else is a DataError that names both readings.
+  DataFormat format = DataFormat::kAuto;
+  /// Of a table: "auto", "tab", "comma", "semicolon", "pipe", "space" (any number of blanks), or the
+  /// characters themselves: one that is no letter, digit, quote or line end, or "::".
+  std::string separator = "auto";
+  /// kAuto: the first row is a header if an option names a column; if a field is a known name of a user
+  /// or item column (user, user_id, userId, item, movieId, ..., in any case; a colon and the text after
+  /// it are ignored) or has one of RecBole's types; or if it has no number, but a column below it has
+  /// only numbers or dates.
+  HeaderRow header = HeaderRow::kAuto;
+  TextEncoding encoding = TextEncoding::kUtf8;
+  /// Columns of a table, or keys of JSON lines: a name in the header, or a position from 1; "none" skips
+  /// ratings or timestamps. Empty: found by a known name in the header, else positions 1 (user), 2
+  /// (item), 3 (rating, if it holds numbers) and 4 (timestamp). Without known names, a second column of
+  /// dates and a third and last column of times are timestamps. A note names the columns that were found,
+  /// and those that are not read.
   std::string user_column;
   std::string item_column;
   std::string rating_column;
@@ -88,20 +115,26 @@ struct Dataset {
   std::uint64_t feature_fingerprint = 0;
 };
 
-/// Loads a directory or a file, plain, gzip or zstd (recognised by content, not by name).
+/// Loads a directory, a file or standard input, plain, gzip or zstd (recognised by content, not by name).
 ///
-/// A directory holds either train (and test, valid) as .txt, .tsv or .csv, or interactions.tsv|csv;
-/// and optionally user_features and item_features as .npy, .tsv or .csv. Text files may end in .gz or
-/// .zst. A single file is an adjacency list (.txt) or a table (.tsv, .csv).
+/// A directory holds either train (and test, valid), or interactions, as .txt, .tsv, .csv, .dat, .data,
+/// .inter, .jsonl or .json; and optionally user_features and item_features as .npy, .tsv or .csv. Text
+/// files may end in .gz or .zst. A single file may have any name; "-" is standard input. Files of
+/// interactions are recognised by what they hold (DataOptions::format). Lines at their beginning that
+/// start with "# " or "% " are comments.
 ///
 /// Adjacency list: a user a line, "user item item ...", separated by blanks. "17" alone is a user
 /// without items. Lines of the same user are merged. Ids are integers in [0, 2³¹ - 1). They are the
 /// node ids themselves if the largest is below 2 · (distinct ids) + 1000 (missing ids become nodes of
 /// degree 0), else nodes are numbered by ascending id. Any other ids need a table.
-/// Table: an interaction a row. Ids are any strings up to 65,535 bytes without tab, newline and NUL.
+/// Table: an interaction a row. Ids are any UTF-8 up to 65,535 bytes without tab, newline and NUL.
 /// Nodes are numbered in order of first appearance (train, then valid, then test), so that appended
-/// rows do not change numbers. .csv has RFC 4180's quotes; blanks around unquoted fields are left
-/// out. Ratings and timestamps are finite numbers; timestamps have any unit that grows with time.
+/// rows do not change numbers. RFC 4180's quotes are read if the separator is a comma, semicolon or
+/// pipe, or if a whole column has them; blanks around unquoted fields are left out, but not beside tabs.
+/// Ratings are finite numbers, perhaps with a decimal comma. Timestamps are finite numbers of any unit
+/// that grows with time, or dates: "2018-09-20", "2012-05-01 10:00:00", "2010-10-19T23:55:27Z",
+/// "Wed Mar 22 11:37:04 -0700 2017".
+/// JSON lines: an interaction a line, as an object with the keys of user, item, rating and timestamp.
 ///
 /// Features: an .npy array, (nodes, F) or (nodes), with a row for each node in the order above, before
 /// any filter; or a table with a header, keyed by its first column. A table's column is numeric if

@@ -119,6 +119,10 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"data.split_seed", [](Config& c) { c.data.split_seed = Seed{std::uint64_t{1} << 63}; }},
       {"data.k_core", [](Config& c) { c.data.k_core = -1; }},
       {"data.min_rating", [](Config& c) { c.data.min_rating = nan; }},
+      {"data.format", [](Config& c) { c.data.format = static_cast<DataFormat>(99); }},
+      {"data.separator", [](Config& c) { c.data.separator = "ab"; }},
+      {"data.header", [](Config& c) { c.data.header = static_cast<HeaderRow>(99); }},
+      {"data.encoding", [](Config& c) { c.data.encoding = static_cast<TextEncoding>(99); }},
       {"data.user_column", [](Config& c) { c.data.user_column = nul; }},
       {"data.item_column", [](Config& c) { c.data.item_column = nul; }},
       {"data.rating_column", [](Config& c) { c.data.rating_column = nul; }},
@@ -201,11 +205,13 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
   for (const ConfigKey& key : config_keys()) keys[key.resume].insert(key.key);
   EXPECT_EQ(
       keys[OnResume::kFixed],
-      (std::set<std::string>{
-          "data.split", "data.test_fraction", "data.valid_fraction", "data.split_seed",
-          "data.k_core", "data.min_rating", "data.user_column", "data.item_column",
-          "data.rating_column", "data.timestamp_column", "model.kind", "model.width",
-          "model.layers", "model.hidden", "model.inputs", "optimizer.kind", "optimizer.momentum"}));
+      (std::set<std::string>{"data.split",         "data.test_fraction",    "data.valid_fraction",
+                             "data.split_seed",    "data.k_core",           "data.min_rating",
+                             "data.format",        "data.separator",        "data.header",
+                             "data.encoding",      "data.user_column",      "data.item_column",
+                             "data.rating_column", "data.timestamp_column", "model.kind",
+                             "model.width",        "model.layers",          "model.hidden",
+                             "model.inputs",       "optimizer.kind",        "optimizer.momentum"}));
   EXPECT_EQ(
       keys[OnResume::kBetweenEpochs],
       (std::set<std::string>{"train.batch_size", "train.seed", "sampling.positives",

@@ -84,6 +84,23 @@ TEST(ConfigKeys, TakeTheirOwnDefaults) {
   }
 }
 
+TEST(SetConfig, AcceptsSeparatorsThatNoIdHas) {
+  Config config;
+  for (const char* separator :
+       {"auto", "tab", "comma", "semicolon", "pipe", "space", "::", ",", " ", "^", "|"}) {
+    set_config(config, "data.separator", separator);
+    EXPECT_EQ(config.data.separator, separator);
+    Config again;
+    set_config(again, "data.separator", "\"" + config.data.separator + "\"");
+    EXPECT_EQ(again.data.separator, separator);
+  }
+  set_config(config, "data.separator", "\"\\t\"");
+  EXPECT_EQ(config.data.separator, "\t");
+  for (const char* bad : {"", "a", "7", "ab", "\"\\n\"", "'\"'", "é", ",,"}) {
+    EXPECT_THROW(set_config(config, "data.separator", bad), ConfigError) << bad;
+  }
+}
+
 TEST(SetConfig, ReachesTheField) {
   Config config;
   set_config(config, "data.path", "some/where");
@@ -93,6 +110,10 @@ TEST(SetConfig, ReachesTheField) {
   set_config(config, "data.k_core", "5");
   set_config(config, "data.min_rating", "3.5");
   set_config(config, "data.user_column", "2");
+  set_config(config, "data.format", "jsonl");
+  set_config(config, "data.separator", ";");
+  set_config(config, "data.header", "no");
+  set_config(config, "data.encoding", "latin-1");
   set_config(config, "model.kind", "mf");
   set_config(config, "model.width", "128");
   set_config(config, "model.layers", "2");
@@ -112,6 +133,10 @@ TEST(SetConfig, ReachesTheField) {
   EXPECT_EQ(config.data.k_core, 5);
   EXPECT_EQ(config.data.min_rating, 3.5);
   EXPECT_EQ(config.data.user_column, "2");
+  EXPECT_EQ(config.data.format, DataFormat::kJsonLines);
+  EXPECT_EQ(config.data.separator, ";");
+  EXPECT_EQ(config.data.header, HeaderRow::kNo);
+  EXPECT_EQ(config.data.encoding, TextEncoding::kLatin1);
   EXPECT_EQ(config.model.kind, ModelKind::kMatrixFactorization);
   EXPECT_EQ(config.model.width, 128);
   EXPECT_EQ(config.model.layers, 2);

@@ -78,7 +78,8 @@ TEST(ParseAdjacency, SaysWhatIsWrongAndWhere) {
   };
   EXPECT_THAT(message("0 1\nabc 1\n"),
               AllOf(StartsWith("train.txt:2: user id \"abc\" is not a number"),
-                    HasSubstr("expected an integer id"), HasSubstr("interactions.tsv")));
+                    HasSubstr("expected an integer id"),
+                    HasSubstr("other ids need a table (data.format = table)")));
   EXPECT_THAT(message("0 1\n\n1 2,3\n"), StartsWith("train.txt:3: item id \"2,3\" is not a"));
   EXPECT_THAT(message("0 -4\n"), StartsWith("train.txt:1: item id \"-4\" is negative"));
   EXPECT_THAT(message("0 1.5\n"), HasSubstr("\"1.5\" is not a number"));

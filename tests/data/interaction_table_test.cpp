@@ -7,6 +7,7 @@
 #include <map>
 #include <random>
 
+#include "host/data/dates.hpp"
 #include "tests/data/data_files.hpp"
 
 namespace tern {
@@ -100,6 +101,150 @@ TEST(ParseInteractions, RecognisesHeadersByNumbersThatAreNone) {
   EXPECT_THAT(read("who\twhat\na\tx\n").rows(), ElementsAre("who what", "a x"));
 }
 
+TEST(ParseInteractions, RecognisesHeadersByTypesAndByNumbersBelow) {
+  EXPECT_THAT(read("x:token\ty:token\na\tb\n").rows(), ElementsAre("a b"));
+  EXPECT_THAT(read("src,dst\n1,7\n2,8\n", TableFormat::kCsv).rows(), ElementsAre("1 7", "2 8"));
+  EXPECT_THAT(read("von,nach\n1,x\n2,y\n", TableFormat::kCsv).rows(), ElementsAre("1 x", "2 y"));
+  EXPECT_THAT(read("who,what,day\na,x,2020-01-31\n", TableFormat::kCsv).rows(), ElementsAre("a x"));
+  // A number in the first row, or words below it: no header.
+  EXPECT_THAT(read("a,7\nb,8\n", TableFormat::kCsv).rows(), ElementsAre("a 7", "b 8"));
+  EXPECT_THAT(read("a,b\n1,x\nc,y\n", TableFormat::kCsv).rows(), ElementsAre("a b", "1 x", "c y"));
+  // A word that names one side only can be an id.
+  EXPECT_THAT(read("ann\tnews\nbob\tgame\n").rows(), ElementsAre("ann news", "bob game"));
+}
+
+TEST(ParseInteractions, ObeysTheHeaderOption) {
+  DataOptions options;
+  options.header = HeaderRow::kNo;
+  EXPECT_THAT(read("user\titem\na\tx\n", TableFormat::kTsv, options).rows(),
+              ElementsAre("user item", "a x"));
+  options.user_column = "user";
+  EXPECT_THAT(
+      complaint<ConfigError>([&] { read("user\titem\na\tx\n", TableFormat::kTsv, options); }),
+      HasSubstr("expected a position, because data.header is no"));
+  options = {};
+  options.header = HeaderRow::kYes;
+  EXPECT_THAT(read("p\tq\na\tx\n", TableFormat::kTsv, options).rows(), ElementsAre("a x"));
+}
+
+TEST(ParseInteractions, FindsRatingsAndTimesByWhatTheyHold) {
+  // Words are no ratings, and a number behind them is no time.
+  const ReadTable words = read("a\tx\tplay\t2.5\n");
+  EXPECT_THAT(words.table.columns, AllOf(HasSubstr("; not read: column 3, column 4"),
+                                         ::testing::Not(HasSubstr("rating"))));
+  EXPECT_FALSE(words.table.has_times);
+  EXPECT_THAT(read("a\tx\t1513641600\n").table.times, ElementsAre(1513641600.0));
+  EXPECT_THAT(read("a\tx\t2018-09-20\n").table.times, ElementsAre(1537401600.0));
+  EXPECT_THAT(read("a\tx\t9\t1513641600\n").table.times, ElementsAre(1513641600.0));
+  const ReadTable places = read("a\t2010-10-19T23:55:27Z\t30.23\t-97.79\t22847\n");
+  EXPECT_THAT(places.rows(), ElementsAre("a 22847"));
+  EXPECT_THAT(places.table.times, ElementsAre(*parse_date("2010-10-19 23:55:27")));
+  EXPECT_THAT(data_complaint([] { read("a\t2010-10-19\t3\t17\n"); }),
+              AllOf(StartsWith("t:1: column 2 holds dates such as \"2010-10-19\""),
+                    HasSubstr("data.item_column")));
+  EXPECT_THAT(data_complaint([] { read("2010-10-19\ta\tx\n"); }),
+              HasSubstr("column 1 holds dates"));
+  const ReadTable unreadable = read("user\titem\tdate\na\tx\t31.12.99\n");
+  EXPECT_FALSE(unreadable.table.has_times);
+  EXPECT_THAT(unreadable.table.warnings,
+              ElementsAre(HasSubstr("Column 3 is not read as timestamps")));
+}
+
+TEST(ParseInteractions, WarnsOfDatesAsIds) {
+  DataOptions options;
+  options.item_column = "2";
+  EXPECT_THAT(read("a\t2010-10-19\n", TableFormat::kTsv, options).table.warnings,
+              ElementsAre(HasSubstr("The item ids in column 2 look like dates")));
+}
+
+TEST(ParseInteractions, ReadsDecimalCommas) {
+  DataOptions options;
+  options.min_rating = 3.4;
+  const TableFormat semicolons{';', Separation::kOne, Quotes::kDouble};
+  EXPECT_THAT(read("1;10;3,5\n1;11;3\n2;10;3,25\n", semicolons, options).rows(),
+              ElementsAre("1 10"));
+  // Beside a decimal point, a comma may divide thousands.
+  EXPECT_THAT(data_complaint([&] { read("1;10;3.5\n1;11;1,234\n", semicolons, options); }),
+              StartsWith("t:2: rating \"1,234\" is not a finite number"));
+}
+
+TEST(ParseInteractions, DividesRowsByAnySeparator) {
+  const TableFormat colons{':', Separation::kDoubled, Quotes::kNone};
+  EXPECT_EQ(read_rows("1::a:b::\n", colons), (Rows{{"1", "a:b", ""}}));
+  const TableFormat blanks{' ', Separation::kBlanks, Quotes::kNone};
+  EXPECT_EQ(read_rows("  1 \t 2  3 \r\n \n4 5\n", blanks), (Rows{{"1", "2", "3"}, {"4", "5"}}));
+  const TableFormat quoted{' ', Separation::kBlanks, Quotes::kDouble};
+  EXPECT_EQ(read_rows("\"a b\"  1 \r\n2 \"c \"\"d\"\n", quoted),
+            (Rows{{"a b", "1"}, {"2", "c \"d"}}));
+  const TableFormat tabs{'\t', Separation::kOne, Quotes::kDouble};
+  EXPECT_EQ(read_rows("\"a\tb\"\t\tc \n", tabs), (Rows{{"a\tb", "", "c "}}));
+  EXPECT_EQ(read_rows("\"a::\"::b\n", {':', Separation::kDoubled, Quotes::kDouble}),
+            (Rows{{"a::", "b"}}));
+}
+
+TEST(ParseInteractions, RefusesIdsThatAreNotUtf8) {
+  // As JSON, "Jos\xE9" and "Jos\xE8" would be one.
+  for (const std::size_t chunk : {1, 1000}) {
+    EXPECT_THAT(data_complaint([&] {
+                  read("a\tx\nJos\xE9\tx\nJos\xE8\ty\nJos\xE9\tz\n", TableFormat::kTsv, {}, chunk);
+                }),
+                AllOf(StartsWith("t:2: an id is not UTF-8; such ids in the file: 2, for example"),
+                      HasSubstr("Jos\\xE8"), HasSubstr("data.encoding = latin-1")));
+  }
+  // A column that is not read may hold anything.
+  EXPECT_THAT(read("user\titem\ttext\na\tx\t\xE9\n").rows(), ElementsAre("a x"));
+}
+
+ReadTable read_json(std::string_view text, const DataOptions& options = {},
+                    std::size_t chunk_bytes = 1 << 20) {
+  ReadTable result;
+  result.table =
+      parse_interactions(text, "t", JsonLines{}, options, result.users, result.items, chunk_bytes);
+  return result;
+}
+
+TEST(ParseJsonLines, ReadsKeysByNameInAnyOrder) {
+  const std::string text =
+      "{\"user_id\": 7, \"stars\": 4.5, \"tags\": [{\"item\": 1}], \"item\": \"x \\u00e9\"}\n\n"
+      "{\"item\": 9148955329465708066, \"user_id\": \"a\", \"stars\": \"2\"}\r\n"
+      "{\"item\": 9148955329465708067, \"user_id\": true, \"stars\": 1, \"extra\": null}\n";
+  for (const std::size_t chunk : {1, 40, 10'000}) {
+    const ReadTable result = read_json(text, {}, chunk);
+    EXPECT_THAT(result.rows(),
+                ElementsAre("7 x \u00e9", "a 9148955329465708066", "true 9148955329465708067"));
+    EXPECT_EQ(result.table.ratings, (RatingRange{1.0, 4.5}));
+    EXPECT_EQ(result.table.blank_lines, 1);
+    EXPECT_THAT(result.table.columns, HasSubstr("user = \"user_id\", item = \"item\""));
+  }
+  DataOptions options;
+  options.user_column = "p";
+  options.item_column = "2";
+  EXPECT_THAT(read_json("{\"2\": \"x\", \"p\": \"a\"}", options).rows(), ElementsAre("a x"));
+}
+
+TEST(ParseJsonLines, SaysWhatIsWrongAndWhere) {
+  const auto message = [](std::string_view text) {
+    return data_complaint([&] { read_json(text, {}, 1); });
+  };
+  const std::string good = "{\"user\": 1, \"item\": 2}\n";
+  EXPECT_THAT(message(good + "{\"user\": 1, \"item\": 2\n"),
+              StartsWith("t:2: the line is not JSON"));
+  EXPECT_THAT(message(good + "{'user': 1, 'item': 2}"),
+              StartsWith("t:2: the line is not JSON from"));
+  EXPECT_THAT(message(good + "\n{\"user\": 1}"), StartsWith("t:3: the object has no \"item\""));
+  EXPECT_THAT(message(good + "[1, 2]"), StartsWith("t:2: found an array, expected a JSON object"));
+  EXPECT_THAT(message(good + "7"), StartsWith("t:2: found a value, expected a JSON object"));
+  EXPECT_THAT(message(good + "{\"user\": [1], \"item\": 2}"),
+              StartsWith("t:2: \"user\" is an array"));
+  EXPECT_THAT(message(good + "{\"user\": {}, \"item\": 2}"),
+              StartsWith("t:2: \"user\" is an object"));
+  EXPECT_THAT(message(good + "{\"user\": null, \"item\": 2}"), StartsWith("t:2: user id is empty"));
+  EXPECT_THAT(message(good + "{\"user\": \"\\u0000\", \"item\": 2}"), HasSubstr("has a NUL byte"));
+  EXPECT_THAT(
+      message("{\"x\": 1, \"item\": 2}"),
+      AllOf(StartsWith("t:1: the keys name no user column"), HasSubstr("data.user_column")));
+}
+
 TEST(ParseInteractions, FindsColumnsByNameAndByPosition) {
   DataOptions by_name;
   by_name.user_column = "who";
@@ -190,9 +335,11 @@ TEST(ParseInteractions, SaysWhatIsWrongAndWhere) {
   EXPECT_THAT(tsv("a\tx\t1\nb\ty\t\n"), StartsWith("t:2: rating \"\""));
   EXPECT_THAT(tsv("a\tx\tnan\n"), StartsWith("t:1: rating \"nan\""));
   EXPECT_THAT(tsv("a\tx\t1\t1e999\n"), StartsWith("t:1: timestamp"));
-  EXPECT_THAT(tsv("a\tx\t1\t2020-01-31\n"),
-              AllOf(HasSubstr("\"2020-01-31\" is a date"), HasSubstr("seconds since 1970")));
-  EXPECT_THAT(tsv("user\titem\ttimestamp\na\tx\t2020-01-31T10:00:00Z\n"), HasSubstr("is a date"));
+  EXPECT_THAT(tsv("a\tx\t1\t7\na\ty\t1\t31/01/2020\n"),
+              AllOf(StartsWith("t:2: timestamp \"31/01/2020\" is a date of another form"),
+                    HasSubstr("seconds since 1970")));
+  EXPECT_THAT(tsv("user\titem\ttimestamp\na\tx\t2020-01-31\nb\tx\t17\n"),
+              StartsWith("t:3: timestamp \"17\" is not a date, expected one as in the first rows"));
   EXPECT_THAT(tsv(std::string_view("a\tx\nb\0\ty\n", 9)), StartsWith("t:2: the row has a NUL"));
   EXPECT_THAT(tsv("a\tx\nb\t" + std::string(70'000, 'y')),
               AllOf(StartsWith("t:2: item id"), HasSubstr("at most 65535 bytes")));

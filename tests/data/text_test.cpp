@@ -83,6 +83,33 @@ TEST(CheckedText, TakesByteOrderMarksOff) {
   EXPECT_THAT(data_complaint([] { checked_text(" \n\r\n\t\n", "f"); }), HasSubstr("blank lines"));
 }
 
+TEST(BlankOutComments, KeepsLineNumbers) {
+  const auto blanked = [](std::string text) {
+    const std::int64_t count = blank_out_comments(text);
+    return std::to_string(count) + ":" + text;
+  };
+  EXPECT_EQ(blanked("# a\r\n% b\n1 2\n# 3\n"), "2:   \r\n   \n1 2\n# 3\n");
+  EXPECT_EQ(blanked("#user\titem\n"), "0:#user\titem\n");
+  EXPECT_EQ(blanked("# a"), "1:   ");
+  EXPECT_EQ(blanked("\xEF\xBB\xBF# a\nb"), "1:\xEF\xBB\xBF   \nb");
+  EXPECT_EQ(blanked(""), "0:");
+}
+
+TEST(ParseNumber, TakesOneDecimalCommaIfAllowed) {
+  EXPECT_EQ(parse_number("3,5", DecimalComma::kAllowed), 3.5);
+  EXPECT_EQ(parse_number(" -3,25e1 ", DecimalComma::kAllowed), -32.5);
+  EXPECT_EQ(parse_number("4", DecimalComma::kAllowed), 4.0);
+  EXPECT_EQ(parse_number("3,5"), std::nullopt);
+  for (const char* text : {"3,", ",5", "1,2,3", "1,234.5", "1.5,2", "a,1", "3,-5"}) {
+    EXPECT_EQ(parse_number(text, DecimalComma::kAllowed), std::nullopt) << text;
+  }
+}
+
+TEST(Latin1ToUtf8, KeepsEachCharacter) {
+  EXPECT_EQ(latin1_to_utf8("Jos\xE9 \x80\xFF").view(), "Jos\xC3\xA9 \xC2\x80\xC3\xBF");
+  EXPECT_EQ(latin1_to_utf8("").view(), "");
+}
+
 TEST(ParseNumber, TakesDecimalsAlone) {
   EXPECT_EQ(parse_number("12"), 12.0);
   EXPECT_EQ(parse_number("-0.5"), -0.5);

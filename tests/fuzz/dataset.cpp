@@ -19,11 +19,15 @@ constexpr std::array<SplitMethod, 8> kSplits{
     SplitMethod::kAuto,        SplitMethod::kAuto,      SplitMethod::kGiven, SplitMethod::kRandom,
     SplitMethod::kLeaveOneOut, SplitMethod::kColdItems, SplitMethod::kTime,  SplitMethod::kRandom};
 
+constexpr std::array<DataFormat, 4> kFormats{DataFormat::kAuto, DataFormat::kTable,
+                                             DataFormat::kAdjacency, DataFormat::kJsonLines};
+
 const std::map<char, std::string> kFiles{
     {'t', "train.txt"},         {'e', "test.txt"},          {'v', "valid.txt"},
     {'T', "train.tsv"},         {'E', "test.tsv"},          {'V', "valid.csv"},
     {'i', "interactions.tsv"},  {'c', "interactions.csv"},  {'u', "user_features.tsv"},
-    {'f', "item_features.csv"}, {'n', "item_features.npy"}, {'z', "train.txt.gz"}};
+    {'f', "item_features.csv"}, {'n', "item_features.npy"}, {'z', "train.txt.gz"},
+    {'d', "interactions.dat"},  {'j', "train.jsonl"},       {'J', "test.jsonl"}};
 
 DataOptions take_options(Input& input) {
   DataOptions options;
@@ -32,7 +36,10 @@ DataOptions take_options(Input& input) {
   if ((flags & 8) != 0) options.valid_fraction = 0.5;
   if ((flags & 16) != 0) options.k_core = 2;
   if ((flags & 32) != 0) options.min_rating = 2.5;
-  options.test_fraction = static_cast<double>(input.byte() % 16) / 16;
+  const unsigned more = input.byte();
+  options.test_fraction = static_cast<double>(more % 16) / 16;
+  options.format = kFormats[more / 16 % 4];
+  if (more >= 0x80) options.encoding = TextEncoding::kLatin1;
   // Limits far below the memory limit of a fuzzing run.
   options.max_bytes = 1 << 16;
   options.max_nodes = 5000;

@@ -1,6 +1,6 @@
 // The reader of interaction tables. The first bytes are options. Promises: pairs, names and times, or
-// the exact message of the refusal, do not depend on the chunks; ids are in range, names are valid,
-// times are finite; pairs written as quoted CSV are read the same.
+// the exact message of the refusal, do not depend on the chunks; ids are in range, names are valid
+// UTF-8, times are finite; pairs written as quoted CSV are read the same.
 
 #include "host/data/interaction_table.hpp"
 
@@ -8,6 +8,7 @@
 #include <cmath>
 
 #include "host/config/value.hpp"
+#include "host/support/utf8.hpp"
 #include "tests/fuzz/targets.hpp"
 
 namespace tern::fuzz {
@@ -15,8 +16,17 @@ namespace {
 
 constexpr std::array<const char*, 8> kColumns{"", "1", "2", "3", "user", "item", "none", "x y"};
 
+const std::array<RowFormat, 8> kRowFormats{TableFormat::kTsv,
+                                           TableFormat{';', Separation::kOne, Quotes::kDouble},
+                                           TableFormat{':', Separation::kDoubled, Quotes::kNone},
+                                           TableFormat{':', Separation::kDoubled, Quotes::kDouble},
+                                           TableFormat{' ', Separation::kBlanks, Quotes::kNone},
+                                           TableFormat{' ', Separation::kBlanks, Quotes::kDouble},
+                                           TableFormat{'\t', Separation::kOne, Quotes::kDouble},
+                                           JsonLines{}};
+
 struct TableOptions {
-  TableFormat format = TableFormat::kTsv;
+  RowFormat format = TableFormat::kTsv;
   DataOptions data = {};
   bool known_users = false;
   std::size_t chunk_bytes = 1;
@@ -25,7 +35,8 @@ struct TableOptions {
 TableOptions take_table_options(Input& input) {
   TableOptions options;
   const unsigned flags = input.byte();
-  options.format = (flags & 1) != 0 ? TableFormat::kCsv : TableFormat::kTsv;
+  options.format = kRowFormats[flags / 8 % 8];
+  if (flags / 8 % 8 == 0 && (flags & 1) != 0) options.format = TableFormat::kCsv;
   if ((flags & 2) != 0) options.data.min_rating = 3.0;
   options.known_users = (flags & 4) != 0;
   const unsigned ids = input.byte();
@@ -62,6 +73,7 @@ void require_same_names(const Vocabulary& a, const Vocabulary& b) {
     require(!a.name(id).empty() &&
                 a.name(id).find_first_of(std::string("\t\n\0", 3)) == std::string::npos,
             "a name is none");
+    require(is_utf8(a.name(id)), "a name is not UTF-8");
   }
 }
 
@@ -85,6 +97,7 @@ std::string written(const Read& read) {
 void check(const Read& read) {
   const InteractionTable& table = read.table;
   require_one_line(table.columns);
+  for (const std::string& warning : table.warnings) require_one_line(warning);
   require(table.times.size() == (table.has_times ? table.pairs.size() : 0), "times do not fit");
   for (const auto& [user, item] : table.pairs) {
     require(user >= 0 && user < read.users.size(), "a user is out of range");
@@ -120,7 +133,7 @@ void read_interaction_table(Input input) {
   const InteractionTable& b = accepted(pieces)->table;
   require(a.pairs == b.pairs && a.times == b.times && a.has_times == b.has_times &&
               a.below_min_rating == b.below_min_rating && a.blank_lines == b.blank_lines &&
-              a.columns == b.columns,
+              a.columns == b.columns && a.ratings == b.ratings,
           "the table depends on the cuts");
   require_same_names(accepted(whole)->users, accepted(pieces)->users);
   require_same_names(accepted(whole)->items, accepted(pieces)->items);

@@ -6,15 +6,16 @@
 namespace tern::fuzz {
 namespace {
 
-constexpr std::array<Target, 9> kTargets{{{"adjacency", read_adjacency},
-                                          {"interaction_table", read_interaction_table},
-                                          {"feature_table", read_feature_table},
-                                          {"vocabulary", read_vocabulary},
-                                          {"npy", read_npy_file},
-                                          {"safetensors", read_safetensors_file},
-                                          {"config", read_configuration},
-                                          {"compressed", read_compressed},
-                                          {"dataset", load_data_set}}};
+constexpr std::array<Target, 10> kTargets{{{"adjacency", read_adjacency},
+                                           {"interaction_table", read_interaction_table},
+                                           {"recognition", recognise_text},
+                                           {"feature_table", read_feature_table},
+                                           {"vocabulary", read_vocabulary},
+                                           {"npy", read_npy_file},
+                                           {"safetensors", read_safetensors_file},
+                                           {"config", read_configuration},
+                                           {"compressed", read_compressed},
+                                           {"dataset", load_data_set}}};
 
 }  // namespace
 
