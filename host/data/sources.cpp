@@ -133,7 +133,7 @@ void check_interactions(const fs::path& directory, Sources& sources, std::option
 }  // namespace
 
 Source file_source(const fs::path& path) {
-  const Source source{path, format_by_name(path)};
+  Source source{path, format_by_name(path)};
   if (source.format == SourceFormat::kTsv || source.format == SourceFormat::kCsv ||
       source.format == SourceFormat::kAdjacency) {
     return source;
