@@ -151,8 +151,8 @@ TEST_F(Program, BadUsageEndsWithTwo) {
 
 TEST_F(Program, BadDataEndsWithSixtyFive) {
   expect_refused({"ops", "--data", "absent"}, 65, "absent");
-  std::ofstream(directory_ / "data" / "train.txt") << "0 x\n";
-  expect_refused({"ops", "--data", "data"}, 65, "train.txt:1:");
+  std::ofstream(directory_ / "data" / "train.txt") << "0 1 2 3 4 5\n1 2\n2 x 3 4\n";
+  expect_refused({"ops", "--data", "data"}, 65, "train.txt:3:");
 }
 
 TEST_F(Program, AnUnwritableJsonIsSaidBeforeAnythingIsTimed) {
