@@ -1,5 +1,6 @@
 """The programs of the check: carried from another machine if they start here, else built here."""
 
+import functools
 import json
 import os
 import shutil
@@ -24,14 +25,14 @@ class Carried:
             self.facts = json.loads((folder / "carried.json").read_text(encoding="utf-8"))
         except OSError:
             self.facts = {}
-        self.environment = {}
 
-    def find_libraries(self):
-        """Lets our programs find CUDA's libraries. Not those of PyTorch, which has its own."""
+    @functools.cached_property
+    def environment(self):
+        """Lets our programs find CUDA's libraries. Not for PyTorch, which has its own."""
         folders = [self.folder / "lib", *machine.library_folders(self.python)]
         former = os.environ.get("LD_LIBRARY_PATH")
         path = os.pathsep.join([*map(str, folders), *([former] if former else [])])
-        self.environment = {"LD_LIBRARY_PATH": path}
+        return {"LD_LIBRARY_PATH": path}
 
     def data(self, name):
         """The folder of a carried data set: "gowalla" or "small"."""
@@ -58,7 +59,6 @@ class Carried:
         for name in PROGRAMS:
             (self.programs / name).chmod(0o755)
         run.figures.update(carried=True, commit=self.facts["commit"], needs=self.facts["needs"])
-        self.find_libraries()
         self.info(run)
 
     def build(self, run, jobs, capability):
@@ -80,7 +80,6 @@ class Carried:
         run.command(["cmake", "--build", build, "--parallel", jobs, "--target", *targets])
         self.programs = build / "bin"
         run.figures.update(carried=False, build_seconds=round(begin - run.remaining(), 1), jobs=jobs)
-        self.find_libraries()
         self.info(run)
 
 

@@ -132,15 +132,6 @@ def torch_version(python):
     return output_of(python, "-c", "import importlib.metadata as m; print(m.version('torch'))")
 
 
-def check_torch(python, device):
-    """(found, version or reason) of PyTorch; for the device cuda, with a usable GPU."""
-    code = ("import torch; ok = " + ("torch.cuda.is_available()" if device == "cuda" else "True") +
-            "; print(torch.__version__ if ok else 'no GPU for torch ' + torch.__version__); "
-            "raise SystemExit(not ok)")
-    text = output_of(python, "-c", code)
-    return text is not None, text or f"{python} has no usable torch"
-
-
 # --- The machine ----------------------------------------------------------------------------------
 
 def processor():

@@ -50,7 +50,7 @@ def parse_arguments(words=None):
                           help=f"folder of the two results, {name}.json and {name}.log")
         call.add_argument("--rehearse", action="store_true",
                           help="on the CPU, with small data, in the same time")
-        call.add_argument("--stage", nargs="+", metavar="NAME", help="only these stages")
+        call.add_argument("--stage", nargs="+", metavar="NAME", help="only these stages, and programs and build")
         call.add_argument("--carried", type=pathlib.Path, metavar="DIR", default=build / "carried",
                           help="made by pack (default: build/carried)")
         call.add_argument("--work", type=pathlib.Path, metavar="DIR", default=build / "gpu_check",
@@ -144,7 +144,8 @@ def interrupt(*_):
 
 
 def check(args, begin):
-    stages = [stage for stage in plan.Check(args).stages() if not args.stage or stage.name in args.stage]
+    chosen = args.stage and {"programs", "build", *args.stage}
+    stages = [stage for stage in plan.Check(args).stages() if not chosen or stage.name in chosen]
     out, log = args.out / f"{args.call}.json", args.out / f"{args.call}.log"
     result = {"format": 2, "call": args.call, "rehearsal": args.rehearse,
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}

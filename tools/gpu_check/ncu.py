@@ -7,8 +7,8 @@ import machine
 from runner import StageFailure, StageSkipped
 from training import train_words
 
-SECTIONS = ("LaunchStats", "Occupancy", "SpeedOfLight", "MemoryWorkloadAnalysis", "SchedulerStats",
-            "WarpStateStats")
+SECTIONS = ("LaunchStats", "Occupancy", "SpeedOfLight", "ComputeWorkloadAnalysis",
+            "MemoryWorkloadAnalysis", "SchedulerStats", "WarpStateStats")
 # Kernels before those that are profiled: the set-up, the first step, which is not a graph, and some more.
 SKIPPED = 400
 TIMED = 240   # kernels that are only timed, to find the period of the steps
@@ -39,9 +39,9 @@ def parse(text):
     """The kernels of ncu's CSV in order, each {"kernel", heading: value}. Reads both pages, with a row
     a metric (details) or a kernel (raw); lines before the header, and rows and metrics that it does not
     know, are left out."""
-    rows = list(csv.reader(line for line in text.splitlines() if line.startswith('"')))
     header, kernels = None, {}
-    for row in rows:
+    for line in text.splitlines():
+        row = next(csv.reader([line])) if line.startswith('"') else []
         if "Kernel Name" in row and "ID" in row:
             header = row
         elif header is not None and len(row) == len(header):
@@ -94,7 +94,7 @@ class Ncu:
         words = train_words(self.carried.programs / "tern", self.carried.data(self.training.data_name),
                             "cuda", self.carried.work / "runs" / "ncu", 2)
         text = run.command([program, "--graph-profiling", "node", "--clock-control", "none",
-                            "--target-processes", "all", "--kill", "yes", "--launch-skip", skip,
+                            "--target-processes", "all", "--apply-rules", "no", "--kill", "yes", "--launch-skip", skip,
                             "--launch-count", count, "--csv", *options, *words],
                            self.carried.environment, accept=None)
         kernels = parse(text)

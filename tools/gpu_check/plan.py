@@ -40,7 +40,7 @@ class Check:
         return [
             Stage("smoke", 12, "memory there and back, filled; a recorded step", tests.smoke, needs),
             Stage("tests", 50, "every op test on the device, plain and without determinism", tests.test,
-                  needs),
+                  needs, takes_rest=True),
             Stage("gradcheck", 14, "tern gradcheck: the device against the f64 reference",
                   trained.gradcheck, needs),
             Stage("losses", 16, "three epochs against the losses of a CPU", trained.losses, needs),
@@ -58,8 +58,8 @@ class Check:
         sanitizers = [Stage(tool, seconds, "compute-sanitizer over a choice of the op tests",
                             lambda run, tool=tool: self.tests.sanitize(run, tool), ("build",), True)
                       for tool, seconds in (("memcheck", 16), ("initcheck", 10), ("racecheck", 12))]
-        return [*groups, Stage("torch", 22, "the training step in PyTorch, CSR", self.comparisons.torch),
-                *sanitizers]
+        return [*groups, Stage("torch", 22, "the training step in PyTorch, CSR", self.comparisons.torch,
+                                takes_rest=True), *sanitizers]
 
     # --- The first stages -------------------------------------------------------------------------
 
