@@ -191,6 +191,7 @@ class Carried(Folder):
         self.carried = carried.Carried(self.folder / "carried", self.folder / "work", "cpu", "python3")
         self.carried.facts = {"losses": {"small": {"bpr": [2.0, 1.0]}}, "commit": "c0ffee", "needs": {}}
         self.carried.data = lambda name: self.folder
+        self.carried.programs = self.programs
 
 
 class OpTests(Carried):
@@ -443,10 +444,11 @@ class Whole(Folder):
 
     def setUp(self):
         super().setUp()
-        self.carried = self.folder / "carried"
+        self.carried, self.programs = self.folder / "carried", self.folder / "programs"
+        self.carried.mkdir()
         for name, text in (("tern", self.TERN), ("tern_ops_tests", self.TESTS),
                            ("tern-bench", self.BENCH), ("python", self.TORCH)):
-            self.program(self.carried / "bin" / name, text)
+            self.program(self.programs / "bin" / name, text)
         facts = {"losses": {"small": {"bpr": [0.5, 0.5, 0.5]}}, "commit": "c0ffee", "needs": {}}
         (self.carried / "carried.json").write_text(json.dumps(facts), encoding="utf-8")
         (self.folder / "train.txt").write_text("0 1\n", encoding="ascii")
@@ -457,9 +459,11 @@ class Whole(Folder):
     def words(self, call, *options):
         return [ROOT / "tools" / "gpu_check.sh", call, "--rehearse", "--out", self.folder / "out",
                 "--carried", self.carried, "--work", self.folder / "work",
-                "--torch-python", self.carried / "bin" / "python", *options]
+                "--torch-python", self.programs / "bin" / "python", *options]
 
     def check(self, call, *options):
+        with tarfile.open(self.carried / "programs.tar.xz", "w:xz") as tar:
+            tar.add(self.programs / "bin", "bin")
         answer = subprocess.run(self.words(call, *options), text=True, stdin=subprocess.DEVNULL,
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
         records = json.loads((self.folder / "out" / f"{call}.json").read_text(encoding="utf-8"))["stages"]
@@ -486,7 +490,7 @@ class Whole(Folder):
     def test_killed_within_the_tests_the_check_leaves_what_it_had(self):
         # The stand-in kills the whole check as soon as the report knows its first test.
         report = self.folder / "out" / "first.json"
-        self.program(self.carried / "bin" / "tern_ops_tests", f"""
+        self.program(self.programs / "bin" / "tern_ops_tests", f"""
             case "$*" in
               *gtest_list_tests*) printf 'A.\\n  x\\n  z\\nB/Memory.\\n  y\\n'; exit ;;
               *A.x*) echo '[       OK ] A.x (3 ms)'; echo '[ RUN      ] A.z'
@@ -504,13 +508,20 @@ class Whole(Folder):
         self.expect_dead((self.folder / "pid").read_text().strip())
 
     def test_a_group_of_benchmarks_that_fails_loses_only_itself(self):
-        self.program(self.carried / "bin" / "tern-bench",
+        self.program(self.programs / "bin" / "tern-bench",
                      'case "$*" in *"(bpr)"*) echo "no memory" >&2; exit 3 ;; esac' + self.BENCH)
         _, records = self.check("second")
         self.assertEqual([name for name, record in records.items() if record["status"] == "failed"],
                          ["bench bpr"])
         self.assertEqual(records["bench bpr"]["why"], "tern-bench ended with 3: no memory")
         self.assertEqual(len(records["bench score_topk"]["figures"]["cold"]), 1)
+
+    def test_results_that_a_benchmark_refuses_fail_its_group(self):
+        self.program(self.programs / "bin" / "tern-bench", self.BENCH.replace(
+            '"aggregate_name": "median", "real_time": 1', '"error_occurred": true, "error_message": "wrong"') +
+            "exit 1")
+        _, records = self.check("second", "--stage", "bench adam")
+        self.assertEqual(records["bench adam"]["why"], "2 cases gave wrong results: x, x")
 
     def test_programs_that_do_not_start_are_built(self):
         (self.carried / "carried.json").write_text("{}", encoding="utf-8")

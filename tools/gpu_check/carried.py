@@ -20,7 +20,8 @@ class Carried:
 
     def __init__(self, folder, work, device, python):
         self.folder, self.work, self.device, self.python = folder, work, device, python
-        self.programs = folder / "bin"
+        self.programs = work / "programs" / "bin"
+        self.unpacked = set()
         try:
             self.facts = json.loads((folder / "carried.json").read_text(encoding="utf-8"))
         except OSError:
@@ -29,16 +30,21 @@ class Carried:
     @functools.cached_property
     def environment(self):
         """Lets our programs find CUDA's libraries. Not for PyTorch, which has its own."""
-        folders = [self.folder / "lib", *machine.library_folders(self.python)]
+        folders = [self.work / "programs" / "lib", *machine.library_folders(self.python)]
         former = os.environ.get("LD_LIBRARY_PATH")
         path = os.pathsep.join([*map(str, folders), *([former] if former else [])])
         return {"LD_LIBRARY_PATH": path}
 
     def data(self, name):
         """The folder of a carried data set: "gowalla" or "small"."""
-        folder = self.work / "data" / name
-        if not (folder / "test.txt").is_file():
+        return self.unpack(name)
+
+    def unpack(self, name):
+        """The folder of an archive, unpacked anew by each call of the check: it may be another one."""
+        folder = self.work / name
+        if name not in self.unpacked:
             unpack(self.folder / f"{name}.tar.xz", folder)
+            self.unpacked.add(name)
         return folder
 
     # --- The stages -------------------------------------------------------------------------------
@@ -56,17 +62,14 @@ class Carried:
         """The stage `programs`: carried programs that start, and see the device."""
         if not self.facts:
             raise StageFailure(f"{self.folder} was not made by tools/gpu_check.sh pack")
-        for name in PROGRAMS:
-            (self.programs / name).chmod(0o755)
+        self.unpack("programs")
         run.figures.update(carried=True, commit=self.facts["commit"], needs=self.facts["needs"])
         self.info(run)
 
     def build(self, run, jobs, capability):
         """The stage `build`: programs made here, from the carried libraries, if the carried ones
         do not do."""
-        dependencies, build = self.work / "dependencies", self.work / "build"
-        if not (dependencies / "licences").is_dir():
-            unpack(self.folder / "dependencies.tar.xz", dependencies)
+        dependencies, build = self.unpack("dependencies"), self.work / "build"
         options = ["-DCMAKE_BUILD_TYPE=Release", "-DTERN_EMULATOR=OFF", f"-DTERN_DEPENDENCIES={dependencies}",
                    "-G", "Ninja" if shutil.which("ninja") else "Unix Makefiles"]
         targets = TARGETS

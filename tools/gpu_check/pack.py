@@ -1,6 +1,7 @@
 """Builds everything here, and gathers what travels to a machine with a GPU."""
 
 import json
+import lzma
 import os
 import pathlib
 import re
@@ -22,6 +23,8 @@ SIZES = {"gowalla": (29858, 40981, 810128 + 217242), "small": (2000, 3000, 60000
 FOUND = re.compile(r"linux-vdso|ld-linux|lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so|"
                    r"lib(cuda|cudart|cublas|cublasLt|cusparse|nvJitLink)\.so")
 HOUR = 3600.0
+# Each program holds a copy of OpenBLAS, 25 MB apart: a dictionary beyond that stores it once.
+COMPRESSION = {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 128 << 20}
 
 
 def say(text):
@@ -31,6 +34,7 @@ def say(text):
 class Pack:
     def __init__(self, args, begin):
         self.args, self.build, self.to = args, args.build, args.to
+        self.programs = args.build / "programs"
         self.log = args.build / "pack.log"
         self.run = Run(self.log, begin + HOUR)
 
@@ -44,13 +48,13 @@ class Pack:
         self.compile(dependencies)
         new = self.to.with_name(self.to.name + ".new")
         shutil.rmtree(new, ignore_errors=True)
-        for name in ("bin", "lib"):
-            (new / name).mkdir(parents=True)
-        self.copy_programs(new)
-        self.archive(new / "dependencies.tar.xz", dependencies)
-        facts = {"commit": self.commit(), "needs": needed_versions(self.binaries(new)), "losses": {}}
-        facts["losses"] = {name: self.pack_data(new, name) for name in SIZES}
-        facts["test_seconds"] = self.time_tests(new)
+        new.mkdir(parents=True)
+        self.copy_programs()
+        self.archive(new, self.programs)
+        self.archive(new, dependencies, "dependencies")
+        facts = {"commit": self.commit(), "needs": needed_versions(self.binaries()),
+                 "losses": {name: self.pack_data(new, name) for name in SIZES},
+                 "test_seconds": self.time_tests()}
         (new / "carried.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         shutil.rmtree(self.to, ignore_errors=True)
         new.rename(self.to)
@@ -76,27 +80,32 @@ class Pack:
         targets = carried.TARGETS[:3] if self.args.without_cuda else carried.TARGETS
         self.command("cmake", "--build", self.build, "--parallel", self.args.jobs, "--target", *targets)
 
-    def copy_programs(self, new):
+    def copy_programs(self):
+        shutil.rmtree(self.programs, ignore_errors=True)
+        for name in ("bin", "lib"):
+            (self.programs / name).mkdir(parents=True)
         sources = [self.build / "bin" / name for name in carried.PROGRAMS]
         if not self.args.without_cuda:
             sources += [self.build / "lib" / name for name in carried.PLUGINS]
         for source in sources:
-            copy = new / source.parent.name / source.name
+            copy = self.programs / source.parent.name / source.name
             self.command("strip", "--strip-unneeded", "-o", copy, source)
-        for binary in self.binaries(new):
+        for binary in self.binaries():
             for name, path in libraries_of(self.command("ldd", binary)):
-                if not FOUND.match(name) and not (new / "lib" / name).exists():
+                if not FOUND.match(name) and not (self.programs / "lib" / name).exists():
                     if path is None:
                         raise StageFailure(f"{binary.name} needs {name}, which is not here")
-                    shutil.copy(path, new / "lib" / name)
+                    shutil.copy(path, self.programs / "lib" / name)
+
+    def binaries(self):
+        return sorted(path for name in ("bin", "lib") for path in (self.programs / name).iterdir())
 
     @staticmethod
-    def binaries(new):
-        return sorted(path for name in ("bin", "lib") for path in (new / name).iterdir())
-
-    def archive(self, to, folder):
-        say(f"compressing {folder.name}")
-        with tarfile.open(to, "w:xz", preset=6) as tar:
+    def archive(to, folder, name=None):
+        name = name or folder.name
+        say(f"compressing {name}")
+        with lzma.open(to / f"{name}.tar.xz", "wb", filters=[COMPRESSION]) as file, \
+                tarfile.open(fileobj=file, mode="w") as tar:
             for path in sorted(folder.iterdir()):
                 tar.add(path, path.name, filter=without_owner)
 
@@ -104,7 +113,7 @@ class Pack:
 
     def pack_data(self, new, name):
         """Archives a data set, and returns the losses of its first epochs on this CPU."""
-        tern = new / "bin" / "tern"
+        tern = self.programs / "bin" / "tern"
         with tempfile.TemporaryDirectory(dir=self.build) as holder:
             data = pathlib.Path(holder, name)
             data.mkdir()
@@ -116,7 +125,7 @@ class Pack:
                 self.command(tern, "generate", "--to", data, "--quiet", "--users", users, "--items", items,
                              "--interactions", interactions)
                 hold_out(data)
-            self.archive(new / f"{name}.tar.xz", data)
+            self.archive(new, data)
             losses = {}
             for loss, settings in training.LOSSES.items():
                 say(f"training {training.LOSS_EPOCHS} epochs of {name} on the CPU, {loss}")
@@ -126,11 +135,11 @@ class Pack:
                 losses[loss] = [epoch["loss"] for epoch in training.read_epochs(out)]
             return losses
 
-    def time_tests(self, new):
+    def time_tests(self):
         """Seconds of each op test on this CPU: short tests are sanitized first."""
         say("timing the op tests on the CPU")
         outcome = op_tests.Outcome()
-        self.command(new / "bin" / "tern_ops_tests", f"--gtest_filter={op_tests.backend_filter('cpu')}",
+        self.command(self.programs / "bin" / "tern_ops_tests", f"--gtest_filter={op_tests.backend_filter('cpu')}",
                      on_line=outcome.read)
         return {name.replace("cpu_2_threads", "{device}"): seconds
                 for name, seconds in outcome.seconds.items()}

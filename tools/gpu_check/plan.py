@@ -66,7 +66,7 @@ class Check:
     def machine(self, run):
         run.figures.update(machine.describe(self.device))
         run.save()
-        run.figures.update(machine.inventory(self.args.torch_python, (self.args.carried / "lib",)))
+        run.figures.update(machine.inventory(self.args.torch_python, (self.args.work / "programs" / "lib",)))
         if self.device == "cuda" and not run.figures["gpu"]:
             raise StageFailure("nvidia-smi names no GPU")
 
