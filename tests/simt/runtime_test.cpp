@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "seeded_test.hpp"
@@ -307,6 +308,19 @@ TEST_P(Runtime, AFaultEndsItsStream) {
   EXPECT_EQ(launch_on(stream_, 1, 1, add_kernel, values, 1, 1), cudaErrorLaunchFailure);
   EXPECT_EQ(cudaFreeAsync(values, stream_), cudaErrorLaunchFailure);
   EXPECT_EQ(free_bytes(), kMemory) << "a fault still frees the memory";
+}
+
+TEST_P(Runtime, AFaultCanBeKeptAsOnAGpu) {
+  set_devices({{.memory_bytes = kMemory, .timing = GetParam(), .on_fault = OnFault::kept}, {}});
+  EXPECT_EQ(launch_on(stream_, 1, 1, trap_kernel), cudaSuccess);
+  EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorLaunchFailure);
+  EXPECT_EQ(launch_on(stream_, 1, 1, trap_kernel), cudaErrorLaunchFailure);
+}
+
+TEST_P(Runtime, KernelsHaveNames) {
+  const char* name = nullptr;
+  EXPECT_EQ(cudaFuncGetName(&name, reinterpret_cast<const void*>(&trap_kernel)), cudaSuccess);
+  EXPECT_NE(std::string(name).find("trap_kernel"), std::string::npos) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(, Runtime, testing::Values(Timing::at_once, Timing::late),

@@ -33,6 +33,11 @@ int current_device();
 /// Whether the handle is an existing stream.
 bool is_stream(cudaStream_t stream);
 
+/// Does the pending work of all streams of the device.
+void catch_up_all(int device);
+/// Breaks all captures on the device, as a call does that must not be captured; false: there is none.
+bool break_captures(int device);
+
 }  // namespace simt::runtime
 
 struct CUstream_st {
