@@ -261,9 +261,9 @@ void launch_select(const Queue& queue, const SelectTask& task, void* sorting, st
   if (size > 0) {
     std::size_t left = bytes - 2 * size;
     const auto starts = row_starts(task.num_items);
-    check(cub::DeviceSegmentedSort::SortKeysDescending(storage + 2 * size, left, keys, sorted,
-                                                       task.count * task.num_items, task.count,
-                                                       starts, starts + 1, queue.stream));
+    check_launches(queue, cub::DeviceSegmentedSort::SortKeysDescending(
+                              storage + 2 * size, left, keys, sorted, task.count * task.num_items,
+                              task.count, starts, starts + 1, queue.stream));
   }
   launch(top_shape(task.count * task.k), score_topk_write_kernel, task, sorted);
 }
@@ -304,9 +304,10 @@ void CudaBackend::multiply(const Matrix& users, const Matrix& items, const Score
   const float one = 1.0F;
   const float zero = 0.0F;
   const MatrixView<float> i = view(items);
-  check(cublasSgemm_64(cublas_.get(), CUBLAS_OP_T, CUBLAS_OP_N, i.rows, select.count, i.cols, &one,
-                       i.data, i.stride, block.gathered, view(users).stride, &zero, select.scores,
-                       select.stride));
+  check_launches(queue(),
+                 cublasSgemm_64(cublas_.get(), CUBLAS_OP_T, CUBLAS_OP_N, i.rows, select.count,
+                                i.cols, &one, i.data, i.stride, block.gathered, view(users).stride,
+                                &zero, select.scores, select.stride));
 }
 
 void CudaBackend::score_block(const Matrix& users, const Matrix& items,

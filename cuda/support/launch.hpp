@@ -17,7 +17,18 @@ namespace tern::cuda {
 struct Queue {
   cudaStream_t stream = nullptr;
   int multiprocessors = 1;
+  /// Waits after every launch, so that a failure is reported by the kernel that failed.
+  bool synchronous = false;
 };
+
+/// Checks a call of a library that launches kernels of its own, and waits for them if the queue is
+/// synchronous.
+template <typename Status>
+void check_launches(const Queue& queue, Status status,
+                    std::source_location where = std::source_location::current()) {
+  check(status, where);
+  if (queue.synchronous) check_kernel(cudaStreamSynchronize(queue.stream), nullptr, where);
+}
 
 /// Launches kernels on a queue and checks each launch; an empty grid is skipped. Templates of
 /// launches (bench/variants/cuda) take any class that is called like this one.
@@ -43,7 +54,11 @@ class Launcher {
     config.stream = queue_.stream;
     // The typed form: its stand-in in tests/simt needs the types of kernel and arguments.
     check(cudaLaunchKernelEx(&config, kernel, arguments...), where_);
-    check(cudaGetLastError(), where_);
+    check_earlier(cudaGetLastError(), where_);
+    if (queue_.synchronous) {
+      check_kernel(cudaStreamSynchronize(queue_.stream), reinterpret_cast<const void*>(kernel),
+                   where_);
+    }
   }
 
  private:

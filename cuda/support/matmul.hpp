@@ -8,6 +8,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "cuda/support/launch.hpp"
 #include "cuda/support/resources.hpp"
 
 namespace tern::cuda {
@@ -77,7 +78,8 @@ class Matmul {
   /// avoids it (its pull request 82922).
   static constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
 
-  explicit Matmul(const Memory& memory);
+  /// Products run on the queue; memory is of the same stream.
+  Matmul(const Memory& memory, const Queue& queue);
 
   /// Whether the shape has been seen.
   bool knows(const ProductShape& shape) const { return plans_.contains(shape); }
@@ -100,7 +102,7 @@ class Matmul {
   void choose_algorithm(Plan& plan) const;
   Plan& plan_of(const ProductShape& shape);
 
-  cudaStream_t stream_;
+  Queue queue_;
   DeviceArray<std::uint8_t> workspace_;
   detail::UniqueMatmul<cublasLtHandle_t> handle_;
   std::map<ProductShape, Plan> plans_;
