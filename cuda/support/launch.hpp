@@ -2,7 +2,6 @@
 
 #include <cuda_runtime.h>
 
-#include <limits>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -30,6 +29,16 @@ void check_launches(const Queue& queue, Status status,
   if (queue.synchronous) check_kernel(cudaStreamSynchronize(queue.stream), nullptr, where);
 }
 
+/// Throws DeviceError if the grid has more blocks than a device takes.
+inline void check_shape(const LaunchShape& shape) {
+  const auto refuse = [](std::int64_t blocks, const char* where, std::int64_t max) {
+    throw DeviceError("kernel launch has " + std::to_string(blocks) + " blocks" + where +
+                      ", expected at most " + std::to_string(max));
+  };
+  if (shape.blocks > kMaxBlocks) refuse(shape.blocks, "", kMaxBlocks);
+  if (shape.blocks_y > kMaxBlocksY) refuse(shape.blocks_y, " in y", kMaxBlocksY);
+}
+
 /// Launches kernels on a queue and checks each launch; an empty grid is skipped. Templates of
 /// launches (bench/variants/cuda) take any class that is called like this one.
 class Launcher {
@@ -42,10 +51,7 @@ class Launcher {
   void operator()(const LaunchShape& shape, void (*kernel)(Parameters...),
                   std::type_identity_t<Parameters>... arguments) const {
     if (shape.blocks == 0 || shape.blocks_y == 0) return;
-    if (shape.blocks > std::numeric_limits<std::int32_t>::max()) {
-      throw DeviceError("kernel launch has " + std::to_string(shape.blocks) +
-                        " blocks, expected at most 2147483647");
-    }
+    check_shape(shape);
     cudaLaunchConfig_t config{};
     config.gridDim =
         dim3(static_cast<unsigned>(shape.blocks), static_cast<unsigned>(shape.blocks_y));

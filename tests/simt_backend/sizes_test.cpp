@@ -164,6 +164,19 @@ __global__ void idle_kernel() {}
 TEST(Sizes, ALauncherRefusesMoreBlocksThanAGridHas) {
   const Launcher launch(Queue{});
   EXPECT_THROW(launch({.blocks = kOne << 31, .threads = 32}, idle_kernel), DeviceError);
+  EXPECT_THROW(launch({.blocks = 1, .threads = 32, .blocks_y = 65'536}, idle_kernel), DeviceError);
+  EXPECT_THROW(launch({.blocks = 1, .threads = 32, .blocks_y = kOne << 32}, idle_kernel),
+               DeviceError)
+      << "counted in 64 bits";
+  const DeviceQueue queue;
+  const auto shapes = queue.shapes_of([&] {
+    const Launcher to_queue{Queue(queue)};
+    to_queue({.blocks = 1, .threads = 32, .blocks_y = 65'535}, idle_kernel);
+  });
+  EXPECT_EQ(shapes.at(0).grid.y, 65'535u);
+  PropagateTask wide = propagate_task(1);
+  wide.x.cols = wide.x.stride = wide.y.cols = wide.y.stride = 65'536 * std::int64_t{1024};
+  EXPECT_THROW(launch_propagate(queue, wide), DeviceError) << "a table of 67 million columns";
   launch({.blocks = 0, .threads = 32}, idle_kernel);  // skipped
   launch({.blocks = 5, .threads = 32, .blocks_y = 0}, idle_kernel);
 }
