@@ -75,7 +75,7 @@ void CudaRecording::capture() {
   const CapturedGraph owner(captured);
   cudaGraphExec_t executable = nullptr;
   check(cudaGraphInstantiate(&executable, captured, 0));
-  graph_.reset(executable);
+  graph_ = ExecutableGraph(executable);
 }
 
 void CudaRecording::replay() {

@@ -47,7 +47,7 @@ Matmul::Matmul(const Memory& memory, const Queue& queue)
     : queue_(queue), workspace_(kWorkspaceBytes, memory) {
   cublasLtHandle_t handle = nullptr;
   check(cublasLtCreate(&handle));
-  handle_.reset(handle);
+  handle_ = detail::UniqueMatmul<cublasLtHandle_t>(handle);
 }
 
 Matmul::Plan Matmul::make_plan(const ProductShape& shape) const {

@@ -14,8 +14,13 @@
 namespace tern::cuda {
 
 namespace detail {
+/// The library's handle goes on its device; the others are of the host alone.
 struct DestroyMatmul {
-  void operator()(cublasLtHandle_t handle) const noexcept { (void)cublasLtDestroy(handle); }
+  int device = current_device();
+
+  void operator()(cublasLtHandle_t handle) const noexcept {
+    destroy_on(device, [&] { (void)cublasLtDestroy(handle); });
+  }
   void operator()(cublasLtMatmulDesc_t description) const noexcept {
     (void)cublasLtMatmulDescDestroy(description);
   }

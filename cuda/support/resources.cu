@@ -68,4 +68,8 @@ void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   return data;
 }
 
+void free_bytes(void* data, const Memory& memory) noexcept {
+  (void)cudaFreeAsync(data, memory.stream);
+}
+
 }  // namespace tern::cuda

@@ -284,7 +284,11 @@ TEST_P(Runtime, KernelsGoToStreamsOfTheCurrentDevice) {
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   void* data = nullptr;
   EXPECT_EQ(cudaMallocFromPoolAsync(&data, 4, other_pool, stream_), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaStreamDestroy(other), cudaErrorInvalidResourceHandle) << "so are handles destroyed";
+  EXPECT_EQ(cudaMemPoolDestroy(other_pool), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaSetDevice(1), cudaSuccess);
   destroy(other, other_pool);
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   EXPECT_EQ(launch_on(other, 1, 1, add_kernel, values, 0, 0), cudaErrorInvalidResourceHandle);
   EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
   release(values);

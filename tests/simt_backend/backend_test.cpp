@@ -190,13 +190,16 @@ TEST(SimtRecording, RefusesWhatAStepMustNotDo) {
 }
 
 /// Free bytes of a device.
-std::size_t free_bytes(SimtDevice device) {
+std::size_t free_bytes_of(int device) {
   std::size_t free = 0;
   std::size_t total = 0;
-  EXPECT_EQ(cudaSetDevice(static_cast<int>(device)), cudaSuccess);
+  EXPECT_EQ(cudaSetDevice(device), cudaSuccess);
   EXPECT_EQ(cudaMemGetInfo(&free, &total), cudaSuccess);
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   return free;
+}
+std::size_t free_bytes(SimtDevice device) {
+  return free_bytes_of(static_cast<int>(device));
 }
 
 TEST(SimtMemory, ComesBackToTheLastByte) {
@@ -263,6 +266,39 @@ TEST(SimtDevices, BackendsLiveSideBySide) {
   EXPECT_EQ(plain->name(), "cuda:0");
   EXPECT_EQ(late->name(), "cuda:1");
   EXPECT_EQ(late->describe().name, "Emulated late GPU");
+}
+
+/// A backend on device 1 that makes a handle of every kind, and goes while device 0 is current.
+void use_every_handle(const cuda::CudaOptions& options) {
+  cuda::CudaBackend backend(options);
+  const Graph graph = backend.make_graph(random_interactions(20, 30, 0.4, 2));
+  const Matrix items = make_matrix(backend, 30, 8, random_values(30 * 8, 1));
+  Matrix users = backend.allocate(20, 8);
+  const auto recording =
+      backend.record([&] { backend.propagate(graph, Side::kUser, items, users, {}); });
+  for (int i = 0; i < 3; ++i) recording->replay();
+  EXPECT_GE(backend.seconds([] {}), 0.0);
+  TopItems top;
+  backend.score_topk(users, items, std::vector<NodeId>{0}, {}, 2, top);
+  const Matrix weight = make_matrix(backend, 8, 8, random_values(8 * 8, 2));
+  DenseLayer layer;
+  layer.inner.terms = {{&items, &weight}};
+  DenseState state = backend.make_dense_state(30, 8);
+  Matrix out = backend.allocate(30, 8);
+  backend.linear_relu_batchnorm(layer, DenseMode::kTraining, state, out);
+}
+
+TEST(SimtDevices, HandlesGoOnTheirOwnDevice) {
+  simt::set_devices({{}, {.name = "Second"}});
+  for (const int device : {1}) {
+    (void)cudaGetLastError();
+    use_every_handle({.device = device});
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "device " << device;
+    int current = -1;
+    EXPECT_EQ(cudaGetDevice(&current), cudaSuccess);
+    EXPECT_EQ(current, 0);
+    EXPECT_EQ(free_bytes_of(device), std::size_t{4} << 30);
+  }
 }
 
 TEST(SimtPlugin, ListsDevicesAndMakesBackends) {

@@ -36,6 +36,9 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle) {
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasDestroy(cublasHandle_t handle) {
+  if (simt::runtime::destroyable(handle->device) != cudaSuccess) {
+    return CUBLAS_STATUS_NOT_INITIALIZED;
+  }
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -167,6 +167,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   using namespace simt::runtime;
   if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (destroyable(stream->device) != cudaSuccess) return cudaErrorInvalidResourceHandle;
   catch_up(*stream);
   Streams& all = streams();
   const std::lock_guard lock(all.mutex);
@@ -189,11 +190,13 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new CUevent_st;
+  (*event)->device = simt::runtime::current_device();
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;
-  return cudaSuccess;
+  const cudaError_t status = simt::runtime::destroyable(event->device);
+  if (status == cudaSuccess) delete event;
+  return status;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->time.reset();
@@ -259,12 +262,13 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {
   if (graph == nullptr) return report(cudaErrorInvalidValue);
-  *executable = new CUgraphExec_st{graph->nodes};
+  *executable = new CUgraphExec_st{simt::runtime::current_device(), graph->nodes};
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
-  delete executable;
-  return cudaSuccess;
+  const cudaError_t status = simt::runtime::destroyable(executable->device);
+  if (status == cudaSuccess) delete executable;
+  return status;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (executable == nullptr) return report(cudaErrorInvalidValue);
