@@ -50,12 +50,9 @@ CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {
   cache_bytes_ = properties.l2CacheSize;
   plan_bytes_ = options_.plan_bytes > 0 ? options_.plan_bytes
                                         : static_cast<std::int64_t>(properties.totalGlobalMem / 16);
+  description_ = describe_device(properties);
   pool_ = make_pool(options_.device);
   stream_ = make_stream();
-}
-
-DeviceDescription CudaBackend::describe() const {
-  return query_devices().at(static_cast<std::size_t>(options_.device));
 }
 
 MemoryInfo CudaBackend::memory() const {

@@ -42,7 +42,7 @@ class CudaBackend final : public Backend {
   explicit CudaBackend(const CudaOptions& options);
 
   std::string name() const override { return "cuda:" + std::to_string(options_.device); }
-  DeviceDescription describe() const override;
+  DeviceDescription describe() const override { return description_; }
   MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
@@ -146,6 +146,7 @@ class CudaBackend final : public Backend {
                    const ScoreBlock& block);
 
   CudaOptions options_;
+  DeviceDescription description_;  // asked for once: it is part of every snapshot
   int multiprocessors_ = 1;
   std::int64_t cache_bytes_ = 0;
   std::int64_t plan_bytes_ = 0;

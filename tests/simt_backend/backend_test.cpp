@@ -301,6 +301,14 @@ TEST(SimtDevices, HandlesGoOnTheirOwnDevice) {
   }
 }
 
+TEST(SimtDevices, ABackendDescribesItselfWithoutAskingTheDriver) {
+  simt::set_devices({{.name = "First"}, {.name = "Second"}});
+  const cuda::CudaBackend backend({.device = 1});
+  EXPECT_EQ(backend.describe().name, "Second");
+  simt::set_devices({{.name = "First"}, {.name = "Another"}});
+  EXPECT_EQ(backend.describe().name, "Second");
+}
+
 TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   const Plugin* plugin = tern_plugin();
   ASSERT_STREQ(plugin->abi, kPluginAbi);
