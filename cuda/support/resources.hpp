@@ -97,10 +97,12 @@ class DeviceScope {
   bool changed_ = false;
 };
 
-/// A pool on a device that keeps freed memory, so that allocating it again costs nothing.
+/// A pool on a device that keeps freed memory, so that allocating it again costs nothing. Null on
+/// devices without pools (virtual GPUs, Windows' display driver).
 MemoryPool make_pool(int device);
 
-/// Where arrays come from: a pool of the current device, in the order of a stream.
+/// Where arrays come from: a pool of the current device, in the order of a stream. Without a pool:
+/// cudaMalloc.
 struct Memory {
   cudaMemPool_t pool = nullptr;
   cudaStream_t stream = nullptr;

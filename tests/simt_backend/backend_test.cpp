@@ -289,8 +289,8 @@ void use_every_handle(const cuda::CudaOptions& options) {
 }
 
 TEST(SimtDevices, HandlesGoOnTheirOwnDevice) {
-  simt::set_devices({{}, {.name = "Second"}});
-  for (const int device : {1}) {
+  simt::set_devices({{}, {.name = "Second"}, {.name = "Poor", .memory_pools = false}});
+  for (const int device : {1, 2}) {
     (void)cudaGetLastError();
     use_every_handle({.device = device});
     EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "device " << device;

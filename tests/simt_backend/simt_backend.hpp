@@ -12,7 +12,7 @@ namespace tern::test {
 enum class SimtDevice : std::uint8_t {
   kPlain,  // 2 multiprocessors; work is done when it is submitted
   kLate,   // 5; a smaller cache, another order of lanes; work is done when somebody waits
-  kSerial  // one CPU thread, every launch in one order: even float atomics repeat
+  kSerial  // one CPU thread, every launch in one order: even float atomics repeat; no memory pools
 };
 
 struct SimtOptions {
