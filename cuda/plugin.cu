@@ -27,9 +27,10 @@ bool wants_synchronous() {
   return value != nullptr && std::string_view(value) == "1";
 }
 
-std::unique_ptr<Backend> make_backend(int index, Reproducibility reproducibility) {
-  return std::make_unique<CudaBackend>(CudaOptions{.device = index,
-                                                   .reproducibility = reproducibility,
+std::unique_ptr<Backend> make_backend(const PluginOptions& options) {
+  return std::make_unique<CudaBackend>(CudaOptions{.device = options.device,
+                                                   .reproducibility = options.reproducibility,
+                                                   .plan_bytes = options.plan_bytes,
                                                    .synchronous = wants_synchronous()});
 }
 

@@ -316,7 +316,7 @@ TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   std::string problem;
   EXPECT_TRUE(plugin->list_devices(&problem).empty());
   EXPECT_EQ(problem, "CUDA: no driver is installed");
-  EXPECT_THROW(plugin->make_backend(0, Reproducibility::kBitwise), DeviceError);
+  EXPECT_THROW(plugin->make_backend({}), DeviceError);
 
   simt::set_devices({{.name = "One"}, {.name = "Two", .multiprocessors = 9}});
   const auto devices = plugin->list_devices(nullptr);
@@ -324,8 +324,8 @@ TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   EXPECT_EQ(devices[1].name, "Two");
   EXPECT_EQ(devices[1].precision, "f32");
   EXPECT_NE(devices[1].details.find("9 multiprocessors"), std::string::npos) << devices[1].details;
-  EXPECT_EQ(plugin->make_backend(1, Reproducibility::kBitwise)->name(), "cuda:1");
-  EXPECT_THROW(plugin->make_backend(2, Reproducibility::kBitwise), DeviceError);
+  EXPECT_EQ(plugin->make_backend({.device = 1})->name(), "cuda:1");
+  EXPECT_THROW(plugin->make_backend({.device = 2}), DeviceError);
 }
 
 }  // namespace

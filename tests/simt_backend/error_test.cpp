@@ -106,11 +106,11 @@ int plain_replays(Backend& backend) {
 
 TEST(SynchronousBackend, IsAskedForByTheEnvironmentAndCapturesNothing) {
   simt::set_devices({{.timing = simt::Timing::late}});
-  EXPECT_EQ(plain_replays(*tern_plugin()->make_backend(0, Reproducibility::kBitwise)), 2) << "once, and captured once";
+  EXPECT_EQ(plain_replays(*tern_plugin()->make_backend({})), 2) << "once, and captured once";
   setenv("TERN_CUDA_SYNC", "1", 1);
-  const auto backend = tern_plugin()->make_backend(0, Reproducibility::kBitwise);
+  const auto backend = tern_plugin()->make_backend({});
   setenv("TERN_CUDA_SYNC", "0", 1);
-  EXPECT_EQ(plain_replays(*tern_plugin()->make_backend(0, Reproducibility::kBitwise)), 2);
+  EXPECT_EQ(plain_replays(*tern_plugin()->make_backend({})), 2);
   unsetenv("TERN_CUDA_SYNC");
   EXPECT_EQ(plain_replays(*backend), 5);
 }
