@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "cuda/support/architecture.hpp"
 #include "cuda/support/device_query.hpp"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -46,6 +47,7 @@ CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {
   const DeviceScope scope = use_device();
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, options_.device));
+  expect_code_for(properties, options_.device);
   multiprocessors_ = properties.multiProcessorCount;
   cache_bytes_ = properties.l2CacheSize;
   plan_bytes_ = options_.plan_bytes > 0 ? options_.plan_bytes
