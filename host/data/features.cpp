@@ -11,8 +11,12 @@
 #include "host/data/feature_table.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/npz.hpp"
+#include "host/data/recognition.hpp"
+#include "host/data/table_sample.hpp"
 #include "host/data/tensor_bytes.hpp"
+#include "host/data/text.hpp"
 #include "host/support/parallel.hpp"
+#include "host/support/utf8.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -127,16 +131,28 @@ Features read_array_features(const Source& source, const FeatureNodes& nodes,
   return features;
 }
 
+/// The format by the name, unless it leaves the header whole: Excel separates .csv by semicolons in
+/// many countries.
+TableFormat format_of_features(std::string_view bytes, const Source& source) {
+  const std::string_view text = checked_text(bytes, source.file());
+  const TableSample sample = sample_rows(text, source.file(), source.table_format());
+  if (sample.rows.front().size() > 1) return source.table_format();
+  return recognise_separator({text, source.file(), source.format}, {});
+}
+
 }  // namespace
 
 Features read_features(const Source& source, const FeatureNodes& nodes, const DataOptions& options,
                        std::vector<std::string>& notes) {
   if (source.is_array()) return read_array_features(source, nodes, options, notes);
   const std::string file = source.path.string();
-  const ByteBuffer bytes = read_file(source.path, options.max_bytes);
+  ByteBuffer bytes = read_file(source.path, options.max_bytes);
+  if (options.encoding == TextEncoding::kLatin1 && !is_utf8(bytes.view())) {
+    bytes = latin1_to_utf8(bytes.view());
+  }
   FeatureTableTask task;
   task.side = nodes.side;
-  task.format = source.table_format();
+  task.format = format_of_features(bytes.view(), source);
   return parse_feature_table(bytes.view(), file, task, nodes.names, options, notes);
 }
 

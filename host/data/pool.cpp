@@ -186,14 +186,29 @@ void warn_of_equal_numbers(std::string_view kind, const Vocabulary& names, Notes
       kind, quote(example), quote(std::string_view(example).substr(0, example.find('.'))), count));
 }
 
+/// A wrong column often has one value only, such as the arrow of "1 -> 5".
+void warn_of_one_name(std::string_view kind, const Vocabulary& names, Notes& notes) {
+  if (names.size() != 1) return;
+  notes.push_back(
+      fmt::format("Warning: all interactions have the same {0}, {1}; if another column "
+                  "holds the {0}s, choose it with data.{0}_column.",
+                  kind, quote(names.name(0))));
+}
+
 void note_table(const Source& source, const Reading& reading, const InteractionTable& table,
                 const DataOptions& options, Notes& notes) {
-  notes.push_back(
-      fmt::format("{}: interactions: {}; {}; {}.", source.name(),
-                  static_cast<std::int64_t>(table.pairs.size()) + table.below_min_rating,
-                  reading.description, table.columns));
+  notes.push_back(fmt::format("{}: interactions: {}; {}; {}.", source.name(),
+                              static_cast<std::int64_t>(table.pairs.size()) +
+                                  table.below_min_rating +
+                                  (options.min_rating ? table.missing_ratings : 0),
+                              reading.description, table.columns));
   for (const std::string& warning : table.warnings) {
     notes.push_back(fmt::format("{}: warning: {}", source.name(), warning));
+  }
+  if (table.missing_ratings > 0) {
+    notes.push_back(fmt::format("{}: interactions without a rating, which are {}: {}.",
+                                source.name(), options.min_rating ? "dropped" : "kept",
+                                table.missing_ratings));
   }
   if (table.below_min_rating > 0) {
     notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
@@ -216,6 +231,7 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
     note_table(source, reading, table, options, notes);
     note_blank_lines(source, table.blank_lines, texts.comments[part], notes);
     pool.below_min_rating += table.below_min_rating;
+    if (options.min_rating) pool.below_min_rating += table.missing_ratings;
     pool.ratings.add(table.ratings);
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());
     pool.parts[part] = {std::move(table.pairs), std::move(table.times)};
@@ -223,6 +239,8 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
   find_numbers(sources, pool);
+  warn_of_one_name("user", pool.users.names, notes);
+  warn_of_one_name("item", pool.items.names, notes);
   warn_of_equal_numbers("user", pool.users.names, notes);
   warn_of_equal_numbers("item", pool.items.names, notes);
   if (pool.below_min_rating == 0) return;
