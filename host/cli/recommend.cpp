@@ -64,14 +64,13 @@ std::vector<NodeId> last_ids(NodeId size, NodeId count) {
   return ids;
 }
 
-std::vector<NodeId> wanted_users(const RecommendOptions& options, const Dataset& data) {
+std::vector<NodeId> wanted_users(const RecommendOptions& options, const Dataset& data,
+                                 Console& console) {
   const Vocabulary& names = data.users;
-  if (!options.users_file.empty()) return read_ids(options.users_file, names, "user");
+  if (!options.users_file.empty()) return read_ids(options.users_file, names, "user", console);
   if (options.all) return last_ids(names.size(), names.size());
   if (options.users.empty()) return last_ids(names.size(), data.new_users);
-  std::vector<NodeId> ids;
-  for (const std::string& name : options.users) ids.push_back(find_id(names, name, "user"));
-  return ids;
+  return find_ids(options.users, names, "--user", "user", console);
 }
 
 // The interactions of these users alone: a graph of them is quickly made for few users.
@@ -127,7 +126,7 @@ int recommend(const RecommendOptions& options) {
     out.finish();
     return kDone;
   }
-  const std::vector<NodeId> users = wanted_users(options, data);
+  const std::vector<NodeId> users = wanted_users(options, data, console);
   const std::int64_t length = options.k.resolve(data.items.size(), "items");
 
   loaded.expect_queries(static_cast<std::int64_t>(users.size()));
@@ -178,7 +177,7 @@ Command add_recommend(CLI::App& program) {
       "New items are candidates like all others; new users are listed if no other users are "
       "given.\n"
       "A user with fewer than k candidates gets a shorter list. Ties are ordered as in the run's\n"
-      "items.tsv.");
+      "items.tsv. Unknown users are counted and left out.");
   return {app, [options] { return recommend(*options); }};
 }
 

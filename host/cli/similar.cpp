@@ -88,10 +88,8 @@ int similar(const SimilarOptions& options) {
   LoadedRun loaded(options.run, console, options.new_nodes);
   const Side side = of_items ? Side::kItem : Side::kUser;
   const Vocabulary& names = loaded.names(side);
-  std::vector<NodeId> queries;
-  for (const std::string& name : of_items ? options.items : options.users) {
-    queries.push_back(find_id(names, name, kind));
-  }
+  const std::vector<NodeId> queries =
+      find_ids(of_items ? options.items : options.users, names, "--" + kind, kind, console);
   const std::int64_t length = options.k.resolve(names.size() - 1, "other " + kind + "s");
   const Embeddings embeddings(loaded.download(side), names.size(), loaded.width());
 

@@ -292,7 +292,7 @@ TEST_F(FeaturesOnTheCommandLine, NewItemsHaveNeighbours) {
             "user\trank\tneighbour\tcosine"),
       SizeIs(3));
   EXPECT_THAT(run({"similar", "run", "--item", "new drama"}),
-              FailsAtOnceWith(2, "there is no item \"new drama\""));
+              FailsAtOnceWith(65, "there is no item \"new drama\""));
 }
 
 TEST_F(FeaturesOnTheCommandLine, NotesWhatNewNodesBringInVain) {

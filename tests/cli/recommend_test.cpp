@@ -149,15 +149,73 @@ TEST_F(Recommend, TakesIdsAsTheyAre) {
 
 TEST_F(Recommend, NamesTheNearestIds) {
   EXPECT_THAT(run({"recommend", "run", "--user", "drama fun 2"}),
-              FailsAtOnceWith(2,
-                              "there is no user \"drama fun 2\"; the most similar: \"drama fan "
-                              "2\""));
-  write("who.txt", "drama fan 0\nnobody\n");
-  EXPECT_THAT(run({"recommend", "run", "--users", "who.txt"}),
-              FailsAtOnceWith(65, "who.txt:2: there is no user \"nobody\""));
+              FailsAtOnceWith(65,
+                              "--user: there is no user \"drama fun 2\"; the most similar: \"drama "
+                              "fan 2\""));
   EXPECT_THAT(run({"recommend", "run", "--users", "none.txt"}), FailsAtOnceWith(65, "none.txt"));
   EXPECT_THAT(run({"similar", "run", "--item", "drama-99"}),
-              FailsAtOnceWith(2, "there is no item \"drama-99\""));
+              FailsAtOnceWith(65, "--item: there is no item \"drama-99\""));
+}
+
+TEST_F(Recommend, LeavesOutUnknownUsers) {
+  write("known.txt", "drama fan 0\nhorror fan 1\n");
+  write("who.txt", "nobody\ndrama fan 0\na\nhorror fan 1\n\nb\nc\n");
+  const Outcome known = run({"recommend", "run", "--users", "known.txt", "-k", "2"});
+  const Outcome some = run({"recommend", "run", "--users", "who.txt", "-k", "2"});
+  EXPECT_EQ(some.exit_code, 0);
+  EXPECT_EQ(some.out, known.out);
+  EXPECT_EQ(some.err,
+            "who.txt: users that are unknown to the run and left out: 4 of 6: \"nobody\" (line 1), "
+            "\"a\" (line 3), \"b\" (line 6), ...\n");
+  const Outcome named =
+      run({"recommend", "run", "--user", "x", "drama fan 0", "horror fan 1", "-k", "2"});
+  EXPECT_EQ(named.exit_code, 0);
+  EXPECT_EQ(named.out, known.out);
+  EXPECT_EQ(named.err, "--user: users that are unknown to the run and left out: 1 of 3: \"x\"\n");
+
+  write("strangers.txt", "\nnobody\nanybody\n");
+  EXPECT_THAT(run({"recommend", "run", "--users", "strangers.txt"}),
+              FailsAtOnceWith(65, "strangers.txt:2: there is no user \"nobody\""));
+  EXPECT_THAT(run({"recommend", "run", "--users", "strangers.txt"}),
+              FailsAtOnceWith(65, "; none of the 2 users is known"));
+}
+
+TEST_F(Recommend, KeepsIdsApartThatAreEqualAsFloatingPointNumbers) {
+  // As f64, both are 9148955329465708544.
+  const std::string first = "9148955329465708066";
+  const std::string second = "9148955329465708067";
+  std::string text = "user_id,item_id\n";
+  for (int n = 0; n < 6; ++n) {
+    text += (n < 3 ? first : second) + "," + (n % 2 == 0 ? second : first) + "\n";
+    text += (n < 3 ? first : second) + "," + std::to_string(n) + "\n";
+  }
+  write("large/interactions.csv", text);
+  ASSERT_EQ(run({"train", "large", "--out", "large_run", "--epochs", "1", "--quiet", "--set",
+                 "evaluation.ks=1", "train.metric=ndcg@1", "data.test_fraction=0",
+                 "data.valid_fraction=0"})
+                .exit_code,
+            0);
+  EXPECT_EQ(read("large_run/users.tsv"), first + "\n" + second + "\n");
+  const auto rows = table(
+      run({"recommend", "large_run", "--user", second, first, "-k", "8", "--include-observed"}),
+      kHeader);
+  ASSERT_THAT(rows, SizeIs(16));
+  std::multiset<std::string> listed;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i][0], i < 8 ? second : first);
+    listed.insert(rows[i][2]);
+  }
+  EXPECT_EQ(listed.count(first), 2u);
+  EXPECT_EQ(listed.count(second), 2u);
+  const Outcome jsonl = run({"recommend", "large_run", "--user", second, first, "-k", "8",
+                             "--include-observed", "--format", "jsonl"});
+  ASSERT_THAT(lines(jsonl.out), SizeIs(2));
+  for (std::size_t line = 0; line < 2; ++line) {
+    const json object = json::parse(lines(jsonl.out)[line]);
+    EXPECT_EQ(object["user"], line == 0 ? second : first);
+    for (std::size_t i = 0; i < 8; ++i)
+      EXPECT_EQ(object["items"][i]["item"], rows[line * 8 + i][2]);
+  }
 }
 
 TEST_F(Recommend, RefusesListsLongerThanTheCatalogue) {
