@@ -1,16 +1,23 @@
 // tern recommend: the best items for users.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "host/cli/cold_nodes.hpp"
 #include "host/cli/commands.hpp"
+#include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/ranker.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
 #include "tern/error.hpp"
@@ -30,6 +37,7 @@ struct RecommendOptions {
   bool all = false;
   bool include_observed = false;
   bool mark_held_out = false;
+  bool cold = false;
   ListLength k;
   std::string format = "tsv";
   std::string out = "-";
@@ -89,62 +97,130 @@ Interactions rows_of(const Interactions& all, const std::vector<NodeId>& users) 
   return {all.num_users(), all.num_items(), std::move(offsets), std::move(items)};
 }
 
-// Writes the `length` best nodes of the other side for each query, without the observed ones.
-void write_lists(LoadedRun& loaded, Side side, const std::vector<NodeId>& queries,
-                 const std::vector<const Graph*>& observed, std::int64_t length,
-                 const Interactions* marked, RankingWriter& writer) {
-  const Dataset& data = loaded.data();
-  const bool of_users = side == Side::kUser;
-  const Vocabulary& names = of_users ? data.users : data.items;
-  const Vocabulary& candidates = of_users ? data.items : data.users;
-  TopItems top;
-  for (std::size_t begin = 0; begin < queries.size(); begin += kBlock) {
-    const auto block = std::span(queries).subspan(begin, std::min(kBlock, queries.size() - begin));
-    loaded.backend().score_topk(loaded.embeddings(side),
-                                loaded.embeddings(of_users ? Side::kItem : Side::kUser), block,
-                                observed, length, top);
-    const auto k = static_cast<std::size_t>(top.k);
-    for (std::size_t i = 0; i < block.size(); ++i) {
-      writer.write(names.name(block[i]), std::span(top.items).subspan(i * k, k),
-                   std::span(top.scores).subspan(i * k, k), candidates,
-                   marked != nullptr ? marked->row(block[i]) : std::span<const NodeId>());
-    }
+/// The nodes of one side that may be listed, ascending.
+std::vector<NodeId> candidates_of(const RecommendOptions& options, LoadedRun& loaded, Side side,
+                                  Console& console) {
+  const NodeId size = loaded.names(side).size();
+  const std::vector<NodeId> all = last_ids(size, size);
+  if (options.cold) return all;
+  return without_cold(all, find_cold(loaded, side), side == Side::kUser ? "users" : "items",
+                      console);
+}
+
+/// Ranks items for the run's users. Users of whom nothing is known get the popular ones.
+class UserLists {
+ public:
+  UserLists(LoadedRun& loaded, const std::vector<NodeId>& users, std::vector<NodeId> candidates,
+            std::int64_t length)
+      : length_(length),
+        cold_(find_cold(loaded, Side::kUser)),
+        rows_(loaded.download(Side::kUser)),
+        table_{&loaded.embeddings(Side::kUser), rows_} {
+    num_cold_ =
+        std::count_if(users.begin(), users.end(), [&](NodeId user) { return is_cold(user); });
+    if (num_cold_ > 0) popularity_.emplace(loaded.data().train, candidates);
+    ranker_.emplace(loaded, Side::kItem, std::move(candidates), length);
   }
+
+  void leave_out(const Interactions& observed) {
+    observed_.push_back(&observed);
+    ranker_->leave_out(observed);
+  }
+  std::int64_t num_cold() const { return num_cold_; }
+  bool is_cold(NodeId user) const { return cold_[static_cast<std::size_t>(user)]; }
+  const char* source(NodeId user) const { return is_cold(user) ? "popularity" : "model"; }
+
+  std::vector<RankedList> rank(std::span<const NodeId> users) {
+    std::vector<NodeId> known;
+    for (const NodeId user : users) {
+      if (!is_cold(user)) known.push_back(user);
+    }
+    std::vector<RankedList> of_model = ranker_->rank(table_, known);
+    std::vector<RankedList> lists;
+    lists.reserve(users.size());
+    std::size_t next = 0;
+    for (const NodeId user : users) {
+      lists.push_back(is_cold(user) ? popularity_->best(user, observed_, length_)
+                                    : std::move(of_model[next++]));
+    }
+    return lists;
+  }
+
+ private:
+  std::int64_t length_;
+  std::vector<bool> cold_;
+  std::vector<float> rows_;
+  QueryTable table_;
+  std::int64_t num_cold_ = 0;
+  std::optional<Popularity> popularity_;  // if there are cold users
+  std::optional<Ranker> ranker_;
+  std::vector<const Interactions*> observed_;
+};
+
+/// Calls use(block) for the queries in turn, a block at a time.
+template <typename Use>
+void for_each_block(const std::vector<NodeId>& queries, const Use& use) {
+  for (std::size_t begin = 0; begin < queries.size(); begin += kBlock) {
+    use(std::span(queries).subspan(begin, std::min(kBlock, queries.size() - begin)));
+  }
+}
+
+int list_audience(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
+  const Dataset& data = loaded.data();
+  const std::int64_t length = options.k.resolve(data.users.size(), "users");
+  Ranker ranker(loaded, Side::kUser, candidates_of(options, loaded, Side::kUser, console), length);
+  const std::vector<float> rows = loaded.download(Side::kItem);
+  const QueryTable table{&loaded.embeddings(Side::kItem), rows};
+  Output out(options.out);
+  RankingWriter writer(out, options.format, {"item", "user", "score"});
+  for_each_block(last_ids(data.items.size(), data.new_items), [&](std::span<const NodeId> block) {
+    const std::vector<RankedList> lists = ranker.rank(table, block);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      writer.write(data.items.name(block[i]), lists[i], data.users, {});
+    }
+  });
+  out.finish();
+  return kDone;
+}
+
+int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
+  const Dataset& data = loaded.data();
+  const std::vector<NodeId> users = wanted_users(options, data, console);
+  const std::int64_t length = options.k.resolve(data.items.size(), "items");
+  loaded.expect_queries(static_cast<std::int64_t>(users.size()));
+  UserLists lists(loaded, users, candidates_of(options, loaded, Side::kItem, console), length);
+  std::vector<Interactions> observed;
+  if (!options.include_observed) {
+    observed = {rows_of(data.train, users), rows_of(data.valid, users)};
+    for (const Interactions& rows : observed) lists.leave_out(rows);
+  }
+  if (lists.num_cold() > 0) {
+    console.line(fmt::format("users without training interactions, ranked by popularity: {} of {}",
+                             grouped(lists.num_cold()),
+                             grouped(static_cast<std::int64_t>(users.size()))));
+  }
+  Output out(options.out);
+  const bool mark = options.mark_held_out;
+  RankingWriter writer(out, options.format,
+                       {"user", "item", "score", mark ? "held_out" : "", "source"});
+  for_each_block(users, [&](std::span<const NodeId> block) {
+    const std::vector<RankedList> of_block = lists.rank(block);
+    for (std::size_t i = 0; i < block.size(); ++i) {
+      RankingWriter::Remarks remarks{.source = lists.source(block[i])};
+      if (mark) remarks.marked = data.test.row(block[i]);
+      writer.write(data.users.name(block[i]), of_block[i], data.items, remarks);
+    }
+  });
+  out.finish();
+  return kDone;
 }
 
 int recommend(const RecommendOptions& options) {
   check(options);
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console, options.new_nodes);
-  const Dataset& data = loaded.data();
-  if (options.audience) {
-    const std::int64_t length = options.k.resolve(data.users.size(), "users");
-    Output out(options.out);
-    RankingWriter writer(out, options.format, {"item", "user", "score"});
-    write_lists(loaded, Side::kItem, last_ids(data.items.size(), data.new_items), {}, length,
-                nullptr, writer);
-    out.finish();
-    return kDone;
-  }
-  const std::vector<NodeId> users = wanted_users(options, data, console);
-  const std::int64_t length = options.k.resolve(data.items.size(), "items");
-
-  loaded.expect_queries(static_cast<std::int64_t>(users.size()));
-  std::vector<Graph> graphs;
-  std::vector<const Graph*> observed;
-  if (!options.include_observed) {
-    for (const Interactions* split : {&data.train, &data.valid}) {
-      graphs.push_back(loaded.backend().make_graph(rows_of(*split, users)));
-    }
-    observed = {&graphs[0], &graphs[1]};
-  }
-
-  Output out(options.out);
-  const bool mark = options.mark_held_out;
-  RankingWriter writer(out, options.format, {"user", "item", "score", mark ? "held_out" : ""});
-  write_lists(loaded, Side::kUser, users, observed, length, mark ? &data.test : nullptr, writer);
-  out.finish();
-  return kDone;
+  return options.audience ? list_audience(options, loaded, console)
+                          : list_items(options, loaded, console);
 }
 
 }  // namespace
@@ -166,18 +242,25 @@ Command add_recommend(CLI::App& program) {
                 "also list items of the training and validation splits");
   app->add_flag("--mark-held-out", options->mark_held_out,
                 "add a column held_out: yes if the item is in the user's test split");
+  app->add_flag("--cold", options->cold,
+                "also list items without training interactions, whose embeddings are random");
   add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "format of the lists");
   app->add_option("-o,--output", options->out, "file to write; - is standard output")
       ->type_name("FILE")
       ->capture_default_str();
   app->footer(
-      "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings).\n"
-      "JSON lines: {\"user\":...,\"items\":[{\"item\":...,\"score\":...},...]}, one object per "
-      "user.\n"
+      "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings) "
+      "and\n"
+      "source. JSON lines, one per user:\n"
+      "{\"user\":...,\"source\":...,\"items\":[{\"item\":...,\"score\":...},...]}\n"
+      "source is model, or popularity for users without training interactions, whose scores are "
+      "the\n"
+      "items' numbers of them. (Nodes whose features gcmc reads need no interactions.)\n"
       "New items are candidates like all others; new users are listed if no other users are "
       "given.\n"
-      "A user with fewer than k candidates gets a shorter list. Ties are ordered as in the run's\n"
-      "items.tsv. Unknown users are counted and left out.");
+      "A user with fewer than k candidates gets a shorter list. Unknown users are counted and "
+      "left\n"
+      "out. Ties are ordered as in the run's items.tsv.");
   return {app, [options] { return recommend(*options); }};
 }
 

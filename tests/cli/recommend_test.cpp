@@ -36,7 +36,7 @@ class Recommend : public Workspace {
     rows.erase(rows.begin());
     return rows;
   }
-  static constexpr const char* kHeader = "user\trank\titem\tscore";
+  static constexpr const char* kHeader = "user\trank\titem\tscore\tsource";
 };
 
 TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
@@ -44,7 +44,8 @@ TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
       table(run({"recommend", "run", "--user", "drama fan 2", "horror fan 3", "-k", "3"}), kHeader);
   ASSERT_THAT(rows, SizeIs(6));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    ASSERT_THAT(rows[i], SizeIs(4));
+    ASSERT_THAT(rows[i], SizeIs(5));
+    EXPECT_EQ(rows[i][4], "model");
     EXPECT_EQ(rows[i][0], i < 3 ? "drama fan 2" : "horror fan 3");
     EXPECT_EQ(rows[i][1], std::to_string(i % 3 + 1));
     if (i % 3 > 0) {
@@ -72,10 +73,10 @@ TEST_F(Recommend, LeavesOutTrainingAndValidationItemsUnlessAsked) {
   // Listed films that the user has watched are those of the test split.
   const auto marked =
       table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--mark-held-out"}),
-            std::string(kHeader) + "\theld_out");
+            "user\trank\titem\tscore\theld_out\tsource");
   ASSERT_EQ(marked.size(), unseen.size());
   for (std::size_t i = 0; i < marked.size(); ++i) {
-    ASSERT_THAT(marked[i], SizeIs(5));
+    ASSERT_THAT(marked[i], SizeIs(6));
     EXPECT_EQ(marked[i][2], unseen[i][2]);
     EXPECT_EQ(marked[i][4], liked.contains(marked[i][2]) ? "yes" : "no");
   }
@@ -122,7 +123,8 @@ TEST_F(Recommend, WritesJsonLines) {
                 item["item"].get<std::string>() + "\t";
       // Equal texts: both are the shortest that read back as the score.
       const std::size_t at = line.find("\"score\":", line.find(item["item"].dump()));
-      as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\n";
+      as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\t" +
+                object["source"].get<std::string>() + "\n";
     }
   }
   EXPECT_EQ(as_tsv, tsv.out);
