@@ -34,6 +34,7 @@ struct RecommendOptions {
   bool audience = false;
   std::vector<std::string> users;
   std::string users_file;
+  std::string candidates;  // a file; empty: all items
   bool all = false;
   bool include_observed = false;
   bool mark_held_out = false;
@@ -50,12 +51,16 @@ void check(const RecommendOptions& options) {
     if (options.new_nodes.items.empty()) {
       throw ConfigError("--audience lists users for new items: expected --new-items FILE with it");
     }
-    if (ways > 0 || options.mark_held_out || options.include_observed) {
+    if (ways > 0 || options.mark_held_out || options.include_observed ||
+        !options.candidates.empty()) {
       throw ConfigError(
-          "--audience ranks all users: expected no --user, --users, --all, --include-observed or "
-          "--mark-held-out with it");
+          "--audience ranks all users: expected no --user, --users, --all, --candidates, "
+          "--include-observed or --mark-held-out with it");
     }
     return;
+  }
+  if (options.users_file == "-" && options.candidates == "-") {
+    throw ConfigError("--users and --candidates: only one of them can be standard input");
   }
   // With --new-users alone, the new users are listed.
   if (ways > 1 || (ways == 0 && options.new_nodes.users.empty())) {
@@ -97,14 +102,25 @@ Interactions rows_of(const Interactions& all, const std::vector<NodeId>& users) 
   return {all.num_users(), all.num_items(), std::move(offsets), std::move(items)};
 }
 
-/// The nodes of one side that may be listed, ascending.
+/// The nodes of one side that may be listed, ascending. Throws DataError if there are none.
 std::vector<NodeId> candidates_of(const RecommendOptions& options, LoadedRun& loaded, Side side,
                                   Console& console) {
   const NodeId size = loaded.names(side).size();
-  const std::vector<NodeId> all = last_ids(size, size);
-  if (options.cold) return all;
-  return without_cold(all, find_cold(loaded, side), side == Side::kUser ? "users" : "items",
-                      console);
+  std::vector<NodeId> ids = last_ids(size, size);
+  if (!options.candidates.empty()) {
+    ids = read_ids(options.candidates, loaded.names(side), "item", console);
+    if (ids.empty()) throw DataError(options.candidates, 0, "the file lists no items");
+    std::sort(ids.begin(), ids.end());
+    ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  }
+  if (options.cold) return ids;
+  ids =
+      without_cold(ids, find_cold(loaded, side), side == Side::kUser ? "users" : "items", console);
+  if (ids.empty()) {
+    throw DataError(options.candidates, 0,
+                    "none of the items has training interactions; --cold ranks them all the same");
+  }
+  return ids;
 }
 
 /// Ranks items for the run's users. Users of whom nothing is known get the popular ones.
@@ -237,6 +253,9 @@ Command add_recommend(CLI::App& program) {
   options->new_nodes.add_to(*app);
   app->add_flag("--audience", options->audience,
                 "list the best users for every item of --new-items instead");
+  app->add_option("--candidates", options->candidates,
+                  "rank only the items of this file, one id per line; - is standard input")
+      ->type_name("FILE");
   options->k.add_to(*app, "items per user");
   app->add_flag("--include-observed", options->include_observed,
                 "also list items of the training and validation splits");

@@ -122,6 +122,24 @@ TEST_F(ColdNodes, AreListedIfAsked) {
   EXPECT_THAT(column(rows_of(observed, "newcomer"), 2), AllOf(SizeIs(20), Contains("drama-0")));
 }
 
+TEST_F(ColdNodes, AmongCandidates) {
+  train("mf");
+  write("some.txt", "new film\nhorror-1\ndrama-0\nhorror-3\n");
+  const Outcome outcome =
+      recommend({"--user", "newcomer", "drama fan 0", "--candidates", "some.txt"});
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr(kPopularityNote), HasSubstr("is given: 1 of 4\n")));
+  Rows expected = popular_films();
+  std::erase_if(expected,
+                [](const auto& row) { return row[2] != "horror-1" && row[2] != "horror-3"; });
+  for (std::size_t i = 0; i < expected.size(); ++i) expected[i][1] = std::to_string(i + 1);
+  EXPECT_EQ(rows_of(outcome, "newcomer"), expected);
+  write("cold.txt", "new film\n");
+  EXPECT_THAT(recommend({"--all", "--candidates", "cold.txt"}),
+              FailsWith(65, "cold.txt: none of the items has training interactions"));
+  const Outcome cold = recommend({"--all", "--candidates", "cold.txt", "--cold"});
+  EXPECT_THAT(rows_of(cold, "drama fan 0"), SizeIs(1));
+}
+
 TEST_F(ColdNodes, AreMarkedInJsonAndBesideTheHeldOutItems) {
   train("mf");
   const Outcome jsonl =

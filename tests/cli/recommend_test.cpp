@@ -182,6 +182,49 @@ TEST_F(Recommend, LeavesOutUnknownUsers) {
               FailsAtOnceWith(65, "; none of the 2 users is known"));
 }
 
+TEST_F(Recommend, RanksOnlyTheCandidates) {
+  const std::set<std::string> candidates{"horror-1", "drama-0", "drama-6", "drama-18", "horror-7"};
+  write("some.txt", "horror-1\ndrama-6\ndrama-0\n\ndrama-0\nno film\nhorror-7\ndrama-18\n");
+  for (const char* option : {"--include-observed", "--mark-held-out"}) {
+    const Outcome full = run({"recommend", "run", "--all", "-k", "20", option});
+    std::string expected;
+    std::string user;
+    int rank = 0;
+    for (const std::string& line : lines(full.out)) {
+      std::vector<std::string> row = cells(line);
+      if (!candidates.contains(row[2]) && !expected.empty()) continue;
+      rank = row[0] == user ? rank + 1 : 1;
+      user = row[0];
+      if (!expected.empty()) row[1] = std::to_string(rank);
+      for (std::size_t c = 0; c < row.size(); ++c) expected += (c == 0 ? "" : "\t") + row[c];
+      expected += "\n";
+    }
+    const Outcome some =
+        run({"recommend", "run", "--all", "-k", "20", option, "--candidates", "some.txt"});
+    EXPECT_EQ(some.exit_code, 0);
+    EXPECT_EQ(some.out, expected);
+    EXPECT_EQ(some.err,
+              "some.txt: items that are unknown to the run and left out: 1 of 7: \"no film\" (line "
+              "6)\n");
+  }
+  Streams streams;
+  streams.in = "drama-6\ndrama-0\n";
+  const Outcome best = run({"recommend", "run", "--user", "drama fan 2", "--include-observed", "-k",
+                            "1", "--candidates", "-"},
+                           streams);
+  EXPECT_THAT(table(best, kHeader), SizeIs(1));
+
+  write("strangers.txt", "no film\n");
+  write("empty.txt", "\n");
+  const auto ask = [&](const std::string& file) {
+    return run({"recommend", "run", "--all", "--candidates", file});
+  };
+  EXPECT_THAT(ask("strangers.txt"), FailsAtOnceWith(65, "strangers.txt:1: there is no item"));
+  EXPECT_THAT(ask("empty.txt"), FailsAtOnceWith(65, "empty.txt: the file lists no items"));
+  EXPECT_THAT(run({"recommend", "run", "--users", "-", "--candidates", "-"}),
+              FailsAtOnceWith(2, "only one of them can be standard input"));
+}
+
 TEST_F(Recommend, KeepsIdsApartThatAreEqualAsFloatingPointNumbers) {
   // As f64, both are 9148955329465708544.
   const std::string first = "9148955329465708066";
