@@ -28,6 +28,7 @@ struct Command {
 Command add_train(CLI::App& program);
 Command add_evaluate(CLI::App& program);
 Command add_recommend(CLI::App& program);
+Command add_score(CLI::App& program);
 Command add_similar(CLI::App& program);
 Command add_export(CLI::App& program);
 Command add_inspect(CLI::App& program);

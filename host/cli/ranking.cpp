@@ -3,21 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "host/cli/format.hpp"
 
 namespace tern::cli {
-namespace {
-
-// Bytes that are not UTF-8 become U+FFFD.
-std::string json_string(const std::string& text) {
-  return nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-}  // namespace
-
 RankingWriter::RankingWriter(Output& out, std::string_view format, Words words)
     : out_(out), json_(format == "jsonl"), words_(std::move(words)) {
   if (json_) return;
