@@ -55,7 +55,8 @@ RankedList Ranker::list_of(std::span<const float> query, std::span<const NodeId>
   return list;
 }
 
-std::vector<RankedList> Ranker::rank(const QueryTable& table, std::span<const NodeId> queries) {
+std::vector<RankedList> Ranker::rank(const QueryTable& table,
+                                     std::span<const NodeId> queries) const {
   std::vector<const Graph*> observed;
   observed.reserve(observed_.size());
   for (const Graph& graph : observed_) observed.push_back(&graph);

@@ -31,7 +31,7 @@ class Ranker {
   void leave_out(const Interactions& observed);
 
   /// The lists of these rows of the table.
-  std::vector<RankedList> rank(const QueryTable& table, std::span<const NodeId> queries);
+  std::vector<RankedList> rank(const QueryTable& table, std::span<const NodeId> queries) const;
 
  private:
   RankedList list_of(std::span<const float> query, std::span<const NodeId> places) const;

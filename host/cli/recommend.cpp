@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -15,11 +14,14 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/history.hpp"
 #include "host/cli/ids.hpp"
+#include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/ranker.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/cli/user_lists.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -34,6 +36,8 @@ struct RecommendOptions {
   bool audience = false;
   std::vector<std::string> users;
   std::string users_file;
+  std::string history;  // a file of new users' interactions
+  std::vector<std::string> sets;
   std::string candidates;  // a file; empty: all items
   bool all = false;
   bool include_observed = false;
@@ -44,9 +48,13 @@ struct RecommendOptions {
   std::string out = "-";
 };
 
+bool has_new_nodes(const RecommendOptions& options) {
+  return !options.new_nodes.users.empty() || !options.new_nodes.items.empty();
+}
+
 void check(const RecommendOptions& options) {
   const int ways = (options.users.empty() ? 0 : 1) + (options.users_file.empty() ? 0 : 1) +
-                   (options.all ? 1 : 0);
+                   (options.all ? 1 : 0) + (options.history.empty() ? 0 : 1);
   if (options.audience) {
     if (options.new_nodes.items.empty()) {
       throw ConfigError("--audience lists users for new items: expected --new-items FILE with it");
@@ -54,19 +62,27 @@ void check(const RecommendOptions& options) {
     if (ways > 0 || options.mark_held_out || options.include_observed ||
         !options.candidates.empty()) {
       throw ConfigError(
-          "--audience ranks all users: expected no --user, --users, --all, --candidates, "
-          "--include-observed or --mark-held-out with it");
+          "--audience ranks all users: expected no --user, --users, --all, --history, "
+          "--candidates, --include-observed or --mark-held-out with it");
     }
     return;
   }
-  if (options.users_file == "-" && options.candidates == "-") {
-    throw ConfigError("--users and --candidates: only one of them can be standard input");
+  if (options.candidates == "-" && (options.users_file == "-" || options.history == "-")) {
+    throw ConfigError("--users, --history and --candidates: only one can be standard input");
+  }
+  if (!options.history.empty() && (options.mark_held_out || has_new_nodes(options))) {
+    throw ConfigError(
+        "--history is about users of its own: expected no --mark-held-out, --new-users or "
+        "--new-items with it");
+  }
+  if (!options.sets.empty() && options.history.empty()) {
+    throw ConfigError("--set is about the reading of --history: expected --history FILE with it");
   }
   // With --new-users alone, the new users are listed.
   if (ways > 1 || (ways == 0 && options.new_nodes.users.empty())) {
     throw ConfigError(
-        "no users: expected one of --user ID ..., --users FILE, --all, --new-users FILE, or "
-        "--new-items FILE --audience");
+        "no users: expected one of --user ID ..., --users FILE, --all, --history FILE, --new-users "
+        "FILE, or --new-items FILE --audience");
   }
 }
 
@@ -123,56 +139,6 @@ std::vector<NodeId> candidates_of(const RecommendOptions& options, LoadedRun& lo
   return ids;
 }
 
-/// Ranks items for the run's users. Users of whom nothing is known get the popular ones.
-class UserLists {
- public:
-  UserLists(LoadedRun& loaded, const std::vector<NodeId>& users, std::vector<NodeId> candidates,
-            std::int64_t length)
-      : length_(length),
-        cold_(find_cold(loaded, Side::kUser)),
-        rows_(loaded.download(Side::kUser)),
-        table_{&loaded.embeddings(Side::kUser), rows_} {
-    num_cold_ =
-        std::count_if(users.begin(), users.end(), [&](NodeId user) { return is_cold(user); });
-    if (num_cold_ > 0) popularity_.emplace(loaded.data().train, candidates);
-    ranker_.emplace(loaded, Side::kItem, std::move(candidates), length);
-  }
-
-  void leave_out(const Interactions& observed) {
-    observed_.push_back(&observed);
-    ranker_->leave_out(observed);
-  }
-  std::int64_t num_cold() const { return num_cold_; }
-  bool is_cold(NodeId user) const { return cold_[static_cast<std::size_t>(user)]; }
-  const char* source(NodeId user) const { return is_cold(user) ? "popularity" : "model"; }
-
-  std::vector<RankedList> rank(std::span<const NodeId> users) {
-    std::vector<NodeId> known;
-    for (const NodeId user : users) {
-      if (!is_cold(user)) known.push_back(user);
-    }
-    std::vector<RankedList> of_model = ranker_->rank(table_, known);
-    std::vector<RankedList> lists;
-    lists.reserve(users.size());
-    std::size_t next = 0;
-    for (const NodeId user : users) {
-      lists.push_back(is_cold(user) ? popularity_->best(user, observed_, length_)
-                                    : std::move(of_model[next++]));
-    }
-    return lists;
-  }
-
- private:
-  std::int64_t length_;
-  std::vector<bool> cold_;
-  std::vector<float> rows_;
-  QueryTable table_;
-  std::int64_t num_cold_ = 0;
-  std::optional<Popularity> popularity_;  // if there are cold users
-  std::optional<Ranker> ranker_;
-  std::vector<const Interactions*> observed_;
-};
-
 /// Calls use(block) for the queries in turn, a block at a time.
 template <typename Use>
 void for_each_block(const std::vector<NodeId>& queries, const Use& use) {
@@ -199,17 +165,15 @@ int list_audience(const RecommendOptions& options, LoadedRun& loaded, Console& c
   return kDone;
 }
 
-int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
-  const Dataset& data = loaded.data();
-  const std::vector<NodeId> users = wanted_users(options, data, console);
-  const std::int64_t length = options.k.resolve(data.items.size(), "items");
-  loaded.expect_queries(static_cast<std::int64_t>(users.size()));
-  UserLists lists(loaded, users, candidates_of(options, loaded, Side::kItem, console), length);
-  std::vector<Interactions> observed;
-  if (!options.include_observed) {
-    observed = {rows_of(data.train, users), rows_of(data.valid, users)};
-    for (const Interactions& rows : observed) lists.leave_out(rows);
-  }
+/// Writes the lists of these users of a table, without their items in `observed`.
+void write_lists(const RecommendOptions& options, LoadedRun& loaded, const UserTable& table,
+                 const std::vector<NodeId>& users, const std::vector<Interactions>& observed,
+                 Console& console) {
+  const Vocabulary& items = loaded.names(Side::kItem);
+  const std::int64_t length = options.k.resolve(items.size(), "items");
+  UserLists lists(loaded, table, users, candidates_of(options, loaded, Side::kItem, console),
+                  length);
+  for (const Interactions& rows : observed) lists.leave_out(rows);
   if (lists.num_cold() > 0) {
     console.line(fmt::format("users without training interactions, ranked by popularity: {} of {}",
                              grouped(lists.num_cold()),
@@ -223,11 +187,44 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
     const std::vector<RankedList> of_block = lists.rank(block);
     for (std::size_t i = 0; i < block.size(); ++i) {
       RankingWriter::Remarks remarks{.source = lists.source(block[i])};
-      if (mark) remarks.marked = data.test.row(block[i]);
-      writer.write(data.users.name(block[i]), of_block[i], data.items, remarks);
+      if (mark) remarks.marked = loaded.data().test.row(block[i]);
+      writer.write(table.names->name(block[i]), of_block[i], items, remarks);
     }
   });
   out.finish();
+}
+
+int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
+  const Dataset& data = loaded.data();
+  const std::vector<NodeId> users = wanted_users(options, data, console);
+  loaded.expect_queries(static_cast<std::int64_t>(users.size()));
+  std::vector<Interactions> observed;
+  if (!options.include_observed) {
+    observed = {rows_of(data.train, users), rows_of(data.valid, users)};
+  }
+  const std::vector<float> rows = loaded.download(Side::kUser);
+  const UserTable table{.names = &data.users,
+                        .embeddings = {&loaded.embeddings(Side::kUser), rows},
+                        .cold = find_cold(loaded, Side::kUser),
+                        .source = "model"};
+  write_lists(options, loaded, table, users, observed, console);
+  return kDone;
+}
+
+int list_for_history(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
+  loaded.expect_queries(1);
+  const HistoryUsers found = read_history(
+      options.history, reading_of(options.sets, loaded.run().config()), loaded, console);
+  Matrix matrix = loaded.backend().allocate(found.names.size(), loaded.width());
+  loaded.backend().upload(std::span<const float>(found.rows), matrix);
+  const UserTable table{.names = &found.names,
+                        .embeddings = {&matrix, found.rows},
+                        .cold = found.cold,
+                        .source = "history"};
+  std::vector<Interactions> observed;
+  if (!options.include_observed) observed = {found.observed};
+  write_lists(options, loaded, table, last_ids(found.names.size(), found.names.size()), observed,
+              console);
   return kDone;
 }
 
@@ -235,8 +232,9 @@ int recommend(const RecommendOptions& options) {
   check(options);
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console, options.new_nodes);
-  return options.audience ? list_audience(options, loaded, console)
-                          : list_items(options, loaded, console);
+  if (options.audience) return list_audience(options, loaded, console);
+  if (!options.history.empty()) return list_for_history(options, loaded, console);
+  return list_items(options, loaded, console);
 }
 
 }  // namespace
@@ -250,6 +248,14 @@ Command add_recommend(CLI::App& program) {
                   "file with one user id per line; - is standard input")
       ->type_name("FILE");
   app->add_flag("--all", options->all, "every user");
+  app->add_option("--history", options->history,
+                  "users that training has not seen: file of a user and an item a line, recognised "
+                  "as DATA of tern train is; lightgcn computes their embeddings by one propagation")
+      ->type_name("FILE");
+  app->add_option("--set", options->sets,
+                  "how to read --history, e.g. --set data.user_column=who (repeatable) [as the "
+                  "run's data]")
+      ->type_name("data.KEY=VALUE");
   options->new_nodes.add_to(*app);
   app->add_flag("--audience", options->audience,
                 "list the best users for every item of --new-items instead");
@@ -272,9 +278,10 @@ Command add_recommend(CLI::App& program) {
       "and\n"
       "source. JSON lines, one per user:\n"
       "{\"user\":...,\"source\":...,\"items\":[{\"item\":...,\"score\":...},...]}\n"
-      "source is model, or popularity for users without training interactions, whose scores are "
-      "the\n"
-      "items' numbers of them. (Nodes whose features gcmc reads need no interactions.)\n"
+      "source is model; history for users of --history; or popularity for users without training\n"
+      "interactions, whose scores are the items' numbers of them. (Nodes whose features gcmc "
+      "reads\n"
+      "need no interactions.)\n"
       "New items are candidates like all others; new users are listed if no other users are "
       "given.\n"
       "A user with fewer than k candidates gets a shorter list. Unknown users are counted and "

@@ -222,7 +222,7 @@ TEST_F(Recommend, RanksOnlyTheCandidates) {
   EXPECT_THAT(ask("strangers.txt"), FailsAtOnceWith(65, "strangers.txt:1: there is no item"));
   EXPECT_THAT(ask("empty.txt"), FailsAtOnceWith(65, "empty.txt: the file lists no items"));
   EXPECT_THAT(run({"recommend", "run", "--users", "-", "--candidates", "-"}),
-              FailsAtOnceWith(2, "only one of them can be standard input"));
+              FailsAtOnceWith(2, "only one can be standard input"));
 }
 
 TEST_F(Recommend, KeepsIdsApartThatAreEqualAsFloatingPointNumbers) {
