@@ -26,6 +26,7 @@ int main(int argc, char** argv) {
         add_similar(program),    // nearest neighbours by cosine
         add_export(program),     // embeddings for other programs
         add_inspect(program),    // summary of a data set
+        add_split(program),      // a split as files
         add_generate(program),   // synthetic data
         add_gradcheck(program),  // gradients against differences
         add_info(program),       // this build and this machine
