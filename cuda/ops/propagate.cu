@@ -299,7 +299,7 @@ void launch_rows(const Launcher& launch, const PropagateTask& task) {
   const std::int64_t vectors = task.x.stride / kVector;
   const LaunchShape shape{.blocks = task.num_segments + ceil_div(rows, kPropagateThreads / kLanes),
                           .threads = kPropagateThreads,
-                          .blocks_y = static_cast<int>(ceil_div(vectors, kLanes * kChunks))};
+                          .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (task.from_marks == nullptr) {
     launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
   } else {

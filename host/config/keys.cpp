@@ -123,6 +123,9 @@ std::vector<KeySpec> data_keys() {
               at(&Config::data, &DataOptions::max_nodes), 1, 2'147'483'646),
       integer("data.max_feature_bytes", kHarmless, "largest features of a side to accept, in bytes",
               at(&Config::data, &DataOptions::max_feature_bytes), 1, kLargest),
+      integer("data.max_categories", kHarmless,
+              "most values of a column of features that become categories",
+              at(&Config::data, &DataOptions::max_categories), 1, kLargest),
   };
 }
 

@@ -128,6 +128,15 @@ void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Not
   }
 }
 
+/// To be called before nodes are dropped: ids 1 to N without the last would look like rows of an array.
+void find_numbers(const Sources& sources, Pool& pool) {
+  const auto is_array = [](const std::optional<Source>& source) {
+    return source && source->is_array();
+  };
+  if (is_array(sources.user_features)) pool.users.numbers = find_id_numbers(pool.users.names);
+  if (is_array(sources.item_features)) pool.items.numbers = find_id_numbers(pool.items.names);
+}
+
 void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions& options,
                           Pool& pool, Notes& notes) {
   if (options.min_rating) {
@@ -152,6 +161,7 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
     }
   }
   number_nodes(lists, pool, notes);
+  find_numbers(sources, pool);
 }
 
 /// Ids such as "1.0" and "1", which are one number, but two ids.
@@ -212,6 +222,7 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   }
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
+  find_numbers(sources, pool);
   warn_of_equal_numbers("user", pool.users.names, notes);
   warn_of_equal_numbers("item", pool.items.names, notes);
   if (pool.below_min_rating == 0) return;
@@ -244,10 +255,6 @@ std::vector<NodeId> keep_side(PoolSide& side, const std::vector<char>& kept) {
   }
   if (stay.size() == kept.size()) return numbers;
   side.names = side.names.subset(stay);
-  if (!side.rows.empty()) {
-    for (NodeId& node : stay) node = side.rows[node];
-  }
-  side.rows = std::move(stay);
   return numbers;
 }
 

@@ -129,6 +129,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"data.timestamp_column", [](Config& c) { c.data.timestamp_column = nul; }},
       {"data.max_bytes", [](Config& c) { c.data.max_bytes = 0; }},
       {"data.max_nodes", [](Config& c) { c.data.max_nodes = 2'147'483'647; }},
+      {"data.max_categories", [](Config& c) { c.data.max_categories = 0; }},
       {"data.max_feature_bytes", [](Config& c) { c.data.max_feature_bytes = 0; }},
       {"model.kind", [](Config& c) { c.model.kind = static_cast<ModelKind>(99); }},
       {"model.width", [](Config& c) { c.model.width = 65537; }},

@@ -1,5 +1,6 @@
-"""Describes the machine, and finds missing tools."""
+"""Describes the machine: its GPU, CUDA's libraries, headers and tools, by name."""
 
+import glob
 import os
 import pathlib
 import platform
@@ -8,36 +9,30 @@ import shutil
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-# One header of each library that the build needs.
+# One header of each library that a build needs, of CUDA and of the others.
+CUDA_HEADERS = ("cuda_runtime.h", "cublas_v2.h", "cublasLt.h", "cusparse.h", "nvtx3/nvToolsExt.h",
+                "cub/cub.cuh", "thrust/version.h")
 HEADERS = ("hwy/highway.h", "cblas.h", "CLI/CLI.hpp", "toml++/toml.h", "fmt/format.h",
            "nlohmann/json.hpp", "fast_float/fast_float.h", "zlib.h", "zstd.h", "gtest/gtest.h",
-           "gmock/gmock.h", "benchmark/benchmark.h", "boost/context/detail/fcontext.hpp",
-           "eigen3/Eigen/Sparse")
+           "gmock/gmock.h", "benchmark/benchmark.h", "eigen3/Eigen/Sparse")
+# The driver's library, then those that the carried programs load (the last two: only tern-bench).
+LIBRARIES = ("libcuda.so.1", "libcublas.so.13", "libcublasLt.so.13", "libcusparse.so.12",
+             "libnvJitLink.so.13")
+TOOLS = ("nvcc", "ncu", "compute-sanitizer", "cuobjdump", "cmake", "ninja", "c++")
 OBSERVED = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw", "utilization.gpu")
 
 
-def output_of(*words):
-    """Standard output of a command; None if it fails or takes more than a minute."""
+def output_of(*words, timeout=20):
+    """Standard output of a command; None if it fails or takes too long."""
     try:
         return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True, timeout=60, cwd=ROOT).stdout.strip()
+                              stderr=subprocess.DEVNULL, text=True, timeout=timeout,
+                              cwd=ROOT).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
 
 
-def find_tool(name):
-    """A program of the CUDA toolkit: on PATH, beside nvcc, or in the toolkit's usual folder."""
-    found = shutil.which(name)
-    if found:
-        return found
-    nvcc = shutil.which("nvcc")
-    folders = [pathlib.Path(nvcc).resolve().parent] if nvcc else []
-    for folder in [*folders, pathlib.Path("/usr/local/cuda/bin")]:
-        for path in (folder / name, folder.parent / "compute-sanitizer" / name):
-            if os.access(path, os.X_OK):
-                return str(path)
-    return None
-
+# --- The GPU --------------------------------------------------------------------------------------
 
 def query_gpu(*fields):
     """Values of nvidia-smi for the first GPU, as text by field; {} if there is none."""
@@ -58,6 +53,87 @@ def observe_gpu():
     return values
 
 
+# --- CUDA's tools, libraries and headers ----------------------------------------------------------
+
+def toolkits():
+    """Folders of CUDA toolkits: that of nvcc on PATH first."""
+    nvcc = shutil.which("nvcc")
+    folders = [pathlib.Path(nvcc).resolve().parent.parent] if nvcc else []
+    folders += [pathlib.Path(name).resolve() for name in ("/usr/local/cuda", "/opt/cuda")]
+    folders += [pathlib.Path(name) for name in sorted(glob.glob("/usr/local/cuda-*"), reverse=True)]
+    return [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+
+
+def find_tool(name):
+    """A program of the CUDA toolkit: on PATH, in a toolkit's folder, or with Nsight Compute."""
+    found = shutil.which(name)
+    if found:
+        return found
+    places = [place for folder in toolkits()
+              for place in (folder / "bin" / name, folder / "compute-sanitizer" / name)]
+    places += map(pathlib.Path, sorted(glob.glob(f"/opt/nvidia/nsight-compute/*/{name}"), reverse=True))
+    return next((str(place) for place in places if os.access(place, os.X_OK)), None)
+
+
+def site_folders(python="python3"):
+    """Folders of Python packages, of that Python and of the usual places."""
+    text = output_of(python, "-c", "import sys; print(*sys.path, sep='\\n')") or ""
+    usual = ("/opt/*/.venv/lib/python3*/site-packages", "/usr/local/lib/python3*/*-packages",
+             "/usr/lib/python3/dist-packages", "/opt/venv/lib/python3*/site-packages")
+    folders = [*filter(None, text.splitlines()), *(found for name in usual for found in sorted(glob.glob(name)))]
+    return [pathlib.Path(folder) for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
+
+
+def library_folders(python="python3"):
+    """Folders that hold CUDA's libraries: those of toolkits, then those of Python's wheels."""
+    folders = [folder / name for folder in toolkits()
+               for name in ("lib64", "targets/x86_64-linux/lib", "lib")]
+    for site in site_folders(python):
+        folders += sorted((site / "nvidia").glob("*/lib"))
+    return [folder for folder in dict.fromkeys(map(pathlib.Path.resolve, folders))
+            if any(folder.glob("libcu*.so*")) or any(folder.glob("libnvJitLink.so*"))]
+
+
+def system_libraries():
+    """The path of each library that the loader finds by itself."""
+    text = output_of(shutil.which("ldconfig") or "/sbin/ldconfig", "-p") or ""
+    return dict(re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (\S+)$", text, re.MULTILINE))
+
+
+def find_libraries(folders, carried=()):
+    """Where each of LIBRARIES is, or None: in the given folders, or where the loader looks itself."""
+    system = system_libraries()
+    usual = [pathlib.Path("/usr/local/nvidia/lib64"), pathlib.Path("/usr/lib/x86_64-linux-gnu")]
+    found = {}
+    for name in LIBRARIES:
+        places = [folder / name for folder in (*carried, *folders, *usual)]
+        here = next((str(place) for place in places if place.exists()), None)
+        found[name] = here or system.get(name)
+    return found
+
+
+def find_headers():
+    """Where CUDA's headers are, and which headers of CUDA and of the other libraries are missing."""
+    cuda = [folder / name for folder in toolkits() for name in ("include", "include/cccl")]
+    usual = [pathlib.Path("/usr/include"), pathlib.Path("/usr/local/include"),
+             pathlib.Path("/usr/include/x86_64-linux-gnu"),
+             pathlib.Path("/usr/include/x86_64-linux-gnu/openblas-pthread"),
+             pathlib.Path("/usr/include/openblas"), ROOT / ".dependencies" / "include"]
+
+    def missing(headers, places):
+        return [header for header in headers if not any((place / header).exists() for place in places)]
+
+    return {"cuda": next((str(place) for place in cuda if (place / CUDA_HEADERS[0]).exists()), None),
+            "missing": missing(CUDA_HEADERS, cuda + usual) + missing(HEADERS, usual)}
+
+
+def torch_version(python):
+    """The version of a Python's PyTorch, without the seconds that importing it takes; or None."""
+    return output_of(python, "-c", "import importlib.metadata as m; print(m.version('torch'))")
+
+
+# --- The machine ----------------------------------------------------------------------------------
+
 def processor():
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
@@ -67,19 +143,20 @@ def processor():
     return found.group(1) if found else platform.processor()
 
 
-def describe(device, commit):
-    """The machine and the sources, for the result file."""
-    nvcc = find_tool("nvcc")
-    release = re.search(r"V([0-9.]+)", output_of(nvcc, "--version") or "") if nvcc else None
-    status = output_of("git", "status", "--porcelain", "--untracked-files=no")
-    facts = {
-        "commit": commit or output_of("git", "rev-parse", "--short=10", "HEAD") or "unknown",
-        "changed": None if commit or status is None else bool(status),
-        "device": "cpu", "processor": processor(), "processors": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "compiler": (output_of("c++", "--version") or "").split("\n")[0],
-        "nvcc": release.group(1) if release else None,
-    }
+def system_name():
+    try:
+        text = pathlib.Path("/etc/os-release").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return platform.system()
+    found = re.search(r'^PRETTY_NAME="?([^"\n]*)', text, re.MULTILINE)
+    return found.group(1) if found else platform.system()
+
+
+def describe(device):
+    """The machine, for the report: no host name and no user."""
+    facts = {"device": "cpu", "processor": processor(), "processors": os.cpu_count(),
+             "system": f"{system_name()}, kernel {platform.release()}, {platform.machine()}",
+             "glibc": platform.libc_ver()[1]}
     if device == "cuda":
         gpu = query_gpu("name", "driver_version", "compute_cap", "memory.total", "clocks.max.sm",
                         "clocks.max.mem", "power.limit")
@@ -87,67 +164,14 @@ def describe(device, commit):
     return facts
 
 
-def slug(text):
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-
-
-def missing_headers():
-    """Those of HEADERS that the system lacks."""
-    places = [pathlib.Path("/usr/include"), pathlib.Path("/usr/local/include"),
-              pathlib.Path("/usr/include/x86_64-linux-gnu"),
-              pathlib.Path("/usr/include/x86_64-linux-gnu/openblas-pthread"),
-              pathlib.Path("/usr/include/openblas")]
-    return [header for header in HEADERS if not any((place / header).exists() for place in places)]
-
-
-def check_dependencies():
-    """(found, the place of the libraries or what is missing)"""
-    if (ROOT / ".dependencies" / "licences").is_dir():
-        return True, "staged in .dependencies"
-    missing = missing_headers()
-    if not missing:
-        return True, "installed on this system"
-    return False, ("no .dependencies (tools/stage_dependencies.sh makes it, on a machine with network), "
-                   f"and the system lacks {', '.join(missing)}")
-
-
-def check_data(folder):
-    if folder is None:
-        return True, "none given; generated with the sizes of Gowalla"
-    lacking = [name for name in ("train.txt", "test.txt") if not (folder / name).is_file()]
-    return not lacking, str(folder) if not lacking else f"{folder} has no {' and no '.join(lacking)}"
-
-
-def check_torch(python, device):
-    """(found, version or reason) of PyTorch; for the device cuda, with a usable GPU."""
-    code = ("import torch; ok = " + ("torch.cuda.is_available()" if device == "cuda" else "True") +
-            "; print(torch.__version__ if ok else 'no GPU for torch ' + torch.__version__); "
-            "raise SystemExit(not ok)")
-    text = output_of(python, "-c", code)
-    return text is not None, text or f"{python} has no usable torch"
-
-
-def check_everything(args):
-    """(name, required, found, text) of everything needed, in the order of its use."""
-    def tool(name, path):
-        return path is not None, path or f"no {name} on PATH"
-
-    make = shutil.which("ninja") or shutil.which("make")
-    checks = [
-        ("cmake", True, *tool("cmake", shutil.which("cmake"))),
-        ("make", True, *tool("ninja or make", make)),
-        ("compiler", True, *tool("c++", shutil.which(os.environ.get("CXX", "c++")))),
-        ("libraries", True, *check_dependencies()),
-    ]
-    if args.device == "cuda":
-        gpu = query_gpu("name", "driver_version")
-        nvcc, sanitizer = find_tool("nvcc"), find_tool("compute-sanitizer")
-        checks += [
-            ("nvcc", True, nvcc is not None, nvcc or "not on PATH, nor in /usr/local/cuda/bin"),
-            ("GPU", True, bool(gpu), ", driver ".join(gpu.values()) or "nvidia-smi names none"),
-            ("compute-sanitizer", True, sanitizer is not None,
-             sanitizer or "not on PATH, nor beside nvcc"),
-        ]
-    checks.append(("data", True, *check_data(args.data)))
-    checks.append(("torch", False, *check_torch(args.torch_python, args.device)))
-    return checks
+def inventory(python, carried=()):
+    """Everything that the check can use here, by name: where it is, or None."""
+    folders = library_folders(python)
+    nvcc = find_tool("nvcc")
+    release = re.search(r"V([0-9.]+)", output_of(nvcc, "--version") or "") if nvcc else None
+    return {"libraries": find_libraries(folders, carried),
+            "library_folders": [str(folder) for folder in folders],
+            "tools": {name: find_tool(name) for name in TOOLS},
+            "nvcc_release": release.group(1) if release else None,
+            "compiler": (output_of("c++", "--version") or "").split("\n")[0] or None,
+            "headers": find_headers(), "torch": torch_version(python)}

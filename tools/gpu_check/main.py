@@ -1,8 +1,12 @@
-"""All checks of Tern that need a GPU, in one command of under nine minutes.
+"""All checks of Tern that need a GPU: what travels is packed on a machine without one, and two calls
+of less than four minutes each check and measure on a machine with one, without network.
 
-Builds, tests on the GPU, trains, compares speeds with other libraries, and runs the op tests under
-compute-sanitizer, without network. A stage that fails does not stop the others. The result file is
-rewritten after each stage, so that an interrupted run keeps its results so far.
+  pack             here: builds, and gathers programs, data and the losses of a CPU in build/carried
+  first --out DIR  there: tests, gradients, losses, repeated bits, speed, learning curve, profile
+  second --out DIR there: benchmarks beside rivals and PyTorch, compute-sanitizer
+
+Each stage has a time limit, and fails alone. The report is rewritten after each stage and within the
+long ones, so that an interrupted call keeps its results so far.
 """
 
 import argparse
@@ -14,141 +18,161 @@ import sys
 import time
 
 import machine
+import pack
+import plan
 import runner
-import stages
-
-BUDGET = 525  # seconds; under nine minutes with the time before and after the stages
 
 
 def parse_arguments(words=None):
     parser = argparse.ArgumentParser(
         prog="tools/gpu_check.sh", description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="Exit status: 0 all stages passed, 1 a stage failed or something needed is missing, 2 usage.")
-    parser.add_argument("--data", type=pathlib.Path, metavar="DIR",
-                        help="train.txt and test.txt of the Gowalla split (default: generated data)")
-    parser.add_argument("--out", type=pathlib.Path, metavar="FILE",
-                        help="the result (default: bench/results/<device>-<commit>.json)")
-    parser.add_argument("--dry-run", action="store_true",
-                        help="print the plan and whether everything needed is installed; do nothing")
-    parser.add_argument("--stage", nargs="+", metavar="NAME", help="only these stages")
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda",
-                        help="cpu: rehearse everything on a machine without a GPU")
-    parser.add_argument("--patience", type=float, default=1.0, metavar="FACTOR",
-                        help="multiply all time limits, for a slower machine (default: %(default)s)")
-    parser.add_argument("--build", type=pathlib.Path, metavar="DIR",
-                        default=machine.ROOT / "build" / "gpu_check", help="default: build/gpu_check")
-    parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)), metavar="N",
-                        help="how many compilers at a time, and PyTorch's threads (default: one per processor)")
-    parser.add_argument("--torch-python", default="python3", metavar="PYTHON",
-                        help="a Python with torch and numpy (default: python3)")
-    parser.add_argument("--commit", help="name of the sources if they are not a git checkout")
-    parser.add_argument("--quiet", action="store_true", help="no tables of benchmarks")
+        epilog="Exit status: 0 all stages passed, 1 a stage did not, 2 usage.")
+    calls = parser.add_subparsers(dest="call", required=True, metavar="CALL")
+    build = machine.ROOT / "build"
+    jobs = {"type": int, "default": len(os.sched_getaffinity(0)), "metavar": "N"}
+    packing = calls.add_parser("pack", help="build here and gather what travels")
+    packing.add_argument("--data", type=pathlib.Path, metavar="DIR",
+                         help="train.txt and test.txt of the Gowalla split (default: generated data "
+                              "of its size)")
+    packing.add_argument("--to", type=pathlib.Path, metavar="DIR", default=build / "carried",
+                         help="default: build/carried")
+    packing.add_argument("--build", type=pathlib.Path, metavar="DIR", default=build / "packed",
+                         help="default: build/packed")
+    packing.add_argument("--dependencies", type=pathlib.Path, metavar="DIR",
+                         help="made by tools/stage_dependencies.sh (default: .dependencies, made if "
+                              "missing)")
+    packing.add_argument("--without-cuda", action="store_true", help="only for rehearsals")
+    packing.add_argument("--jobs", help="compilers at a time (default: one per processor)", **jobs)
+    for name in plan.BUDGET:
+        call = calls.add_parser(name, help=f"check here, in at most {plan.BUDGET[name]} s")
+        call.add_argument("--out", type=pathlib.Path, metavar="DIR", required=True,
+                          help=f"folder of the two results, {name}.json and {name}.log")
+        call.add_argument("--rehearse", action="store_true",
+                          help="on the CPU, with small data, in the same time")
+        call.add_argument("--stage", nargs="+", metavar="NAME", help="only these stages, and programs and build")
+        call.add_argument("--carried", type=pathlib.Path, metavar="DIR", default=build / "carried",
+                          help="made by pack (default: build/carried)")
+        call.add_argument("--work", type=pathlib.Path, metavar="DIR", default=build / "gpu_check",
+                          help="unpacked data and runs (default: build/gpu_check)")
+        call.add_argument("--torch-python", default="python3", metavar="PYTHON",
+                          help="a Python with torch and numpy (default: python3)")
+        call.add_argument("--jobs", help="compilers of a build, and PyTorch's threads", **jobs)
     args = parser.parse_args(words)
-    for name in ("data", "out", "build"):
-        path = getattr(args, name)
-        setattr(args, name, path and path.resolve())
+    for name in ("data", "to", "build", "dependencies", "out", "carried", "work"):
+        path = getattr(args, name, None)
+        if path is not None:
+            setattr(args, name, path.resolve())
+    if args.call == "pack":
+        lacking = args.data and [name for name in ("train.txt", "test.txt")
+                                 if not (args.data / name).is_file()]
+        if lacking:
+            parser.error(f"{args.data} has no {' and no '.join(lacking)}")
+        return args
     if "/" in args.torch_python:  # not resolved: a virtual environment needs the link itself
         args.torch_python = os.path.abspath(args.torch_python)
-    known = [stage.name for stage in stages.Check(args, None).stages()]
-    if args.patience <= 0:
-        parser.error("--patience must be above 0")
+    known = [stage.name for stage in plan.Check(args).stages()]
     unknown = [name for name in args.stage or () if name not in known]
     if unknown:
-        parser.error(f"no stage '{unknown[0]}'; there are: {' '.join(known)}")
+        parser.error(f"no stage '{unknown[0]}'; there are: {', '.join(known)}")
     return args
 
 
-def print_checks(checks):
-    """Prints the checks and returns the names of missing requirements."""
-    print("Requirements:")
-    for name, required, found, text in checks:
-        state = "ok" if found else "MISSING" if required else "none"
-        print(f"  {name:18} {state:8} {text}")
-    missing = [name for name, required, found, _ in checks if required and not found]
-    if missing:
-        print(f"gpu_check: missing: {', '.join(missing)}", file=sys.stderr)
-    return missing
+# --- Words for people -----------------------------------------------------------------------------
+
+def words_of_tests(figures):
+    tool = "" if figures.get("sanitized", True) else " (without it: a rehearsal)"
+    skipped = f", {len(figures['skipped'])} skipped" if figures.get("skipped") else ""
+    return f"{figures['passed']} of {figures['tests']} tests passed{skipped}{tool}"
 
 
-def print_plan(plan, budget):
-    print(f"The plan: {len(plan)} stages, at most {budget:.0f} s in all")
-    for stage in plan:
-        print(f"  {stage.name:10} {stage.limit:4.0f} s  {stage.text}")
+def words_of_speed(figures):
+    words = "step {step_milliseconds:.3f} ms, epoch {epoch_seconds:.3f} s".format(**figures)
+    evaluation = figures.get("evaluation_seconds")
+    return words + (f", evaluation {1e3 * evaluation:.0f} ms" if evaluation is not None else "")
+
+
+def words_of_curve(figures):
+    best = figures["best_recall"]
+    reached = figures["reached"]
+    return (f"{figures['epochs']} epochs in {figures['training_seconds']:.1f} s, best Recall@20 "
+            f"{'none' if best is None else f'{best:.4f}'}" +
+            (f", {figures['mark']} after {reached['training_seconds']:.1f} s" if reached else ""))
+
+
+def words_of_losses(figures):
+    return ", ".join(f"{name}: largest relative difference {loss['largest_difference']:.1e}"
+                     for name, loss in figures.items())
+
+
+WORDS = {
+    "machine": lambda figures: f"{figures['device']}; {figures['system']}",
+    "programs": lambda figures: f"commit {figures['commit']}, {len(figures['info']['devices'])} devices",
+    "build": lambda figures: f"built in {figures['build_seconds']:.0f} s",
+    "gradcheck": lambda figures: f"{figures['checks']} checks passed",
+    "losses": words_of_losses,
+    "repeat": lambda figures: f"the same {figures['bytes']} bytes",
+    "speed": words_of_speed,
+    "curve": words_of_curve,
+    "ncu": lambda figures: "{kernels} kernels, {microseconds} us".format(**figures),
+    "torch": lambda figures: f"{figures['milliseconds_per_step']:.2f} ms per step",
+}
 
 
 def figures_in_words(name, figures):
-    """The main figures of a stage, for people."""
-    if name == "build":
-        return f"built in {figures['build_seconds']:.0f} s"
-    if name == "test":
-        return f"{figures['tests']} tests passed, {len(figures['skipped'])} skipped"
-    if name == "data":
-        return "{users} users, {items} items, {interactions} interactions".format(**figures)
-    if name == "train":
-        evaluation = figures["evaluation_seconds"]
-        last = figures["epochs"][-1]
-        words = (f"step {figures['step_milliseconds']:.3f} ms, epoch {figures['epoch_seconds']:.3f} s of "
-                 f"{figures['steps_an_epoch']} steps, loss {last['loss']:.4f}")
-        return words + (f", evaluation {1e3 * evaluation:.0f} ms" if evaluation is not None else "")
-    if name == "repeat":
-        return f"the same {figures['bytes']} bytes"
-    if name == "bench":
-        return f"{len(figures['benchmarks'])} rows"
-    if name == "torch":
-        return ", ".join(f"{product} {figure['milliseconds_per_step']:.2f} ms per step"
-                         if "milliseconds_per_step" in figure else f"{product} failed"
-                         for product, figure in figures.items())
-    tool = "" if figures["sanitized"] else " (without it: a rehearsal)"
-    return f"{figures['tests']} tests clean{tool}"
+    """The main figures of a stage; empty if it did not get so far."""
+    if name.startswith("bench "):
+        words = (lambda figures: f"{len(figures['cold'])} rows cold, {len(figures['warm'])} warm")
+    else:
+        words = WORDS.get(name, words_of_tests)
+    try:
+        return words(figures)
+    except (KeyError, TypeError, IndexError):
+        return ""
 
 
 def print_record(record):
-    words = (figures_in_words(record["name"], record["figures"]) if record["status"] == "passed"
-             else record["why"])
-    print(f"  {record['name']:10} {record['status']:8} {record.get('seconds', 0):6.1f} s  {words}",
-          flush=True)
+    told = [record.get("why", ""), figures_in_words(record["name"], record.get("figures", {}))]
+    print(f"  {record['name']:16} {record['status']:12} {record.get('seconds', 0):6.1f} s of "
+          f"{record['limit_seconds']:3.0f}  {'; '.join(filter(None, told))}", flush=True)
 
+
+# --- The calls ------------------------------------------------------------------------------------
 
 def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def main():
-    args = parse_arguments()
-    begin = time.monotonic()
-    checks = machine.check_everything(args)
-    capability = machine.query_gpu("compute_cap").get("compute_cap", "").replace(".", "") or None
-    check = stages.Check(args, capability)
-    plan = [stage for stage in check.stages() if not args.stage or stage.name in args.stage]
-    for stage in plan:
-        stage.limit *= args.patience
-    budget = BUDGET * args.patience
-    if args.dry_run:
-        print_plan(plan, budget)
-    missing = print_checks(checks)
-    # Without compute-sanitizer only its stages fail: the others are worth their time on a GPU.
-    if args.dry_run or set(missing) - {"compute-sanitizer"}:
-        return 1 if missing else 0
-
-    facts = machine.describe(args.device, args.commit)
-    out = args.out or (machine.ROOT / "bench" / "results" /
-                       f"{machine.slug(facts['device'])}-{machine.slug(facts['commit'])}.json")
-    result = {"format": 1, "date": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds"),
-              "rehearsal": args.device == "cpu", **facts}
-    print(f"{facts['device']}, commit {facts['commit']}; logs in {args.build / 'gpu_check_logs'}", flush=True)
+def check(args, begin):
+    chosen = args.stage and {"programs", "build", *args.stage}
+    stages = [stage for stage in plan.Check(args).stages() if not chosen or stage.name in chosen]
+    out, log = args.out / f"{args.call}.json", args.out / f"{args.call}.log"
+    result = {"format": 2, "call": args.call, "rehearsal": args.rehearse,
+              "date": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}
     signal.signal(signal.SIGTERM, interrupt)
-    observe = machine.observe_gpu if args.device == "cuda" else dict
+    budget = plan.BUDGET[args.call] - (time.monotonic() - begin)
+    observe = dict if args.rehearse else machine.observe_gpu
     try:
-        passed = runner.run_stages(plan, result, out, args.build / "gpu_check_logs",
-                                   budget - (time.monotonic() - begin), observe, print_record)
+        passed = runner.run_stages(stages, result, out, log, budget, observe, print_record)
     except KeyboardInterrupt:
         passed = False
         print("gpu_check: interrupted", file=sys.stderr)
     result["seconds"] = round(time.monotonic() - begin, 1)
     runner.write_atomically(out, result)
-    print(f"{'All passed' if passed else 'NOT ALL PASSED'} in {result['seconds']:.0f} s: {out}")
-    return 0 if passed else 1
+    print(f"{'All passed' if passed else 'NOT ALL PASSED'} in {result['seconds']:.0f} s: {out}, {log}")
+    return passed
+
+
+def main():
+    begin = time.monotonic()
+    args = parse_arguments()
+    if args.call != "pack":
+        return 0 if check(args, begin) else 1
+    try:
+        return 0 if pack.Pack(args, begin).everything() else 1
+    except runner.StageFailure as why:
+        print(f"gpu_check: {why} (log: {args.build / 'pack.log'})", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

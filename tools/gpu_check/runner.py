@@ -1,17 +1,29 @@
-"""Runs stages one after the other, each within its time limit, and updates the result file."""
+"""Runs stages one after the other, each within its time limit, and keeps the report and the log current."""
 
+import ctypes
 import dataclasses
 import json
 import os
 import pathlib
+import selectors
 import signal
 import subprocess
 import time
 from typing import Callable
 
+COMMAND_LOG = 2 << 20  # bytes of output that one command may add to the log,
+LOG = 12 << 20         # and all of them
+END = 4                # seconds that the end of a command, and of a call, may take beyond their limit
+PR_SET_PDEATHSIG = 1
+LIBC = ctypes.CDLL(None)
+
 
 class StageFailure(Exception):
     """A stage failed; the message is the reason."""
+
+
+class OutOfTime(StageFailure):
+    """A command did not end within the limit of its stage."""
 
 
 class StageSkipped(Exception):
@@ -20,103 +32,180 @@ class StageSkipped(Exception):
 
 @dataclasses.dataclass
 class Stage:
-    """name and text are for people; limit is in seconds; work(run) returns the figures."""
+    """name and text are for people; limit is in seconds; work(run) fills run.figures. A stage that
+    takes the rest also uses the time that earlier stages left, but not that of later ones."""
 
     name: str
     limit: float
     text: str
-    work: Callable[["Run"], dict]
+    work: Callable[["Run"], None]
     needs: tuple = ()
+    takes_rest: bool = False
 
 
 class Run:
-    """The time limit and the log of one stage, for its work."""
+    """The time limit, the log and the figures of one stage, for its work."""
 
-    def __init__(self, log, deadline):
+    def __init__(self, log, deadline, save=lambda: None, figures=None):
         self.log = log
         self.deadline = deadline
+        self.figures = {} if figures is None else figures
+        self.save = save  # writes the figures so far into the report
 
     def remaining(self):
         return self.deadline - time.monotonic()
 
-    def command(self, words, environment=None, accept=(0,)):
-        """Standard output of a command; all of its output goes to the log. Raises StageFailure
-        if it does not end in time, or not with an accepted status."""
+    def command(self, words, environment=None, accept=(0,), on_line=None, stop_at=None):
+        """Standard output of a command; all of its output goes to the log. on_line(line) is called for
+        each line as it comes. Raises OutOfTime if the command does not end in time, and StageFailure
+        if it does not end with an accepted status (None: any). With stop_at, in seconds before the
+        limit, the command is first asked to end, by SIGTERM, and its status does not matter."""
         words = [str(word) for word in words]
-        with open(self.log, "a", encoding="utf-8") as log:
-            print("$", *words, file=log, flush=True)
-            output = log.tell()
-            # In a new process group, so that the children of a compiler can be ended with it.
-            with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
-                                  text=True, errors="replace", start_new_session=True,
-                                  env={**os.environ, **(environment or {})}) as process:
-                text = None
-                try:
-                    text, _ = process.communicate(timeout=max(self.remaining(), 0.1))
-                except subprocess.TimeoutExpired:
-                    raise StageFailure(f"out of time: {pathlib.Path(words[0]).name}") from None
-                finally:
-                    end_group(process)
-                    log.write(rest_of_output(process) if text is None else text)
-        if process.returncode not in accept:
-            raise StageFailure(f"{pathlib.Path(words[0]).name} ended with {process.returncode}"
-                               f"{self.last_line(output)}")
-        return text
+        with open(self.log, "ab") as log:
+            log.write(f"$ {' '.join(words)}\n".encode())
+            log.flush()
+            start = log.tell()
+            process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, preexec_fn=own_group,
+                                       env={**os.environ, **(environment or {})})
+            reader = Reader(process, log, on_line)
+            try:
+                ended = reader.read_until(self.deadline - (stop_at or 0))
+                if not ended and stop_at is not None:
+                    process.terminate()
+                    ended, accept = reader.read_until(self.deadline), None
+                if not ended:
+                    raise OutOfTime(f"out of time: {pathlib.Path(words[0]).name}")
+            finally:
+                end_group(process)
+                reader.finish()
+        if accept is not None and process.returncode not in accept:
+            raise StageFailure(f"{pathlib.Path(words[0]).name} {in_words(process.returncode)}"
+                               f"{self.last_line(start)}")
+        return reader.text()
 
     def last_line(self, start):
-        with open(self.log, encoding="utf-8", errors="replace") as log:
+        with open(self.log, "rb") as log:
             log.seek(start)
-            lines = [line.strip() for line in log if line.strip()]
+            text = log.read().decode(errors="replace")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
         telling = [line for line in lines if "error" in line.lower()] or lines
-        return f": {telling[-1][:200]}" if telling else ""
+        return f": {telling[-1][:300]}" if telling else ""
+
+
+class Reader:
+    """Reads a command's output until a deadline: all of it into the log, standard output by lines."""
+
+    def __init__(self, process, log, on_line):
+        self.process, self.log, self.on_line = process, log, on_line
+        self.lines, self.rest, self.logged = [], b"", 0
+        self.selector = selectors.DefaultSelector()
+        for stream in (process.stdout, process.stderr):
+            self.selector.register(stream, selectors.EVENT_READ)
+
+    def read_until(self, deadline):
+        """Whether the command ended before the deadline."""
+        while self.selector.get_map():
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return False
+            for key, _ in self.selector.select(remaining):
+                data = os.read(key.fd, 1 << 16)
+                self.record(data)
+                if key.fileobj is self.process.stdout:
+                    self.take(data)
+                if not data:
+                    self.selector.unregister(key.fileobj)
+        try:
+            self.process.wait(max(deadline - time.monotonic(), 0.1))
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def record(self, data):
+        room = min(COMMAND_LOG - self.logged, LOG - self.log.tell())
+        self.log.write(data[:max(room, 0)])
+        if 0 < room <= len(data):
+            self.log.write(b"\n[the log leaves out the rest of this output]\n")
+        self.log.flush()
+        self.logged += len(data)
+
+    def take(self, data):
+        *complete, self.rest = (self.rest + data).split(b"\n")
+        if not data and self.rest:
+            complete, self.rest = [self.rest], b""
+        for line in complete:
+            self.lines.append(line.decode(errors="replace"))
+            if self.on_line is not None:
+                self.on_line(self.lines[-1])
+
+    def finish(self):
+        """The output that a command that was ended early had still in its pipes."""
+        self.read_until(time.monotonic() + END / 4)
+        self.selector.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        try:
+            self.process.wait(END / 4)
+        except subprocess.TimeoutExpired:  # held up in the kernel: leave it there
+            pass
+
+    def text(self):
+        return "".join(line + "\n" for line in self.lines)
+
+
+def own_group():
+    """Called in a child: ended with all of its children, and not outliving this program. Not a new
+    session: whoever ends this program's session shall end its children too."""
+    os.setpgid(0, 0)
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def end_group(process):
     """Ends all remaining processes of a command."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         pass
 
 
-def rest_of_output(process):
-    """The standard output of a command that was ended early."""
-    try:
-        return process.communicate(timeout=5)[0]
-    except subprocess.TimeoutExpired as error:  # a child outside the group holds the pipe open
-        return (error.stdout or b"").decode(errors="replace")
+def in_words(status):
+    return f"ended with {status}" if status >= 0 else f"was ended by signal {-status}"
 
 
-def write_atomically(path, value):
+def write_atomically(path, value, durable=True):
     """Writes another file and renames it: a reader finds the complete old or new file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(path.name + ".new")
     with open(new, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=1, ensure_ascii=False)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+        if durable:
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(new, path)
 
 
-def run_stages(stages, result, out, logs, budget, observe=lambda: {}, report=lambda record: None):
-    """Runs the stages within the budget, in seconds; result["stages"] grows and is written to `out`
-    after each. observe() is recorded before and after each stage. True if none failed."""
+def run_stages(stages, result, out, log, budget, observe=lambda: {}, report=lambda record: None):
+    """Runs the stages within the budget, in seconds. result["stages"] grows; it is written to `out`
+    before and after each stage, and whenever a stage saves its figures. observe() is recorded after
+    each stage. True if none failed."""
     end = time.monotonic() + budget
-    logs.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(parents=True, exist_ok=True)
     records = result["stages"] = []
-    for stage in stages:
+    for place, stage in enumerate(stages):
         record = {"name": stage.name, "status": "running", "limit_seconds": stage.limit}
         records.append(record)
-        run_stage(stage, record, result, out, logs / f"{stage.name}.log", end, observe)
+        later = sum(other.limit for other in stages[place + 1:])
+        run_stage(stage, record, result, out, log, end, later, observe)
         write_atomically(out, result)
         report(record)
     return all(record["status"] in ("passed", "skipped") for record in records)
 
 
-def run_stage(stage, record, result, out, log, end, observe):
+def run_stage(stage, record, result, out, log, end, later, observe):
     status = {other["name"]: other["status"] for other in result["stages"][:-1]}
-    failed = [name for name in stage.needs if status.get(name, "passed") != "passed"]
+    failed = [name for name in stage.needs if status.get(name, "passed") not in ("passed", "skipped")]
     if failed:
         record.update(status="not run", why=f"{', '.join(failed)} did not pass")
         return
@@ -124,14 +213,20 @@ def run_stage(stage, record, result, out, log, end, observe):
     if end - begin < 1:
         record.update(status="not run", why="the time for all stages is used up")
         return
-    log.unlink(missing_ok=True)
-    record["before"] = observe()
-    write_atomically(out, result)
+    with open(log, "ab") as file:
+        file.write(f"\n=== {stage.name}\n".encode())
+    limit = max(stage.limit, end - begin - later) if stage.takes_rest else stage.limit
+    record["figures"] = {}
+    run = Run(log, min(begin + limit, end), lambda: write_atomically(out, result, durable=False),
+              record["figures"])
+    run.save()
     try:
-        figures = stage.work(Run(log, min(begin + stage.limit, end)))
-        record.update(status="passed", figures=figures)
+        stage.work(run)
+        record["status"] = "passed"
     except StageSkipped as why:
         record.update(status="skipped", why=str(why))
+    except OutOfTime as why:
+        record.update(status="out of time", why=str(why))
     except StageFailure as why:
         record.update(status="failed", why=str(why))
     except KeyboardInterrupt:

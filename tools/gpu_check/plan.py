@@ -1,0 +1,85 @@
+"""The two calls of the check: their stages, most informative first, each with its limit in seconds."""
+
+import comparisons
+import machine
+import op_tests
+import training
+from carried import Carried
+from ncu import Ncu
+from runner import Stage, StageFailure, StageSkipped
+
+# Seconds of a whole call. A GPU machine is lent for fifteen minutes in all, its start included.
+BUDGET = {"first": 232, "second": 192}
+BUILD = 130  # beyond the limits of the others, which then have less time
+
+
+class Check:
+    """What the stages share. A rehearsal runs on a CPU, with small data, in the same time."""
+
+    def __init__(self, args):
+        self.args = args
+        self.device = "cpu" if args.rehearse else "cuda"
+        data = "small" if args.rehearse else "gowalla"
+        self.carried = Carried(args.carried, args.work, self.device, args.torch_python)
+        self.tests = op_tests.OpTests(self.carried, self.device)
+        self.training = training.Training(self.carried, self.device, data)
+        self.ncu = Ncu(self.carried, self.training)
+        self.comparisons = comparisons.Comparisons(self.carried, self.device, data, args.torch_python,
+                                                   args.jobs)
+        self.programs_start = False
+
+    def stages(self):
+        start = [
+            Stage("machine", 10, "GPU, driver, libraries, headers and tools, by name", self.machine),
+            Stage("programs", 12, "the carried programs start and see the device", self.start),
+            Stage("build", BUILD, "only if they do not: a build here", self.build)]
+        return start + (self.first() if self.args.call == "first" else self.second())
+
+    def first(self):
+        tests, trained, needs = self.tests, self.training, ("build",)
+        return [
+            Stage("smoke", 12, "memory there and back, filled; a recorded step", tests.smoke, needs),
+            Stage("tests", 50, "every op test on the device, plain and without determinism", tests.test,
+                  needs, takes_rest=True),
+            Stage("gradcheck", 14, "tern gradcheck: the device against the f64 reference",
+                  trained.gradcheck, needs),
+            Stage("losses", 16, "three epochs against the losses of a CPU", trained.losses, needs),
+            Stage("repeat", 18, "two runs, and a resumed one, have the same bits", trained.repeat, needs),
+            Stage("speed", 20, "step without monitors, epoch, evaluation", trained.speed, needs),
+            Stage("curve", 40, "Recall@20 over seconds, to .1824 if time permits", trained.curve, needs,
+                  takes_rest=True),
+            Stage("ncu", 40, "every kernel of one recorded step under Nsight Compute", self.ncu.step,
+                  needs)]
+
+    def second(self):
+        groups = [Stage(f"bench {name}", seconds, "beside their rivals, cold and warm",
+                        lambda run, ops=ops: self.comparisons.bench(run, ops), ("build",))
+                  for name, ops, seconds in comparisons.GROUPS]
+        sanitizers = [Stage(tool, seconds, "compute-sanitizer over a choice of the op tests",
+                            lambda run, tool=tool: self.tests.sanitize(run, tool), ("build",), True)
+                      for tool, seconds in (("memcheck", 16), ("initcheck", 10), ("racecheck", 12))]
+        return [*groups, Stage("torch", 22, "the training step in PyTorch, CSR", self.comparisons.torch,
+                                takes_rest=True), *sanitizers]
+
+    # --- The first stages -------------------------------------------------------------------------
+
+    def machine(self, run):
+        run.figures.update(machine.describe(self.device))
+        run.save()
+        run.figures.update(machine.inventory(self.args.torch_python, (self.args.work / "programs" / "lib",)))
+        if self.device == "cuda" and not run.figures["gpu"]:
+            raise StageFailure("nvidia-smi names no GPU")
+
+    def start(self, run):
+        self.carried.start(run)
+        self.programs_start = True
+
+    def build(self, run):
+        if self.programs_start:
+            raise StageSkipped("the carried programs do")
+        if machine.find_tool("cmake") is None:
+            raise StageFailure("cmake is missing")
+        if self.device == "cuda" and machine.find_tool("nvcc") is None:
+            raise StageFailure("nvcc is missing")
+        capability = machine.query_gpu("compute_cap").get("compute_cap", "").replace(".", "")
+        self.carried.build(run, self.args.jobs, capability)
