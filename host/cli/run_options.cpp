@@ -127,6 +127,12 @@ const Vocabulary& LoadedRun::names(Side side) {
   return *names;
 }
 
+bool LoadedRun::reads_features_of(Side side) {
+  if (!reads_features(run_.config().model)) return false;
+  if (!has_features_) return run_.has_features(side);
+  return (side == Side::kUser ? data_->user_features : data_->item_features).has_value();
+}
+
 Backend& LoadedRun::backend() {
   if (!backend_) backend_ = open_backend(options_, console_);
   return *backend_;

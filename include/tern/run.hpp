@@ -138,6 +138,8 @@ class Run {
   Dataset load_data(DataParts parts = DataParts::kAll) const;
   /// Only the names of one side.
   Vocabulary load_names(Side side) const;
+  /// Whether the run's data has features of one side. They are not loaded.
+  bool has_features(Side side) const;
 
   /// Computes the final embeddings of the best checkpoint with this model, and writes them. The
   /// model's parameters are then those of the best checkpoint.
