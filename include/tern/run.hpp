@@ -74,6 +74,8 @@ class Run {
 
   const std::filesystem::path& path() const noexcept { return path_; }
   const Config& config() const noexcept { return config_; }
+  /// A sentence for each key of config.toml that this version no longer has.
+  const std::vector<std::string>& config_notes() const noexcept { return config_notes_; }
   std::filesystem::path log_file() const;
 
   /// Changes the configuration for the training to come.
@@ -164,6 +166,7 @@ class Run {
 
   std::filesystem::path path_;
   Config config_;
+  std::vector<std::string> config_notes_;
   std::uint64_t fingerprint_ = 0;
   std::unique_ptr<RunLock> lock_;  // null: opened for reading
 };

@@ -180,7 +180,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"monitor.every", [](Config& c) { c.monitor.every = -1; }},
       {"monitor.max_norm", [](Config& c) { c.monitor.max_norm = 0.0; }},
       {"monitor.max_mean_cosine", [](Config& c) { c.monitor.max_mean_cosine = 1.1; }},
-      {"monitor.min_rank_share", [](Config& c) { c.monitor.min_rank_share = -0.1; }},
+      {"monitor.min_rank", [](Config& c) { c.monitor.min_rank = -0.1; }},
       {"checkpoint.every_epochs", [](Config& c) { c.checkpoint.every_epochs = -1; }},
       {"checkpoint.every_minutes", [](Config& c) { c.checkpoint.every_minutes = -1.0; }},
       {"checkpoint.keep", [](Config& c) { c.checkpoint.keep = 0; }},
