@@ -44,7 +44,7 @@ void RunOptions::add_to(CLI::App& app) {
       ->type_name("NAME")
       ->check(value_of("train.device"))
       ->capture_default_str();
-  app.add_option("--threads", threads, "threads on a CPU; 0: all")
+  app.add_option("--threads", threads, "threads on a CPU; 0: as many as it may use (tern info)")
       ->type_name("N")
       ->check(value_of("train.threads"))
       ->capture_default_str();

@@ -249,8 +249,8 @@ std::vector<KeySpec> train_keys() {
       text("train.device", kChangesResult, "one of auto|cpu|cuda|cuda:N|reference",
            "where to compute; auto: a GPU if there is one, else the CPU", at(&Config::device),
            is_device),
-      integer("train.threads", kHarmless, "threads on a CPU; 0: all", at(&Config::threads), 0,
-              4096),
+      integer("train.threads", kHarmless, "threads on a CPU; 0: as many as it may use (tern info)",
+              at(&Config::threads), 0, 4096),
       choice<Reproducibility>(
           "train.reproducibility", kChangesResult,
           "bitwise: equal runs give equal bits; none: a GPU adds in any order, by atomics",

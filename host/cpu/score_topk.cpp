@@ -172,16 +172,14 @@ void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
   const BlockScorer scorer(view(users), view(items), std::move(masks), k);
   const auto count = static_cast<std::int64_t>(queries.size());
   resize_top_items(queries.size(), k, top);
-#pragma omp parallel num_threads(threads_)
-  {
-    Workspace work;
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t first = 0; first < count; first += kQueryBlock) {
-      const std::int64_t size = std::min(kQueryBlock, count - first);
-      scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
-                   work, top.items.data() + first * k, top.scores.data() + first * k);
-    }
-  }
+  const std::int64_t blocks = (count + kQueryBlock - 1) / kQueryBlock;
+  const auto make = [] { return Workspace(); };
+  parallel_for_with(pool_, blocks, make, [&](std::int64_t block, Workspace& work) {
+    const std::int64_t first = block * kQueryBlock;
+    const std::int64_t size = std::min(kQueryBlock, count - first);
+    scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
+                 work, top.items.data() + first * k, top.scores.data() + first * k);
+  });
 }
 
 }  // namespace tern::cpu

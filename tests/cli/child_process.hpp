@@ -175,8 +175,6 @@ class Child {
     for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     ::setenv("TERM", "xterm", 1);
-    // Many tests run at a time on few cores, so waiting threads must not spin.
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     for (const auto& [name, value] : streams.environment) {
       ::setenv(name.c_str(), value.c_str(), 1);
     }

@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <set>
 
+#include "host/support/parallel.hpp"
 #include "tern/inspect.hpp"
 #include "tern/tensor_file.hpp"
 #include "tests/data/data_files.hpp"
@@ -336,11 +336,12 @@ TEST(LoadDataset, IsTheSameForAnyNumberOfThreads) {
   for (const SplitMethod split :
        {SplitMethod::kRandom, SplitMethod::kLeaveOneOut, SplitMethod::kTime}) {
     options.split = split;
-    omp_set_num_threads(1);
-    const Dataset one = load_dataset(directory.path(), options);
-    omp_set_num_threads(4);
-    const Dataset four = load_dataset(directory.path(), options);
-    omp_set_num_threads(omp_get_num_procs());
+    const auto load = [&](int threads) {
+      const ThreadLimit limit(threads);
+      return load_dataset(directory.path(), options);
+    };
+    const Dataset one = load(1);
+    const Dataset four = load(4);
     EXPECT_EQ(one.fingerprint, four.fingerprint);
     EXPECT_EQ(one.train, four.train);
     EXPECT_EQ(one.valid, four.valid);
