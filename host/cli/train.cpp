@@ -43,6 +43,7 @@ struct TrainOptions {
   bool nondeterministic = false;
   bool verify_determinism = false;
   bool quiet = false;
+  bool verbose = false;
 
   bool resumes() const { return resume->count() > 0; }
 };
@@ -337,7 +338,9 @@ int verify(const TrainOptions& options, Console& console) {
 
 int train(const TrainOptions& options) {
   StopSignals signals;
-  Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
+  Console console(options.quiet     ? Console::Mode::kQuiet
+                  : options.verbose ? Console::Mode::kVerbose
+                                    : Console::Mode::kTalk);
   try {
     return options.verify_determinism ? verify(options, console) : train(options, signals, console);
   } catch (const std::exception& error) {
@@ -379,7 +382,10 @@ Command add_train(CLI::App& program) {
       "train only a few steps, several times (on a CPU also with 1, 2 and 3 threads), and "
       "compare all bits; nothing is written");
   app->add_flag("--overwrite", options->overwrite, "replace the run in --out");
-  app->add_flag("--quiet", options->quiet, "no messages but errors");
+  CLI::Option* quiet = app->add_flag("--quiet", options->quiet, "no messages but errors");
+  app->add_flag("--verbose", options->verbose,
+                "show norms, cosines, ranks and gradient norms of each epoch too")
+      ->excludes(quiet);
   app->footer(
       "The directory of the run is printed on standard output, progress on standard error.\n"
       "On SIGINT, SIGTERM, SIGHUP or SIGUSR1 it finishes the step, writes a checkpoint and exits\n"
