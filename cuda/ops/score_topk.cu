@@ -125,7 +125,7 @@ __device__ inline void sort_descending(TopKey* keys, int size) {
 /// The number of keys of the row that reach the bound, in every thread.
 __device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
   int count = 0;
-  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
     count += top_key(scores[i], i) >= bound ? 1 : 0;
   }
   return block_reduce<Sum>(count);
@@ -135,7 +135,7 @@ __device__ inline int count_reaching(const float* scores, NodeId num_items, TopK
 __device__ inline TopKey first_bound(const float* scores, NodeId num_items, std::int64_t k,
                                      TopKey* keys) {
   TopKey best = 0;
-  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
     best = max(best, top_key(scores[i], i));
   }
   keys[threadIdx.x] = best;
@@ -172,7 +172,7 @@ __global__ void __launch_bounds__(kTopThreads)
   for (;;) {
     if (threadIdx.x == 0) collected = 0;
     __syncthreads();
-    for (std::int64_t i = threadIdx.x; i < task.num_items; i += kTopThreads) {
+    for (unsigned i = threadIdx.x; i < static_cast<unsigned>(task.num_items); i += kTopThreads) {
       const TopKey key = top_key(scores[i], i);
       if (key < bound) continue;
       // Places are handed out in any order; the sort removes the difference.
