@@ -13,6 +13,7 @@
 #include "host/support/message.hpp"
 #include "host/train/fold_in.hpp"
 #include "tern/error.hpp"
+#include "tern/tensor_file.hpp"
 
 namespace tern::cli {
 namespace {
@@ -55,7 +56,8 @@ KnownRows select_rows(const InteractionRows& file, LoadedRun& loaded) {
   return known;
 }
 
-void report(const std::string& file, const KnownRows& known, std::size_t all, Console& console) {
+void note_left_out(const std::string& file, const KnownRows& known, std::size_t all,
+                   Console& console) {
   const std::string of = grouped(static_cast<std::int64_t>(all));
   if (known.known_users > 0) {
     console.line(
@@ -72,6 +74,19 @@ void report(const std::string& file, const KnownRows& known, std::size_t all, Co
   if (known.rows.empty()) {
     throw DataError(file, 0,
                     fmt::format("none of its {} rows has a new user and a known item", of));
+  }
+}
+
+/// The parameters that the layers are computed from.
+TensorFile read_parameters(LoadedRun& loaded) {
+  try {
+    return loaded.run().read_checkpoint(loaded.checkpoint());
+  } catch (const DataError& error) {
+    throw DataError(
+        loaded.run().path().string(), 0,
+        fmt::format(
+            "--history needs a checkpoint of the run, which it computes the layers from: {}",
+            error.what()));
   }
 }
 
@@ -93,7 +108,7 @@ HistoryUsers read_history(const std::string& file, const DataOptions& options, L
   check_model(loaded);
   const InteractionRows rows = read_rows(file, options, "--history", console);
   KnownRows known = select_rows(rows, loaded);
-  report(file, known, rows.rows.size(), console);
+  note_left_out(file, known, rows.rows.size(), console);
 
   HistoryUsers users;
   users.names = std::move(known.names);
@@ -104,8 +119,7 @@ HistoryUsers read_history(const std::string& file, const DataOptions& options, L
     users.cold.push_back(history.row(user).empty());
   }
   users.rows = fold_in(loaded.backend(), loaded.train_graph(), loaded.data().train,
-                       loaded.run().config().model,
-                       loaded.run().read_checkpoint(loaded.checkpoint()), history);
+                       loaded.run().config().model, read_parameters(loaded), history);
   return users;
 }
 

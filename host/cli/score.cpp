@@ -101,7 +101,7 @@ std::string line_of(const std::string& user, const std::string& item, const Pair
                      json_string(user), json_string(item), value, score.source);
 }
 
-void report(const Counts& counts, std::size_t all, Console& console) {
+void note_counts(const Counts& counts, std::size_t all, Console& console) {
   const auto note = [&](std::string_view what, std::int64_t count) {
     if (count == 0) return;
     console.line(fmt::format("pairs {}: {} of {}", what, grouped(count),
@@ -149,7 +149,7 @@ int score_pairs(const ScoreOptions& options) {
         line_of(pairs.users.name(pair.user), pairs.items.name(pair.item), score, options.format));
   }
   out.finish();
-  report(counts, pairs.rows.size(), console);
+  note_counts(counts, pairs.rows.size(), console);
   return kDone;
 }
 

@@ -36,12 +36,10 @@ int split_data(const SplitOptions& options) {
         fmt::format("--to: {} is not empty: choose a new directory", folder.string()));
   }
   Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
-  const Dataset data = load_dataset(config.data_path, config.data);
+  const Dataset data = load_dataset(config.data_path, config.data, FeatureFiles::kSkip);
   for (const std::string& note : data.notes) console.line(note);
   make_directory(folder);
-  std::vector<std::string> notes;
-  const std::vector<std::string> names = write_split(config.data_path, data, folder, notes);
-  for (const std::string& note : notes) console.line(note);
+  const std::vector<std::string> names = write_split(config.data_path, data, folder);
   console.line(fmt::format("wrote {} to {}; tern train {} reads this split", fmt::join(names, ", "),
                            folder.string(), folder.string()));
   return kDone;
@@ -61,7 +59,7 @@ Command add_split(CLI::App& program) {
       "Writes train, valid and test: adjacency lists (.txt) if the ids are the numbers of the\n"
       "nodes, so that training on DIR gives the same bits as training on DATA; else tables (.tsv)\n"
       "of user and item, whose nodes are numbered anew. Ratings and times are not kept. Feature\n"
-      "tables are copied.\n\nKeys of --config (TOML) and --set, with their defaults:\n" +
+      "files are copied.\n\nKeys of --config (TOML) and --set, with their defaults:\n" +
       ConfigOptions::key_help({"data."}));
   return {app, [options] { return split_data(*options); }};
 }

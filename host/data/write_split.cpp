@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <system_error>
-#include <utility>
 
 #include "host/data/sources.hpp"
 #include "host/data/split.hpp"
@@ -78,7 +77,7 @@ bool is_same(const Interactions& part, const Interactions& other, std::span<cons
 bool reads_back(const Dataset& data, const fs::path& to, SplitFormat format) {
   Dataset read;
   try {
-    read = load_dataset(to);
+    read = load_dataset(to, {}, FeatureFiles::kSkip);
   } catch (const DataError&) {
     return false;  // the ids have characters that a table gives another meaning
   }
@@ -93,34 +92,32 @@ bool reads_back(const Dataset& data, const fs::path& to, SplitFormat format) {
   return true;
 }
 
-std::vector<std::string> copy_features(const fs::path& from, const fs::path& to, SplitFormat format,
-                                       std::vector<std::string>& notes) {
+/// The feature files beside the data, with the ids of the rows of arrays.
+std::vector<fs::path> feature_files(const fs::path& from) {
   const Sources sources = find_sources(from);
-  std::vector<std::string> names;
+  std::vector<fs::path> files;
   for (const std::optional<Source>& source : {sources.user_features, sources.item_features}) {
-    if (!source) continue;
-    if (source->format == SourceFormat::kNpy && format == SplitFormat::kTable) {
-      notes.push_back(fmt::format(
-          "{}: not copied: its rows follow the numbers of the nodes, which are others in "
-          "the tables written.",
-          source->name()));
-      continue;
-    }
-    std::error_code error;
-    fs::copy_file(source->path, to / source->path.filename(), error);
-    if (error) {
-      throw Error(
-          fmt::format("cannot copy {} to {}: {}", source->file(), to.string(), error.message()));
-    }
-    names.push_back(source->name());
+    if (source) files.push_back(source->path);
   }
-  return names;
+  for (const std::optional<fs::path>& ids : {sources.user_ids, sources.item_ids}) {
+    if (ids) files.push_back(*ids);
+  }
+  return files;
+}
+
+void copy_into(const fs::path& file, const fs::path& to) {
+  std::error_code error;
+  fs::copy_file(file, to / file.filename(), error);
+  if (error) {
+    throw Error(
+        fmt::format("cannot copy {} to {}: {}", file.string(), to.string(), error.message()));
+  }
 }
 
 }  // namespace
 
-std::vector<std::string> write_split(const fs::path& from, const Dataset& data, const fs::path& to,
-                                     std::vector<std::string>& notes) {
+std::vector<std::string> write_split(const fs::path& from, const Dataset& data,
+                                     const fs::path& to) {
   if (data.valid.size() + data.test.size() == 0) {
     throw ConfigError(
         "the split holds nothing out, so that there is nothing to write: set data.test_fraction or "
@@ -133,8 +130,9 @@ std::vector<std::string> write_split(const fs::path& from, const Dataset& data, 
     if (!reads_back(data, to, format)) {
       throw Error("the ids cannot be written so that they are read as the same split");
     }
-    for (std::string& name : copy_features(from, to, format, notes)) {
-      names.push_back(std::move(name));
+    for (const fs::path& file : feature_files(from)) {
+      names.push_back(file.filename().string());
+      copy_into(file, to);
     }
   } catch (const Error&) {
     remove_files(to, names);

@@ -159,9 +159,14 @@ TEST_F(History, RecommendsWhatTheHistoryIsLike) {
   EXPECT_EQ(rows_of(recommend("both.tsv"), "alice"), alice);
   write("some.txt", "horror-7\ndrama-6\n");
   EXPECT_THAT(rows_of(recommend("both.tsv", {"--candidates", "some.txt"}), "alice"), SizeIs(2));
-  // Without the stored embeddings, too.
-  std::filesystem::remove(path("run/embeddings.safetensors"));
+  // Without the stored embeddings, too, but not without checkpoints.
+  std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
   EXPECT_EQ(rows_of(recommend("alice.tsv"), "alice"), alice);
+  std::filesystem::rename(path("embeddings"), path("run/embeddings.safetensors"));
+  std::filesystem::remove_all(path("run/checkpoints"));
+  EXPECT_EQ(run({"recommend", "run", "--all"}).exit_code, 0);
+  EXPECT_THAT(recommend("alice.tsv"),
+              FailsWith(65, "run: --history needs a checkpoint of the run"));
 }
 
 TEST_F(History, CountsWhatItLeavesOut) {

@@ -97,15 +97,18 @@ TEST_F(Split, OfNumberedNodesGivesTheSameBits) {
   }
 }
 
-TEST_F(Split, CopiesFeatureTables) {
+TEST_F(Split, CopiesFeatureFiles) {
   write_films();
   write("films/item_features.tsv", "film\tkind\ndrama-0\tdrama\n");
-  write("films/user_features.npy", "not read");
-  EXPECT_THAT(run({"split", "films", "--to", "parts"}), FailsWith(65, "user_features.npy"));
-  EXPECT_FALSE(exists("parts"));
-  std::filesystem::remove(path("films/user_features.npy"));
-  ASSERT_EQ(run({"split", "films", "--to", "parts", "--quiet"}).exit_code, 0);
-  EXPECT_EQ(read("parts/item_features.tsv"), read("films/item_features.tsv"));
+  write("films/user_features.npy", "copied as it is");
+  write("films/user_ids.txt", "drama fan 0\n");
+  const Outcome outcome = run({"split", "films", "--to", "parts"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("user_features.npy, item_features.tsv, user_ids.txt to parts"));
+  for (const std::string name : {"item_features.tsv", "user_features.npy", "user_ids.txt"}) {
+    EXPECT_EQ(read("parts/" + name), read("films/" + name));
+  }
 }
 
 TEST_F(Split, RefusesWhatWouldNotBeReadBack) {
