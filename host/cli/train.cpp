@@ -26,6 +26,7 @@
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
+#include "tern/model.hpp"
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
 
@@ -279,9 +280,10 @@ std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data
 // The data to train on. A run of version 0.1 gets the copy that it lacks.
 Dataset load_data(Plan& plan, Console& console) {
   const Config& config = plan.config;
-  if (!plan.run) return load_dataset(config.data_path, config.data);
+  if (!plan.run)
+    return load_dataset(config.data_path, config.data, feature_files_for(config.model));
   if (plan.reads_own_copy) return load_own_copy(*plan.run);
-  Dataset data = load_dataset(config.data_path, config.data);
+  Dataset data = load_dataset(config.data_path, config.data, feature_files_for(config.model));
   plan.run->check_data(data, config.data_path);
   if (!plan.run->holds_data()) {
     plan.run->keep_data(data);
@@ -330,7 +332,7 @@ int verify(const TrainOptions& options, Console& console) {
         "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
   Config config = resolve_config(options, console);
-  const Dataset data = load_dataset(config.data_path, config.data);
+  const Dataset data = load_dataset(config.data_path, config.data, feature_files_for(config.model));
   for (const std::string& note : data.notes) console.line(note);
   fit_ks(config, data, console);
   return verify_determinism(config, data, console);

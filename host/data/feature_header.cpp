@@ -76,51 +76,57 @@ FeatureHeader read_feature_header(std::string_view text, const std::string& file
   return header;
 }
 
-std::vector<double> shares_of_ids(std::string_view text, const std::string& file,
-                                  const TableFormat& format, const Vocabulary& ids) {
+std::vector<KeyEvidence> find_evidence(std::string_view text, const std::string& file,
+                                       const TableFormat& format, const Vocabulary& ids) {
   const TableSample sample = sample_rows(text, file, format);
-  std::vector<double> shares;
+  std::vector<KeyEvidence> evidence;
   for (std::size_t c = 0; c < sample.rows.front().size(); ++c) {
+    KeyEvidence& of = evidence.emplace_back();
     std::unordered_set<std::string_view> seen;
     std::size_t found = 0;
     for (std::size_t r = 1; r < sample.rows.size(); ++r) {
       if (c >= sample.rows[r].size()) continue;
       const std::string& value = sample.rows[r][c];
-      if (!seen.insert(value).second) {
-        found = 0;
-        break;
-      }
+      if (!seen.insert(value).second) of.repeats = true;
       if (!value.empty() && ids.find(value)) ++found;
     }
     const std::size_t rows = std::max<std::size_t>(sample.rows.size() - 1, 1);
-    shares.push_back(static_cast<double>(found) / static_cast<double>(rows));
+    of.share = static_cast<double>(found) / static_cast<double>(rows);
   }
-  return shares;
+  return evidence;
 }
 
 std::size_t find_key(const FeatureHeader& header, Side side, const DataOptions& options,
-                     const std::vector<double>& shares) {
+                     const std::vector<KeyEvidence>& evidence) {
   const std::string& asked = side == Side::kUser ? options.user_column : options.item_column;
+  // Columns by name.
   const auto is_asked = [&](std::size_t c) {
     return !asked.empty() && plain_name(header.names[c]) == plain_name(asked);
   };
   const auto is_known = [&](std::size_t c) { return is_known_name(side, header.names[c]); };
   const auto is_id = [&](std::size_t c) { return plain_name(header.names[c]) == "id"; };
   const auto no_title = [&](std::size_t c) { return !is_title(header.names[c]); };
-  const auto any = [](std::size_t) { return true; };
-  // The first such column with a share above this.
-  const auto first = [&](const auto& fits, double share) -> std::optional<std::size_t> {
+  const auto any_name = [](std::size_t) { return true; };
+  // Columns by content.
+  const auto has_ids = [](const KeyEvidence& e) { return e.share > 0.0; };
+  const auto differs = [](const KeyEvidence& e) { return !e.repeats; };
+  const auto is_sure = [](const KeyEvidence& e) { return !e.repeats && e.share > 0.0; };
+  const auto is_mostly_ids = [](const KeyEvidence& e) { return !e.repeats && e.share > 0.5; };
+  const auto any_content = [](const KeyEvidence&) { return true; };
+  const auto first = [&](const auto& named, const auto& fits) -> std::optional<std::size_t> {
     for (std::size_t c = 0; c < header.names.size(); ++c) {
-      if (fits(c) && shares[c] > share) return c;
+      if (named(c) && fits(evidence[c])) return c;
     }
     return std::nullopt;
   };
-  constexpr double kNone = -1.0;
-  constexpr double kSome = 0.0;
-  constexpr double kMost = 0.5;
   for (const std::optional<std::size_t>& found :
-       {first(is_asked, kNone), first(is_known, kSome), first(is_id, kSome), first(no_title, kMost),
-        first(no_title, kSome), first(any, kSome), first(is_known, kNone), first(is_id, kNone)}) {
+       {first(is_asked, any_content), first(is_known, is_sure), first(is_id, is_sure),
+        // From here to the next line, the reader refuses the column, with what it found.
+        first(is_known, has_ids), first(is_id, has_ids), first(is_known, differs),
+        first(is_id, differs),
+        // There is no such name.
+        first(no_title, is_mostly_ids), first(no_title, is_sure), first(any_name, is_sure),
+        first(is_known, any_content), first(is_id, any_content)}) {
     if (found) return *found;
   }
   return 0;

@@ -31,16 +31,19 @@ struct FeatureHeader {
 FeatureHeader read_feature_header(std::string_view text, const std::string& file,
                                   const TableFormat& format);
 
-/// For each column the share of the first rows whose value is one of the ids; 0 if a value repeats, so
-/// that no row of ids can be there.
-std::vector<double> shares_of_ids(std::string_view text, const std::string& file,
-                                  const TableFormat& format, const Vocabulary& ids);
+/// What the first rows say of a column.
+struct KeyEvidence {
+  double share = 0.0;    // of the rows whose value is one of the ids
+  bool repeats = false;  // a value occurs twice
+};
+std::vector<KeyEvidence> find_evidence(std::string_view text, const std::string& file,
+                                       const TableFormat& format, const Vocabulary& ids);
 
 /// The column that holds the ids of a side: the one that data.user_column or data.item_column names; one
-/// with a known name (item_id, movieId, id) and a positive share; the first column of mostly ids; the
-/// first with any; titles and names only if no other column has an id; else the first known name, or the
-/// first column. shares: one for each column.
+/// with a known name (item_id, movieId, id), even if it has no ids of the data, unless its values repeat;
+/// without such a name the first column of mostly ids, or of any; titles and names only if no other
+/// column has an id. evidence: one for each column.
 std::size_t find_key(const FeatureHeader& header, Side side, const DataOptions& options,
-                     const std::vector<double>& shares);
+                     const std::vector<KeyEvidence>& evidence);
 
 }  // namespace tern

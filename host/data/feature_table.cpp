@@ -66,6 +66,11 @@ class FeatureTable {
   /// other rows.
   template <typename Use>
   Unknown for_each_row(std::int64_t i, const Use& use) const;
+  /// Where semicolons separate, Excel writes decimal commas.
+  std::optional<double> number_in(std::string_view value) const {
+    return parse_number(value,
+                        format_.separator == ';' ? DecimalComma::kAllowed : DecimalComma::kRefused);
+  }
   std::int64_t num_chunks() const { return static_cast<std::int64_t>(chunks_.size()); }
   void count_rows(const std::vector<Found>& found);
 
@@ -109,7 +114,7 @@ void FeatureTable::read_header(const DataOptions& options) {
   rows_begin_ = header.rows;
   key_ = task_.key
              ? *task_.key
-             : find_key(header, task_.side, options, shares_of_ids(text_, file_, format_, names_));
+             : find_key(header, task_.side, options, find_evidence(text_, file_, format_, names_));
   key_name_ = header.names[key_];
   for (std::size_t c = 0; c < num_fields_; ++c) {
     if (c != key_) add_column(header.names[c], header.kinds[c], c);
@@ -181,7 +186,7 @@ void FeatureTable::find_kinds() {
           ++chunk.missing[c];
           continue;
         }
-        const std::optional<double> number = parse_number(value);
+        const std::optional<double> number = number_in(value);
         if (!number) {
           chunk.not_number[c] = 1;
         } else if (!std::isfinite(static_cast<float>(*number)) && chunk.not_finite[c] == nullptr) {
@@ -331,7 +336,7 @@ Features FeatureTable::fill() const {
         const std::string_view value = fields[column.field].value(scratch);
         if (column.numeric) {
           row[column.begin] = is_missing(value) ? std::numeric_limits<float>::quiet_NaN()
-                                                : static_cast<float>(*parse_number(value));
+                                                : static_cast<float>(*number_in(value));
         } else {
           for_each_value(value, column.divider, [&](std::string_view one) {
             row[column.begin + *column.values.find(one)] = 1.0F;

@@ -137,7 +137,8 @@ TableFormat format_of_features(std::string_view bytes, const Source& source) {
   const std::string_view text = checked_text(bytes, source.file());
   const TableSample sample = sample_rows(text, source.file(), source.table_format());
   if (sample.rows.front().size() > 1) return source.table_format();
-  return recognise_separator({text, source.file(), source.format}, {});
+  const TableFormat found = recognise_separator({text, source.file(), source.format}, {});
+  return found.separation == Separation::kBlanks ? source.table_format() : found;
 }
 
 }  // namespace

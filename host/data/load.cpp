@@ -216,8 +216,10 @@ void skip_features(Sources& sources, std::vector<std::string>& notes) {
     source->reset();
   }
   if (names.empty()) return;
-  notes.push_back(fmt::format("Features that this model does not read, but gcmc would: {}.",
-                              fmt::join(names, ", ")));
+  notes.push_back(
+      fmt::format("Features that this model does not read: {} (gcmc reads them, unless "
+                  "model.inputs is ids).",
+                  fmt::join(names, ", ")));
 }
 
 void note_unread(const Sources& sources, std::vector<std::string>& notes) {

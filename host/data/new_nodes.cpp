@@ -71,9 +71,12 @@ std::size_t find_new_key(std::string_view text, const std::string& file, Side si
                          TableFormat format, const KnownColumns& known,
                          const DataOptions& options) {
   const FeatureHeader header = read_feature_header(text, file, format);
-  std::vector<double> shares;
-  for (const std::string& name : header.names) shares.push_back(known.names.contains(name) ? 0 : 1);
-  return find_key(header, side, options, shares);
+  std::vector<KeyEvidence> evidence;
+  for (const std::string& name : header.names) {
+    const bool is_feature = known.names.contains(name);
+    evidence.push_back({is_feature ? 0.0 : 1.0, is_feature});
+  }
+  return find_key(header, side, options, evidence);
 }
 
 /// For each added column its place among the known ones; -1 if it is a value that training lacks.

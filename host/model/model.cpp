@@ -7,6 +7,10 @@
 
 namespace tern {
 
+FeatureFiles feature_files_for(const ModelOptions& options) {
+  return reads_features(options) ? FeatureFiles::kRead : FeatureFiles::kSkip;
+}
+
 bool reads_features(const ModelOptions& options) {
   return options.kind == ModelKind::kGcMc && options.inputs != InputKind::kIds;
 }

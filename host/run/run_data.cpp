@@ -79,7 +79,7 @@ void Run::check_data(const Dataset& data, std::string_view where) const {
 Dataset Run::load_original_data() const {
   Dataset data;
   try {
-    data = load_dataset(config_.data_path, config_.data);
+    data = load_dataset(config_.data_path, config_.data, feature_files_for(config_.model));
   } catch (const DataError& error) {
     throw DataError(path_.string(), 0,
                     fmt::format("the run holds no copy of its data, as runs of version 0.1 do not, "

@@ -9,6 +9,7 @@
 #include "host/model/message.hpp"
 #include "host/support/processors.hpp"
 #include "tern/feature_encoding.hpp"
+#include "tern/model.hpp"
 
 namespace tern {
 namespace {
@@ -55,9 +56,12 @@ Bytes graph_bytes(const Interactions& interactions) {
          16 * (Bytes{interactions.num_users()} + interactions.num_items());
 }
 
-Bytes data_bytes(const Dataset& data) {
-  return bytes_of(data.train) + bytes_of(data.valid) + bytes_of(data.test) + bytes_of(data.users) +
-         bytes_of(data.items) + bytes_of(data.user_features) + bytes_of(data.item_features);
+/// Training loads features only if the model reads them.
+Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
+  const Bytes bytes = bytes_of(data.train) + bytes_of(data.valid) + bytes_of(data.test) +
+                      bytes_of(data.users) + bytes_of(data.items);
+  if (!reads_features(model)) return bytes;
+  return bytes + bytes_of(data.user_features) + bytes_of(data.item_features);
 }
 
 /// The tables of drawing, a batch with its rows, and the triplets that a backend keeps beyond it.
@@ -185,7 +189,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const auto add = [&](const char* name, Bytes bytes, const char* keys) {
     estimate.parts.push_back({name, gpu ? 0 : bytes, gpu ? bytes : 0, keys});
   };
-  estimate.parts.push_back({"data", data_bytes(data), 0, "data.k_core"});
+  estimate.parts.push_back({"data", data_bytes(data, config.model), 0, "data.k_core"});
   add("graph", graph_bytes(data.train) + (on_test ? graph_bytes(data.valid) : 0), "data.k_core");
   add("triplets", triplet_bytes(target, data.train, config), "train.batch_size");
   add("parameters", model.parameters, "model.width");

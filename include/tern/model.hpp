@@ -71,6 +71,8 @@ class Model {
 
 /// Whether a model with these options reads features, if the data has some.
 bool reads_features(const ModelOptions& options);
+/// kRead if the model reads features.
+FeatureFiles feature_files_for(const ModelOptions& options);
 /// The features of a data set that a model with these options reads.
 EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
 

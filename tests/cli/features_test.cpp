@@ -104,6 +104,25 @@ TEST_F(FeaturesOnTheCommandLine, AreAskedForInVainWhereThereAreNone) {
   EXPECT_EQ(train({"--overwrite"}).exit_code, 0);
 }
 
+TEST_F(FeaturesOnTheCommandLine, AreLeftAloneByOtherModels) {
+  // Reading this file would be an error.
+  write("films/item_features.tsv", "not a table of features\n");
+  EXPECT_THAT(train({"--overwrite"}), FailsAtOnceWith(65, "item_features.tsv"));
+  for (const std::vector<std::string>& model : {std::vector<std::string>{"--model", "lightgcn"},
+                                                {"--model", "mf"},
+                                                {"--model", "gcmc", "--set", "model.inputs=ids"}}) {
+    std::vector<std::string> more{"--overwrite"};
+    more.insert(more.end(), model.begin(), model.end());
+    const Outcome outcome = train_films(more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(lines(outcome.err),
+                Contains(HasSubstr("Features that this model does not read: user_features.tsv, "
+                                   "item_features.tsv (")));
+    EXPECT_THAT(run({"train", "films", "--out", "run", "--resume"}).err,
+                HasSubstr("nothing to do"));
+  }
+}
+
 TEST_F(FeaturesOnTheCommandLine, ThatHaveChangedAreNoticed) {
   train_well();
   const std::string before = read("films/item_features.tsv");
@@ -302,9 +321,13 @@ TEST_F(FeaturesOnTheCommandLine, NotesWhatNewNodesBringInVain) {
                                          "1",         "--new-items", "odd.tsv"};
   const Outcome outcome = run(command);
   EXPECT_EQ(outcome.exit_code, 0);
-  EXPECT_THAT(lines(outcome.err),
-              Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=musical"))));
-  EXPECT_THAT(lines(outcome.err), Contains(AllOf(HasSubstr("left out"), HasSubstr("colour=red"))));
+  EXPECT_THAT(
+      lines(outcome.err),
+      Contains(HasSubstr("values of kind that training does not have, left out: 1 (musical)")));
+  EXPECT_THAT(lines(outcome.err), Contains(HasSubstr("left out: colour.")));
+  EXPECT_THAT(
+      lines(outcome.err),
+      Contains(HasSubstr("new items whose categories are all unknown to training: 1 of 1.")));
   EXPECT_THAT(outcome.out, Not(IsEmpty()));
   std::vector<std::string> quiet = command;
   quiet.push_back("--quiet");

@@ -214,6 +214,17 @@ TEST(FeatureTable, FindsTheColumnOfIds) {
 }
 
 TEST(FeatureTable, RefusesRowsOfOtherIdsOnly) {
+  // Although the other column looks like ids of the data.
+  EXPECT_THAT(
+      data_complaint([] {
+        read("item_id\tn\n1.0\t1\n2.0\t2\n", names_of({"1", "2"}));
+      }),
+      HasSubstr("the column \"item_id\" has ids such as \"1.0\", but items have ids such as "
+                "\"1\""));
+  EXPECT_THAT(data_complaint([] {
+                read("id\tn\n1\t1\n1\t2\n", names_of({"1", "2"}));
+              }),
+              HasSubstr("id \"1\" has a second row"));
   EXPECT_THAT(data_complaint([] {
                 read("id\tx\n7\t1\n8\t2\n", names_of({"a", "b"}));
               }),

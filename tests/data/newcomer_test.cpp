@@ -63,11 +63,12 @@ TEST_F(Newcomer, ExportsFromASpreadsheet) {
 
 TEST_F(Newcomer, SavesFeaturesWithSemicolons) {
   directory.write("interactions.csv", "user,item\n1,a\n1,b\n2,a\n2,b\n");
-  directory.write("item_features.csv", "item_id;kind\r\na;Caf\xE9\r\nb;Bar\r\n");
+  directory.write("item_features.csv", "item_id;price;kind\r\na;2,5;Caf\xE9\r\nb;3;Bar\r\n");
   DataOptions options;
   options.encoding = TextEncoding::kLatin1;
   const Dataset data = load_dataset(directory.path(), options);
-  EXPECT_THAT(data.item_features->names, ElementsAre("kind=Bar", "kind=Caf\xC3\xA9"));
+  EXPECT_THAT(data.item_features->names, ElementsAre("price", "kind=Bar", "kind=Caf\xC3\xA9"));
+  EXPECT_THAT(data.item_features->values, ElementsAre(2.5F, 0, 1, 3, 1, 0));
 }
 
 TEST_F(Newcomer, HasCommentsOfAnyLength) {

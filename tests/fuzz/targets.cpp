@@ -6,12 +6,13 @@
 namespace tern::fuzz {
 namespace {
 
-constexpr std::array<Target, 10> kTargets{{{"adjacency", read_adjacency},
+constexpr std::array<Target, 11> kTargets{{{"adjacency", read_adjacency},
                                            {"interaction_table", read_interaction_table},
                                            {"recognition", recognise_text},
                                            {"feature_table", read_feature_table},
                                            {"vocabulary", read_vocabulary},
                                            {"npy", read_npy_file},
+                                           {"npz", read_npz_file},
                                            {"safetensors", read_safetensors_file},
                                            {"config", read_configuration},
                                            {"compressed", read_compressed},

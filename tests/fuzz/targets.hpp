@@ -11,6 +11,7 @@ void recognise_text(Input input);
 void read_feature_table(Input input);
 void read_vocabulary(Input input);
 void read_npy_file(Input input);
+void read_npz_file(Input input);
 void read_safetensors_file(Input input);
 void read_configuration(Input input);
 void read_compressed(Input input);
