@@ -1,7 +1,6 @@
 // tern-bench: times the ops of a backend, each checked against the f64 reference first.
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -88,7 +87,7 @@ int run_ops(Arguments arguments) {
     for (const Case& one : cases) fmt::print("{}\n", one.name());
     return 0;
   }
-  const int threads = arguments.threads > 0 ? arguments.threads : omp_get_max_threads();
+  const int threads = arguments.threads > 0 ? arguments.threads : default_thread_count().threads;
   // Check the options before spending time on the data.
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "cuda/support/architecture.hpp"
 #include "cuda/support/device_query.hpp"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -46,16 +47,14 @@ CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {
   const DeviceScope scope = use_device();
   cudaDeviceProp properties{};
   check(cudaGetDeviceProperties(&properties, options_.device));
+  expect_code_for(properties, options_.device);
   multiprocessors_ = properties.multiProcessorCount;
   cache_bytes_ = properties.l2CacheSize;
   plan_bytes_ = options_.plan_bytes > 0 ? options_.plan_bytes
                                         : static_cast<std::int64_t>(properties.totalGlobalMem / 16);
+  description_ = describe_device(properties);
   pool_ = make_pool(options_.device);
   stream_ = make_stream();
-}
-
-DeviceDescription CudaBackend::describe() const {
-  return query_devices().at(static_cast<std::size_t>(options_.device));
 }
 
 MemoryInfo CudaBackend::memory() const {

@@ -27,6 +27,9 @@ struct CudaOptions {
   /// The most bytes that score_topk's results may take on the device before they are brought to the
   /// host.
   std::int64_t result_bytes = std::int64_t{64} << 20;
+  /// Waits after every launch, so that a failing kernel is named; recorded steps are then not
+  /// captured. The program sets it by TERN_CUDA_SYNC=1.
+  bool synchronous = false;
 };
 
 class CudaRecording;
@@ -39,7 +42,7 @@ class CudaBackend final : public Backend {
   explicit CudaBackend(const CudaOptions& options);
 
   std::string name() const override { return "cuda:" + std::to_string(options_.device); }
-  DeviceDescription describe() const override;
+  DeviceDescription describe() const override { return description_; }
   MemoryInfo memory() const override;
 
   Matrix allocate(std::int64_t rows, std::int64_t cols) override;
@@ -116,7 +119,7 @@ class CudaBackend final : public Backend {
   struct RowProduct;
 
   Memory pool_memory() const { return {pool_.get(), stream_.get()}; }
-  Queue queue() const { return {stream_.get(), multiprocessors_}; }
+  Queue queue() const { return {stream_.get(), multiprocessors_, options_.synchronous}; }
   DeviceScope use_device() const { return DeviceScope(options_.device); }
   /// Throws ShapeError if a recorded step is running: its ops must not do this.
   void expect_not_recording(const char* op) const;
@@ -143,6 +146,7 @@ class CudaBackend final : public Backend {
                    const ScoreBlock& block);
 
   CudaOptions options_;
+  DeviceDescription description_;  // asked for once: it is part of every snapshot
   int multiprocessors_ = 1;
   std::int64_t cache_bytes_ = 0;
   std::int64_t plan_bytes_ = 0;

@@ -1,5 +1,8 @@
 #include "tern/plugin.hpp"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "cuda/backend.hpp"
 #include "cuda/support/device_query.hpp"
 #include "tern/error.hpp"
@@ -18,9 +21,17 @@ std::vector<DeviceDescription> list_devices(std::string* problem) {
   }
 }
 
-std::unique_ptr<Backend> make_backend(int index, Reproducibility reproducibility) {
-  return std::make_unique<CudaBackend>(
-      CudaOptions{.device = index, .reproducibility = reproducibility});
+/// Whether somebody looks for a failing kernel (cuda/README.md).
+bool wants_synchronous() {
+  const char* value = std::getenv("TERN_CUDA_SYNC");
+  return value != nullptr && std::string_view(value) == "1";
+}
+
+std::unique_ptr<Backend> make_backend(const PluginOptions& options) {
+  return std::make_unique<CudaBackend>(CudaOptions{.device = options.device,
+                                                   .reproducibility = options.reproducibility,
+                                                   .plan_bytes = options.plan_bytes,
+                                                   .synchronous = wants_synchronous()});
 }
 
 constexpr Plugin kPlugin{kPluginAbi, list_devices, make_backend};

@@ -7,7 +7,8 @@
 // Recorded steps. The first replay runs the step as it is: this loads the kernels, lets workspaces
 // grow, and counts the calls of next_batch. The second captures the step into a CUDA graph, and
 // from then on a replay is one launch. A graph cannot begin a window of batches, so a replay that
-// needs a new window runs the step as it is.
+// needs a new window runs the step as it is; so does every replay of a backend that waits after each
+// launch.
 
 namespace tern::cuda {
 namespace {
@@ -74,7 +75,7 @@ void CudaRecording::capture() {
   const CapturedGraph owner(captured);
   cudaGraphExec_t executable = nullptr;
   check(cudaGraphInstantiate(&executable, captured, 0));
-  graph_.reset(executable);
+  graph_ = ExecutableGraph(executable);
 }
 
 void CudaRecording::replay() {
@@ -87,7 +88,7 @@ void CudaRecording::replay() {
     ran_ = true;
     return;
   }
-  if (!planned()) {
+  if (!planned() || backend_.options_.synchronous) {
     run();
     return;
   }

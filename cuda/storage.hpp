@@ -8,6 +8,7 @@
 #include "cuda/support/heavy_rows.hpp"
 #include "cuda/support/resources.hpp"
 #include "cuda/support/rows.hpp"
+#include "cuda/support/step_decay.hpp"
 #include "cuda/support/triplet_source.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
@@ -160,8 +161,13 @@ struct DenseStateStorage final : Storage {
 };
 
 struct CounterStorage final : Storage {
-  explicit CounterStorage(const Memory& memory) : value(1, memory) {}
+  explicit CounterStorage(const Memory& memory) : value(1, memory), decay(1, memory) {
+    decay.zero();
+  }
   DeviceArray<std::int64_t> value;
+  DeviceArray<StepDecay> decay;  // of adam
+  double beta1 = 0.0;            // that increment was last asked to keep the powers of
+  double beta2 = 0.0;
 };
 
 }  // namespace tern::cuda

@@ -40,7 +40,7 @@ run_target() {
   fi
   # A target writes its files to memory; they are removed even if it is killed.
   scratch=$(mktemp -d "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/tern-fuzz-XXXXXX")
-  TMPDIR=$scratch OMP_NUM_THREADS=1 nice -n 10 "$kBuild/bin/fuzz_$name" \
+  TMPDIR=$scratch nice -n 10 "$kBuild/bin/fuzz_$name" \
     -max_total_time="$2" -max_len=4096 -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=192 \
     -print_final_stats=1 "${dictionary[@]}" -artifact_prefix="$kBuild/crashes/$name/" \
     "${folders[@]}" >"$kBuild/logs/$name.log" 2>&1 || status=$?

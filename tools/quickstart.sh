@@ -3,9 +3,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# On a busy machine, threads that spin at barriers cost much more time than they save.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
-
 readonly kData=tests/data/debian
 readonly kConfig=tools/quickstart.toml
 readonly kTern=build/program/bin/tern

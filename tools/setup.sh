@@ -16,7 +16,7 @@ readonly kTests=(
 # Also for the checks of the sources, fuzzing and ThreadSanitizer. Other versions of clang-format
 # format the same code differently.
 readonly kChecks=(
-  clang-format-14 clang-tidy-14 shellcheck clang-14 libclang-rt-14-dev libomp-14-dev
+  clang-format-14 clang-tidy-14 shellcheck clang-14 libclang-rt-14-dev
 )
 # PyTorch, with which one test compares our gradients; the test is visibly skipped without it.
 readonly kPeers=(python3-torch python3-numpy)

@@ -11,7 +11,8 @@
 // 16-byte loads under way. Gradient and moments are not needed again before the next step, so they
 // bypass the cache (evict-first) and leave it to the parameter, which the next propagation gathers.
 // The step number is in device memory, so that a recorded step can be replayed; one thread of each
-// block computes the two bias corrections in f64.
+// block computes the two bias corrections in f64, from powers that increment has left beside the
+// step number. If they are of another step or other betas, it computes them: the same bits.
 
 #include "cuda/ops/adam.hpp"
 
@@ -38,13 +39,19 @@ struct AdamCoefficients {
 };
 
 __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
-  const auto t = static_cast<double>(*task.step);
+  const std::int64_t step = *task.step;
+  const StepDecay* decay = task.decay;
+  const bool known = decay != nullptr && decay->step == step && step > 0 &&
+                     decay->beta1 == task.beta1 && decay->beta2 == task.beta2;
+  const auto t = static_cast<double>(step);
+  const double power1 = known ? decay->power1 : pow(task.beta1, t);
+  const double power2 = known ? decay->power2 : pow(task.beta2, t);
   return {static_cast<float>(task.beta1),
           static_cast<float>(1.0 - task.beta1),
           static_cast<float>(task.beta2),
           static_cast<float>(1.0 - task.beta2),
-          static_cast<float>(task.learning_rate / (1.0 - pow(task.beta1, t))),
-          static_cast<float>(1.0 / sqrt(1.0 - pow(task.beta2, t)))};
+          static_cast<float>(task.learning_rate / (1.0 - power1)),
+          static_cast<float>(1.0 / sqrt(1.0 - power2))};
 }
 
 __device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
@@ -114,6 +121,13 @@ __global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
   }
 }
 
+/// From now on increment computes the powers of these betas; this step's follow too.
+__global__ void adam_betas_kernel(const std::int64_t* step, double beta1, double beta2,
+                                  StepDecay* decay) {
+  const auto t = static_cast<double>(*step);
+  *decay = {*step, beta1, beta2, pow(beta1, t), pow(beta2, t)};
+}
+
 }  // namespace
 
 void launch_adam(const Queue& queue, const AdamTask& task) {
@@ -138,13 +152,22 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
   const Range range("adam");
   check_adam(options, step, gradient, parameter, state, rows, fault);
   const DeviceScope scope = use_device();
+  CounterStorage& steps = storage(step);
+  if (steps.beta1 != options.beta1 || steps.beta2 != options.beta2) {
+    const Launcher launch(queue());
+    launch({.blocks = 1, .threads = 1}, adam_betas_kernel, steps.value.data(), options.beta1,
+           options.beta2, steps.decay.data());
+    steps.beta1 = options.beta1;
+    steps.beta2 = options.beta2;
+  }
   const MatrixView<float> p = view(parameter);
   launch_adam(queue(), {.learning_rate = options.learning_rate,
                         .beta1 = options.beta1,
                         .beta2 = options.beta2,
                         .epsilon = static_cast<float>(options.epsilon),
                         .weight_decay = static_cast<float>(options.weight_decay),
-                        .step = storage(step).value.data(),
+                        .step = steps.value.data(),
+                        .decay = steps.decay.data(),
                         .gradient = view(gradient).data,
                         .parameter = p.data,
                         .first_moment = view(state.first_moment).data,

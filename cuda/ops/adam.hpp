@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "cuda/support/rows.hpp"
+#include "cuda/support/step_decay.hpp"
 
 namespace tern::cuda {
 
@@ -16,6 +17,7 @@ struct AdamTask {
   float epsilon = 0.0F;
   float weight_decay = 0.0F;
   const std::int64_t* step = nullptr;  // t, 1 at the first step; in device memory
+  const StepDecay* decay = nullptr;    // null, or the powers of a step, perhaps this one's
   const float* gradient = nullptr;
   float* parameter = nullptr;
   float* first_moment = nullptr;

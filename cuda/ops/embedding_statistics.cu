@@ -225,8 +225,7 @@ void launch_embedding_statistics(const Queue& queue, const EmbeddingStatisticsTa
   const Launcher launch(queue);
   const std::int64_t cols = task.table.cols;
   const auto shape = [](std::int64_t blocks, std::int64_t blocks_y = 1) {
-    return LaunchShape{
-        .blocks = blocks, .threads = kStatisticsThreads, .blocks_y = static_cast<int>(blocks_y)};
+    return LaunchShape{.blocks = blocks, .threads = kStatisticsThreads, .blocks_y = blocks_y};
   };
   launch(shape(task.cuts.stretches), embedding_stretch_kernel, task);
   launch(shape(1 + ceil_div(cols, kStatisticsThreads)), embedding_merge_kernel, task);

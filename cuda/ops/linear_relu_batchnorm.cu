@@ -131,7 +131,7 @@ Matmul& CudaBackend::matmul(const ProductShape& shape) {
     throw ShapeError(std::string(kOp) +
                      ": a recorded step needs other products than its first run");
   }
-  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory());
+  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory(), queue());
   return *matmul_;
 }
 

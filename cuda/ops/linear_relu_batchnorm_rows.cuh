@@ -217,7 +217,7 @@ __device__ inline Item join_groups_in_order(const MergeThread& thread, Item item
 inline LaunchShape dense_shape(const DenseRows& rows) {
   return {.blocks = rows.stretches,
           .threads = kDenseThreads,
-          .blocks_y = static_cast<int>(ceil_div(rows.stride / kVector, rows.lanes))};
+          .blocks_y = ceil_div(rows.stride / kVector, rows.lanes)};
 }
 inline LaunchShape merge_shape(std::int64_t columns, int blocks_y = 1) {
   return {.blocks = ceil_div(columns, kMergeColumns),

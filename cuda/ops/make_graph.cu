@@ -103,9 +103,9 @@ void launch_transpose(const Queue& queue, const TransposeTask& task, void* tempo
   launch(graph_shape(task.size), make_graph_rows_kernel, task);
   if (task.size > 0) {
     const int bits = bits_for(static_cast<std::uint64_t>(task.csr.num_columns));
-    check(cub::DeviceRadixSort::SortPairs(temporary, bytes, task.csr.columns, task.sorted,
-                                          task.rows, task.columns, task.size, 0, bits,
-                                          queue.stream));
+    check_launches(queue, cub::DeviceRadixSort::SortPairs(temporary, bytes, task.csr.columns,
+                                                          task.sorted, task.rows, task.columns,
+                                                          task.size, 0, bits, queue.stream));
   }
   launch(graph_shape(EdgeOffset{task.csr.num_columns} + 1), make_graph_offsets_kernel, task);
 }

@@ -92,11 +92,12 @@ void launch_plan(const Queue& queue, const PlanTask& task, void* temporary, std:
   launch(one_each(task.num_triplets), plan_keys_kernel, task);
   const int bits =
       std::min(64, task.row_bits + bits_for(static_cast<std::uint64_t>(task.batches())));
-  check(cub::DeviceRadixSort::SortPairs(temporary, bytes, task.keys, task.sorted, task.unsorted,
-                                        task.occurrences, task.size(), 0, bits, queue.stream));
+  check_launches(queue, cub::DeviceRadixSort::SortPairs(temporary, bytes, task.keys, task.sorted,
+                                                        task.unsorted, task.occurrences,
+                                                        task.size(), 0, bits, queue.stream));
   launch(one_each(task.size()), plan_heads_kernel, task);
-  check(cub::DeviceScan::InclusiveSum(temporary, bytes, task.runs, task.runs, task.size(),
-                                      queue.stream));
+  check_launches(queue, cub::DeviceScan::InclusiveSum(temporary, bytes, task.runs, task.runs,
+                                                      task.size(), queue.stream));
   launch(one_each(task.size()), plan_rows_kernel, task);
 }
 

@@ -81,15 +81,18 @@ __device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, k
   static_assert(kLanes % kAtOnce == 0);
   const LaneGroup<kLanes>& group = lanes.group;
   const float4* x = as_vectors(task.x.data);
-  NodeId next = begin + group.lane < end ? __ldg(task.csr.columns + begin + group.lane) : 0;
-  for (EdgeOffset base = begin; base < end; base += kLanes) {
-    const int count = static_cast<int>(min(end - base, static_cast<EdgeOffset>(kLanes)));
+  // In 32 bits, as a portion is at most a segment: 64-bit positions made ptxas spill for sm_100.
+  const NodeId* ids = task.csr.columns + begin;
+  const int size = static_cast<int>(end - begin);
+  NodeId next = group.lane < size ? __ldg(ids + group.lane) : 0;
+  for (int base = 0; base < size; base += kLanes) {
+    const int count = min(size - base, kLanes);
     const NodeId id = next;
     bool wanted = group.lane < count;
     if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
     const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
-    const EdgeOffset ahead = base + kLanes + group.lane;
-    next = ahead < end ? __ldg(task.csr.columns + ahead) : 0;
+    const int ahead = base + kLanes + group.lane;
+    next = ahead < size ? __ldg(ids + ahead) : 0;
     // Bit i: neighbour base + i counts.
     unsigned left = kMarked ? group.ballot(wanted) : 0u;
     for (int j = 0; kMarked ? left != 0 : j < count; j += kAtOnce) {
@@ -299,7 +302,7 @@ void launch_rows(const Launcher& launch, const PropagateTask& task) {
   const std::int64_t vectors = task.x.stride / kVector;
   const LaunchShape shape{.blocks = task.num_segments + ceil_div(rows, kPropagateThreads / kLanes),
                           .threads = kPropagateThreads,
-                          .blocks_y = static_cast<int>(ceil_div(vectors, kLanes * kChunks))};
+                          .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (task.from_marks == nullptr) {
     launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
   } else {

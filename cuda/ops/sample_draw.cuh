@@ -12,26 +12,26 @@ namespace tern::cuda {
 
 /// The r-th item (from 0) absent from an ascending row: r + #{k : row[k] - k <= r}. row[k] - k
 /// items below row[k] are absent; this number never falls with k, so one binary search finds the
-/// count.
-__device__ inline NodeId absent_item(const NodeId* row, EdgeOffset degree, std::uint32_t r) {
-  EdgeOffset low = 0;
-  EdgeOffset high = degree;
+/// count. (In 32 bits, as a row is no longer than its ids reach.)
+__device__ inline NodeId absent_item(const NodeId* row, NodeId degree, std::uint32_t r) {
+  NodeId low = 0;
+  NodeId high = degree;
   while (low < high) {
-    const EdgeOffset middle = (low + high) / 2;
-    if (__ldg(row + middle) - middle <= static_cast<std::int64_t>(r)) {
+    const NodeId middle = low + (high - low) / 2;
+    if (__ldg(row + middle) - middle <= static_cast<NodeId>(r)) {
       low = middle + 1;
     } else {
       high = middle;
     }
   }
-  return static_cast<NodeId>(r + low);
+  return static_cast<NodeId>(r) + low;
 }
 
-__device__ inline bool contains(const NodeId* row, EdgeOffset degree, NodeId item) {
-  EdgeOffset low = 0;
-  EdgeOffset high = degree;
+__device__ inline bool contains(const NodeId* row, NodeId degree, NodeId item) {
+  NodeId low = 0;
+  NodeId high = degree;
   while (low < high) {
-    const EdgeOffset middle = (low + high) / 2;
+    const NodeId middle = low + (high - low) / 2;
     if (__ldg(row + middle) < item) {
       low = middle + 1;
     } else {
@@ -75,7 +75,7 @@ __device__ inline Interaction draw_positive(const SampleTask& task, std::int64_t
 __device__ inline NodeId draw_negative(const SampleTask& task, NodeId user, std::int64_t triplet) {
   const CsrView& csr = task.csr;
   const NodeId* row = csr.columns + csr.offsets[user];
-  const EdgeOffset degree = csr.degree(user);
+  const auto degree = static_cast<NodeId>(csr.degree(user));
   RandomStream stream(task.options.seed, Purpose::kNegative, task.epoch,
                       static_cast<std::uint64_t>(triplet));
   if (task.options.negatives == NegativeSampling::kPopularity) {

@@ -4,7 +4,8 @@
 //
 // Around one matrix product (cuBLAS) for each block of queries: the queries' rows are gathered, the
 // scores computed, observed items masked, the k best selected. A block is so small that its scores
-// stay in the L2 cache: U × I scores never exist.
+// stay in the L2 cache: U × I scores never exist. Every product has the same shape (QueryCuts), so
+// that a user's scores are the same bits alone and among others.
 //
 // Selection: one block of threads handles a query. A score and its item make one 64-bit key; a
 // larger key is better and no two are equal, which settles ties. Each thread finds its best key in
@@ -124,7 +125,7 @@ __device__ inline void sort_descending(TopKey* keys, int size) {
 /// The number of keys of the row that reach the bound, in every thread.
 __device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
   int count = 0;
-  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
     count += top_key(scores[i], i) >= bound ? 1 : 0;
   }
   return block_reduce<Sum>(count);
@@ -134,7 +135,7 @@ __device__ inline int count_reaching(const float* scores, NodeId num_items, TopK
 __device__ inline TopKey first_bound(const float* scores, NodeId num_items, std::int64_t k,
                                      TopKey* keys) {
   TopKey best = 0;
-  for (std::int64_t i = threadIdx.x; i < num_items; i += kTopThreads) {
+  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
     best = max(best, top_key(scores[i], i));
   }
   keys[threadIdx.x] = best;
@@ -171,7 +172,7 @@ __global__ void __launch_bounds__(kTopThreads)
   for (;;) {
     if (threadIdx.x == 0) collected = 0;
     __syncthreads();
-    for (std::int64_t i = threadIdx.x; i < task.num_items; i += kTopThreads) {
+    for (unsigned i = threadIdx.x; i < static_cast<unsigned>(task.num_items); i += kTopThreads) {
       const TopKey key = top_key(scores[i], i);
       if (key < bound) continue;
       // Places are handed out in any order; the sort removes the difference.
@@ -261,9 +262,9 @@ void launch_select(const Queue& queue, const SelectTask& task, void* sorting, st
   if (size > 0) {
     std::size_t left = bytes - 2 * size;
     const auto starts = row_starts(task.num_items);
-    check(cub::DeviceSegmentedSort::SortKeysDescending(storage + 2 * size, left, keys, sorted,
-                                                       task.count * task.num_items, task.count,
-                                                       starts, starts + 1, queue.stream));
+    check_launches(queue, cub::DeviceSegmentedSort::SortKeysDescending(
+                              storage + 2 * size, left, keys, sorted, task.count * task.num_items,
+                              task.count, starts, starts + 1, queue.stream));
   }
   launch(top_shape(task.count * task.k), score_topk_write_kernel, task, sorted);
 }
@@ -283,10 +284,11 @@ T* reserve(DeviceArray<T>& array, std::int64_t size, const Memory& memory) {
 struct CudaBackend::ScoreBlock {
   SelectTask select;
   float* gathered;
+  std::int64_t product_rows;  // of `gathered`; those beyond the queries are of any value
   std::size_t sorting_bytes;
 };
 
-/// scores (queries, items) = gathered (queries, D) · itemsᵀ. cuBLAS is column-major.
+/// scores (product_rows, items) = gathered (product_rows, D) · itemsᵀ. cuBLAS is column-major.
 void CudaBackend::multiply(const Matrix& users, const Matrix& items, const ScoreBlock& block) {
   const SelectTask& select = block.select;
   if (users.cols() == 0) {
@@ -304,9 +306,10 @@ void CudaBackend::multiply(const Matrix& users, const Matrix& items, const Score
   const float one = 1.0F;
   const float zero = 0.0F;
   const MatrixView<float> i = view(items);
-  check(cublasSgemm_64(cublas_.get(), CUBLAS_OP_T, CUBLAS_OP_N, i.rows, select.count, i.cols, &one,
-                       i.data, i.stride, block.gathered, view(users).stride, &zero, select.scores,
-                       select.stride));
+  check_launches(queue(),
+                 cublasSgemm_64(cublas_.get(), CUBLAS_OP_T, CUBLAS_OP_N, i.rows, block.product_rows,
+                                i.cols, &one, i.data, i.stride, block.gathered, view(users).stride,
+                                &zero, select.scores, select.stride));
 }
 
 void CudaBackend::score_block(const Matrix& users, const Matrix& items,
@@ -340,9 +343,13 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
   const auto [block, chunk] =
       cut_queries(count, stride, k, {.scores = cache_bytes_ / 2, .results = options_.result_bytes});
   const auto num_items = static_cast<NodeId>(items.rows());
-  const std::size_t sorting_bytes = select_bytes(block, num_items, k);
+  const std::size_t sorting_bytes = select_bytes(std::min(block, chunk), num_items, k);
   reserve(score_.queries, count, pool_memory());
-  reserve(score_.gathered, block * view(users).stride, pool_memory());
+  const std::int64_t gathered = block * view(users).stride;
+  if (score_.gathered.size() < gathered) {
+    reserve(score_.gathered, gathered, pool_memory());
+    score_.gathered.zero();  // a product reads all of it, also before queries have filled it
+  }
   reserve(score_.scores, block * stride, pool_memory());
   reserve(score_.items, chunk * k, pool_memory());
   reserve(score_.top, chunk * k, pool_memory());
@@ -362,6 +369,7 @@ void CudaBackend::score_topk(const Matrix& users, const Matrix& items,
                               .top_items = score_.items.data() + (first - begin) * k,
                               .top_scores = score_.top.data() + (first - begin) * k},
                    .gathered = score_.gathered.data(),
+                   .product_rows = block,
                    .sorting_bytes = sorting_bytes});
     }
     const auto at = static_cast<std::size_t>(begin * k);

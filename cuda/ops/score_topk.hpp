@@ -12,7 +12,13 @@ namespace tern::cuda {
 inline constexpr std::int64_t kMaxSelected = 1024;
 
 /// How queries are cut: scores are computed and selected from a block at a time, and the results
-/// are brought to the host a chunk of whole blocks at a time.
+/// are brought to the host a chunk of whole blocks at a time. If the results of one block are too
+/// many, chunks are parts of blocks.
+///
+/// Every block is one product of the same shape, filled up if its queries are fewer: the library
+/// chooses its kernel by the shape, and the bits of a score depend on the kernel. So the block
+/// depends on the table of items and on the device alone, and a user's scores do not depend on which
+/// other users, or how many items, were asked for.
 struct QueryCuts {
   std::int64_t block = 0;
   std::int64_t chunk = 0;
@@ -35,11 +41,10 @@ constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::in
   QueryCuts cuts;
   cuts.block = limits.scores / row_bytes;
   if (cuts.block > kMaxQueries) cuts.block = kMaxQueries;
-  if (cuts.block > rows_of_results) cuts.block = rows_of_results;
   if (cuts.block < 1) cuts.block = 1;
-  if (cuts.block > count) cuts.block = count;
-  cuts.chunk = rows_of_results / cuts.block * cuts.block;
-  if (cuts.chunk < cuts.block) cuts.chunk = cuts.block;
+  cuts.chunk = rows_of_results;
+  if (cuts.chunk > cuts.block) cuts.chunk = cuts.chunk / cuts.block * cuts.block;
+  if (cuts.chunk < 1) cuts.chunk = 1;
   if (cuts.chunk > count) cuts.chunk = count;
   return cuts;
 }

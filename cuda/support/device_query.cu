@@ -1,7 +1,5 @@
 #include "cuda/support/device_query.hpp"
 
-#include <cuda_runtime_api.h>
-
 #include "cuda/support/error.hpp"
 
 namespace tern::cuda {
@@ -23,9 +21,11 @@ std::string why_none(cudaError_t status) {
   return std::string("CUDA: ") + cudaGetErrorString(status);
 }
 
-DeviceDescription describe(int index, int driver) {
-  cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, index));
+}  // namespace
+
+DeviceDescription describe_device(const cudaDeviceProp& properties) {
+  int driver = 0;
+  check(cudaDriverGetVersion(&driver));
   const auto mib = [](std::size_t bytes) { return std::to_string(bytes >> 20) + " MiB"; };
   return {properties.name, "f32",
           "compute capability " + std::to_string(properties.major) + "." +
@@ -36,8 +36,6 @@ DeviceDescription describe(int index, int driver) {
               version_text(driver)};
 }
 
-}  // namespace
-
 std::vector<DeviceDescription> query_devices(std::string* problem) {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
@@ -46,10 +44,12 @@ std::vector<DeviceDescription> query_devices(std::string* problem) {
     if (problem != nullptr) *problem = why_none(status);
     return {};
   }
-  int driver = 0;
-  check(cudaDriverGetVersion(&driver));
   std::vector<DeviceDescription> devices;
-  for (int index = 0; index < count; ++index) devices.push_back(describe(index, driver));
+  for (int index = 0; index < count; ++index) {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, index));
+    devices.push_back(describe_device(properties));
+  }
   return devices;
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cuda_runtime_api.h>
+
 #include <string>
 #include <vector>
 
@@ -11,5 +13,9 @@ namespace tern::cuda {
 /// null) gets one line with the reason: no driver, a driver too old, no device. Throws DeviceError
 /// if a device does not answer.
 std::vector<DeviceDescription> query_devices(std::string* problem = nullptr);
+
+/// The description of one device, from its properties. Throws DeviceError if the driver does not
+/// answer.
+DeviceDescription describe_device(const cudaDeviceProp& properties);
 
 }  // namespace tern::cuda

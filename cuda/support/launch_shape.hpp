@@ -5,12 +5,17 @@
 
 namespace tern::cuda {
 
+/// The most blocks that a grid has in x and in y (CUDA C++ Programming Guide, technical
+/// specifications).
+inline constexpr std::int64_t kMaxBlocks = 0x7fffffff;
+inline constexpr std::int64_t kMaxBlocksY = 65'535;
+
 /// The shape of a launch, in plain numbers, so that code without CUDA's headers can compute it.
 struct LaunchShape {
   std::int64_t blocks = 0;
   int threads = 0;
   std::size_t shared_bytes = 0;
-  int blocks_y = 1;
+  std::int64_t blocks_y = 1;
 };
 
 /// count / size, rounded up.

@@ -43,10 +43,11 @@ std::int32_t operation(const Factor& factor) {
 
 }  // namespace
 
-Matmul::Matmul(const Memory& memory) : stream_(memory.stream), workspace_(kWorkspaceBytes, memory) {
+Matmul::Matmul(const Memory& memory, const Queue& queue)
+    : queue_(queue), workspace_(kWorkspaceBytes, memory) {
   cublasLtHandle_t handle = nullptr;
   check(cublasLtCreate(&handle));
-  handle_.reset(handle);
+  handle_ = detail::UniqueMatmul<cublasLtHandle_t>(handle);
 }
 
 Matmul::Plan Matmul::make_plan(const ProductShape& shape) const {
@@ -121,10 +122,12 @@ void Matmul::run(const ProductShape& shape, const ProductArrays& arrays) {
   const float one = 1.0F;
   const float of_addend = arrays.addend == nullptr ? 0.0F : 1.0F;
   const float* addend = arrays.addend == nullptr ? arrays.out : arrays.addend;
-  check(cublasLtMatmul(handle_.get(), plan.description.get(), &one, arrays.right, plan.right.get(),
-                       arrays.left, plan.left.get(), &of_addend, addend, plan.out.get(), arrays.out,
-                       plan.out.get(), &plan.algorithm, workspace_.data(),
-                       static_cast<std::size_t>(workspace_.size()), stream_));
+  check_launches(
+      queue_,
+      cublasLtMatmul(handle_.get(), plan.description.get(), &one, arrays.right, plan.right.get(),
+                     arrays.left, plan.left.get(), &of_addend, addend, plan.out.get(), arrays.out,
+                     plan.out.get(), &plan.algorithm, workspace_.data(),
+                     static_cast<std::size_t>(workspace_.size()), queue_.stream));
 }
 
 }  // namespace tern::cuda

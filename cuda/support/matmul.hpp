@@ -8,13 +8,19 @@
 #include <memory>
 #include <type_traits>
 
+#include "cuda/support/launch.hpp"
 #include "cuda/support/resources.hpp"
 
 namespace tern::cuda {
 
 namespace detail {
+/// The library's handle goes on its device; the others are of the host alone.
 struct DestroyMatmul {
-  void operator()(cublasLtHandle_t handle) const noexcept { (void)cublasLtDestroy(handle); }
+  int device = current_device();
+
+  void operator()(cublasLtHandle_t handle) const noexcept {
+    destroy_on(device, [&] { (void)cublasLtDestroy(handle); });
+  }
   void operator()(cublasLtMatmulDesc_t description) const noexcept {
     (void)cublasLtMatmulDescDestroy(description);
   }
@@ -77,7 +83,8 @@ class Matmul {
   /// avoids it (its pull request 82922).
   static constexpr std::int64_t kMaxRows = std::int64_t{1} << 20;
 
-  explicit Matmul(const Memory& memory);
+  /// Products run on the queue; memory is of the same stream.
+  Matmul(const Memory& memory, const Queue& queue);
 
   /// Whether the shape has been seen.
   bool knows(const ProductShape& shape) const { return plans_.contains(shape); }
@@ -100,7 +107,7 @@ class Matmul {
   void choose_algorithm(Plan& plan) const;
   Plan& plan_of(const ProductShape& shape);
 
-  cudaStream_t stream_;
+  Queue queue_;
   DeviceArray<std::uint8_t> workspace_;
   detail::UniqueMatmul<cublasLtHandle_t> handle_;
   std::map<ProductShape, Plan> plans_;

@@ -33,6 +33,9 @@ CublasHandle make_cublas(cudaStream_t stream) {
 }
 
 MemoryPool make_pool(int device) {
+  int supported = 0;
+  check(cudaDeviceGetAttribute(&supported, cudaDevAttrMemoryPoolsSupported, device));
+  if (supported == 0) return MemoryPool();
   cudaMemPoolProps properties = {};
   properties.allocType = cudaMemAllocationTypePinned;
   properties.location.type = cudaMemLocationTypeDevice;
@@ -47,8 +50,10 @@ MemoryPool make_pool(int device) {
 
 void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   void* data = nullptr;
-  cudaError_t status = cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
-  if (status == cudaErrorMemoryAllocation) {
+  cudaError_t status = memory.pool == nullptr
+                           ? cudaMalloc(&data, bytes)
+                           : cudaMallocFromPoolAsync(&data, bytes, memory.pool, memory.stream);
+  if (status == cudaErrorMemoryAllocation && memory.pool != nullptr) {
     // Memory freed on a stream returns to the pool only when the stream has done the work before
     // it: wait for the stream, then try again.
     (void)cudaGetLastError();
@@ -66,6 +71,16 @@ void* allocate_bytes(std::size_t bytes, const Memory& memory) {
   }
   check(status);
   return data;
+}
+
+void free_bytes(void* data, const Memory& memory) noexcept {
+  // Without a pool the memory is gone at once: nothing that was put on the stream may still use it.
+  if (memory.pool == nullptr) {
+    (void)cudaStreamSynchronize(memory.stream);
+    (void)cudaFree(data);
+  } else {
+    (void)cudaFreeAsync(data, memory.stream);
+  }
 }
 
 }  // namespace tern::cuda

@@ -13,21 +13,56 @@
 
 namespace tern::cuda {
 
-// Owners of CUDA's handles and memory. Destructors never throw: a failed device reports its failure
-// again at the next call.
+// Owners of CUDA's handles and memory. They go on the device that they were made on, whichever is
+// current then. Destructors never throw: a failed device reports its failure again at the next call.
 
 namespace detail {
+/// The calling thread's current device; 0 if there is none.
+inline int current_device() noexcept {
+  int device = 0;
+  return cudaGetDevice(&device) == cudaSuccess ? device : 0;
+}
+
+/// Calls destroy() with a device as the current one.
+template <typename Destroy>
+void destroy_on(int device, const Destroy& destroy) noexcept {
+  const int former = current_device();
+  if (former != device) (void)cudaSetDevice(device);
+  destroy();
+  if (former != device) (void)cudaSetDevice(former);
+}
+
+inline void destroy(cudaStream_t stream) noexcept {
+  (void)cudaStreamDestroy(stream);
+}
+inline void destroy(cudaEvent_t event) noexcept {
+  (void)cudaEventDestroy(event);
+}
+inline void destroy(cudaGraph_t graph) noexcept {
+  (void)cudaGraphDestroy(graph);
+}
+inline void destroy(cudaGraphExec_t graph) noexcept {
+  (void)cudaGraphExecDestroy(graph);
+}
+inline void destroy(cudaMemPool_t pool) noexcept {
+  (void)cudaMemPoolDestroy(pool);
+}
+inline void destroy(cublasHandle_t handle) noexcept {
+  (void)cublasDestroy(handle);
+}
+
 struct Destroy {
-  void operator()(cudaStream_t stream) const noexcept { (void)cudaStreamDestroy(stream); }
-  void operator()(cudaEvent_t event) const noexcept { (void)cudaEventDestroy(event); }
-  void operator()(cudaGraph_t graph) const noexcept { (void)cudaGraphDestroy(graph); }
-  void operator()(cudaGraphExec_t graph) const noexcept { (void)cudaGraphExecDestroy(graph); }
-  void operator()(cudaMemPool_t pool) const noexcept { (void)cudaMemPoolDestroy(pool); }
-  void operator()(cublasHandle_t handle) const noexcept { (void)cublasDestroy(handle); }
+  int device = current_device();  // when the owner gets its handle
+
+  template <typename Handle>
+  void operator()(Handle handle) const noexcept {
+    destroy_on(device, [&] { destroy(handle); });
+  }
 };
 }  // namespace detail
 
-/// An owned handle of CUDA's; every one of them is a pointer.
+/// An owned handle of CUDA's; every one of them is a pointer. A new handle is assigned as a new
+/// owner, never by reset(), which would keep the device of the old one.
 template <typename Handle>
 using Unique = std::unique_ptr<std::remove_pointer_t<Handle>, detail::Destroy>;
 
@@ -62,10 +97,12 @@ class DeviceScope {
   bool changed_ = false;
 };
 
-/// A pool on a device that keeps freed memory, so that allocating it again costs nothing.
+/// A pool on a device that keeps freed memory, so that allocating it again costs nothing. Null on
+/// devices without pools (virtual GPUs, Windows' display driver).
 MemoryPool make_pool(int device);
 
-/// Where arrays come from: a pool, in the order of a stream.
+/// Where arrays come from: a pool of the current device, in the order of a stream. Without a pool:
+/// cudaMalloc.
 struct Memory {
   cudaMemPool_t pool = nullptr;
   cudaStream_t stream = nullptr;
@@ -73,6 +110,7 @@ struct Memory {
 
 /// Throws MemoryError with the needed and the free bytes if memory is short.
 void* allocate_bytes(std::size_t bytes, const Memory& memory);
+void free_bytes(void* data, const Memory& memory) noexcept;
 
 /// An owned array in device memory, allocated and freed in the order of a stream; 256-byte aligned,
 /// its content undefined at first.
@@ -86,7 +124,7 @@ class DeviceArray {
       : data_(size == 0 ? nullptr
                         : static_cast<T*>(
                               allocate_bytes(static_cast<std::size_t>(size) * sizeof(T), memory)),
-              Free{memory.stream}),
+              Free{memory}),
         size_(size) {}
 
   T* data() const noexcept { return data_.get(); }
@@ -114,10 +152,13 @@ class DeviceArray {
 
  private:
   struct Free {
-    cudaStream_t stream = nullptr;
-    void operator()(T* data) const noexcept { (void)cudaFreeAsync(data, stream); }
+    Memory memory;
+    int device = detail::current_device();
+    void operator()(T* data) const noexcept {
+      detail::destroy_on(device, [&] { free_bytes(data, memory); });
+    }
   };
-  cudaStream_t stream() const noexcept { return data_.get_deleter().stream; }
+  cudaStream_t stream() const noexcept { return data_.get_deleter().memory.stream; }
 
   std::unique_ptr<T, Free> data_;
   std::int64_t size_ = 0;

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <utility>
 
+#include "host/backend/device.hpp"
 #include "host/config/keys.hpp"
 #include "host/support/shared_library.hpp"
 #include "tern/error.hpp"
@@ -69,9 +70,9 @@ int cuda_index(std::string_view device) {
   return index;
 }
 
-std::unique_ptr<Backend> make_cuda_backend(std::string_view device,
-                                           Reproducibility reproducibility) {
-  const int index = cuda_index(device);
+std::unique_ptr<Backend> make_named_cuda_backend(std::string_view device,
+                                                 const PluginOptions& options) {
+  const int index = options.device;
   const CudaDevices cuda = find_cuda();
   if (!cuda.lookup.problem.empty()) {
     throw DeviceError(fmt::format("device {} cannot be used: {}", device, cuda.lookup.problem));
@@ -82,7 +83,7 @@ std::unique_ptr<Backend> make_cuda_backend(std::string_view device,
         "device {} does not exist: this machine has {} CUDA device{}, cuda:0{}", device, count,
         count == 1 ? "" : "s", count == 1 ? "" : fmt::format(" to cuda:{}", count - 1)));
   }
-  return cuda.lookup.plugin->make_backend(index, reproducibility);
+  return cuda.lookup.plugin->make_backend(options);
 }
 
 std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
@@ -91,7 +92,7 @@ std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
   std::string problem = std::move(cuda.lookup.problem);
   if (problem.empty()) {
     try {
-      return cuda.lookup.plugin->make_backend(0, reproducibility);
+      return cuda.lookup.plugin->make_backend({.reproducibility = reproducibility});
     } catch (const DeviceError& error) {
       problem = error.what();
     }
@@ -104,6 +105,10 @@ std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
 
 }  // namespace
 
+std::unique_ptr<Backend> make_cuda_backend(const PluginOptions& options) {
+  return make_named_cuda_backend(fmt::format("cuda:{}", options.device), options);
+}
+
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
                                       Reproducibility reproducibility) {
   Config config;
@@ -112,7 +117,8 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std:
   if (device == "auto") return make_auto_backend(threads, notice, reproducibility);
   if (device == "cpu") return make_cpu_backend(threads);
   if (device == "reference") return make_reference_backend();
-  return make_cuda_backend(device, reproducibility);
+  return make_named_cuda_backend(
+      device, {.device = cuda_index(device), .reproducibility = reproducibility});
 }
 
 std::vector<DeviceDescription> list_devices(std::string* cuda_status) {

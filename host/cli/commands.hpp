@@ -28,9 +28,11 @@ struct Command {
 Command add_train(CLI::App& program);
 Command add_evaluate(CLI::App& program);
 Command add_recommend(CLI::App& program);
+Command add_score(CLI::App& program);
 Command add_similar(CLI::App& program);
 Command add_export(CLI::App& program);
 Command add_inspect(CLI::App& program);
+Command add_split(CLI::App& program);
 Command add_generate(CLI::App& program);
 Command add_gradcheck(CLI::App& program);
 Command add_info(CLI::App& program);

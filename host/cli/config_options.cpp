@@ -43,17 +43,17 @@ bool ConfigOptions::given(std::string_view option) const {
   });
 }
 
-Config ConfigOptions::resolve() const {
-  Config config = apply_to({});
+Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
+  Config config = apply_to({}, notes);
   if (config.data_path.empty()) {
     throw ConfigError("DATA is missing: name the directory or file to read");
   }
   return config;
 }
 
-Config ConfigOptions::apply_to(const Config& base) const {
+Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* notes) const {
   Config config = base;
-  if (!file_.empty()) read_config(config, file_);
+  if (!file_.empty()) read_config(config, file_, notes);
   std::string data = data_;
   std::vector<std::string> sets = sets_;
   // "--set a.b=1 DATA": the option takes all words up to the next option, but a last word without

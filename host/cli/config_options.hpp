@@ -23,10 +23,10 @@ class ConfigOptions {
   bool given(std::string_view option) const;
 
   /// The defaults with everything given on the command line. Throws ConfigError, also if DATA is
-  /// missing.
-  Config resolve() const;
+  /// missing. *notes gets those of read_config().
+  Config resolve(std::vector<std::string>* notes = nullptr) const;
   /// `base` with everything given on the command line; DATA may be missing. Throws ConfigError.
-  Config apply_to(const Config& base) const;
+  Config apply_to(const Config& base, std::vector<std::string>* notes = nullptr) const;
 
   /// Help for the keys that start with one of these, with defaults and ranges.
   static std::string key_help(const std::vector<std::string_view>& sections);

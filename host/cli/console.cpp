@@ -6,10 +6,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <utility>
+
+#include "host/cli/columns.hpp"
 
 namespace tern::cli {
 namespace {
@@ -39,12 +43,6 @@ std::string log_line(Console::Level level, std::string_view text) {
                      name, printable(text));
 }
 
-std::size_t terminal_width() {
-  winsize size{};
-  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
-  return known ? size.ws_col : 80;
-}
-
 // A "dumb" terminal, as in editors, cannot move its cursor: it gets plain lines.
 bool is_live_terminal() {
   const char* kind = std::getenv("TERM");
@@ -68,8 +66,7 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-Console::Console(Mode mode)
-    : quiet_(mode == Mode::kQuiet), terminal_(!quiet_ && is_live_terminal()) {}
+Console::Console(Mode mode) : mode_(mode), terminal_(mode != Mode::kQuiet && is_live_terminal()) {}
 
 Console::~Console() {
   clear_live();
@@ -99,16 +96,23 @@ void Console::open_log(const std::filesystem::path& file) {
 }
 
 void Console::show(std::string_view text) {
-  if (quiet_) return;
+  if (mode_ == Mode::kQuiet) return;
   clear_live();
   write_error(printable(text) + "\n");
 }
 
 void Console::live(std::string_view text) {
   if (!terminal_) return;
-  // The line is ASCII. One column stays free, because some terminals wrap a full line.
-  write_error("\r\x1b[K" + printable(text.substr(0, terminal_width() - 1)));
+  write_error("\r\x1b[K" + std::string(first_columns(printable(text), columns())));
   has_live_ = true;
+}
+
+std::size_t Console::columns() const {
+  if (!terminal_) return std::numeric_limits<std::size_t>::max();
+  winsize size{};
+  const bool known = ::ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+  // One column stays free, because some terminals wrap a full line.
+  return known ? std::max<std::size_t>(size.ws_col, 2) - 1 : 79;
 }
 
 void Console::clear_live() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -20,7 +21,7 @@ std::string printable(std::string_view text);
 ///   2026-11-23T01:41:38.204Z info    epoch 3/100  loss 0.41 ...
 class Console {
  public:
-  enum class Mode : std::uint8_t { kTalk, kQuiet };
+  enum class Mode : std::uint8_t { kTalk, kQuiet, kVerbose };
   enum class Level : std::uint8_t { kInfo, kWarning, kError };
   explicit Console(Mode mode);
   Console(const Console&) = delete;
@@ -33,20 +34,25 @@ class Console {
   void warn(std::string_view text);
   /// Writes only to the log file.
   void log(Level level, std::string_view text);
+  /// Shows the text, and does not log it.
+  void show(std::string_view text);
   /// Appends to this file from now on, starting with all messages so far. If it cannot be opened,
   /// there is no log.
   void open_log(const std::filesystem::path& file);
-  /// Shown only on a terminal, cut to its width.
+  /// Shown only on a terminal, cut to columns().
   void live(std::string_view text);
   bool is_terminal() const noexcept { return terminal_; }
+  bool is_verbose() const noexcept { return mode_ == Mode::kVerbose; }
+  /// The columns that a line may take: those of the terminal now, which may have been resized; no
+  /// limit without one.
+  std::size_t columns() const;
 
  private:
-  void show(std::string_view text);
   void clear_live();
 
   UniqueFd log_;
   std::string unlogged_;  // lines written before the log file was opened
-  bool quiet_;
+  Mode mode_;
   bool terminal_;
   bool has_live_ = false;
 };

@@ -52,20 +52,6 @@ struct Contest {
   Matrix cold_rows = {};  // final embeddings; empty if all items are ranked
 };
 
-// How to read --data: as the run's data, except for --set.
-DataOptions reading_of(const EvaluateOptions& options, const LoadedRun& loaded) {
-  Config config = loaded.run().config();
-  for (const std::string& assignment : options.sets) {
-    const std::size_t equals = assignment.find('=');
-    const std::string key = assignment.substr(0, equals);
-    if (equals == std::string::npos || !key.starts_with("data.")) {
-      throw ConfigError(fmt::format("--set: found \"{}\", expected data.KEY=VALUE", assignment));
-    }
-    set_config(config, key, assignment.substr(equals + 1));
-  }
-  return config.data;
-}
-
 // What to measure on, with its name for the table and for JSON.
 struct HeldOut {
   std::string name;
@@ -77,7 +63,8 @@ struct HeldOut {
 HeldOut find_held_out(const EvaluateOptions& options, LoadedRun& loaded, Console& console) {
   const Dataset& data = loaded.data();
   if (!options.data.empty()) {
-    OtherData other = read_other_data(options.data, reading_of(options, loaded), data, console);
+    OtherData other = read_other_data(options.data, reading_of(options.sets, loaded.run().config()),
+                                      data, console);
     Interactions interactions = std::move(other.interactions);
     return {
         .name = options.data, .interactions = std::move(interactions), .other = std::move(other)};

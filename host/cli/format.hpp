@@ -15,6 +15,8 @@ std::string duration(double seconds);
 std::string brief(double value);
 /// The shortest decimal text that reads back as the same number.
 std::string exact(float value);
+/// A JSON string. Bytes that are not UTF-8 become U+FFFD.
+std::string json_string(const std::string& text);
 
 /// Aligned columns, two spaces apart: the first `left` ones flush left, the others flush right.
 class Table {

@@ -102,7 +102,7 @@ Command add_gradcheck(CLI::App& program) {
                   "auto|cpu|cuda|cuda:N; reference: only the central differences")
       ->check(value_of("train.device"))
       ->capture_default_str();
-  option("--threads", options->threads, "threads on a CPU; 0: all")
+  option("--threads", options->threads, "threads on a CPU; 0: as many as it may use (tern info)")
       ->check(value_of("train.threads"));
   app->add_option("--dump", options->dump,
                   "also write one step of each model: inputs, triplets, parameters, gradients")

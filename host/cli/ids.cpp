@@ -3,36 +3,93 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <system_error>
+#include <utility>
 
+#include "host/cli/format.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
 namespace {
 
-std::string unknown(const Vocabulary& names, std::string_view name, std::string_view kind) {
-  std::string text = fmt::format("there is no {} {}", kind, quote(name));
-  const std::vector<std::string> nearest = names.nearest(name.substr(0, 256));
-  for (std::size_t i = 0; i < nearest.size(); ++i) {
-    text += i == 0 ? "; the most similar: " : ", ";
-    text += quote(nearest[i]);
+/// The number of unknown names that a message shows.
+constexpr std::int64_t kShownNames = 3;
+
+/// Looks names up one by one, and keeps account of those that are unknown.
+class IdSearch {
+ public:
+  /// place: the file or the option that the names come from.
+  IdSearch(const Vocabulary& names, std::string place, std::string_view kind)
+      : names_(names), place_(std::move(place)), kind_(kind) {}
+
+  /// line: 0 if the name is not from a file.
+  void add(std::string_view name, std::int64_t line) {
+    ++asked_;
+    if (const std::optional<NodeId> id = names_.find(name)) {
+      ids_.push_back(*id);
+      return;
+    }
+    const std::int64_t before = asked_ - 1 - static_cast<std::int64_t>(ids_.size());
+    if (before == 0) {
+      first_ = name;
+      first_line_ = line;
+    }
+    if (before >= kShownNames) return;
+    if (before > 0) shown_ += ", ";
+    shown_ += quote(name);
+    if (line > 0) shown_ += fmt::format(" (line {})", line);
   }
-  return text;
-}
+
+  std::vector<NodeId> take(Console& console) {
+    const auto known = static_cast<std::int64_t>(ids_.size());
+    if (asked_ > 0 && known == 0) throw DataError(place_, first_line_, none_known());
+    if (known < asked_) {
+      console.line(fmt::format("{}: {}s that are unknown to the run and left out: {} of {}: {}",
+                               place_, kind_, grouped(asked_ - known), grouped(asked_),
+                               shown_ + (asked_ - known > kShownNames ? ", ..." : "")));
+    }
+    return std::move(ids_);
+  }
+
+ private:
+  std::string none_known() const {
+    std::string text = fmt::format("there is no {} {}", kind_, quote(first_));
+    const std::vector<std::string> nearest =
+        names_.nearest(std::string_view(first_).substr(0, 256));
+    for (std::size_t i = 0; i < nearest.size(); ++i) {
+      text += i == 0 ? "; the most similar: " : ", ";
+      text += quote(nearest[i]);
+    }
+    if (asked_ > 1) text += fmt::format("; none of the {} {}s is known", grouped(asked_), kind_);
+    return text;
+  }
+
+  const Vocabulary& names_;
+  std::string place_;
+  std::string kind_;
+  std::vector<NodeId> ids_;
+  std::int64_t asked_ = 0;
+  std::string first_;  // of the unknown names, with its line
+  std::int64_t first_line_ = 0;
+  std::string shown_;  // the first few
+};
 
 }  // namespace
 
-NodeId find_id(const Vocabulary& names, std::string_view name, std::string_view kind) {
-  const std::optional<NodeId> id = names.find(name);
-  if (!id) throw ConfigError(unknown(names, name, kind));
-  return *id;
+std::vector<NodeId> find_ids(const std::vector<std::string>& wanted, const Vocabulary& names,
+                             std::string_view option, std::string_view kind, Console& console) {
+  IdSearch search(names, std::string(option), kind);
+  for (const std::string& name : wanted) search.add(name, 0);
+  return search.take(console);
 }
 
 std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
-                             std::string_view kind) {
+                             std::string_view kind, Console& console) {
   std::ifstream file;
   if (path != "-") {
     errno = 0;
@@ -44,18 +101,15 @@ std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
     }
   }
   std::istream& stream = path == "-" ? std::cin : file;
-  std::vector<NodeId> ids;
+  IdSearch search(names, path == "-" ? "standard input" : path, kind);
   std::string line;
   for (std::int64_t number = 1; std::getline(stream, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
     if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    if (line.empty()) continue;
-    const std::optional<NodeId> id = names.find(line);
-    if (!id) throw DataError(path, number, unknown(names, line, kind));
-    ids.push_back(*id);
+    if (!line.empty()) search.add(line, number);
   }
   if (stream.bad()) throw DataError(path, 0, "cannot be read to its end");
-  return ids;
+  return search.take(console);
 }
 
 }  // namespace tern::cli

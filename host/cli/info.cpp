@@ -10,6 +10,7 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/output.hpp"
+#include "host/support/processors.hpp"
 #include "tern/device.hpp"
 #include "tern/version.hpp"
 
@@ -21,6 +22,8 @@ using Json = nlohmann::ordered_json;
 std::string as_text(const std::vector<DeviceDescription>& devices, const std::string& cuda) {
   std::string out = fmt::format("tern      {}\n", build_description());
   out += fmt::format("cuda      {}\n", cuda);
+  const ThreadCount& count = default_thread_count();
+  out += fmt::format("threads   {} ({})\n", count.threads, count.reason);
   for (std::size_t i = 0; i < devices.size(); ++i) {
     const std::string name = i == 0 ? "cpu" : fmt::format("cuda:{}", i - 1);
     out += fmt::format("{:<8}  {}\n          {}; {}\n", name, devices[i].name, devices[i].precision,
@@ -41,6 +44,8 @@ std::string as_json(const std::vector<DeviceDescription>& devices, const std::st
                     {"build_type", build_type()},
                     {"compiler", compiler()},
                     {"cuda", cuda},
+                    {"threads", default_thread_count().threads},
+                    {"threads_reason", default_thread_count().reason},
                     {"devices", list}};
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }

@@ -22,9 +22,11 @@ int main(int argc, char** argv) {
         add_train(program),      // learn embeddings, into a run directory
         add_evaluate(program),   // metrics of a run on held-out interactions
         add_recommend(program),  // the best items for users
+        add_score(program),      // the model's score of given pairs
         add_similar(program),    // nearest neighbours by cosine
         add_export(program),     // embeddings for other programs
         add_inspect(program),    // summary of a data set
+        add_split(program),      // a split as files
         add_generate(program),   // synthetic data
         add_gradcheck(program),  // gradients against differences
         add_info(program),       // this build and this machine

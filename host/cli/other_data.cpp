@@ -52,15 +52,39 @@ std::int64_t count_in(const Interactions& interactions, const Interactions& othe
                   quote(found.items.name(0)), quote(run.users.name(0)), quote(run.items.name(0))));
 }
 
+void expect_file(const std::string& file, std::string_view option) {
+  std::error_code unknown_kind;
+  if (std::filesystem::is_directory(file, unknown_kind)) {
+    throw ConfigError(
+        fmt::format("{}: {} is a directory, expected a file of interactions", option, quote(file)));
+  }
+}
+
 }  // namespace
+
+DataOptions reading_of(const std::vector<std::string>& sets, Config config) {
+  for (const std::string& assignment : sets) {
+    const std::size_t equals = assignment.find('=');
+    const std::string key = assignment.substr(0, equals);
+    if (equals == std::string::npos || !key.starts_with("data.")) {
+      throw ConfigError(fmt::format("--set: found \"{}\", expected data.KEY=VALUE", assignment));
+    }
+    set_config(config, key, assignment.substr(equals + 1));
+  }
+  return config.data;
+}
+
+InteractionRows read_rows(const std::string& file, const DataOptions& options,
+                          std::string_view option, Console& console) {
+  expect_file(file, option);
+  InteractionRows rows = read_interaction_rows(file, options);
+  for (const std::string& note : rows.notes) console.line(note);
+  return rows;
+}
 
 OtherData read_other_data(const std::string& file, const DataOptions& options, const Dataset& run,
                           Console& console) {
-  std::error_code unknown_kind;
-  if (std::filesystem::is_directory(file, unknown_kind)) {
-    throw ConfigError(fmt::format(
-        "--data: {} is a directory, expected the one file of it to measure on", quote(file)));
-  }
+  expect_file(file, "--data");
   const Dataset other = load_interactions(file, options);
   for (const std::string& note : other.notes) console.line(note);
   std::vector<bool> users_occur(static_cast<std::size_t>(other.users.size()), false);

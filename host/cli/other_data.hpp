@@ -2,12 +2,20 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "host/cli/console.hpp"
+#include "host/data/interaction_rows.hpp"
+#include "tern/config.hpp"
 #include "tern/dataset.hpp"
 #include "tern/interactions.hpp"
 
 namespace tern::cli {
+
+/// How to read another file of interactions: as the run's data, except for "data.KEY=VALUE" of --set.
+/// Throws ConfigError.
+DataOptions reading_of(const std::vector<std::string>& sets, Config config);
 
 /// Interactions from another file, as ids of a run.
 struct OtherData {
@@ -21,5 +29,10 @@ struct OtherData {
 /// interaction is left, and as load_interactions() does; ConfigError on a directory.
 OtherData read_other_data(const std::string& file, const DataOptions& options, const Dataset& run,
                           Console& console);
+
+/// Reads the rows of a file of users and items. option, "--pairs", is for messages. Prints how the
+/// file was read. Throws ConfigError on a directory, and as load_interactions() does.
+InteractionRows read_rows(const std::string& file, const DataOptions& options,
+                          std::string_view option, Console& console);
 
 }  // namespace tern::cli

@@ -108,7 +108,6 @@ void check_subcommand(const std::vector<Command>& commands, int argc, char** arg
 int guarded(const std::function<int()>& body) noexcept {
   try {
     ignore_broken_pipes();
-    report_shortage_in_threads();
     return body();
   } catch (const ReaderGone&) {
     return kDone;

@@ -2,39 +2,37 @@
 
 #include <chrono>
 #include <string>
-#include <string_view>
 
 #include "host/cli/console.hpp"
+#include "host/cli/progress_text.hpp"
 #include "tern/trainer.hpp"
 
 namespace tern::cli {
 
-/// Shows the progress of training: a plain line for each epoch; on a terminal a live line, and plain
-/// lines only for epochs with metrics.
+/// Shows the progress of training. On a terminal, a live line, and plain lines for epochs with
+/// metrics; elsewhere a plain line for each epoch, and within a long one every half minute. The log
+/// gets all plain lines, and the health of the embeddings, which the screen shows only on request
+/// (Console::Mode::kVerbose) or with a warning.
 class Progress {
  public:
-  /// epochs: all of the job; metric: the one that selects the best epoch.
-  Progress(Console& console, int epochs, std::string metric);
+  /// epochs: all of the job; metric: the one that selects the best epoch; begin: the place from
+  /// which this process trains.
+  Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin);
 
-  /// The progress at the start of this process, from which the remaining time is estimated.
-  void start_at(const TrainingProgress& begin);
+  /// Training continues from another place.
+  void restart_at(const TrainingProgress& begin);
 
   void on_step(const StepProgress& step);
   void on_epoch(const EpochRecord& record);
 
  private:
   using Clock = std::chrono::steady_clock;
-  void show(int epoch, double part_of_epoch);
 
   Console& console_;
   int epochs_;
   std::string metric_;
-  Clock::time_point start_ = Clock::now();
-  double start_epochs_ = 0.0;
+  ProgressText text_;
   Clock::time_point shown_;
-  std::string figures_;  // loss and speed of the last epoch
-  double best_ = 0.0;
-  int best_epoch_ = 0;
 };
 
 }  // namespace tern::cli

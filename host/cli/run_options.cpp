@@ -44,7 +44,7 @@ void RunOptions::add_to(CLI::App& app) {
       ->type_name("NAME")
       ->check(value_of("train.device"))
       ->capture_default_str();
-  app.add_option("--threads", threads, "threads on a CPU; 0: all")
+  app.add_option("--threads", threads, "threads on a CPU; 0: as many as it may use (tern info)")
       ->type_name("N")
       ->check(value_of("train.threads"))
       ->capture_default_str();
@@ -125,6 +125,12 @@ const Vocabulary& LoadedRun::names(Side side) {
   std::optional<Vocabulary>& names = names_[static_cast<std::size_t>(side)];
   if (!names) names = run_.load_names(side);
   return *names;
+}
+
+bool LoadedRun::reads_features_of(Side side) {
+  if (!reads_features(run_.config().model)) return false;
+  if (!has_features_) return run_.has_features(side);
+  return (side == Side::kUser ? data_->user_features : data_->item_features).has_value();
 }
 
 Backend& LoadedRun::backend() {

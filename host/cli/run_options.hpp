@@ -53,6 +53,9 @@ class LoadedRun {
 
   /// The names of one side.
   const Vocabulary& names(Side side);
+  /// Whether the model reads features of the nodes of this side, so that it can place those that have
+  /// no interactions.
+  bool reads_features_of(Side side);
   /// The run's data without features; new nodes are the last ones of their side.
   const Dataset& data();
   Backend& backend();

@@ -3,9 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <cstdlib>
-#include <exception>
-#include <new>
 #include <string>
 
 #include "host/cli/console.hpp"
@@ -20,19 +17,6 @@ void write_plain_line() noexcept {
   constexpr std::string_view kLine = "tern: out of memory\n";
   const ssize_t ignored = ::write(STDERR_FILENO, kLine.data(), kLine.size());
   (void)ignored;
-}
-
-[[noreturn]] void end() {
-  try {
-    if (std::current_exception() != nullptr) std::rethrow_exception(std::current_exception());
-  } catch (const MemoryError& error) {
-    std::_Exit(report_shortage(error.what()));
-  } catch (const std::bad_alloc&) {
-    std::_Exit(report_shortage("out of memory"));
-  } catch (...) {
-  }
-  __gnu_cxx::__verbose_terminate_handler();  // any other exception: the default report
-  std::abort();
 }
 
 }  // namespace
@@ -52,10 +36,6 @@ ExitCode report_shortage(std::string_view finding) noexcept {
     write_plain_line();
   }
   return kFailed;
-}
-
-void report_shortage_in_threads() noexcept {
-  std::set_terminate(end);
 }
 
 }  // namespace tern::cli

@@ -1,18 +1,23 @@
 // tern similar: nearest neighbours among items, or among users.
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <memory>
 #include <numeric>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "host/cli/cold_nodes.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -24,6 +29,7 @@ struct SimilarOptions {
   std::vector<std::string> items;
   std::vector<std::string> users;
   ListLength k;
+  bool cold = false;
   std::string format = "tsv";
 };
 
@@ -56,26 +62,26 @@ struct Embeddings {
   std::vector<double> norms;
 };
 
-// The k rows most similar to `row`, without itself, best first, ties by ascending id.
-void nearest(const Embeddings& embeddings, NodeId row, std::int64_t k, std::vector<NodeId>& ids,
-             std::vector<float>& cosines) {
-  std::vector<double> all(embeddings.norms.size());
-  for (std::size_t other = 0; other < all.size(); ++other) {
-    all[other] = embeddings.cosine(static_cast<std::size_t>(row), other);
+// The k candidates most similar to `row`, without itself, best first, ties by ascending id.
+RankedList nearest(const Embeddings& embeddings, NodeId row, const std::vector<NodeId>& candidates,
+                   std::int64_t k) {
+  std::vector<std::pair<double, NodeId>> all;
+  all.reserve(candidates.size());
+  for (const NodeId other : candidates) {
+    if (other == row) continue;
+    all.emplace_back(
+        embeddings.cosine(static_cast<std::size_t>(row), static_cast<std::size_t>(other)), other);
   }
-  ids.resize(all.size());
-  std::iota(ids.begin(), ids.end(), NodeId{0});
-  ids.erase(ids.begin() + row);
-  std::partial_sort(ids.begin(), ids.begin() + k, ids.end(), [&](NodeId a, NodeId b) {
-    const double first = all[static_cast<std::size_t>(a)];
-    const double second = all[static_cast<std::size_t>(b)];
-    return first != second ? first > second : a < b;
+  const auto end = all.begin() + std::min(k, static_cast<std::int64_t>(all.size()));
+  std::partial_sort(all.begin(), end, all.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
   });
-  ids.resize(static_cast<std::size_t>(k));
-  cosines.clear();
-  for (const NodeId id : ids) {
-    cosines.push_back(static_cast<float>(all[static_cast<std::size_t>(id)]));
+  RankedList list;
+  for (auto at = all.begin(); at != end; ++at) {
+    list.ids.push_back(at->second);
+    list.scores.push_back(static_cast<float>(at->first));
   }
+  return list;
 }
 
 int similar(const SimilarOptions& options) {
@@ -88,20 +94,29 @@ int similar(const SimilarOptions& options) {
   LoadedRun loaded(options.run, console, options.new_nodes);
   const Side side = of_items ? Side::kItem : Side::kUser;
   const Vocabulary& names = loaded.names(side);
-  std::vector<NodeId> queries;
-  for (const std::string& name : of_items ? options.items : options.users) {
-    queries.push_back(find_id(names, name, kind));
-  }
+  std::vector<NodeId> queries =
+      find_ids(of_items ? options.items : options.users, names, "--" + kind, kind, console);
   const std::int64_t length = options.k.resolve(names.size() - 1, "other " + kind + "s");
+  std::vector<NodeId> candidates(static_cast<std::size_t>(names.size()));
+  std::iota(candidates.begin(), candidates.end(), NodeId{0});
+  if (!options.cold) {
+    const std::vector<bool> cold = find_cold(loaded, side);
+    const NodeId first = queries.front();
+    queries = without_cold(queries, cold, fmt::format("--{0}: {0}s", kind), console);
+    if (queries.empty()) {
+      throw DataError("--" + kind, 0,
+                      fmt::format("{} has no training interactions, so that its embedding is "
+                                  "random; --cold lists its neighbours all the same",
+                                  quote(names.name(first))));
+    }
+    candidates = without_cold(candidates, cold, kind + "s", console);
+  }
   const Embeddings embeddings(loaded.download(side), names.size(), loaded.width());
 
   Output out;
   RankingWriter writer(out, options.format, {kind, "neighbour", "cosine"});
-  std::vector<NodeId> ids;
-  std::vector<float> cosines;
   for (const NodeId query : queries) {
-    nearest(embeddings, query, length, ids, cosines);
-    writer.write(names.name(query), ids, cosines, names);
+    writer.write(names.name(query), nearest(embeddings, query, candidates, length), names, {});
   }
   out.finish();
   return kDone;
@@ -117,6 +132,8 @@ Command add_similar(CLI::App& program) {
   app->add_option("--user", options->users, "users by id (repeatable)")->type_name("ID ...");
   options->new_nodes.add_to(*app);
   options->k.add_to(*app, "neighbours to list");
+  app->add_flag("--cold", options->cold,
+                "also list nodes without training interactions, whose embeddings are random");
   add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "format of the lists");
   app->footer("Cosine of the final embeddings, from -1 to 1; 0 if an embedding has norm 0.");
   return {app, [options] { return similar(*options); }};

@@ -16,7 +16,7 @@
 #include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/format.hpp"
+#include "host/cli/ending.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/resume.hpp"
 #include "host/cli/signals.hpp"
@@ -43,6 +43,7 @@ struct TrainOptions {
   bool nondeterministic = false;
   bool verify_determinism = false;
   bool quiet = false;
+  bool verbose = false;
 
   bool resumes() const { return resume->count() > 0; }
 };
@@ -96,29 +97,6 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
   check_ks(config.evaluation, data.items.size());
 }
 
-std::string ending(const TrainingResult& result, const TrainingProgress& at, const Run& run) {
-  const Config& config = run.config();
-  std::string text =
-      fmt::format("trained {} epoch{}", result.epochs, result.epochs == 1 ? "" : "s");
-  if (at.step > 0) text += fmt::format(" and {} of {} steps", at.step, at.steps);
-  if (result.reason == StopReason::kPatience) {
-    text += fmt::format(" ({} evaluations without a better {})", config.patience, config.metric);
-  }
-  if (result.reason == StopReason::kCollapse) {
-    text = "stopped because embeddings collapsed (monitor.on_collapse): " + text;
-  }
-  if (result.reason == StopReason::kRequested) text = "stopped by a signal: " + text;
-  if (result.best_epoch > 0 && result.best_metric > 0.0) {
-    text += fmt::format("; best {} on {}: {}, in epoch {}", config.metric,
-                        config.select_on == SelectionSplit::kTest ? "test" : "validation",
-                        brief(result.best_metric), result.best_epoch);
-  }
-  if (result.reason == StopReason::kRequested) {
-    text += fmt::format("; continue with: tern train --resume {}", run.path().string());
-  }
-  return text;
-}
-
 // The run directory to resume.
 std::string resumed_path(const TrainOptions& options) {
   if (options.overwrite) throw ConfigError("expected either --resume or --overwrite");
@@ -146,8 +124,10 @@ struct Plan {
   std::optional<Run::SavedState> state;  // if it has been read already
 };
 
-Config resolve_config(const TrainOptions& options) {
-  Config config = options.config.resolve();
+Config resolve_config(const TrainOptions& options, Console& console) {
+  std::vector<std::string> notes;
+  Config config = options.config.resolve(&notes);
+  for (const std::string& note : notes) console.line(note);
   if (options.nondeterministic) config.reproducibility = Reproducibility::kNone;
   return config;
 }
@@ -157,7 +137,9 @@ void resolve_resumed(Plan& plan, const TrainOptions& options, Console& console) 
   const Run& run = *plan.run;
   Config base = run.config();
   base.data_path.clear();
-  plan.config = options.config.apply_to(base);
+  std::vector<std::string> notes = run.config_notes();
+  plan.config = options.config.apply_to(base, &notes);
+  for (const std::string& note : notes) console.line(note);
   if (options.nondeterministic) plan.config.reproducibility = Reproducibility::kNone;
   std::string& data = plan.config.data_path;
   const bool given = !data.empty();
@@ -187,7 +169,7 @@ Plan plan_resumed(const TrainOptions& options, Console& console) {
     return plan;
   }
   console.line(fmt::format("{} holds no run yet: starting one", plan.out));
-  plan.config = resolve_config(options);
+  plan.config = resolve_config(options, console);
   return plan;
 }
 
@@ -200,7 +182,7 @@ Plan make_plan(const TrainOptions& options, Console& console) {
   }
   Plan plan;
   plan.out = options.out;
-  plan.config = resolve_config(options);
+  plan.config = resolve_config(options, console);
   return plan;
 }
 
@@ -228,19 +210,36 @@ std::optional<Run::SavedState> load_state(Plan& plan, Console& console) {
     throw Error(damaged.front() + " (no other checkpoint is left: --overwrite starts anew)");
   }
   for (const std::string& finding : damaged) console.warn(finding);
-  if (state) expect_same_epoch(plan.changes, state->state.progress);
+  if (!state) return state;
+  expect_same_epoch(plan.changes, state->state.progress);
+  // A stop by the collapse monitor holds for its settings.
+  const auto is_monitors = [](const ConfigDifference& change) {
+    return change.key.starts_with("monitor.");
+  };
+  if (std::ranges::any_of(plan.changes, is_monitors)) state->state.progress.collapsed = false;
   return state;
 }
 
-// Whether the run to resume has all of its epochs. Only then is its state read.
-bool is_finished(Plan& plan, Console& console) {
+// The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse
+// monitor has stopped it. Only if this is possible is its state read.
+std::optional<int> finished_code(Plan& plan, Console& console) {
   const std::optional<Run::Place> place = plan.run->newest_place();
-  if (!place || place->epoch < plan.config.epochs) return false;
+  const bool may_stop = plan.config.monitor.on_collapse == CollapseAction::kStop;
+  if (!place || (place->epoch < plan.config.epochs && !may_stop)) return std::nullopt;
   plan.state = load_state(plan, console);
-  if (!plan.state || plan.state->state.progress.epoch < plan.config.epochs) return false;
-  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}",
-                           plan.state->state.progress.epoch, plan.config.epochs));
-  return true;
+  if (!plan.state) return std::nullopt;
+  const TrainingProgress& at = plan.state->state.progress;
+  if (may_stop && at.collapsed) {
+    console.line(fmt::format(
+        "nothing to do: after {} epoch{} the embeddings had collapsed, and monitor.on_collapse is "
+        "stop; {}",
+        at.epoch, at.epoch == 1 ? "" : "s", way_on(*plan.run)));
+    return kFailed;
+  }
+  if (at.epoch < plan.config.epochs) return std::nullopt;
+  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}", at.epoch,
+                           plan.config.epochs));
+  return kDone;
 }
 
 void resume_run(Plan& plan, Trainer& trainer, Console& console) {
@@ -304,9 +303,9 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
       make_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_data(plan, console);
-  if (plan.run && is_finished(plan, console)) {
+  if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {
     complete_embeddings(*plan.run, *backend, data, console);
-    return finish(*plan.run, kDone);
+    return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
@@ -330,7 +329,7 @@ int verify(const TrainOptions& options, Console& console) {
     throw ConfigError(
         "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
-  Config config = resolve_config(options);
+  Config config = resolve_config(options, console);
   const Dataset data = load_dataset(config.data_path, config.data);
   for (const std::string& note : data.notes) console.line(note);
   fit_ks(config, data, console);
@@ -339,7 +338,9 @@ int verify(const TrainOptions& options, Console& console) {
 
 int train(const TrainOptions& options) {
   StopSignals signals;
-  Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
+  Console console(options.quiet     ? Console::Mode::kQuiet
+                  : options.verbose ? Console::Mode::kVerbose
+                                    : Console::Mode::kTalk);
   try {
     return options.verify_determinism ? verify(options, console) : train(options, signals, console);
   } catch (const std::exception& error) {
@@ -381,7 +382,10 @@ Command add_train(CLI::App& program) {
       "train only a few steps, several times (on a CPU also with 1, 2 and 3 threads), and "
       "compare all bits; nothing is written");
   app->add_flag("--overwrite", options->overwrite, "replace the run in --out");
-  app->add_flag("--quiet", options->quiet, "no messages but errors");
+  CLI::Option* quiet = app->add_flag("--quiet", options->quiet, "no messages but errors");
+  app->add_flag("--verbose", options->verbose,
+                "show norms, cosines, ranks and gradient norms of each epoch too")
+      ->excludes(quiet);
   app->footer(
       "The directory of the run is printed on standard output, progress on standard error.\n"
       "On SIGINT, SIGTERM, SIGHUP or SIGUSR1 it finishes the step, writes a checkpoint and exits\n"

@@ -16,9 +16,8 @@ TrainingJob::TrainingJob(Run& run, Trainer& trainer, Console& console, const Sto
       trainer_(trainer),
       console_(console),
       signals_(signals),
-      progress_(console, run.config().epochs, run.config().metric) {
+      progress_(console, run.config().epochs, run.config().metric, trainer.progress()) {
   const TrainingProgress begin = trainer.progress();
-  progress_.start_at(begin);
   if (begin.updates == 0) return;
   saved_epoch_ = begin.epoch;
   saved_step_ = begin.step;
@@ -101,6 +100,7 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   }
   trainer_.set_rollbacks(rollbacks);
   const TrainingProgress at = trainer_.progress();
+  progress_.restart_at(at);
   rolled_back_to_ = Run::Place{at.epoch, at.step};
   run_.forget_after(*rolled_back_to_);
   saved_at_ = Clock::now();

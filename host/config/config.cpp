@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/config/keys.hpp"
+#include "host/config/retired_keys.hpp"
 #include "host/config/toml_reader.hpp"
 #include "host/config/value.hpp"
 #include "host/support/file_bytes.hpp"
@@ -78,10 +79,17 @@ void set_config(Config& config, std::string_view key, std::string_view value) {
   apply(config, spec, parsed);
 }
 
-void read_config(Config& config, const std::filesystem::path& path) {
+void read_config(Config& config, const std::filesystem::path& path,
+                 std::vector<std::string>* notes) {
   const std::string name = path.string();
   Config changed = config;  // so that an error in the file changes nothing
+  std::vector<std::string> found;
   for (const TomlEntry& entry : parse_toml(read_text(path), name)) {
+    if (const RetiredKey* retired = find_retired_key(entry.key)) {
+      found.push_back(fmt::format("{}:{}: {} is ignored, because this version has {} instead", name,
+                                  entry.line, entry.key, retired->successor));
+      continue;
+    }
     try {
       if (is_section(entry.key)) {
         if (entry.value.found == kTable) continue;  // a section without keys
@@ -94,6 +102,7 @@ void read_config(Config& config, const std::filesystem::path& path) {
     }
   }
   config = std::move(changed);
+  if (notes != nullptr) notes->insert(notes->end(), found.begin(), found.end());
 }
 
 std::string write_config(const Config& config) {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "host/config/key_builders.hpp"
+#include "host/config/retired_keys.hpp"
 #include "host/config/synonyms.hpp"
 #include "host/support/edit_distance.hpp"
 #include "host/support/message.hpp"
@@ -123,6 +124,9 @@ std::vector<KeySpec> data_keys() {
               at(&Config::data, &DataOptions::max_nodes), 1, 2'147'483'646),
       integer("data.max_feature_bytes", kHarmless, "largest features of a side to accept, in bytes",
               at(&Config::data, &DataOptions::max_feature_bytes), 1, kLargest),
+      integer("data.max_categories", kHarmless,
+              "most values of a column of features that become categories",
+              at(&Config::data, &DataOptions::max_categories), 1, kLargest),
   };
 }
 
@@ -245,8 +249,8 @@ std::vector<KeySpec> train_keys() {
       text("train.device", kChangesResult, "one of auto|cpu|cuda|cuda:N|reference",
            "where to compute; auto: a GPU if there is one, else the CPU", at(&Config::device),
            is_device),
-      integer("train.threads", kHarmless, "threads on a CPU; 0: all", at(&Config::threads), 0,
-              4096),
+      integer("train.threads", kHarmless, "threads on a CPU; 0: as many as it may use (tern info)",
+              at(&Config::threads), 0, 4096),
       choice<Reproducibility>(
           "train.reproducibility", kChangesResult,
           "bitwise: equal runs give equal bits; none: a GPU adds in any order, by atomics",
@@ -273,7 +277,7 @@ std::vector<KeySpec> checkpoint_keys() {
 std::vector<KeySpec> monitor_keys() {
   return {
       choice<CollapseAction>("monitor.on_collapse", kHarmless,
-                             "what to do if one of the limits below is crossed",
+                             "what to do if embeddings collapse, by the limits below",
                              at(&Config::monitor, &MonitorOptions::on_collapse),
                              {{"ignore", CollapseAction::kIgnore},
                               {"warn", CollapseAction::kWarn},
@@ -281,13 +285,16 @@ std::vector<KeySpec> monitor_keys() {
       integer("monitor.every", kHarmless,
               "epochs between two checks; 0: only when metrics are measured",
               at(&Config::monitor, &MonitorOptions::every), 0, 1'000'000'000),
-      number("monitor.max_norm", kHarmless, "largest mean norm of final embeddings",
+      number("monitor.max_norm", kHarmless,
+             "a mean norm of final embeddings above this is a collapse",
              at(&Config::monitor, &MonitorOptions::max_norm), kPositive),
-      number("monitor.max_mean_cosine", kHarmless, "largest mean cosine between final embeddings",
+      number("monitor.max_mean_cosine", kHarmless,
+             "norms that grow tenfold and more are a collapse if the mean cosine is above this",
              at(&Config::monitor, &MonitorOptions::max_mean_cosine), kUnit),
-      number("monitor.min_rank_share", kHarmless,
-             "smallest effective rank of final embeddings, as a share of min(rows, D)",
-             at(&Config::monitor, &MonitorOptions::min_rank_share), kUnit),
+      number("monitor.min_rank", kHarmless,
+             "an effective rank below this, and below a quarter of the rank at the start, is a "
+             "collapse; 0: none is",
+             at(&Config::monitor, &MonitorOptions::min_rank), kNotNegative),
   };
 }
 
@@ -324,6 +331,10 @@ const std::vector<KeySpec>& key_table() {
 const KeySpec& find_key(std::string_view key) {
   for (const KeySpec& spec : key_table()) {
     if (spec.key == key) return spec;
+  }
+  if (const RetiredKey* retired = find_retired_key(key)) {
+    throw ConfigError(
+        fmt::format("the key {} is gone: set {} instead", quote(key), retired->successor));
   }
   std::string meant;
   for (const std::string_view known : keys_meant_by(key)) {

@@ -4,6 +4,7 @@
 #include "host/cpu/adam.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 
 #include "host/backend/checks.hpp"
@@ -85,28 +86,28 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
   const auto adam_step = HWY_DYNAMIC_DISPATCH(adam_step);
   // If ε is 0, rows are stepped one by one, to leave out their padding.
   const bool as_one = coefficients.epsilon > 0.0F || p.cols == p.stride;
-  bool sound = true;
+  std::atomic<bool> sound = true;
   if (rows == nullptr && as_one) {
-    const std::int64_t size = p.rows * p.stride;
-    constexpr std::int64_t kPiece = 1 << 14;
-#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
-    for (std::int64_t f = 0; f < size; f += kPiece) {
-      const std::int64_t piece = std::min(kPiece, size - f);
-      sound =
-          adam_step(coefficients, g.data + f, p.data + f, m.data + f, v.data + f, piece, piece) &&
-          sound;
-    }
+    constexpr std::int64_t kBlockFloats = 1 << 14;
+    parallel_for_ranges(pool_, p.rows * p.stride, kBlockFloats,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          const std::int64_t size = end - begin;
+                          if (!adam_step(coefficients, g.data + begin, p.data + begin,
+                                         m.data + begin, v.data + begin, size, size)) {
+                            sound.store(false, std::memory_order_relaxed);
+                          }
+                        });
   } else {
     const NodeId* wanted = rows == nullptr ? nullptr : storage(*rows).rows.data();
     const std::int64_t count =
         rows == nullptr ? p.rows : static_cast<std::int64_t>(storage(*rows).rows.size());
-#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
-    for (std::int64_t i = 0; i < count; ++i) {
+    parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t i) {
       const std::int64_t row = wanted == nullptr ? i : wanted[i];
-      sound = adam_step(coefficients, g.row(row), p.row(row), m.row(row), v.row(row), p.stride,
-                        p.cols) &&
-              sound;
-    }
+      if (!adam_step(coefficients, g.row(row), p.row(row), m.row(row), v.row(row), p.stride,
+                     p.cols)) {
+        sound.store(false, std::memory_order_relaxed);
+      }
+    });
   }
   if (!sound) note_fault(noted, storage(step).value);
 }

@@ -2,7 +2,6 @@
 
 #include <cblas.h>
 #include <hwy/highway.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +10,7 @@
 #include "host/backend/checks.hpp"
 #include "host/config/keys.hpp"
 #include "host/cpu/blas_memory.hpp"
+#include "host/support/processors.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -59,13 +59,14 @@ void clear_padding(const MatrixView<float>& v) {
 
 template <class From, class To>
 void copy_rows(std::int64_t rows, std::int64_t cols, const From* from, std::int64_t from_stride,
-               To* to, std::int64_t to_stride, int threads) {
-#pragma omp parallel for num_threads(threads) schedule(static)
-  for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < cols; ++c) {
-      to[r * to_stride + c] = static_cast<To>(from[r * from_stride + c]);
-    }
-  }
+               To* to, std::int64_t to_stride, ThreadPool& pool) {
+  constexpr std::int64_t kBlockElements = 1 << 14;
+  parallel_for_blocks(pool, rows, kBlockElements / std::max<std::int64_t>(1, cols) + 1,
+                      [&](std::int64_t r) {
+                        for (std::int64_t c = 0; c < cols; ++c) {
+                          to[r * to_stride + c] = static_cast<To>(from[r * from_stride + c]);
+                        }
+                      });
 }
 
 }  // namespace
@@ -90,17 +91,18 @@ DenseStateStorage& storage(const DenseState& state) {
   return storage_of<DenseStateStorage>(state, "cpu", "state");
 }
 
-CpuBackend::CpuBackend(int threads) : threads_(threads) {
+CpuBackend::CpuBackend(int threads) : pool_(threads) {
   // Ops cut their products into pieces, one thread a piece. Threads of OpenBLAS's own would make a
   // result depend on their number.
   openblas_set_num_threads(1);
-  reserve_blas_memory(threads_);
+  reserve_blas_memory(pool_);
 }
 
 DeviceDescription CpuBackend::describe() const {
   return {.name = "CPU",
           .precision = "f32",
-          .details = std::to_string(threads_) + (threads_ == 1 ? " thread, " : " threads, ") +
+          .details = std::to_string(pool_.threads()) +
+                     (pool_.threads() == 1 ? " thread, " : " threads, ") +
                      hwy::TargetName(hwy::SupportedTargets() & -hwy::SupportedTargets()) +
                      ", OpenBLAS " + openblas_get_corename()};
 }
@@ -115,26 +117,26 @@ void CpuBackend::upload(std::span<const float> values, Matrix& to) {
   check_transfer("upload", to, values.size());
   const auto v = view(to);
   clear_padding(v);
-  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
+  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, pool_);
 }
 
 void CpuBackend::upload(std::span<const double> values, Matrix& to) {
   check_transfer("upload", to, values.size());
   const auto v = view(to);
   clear_padding(v);
-  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, threads_);
+  copy_rows(v.rows, v.cols, values.data(), v.cols, v.data, v.stride, pool_);
 }
 
 void CpuBackend::download(const Matrix& from, std::span<float> values) {
   check_transfer("download", from, values.size());
   const auto v = view(from);
-  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, threads_);
+  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, pool_);
 }
 
 void CpuBackend::download(const Matrix& from, std::span<double> values) {
   check_transfer("download", from, values.size());
   const auto v = view(from);
-  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, threads_);
+  copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, pool_);
 }
 
 void CpuBackend::copy(const Matrix& from, Matrix& to) {
@@ -142,7 +144,7 @@ void CpuBackend::copy(const Matrix& from, Matrix& to) {
   const auto source = view(from);
   const auto target = view(to);
   copy_rows(source.rows, source.cols, source.data, source.stride, target.data, target.stride,
-            threads_);
+            pool_);
 }
 
 void CpuBackend::fill(Matrix& matrix, double value) {
@@ -201,7 +203,7 @@ std::unique_ptr<Backend> make_cpu_backend(int threads) {
   Config config;
   config.threads = threads;
   check_keys(config, "train.threads");
-  return std::make_unique<cpu::CpuBackend>(threads == 0 ? omp_get_max_threads() : threads);
+  return std::make_unique<cpu::CpuBackend>(threads == 0 ? default_thread_count().threads : threads);
 }
 
 }  // namespace tern

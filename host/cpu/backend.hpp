@@ -9,11 +9,12 @@
 #include "host/backend/host_backend.hpp"
 #include "host/cpu/dense_state.hpp"
 #include "host/cpu/storage.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/backend.hpp"
 
 namespace tern::cpu {
 
-/// The f32 backend for the CPU. threads: the number of OpenMP threads of an op, at least 1.
+/// The f32 backend for the CPU. threads: the number of threads of an op, at least 1.
 class CpuBackend final : public HostBackend {
  public:
   explicit CpuBackend(int threads);
@@ -67,8 +68,11 @@ class CpuBackend final : public HostBackend {
   EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
 
  private:
-  int threads_;
+  ThreadPool pool_;
 };
+
+/// Rows that a thread takes at a time, where a row is the work of one vector operation.
+inline constexpr std::int64_t kRowBlock = 64;
 
 /// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one.
 MatrixView<float> view(const Matrix& matrix);

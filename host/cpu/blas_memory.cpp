@@ -24,7 +24,8 @@ constexpr int kSize = 512;
 
 }  // namespace
 
-void reserve_blas_memory(int threads) {
+void reserve_blas_memory(ThreadPool& pool) {
+  const int threads = pool.threads();
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
   const std::int64_t free = host_memory().free;
@@ -35,14 +36,11 @@ void reserve_blas_memory(int threads) {
   }
   const std::vector<float> factor(std::size_t{kSize} * kSize, 1.0F);
   std::vector<float> results(static_cast<std::size_t>(threads) * kSize * kSize);
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (int thread = 0; thread < threads; ++thread) {
-    for (int round = 0; round < kRounds; ++round) {
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1.0F,
-                  factor.data(), kSize, factor.data(), kSize, 0.0F,
-                  results.data() + std::int64_t{thread} * kSize * kSize, kSize);
-    }
-  }
+  parallel_for_slots(pool, std::int64_t{threads} * kRounds, [&](std::int64_t, int slot) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1.0F, factor.data(),
+                kSize, factor.data(), kSize, 0.0F,
+                results.data() + std::int64_t{slot} * kSize * kSize, kSize);
+  });
 }
 
 }  // namespace tern::cpu

@@ -116,28 +116,25 @@ void CpuBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& item
   const auto user_gradient = HWY_DYNAMIC_DISPATCH(user_gradient);
   const auto item_gradient = HWY_DYNAMIC_DISPATCH(item_gradient);
 
-#pragma omp parallel num_threads(threads_)
-  {
-#pragma omp for schedule(static)
-    for (std::int64_t t = 0; t < count; ++t) {
-      const double x = score_difference(u.row(batch[t].user), i.row(batch[t].positive),
-                                        i.row(batch[t].negative), u.stride);
-      state.losses[t] = softplus(x);
-      state.weights[t] = static_cast<float>(sigmoid(x) / static_cast<double>(count));
-    }
-#pragma omp for schedule(dynamic, 64) nowait
-    for (std::int64_t r = 0; r < user_rows; ++r) {
+  parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t t) {
+    const double x = score_difference(u.row(batch[t].user), i.row(batch[t].positive),
+                                      i.row(batch[t].negative), u.stride);
+    state.losses[t] = softplus(x);
+    state.weights[t] = static_cast<float>(sigmoid(x) / static_cast<double>(count));
+  });
+  parallel_for_blocks(pool_, user_rows + item_rows, kRowBlock, [&](std::int64_t r) {
+    if (r < user_rows) {
       user_gradient(batch, state.weights.data(), of_users.occurrences.data() + of_users.starts[r],
                     of_users.occurrences.data() + of_users.starts[r + 1], i,
                     grad_u.row(of_users.set->rows[r]));
+    } else {
+      const std::int64_t item = r - user_rows;
+      item_gradient(batch, state.weights.data(),
+                    of_items.occurrences.data() + of_items.starts[item],
+                    of_items.occurrences.data() + of_items.starts[item + 1], u,
+                    grad_i.row(of_items.set->rows[item]));
     }
-#pragma omp for schedule(dynamic, 64)
-    for (std::int64_t r = 0; r < item_rows; ++r) {
-      item_gradient(batch, state.weights.data(), of_items.occurrences.data() + of_items.starts[r],
-                    of_items.occurrences.data() + of_items.starts[r + 1], u,
-                    grad_i.row(of_items.set->rows[r]));
-    }
-  }
+  });
   double sum = 0.0;
   for (std::int64_t t = 0; t < count; ++t) sum += state.losses[t];
   view(losses)(0, state.batch) = static_cast<float>(sum / static_cast<double>(count));

@@ -74,7 +74,7 @@ void SumGradients::add_block(DenseStateStorage& state, std::int64_t s, std::int6
   for (std::int64_t c = 0; c < state.cols; ++c) sums[c] += work.sums[c];
 }
 
-void SumGradients::finish(DenseStateStorage& state, int threads) const {
+void SumGradients::finish(DenseStateStorage& state, ThreadPool& pool) const {
   const std::int64_t stretches = state.cuts.stretches;
   for (const Term& term : terms_) {
     if (term.gradients.weight == nullptr) continue;
@@ -82,14 +82,13 @@ void SumGradients::finish(DenseStateStorage& state, int threads) const {
       std::fill_n(weight_sum(state, term, 0), term.of.weight.rows * state.stride, 0.0F);
     }
     const std::int64_t width = state.stride;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (std::int64_t row = 0; row < term.of.weight.rows; ++row) {
+    parallel_for(pool, term.of.weight.rows, [&](std::int64_t row) {
       float* total = weight_sum(state, term, 0) + row * width;
       for (std::int64_t s = 1; s < stretches; ++s) {
         const float* sum = weight_sum(state, term, s) + row * width;
         for (std::int64_t c = 0; c < width; ++c) total[c] += sum[c];
       }
-    }
+    });
   }
   if (bias_ == nullptr) return;
   const auto bias = view(*bias_);

@@ -5,6 +5,7 @@
 
 #include "host/cpu/dense_products.hpp"
 #include "host/cpu/dense_state.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/dense_layer.hpp"
 
 namespace tern::cpu {
@@ -29,7 +30,7 @@ class SumGradients {
   void add_block(DenseStateStorage& state, std::int64_t s, std::int64_t begin, std::int64_t rows,
                  const float* grad, const DenseWorkspace& work) const;
   /// Merges the stretches in order.
-  void finish(DenseStateStorage& state, int threads) const;
+  void finish(DenseStateStorage& state, ThreadPool& pool) const;
 
  private:
   struct Term {

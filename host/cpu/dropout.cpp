@@ -151,17 +151,15 @@ void CpuBackend::dropout(const DropoutOptions& options, const Counter& step, Mat
   const auto scale = static_cast<float>(1.0 / (1.0 - options.probability));
   const std::int64_t size = by_row ? all.rows : all.rows * all.cols;
   const auto draw_words = HWY_DYNAMIC_DISPATCH(draw_words);
-#pragma omp parallel for num_threads(threads_) schedule(static)
-  for (std::int64_t begin = 0; begin < size; begin += kPiece) {
+  parallel_for_ranges(pool_, size, kPiece, [&](std::int64_t begin, std::int64_t end) {
     DropoutWords words;
     draw_words(draws, begin / 4, words);
-    const std::int64_t end = std::min(size, begin + kPiece);
     if (by_row) {
       drop_rows(draws, words, begin, end, all);
     } else {
       drop_elements(draws, words, scale, begin, end, all);
     }
-  }
+  });
 }
 
 }  // namespace tern::cpu

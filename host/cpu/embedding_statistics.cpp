@@ -87,10 +87,9 @@ EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings) {
   const std::int64_t stretch = (table.rows + kStretches - 1) / kStretches;
   const std::int64_t stretches = (table.rows + stretch - 1) / stretch;
   std::vector<Moments> parts(static_cast<std::size_t>(stretches));
-#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
-  for (std::int64_t s = 0; s < stretches; ++s) {
+  parallel_for(pool_, stretches, [&](std::int64_t s) {
     parts[s] = sum_stretch(table, s * stretch, std::min((s + 1) * stretch, table.rows));
-  }
+  });
   Moments total = std::move(parts[0]);
   for (std::int64_t s = 1; s < stretches; ++s) merge(parts[s], total);
   return summarize(std::move(total), table.cols);

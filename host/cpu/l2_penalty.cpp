@@ -42,22 +42,26 @@ void CpuBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& use
   check_sampled("l2_penalty", state.sampled());
   const auto count = static_cast<double>(state.current.size());
   const auto penalize_row = HWY_DYNAMIC_DISPATCH(penalize_row);
+  struct Side {
+    const Occurrences& of;
+    MatrixView<float> values;
+    MatrixView<float> gradient;
+    std::int64_t rows = static_cast<std::int64_t>(of.set->rows.size());
+  };
+  const Side sides[] = {{state.occurrences[0], view(users), view(grad_users)},
+                        {state.occurrences[1], view(items), view(grad_items)}};
+  const std::int64_t rows = sides[0].rows + sides[1].rows;
+  parallel_for_blocks(pool_, rows, kRowBlock, [&](std::int64_t r) {
+    const Side& side = sides[r < sides[0].rows ? 0 : 1];
+    const std::int64_t at = r < sides[0].rows ? r : r - sides[0].rows;
+    const NodeId row = side.of.set->rows[at];
+    const double times = side.of.starts[at + 1] - side.of.starts[at];
+    const float square = penalize_row(side.values.row(row), finite_factor(lambda * times / count),
+                                      side.gradient.row(row), side.values.stride);
+    state.losses[r] = times * square;
+  });
   double sum = 0.0;
-  for (const int side : {0, 1}) {
-    const Occurrences& of = state.occurrences[side];
-    const auto values = view(side == 0 ? users : items);
-    const auto gradient = view(side == 0 ? grad_users : grad_items);
-    const auto rows = static_cast<std::int64_t>(of.set->rows.size());
-#pragma omp parallel for num_threads(threads_) schedule(static)
-    for (std::int64_t r = 0; r < rows; ++r) {
-      const NodeId row = of.set->rows[r];
-      const double times = of.starts[r + 1] - of.starts[r];
-      const float square = penalize_row(values.row(row), finite_factor(lambda * times / count),
-                                        gradient.row(row), values.stride);
-      state.losses[r] = times * square;
-    }
-    for (std::int64_t r = 0; r < rows; ++r) sum += state.losses[r];
-  }
+  for (std::int64_t r = 0; r < rows; ++r) sum += state.losses[r];
   view(losses)(1, state.batch) = static_cast<float>(lambda / (2.0 * count) * sum);
 }
 

@@ -18,8 +18,6 @@
 // in the order of the stretches, whose cuts depend on N and C alone: the same bits for any number
 // of threads.
 
-#include <omp.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -37,13 +35,9 @@ namespace {
 
 /// Calls body(stretch, workspace) for all stretches, in parallel.
 template <class Body>
-void for_stretches(DenseStateStorage& state, int threads, const Body& body) {
-#pragma omp parallel num_threads(threads)
-  {
-    const DenseWorkspace work(state, omp_get_thread_num());
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t s = 0; s < state.cuts.stretches; ++s) body(s, work);
-  }
+void for_stretches(DenseStateStorage& state, ThreadPool& pool, const Body& body) {
+  parallel_for_slots(pool, state.cuts.stretches,
+                     [&](std::int64_t s, int slot) { body(s, DenseWorkspace(state, slot)); });
 }
 
 /// Calls body(first row, rows) for each block of a stretch, in order.
@@ -64,16 +58,16 @@ class Forward {
         trains_(mode == DenseMode::kTraining),
         z_(view(z)) {}
 
-  void run(int threads) {
+  void run(ThreadPool& pool) {
     const bool normalizes = layer_.batch_norm.has_value();
     if (normalizes && !trains_) take_running_statistics(*layer_.batch_norm, state_);
-    for_stretches(state_, threads, [this](std::int64_t s, const DenseWorkspace& work) {
+    for_stretches(state_, pool, [this](std::int64_t s, const DenseWorkspace& work) {
       for_blocks(state_.cuts, s,
                  [&](std::int64_t begin, std::int64_t rows) { run_block(s, begin, rows, work); });
     });
     if (!normalizes || !trains_) return;
     finish_statistics(*layer_.batch_norm, state_);
-    for_stretches(state_, threads, [this](std::int64_t s, const DenseWorkspace&) {
+    for_stretches(state_, pool, [this](std::int64_t s, const DenseWorkspace&) {
       const std::int64_t begin = state_.cuts.begin(s);
       normalize(state_.active_row(begin), begin, state_.cuts.end(s) - begin);
     });
@@ -135,19 +129,19 @@ class Backward {
     outer_.place_weight_sums(state.weight_sums.data() + of_inner);
   }
 
-  void run(int threads) {
+  void run(ThreadPool& pool) {
     const bool goes_on = inner_.wanted() || outer_.wanted();
     const bool of_norm = of_scale_ != nullptr || of_shift_ != nullptr;
-    if (layer_.batch_norm.has_value() && (goes_on || of_norm)) run_norm(threads);
+    if (layer_.batch_norm.has_value() && (goes_on || of_norm)) run_norm(pool);
     if (!goes_on) return;
-    for_stretches(state_, threads, [this](std::int64_t s, const DenseWorkspace& work) {
+    for_stretches(state_, pool, [this](std::int64_t s, const DenseWorkspace& work) {
       inner_.start(state_, s);
       outer_.start(state_, s);
       for_blocks(state_.cuts, s,
                  [&](std::int64_t begin, std::int64_t rows) { run_block(s, begin, rows, work); });
     });
-    inner_.finish(state_, threads);
-    outer_.finish(state_, threads);
+    inner_.finish(state_, pool);
+    outer_.finish(state_, pool);
   }
 
  private:
@@ -156,8 +150,8 @@ class Backward {
   }
 
   /// Computes ∂γ and ∂β, and the columns from which ∂a is computed.
-  void run_norm(int threads) {
-    for_stretches(state_, threads, [this](std::int64_t s, const DenseWorkspace& work) {
+  void run_norm(ThreadPool& pool) {
+    for_stretches(state_, pool, [this](std::int64_t s, const DenseWorkspace& work) {
       double* of_scale = state_.sums_of(s, 0);
       double* of_shift = state_.sums_of(s, 1);
       std::fill_n(of_scale, 2 * state_.stride, 0.0);  // both
@@ -217,20 +211,20 @@ DenseState CpuBackend::make_dense_state(std::int64_t rows, std::int64_t cols) {
   check_make_dense_state(rows, cols);
   check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));
-  return {std::make_unique<DenseStateStorage>(rows, cols, threads_), rows, cols};
+  return {std::make_unique<DenseStateStorage>(rows, cols, pool_.threads()), rows, cols};
 }
 
 void CpuBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
                                        Matrix& z) {
   check_linear_relu_batchnorm(layer, mode, state, z);
-  Forward(layer, mode, storage(state), z).run(threads_);
+  Forward(layer, mode, storage(state), z).run(pool_);
 }
 
 void CpuBackend::linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
                                                 const Matrix& grad_z,
                                                 const DenseGradients& gradients) {
   check_linear_relu_batchnorm_backward(layer, state, grad_z, gradients);
-  Backward(layer, storage(state), grad_z, gradients).run(threads_);
+  Backward(layer, storage(state), grad_z, gradients).run(pool_);
 }
 
 }  // namespace tern::cpu

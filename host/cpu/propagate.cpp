@@ -238,19 +238,16 @@ void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix&
   const auto propagate_rows = HWY_DYNAMIC_DISPATCH(propagate_rows);
 
   if (options.to == nullptr) {
-    const auto pieces = static_cast<std::int64_t>(rows.cuts.size()) - 1;
-#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
-    for (std::int64_t p = 0; p < pieces; ++p) propagate_rows(task, rows.cuts[p], rows.cuts[p + 1]);
+    parallel_for(pool_, static_cast<std::int64_t>(rows.cuts.size()) - 1,
+                 [&](std::int64_t p) { propagate_rows(task, rows.cuts[p], rows.cuts[p + 1]); });
     return;
   }
   const std::vector<NodeId>& wanted = storage(*options.to).rows;
   const auto count = static_cast<std::int64_t>(wanted.size());
-  constexpr std::int64_t kPiece = 64;
   task.rows = wanted.data();
-#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
-  for (std::int64_t begin = 0; begin < count; begin += kPiece) {
-    propagate_rows(task, begin, std::min(begin + kPiece, count));
-  }
+  parallel_for_ranges(pool_, count, kRowBlock, [&](std::int64_t begin, std::int64_t end) {
+    propagate_rows(task, begin, end);
+  });
 }
 
 }  // namespace tern::cpu

@@ -122,7 +122,7 @@ void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> t
 }
 
 /// Makes the batch current: its triplets, its distinct rows and their occurrences.
-void select_batch(TripletsStorage& state, std::int64_t batch, int threads) {
+void select_batch(TripletsStorage& state, std::int64_t batch, ThreadPool& pool) {
   const std::int64_t first = batch * state.batch_size;
   const std::int64_t count = std::min(state.batch_size, state.size - first);
   state.batch = batch;
@@ -131,36 +131,26 @@ void select_batch(TripletsStorage& state, std::int64_t batch, int threads) {
     std::copy_n(state.given->begin() + first, count, state.current.begin());
   } else {
     constexpr std::int64_t kPiece = 256;
-#pragma omp parallel for num_threads(threads) schedule(static)
-    for (std::int64_t begin = 0; begin < count; begin += kPiece) {
-      const std::int64_t size = std::min(kPiece, count - begin);
+    parallel_for_ranges(pool, count, kPiece, [&](std::int64_t begin, std::int64_t end) {
       draw(state, first + begin,
            std::span(state.current)
-               .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(size)));
-    }
+               .subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin)));
+    });
   }
-#pragma omp parallel sections num_threads(threads)
-  {
-#pragma omp section
-    {
-      auto& keys = state.occurrences[0].keys;
-      keys.clear();
-      for (std::uint64_t t = 0; t < state.current.size(); ++t) {
-        keys.push_back(static_cast<std::uint64_t>(state.current[t].user) << 32 | t);
+  parallel_for(pool, 2, [&state](std::int64_t side) {
+    auto& keys = state.occurrences[side].keys;
+    keys.clear();
+    for (std::uint64_t t = 0; t < state.current.size(); ++t) {
+      const Triplet& triplet = state.current[t];
+      if (side == 0) {
+        keys.push_back(static_cast<std::uint64_t>(triplet.user) << 32 | t);
+      } else {
+        keys.push_back(static_cast<std::uint64_t>(triplet.positive) << 32 | (2 * t));
+        keys.push_back(static_cast<std::uint64_t>(triplet.negative) << 32 | (2 * t + 1));
       }
-      list_occurrences(state.occurrences[0]);
     }
-#pragma omp section
-    {
-      auto& keys = state.occurrences[1].keys;
-      keys.clear();
-      for (std::uint64_t t = 0; t < state.current.size(); ++t) {
-        keys.push_back(static_cast<std::uint64_t>(state.current[t].positive) << 32 | (2 * t));
-        keys.push_back(static_cast<std::uint64_t>(state.current[t].negative) << 32 | (2 * t + 1));
-      }
-      list_occurrences(state.occurrences[1]);
-    }
-  }
+    list_occurrences(state.occurrences[side]);
+  });
 }
 
 }  // namespace
@@ -192,7 +182,7 @@ Triplets CpuBackend::make_triplets(const Graph& graph, const SamplingOptions& op
   state->batch_size = std::min(batch_size, state->size);
   const auto room = static_cast<std::size_t>(state->batch_size);
   state->weights.resize(room);
-  state->losses.resize(2 * room);
+  state->losses.resize(3 * room);
   RowSet users = make_batch_rows(state->occurrences[0], graph.num_users(), state->batch_size);
   RowSet items = make_batch_rows(state->occurrences[1], graph.num_items(), 2 * state->batch_size);
   const std::int64_t size = state->size;
@@ -208,14 +198,14 @@ void CpuBackend::sample(Triplets& triplets, std::uint32_t epoch) {
   TripletsStorage& state = storage(triplets);
   state.epoch = epoch;
   state.given.reset();
-  select_batch(state, 0, threads_);
+  select_batch(state, 0, pool_);
 }
 
 void CpuBackend::set_triplets(Triplets& triplets, std::span<const Triplet> values) {
   check_set_triplets(triplets, values);
   TripletsStorage& state = storage(triplets);
   state.given.emplace(values.begin(), values.end());
-  select_batch(state, 0, threads_);
+  select_batch(state, 0, pool_);
 }
 
 std::vector<Triplet> CpuBackend::get_triplets(const Triplets& triplets) {
@@ -224,19 +214,18 @@ std::vector<Triplet> CpuBackend::get_triplets(const Triplets& triplets) {
   if (state.given) return *state.given;
   std::vector<Triplet> all(static_cast<std::size_t>(state.size));
   constexpr std::int64_t kPiece = 4096;
-#pragma omp parallel for num_threads(threads_) schedule(dynamic, 1)
-  for (std::int64_t first = 0; first < state.size; first += kPiece) {
-    const std::int64_t count = std::min(kPiece, state.size - first);
-    draw(state, first,
-         std::span(all).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
-  }
+  parallel_for_ranges(pool_, state.size, kPiece, [&](std::int64_t begin, std::int64_t end) {
+    draw(state, begin,
+         std::span(all).subspan(static_cast<std::size_t>(begin),
+                                static_cast<std::size_t>(end - begin)));
+  });
   return all;
 }
 
 void CpuBackend::next_batch(Triplets& triplets) {
   TripletsStorage& state = storage(triplets);
   check_sampled("next_batch", state.sampled());
-  select_batch(state, (state.batch + 1) % triplets.num_batches(), threads_);
+  select_batch(state, (state.batch + 1) % triplets.num_batches(), pool_);
 }
 
 }  // namespace tern::cpu

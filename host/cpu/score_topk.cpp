@@ -3,6 +3,10 @@
 // Queries are processed in blocks, items in tiles: a tile of scores (block × tile) comes from one
 // matrix product and stays in the core's own cache; its observed items are masked, and only scores
 // above a query's k-th best so far are compared one by one. U × I scores never exist.
+//
+// OpenBLAS chooses its kernel by the sizes of a product, and the last bits of a score depend on the
+// kernel. So a block of few queries is filled up: a user's scores are the same bits alone and among
+// others.
 
 #include <algorithm>
 #include <limits>
@@ -119,8 +123,8 @@ class BlockScorer {
     }
     for (std::int64_t first = 0; first < items_.rows; first += kItemTile) {
       const std::int64_t width = std::min(kItemTile, items_.rows - first);
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count),
-                  static_cast<int>(width), static_cast<int>(users_.cols), 1.0F, work.queries.data(),
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kQueryBlock, static_cast<int>(width),
+                  static_cast<int>(users_.cols), 1.0F, work.queries.data(),
                   static_cast<int>(users_.stride), items_.row(first),
                   static_cast<int>(items_.stride), 0.0F, work.tile.data(), kItemTile);
       for (std::int64_t q = 0; q < count; ++q) {
@@ -168,16 +172,14 @@ void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
   const BlockScorer scorer(view(users), view(items), std::move(masks), k);
   const auto count = static_cast<std::int64_t>(queries.size());
   resize_top_items(queries.size(), k, top);
-#pragma omp parallel num_threads(threads_)
-  {
-    Workspace work;
-#pragma omp for schedule(dynamic, 1)
-    for (std::int64_t first = 0; first < count; first += kQueryBlock) {
-      const std::int64_t size = std::min(kQueryBlock, count - first);
-      scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
-                   work, top.items.data() + first * k, top.scores.data() + first * k);
-    }
-  }
+  const std::int64_t blocks = (count + kQueryBlock - 1) / kQueryBlock;
+  const auto make = [] { return Workspace(); };
+  parallel_for_with(pool_, blocks, make, [&](std::int64_t block, Workspace& work) {
+    const std::int64_t first = block * kQueryBlock;
+    const std::int64_t size = std::min(kQueryBlock, count - first);
+    scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
+                 work, top.items.data() + first * k, top.scores.data() + first * k);
+  });
 }
 
 }  // namespace tern::cpu

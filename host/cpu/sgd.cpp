@@ -1,6 +1,7 @@
 // One step of stochastic gradient descent, see Backend::sgd.
 
 #include <algorithm>
+#include <atomic>
 
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
@@ -60,23 +61,25 @@ void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matri
     return velocity == nullptr ? nullptr : velocity + f;
   };
   const auto sgd_step = HWY_DYNAMIC_DISPATCH(sgd_step);
-  bool sound = true;
+  std::atomic<bool> sound = true;
   if (rows == nullptr) {
-    const std::int64_t size = p.rows * p.stride;
-    constexpr std::int64_t kPiece = 1 << 14;
-#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
-    for (std::int64_t f = 0; f < size; f += kPiece) {
-      sound = sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f),
-                       std::min(kPiece, size - f)) &&
-              sound;
-    }
+    constexpr std::int64_t kBlockFloats = 1 << 14;
+    parallel_for_ranges(pool_, p.rows * p.stride, kBlockFloats,
+                        [&](std::int64_t begin, std::int64_t end) {
+                          if (!sgd_step(rate, momentum, decay, g.data + begin, p.data + begin,
+                                        at(begin), end - begin)) {
+                            sound.store(false, std::memory_order_relaxed);
+                          }
+                        });
   } else {
     const std::vector<NodeId>& wanted = storage(*rows).rows;
-#pragma omp parallel for num_threads(threads_) schedule(static) reduction(&& : sound)
-    for (std::size_t i = 0; i < wanted.size(); ++i) {
+    const auto count = static_cast<std::int64_t>(wanted.size());
+    parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t i) {
       const std::int64_t f = wanted[i] * p.stride;
-      sound = sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), p.stride) && sound;
-    }
+      if (!sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), p.stride)) {
+        sound.store(false, std::memory_order_relaxed);
+      }
+    });
   }
   if (!sound) note_fault(noted, storage(step).value);
 }

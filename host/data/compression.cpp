@@ -9,6 +9,8 @@
 #include <limits>
 #include <memory>
 #include <new>
+#include <string_view>
+#include <utility>
 
 #include "tern/error.hpp"
 
@@ -23,6 +25,27 @@ bool is_zstd(std::string_view bytes) {
   // A frame, or a skippable frame (0x184D2A50 to 0x184D2A5F), which some tools put first.
   return bytes.starts_with("\x28\xB5\x2F\xFD"sv) ||
          (bytes.size() >= 4 && (bytes[0] & 0xF0) == 0x50 && bytes.substr(1, 3) == "\x2A\x4D\x18"sv);
+}
+
+/// The name of a binary format that is not read, and what to do; empty if it is none of those known.
+std::string_view describe_unknown(std::string_view bytes) {
+  // bzip2: "BZh", a level, and a block's magic number. "BZh" alone could begin an id.
+  if (bytes.size() >= 10 && bytes.starts_with("BZh"sv) && bytes.substr(4, 6) == "1AY&SY"sv) {
+    return "bzip2 data (bunzip2)";
+  }
+  constexpr std::pair<std::string_view, std::string_view> kFormats[] = {
+      {"\xFD\x37zXZ\0"sv, "xz data (unxz)"},
+      {"PK\x03\x04"sv, "a zip archive or an Excel file (unzip, or save as CSV)"},
+      {"\x04\x22\x4D\x18"sv, "lz4 data (unlz4)"},
+      {"\x37\x7A\xBC\xAF\x27\x1C"sv, "a 7z archive (7z x)"},
+      {"PAR1\x15"sv, "a Parquet file (pandas.read_parquet and to_csv)"},
+      {"\x93NUMPY"sv, "a NumPy array (numpy.savetxt)"},
+      {"\x89HDF\r\n"sv, "an HDF5 file (pandas.read_hdf and to_csv)"},
+      {"SQLite format 3\0"sv, "an SQLite database (sqlite3 -csv)"}};
+  for (const auto& [magic, name] : kFormats) {
+    if (bytes.starts_with(magic)) return name;
+  }
+  return {};
 }
 
 /// Doubles the capacity of a full output.
@@ -121,15 +144,7 @@ ByteBuffer decompress_zstd(std::string_view bytes, ByteLimit& limit, const std::
 Compression detect_compression(std::string_view bytes) {
   if (bytes.starts_with("\x1F\x8B"sv)) return Compression::kGzip;
   if (is_zstd(bytes)) return Compression::kZstd;
-  // bzip2: "BZh", a level, and a block's magic number. "BZh" alone could begin an id.
-  if (bytes.size() >= 10 && bytes.starts_with("BZh"sv) && bytes.substr(4, 6) == "1AY&SY"sv) {
-    return Compression::kUnknown;
-  }
-  for (const std::string_view magic :
-       {"\xFD\x37zXZ\0"sv, "PK\x03\x04"sv, "\x04\x22\x4D\x18"sv, "\x37\x7A\xBC\xAF\x27\x1C"sv}) {
-    if (bytes.starts_with(magic)) return Compression::kUnknown;
-  }
-  return Compression::kNone;
+  return describe_unknown(bytes).empty() ? Compression::kNone : Compression::kUnknown;
 }
 
 ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit& limit,
@@ -148,7 +163,9 @@ ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes) 
     case Compression::kNone:
       return bytes;
     case Compression::kUnknown:
-      throw DataError(file, 0, "unknown compression, expected plain text, gzip or zstd");
+      throw DataError(file, 0,
+                      fmt::format("found {}, expected plain text, gzip or zstd",
+                                  describe_unknown(bytes.view())));
     case Compression::kGzip:
     case Compression::kZstd:
       return decompress(compression, bytes.view(), limit, file);

@@ -13,7 +13,7 @@ namespace tern {
 enum class Compression { kNone, kGzip, kZstd, kUnknown };
 
 /// The format, by the first bytes. kUnknown: a format that Tern recognises but does not read (xz,
-/// bzip2, zip, lz4, 7z).
+/// bzip2, zip, lz4, 7z, Parquet, HDF5, SQLite, NumPy).
 Compression detect_compression(std::string_view bytes);
 
 /// Decompresses all members or frames. file: the name in errors. Throws DataError if the data is cut

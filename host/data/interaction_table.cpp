@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "host/data/dates.hpp"
+#include "host/data/feature_missing.hpp"
 #include "host/data/json_lines.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/table_columns.hpp"
@@ -27,6 +28,7 @@ struct Part {
   std::vector<Interaction> pairs;
   std::vector<double> times;
   std::int64_t below_min_rating = 0;
+  std::int64_t missing_ratings = 0;
   std::int64_t blank_lines = 0;
   RatingRange ratings;
   const char* not_utf8 = nullptr;  // the first row with such an id
@@ -108,7 +110,11 @@ Part parse_part(Reader reader, const Task& task) {
     check_nodes("items", part.items, task.options, task.file);
     double rating = 0;
     double time = 0;
-    if (columns.rating) {
+    const bool unrated = columns.rating && is_missing(fields[*columns.rating].value(scratch));
+    if (unrated) {
+      ++part.missing_ratings;
+      if (task.options.min_rating) continue;
+    } else if (columns.rating) {
       rating = read_number("rating", fields[*columns.rating], task.comma(), row, scratch);
       part.ratings.add(rating);
     }
@@ -171,6 +177,7 @@ InteractionTable join(std::vector<Part> parts, const DataOptions& options, const
   for (std::size_t i = 0; i < parts.size(); ++i) {
     first[i + 1] = first[i] + parts[i].pairs.size();
     table.below_min_rating += parts[i].below_min_rating;
+    table.missing_ratings += parts[i].missing_ratings;
     table.blank_lines += parts[i].blank_lines;
     table.ratings.add(parts[i].ratings);
     table.has_times = table.has_times || !parts[i].times.empty();

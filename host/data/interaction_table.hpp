@@ -40,6 +40,8 @@ struct InteractionTable {
   std::vector<double> times;
   bool has_times = false;
   std::int64_t below_min_rating = 0;
+  /// Rows without a rating. They are dropped if there is a minimum.
+  std::int64_t missing_ratings = 0;
   std::int64_t blank_lines = 0;
   RatingRange ratings;                // of all rows
   std::string columns;                // description of the columns, for a note

@@ -1,12 +1,13 @@
 #include "tern/interactions.hpp"
 
 #include <fmt/format.h>
-#include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <limits>
 #include <utility>
 
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -17,6 +18,27 @@ constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
 /// With fewer entries, waking threads costs more than the work.
 constexpr EdgeOffset kParallelFrom = 1 << 15;
 
+/// Calls body(row) for every row. size: the number of entries, as a measure of the work.
+template <typename Body>
+void for_rows(std::int64_t rows, EdgeOffset size, const Body& body) {
+  constexpr std::int64_t kRowsAtOnce = 1024;
+  parallel_for_blocks(rows, size < kParallelFrom ? std::max<std::int64_t>(1, rows) : kRowsAtOnce,
+                      body);
+}
+
+/// The smallest find(row) of all rows; kNone if every one is kNone.
+template <typename Find>
+EdgeOffset smallest(std::int64_t rows, EdgeOffset size, const Find& find) {
+  std::atomic<EdgeOffset> found = kNone;
+  for_rows(rows, size, [&](std::int64_t row) {
+    const EdgeOffset here = find(row);
+    EdgeOffset before = found.load(std::memory_order_relaxed);
+    while (here < before && !found.compare_exchange_weak(before, here)) {
+    }
+  });
+  return found;
+}
+
 /// Stable counting sort: calls emit(e, place) for every element e, sorted by key(e) in [0, num_keys).
 /// Returns num_keys + 1 offsets, where each key's elements begin. Each thread counts and places one
 /// contiguous chunk. A stable order is unique, so that the result does not depend on the threads.
@@ -25,20 +47,18 @@ std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Ke
                                       const Emit& emit) {
   // Each chunk has a histogram; the bound on chunks keeps all of them O(size + num_keys).
   const EdgeOffset keys = num_keys;
-  const EdgeOffset most = size < kParallelFrom ? 1 : omp_get_max_threads();
+  const EdgeOffset most = size < kParallelFrom ? 1 : shared_pool().threads();
   const EdgeOffset chunks = std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, most);
-  const auto threads = static_cast<int>(chunks);
   const auto first = [&](EdgeOffset chunk) {
     return size / chunks * chunk + std::min(chunk, size % chunks);
   };
   std::vector<EdgeOffset> places(static_cast<std::size_t>(chunks * keys), 0);
   std::vector<EdgeOffset> offsets(static_cast<std::size_t>(keys + 1), 0);
 
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
+  parallel_for(chunks, [&](EdgeOffset chunk) {
     EdgeOffset* count = places.data() + chunk * keys;
     for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) ++count[key(e)];
-  }
+  });
   EdgeOffset place = 0;
   for (EdgeOffset k = 0; k < keys; ++k) {
     offsets[k] = place;
@@ -47,11 +67,10 @@ std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Ke
     }
   }
   offsets[keys] = place;
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
+  parallel_for(chunks, [&](EdgeOffset chunk) {
     EdgeOffset* next = places.data() + chunk * keys;
     for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) emit(e, next[key(e)]++);
-  }
+  });
   return offsets;
 }
 
@@ -88,15 +107,15 @@ Interactions::Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeO
   check_sizes(num_users, num_items);
   check_offsets(num_users, offsets_, items_.size());
 
-  EdgeOffset bad = kNone;  // the first entry that is out of range or not ascending
-#pragma omp parallel for schedule(dynamic, 1024) reduction(min : bad) if (size() >= kParallelFrom)
-  for (NodeId user = 0; user < num_users; ++user) {
+  // The first entry that is out of range or not ascending.
+  const EdgeOffset bad = smallest(num_users, size(), [&](std::int64_t user) {
     NodeId before = -1;
     for (EdgeOffset e = offsets_[user]; e < offsets_[user + 1]; ++e) {
-      if (items_[e] <= before || items_[e] >= num_items) bad = std::min(bad, e);
+      if (items_[e] <= before || items_[e] >= num_items) return e;
       before = items_[e];
     }
-  }
+    return kNone;
+  });
   if (bad != kNone) {
     const auto user =
         std::upper_bound(offsets_.begin(), offsets_.end(), bad) - offsets_.begin() - 1;
@@ -112,12 +131,10 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
                                       std::int64_t* duplicates) {
   check_sizes(num_users, num_items);
   const auto size = static_cast<EdgeOffset>(pairs.size());
-  EdgeOffset bad = kNone;
-#pragma omp parallel for schedule(static) reduction(min : bad) if (size >= kParallelFrom)
-  for (EdgeOffset e = 0; e < size; ++e) {
+  const EdgeOffset bad = smallest(size, size, [&](EdgeOffset e) {
     const auto [user, item] = pairs[e];
-    if (user < 0 || user >= num_users || item < 0 || item >= num_items) bad = std::min(bad, e);
-  }
+    return user < 0 || user >= num_users || item < 0 || item >= num_items ? e : kNone;
+  });
   if (bad != kNone) {
     throw ShapeError(fmt::format(
         "interaction {} is (user {}, item {}), expected users in [0, {}) and items in [0, {})", bad,
@@ -138,12 +155,11 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
   Interactions result;
   result.num_items_ = num_items;
   result.offsets_.assign(static_cast<std::size_t>(num_users) + 1, 0);
-#pragma omp parallel for schedule(dynamic, 1024) if (size >= kParallelFrom)
-  for (NodeId user = 0; user < num_users; ++user) {
+  for_rows(num_users, size, [&](std::int64_t user) {
     const auto begin = sorted.begin() + with_repeats[user];
     const auto end = sorted.begin() + with_repeats[user + 1];
     result.offsets_[user + 1] = std::unique(begin, end) - begin;
-  }
+  });
   for (NodeId user = 0; user < num_users; ++user) {
     result.offsets_[user + 1] += result.offsets_[user];
   }
@@ -154,12 +170,11 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
     return result;
   }
   result.items_.resize(static_cast<std::size_t>(distinct));
-#pragma omp parallel for schedule(dynamic, 1024) if (size >= kParallelFrom)
-  for (NodeId user = 0; user < num_users; ++user) {
+  for_rows(num_users, size, [&](std::int64_t user) {
     std::copy_n(sorted.begin() + with_repeats[user],
                 result.offsets_[user + 1] - result.offsets_[user],
                 result.items_.begin() + result.offsets_[user]);
-  }
+  });
   return result;
 }
 
@@ -173,10 +188,10 @@ std::span<const NodeId> Interactions::row(NodeId user) const {
 
 Interactions Interactions::transposed() const {
   std::vector<NodeId> user_of(items_.size());
-#pragma omp parallel for schedule(dynamic, 1024) if (size() >= kParallelFrom)
-  for (NodeId user = 0; user < num_users(); ++user) {
-    std::fill(user_of.begin() + offsets_[user], user_of.begin() + offsets_[user + 1], user);
-  }
+  for_rows(num_users(), size(), [&](std::int64_t user) {
+    std::fill(user_of.begin() + offsets_[user], user_of.begin() + offsets_[user + 1],
+              static_cast<NodeId>(user));
+  });
   Interactions result;
   result.num_items_ = num_users();
   result.items_.resize(items_.size());

@@ -1,11 +1,13 @@
 // load_dataset finds the files, reads them into one pool, filters, splits, and adds features.
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "host/config/keys.hpp"
+#include "host/data/feature_columns.hpp"
 #include "host/data/features.hpp"
 #include "host/data/fingerprint.hpp"
 #include "host/data/k_core.hpp"
@@ -207,21 +209,50 @@ void note_splits(Dataset& data) {
   note_held_out("Test", data.train, data.test, notes);
 }
 
-std::optional<Features> load_features(const std::optional<Source>& source, const Vocabulary& names,
-                                      const PoolSide& side, const DataOptions& options,
-                                      std::vector<std::string>& notes) {
-  if (!source) return std::nullopt;
-  return read_features(*source, {names, side.num_read, side.rows}, options, notes);
+void skip_features(Sources& sources, std::vector<std::string>& notes) {
+  std::vector<std::string> names;
+  for (std::optional<Source>* source : {&sources.user_features, &sources.item_features}) {
+    if (*source) names.push_back((*source)->name());
+    source->reset();
+  }
+  if (names.empty()) return;
+  notes.push_back(fmt::format("Features that this model does not read, but gcmc would: {}.",
+                              fmt::join(names, ", ")));
+}
+
+void note_unread(const Sources& sources, std::vector<std::string>& notes) {
+  if (sources.unread.empty()) return;
+  notes.push_back(fmt::format("Files that are not read: {}.", some_of(sources.unread)));
+}
+
+/// Reads the features of both sides. pool: its vocabularies are in data by now.
+void load_features(const Sources& sources, const Pool& pool, const DataOptions& options,
+                   Dataset& data) {
+  if (sources.user_features) {
+    data.user_features = read_features(
+        *sources.user_features,
+        {Side::kUser, data.users, pool.users.numbers.value_or(IdNumbers{}), sources.user_ids},
+        options, data.notes);
+  }
+  if (sources.item_features) {
+    data.item_features = read_features(
+        *sources.item_features,
+        {Side::kItem, data.items, pool.items.numbers.value_or(IdNumbers{}), sources.item_ids},
+        options, data.notes);
+  }
 }
 
 }  // namespace
 
-Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options) {
+Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options,
+                     FeatureFiles features) {
   check_options(options);
-  const Sources sources = find_sources(path);
+  Sources sources = find_sources(path);
   const SplitMethod method = choose_method(path, sources, options);
 
   Dataset data;
+  if (features == FeatureFiles::kSkip) skip_features(sources, data.notes);
+  note_unread(sources, data.notes);
   Pool pool = read_pool(sources, options, data.notes);
   std::array<Interactions, kSplitParts> splits;
   if (method == SplitMethod::kGiven) {
@@ -243,10 +274,7 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
   data.users = std::move(pool.users.names);
   data.items = std::move(pool.items.names);
   note_splits(data);
-  data.user_features =
-      load_features(sources.user_features, data.users, pool.users, options, data.notes);
-  data.item_features =
-      load_features(sources.item_features, data.items, pool.items, options, data.notes);
+  load_features(sources, pool, options, data);
   data.fingerprint = fingerprint(
       std::array<const Interactions*, kSplitParts>{&data.train, &data.valid, &data.test});
   data.feature_fingerprint = feature_fingerprint(data.user_features, data.item_features);
@@ -256,7 +284,10 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
 Dataset load_interactions(const std::filesystem::path& path, const DataOptions& options) {
   check_options(options);
   Dataset data;
-  Pool pool = read_pool(find_sources(path), options, data.notes);
+  Sources sources = find_sources(path);
+  sources.user_features.reset();
+  sources.item_features.reset();
+  Pool pool = read_pool(sources, options, data.notes);
   merge_parts(pool);
   data.train = to_interactions(pool, 0, &data.duplicates);
   data.valid = data.test =

@@ -3,10 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <map>
 #include <unordered_map>
 #include <unordered_set>
 
 #include "host/data/compression.hpp"
+#include "host/data/feature_columns.hpp"
+#include "host/data/feature_header.hpp"
+#include "host/data/feature_missing.hpp"
 #include "host/data/feature_table.hpp"
 #include "host/data/memory_budget.hpp"
 #include "host/data/sources.hpp"
@@ -19,9 +24,9 @@
 namespace tern {
 namespace {
 
-/// The ids of a table's rows in order, without the header.
+/// The ids of a table's rows in order, without the header. key: their column.
 Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat format,
-                    const Vocabulary& known) {
+                    std::size_t key, const Vocabulary& known) {
   Vocabulary ids;
   MemoryBudget budget(file, MemoryBudget::for_text_of(text.size()));
   for_each_chunk(text, file, 1, [&](std::int64_t) {
@@ -31,7 +36,8 @@ Vocabulary read_ids(std::string_view text, const std::string& file, TableFormat 
     MemoryMeter meter(budget);
     reader.next(fields);
     while (reader.next(fields)) {
-      const std::string_view id = id_value("new", fields[0], reader.row(), scratch);
+      if (fields.size() <= key) throw TextError{reader.row(), "id is missing"};
+      const std::string_view id = id_value("new", fields[key], reader.row(), scratch);
       if (known.find(id)) {
         throw TextError{
             reader.row(),
@@ -49,18 +55,30 @@ std::string stem_of(const std::string& name) {
   return name.substr(0, name.find('='));
 }
 
-/// The columns of a table that were read as categories.
-std::unordered_set<std::string> category_columns(const Features& known) {
-  std::unordered_set<std::string> stems;
+/// The columns of training. A name may have '=' without being a category: "a=b" of numbers.
+KnownColumns known_columns(const Features& known) {
+  KnownColumns columns;
   for (const std::string& name : known.names) {
-    if (name.find('=') != std::string::npos) stems.insert(stem_of(name));
+    columns.names.insert(name);
+    columns.names.insert(stem_of(name));
+    if (name.find('=') != std::string::npos) columns.categories.insert(stem_of(name));
   }
-  return stems;
+  return columns;
 }
 
-/// For each added column its place among the known ones; -1, with a note, if it is not known.
+/// The column of ids: a new id is in no column of training, and so is no other column that is left out.
+std::size_t find_new_key(std::string_view text, const std::string& file, Side side,
+                         TableFormat format, const KnownColumns& known,
+                         const DataOptions& options) {
+  const FeatureHeader header = read_feature_header(text, file, format);
+  std::vector<double> shares;
+  for (const std::string& name : header.names) shares.push_back(known.names.contains(name) ? 0 : 1);
+  return find_key(header, side, options, shares);
+}
+
+/// For each added column its place among the known ones; -1 if it is a value that training lacks.
 std::vector<std::int64_t> match_columns(const Features& known, const Features& added,
-                                        const std::string& file, std::vector<std::string>& notes) {
+                                        const std::string& file) {
   std::unordered_map<std::string, std::int64_t> place;
   // A name may occur twice: a column "a=b" of numbers beside the value "b" of a column "a".
   for (std::size_t c = 0; c < known.names.size(); ++c) {
@@ -78,28 +96,52 @@ std::vector<std::int64_t> match_columns(const Features& known, const Features& a
           file, 0,
           fmt::format("column {} holds words, expected numbers as in training", quote(stem)));
     }
-    notes.push_back(
-        fmt::format("{}: not known from training, left out: {}.", file, in_message(name)));
   }
   return places;
 }
 
-/// The mean of a known column.
-float mean_of(const Features& known, std::size_t column) {
-  const auto width = static_cast<std::size_t>(known.width());
-  double sum = 0.0;
-  for (std::size_t at = column; at < known.values.size(); at += width) sum += known.values[at];
-  const std::size_t nodes = known.values.size() / width;
-  return nodes == 0 ? 0.0F : static_cast<float>(sum / static_cast<double>(nodes));
+/// Reports values that training lacks, and the new nodes that have no others.
+void note_unknown_values(const Features& added, const std::vector<std::int64_t>& places, Side side,
+                         const std::string& file, std::vector<std::string>& notes) {
+  std::map<std::string, std::vector<std::string>> unknown;  // by column
+  for (std::size_t c = 0; c < places.size(); ++c) {
+    if (places[c] < 0) {
+      const std::string stem = stem_of(added.names[c]);
+      unknown[stem].push_back(in_message(added.names[c].substr(stem.size() + 1)));
+    }
+  }
+  for (const auto& [stem, values] : unknown) {
+    notes.push_back(fmt::format("{}: values of {} that training does not have, left out: {} ({}).",
+                                file, in_message(stem), values.size(), some_of(values)));
+  }
+  if (unknown.empty()) return;
+  std::int64_t without = 0;
+  const std::size_t width = places.size();
+  for (std::size_t begin = 0; begin < added.values.size(); begin += width) {
+    bool has_known = false;
+    bool has_unknown = false;
+    for (std::size_t c = 0; c < width; ++c) {
+      if (added.names[c].find('=') == std::string::npos || added.values[begin + c] == 0) continue;
+      (places[c] < 0 ? has_unknown : has_known) = true;
+    }
+    if (has_unknown && !has_known) ++without;
+  }
+  if (without == 0) return;
+  notes.push_back(fmt::format(
+      "{}: warning: new {} whose categories are all unknown to training: {} "
+      "of {}.",
+      file, side == Side::kUser ? "users" : "items", without, added.values.size() / width));
 }
 
-/// Appends the rows of new nodes. If it throws, `known` is unchanged.
-void append_features(Features& known, const Features& added, NodeId nodes, const std::string& file,
-                     std::vector<std::string>& notes) {
+/// Appends the rows of new nodes. trained: the number of nodes of training. If it throws, `known` is
+/// unchanged.
+void append_features(Features& known, const Features& added, NodeId trained, NodeId nodes,
+                     Side side, const std::string& file, std::vector<std::string>& notes) {
   const auto width = static_cast<std::size_t>(known.width());
   const auto added_width = static_cast<std::size_t>(added.width());
   const auto count = static_cast<std::size_t>(nodes);
-  const std::vector<std::int64_t> places = match_columns(known, added, file, notes);
+  const std::vector<std::int64_t> places = match_columns(known, added, file);
+  note_unknown_values(added, places, side, file, notes);
   std::vector<float> row(width, 0.0F);
   std::unordered_set<std::string> given;
   for (const std::string& name : added.names) given.insert(stem_of(name));
@@ -107,7 +149,7 @@ void append_features(Features& known, const Features& added, NodeId nodes, const
     const std::string stem = stem_of(known.names[c]);
     if (given.contains(stem)) continue;
     if (stem == known.names[c]) {
-      row[c] = mean_of(known, c);
+      row[c] = mean_of_column(known, static_cast<std::int64_t>(c), trained);
       notes.push_back(
           fmt::format("{}: no column {}: its mean in training is taken.", file, in_message(stem)));
     } else {
@@ -123,8 +165,10 @@ void append_features(Features& known, const Features& added, NodeId nodes, const
   for (std::size_t c = 0; c < added_width; ++c) {
     if (places[c] < 0) continue;
     const std::size_t to = begin + static_cast<std::size_t>(places[c]);
+    const float mean = mean_of_column(known, places[c], trained);
     for (std::size_t n = 0; n < count; ++n) {
-      known.values[to + n * width] = added.values[n * added_width + c];
+      const float value = added.values[n * added_width + c];
+      known.values[to + n * width] = std::isnan(value) ? mean : value;
     }
   }
 }
@@ -157,11 +201,16 @@ void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
   const std::string file = path.string();
   const ByteBuffer bytes = read_file(path, options.max_bytes);
   Vocabulary& names = of_users ? data.users : data.items;
-  const Vocabulary added =
-      read_ids(checked_text(bytes.view(), file), file, source.table_format(), names);
+  const KnownColumns known = known_columns(*features);
+  FeatureTableTask task;
+  task.side = side;
+  task.format = source.table_format();
+  task.known = &known;
+  const std::string_view text = checked_text(bytes.view(), file);
+  task.key = find_new_key(text, file, side, task.format, known, options);
+  const Vocabulary added = read_ids(text, file, task.format, *task.key, names);
   if (added.size() == 0) throw DataError(file, 0, "the table has no rows, expected new nodes");
-  const Features rows = parse_feature_table(bytes.view(), file, source.table_format(), added,
-                                            options, data.notes, 0, category_columns(*features));
+  const Features rows = parse_feature_table(bytes.view(), file, task, added, options, data.notes);
   const double all_bytes = static_cast<double>(features->width()) *
                            (static_cast<double>(names.size()) + added.size()) * sizeof(float);
   if (all_bytes > static_cast<double>(options.max_feature_bytes)) {
@@ -171,7 +220,8 @@ void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
                                 all_bytes, options.max_feature_bytes));
   }
   require_memory(static_cast<std::uint64_t>(all_bytes), file);
-  append_features(*features, rows, added.size(), file, data.notes);
+  const NodeId trained = names.size() - (of_users ? data.new_users : data.new_items);
+  append_features(*features, rows, trained, added.size(), side, file, data.notes);
   for (NodeId id = 0; id < added.size(); ++id) names.add(added.name(id));
   for (Interactions* split : {&data.train, &data.valid, &data.test}) {
     *split = widen(*split, of_users ? added.size() : 0, of_users ? 0 : added.size());

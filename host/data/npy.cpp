@@ -15,9 +15,11 @@
 #include <vector>
 
 #include "host/data/memory_budget.hpp"
+#include "host/data/npy.hpp"
+#include "host/data/npy_header.hpp"
+#include "host/data/npy_types.hpp"
 #include "host/data/tensor_bytes.hpp"
 #include "host/support/atomic_file.hpp"
-#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -28,132 +30,8 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kHeaderAlignment = 64;  // of the values' begin
 constexpr std::uint32_t kMaxNpyHeaderBytes = 1 << 20;
 
-/// The content of a header; a missing part is empty.
-struct Header {
-  std::optional<std::string> descr;
-  std::optional<bool> fortran_order;
-  std::optional<std::vector<std::int64_t>> shape;
-};
-
-/// Reads the few forms of Python literals that a header can have.
-class HeaderParser {
- public:
-  HeaderParser(std::string_view text, const std::string& file) : text_(text), file_(file) {}
-
-  Header parse() {
-    Header header;
-    expect('{');
-    while (!accept('}')) {
-      const std::string key = string();
-      expect(':');
-      if (key == "descr" && !header.descr) {
-        header.descr = peek() == '[' ? fail("a structured type") : string();
-      } else if (key == "fortran_order" && !header.fortran_order) {
-        header.fortran_order = boolean();
-      } else if (key == "shape" && !header.shape) {
-        header.shape = shape();
-      } else {
-        fail(fmt::format("the key {}", quote(key)));
-      }
-      if (!accept(',')) {
-        expect('}');
-        break;
-      }
-    }
-    skip_blanks();
-    if (place_ != text_.size()) fail("more than one dictionary");
-    if (!header.descr || !header.fortran_order || !header.shape) {
-      fail("no descr, fortran_order or shape");
-    }
-    return header;
-  }
-
- private:
-  /// Always throws; returns a string so that it can be used in an expression.
-  std::string fail(const std::string& found) const {
-    throw DataError(file_, 0,
-                    fmt::format("the header has {} at byte {}, expected a dictionary of "
-                                "descr, fortran_order and shape",
-                                found, place_));
-  }
-
-  void skip_blanks() {
-    while (place_ < text_.size() && std::strchr(" \t\r\n", text_[place_]) != nullptr &&
-           text_[place_] != '\0') {
-      ++place_;
-    }
-  }
-  char peek() {
-    skip_blanks();
-    return place_ < text_.size() ? text_[place_] : '\0';
-  }
-  bool accept(char c) {
-    if (peek() != c || place_ == text_.size()) return false;
-    ++place_;
-    return true;
-  }
-  void expect(char c) {
-    if (!accept(c)) fail(fmt::format("no {}", c));
-  }
-
-  std::string string() {
-    const char quote_mark = peek();
-    if (quote_mark != '\'' && quote_mark != '"') fail("no string");
-    const std::size_t end = text_.find(quote_mark, place_ + 1);
-    if (end == std::string_view::npos) fail("an unfinished string");
-    std::string value(text_.substr(place_ + 1, end - place_ - 1));
-    place_ = end + 1;
-    return value;
-  }
-
-  bool boolean() {
-    skip_blanks();
-    for (const auto& [word, value] :
-         {std::pair<std::string_view, bool>{"True", true}, {"False", false}}) {
-      if (text_.substr(place_).starts_with(word)) {
-        place_ += word.size();
-        return value;
-      }
-    }
-    fail("neither True nor False");
-    return false;
-  }
-
-  std::vector<std::int64_t> shape() {
-    std::vector<std::int64_t> sizes;
-    expect('(');
-    while (!accept(')')) {
-      sizes.push_back(integer());
-      if (!accept(',')) {
-        expect(')');
-        break;
-      }
-    }
-    return sizes;
-  }
-
-  std::int64_t integer() {
-    skip_blanks();
-    const std::size_t begin = place_;
-    std::int64_t value = 0;
-    for (; place_ < text_.size() && text_[place_] >= '0' && text_[place_] <= '9'; ++place_) {
-      if (__builtin_mul_overflow(value, 10, &value) ||
-          __builtin_add_overflow(value, text_[place_] - '0', &value)) {
-        fail("a size that is too large");
-      }
-    }
-    if (place_ == begin) fail("no size");
-    if (place_ < text_.size() && text_[place_] == 'L')
-      ++place_;  // Python 2 wrote long integers as 3L
-    return value;
-  }
-
-  std::string_view text_;
-  const std::string& file_;
-  std::size_t place_ = 0;
-};
-
-std::string read_header_text(InputFile& input) {
+template <typename Input>
+std::string read_header_text(Input& input) {
   std::array<char, 8> prefix{};
   constexpr std::string_view kExpected = "expected NumPy's .npy";
   if (input.size() < prefix.size() + 2) {
@@ -183,6 +61,67 @@ std::string read_header_text(InputFile& input) {
   std::string header(length, '\0');
   input.read(header);
   return header;
+}
+
+/// Reads the values block by block, and puts each at its place in the tensor: first index fastest in
+/// Fortran order.
+template <typename Input>
+void read_converted(Input& input, const NpyHeader& header, const NpyType& type, Tensor& tensor) {
+  constexpr std::int64_t kAtOnce = 1 << 16;
+  const std::int64_t rows = header.shape.empty() ? 1 : header.shape[0];
+  const std::int64_t count = static_cast<std::int64_t>(input.remaining() / type.bytes);
+  const std::int64_t columns = rows == 0 ? 0 : count / rows;
+  std::vector<char> block(static_cast<std::size_t>(std::min(count, kAtOnce)) * type.bytes);
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+  std::visit(
+      [&](auto& values) {
+        for (std::int64_t begin = 0; begin < count; begin += kAtOnce) {
+          const std::int64_t size = std::min(kAtOnce, count - begin);
+          const auto bytes = std::span(block).first(static_cast<std::size_t>(size) * type.bytes);
+          input.read(bytes);
+          for (std::int64_t k = 0; k < size; ++k) {
+            const std::int64_t place = header.fortran_order ? row * columns + column : begin + k;
+            decode_element(type, block.data() + k * static_cast<std::int64_t>(type.bytes),
+                           values[static_cast<std::size_t>(place)]);
+            if (++row == rows) {
+              row = 0;
+              ++column;
+            }
+          }
+        }
+      },
+      tensor.values);
+}
+
+template <typename Input>
+Tensor read_array(Input& input) {
+  const std::string text = read_header_text(input);
+  const NpyHeader header = parse_npy_header(text, input.name());
+  const NpyType type = find_npy_type(header.descr, input.name());
+  // For one dimension, both orders are the same.
+  if (header.fortran_order && header.shape.size() > 2) {
+    throw DataError(input.name(), 0,
+                    fmt::format("found an array of shape {} in Fortran order, expected C order for "
+                                "more than two dimensions (numpy.ascontiguousarray)",
+                                format_shape(header.shape)));
+  }
+  const std::optional<std::int64_t> count = count_elements(header.shape, kMaxElementBytes);
+  if (!count || static_cast<std::uint64_t>(*count) * type.bytes != input.remaining()) {
+    throw DataError(input.name(), 0,
+                    fmt::format("found {} bytes of values, which do not fit the shape {} of {}",
+                                input.remaining(), format_shape(header.shape), header.descr));
+  }
+  // A sparse file claims more than it holds.
+  require_memory(static_cast<std::uint64_t>(*count) * element_types()[type.stored_as].bytes,
+                 input.name());
+  Tensor tensor = make_tensor(type.stored_as, header.shape, *count);
+  if (type.is_stored_unchanged() && !header.fortran_order) {
+    input.read(bytes_of(tensor));
+  } else {
+    read_converted(input, header, type, tensor);
+  }
+  return tensor;
 }
 
 }  // namespace
@@ -215,32 +154,12 @@ void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
 
 Tensor read_npy(const std::filesystem::path& path) {
   InputFile input(path);
-  const std::string text = read_header_text(input);
-  const Header header = HeaderParser(text, input.name()).parse();
-  const auto types = element_types();
-  const auto type = std::find_if(types.begin(), types.end(), [&](const ElementType& candidate) {
-    return candidate.npy == *header.descr;
-  });
-  if (type == types.end()) {
-    throw DataError(input.name(), 0,
-                    fmt::format("found elements of type {}, expected <f4, <f8, <i4 or <i8",
-                                quote(*header.descr)));
-  }
-  if (*header.fortran_order) {
-    throw DataError(input.name(), 0,
-                    "found values in Fortran order, expected C order (numpy.ascontiguousarray)");
-  }
-  const std::optional<std::int64_t> count = count_elements(*header.shape, type->bytes);
-  if (!count || static_cast<std::uint64_t>(*count) * type->bytes != input.remaining()) {
-    throw DataError(input.name(), 0,
-                    fmt::format("found {} bytes of values, which do not fit the shape {} of {}",
-                                input.remaining(), format_shape(*header.shape), type->npy));
-  }
-  require_memory(input.remaining(), input.name());  // a sparse file claims more than it holds
-  Tensor tensor =
-      make_tensor(static_cast<std::size_t>(type - types.begin()), *header.shape, *count);
-  input.read(bytes_of(tensor));
-  return tensor;
+  return read_array(input);
+}
+
+Tensor read_npy_bytes(std::string_view bytes, const std::string& file) {
+  InputBytes input(bytes, file);
+  return read_array(input);
 }
 
 }  // namespace tern

@@ -128,6 +128,15 @@ void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Not
   }
 }
 
+/// To be called before nodes are dropped: ids 1 to N without the last would look like rows of an array.
+void find_numbers(const Sources& sources, Pool& pool) {
+  const auto is_array = [](const std::optional<Source>& source) {
+    return source && source->is_array();
+  };
+  if (is_array(sources.user_features)) pool.users.numbers = find_id_numbers(pool.users.names);
+  if (is_array(sources.item_features)) pool.items.numbers = find_id_numbers(pool.items.names);
+}
+
 void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions& options,
                           Pool& pool, Notes& notes) {
   if (options.min_rating) {
@@ -152,6 +161,7 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
     }
   }
   number_nodes(lists, pool, notes);
+  find_numbers(sources, pool);
 }
 
 /// Ids such as "1.0" and "1", which are one number, but two ids.
@@ -176,14 +186,29 @@ void warn_of_equal_numbers(std::string_view kind, const Vocabulary& names, Notes
       kind, quote(example), quote(std::string_view(example).substr(0, example.find('.'))), count));
 }
 
+/// A wrong column often has one value only, such as the arrow of "1 -> 5".
+void warn_of_one_name(std::string_view kind, const Vocabulary& names, Notes& notes) {
+  if (names.size() != 1) return;
+  notes.push_back(
+      fmt::format("Warning: all interactions have the same {0}, {1}; if another column "
+                  "holds the {0}s, choose it with data.{0}_column.",
+                  kind, quote(names.name(0))));
+}
+
 void note_table(const Source& source, const Reading& reading, const InteractionTable& table,
                 const DataOptions& options, Notes& notes) {
-  notes.push_back(
-      fmt::format("{}: interactions: {}; {}; {}.", source.name(),
-                  static_cast<std::int64_t>(table.pairs.size()) + table.below_min_rating,
-                  reading.description, table.columns));
+  notes.push_back(fmt::format("{}: interactions: {}; {}; {}.", source.name(),
+                              static_cast<std::int64_t>(table.pairs.size()) +
+                                  table.below_min_rating +
+                                  (options.min_rating ? table.missing_ratings : 0),
+                              reading.description, table.columns));
   for (const std::string& warning : table.warnings) {
     notes.push_back(fmt::format("{}: warning: {}", source.name(), warning));
+  }
+  if (table.missing_ratings > 0) {
+    notes.push_back(fmt::format("{}: interactions without a rating, which are {}: {}.",
+                                source.name(), options.min_rating ? "dropped" : "kept",
+                                table.missing_ratings));
   }
   if (table.below_min_rating > 0) {
     notes.push_back(fmt::format("{}: interactions dropped for a rating below {}: {}.",
@@ -206,12 +231,16 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
     note_table(source, reading, table, options, notes);
     note_blank_lines(source, table.blank_lines, texts.comments[part], notes);
     pool.below_min_rating += table.below_min_rating;
+    if (options.min_rating) pool.below_min_rating += table.missing_ratings;
     pool.ratings.add(table.ratings);
     pool.has_times = pool.has_times && (table.has_times || table.pairs.empty());
     pool.parts[part] = {std::move(table.pairs), std::move(table.times)};
   }
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
+  find_numbers(sources, pool);
+  warn_of_one_name("user", pool.users.names, notes);
+  warn_of_one_name("item", pool.items.names, notes);
   warn_of_equal_numbers("user", pool.users.names, notes);
   warn_of_equal_numbers("item", pool.items.names, notes);
   if (pool.below_min_rating == 0) return;
@@ -244,10 +273,6 @@ std::vector<NodeId> keep_side(PoolSide& side, const std::vector<char>& kept) {
   }
   if (stay.size() == kept.size()) return numbers;
   side.names = side.names.subset(stay);
-  if (!side.rows.empty()) {
-    for (NodeId& node : stay) node = side.rows[node];
-  }
-  side.rows = std::move(stay);
   return numbers;
 }
 

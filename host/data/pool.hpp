@@ -2,9 +2,11 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "host/data/feature_rows.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/k_core.hpp"
 #include "host/data/sources.hpp"
@@ -24,10 +26,10 @@ struct PoolPart {
 /// One node set of a pool.
 struct PoolSide {
   Vocabulary names;
-  /// The number of nodes that were read, and the index among them of each remaining node; rows is
-  /// empty while all remain.
+  /// The number of nodes that were read, including nodes filtered out since.
   NodeId num_read = 0;
-  std::vector<NodeId> rows;
+  /// Their ids, if the rows of an array of features have to be matched with them.
+  std::optional<IdNumbers> numbers;
 };
 
 /// All interactions that were read, before they are split and made into matrices.

@@ -10,6 +10,7 @@
 #include "host/data/column_names.hpp"
 #include "host/data/recognition.hpp"
 #include "host/data/table_sample.hpp"
+#include "host/data/text.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -80,6 +81,21 @@ std::optional<Candidate> divide(const InteractionText& text, TableFormat format)
   }
 }
 
+/// Whether blanks divide the rows into more fields than tabs, all of them numbers: "1 10<tab>5" has
+/// mixed separators, not the id "1 10".
+bool mixes_tabs_and_blanks(const InteractionText& text, const Candidate& tabs) {
+  const std::optional<Candidate> blanks = divide(text, kBlanks);
+  if (!blanks || !blanks->divides_well() || blanks->width <= tabs.width) return false;
+  const TableSample sample = sample_rows(text.bytes, text.file, kBlanks);
+  const std::size_t first = sample.rows.size() > 1 ? 1 : 0;  // the first row may be a header
+  return std::all_of(sample.rows.begin() + static_cast<std::ptrdiff_t>(first), sample.rows.end(),
+                     [](const std::vector<std::string>& row) {
+                       return std::all_of(row.begin(), row.end(), [](const std::string& field) {
+                         return parse_number(field).has_value();
+                       });
+                     });
+}
+
 TableFormat format_of(std::string_view name) {
   if (name == "tab") return TableFormat::kTsv;
   if (name == "comma") return TableFormat::kCsv;
@@ -135,7 +151,10 @@ TableFormat recognise_separator(const InteractionText& text, const DataOptions& 
   };
   for (const TableFormat& format : {TableFormat::kTsv, kColons}) {
     const std::optional<Candidate> candidate = divide(text, format);
-    if (candidate && candidate->divides_well()) return candidate->format;
+    if (candidate && candidate->divides_well()) {
+      const bool mixed = format == TableFormat::kTsv && mixes_tabs_and_blanks(text, *candidate);
+      return mixed ? kBlanks : candidate->format;
+    }
     if (candidate) note_share(*candidate);
   }
   std::vector<Candidate> good;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/support/files.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -22,15 +23,18 @@ struct Extension {
   SourceFormat format;
 };
 
-constexpr std::array<Extension, 7> kInteractionExtensions{{{".txt", SourceFormat::kAdjacency},
+constexpr std::array<Extension, 8> kInteractionExtensions{{{".txt", SourceFormat::kAdjacency},
                                                            {".tsv", SourceFormat::kTsv},
                                                            {".csv", SourceFormat::kCsv},
                                                            {".dat", SourceFormat::kOtherTable},
                                                            {".data", SourceFormat::kOtherTable},
                                                            {".inter", SourceFormat::kOtherTable},
-                                                           {".jsonl", SourceFormat::kJson}}};
-constexpr std::array<Extension, 3> kFeatureExtensions{
-    {{".npy", SourceFormat::kNpy}, {".tsv", SourceFormat::kTsv}, {".csv", SourceFormat::kCsv}}};
+                                                           {".jsonl", SourceFormat::kJson},
+                                                           {".json", SourceFormat::kJson}}};
+constexpr std::array<Extension, 4> kFeatureExtensions{{{".npy", SourceFormat::kNpy},
+                                                       {".npz", SourceFormat::kNpz},
+                                                       {".tsv", SourceFormat::kTsv},
+                                                       {".csv", SourceFormat::kCsv}}};
 constexpr std::array<const char*, 3> kCompressions{"", ".gz", ".zst"};
 
 /// The file with this stem in a directory, if there is one. Throws DataError if there are several.
@@ -40,8 +44,9 @@ std::optional<Source> find_one(const fs::path& directory, const std::string& ste
   for (const Extension& extension : extensions) {
     for (const char* compression : kCompressions) {
       // NumPy arrays are not read compressed.
-      if (extension.format == SourceFormat::kNpy && *compression != '\0') continue;
       const fs::path path = directory / fmt::format("{}{}{}", stem, extension.text, compression);
+      const Source source{path, extension.format};
+      if (source.is_array() && *compression != '\0') continue;
       std::error_code error;
       if (!fs::exists(path, error)) continue;
       if (found) {
@@ -49,10 +54,17 @@ std::optional<Source> find_one(const fs::path& directory, const std::string& ste
                         fmt::format("found both {} and {}, expected one of them",
                                     found->path.filename().string(), path.filename().string()));
       }
-      found = Source{path, extension.format};
+      found = source;
     }
   }
   return found;
+}
+
+/// The file with the ids of an array's rows, if there are both.
+std::optional<fs::path> find_ids(const fs::path& path, const std::optional<Source>& features) {
+  std::error_code error;
+  if (!features || !features->is_array() || !fs::exists(path, error)) return std::nullopt;
+  return path;
 }
 
 std::string lower(std::string text) {
@@ -108,6 +120,40 @@ std::string some_names(const fs::path& directory) {
                      names.size() > kMax ? ", ..." : "");
 }
 
+/// Whether a file is there for people: hidden ones, README, LICENSE, .md, .pdf, .html.
+bool is_for_people(const fs::path& path) {
+  const std::string name = lower(path.filename().string());
+  const auto begins = [&](std::string_view text) { return name.starts_with(text); };
+  const auto ends = [&](std::string_view text) { return name.ends_with(text); };
+  return begins(".") || begins("readme") || begins("license") || begins("licence") ||
+         begins("citation") || ends(".md") || ends(".pdf") || ends(".html");
+}
+
+std::vector<std::string> find_unread(const std::vector<fs::path>& files, const Sources& sources) {
+  std::vector<fs::path> read;
+  for (const std::optional<Source>& part : sources.interactions) {
+    if (part) read.push_back(part->path);
+  }
+  for (const auto* features : {&sources.user_features, &sources.item_features}) {
+    if (*features) read.push_back((*features)->path);
+  }
+  for (const auto* ids : {&sources.user_ids, &sources.item_ids}) {
+    if (*ids) read.push_back(**ids);
+  }
+  std::vector<std::string> unread;
+  for (const fs::path& file : files) {
+    std::error_code error;
+    if (!fs::is_regular_file(file, error) || is_for_people(file)) continue;
+    if (std::find(read.begin(), read.end(), file) != read.end()) continue;
+    std::string name = in_message(file.filename().string());
+    const std::string stem = lower(uncompressed_name(file).stem().string());
+    if (stem == "val" || stem == "validation" || stem == "dev")
+      name += " (expected the name valid)";
+    unread.push_back(std::move(name));
+  }
+  return unread;
+}
+
 void check_interactions(const fs::path& directory, Sources& sources, std::optional<Source> pooled) {
   const auto fail = [&](const std::string& message) {
     throw DataError(directory.string(), 0, message);
@@ -145,7 +191,11 @@ Source file_source(const fs::path& path) {
 }
 
 Sources find_sources(const fs::path& path) {
-  if (path == "-") return {{Source{path, SourceFormat::kUnknown}}, {}, {}};
+  if (path == "-") {
+    Sources sources;
+    sources.interactions[0] = Source{path, SourceFormat::kUnknown};
+    return sources;
+  }
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   Sources sources;
@@ -168,6 +218,9 @@ Sources find_sources(const fs::path& path) {
   check_interactions(path, sources, find_interactions(files, "interactions"));
   sources.user_features = find_one(path, "user_features", kFeatureExtensions);
   sources.item_features = find_one(path, "item_features", kFeatureExtensions);
+  sources.user_ids = find_ids(path / "user_ids.txt", sources.user_features);
+  sources.item_ids = find_ids(path / "item_ids.txt", sources.item_features);
+  sources.unread = find_unread(files, sources);
   return sources;
 }
 

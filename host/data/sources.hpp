@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/data/split.hpp"
 #include "host/data/table.hpp"
@@ -17,6 +18,7 @@ enum class SourceFormat : std::uint8_t {
   kTsv,
   kCsv,
   kNpy,
+  kNpz,
   kOtherTable,  // .dat, .data, .inter
   kJson,        // .jsonl
   kUnknown,
@@ -32,6 +34,7 @@ struct Source {
   std::string file() const { return is_standard_input() ? "standard input" : path.string(); }
   std::string name() const { return is_standard_input() ? file() : path.filename().string(); }
 
+  bool is_array() const { return format == SourceFormat::kNpy || format == SourceFormat::kNpz; }
   TableFormat table_format() const {
     return format == SourceFormat::kCsv ? TableFormat::kCsv : TableFormat::kTsv;
   }
@@ -43,6 +46,11 @@ struct Sources {
   std::array<std::optional<Source>, kSplitParts> interactions;
   std::optional<Source> user_features;
   std::optional<Source> item_features;
+  /// The ids of the rows of an array of features, if they are there.
+  std::optional<std::filesystem::path> user_ids;
+  std::optional<std::filesystem::path> item_ids;
+  /// Names of other files in the directory, without those for people, such as README.md.
+  std::vector<std::string> unread;
 
   bool has_held_out() const { return interactions[1].has_value() || interactions[2].has_value(); }
 };

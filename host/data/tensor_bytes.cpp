@@ -128,4 +128,10 @@ void InputFile::read(std::span<char> bytes) {
   }
 }
 
+void InputBytes::read(std::span<char> bytes) {
+  if (bytes.size() > bytes_.size()) throw DataError(name_, 0, "the array is cut short");
+  std::copy_n(bytes_.begin(), bytes.size(), bytes.begin());
+  bytes_.remove_prefix(bytes.size());
+}
+
 }  // namespace tern

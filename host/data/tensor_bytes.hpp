@@ -64,4 +64,21 @@ class InputFile {
   std::uint64_t remaining_ = 0;
 };
 
+/// The same for bytes in memory, which must outlive it.
+class InputBytes {
+ public:
+  InputBytes(std::string_view bytes, const std::string& name)
+      : name_(name), bytes_(bytes), size_(bytes.size()) {}
+
+  const std::string& name() const noexcept { return name_; }
+  std::uint64_t size() const noexcept { return size_; }
+  std::uint64_t remaining() const noexcept { return bytes_.size(); }
+  void read(std::span<char> bytes);
+
+ private:
+  std::string name_;
+  std::string_view bytes_;
+  std::uint64_t size_ = 0;
+};
+
 }  // namespace tern

@@ -51,6 +51,11 @@ std::string_view checked_text(std::string_view bytes, const std::string& file) {
   if (bytes.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     throw DataError(file, 0, "the file has only blank lines, expected at least one line of data");
   }
+  if (bytes.find('\n') == std::string_view::npos && bytes.find('\r') < bytes.size() - 1) {
+    throw DataError(file, 1,
+                    "the lines end with CR alone, expected LF or CR LF; convert them, for example "
+                    "with tr '\\r' '\\n'");
+  }
   return bytes;
 }
 
@@ -121,7 +126,17 @@ std::int64_t blank_out_comments(std::span<char> text) {
   const std::string_view all(text.data(), text.size());
   std::size_t place = all.starts_with("\xEF\xBB\xBF"sv) ? 3 : 0;
   std::int64_t comments = 0;
-  while (all.substr(place, 2) == "# "sv || all.substr(place, 2) == "% "sv) {
+  const auto is_comment = [&] {
+    const char second = place + 1 < all.size() ? all[place + 1] : '\0';
+    const bool mark = place < all.size() && (all[place] == '#' || all[place] == '%');
+    return mark && (second == ' ' || second == '\n' || second == '\r');
+  };
+  // "sep=;" tells Excel the separator, which the rows show anyway.
+  const auto is_separator = [&] {
+    const std::string_view line = all.substr(place, all.find_first_of("\r\n", place) - place);
+    return comments == 0 && line.size() == 5 && line.starts_with("sep=");
+  };
+  while (is_comment() || is_separator()) {
     for (; place < text.size() && text[place] != '\n'; ++place) {
       if (text[place] != '\r') text[place] = ' ';
     }

@@ -25,8 +25,8 @@ struct TextError {
   std::string message;
 };
 
-/// The text without its UTF-8 byte order mark. Throws DataError on UTF-16, and on a text of blank
-/// lines only.
+/// The text without its UTF-8 byte order mark. Throws DataError on UTF-16, on a text of blank lines only,
+/// and on lines that end with CR alone.
 std::string_view checked_text(std::string_view bytes, const std::string& file);
 
 /// Chunks of about `chunk_bytes` bytes that end at line ends, or at the end of the text. With
@@ -56,7 +56,7 @@ inline bool is_blank_line(std::string_view line) {
 }
 
 /// Overwrites comments at the beginning of a text with spaces: lines that begin with "# " or "% ", as in
-/// files of SNAP and KONECT. They then count as blank lines, so that other lines keep their numbers.
+/// files of SNAP and KONECT, or have only that character, and Excel's "sep=;" as the first line. They then count as blank lines, so that other lines keep their numbers.
 /// Returns how many there were.
 std::int64_t blank_out_comments(std::span<char> text);
 

@@ -8,6 +8,7 @@
 #include <numbers>
 #include <vector>
 
+#include "host/support/parallel.hpp"
 #include "tern/random.hpp"
 
 namespace tern {
@@ -32,14 +33,14 @@ void fill_blocks(Backend& backend, Matrix& matrix, Seed seed, std::uint32_t tens
   const std::int64_t size = matrix.size();
   const std::int64_t blocks = (size + 3) / 4;
   std::vector<float> values(static_cast<std::size_t>(size));
-#pragma omp parallel for schedule(static)
-  for (std::int64_t block = 0; block < blocks; ++block) {
+  constexpr std::int64_t kBlocksAtOnce = 1024;
+  parallel_for_blocks(blocks, kBlocksAtOnce, [&](std::int64_t block) {
     const RandomStream stream(seed, Purpose::kInitialize, tensor,
                               static_cast<std::uint64_t>(block));
     const std::array<float, 4> draws = draw(stream);
     const std::int64_t count = std::min<std::int64_t>(4, size - 4 * block);
     std::copy_n(draws.begin(), count, values.begin() + 4 * block);
-  }
+  });
   backend.upload(values, matrix);
 }
 

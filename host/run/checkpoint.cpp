@@ -36,6 +36,8 @@ class Reader {
  public:
   Reader(const Metadata& metadata, std::string_view file) : metadata_(metadata), file_(file) {}
 
+  bool has(const std::string& key) const { return metadata_.contains(key); }
+
   template <typename Number>
   Number number(const std::string& key) const {
     const std::string& text = text_at(key);
@@ -87,6 +89,26 @@ std::uint64_t hash_of(std::string_view text) {
   return hash_bytes(std::span<const char>(text));
 }
 
+std::string to_text(const std::optional<double>& value) {
+  return value ? fmt::format("{}", *value) : kNone;
+}
+
+void write_watch(const std::string& side, const CollapseWatch& watch, Metadata& metadata) {
+  metadata[side + "_first_rank"] = to_text(watch.first_rank);
+  metadata[side + "_first_norm"] = to_text(watch.first_norm);
+  metadata[side + "_last_norm"] = to_text(watch.last_norm);
+  metadata[side + "_growing_norms"] = std::to_string(watch.growing_norms);
+  metadata[side + "_small_ranks"] = std::to_string(watch.small_ranks);
+}
+
+CollapseWatch read_watch(const std::string& side, const Reader& read) {
+  return {.first_rank = read.optional(side + "_first_rank"),
+          .first_norm = read.optional(side + "_first_norm"),
+          .last_norm = read.optional(side + "_last_norm"),
+          .growing_norms = read.count<int>(side + "_growing_norms"),
+          .small_ranks = read.count<int>(side + "_small_ranks")};
+}
+
 /// Writes every field under its name; {} formats a double so that it is read back bit for bit.
 void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["epoch"] = std::to_string(progress.epoch);
@@ -95,8 +117,14 @@ void write_progress(const TrainingProgress& progress, Metadata& metadata) {
   metadata["updates"] = std::to_string(progress.updates);
   metadata["best_epoch"] = std::to_string(progress.best_epoch);
   metadata["selected_epoch"] = std::to_string(progress.selected_epoch);
-  metadata["best_metric"] = progress.best_metric ? fmt::format("{}", *progress.best_metric) : kNone;
+  metadata["best_metric"] = to_text(progress.best_metric);
   metadata["since_best"] = std::to_string(progress.since_best);
+  // States of earlier versions have no watch, nor have those before the first check.
+  if (progress.user_watch != CollapseWatch{} || progress.item_watch != CollapseWatch{}) {
+    write_watch("user", progress.user_watch, metadata);
+    write_watch("item", progress.item_watch, metadata);
+    metadata["collapsed"] = std::to_string(progress.collapsed ? 1 : 0);
+  }
   metadata["collapse_explained"] = std::to_string(progress.collapse_explained ? 1 : 0);
   metadata["rollbacks"] = std::to_string(progress.rollbacks);
   metadata["seconds"] = fmt::format("{}", progress.seconds);
@@ -197,6 +225,11 @@ TrainingProgress read_progress(const Metadata& metadata, std::string_view file) 
   progress.selected_epoch = read.count<int>("selected_epoch");
   progress.best_metric = read.optional("best_metric");
   progress.since_best = read.count<int>("since_best");
+  if (read.has("collapsed")) {
+    progress.user_watch = read_watch("user", read);
+    progress.item_watch = read_watch("item", read);
+    progress.collapsed = read.count<int>("collapsed") != 0;
+  }
   progress.collapse_explained = read.count<int>("collapse_explained") != 0;
   progress.rollbacks = read.count<int>("rollbacks");
   progress.seconds = read.finite("seconds");

@@ -141,7 +141,7 @@ Run Run::open(const fs::path& path) {
   Run run(path, {}, nullptr);
   run.fingerprint_ = read_manifest(path / kManifestFile).fingerprint;
   try {
-    read_config(run.config_, path / kConfigFile);
+    read_config(run.config_, path / kConfigFile, &run.config_notes_);
     validate(run.config_);
   } catch (const ConfigError& error) {
     throw DataError((path / kConfigFile).string(), 0, error.what());

@@ -7,6 +7,7 @@
 
 #include "host/run/manifest.hpp"
 #include "host/run/stored_data.hpp"
+#include "host/run/stored_features.hpp"
 #include "host/support/files.hpp"
 #include "host/support/hash.hpp"
 #include "tern/error.hpp"
@@ -103,6 +104,12 @@ Dataset Run::load_data(DataParts parts) const {
 
 Vocabulary Run::load_names(Side side) const {
   return read_stored_names(path_, side);
+}
+
+bool Run::has_features(Side side) const {
+  if (holds_data()) return holds_stored_features(path_ / kFeaturesFile, side);
+  const Dataset data = load_original_data();
+  return (side == Side::kUser ? data.user_features : data.item_features).has_value();
 }
 
 }  // namespace tern

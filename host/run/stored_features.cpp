@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "host/data/safetensors_writer.hpp"
+#include "host/support/files.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -206,6 +207,10 @@ void write_stored_features(const fs::path& file, const Dataset& data) {
     tensors.push_back(tensor_view(key(side, "ones.columns"), of.ones));
   }
   write_safetensors(file, std::move(tensors), metadata);
+}
+
+bool holds_stored_features(const fs::path& file, Side side) {
+  return is_there(file) && read_safetensors_metadata(file).contains(key(side, kColumns));
 }
 
 void read_stored_features(const fs::path& file, Dataset& data) {

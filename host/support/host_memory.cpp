@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 
+#include "host/support/control_groups.hpp"
 #include "tern/memory.hpp"
 
 namespace tern {
@@ -54,30 +55,15 @@ constexpr GroupFiles kVersion1{"memory.limit_in_bytes", "memory.usage_in_bytes",
                                "total_inactive_file"};
 constexpr GroupFiles kVersion2{"memory.max", "memory.current", "inactive_file"};
 
-/// Applies the limits of a group and of all groups above it. In a container, where the process sees
-/// its own group as the root, the group's path may not exist, but the root does.
-void limit_by_groups(MemoryInfo& memory, const std::filesystem::path& mount,
-                     const std::string& group, const GroupFiles& files) {
-  std::filesystem::path below = std::filesystem::path(group).relative_path();
-  for (;;) {
-    const std::filesystem::path here = mount / below;
-    const std::optional<std::int64_t> most = number_in(here / files.limit);
-    const std::optional<std::int64_t> used = number_in(here / files.usage);
-    if (most && used) {
-      const std::int64_t cache = number_after(here / "memory.stat", files.reclaimable).value_or(0);
-      limit(memory, *most - *used + std::min(cache, *used), *most);
-    }
-    if (below.empty()) return;
-    below = below.parent_path();
-  }
-}
-
-bool lists_memory(const std::string& controllers) {
-  std::istringstream names(controllers);
-  for (std::string name; std::getline(names, name, ',');) {
-    if (name == "memory") return true;
-  }
-  return false;
+/// Applies the limits of one group.
+void limit_by_group(MemoryInfo& memory, const ControlGroup& group) {
+  const GroupFiles& files = group.version == 1 ? kVersion1 : kVersion2;
+  const std::optional<std::int64_t> most = number_in(group.folder / files.limit);
+  const std::optional<std::int64_t> used = number_in(group.folder / files.usage);
+  if (!most || !used) return;
+  const std::int64_t cache =
+      number_after(group.folder / "memory.stat", files.reclaimable).value_or(0);
+  limit(memory, *most - *used + std::min(cache, *used), *most);
 }
 
 void limit_by_rlimit(MemoryInfo& memory) {
@@ -99,19 +85,7 @@ MemoryInfo system_memory(const std::filesystem::path& root) {
   const auto total = number_after(meminfo, "MemTotal:");
   if (available && total) limit(memory, *available * kKilo, *total * kKilo);
 
-  // Lines of "number:controllers:/path"; version 2 is "0::/path".
-  std::ifstream groups(root / "proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);) {
-    const std::size_t first = line.find(':');
-    const std::size_t second = first == std::string::npos ? first : line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1);
-    const std::string group = line.substr(second + 1);
-    if (controllers.empty()) limit_by_groups(memory, root / "sys/fs/cgroup", group, kVersion2);
-    if (lists_memory(controllers)) {
-      limit_by_groups(memory, root / "sys/fs/cgroup/memory", group, kVersion1);
-    }
-  }
+  for (const ControlGroup& group : control_groups(root, "memory")) limit_by_group(memory, group);
   return memory;
 }
 

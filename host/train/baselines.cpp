@@ -6,10 +6,14 @@
 #include <cmath>
 #include <numeric>
 
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
 namespace {
+
+/// Users that a thread ranks at a time.
+constexpr std::int64_t kUsersAtOnce = 64;
 
 void check(const Interactions& train, std::span<const Interactions* const> observed,
            std::int64_t k) {
@@ -139,15 +143,15 @@ std::vector<NodeId> popularity_rankings(const Interactions& train,
   });
 
   std::vector<NodeId> rankings(static_cast<std::size_t>(train.num_users() * k), NodeId{-1});
-#pragma omp parallel for schedule(dynamic, 64)
-  for (NodeId user = 0; user < train.num_users(); ++user) {
+  parallel_for_blocks(train.num_users(), kUsersAtOnce, [&](std::int64_t index) {
+    const auto user = static_cast<NodeId>(index);
     auto out = rankings.begin() + user * k;
     const auto end = out + k;
     for (const NodeId item : order) {
       if (out == end) break;
       if (!is_observed(observed, user, item)) *out++ = item;
     }
-  }
+  });
   return rankings;
 }
 
@@ -160,22 +164,29 @@ std::vector<NodeId> graph_filter_rankings(const Interactions& train,
   const std::vector<double> item_scales = inverse_roots(transposed);
   const auto width = static_cast<std::size_t>(k);
   std::vector<NodeId> rankings(static_cast<std::size_t>(train.num_users()) * width);
-#pragma omp parallel
-  {
-    GraphFilter filter(train, transposed, user_scales, item_scales);
-    BestItems best(width);
-#pragma omp for schedule(dynamic, 64)
-    for (NodeId user = 0; user < train.num_users(); ++user) {
-      const std::span<double> scores = filter.scores(user);
+  struct Scratch {
+    GraphFilter filter;
+    BestItems best;
+  };
+  const auto make = [&] {
+    return Scratch{GraphFilter(train, transposed, user_scales, item_scales), BestItems(width)};
+  };
+  const std::int64_t users = train.num_users();
+  const std::int64_t blocks = (users + kUsersAtOnce - 1) / kUsersAtOnce;
+  parallel_for_with(shared_pool(), blocks, make, [&](std::int64_t block, Scratch& scratch) {
+    const std::int64_t end = std::min(users, (block + 1) * kUsersAtOnce);
+    for (std::int64_t index = block * kUsersAtOnce; index < end; ++index) {
+      const auto user = static_cast<NodeId>(index);
+      const std::span<double> scores = scratch.filter.scores(user);
       for (const Interactions* interactions : observed) {
         for (const NodeId item : interactions->row(user)) {
           scores[static_cast<std::size_t>(item)] = -HUGE_VAL;
         }
       }
-      best.select(scores,
-                  std::span(rankings).subspan(static_cast<std::size_t>(user) * width, width));
+      scratch.best.select(
+          scores, std::span(rankings).subspan(static_cast<std::size_t>(user) * width, width));
     }
-  }
+  });
   return rankings;
 }
 

@@ -3,12 +3,11 @@
 
 #include "tern/memory.hpp"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <array>
 
 #include "host/model/message.hpp"
+#include "host/support/processors.hpp"
 #include "tern/feature_encoding.hpp"
 
 namespace tern {
@@ -175,7 +174,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
                                const Config& config) {
   const Kind kind = target.kind;
   const bool gpu = kind == Kind::kCuda;
-  const int threads = config.threads > 0 ? config.threads : omp_get_max_threads();
+  const int threads = config.threads > 0 ? config.threads : default_thread_count().threads;
   const ModelMemory model = model_memory(kind, data, config.model);
   const OptimizerOptions& optimizer = config.optimizer;
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "host/config/keys.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -92,12 +93,12 @@ void MetricSums::add(std::span<const NodeId> users, std::span<const NodeId> rank
   const auto width = static_cast<std::size_t>(max_k_);
   block_.resize(users.size() * ks_.size());
   const auto count = static_cast<std::int64_t>(users.size());
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < count; ++i) {
+  constexpr std::int64_t kUsersAtOnce = 64;
+  parallel_for_blocks(count, kUsersAtOnce, [&](std::int64_t i) {
     const auto at = static_cast<std::size_t>(i);
     measure(rankings.subspan(at * width, width), held_out.row(users[at]),
             std::span(block_).subspan(at * ks_.size(), ks_.size()));
-  }
+  });
   for (std::size_t i = 0; i < block_.size(); ++i) {
     UserMetrics& sum = sums_[i % ks_.size()];
     for (std::size_t metric = 0; metric < sum.size(); ++metric) sum[metric] += block_[i][metric];

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tern/backend.hpp"
@@ -10,10 +11,16 @@
 
 namespace tern {
 
-/// One sentence for each limit of the options that the embeddings of a side ("users", "items")
-/// exceed.
+/// Checks the final embeddings (rows, width) of a side ("users", "items"), and updates its watch.
+/// Returns a sentence for each sign of a collapse:
+///  - the mean norm is above max_norm;
+///  - at two checks in a row the mean norm was above ten times that of the first check and a tenth
+///    above that of the check before, and the mean cosine above max_mean_cosine;
+///  - at two checks in a row the effective rank was below min_rank and below a quarter of the first
+///    rank.
 std::vector<std::string> find_collapse(std::string_view side, const EmbeddingStatistics& statistics,
-                                       std::int64_t width, const MonitorOptions& options);
+                                       std::int64_t width, const MonitorOptions& options,
+                                       CollapseWatch& watch);
 
 /// The usual causes of a collapse, with the job's own figures: the end of a warning.
 std::string usual_causes(const Config& config, const Interactions& train);

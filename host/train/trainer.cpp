@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <numeric>
@@ -31,6 +32,19 @@ double seconds_since(Clock::time_point begin) {
 }
 
 }  // namespace
+
+/// Measures the rank of the embeddings before the first step, with which later ones are compared.
+void Trainer::Impl::measure_start() {
+  if (optimizer.updates() > 0 || result.epochs >= config.epochs) return;
+  model->embed();
+  const auto rank_of = [&](Side side) -> std::optional<double> {
+    const EmbeddingStatistics found = backend.embedding_statistics(model->embeddings(side));
+    if (found.non_finite > 0 || found.rows < 2) return std::nullopt;
+    return found.effective_rank;
+  };
+  progress.user_watch.first_rank = rank_of(Side::kUser);
+  progress.item_watch.first_rank = rank_of(Side::kItem);
+}
 
 void Trainer::Impl::report_notes(const TrainerCallbacks& callbacks) const {
   if (!callbacks.on_note) return;
@@ -62,6 +76,7 @@ bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
   const double before = progress.seconds;
   const std::int64_t steps = progress.steps;
+  std::optional<double> loss;
   if (progress.step == 0) {
     backend.sample(triplets, static_cast<std::uint32_t>(epoch));
     backend.fill(losses, 0.0);  // a state holds all of them, also those of later steps
@@ -71,13 +86,15 @@ bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
     if (watched) clear_partial_gradients(backend, *model);
     recording->replay();
     ++progress.step;
-    if (progress.step == steps || progress.step % kStepsBetweenChecks == 0) check_numbers(epoch);
+    if (progress.step == steps || progress.step % kStepsBetweenChecks == 0) {
+      loss = check_numbers(epoch);
+    }
     if (watched) {  // not later: embed() may overwrite the gradients
       progress.user_gradient_norm = gradient_norm(backend, *model, Side::kUser);
       progress.item_gradient_norm = gradient_norm(backend, *model, Side::kItem);
     }
     progress.seconds = before + seconds_since(begin);
-    if (callbacks.on_step) callbacks.on_step({epoch, progress.step, steps});
+    if (callbacks.on_step) callbacks.on_step({epoch, progress.step, steps, triplets.size(), loss});
     if (callbacks.should_stop && callbacks.should_stop()) return false;
   }
   return true;
@@ -102,6 +119,9 @@ bool Trainer::Impl::finish_epoch(EpochRecord& record, const TrainerCallbacks& ca
   progress.seconds = progress.user_gradient_norm = progress.item_gradient_norm = 0.0;
   progress.selected_epoch = result.best_epoch;
   if (monitors_scheduled(record.epoch)) {
+    progress.user_watch = user_watch;
+    progress.item_watch = item_watch;
+    progress.collapsed = collapsed;
     progress.collapse_explained = progress.collapse_explained || !record.collapse.empty();
   }
   if (scheduled(record.epoch)) {
@@ -125,8 +145,8 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
 
 /// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
 /// faulty update in the pass that makes it; this reads the marks and the losses back. Waits for the
-/// steps.
-void Trainer::Impl::check_numbers(int epoch) {
+/// steps. Returns their mean loss.
+double Trainer::Impl::check_numbers(int epoch) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
   const double* bpr = values.data();
@@ -145,6 +165,9 @@ void Trainer::Impl::check_numbers(int epoch) {
     fail(epoch, fmt::format("at step {} of {} the update of {} was not finite", faulty + 1,
                             losses.cols(), fmt::join(fault->parameters, ", ")));
   }
+  const double sum =
+      std::accumulate(bpr, bpr + progress.step, 0.0) + std::accumulate(l2, l2 + progress.step, 0.0);
+  return sum / static_cast<double>(std::max<std::int64_t>(progress.step, 1));
 }
 
 bool Trainer::Impl::scheduled(int epoch) const {
@@ -175,14 +198,23 @@ void Trainer::Impl::monitor(EpochRecord& record) {
                                    "not finite",
                                    record.users.non_finite + record.items.non_finite));
   }
-  if (config.monitor.on_collapse == CollapseAction::kIgnore) return;
+  find_collapses(record);
+}
+
+void Trainer::Impl::find_collapses(EpochRecord& record) {
   const std::int64_t width = model->embeddings(Side::kUser).cols();
-  record.collapse = find_collapse("users", record.users, width, config.monitor);
-  for (std::string& finding : find_collapse("items", record.items, width, config.monitor)) {
-    record.collapse.push_back(std::move(finding));
+  user_watch = progress.user_watch;
+  item_watch = progress.item_watch;
+  std::vector<std::string> found =
+      find_collapse("users", record.users, width, config.monitor, user_watch);
+  for (std::string& sign :
+       find_collapse("items", record.items, width, config.monitor, item_watch)) {
+    found.push_back(std::move(sign));
   }
-  if (record.collapse.empty() || progress.collapse_explained) return;
-  record.collapse.push_back(usual_causes(config, data.train));
+  collapsed = !found.empty();
+  if (found.empty() || config.monitor.on_collapse == CollapseAction::kIgnore) return;
+  if (!progress.collapse_explained) found.push_back(usual_causes(config, data.train));
+  record.collapse = std::move(found);
 }
 
 void Trainer::Impl::evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks) {
@@ -238,7 +270,9 @@ TrainingResult Trainer::run(const TrainerCallbacks& callbacks) {
   Impl& job = *impl_;
   TrainingResult& result = job.result;
   job.report_notes(callbacks);
+  job.measure_start();
   result.reason = job.patience_is_over() ? StopReason::kPatience : StopReason::kEpochs;
+  if (job.collapse_stops()) result.reason = StopReason::kCollapse;
   while (result.reason == StopReason::kEpochs && result.epochs < job.config.epochs) {
     EpochRecord record;
     record.epoch = result.epochs + 1;

@@ -55,17 +55,22 @@ struct Trainer::Impl {
   std::vector<NamedBuffer> tensors(std::int64_t step);
   void set_rollbacks(int rollbacks);
 
+  void measure_start();
   void report_notes(const TrainerCallbacks& callbacks) const;
   bool train_epoch(int epoch, const TrainerCallbacks& callbacks);
   bool finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
   void read_losses(EpochRecord& record);
-  void check_numbers(int epoch);
+  double check_numbers(int epoch);
   bool scheduled(int epoch) const;
   bool evaluation_due(int epoch) const;
   bool monitors_scheduled(int epoch) const;
   bool monitors_due(int epoch) const;
   void monitor(EpochRecord& record);
+  void find_collapses(EpochRecord& record);
   void evaluate_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
+  bool collapse_stops() const {
+    return config.monitor.on_collapse == CollapseAction::kStop && progress.collapsed;
+  }
   bool patience_is_over() const {
     return config.patience > 0 && selection.since_best() >= config.patience;
   }
@@ -84,6 +89,10 @@ struct Trainer::Impl {
   std::unique_ptr<Recording> recording;
   /// Its best epoch and metric are by the evaluations on the schedule, those of `result` by all.
   TrainingProgress progress;
+  /// The monitors' findings in the epoch under way, for `progress` once it is finished.
+  CollapseWatch user_watch;
+  CollapseWatch item_watch;
+  bool collapsed = false;
   TensorFile best;
   TrainingResult result;
 };

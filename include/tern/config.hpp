@@ -60,12 +60,14 @@ struct MonitorOptions {
   CollapseAction on_collapse = CollapseAction::kWarn;
   /// Epochs between two checks; 0: only when metrics are measured.
   int every = 1;
-  /// The mean norm may not exceed this.
+  /// A mean norm above this is a collapse.
   double max_norm = 1e4;
-  /// The mean cosine of two different rows may not exceed this.
+  /// If the mean cosine of two different rows exceeds this, norms that have grown tenfold and go on
+  /// growing are a collapse. A large cosine alone is none.
   double max_mean_cosine = 0.95;
-  /// The effective rank may not fall below this share of its maximum, min(rows, D).
-  double min_rank_share = 0.1;
+  /// An effective rank below this is a collapse, unless it is more than a quarter of the rank at the
+  /// start.
+  double min_rank = 2.0;
 };
 
 /// What training does when a loss, gradient or parameter is not finite.
@@ -145,8 +147,10 @@ const std::vector<ConfigKey>& config_keys();
 /// ConfigError on an unknown key (with a suggestion), a wrong type, or a value out of range.
 void set_config(Config& config, std::string_view key, std::string_view value);
 /// Sets the keys that a TOML file contains; all other keys keep their values. Throws ConfigError
-/// with file:line, and then changes nothing.
-void read_config(Config& config, const std::filesystem::path& path);
+/// with file:line, and then changes nothing. Keys of earlier versions are ignored: *notes gets a
+/// sentence for each, which names its successor.
+void read_config(Config& config, const std::filesystem::path& path,
+                 std::vector<std::string>* notes = nullptr);
 /// The fully resolved configuration as TOML; read_config() restores an equal one.
 std::string write_config(const Config& config);
 

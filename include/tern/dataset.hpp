@@ -36,6 +36,9 @@ enum class HeaderRow : std::uint8_t { kAuto, kYes, kNo };
 
 enum class TextEncoding : std::uint8_t { kUtf8, kLatin1 };
 
+/// Whether files of features are read.
+enum class FeatureFiles : std::uint8_t { kRead, kSkip };
+
 /// How to read and split a data set. Methods other than kAuto and kGiven pool the train, test and
 /// valid files, and split them anew.
 struct DataOptions {
@@ -84,6 +87,9 @@ struct DataOptions {
   std::int64_t max_bytes = std::int64_t{64} << 30;
   std::int64_t max_nodes = 2'000'000'000;
   std::int64_t max_feature_bytes = std::int64_t{4} << 30;
+  /// The most values of one column of a table of features that become categories: more are probably names
+  /// or texts.
+  std::int64_t max_categories = 1000;
 };
 
 /// Dense features of one node set: (nodes, names.size()) row-major.
@@ -118,8 +124,8 @@ struct Dataset {
 /// Loads a directory, a file or standard input, plain, gzip or zstd (recognised by content, not by name).
 ///
 /// A directory holds either train (and test, valid), or interactions, as .txt, .tsv, .csv, .dat, .data,
-/// .inter, .jsonl or .json; and optionally user_features and item_features as .npy, .tsv or .csv. Text
-/// files may end in .gz or .zst. A single file may have any name; "-" is standard input. Files of
+/// .inter, .jsonl or .json; and optionally user_features and item_features as .npy, .npz, .tsv or .csv. Text
+/// files may end in .gz or .zst. A note names other files. A single file may have any name; "-" is standard input. Files of
 /// interactions are recognised by what they hold (DataOptions::format). Lines at their beginning that
 /// start with "# " or "% " are comments.
 ///
@@ -136,24 +142,33 @@ struct Dataset {
 /// "Wed Mar 22 11:37:04 -0700 2017".
 /// JSON lines: an interaction a line, as an object with the keys of user, item, rating and timestamp.
 ///
-/// Features: an .npy array, (nodes, F) or (nodes), with a row for each node in the order above, before
-/// any filter; or a table with a header, keyed by its first column. A table's column is numeric if
-/// all of its non-empty values are numbers: they are kept unchanged, and an empty field is 0. Any
-/// other column becomes a 0/1 column for each value, "section=libs", in ascending order; `|`
-/// separates several values of one field. Nodes without a row get zeros.
+/// Features: an .npy array, (rows, F) or (rows), of real numbers; the same as the only array of an .npz,
+/// or there a sparse matrix by SciPy's save_npz (csr, csc or coo); or a table with a header, keyed by id. The ids
+/// are in the column that DataOptions::user_column or item_column names, or has a known name (item_id,
+/// movieId, id), or else in the first one with ids of the data; a table without any is a DataError. A
+/// column is numeric if all of its values are numbers, but for missing ones (empty, \N, NA, NaN, null,
+/// None), which count as the mean of the others. Any other column becomes a 0/1 column for each value,
+/// "section=libs", in ascending order; `|` separates several values of one field. RecBole's types in
+/// the header count: ":token" and ":token_seq" are categories. Nodes without a row get zeros.
+/// The rows of an array belong to the ids in user_ids.txt or item_ids.txt beside it, one a line. Without
+/// that file, row r belongs to the id r, if all ids of that side (before any filter) are numbers below
+/// the number of rows; else a DataError, because nodes are numbered by their place in the data.
 ///
 /// Linear in the size of the data, parallel, deterministic for every thread count. Throws DataError
-/// with file and line of the first error, ConfigError on options that do not fit the data.
-Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options = {});
+/// with file and line of the first error, ConfigError on options that do not fit the data. Skipped
+/// features cost no time; a note names their files.
+Dataset load_dataset(const std::filesystem::path& path, const DataOptions& options = {},
+                     FeatureFiles features = FeatureFiles::kRead);
 
 /// The interactions of a file or a directory, all in train: neither split nor filtered by k-core, and
 /// without features. Notes and errors as from load_dataset.
 Dataset load_interactions(const std::filesystem::path& path, const DataOptions& options = {});
 
 /// Appends nodes without interactions to one side, from a table of their features (.tsv or .csv with a
-/// header, keyed by its first column). Columns are matched by name: columns and values that the data
-/// lacks are left out; numeric columns that the table lacks get their mean in the data, any other
-/// missing value is 0. Notes report both. Throws DataError if the data has no features of that side,
+/// header, keyed by id: the column with a known name, else the first that is no feature of the data).
+/// Columns are matched by name: columns and values that the data lacks are left out; missing numbers get
+/// the mean of their column in training, any other missing value is 0. Notes report these, and the nodes
+/// without any known value. Throws DataError if the data has no features of that side,
 /// an id is known or repeated, the table has no rows, or a numeric column holds words.
 void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
                    const DataOptions& options = {});

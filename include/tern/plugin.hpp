@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,10 +17,19 @@ namespace tern {
 /// Names the layout of Plugin and of every class that crosses (Backend, the owners of storage.hpp,
 /// options, exceptions). Change it with any change to one of them: a library with another string
 /// is refused before anything else in it is called.
-inline constexpr char kPluginAbi[] = "tern-plugin-4";
+inline constexpr char kPluginAbi[] = "tern-plugin-5";
 
 /// File name of the library with the CUDA backend.
 inline constexpr char kCudaPluginFile[] = "libtern_cuda.so";
+
+/// The backend that a plugin shall make.
+struct PluginOptions {
+  int device = 0;  // its place in the list of devices
+  Reproducibility reproducibility = Reproducibility::kBitwise;
+  /// The most bytes that triplets planned ahead may take; 0: a share of the device's memory. Results do
+  /// not depend on it: tests set it to plan an epoch in parts.
+  std::int64_t plan_bytes = 0;
+};
 
 /// Returned by the library's one exported symbol. Valid as long as the library is loaded.
 struct Plugin {
@@ -28,8 +38,8 @@ struct Plugin {
   /// The usable devices, ordered by number. If there is none, *problem gets one line with the
   /// reason (no driver, driver too old, no device). Never throws DeviceError.
   std::vector<DeviceDescription> (*list_devices)(std::string* problem);
-  /// A backend on device `index` of that list. Throws DeviceError.
-  std::unique_ptr<Backend> (*make_backend)(int index, Reproducibility reproducibility);
+  /// Throws DeviceError.
+  std::unique_ptr<Backend> (*make_backend)(const PluginOptions& options);
 };
 
 /// Name and type of the exported symbol: extern "C" const tern::Plugin* tern_plugin();

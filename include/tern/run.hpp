@@ -74,6 +74,8 @@ class Run {
 
   const std::filesystem::path& path() const noexcept { return path_; }
   const Config& config() const noexcept { return config_; }
+  /// A sentence for each key of config.toml that this version no longer has.
+  const std::vector<std::string>& config_notes() const noexcept { return config_notes_; }
   std::filesystem::path log_file() const;
 
   /// Changes the configuration for the training to come.
@@ -138,6 +140,8 @@ class Run {
   Dataset load_data(DataParts parts = DataParts::kAll) const;
   /// Only the names of one side.
   Vocabulary load_names(Side side) const;
+  /// Whether the run's data has features of one side. They are not loaded.
+  bool has_features(Side side) const;
 
   /// Computes the final embeddings of the best checkpoint with this model, and writes them. The
   /// model's parameters are then those of the best checkpoint.
@@ -162,6 +166,7 @@ class Run {
 
   std::filesystem::path path_;
   Config config_;
+  std::vector<std::string> config_notes_;
   std::uint64_t fingerprint_ = 0;
   std::unique_ptr<RunLock> lock_;  // null: opened for reading
 };

@@ -28,8 +28,9 @@ struct TensorFile {
 /// Writers write a new file beside the old one, fsync it, rename it, and fsync the directory, so that
 /// a reader sees either file whole. They throw Error with the path and the system's reason. Readers
 /// check every size against the file before allocating, and throw DataError. Formats: https://github.com/huggingface/safetensors (header of at most 100 MB, no
-/// holes, no overlaps), and NumPy's .npy version 1.0 (written) and 1.0-3.0 (read; C order, little
-/// endian).
+/// holes, no overlaps), and NumPy's .npy version 1.0 (written) and 1.0-3.0 (read). Arrays of bool,
+/// integers and floats of up to 64 bits are read in both byte orders, and in Fortran order up to two
+/// dimensions; types that a Tensor lacks become the next wider one (f16 f32, u64 f64).
 void write_safetensors(const std::filesystem::path& path, const TensorFile& file);
 TensorFile read_safetensors(const std::filesystem::path& path);
 /// Reads and checks the header only.

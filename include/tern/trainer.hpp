@@ -35,9 +35,19 @@ struct EpochRecord {
   /// √Σ‖g‖² over the parameters of a side in the epoch's last step, if the monitors checked it.
   double user_gradient_norm = 0.0;
   double item_gradient_norm = 0.0;
-  /// A sentence for each of the monitors' limits that the embeddings exceed. The first epoch that
-  /// exceeds one adds the usual causes.
+  /// A sentence for each sign of a collapse. The first epoch that has one adds the usual causes.
   std::vector<std::string> collapse;
+};
+
+/// What the collapse monitor remembers of the embeddings of one side.
+struct CollapseWatch {
+  std::optional<double> first_rank;  // before the first step; else at the first check
+  std::optional<double> first_norm;  // mean norm at the first check
+  std::optional<double> last_norm;   // mean norm at the last check
+  int growing_norms = 0;             // checks in a row with growing norms and a large cosine
+  int small_ranks = 0;               // checks in a row with a small effective rank
+
+  friend bool operator==(const CollapseWatch&, const CollapseWatch&) = default;
 };
 
 /// How far training has come.
@@ -50,6 +60,9 @@ struct TrainingProgress {
   int selected_epoch = 0;  // by all evaluations; 0: none
   std::optional<double> best_metric;
   int since_best = 0;  // evaluations since the best one
+  CollapseWatch user_watch;
+  CollapseWatch item_watch;
+  bool collapsed = false;  // at the last check on the schedule
   bool collapse_explained = false;
   int rollbacks = 0;                // each has halved the learning rate
   double seconds = 0.0;             // of training in the epoch under way
@@ -74,6 +87,9 @@ struct StepProgress {
   int epoch = 0;
   std::int64_t step = 0;
   std::int64_t steps = 0;
+  std::int64_t triplets = 0;  // of an epoch
+  /// Mean loss of the epoch's steps up to the last check for numbers that are not finite.
+  std::optional<double> loss;
 };
 
 /// on_step and on_epoch may call state().
@@ -106,7 +122,8 @@ class Trainer {
   ~Trainer();
 
   /// Trains until config.epochs epochs are finished, from the start or from the place where
-  /// training was stopped or restored. best() is up to date whenever on_epoch is called. If the
+  /// training was stopped or restored. Trains nothing if the collapse monitor has stopped training
+  /// at this place and is still to stop it. best() is up to date whenever on_epoch is called. If the
   /// selection split has no interactions, all epochs are trained and the last parameters count as
   /// the best.
   /// Throws NumericalFault, with epoch, step and tensor, if a loss, gradient or parameter is not

@@ -30,12 +30,12 @@ class CrampedBackend final : public tern::reference::ReferenceBackend {
   }
 };
 
-std::unique_ptr<tern::Backend> make_backend(int, tern::Reproducibility reproducibility) {
+std::unique_ptr<tern::Backend> make_backend(const tern::PluginOptions& options) {
   if (mode() == "cramped") return std::make_unique<CrampedBackend>();
   if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
   // Two kinds of backend, so that a test can see which one was chosen.
-  return reproducibility == tern::Reproducibility::kNone ? tern::make_cpu_backend(1)
-                                                         : tern::make_reference_backend();
+  return options.reproducibility == tern::Reproducibility::kNone ? tern::make_cpu_backend(1)
+                                                                 : tern::make_reference_backend();
 }
 
 }  // namespace

@@ -37,12 +37,13 @@ struct Outcome {
 struct Streams {
   std::vector<std::pair<std::string, std::string>> environment;
   std::vector<int> ignored_signals;
-  std::string in;             // text for standard input
-  std::string out_to;         // a path, e.g. /dev/full, instead of a pipe
-  bool close_out = false;     // standard output has no reader from the start
-  bool close_err = false;     // the same for standard error
-  bool err_terminal = false;  // standard error is a terminal of 100 columns
-  rlim_t address_space = 0;   // limit of the address space in bytes; 0: none
+  std::string in;               // text for standard input
+  std::string out_to;           // a path, e.g. /dev/full, instead of a pipe
+  bool close_out = false;       // standard output has no reader from the start
+  bool close_err = false;       // the same for standard error
+  bool err_terminal = false;    // standard error is a terminal
+  std::uint16_t columns = 100;  // of this terminal
+  rlim_t address_space = 0;     // limit of the address space in bytes; 0: none
 };
 
 /// The program under test as a child process, in a directory of its own.
@@ -52,7 +53,7 @@ class Child {
         const Streams& streams = {}) {
     const auto in = make_pipe();
     const auto out = make_pipe();
-    const auto err = streams.err_terminal ? make_terminal() : make_pipe();
+    const auto err = streams.err_terminal ? make_terminal(streams.columns) : make_pipe();
     process_ = ::fork();
     if (process_ < 0) throw std::runtime_error("fork failed");
     if (process_ == 0) become_program(directory, arguments, streams, in, out, err);
@@ -149,12 +150,12 @@ class Child {
     return {ends[0], ends[1]};
   }
 
-  static Ends make_terminal() {
+  static Ends make_terminal(std::uint16_t columns) {
     int master = -1;
     int slave = -1;
     winsize size{};
     size.ws_row = 25;
-    size.ws_col = 100;
+    size.ws_col = columns;
     if (::openpty(&master, &slave, nullptr, nullptr, &size) != 0) {
       throw std::runtime_error("openpty failed");
     }
@@ -175,8 +176,6 @@ class Child {
     for (const std::string& word : arguments) words.push_back(const_cast<char*>(word.c_str()));
     words.push_back(nullptr);
     ::setenv("TERM", "xterm", 1);
-    // Many tests run at a time on few cores, so waiting threads must not spin.
-    ::setenv("OMP_WAIT_POLICY", "passive", 1);
     for (const auto& [name, value] : streams.environment) {
       ::setenv(name.c_str(), value.c_str(), 1);
     }

@@ -307,6 +307,23 @@ TEST_F(ConfigFile, ErrorsNameTheLine) {
   EXPECT_THAT(complaint_about("[evaluation]\nks = " + std::string(100000, '[')), StartsWith("2: "));
 }
 
+TEST_F(ConfigFile, AKeyOfAnEarlierVersionIsIgnoredWithANote) {
+  std::ofstream(path_) << "[monitor]\nmin_rank_share = \"any\"\nmax_norm = 5.0\n";
+  Config config;
+  std::vector<std::string> notes;
+  read_config(config, path_, &notes);
+  EXPECT_EQ(config.monitor.max_norm, 5.0);
+  EXPECT_EQ(config.monitor.min_rank, Config{}.monitor.min_rank);
+  EXPECT_THAT(notes, testing::ElementsAre(
+                         AllOf(StartsWith(path_.string() + ":2: monitor.min_rank_share is ignored"),
+                               HasSubstr("monitor.min_rank ("))));
+  EXPECT_NO_THROW(read_config(config, path_));
+  // On a command line it can be corrected at once.
+  EXPECT_THAT(complaint("monitor.min_rank_share", "0.1"),
+              AllOf(StartsWith("the key \"monitor.min_rank_share\" is gone"),
+                    HasSubstr("set monitor.min_rank (")));
+}
+
 TEST_F(ConfigFile, AnErrorLeavesTheConfigurationAlone) {
   Config config;
   std::ofstream(path_) << "[train]\nepochs = 3\n[model]\nwidth = 0\n";
@@ -350,6 +367,7 @@ TEST_F(ConfigFile, RoundTripIsExact) {
   config.optimizer.sgd.momentum = 0.9;
   config.evaluation.ks = {100, 1, 7};
   config.epochs = 1;
+  config.monitor.min_rank = 0.75;
   config.seed = Seed{12345678901234567};
   config.metric = "map@7";
   config.select_on = SelectionSplit::kTest;
@@ -367,6 +385,7 @@ TEST_F(ConfigFile, RoundTripIsExact) {
   EXPECT_EQ(back.l2, config.l2);
   EXPECT_EQ(back.optimizer.adam.learning_rate, config.optimizer.adam.learning_rate);
   EXPECT_EQ(back.evaluation.ks, config.evaluation.ks);
+  EXPECT_EQ(back.monitor.min_rank, 0.75);
   EXPECT_EQ(back.seed, config.seed);
   EXPECT_EQ(back.select_on, config.select_on);
 }

@@ -62,7 +62,7 @@ class FeaturesOnTheCommandLine : public Workspace {
     rows.erase(rows.begin());
     return rows;
   }
-  static constexpr const char* kHeader = "user\trank\titem\tscore";
+  static constexpr const char* kHeader = "user\trank\titem\tscore\tsource";
 
   /// The place of an item in a user's list.
   static int rank_of(const std::vector<std::vector<std::string>>& rows, const std::string& user,
@@ -126,7 +126,7 @@ TEST_F(FeaturesOnTheCommandLine, RankColdItemsAmongThemselves) {
   // Again, computed from complete lists with marked held-out items: exactly the cold items are held
   // out.
   const auto rows = table(run({"recommend", "run", "--all", "-k", "20", "--mark-held-out"}),
-                          std::string(kHeader) + "\theld_out");
+                          "user\trank\titem\tscore\theld_out\tsource");
   std::set<std::string> cold;
   for (const auto& row : rows) {
     if (row[4] == "yes") cold.insert(row[2]);
@@ -292,7 +292,7 @@ TEST_F(FeaturesOnTheCommandLine, NewItemsHaveNeighbours) {
             "user\trank\tneighbour\tcosine"),
       SizeIs(3));
   EXPECT_THAT(run({"similar", "run", "--item", "new drama"}),
-              FailsAtOnceWith(2, "there is no item \"new drama\""));
+              FailsAtOnceWith(65, "there is no item \"new drama\""));
 }
 
 TEST_F(FeaturesOnTheCommandLine, NotesWhatNewNodesBringInVain) {

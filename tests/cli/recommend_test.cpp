@@ -36,7 +36,7 @@ class Recommend : public Workspace {
     rows.erase(rows.begin());
     return rows;
   }
-  static constexpr const char* kHeader = "user\trank\titem\tscore";
+  static constexpr const char* kHeader = "user\trank\titem\tscore\tsource";
 };
 
 TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
@@ -44,7 +44,8 @@ TEST_F(Recommend, RanksWhatAUserHasNotSeen) {
       table(run({"recommend", "run", "--user", "drama fan 2", "horror fan 3", "-k", "3"}), kHeader);
   ASSERT_THAT(rows, SizeIs(6));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    ASSERT_THAT(rows[i], SizeIs(4));
+    ASSERT_THAT(rows[i], SizeIs(5));
+    EXPECT_EQ(rows[i][4], "model");
     EXPECT_EQ(rows[i][0], i < 3 ? "drama fan 2" : "horror fan 3");
     EXPECT_EQ(rows[i][1], std::to_string(i % 3 + 1));
     if (i % 3 > 0) {
@@ -72,10 +73,10 @@ TEST_F(Recommend, LeavesOutTrainingAndValidationItemsUnlessAsked) {
   // Listed films that the user has watched are those of the test split.
   const auto marked =
       table(run({"recommend", "run", "--user", "drama fan 4", "-k", "20", "--mark-held-out"}),
-            std::string(kHeader) + "\theld_out");
+            "user\trank\titem\tscore\theld_out\tsource");
   ASSERT_EQ(marked.size(), unseen.size());
   for (std::size_t i = 0; i < marked.size(); ++i) {
-    ASSERT_THAT(marked[i], SizeIs(5));
+    ASSERT_THAT(marked[i], SizeIs(6));
     EXPECT_EQ(marked[i][2], unseen[i][2]);
     EXPECT_EQ(marked[i][4], liked.contains(marked[i][2]) ? "yes" : "no");
   }
@@ -122,7 +123,8 @@ TEST_F(Recommend, WritesJsonLines) {
                 item["item"].get<std::string>() + "\t";
       // Equal texts: both are the shortest that read back as the score.
       const std::size_t at = line.find("\"score\":", line.find(item["item"].dump()));
-      as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\n";
+      as_tsv += line.substr(at + 8, line.find('}', at) - at - 8) + "\t" +
+                object["source"].get<std::string>() + "\n";
     }
   }
   EXPECT_EQ(as_tsv, tsv.out);
@@ -149,15 +151,116 @@ TEST_F(Recommend, TakesIdsAsTheyAre) {
 
 TEST_F(Recommend, NamesTheNearestIds) {
   EXPECT_THAT(run({"recommend", "run", "--user", "drama fun 2"}),
-              FailsAtOnceWith(2,
-                              "there is no user \"drama fun 2\"; the most similar: \"drama fan "
-                              "2\""));
-  write("who.txt", "drama fan 0\nnobody\n");
-  EXPECT_THAT(run({"recommend", "run", "--users", "who.txt"}),
-              FailsAtOnceWith(65, "who.txt:2: there is no user \"nobody\""));
+              FailsAtOnceWith(65,
+                              "--user: there is no user \"drama fun 2\"; the most similar: \"drama "
+                              "fan 2\""));
   EXPECT_THAT(run({"recommend", "run", "--users", "none.txt"}), FailsAtOnceWith(65, "none.txt"));
   EXPECT_THAT(run({"similar", "run", "--item", "drama-99"}),
-              FailsAtOnceWith(2, "there is no item \"drama-99\""));
+              FailsAtOnceWith(65, "--item: there is no item \"drama-99\""));
+}
+
+TEST_F(Recommend, LeavesOutUnknownUsers) {
+  write("known.txt", "drama fan 0\nhorror fan 1\n");
+  write("who.txt", "nobody\ndrama fan 0\na\nhorror fan 1\n\nb\nc\n");
+  const Outcome known = run({"recommend", "run", "--users", "known.txt", "-k", "2"});
+  const Outcome some = run({"recommend", "run", "--users", "who.txt", "-k", "2"});
+  EXPECT_EQ(some.exit_code, 0);
+  EXPECT_EQ(some.out, known.out);
+  EXPECT_EQ(some.err,
+            "who.txt: users that are unknown to the run and left out: 4 of 6: \"nobody\" (line 1), "
+            "\"a\" (line 3), \"b\" (line 6), ...\n");
+  const Outcome named =
+      run({"recommend", "run", "--user", "x", "drama fan 0", "horror fan 1", "-k", "2"});
+  EXPECT_EQ(named.exit_code, 0);
+  EXPECT_EQ(named.out, known.out);
+  EXPECT_EQ(named.err, "--user: users that are unknown to the run and left out: 1 of 3: \"x\"\n");
+
+  write("strangers.txt", "\nnobody\nanybody\n");
+  EXPECT_THAT(run({"recommend", "run", "--users", "strangers.txt"}),
+              FailsAtOnceWith(65, "strangers.txt:2: there is no user \"nobody\""));
+  EXPECT_THAT(run({"recommend", "run", "--users", "strangers.txt"}),
+              FailsAtOnceWith(65, "; none of the 2 users is known"));
+}
+
+TEST_F(Recommend, RanksOnlyTheCandidates) {
+  const std::set<std::string> candidates{"horror-1", "drama-0", "drama-6", "drama-18", "horror-7"};
+  write("some.txt", "horror-1\ndrama-6\ndrama-0\n\ndrama-0\nno film\nhorror-7\ndrama-18\n");
+  for (const char* option : {"--include-observed", "--mark-held-out"}) {
+    const Outcome full = run({"recommend", "run", "--all", "-k", "20", option});
+    std::string expected;
+    std::string user;
+    int rank = 0;
+    for (const std::string& line : lines(full.out)) {
+      std::vector<std::string> row = cells(line);
+      if (!candidates.contains(row[2]) && !expected.empty()) continue;
+      rank = row[0] == user ? rank + 1 : 1;
+      user = row[0];
+      if (!expected.empty()) row[1] = std::to_string(rank);
+      for (std::size_t c = 0; c < row.size(); ++c) expected += (c == 0 ? "" : "\t") + row[c];
+      expected += "\n";
+    }
+    const Outcome some =
+        run({"recommend", "run", "--all", "-k", "20", option, "--candidates", "some.txt"});
+    EXPECT_EQ(some.exit_code, 0);
+    EXPECT_EQ(some.out, expected);
+    EXPECT_EQ(some.err,
+              "some.txt: items that are unknown to the run and left out: 1 of 7: \"no film\" (line "
+              "6)\n");
+  }
+  Streams streams;
+  streams.in = "drama-6\ndrama-0\n";
+  const Outcome best = run({"recommend", "run", "--user", "drama fan 2", "--include-observed", "-k",
+                            "1", "--candidates", "-"},
+                           streams);
+  EXPECT_THAT(table(best, kHeader), SizeIs(1));
+
+  write("strangers.txt", "no film\n");
+  write("empty.txt", "\n");
+  const auto ask = [&](const std::string& file) {
+    return run({"recommend", "run", "--all", "--candidates", file});
+  };
+  EXPECT_THAT(ask("strangers.txt"), FailsAtOnceWith(65, "strangers.txt:1: there is no item"));
+  EXPECT_THAT(ask("empty.txt"), FailsAtOnceWith(65, "empty.txt: the file lists no items"));
+  EXPECT_THAT(run({"recommend", "run", "--users", "-", "--candidates", "-"}),
+              FailsAtOnceWith(2, "only one can be standard input"));
+}
+
+TEST_F(Recommend, KeepsIdsApartThatAreEqualAsFloatingPointNumbers) {
+  // As f64, both are 9148955329465708544.
+  const std::string first = "9148955329465708066";
+  const std::string second = "9148955329465708067";
+  std::string text = "user_id,item_id\n";
+  for (int n = 0; n < 6; ++n) {
+    text += (n < 3 ? first : second) + "," + (n % 2 == 0 ? second : first) + "\n";
+    text += (n < 3 ? first : second) + "," + std::to_string(n) + "\n";
+  }
+  write("large/interactions.csv", text);
+  ASSERT_EQ(run({"train", "large", "--out", "large_run", "--epochs", "1", "--quiet", "--set",
+                 "evaluation.ks=1", "train.metric=ndcg@1", "data.test_fraction=0",
+                 "data.valid_fraction=0"})
+                .exit_code,
+            0);
+  EXPECT_EQ(read("large_run/users.tsv"), first + "\n" + second + "\n");
+  const auto rows = table(
+      run({"recommend", "large_run", "--user", second, first, "-k", "8", "--include-observed"}),
+      kHeader);
+  ASSERT_THAT(rows, SizeIs(16));
+  std::multiset<std::string> listed;
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(rows[i][0], i < 8 ? second : first);
+    listed.insert(rows[i][2]);
+  }
+  EXPECT_EQ(listed.count(first), 2u);
+  EXPECT_EQ(listed.count(second), 2u);
+  const Outcome jsonl = run({"recommend", "large_run", "--user", second, first, "-k", "8",
+                             "--include-observed", "--format", "jsonl"});
+  ASSERT_THAT(lines(jsonl.out), SizeIs(2));
+  for (std::size_t line = 0; line < 2; ++line) {
+    const json object = json::parse(lines(jsonl.out)[line]);
+    EXPECT_EQ(object["user"], line == 0 ? second : first);
+    for (std::size_t i = 0; i < 8; ++i)
+      EXPECT_EQ(object["items"][i]["item"], rows[line * 8 + i][2]);
+  }
 }
 
 TEST_F(Recommend, RefusesListsLongerThanTheCatalogue) {

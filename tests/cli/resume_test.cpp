@@ -67,6 +67,51 @@ TEST_F(ResumeRun, AFinishedRunIsLeftAlone) {
   EXPECT_EQ(read("run/config.toml"), config);
 }
 
+TEST_F(ResumeRun, AStopByTheCollapseMonitorIsRemembered) {
+  write_films();
+  const Outcome first = run(
+      command("run", "6", {"--set", "monitor.max_norm=1e-6", "--set", "monitor.on_collapse=stop"}));
+  EXPECT_EQ(first.exit_code, 1);
+  const std::string way_on =
+      "to train on anyway: tern train --resume run --set "
+      "monitor.on_collapse=warn";
+  EXPECT_THAT(first.err, AllOf(HasSubstr("stopped because embeddings collapsed"),
+                               HasSubstr("trained 1 epoch;"), HasSubstr(way_on)));
+  for (const char* epochs : {"6", "9", "1"}) {
+    const Outcome again = run({"train", "--resume", "run", "--epochs", epochs});
+    EXPECT_EQ(again.exit_code, 1) << again.err;
+    EXPECT_EQ(again.out, "run\n");
+    EXPECT_THAT(again.err, AllOf(HasSubstr("nothing to do: after 1 epoch the embeddings had "
+                                           "collapsed, and monitor.on_collapse is stop"),
+                                 HasSubstr(way_on)));
+  }
+  EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(1));
+  // Another limit is tried.
+  EXPECT_EQ(run({"train", "--resume", "run", "--set", "monitor.max_norm=1e-5"}).exit_code, 1);
+  EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(2));
+  const Outcome on = run({"train", "--resume", "run", "--set", "monitor.on_collapse=warn"});
+  EXPECT_EQ(on.exit_code, 0) << on.err;
+  EXPECT_THAT(on.err, HasSubstr("warning: the mean norm of users"));
+  EXPECT_THAT(lines(read("run/metrics.jsonl")), SizeIs(6));
+}
+
+TEST_F(ResumeRun, AKeyOfAnEarlierVersionIsReportedOnce) {
+  write_films();
+  ASSERT_EQ(run(command("run", "2")).exit_code, 0);
+  std::string config = read("run/config.toml");
+  config.replace(config.find("min_rank = 2.0"), 14, "min_rank_share = 0.1");
+  write("run/config.toml", config);
+  const auto resumed = [&](const std::string& epochs) {
+    return run({"train", "--resume", "run", "--epochs", epochs});
+  };
+  EXPECT_THAT(resumed("3").err, HasSubstr("monitor.min_rank_share is ignored, because this version "
+                                          "has monitor.min_rank ("));
+  EXPECT_THAT(resumed("4").err, Not(HasSubstr("min_rank_share")));
+  write("old.toml", "[monitor]\nmin_rank_share = 0.1\n");
+  EXPECT_THAT(run(command("new", "1", {"--config", "old.toml"})).err,
+              HasSubstr("old.toml:2: monitor.min_rank_share is ignored"));
+}
+
 TEST_F(ResumeRun, TheSameCommandBeginsAndGoesOn) {
   write_films();
   std::vector<std::string> same = command("run", "6", {"--resume"});

@@ -1,7 +1,9 @@
 // tern train: the run directory, precedence, messages, signals.
 
+#include <array>
 #include <nlohmann/json.hpp>
 
+#include "host/cli/columns.hpp"
 #include "tern/config.hpp"
 #include "tern/tensor_file.hpp"
 #include "tests/cli/workspace.hpp"
@@ -190,6 +192,64 @@ TEST_F(Train, ShowsOneLiveLineOnATerminal) {
   }
   EXPECT_THAT(kept, testing::Contains(testing::StartsWith("epoch 3/6")));
   EXPECT_THAT(kept, Not(testing::Contains(testing::StartsWith("epoch 2/6"))));
+}
+
+/// The texts of a terminal between line feeds and erasures: what stands on one line at a time.
+std::vector<std::string> shown_lines(std::string text) {
+  const std::string erase = "\r\x1b[K";
+  for (std::size_t at = 0; (at = text.find(erase, at)) != std::string::npos;) {
+    text.replace(at, erase.size(), "\n");
+  }
+  std::vector<std::string> all;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.ends_with('\r')) line.pop_back();  // a terminal turns \n into \r\n
+    all.push_back(line);
+  }
+  return all;
+}
+
+TEST_F(Train, ItsProgressFitsTheTerminal) {
+  write_films();
+  constexpr std::array<std::uint16_t, 5> kWidths{20, 40, 80, 140, 300};
+  for (const std::uint16_t columns : kWidths) {
+    SCOPED_TRACE(columns);
+    Streams terminal;
+    terminal.err_terminal = true;
+    terminal.columns = columns;
+    const Outcome outcome = run({"train", "films", "--out", "run", "--overwrite", "--epochs", "6",
+                                 "--verbose", "--set", "train.batch_size=10"},
+                                terminal);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    std::size_t widest = 0;
+    for (const std::string& line : shown_lines(outcome.err)) {
+      if (line.starts_with("epoch ")) widest = std::max(widest, cli::columns_of(line));
+    }
+    EXPECT_LT(widest, columns);
+    // The live line moves within an epoch: its first step is always shown.
+    EXPECT_THAT(shown_lines(outcome.err),
+                testing::Contains(testing::ContainsRegex("^epoch 1/6 +[1-9][0-9]?%")));
+  }
+}
+
+TEST_F(Train, TheHealthOfTheEmbeddingsIsShownOnRequest) {
+  const std::string health = "  norm ";
+  write_films();
+  const auto train = [&](const std::vector<std::string>& more) {
+    std::vector<std::string> arguments{"train",    "films", "--out",      "run",
+                                       "--epochs", "2",     "--overwrite"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run(arguments);
+  };
+  const Outcome plain = train({});
+  ASSERT_EQ(plain.exit_code, 0) << plain.err;
+  EXPECT_THAT(plain.err, AllOf(HasSubstr("epoch 2/2  loss"), Not(HasSubstr(health))));
+  EXPECT_THAT(read("run/log.txt"), AllOf(HasSubstr("epoch 2/2  loss"), HasSubstr(health)));
+  EXPECT_THAT(train({"--verbose"}).err, HasSubstr(health));
+  // A collapse is shown with the figures.
+  EXPECT_THAT(train({"--set", "monitor.max_norm=1e-6"}).err,
+              AllOf(HasSubstr(health), HasSubstr("warning: the mean norm of users")));
+  EXPECT_THAT(train({"--verbose", "--quiet"}), FailsAtOnceWith(2, "--quiet"));
 }
 
 TEST_F(Train, ASignalLeavesACheckpointAndExits75) {

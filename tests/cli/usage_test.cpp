@@ -1,5 +1,7 @@
 // Help, version, and wrong command lines.
 
+#include <array>
+
 #include "tern/config.hpp"
 #include "tests/cli/workspace.hpp"
 
@@ -20,12 +22,15 @@ std::string without_blanks(std::string text) {
   return text;
 }
 
+constexpr std::array<const char*, 11> kCommands{"train",    "evaluate",  "recommend", "score",
+                                                "similar",  "export",    "inspect",   "split",
+                                                "generate", "gradcheck", "info"};
+
 TEST_F(Usage, HelpGoesToStandardOutput) {
   const Outcome help = run({"--help"});
   EXPECT_EQ(help.exit_code, 0);
   EXPECT_THAT(help.err, IsEmpty());
-  for (const char* name :
-       {"train", "evaluate", "recommend", "similar", "export", "inspect", "generate", "info"}) {
+  for (const char* name : kCommands) {
     EXPECT_THAT(help.out, HasSubstr(std::string("\n  ") + name)) << name;
     const Outcome sub = run({name, "--help"});
     EXPECT_EQ(sub.exit_code, 0) << name;
@@ -36,12 +41,11 @@ TEST_F(Usage, HelpGoesToStandardOutput) {
 }
 
 TEST_F(Usage, HelpFitsAHundredColumns) {
-  for (const char* name :
-       {"", "train", "evaluate", "recommend", "similar", "export", "inspect", "generate", "info"}) {
-    std::vector<std::string> arguments{"--help"};
-    if (*name != '\0') arguments.insert(arguments.begin(), name);
+  std::vector<std::vector<std::string>> commands{{"--help"}};
+  for (const char* name : kCommands) commands.push_back({name, "--help"});
+  for (const std::vector<std::string>& arguments : commands) {
     for (const std::string& line : lines(run(arguments).out)) {
-      EXPECT_THAT(line, SizeIs(testing::Le(100u))) << name;
+      EXPECT_THAT(line, SizeIs(testing::Le(100u))) << arguments[0];
     }
   }
 }
@@ -87,6 +91,8 @@ TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
   EXPECT_THAT(run({"recommend", "r", "--all", "--user", "x"}), FailsAtOnceWith(2, "one of"));
   EXPECT_THAT(run({"recommend", "r", "--all", "-k", "many"}), FailsAtOnceWith(2, "-k"));
   EXPECT_THAT(run({"recommend", "r", "--all", "--format", "xml"}), FailsAtOnceWith(2, "xml"));
+  EXPECT_THAT(run({"score", "r"}), FailsAtOnceWith(2, "--pairs"));
+  EXPECT_THAT(run({"split", "d"}), FailsAtOnceWith(2, "--to"));
   EXPECT_THAT(run({"similar", "r"}), FailsAtOnceWith(2, "--item ID"));
   EXPECT_THAT(run({"export", "r"}), FailsAtOnceWith(2, "--to"));
   EXPECT_THAT(run({"generate"}), FailsAtOnceWith(2, "--to"));
@@ -141,13 +147,32 @@ TEST_F(Usage, AnErrorCannotWriteToTheTerminal) {
 }
 
 TEST_F(Usage, StandardOutputThatIsFullIsAnError) {
+  ASSERT_EQ(train_films({"--quiet"}).exit_code, 0);
+  write("pairs.tsv", "drama fan 0\tdrama-0\n");
+  write("new.tsv", "alice\tdrama-0\n");
   Streams full;
   full.out_to = "/dev/full";
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"train", "--help"}, {"info"}, {"--version"}}) {
+  const auto expect_error = [&](const std::vector<std::string>& arguments) {
     EXPECT_THAT(run(arguments, full),
-                FailsAtOnceWith(1, "cannot write to standard output: No space left on device"));
-  }
+                FailsWith(1, "cannot write to standard output: No space left on device"))
+        << testing::PrintToString(arguments);
+  };
+  expect_error({"--help"});
+  expect_error({"--version"});
+  for (const char* name : kCommands) expect_error({name, "--help"});
+  expect_error({"train", "films", "--out", "other", "--epochs", "1", "--set", "evaluation.ks=[2]",
+                "train.metric=ndcg@2"});
+  expect_error({"evaluate", "run"});
+  expect_error({"evaluate", "run", "--json"});
+  expect_error({"recommend", "run", "--all"});
+  expect_error({"recommend", "run", "--history", "new.tsv"});
+  expect_error({"score", "run", "--pairs", "pairs.tsv"});
+  expect_error({"similar", "run", "--item", "drama-0"});
+  expect_error({"inspect", "films"});
+  expect_error({"inspect", "films", "--json"});
+  expect_error({"inspect", "films", "--memory"});
+  expect_error({"info"});
+  expect_error({"info", "--json"});
 }
 
 TEST_F(Usage, AReaderThatWentAwayIsNoFailure) {

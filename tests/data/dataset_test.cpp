@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <random>
 #include <set>
 
+#include "host/support/parallel.hpp"
 #include "tern/inspect.hpp"
 #include "tern/tensor_file.hpp"
 #include "tests/data/data_files.hpp"
@@ -21,6 +21,7 @@ using ::testing::Contains;
 using ::testing::ElementsAre;
 using testing::gzip;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::named_pairs;
 using ::testing::Not;
 using testing::TemporaryDirectory;
@@ -169,6 +170,7 @@ TEST(LoadDataset, FeaturesFollowNodesThroughEveryFilter) {
   directory.write("interactions.csv",
                   "user,item,rating\nd,w,1\nc,z,5\na,x,5\na,y,5\nb,x,5\nb,y,5\n");
   write_npy(directory / "user_features.npy", {{4, 1}, std::vector<float>{1, 2, 3, 4}});
+  directory.write("user_ids.txt", "d\nc\na\nb\n");
   DataOptions options;
   options.min_rating = 4;
   options.k_core = 2;
@@ -206,10 +208,49 @@ TEST(LoadDataset, KCoreRenamesNumberedNodes) {
   EXPECT_EQ(data.items.find("5"), std::nullopt);
 }
 
+TEST(LoadDataset, NamesFilesThatAreNotRead) {
+  const TemporaryDirectory directory;
+  directory.write("train.txt", "0 1\n1 0\n");
+  directory.write("README.md", "");
+  directory.write("readme", "");
+  directory.write(".hidden", "");
+  std::filesystem::create_directories(directory / "runs");
+  const auto unread = [&] {
+    std::vector<std::string> notes;
+    for (const std::string& note : load_dataset(directory.path()).notes) {
+      if (note.starts_with("Files that are not read")) notes.push_back(note);
+    }
+    return notes;
+  };
+  EXPECT_THAT(unread(), IsEmpty());
+  directory.write("val.txt", "0 2\n");
+  directory.write("item_features.parquet", "");
+  directory.write("user_ids.txt", "0\n1\n");  // there is no array
+  EXPECT_THAT(unread(), ElementsAre("Files that are not read: item_features.parquet, user_ids.txt, "
+                                    "val.txt (expected the name valid)."));
+  write_npy(directory / "user_features.npy", {{2}, std::vector<float>{1, 2}});
+  EXPECT_THAT(unread(), ElementsAre("Files that are not read: item_features.parquet, val.txt "
+                                    "(expected the name valid)."));
+}
+
+TEST(LoadDataset, SkipsFeaturesUnread) {
+  const TemporaryDirectory directory;
+  directory.write("interactions.tsv", "b\tx\na\tx\na\ty\nb\ty\n");
+  directory.write("item_features.tsv", "not a table\n");
+  directory.write("user_features.npy", "no array");
+  EXPECT_THROW(load_dataset(directory.path()), DataError);
+  const Dataset data = load_dataset(directory.path(), {}, FeatureFiles::kSkip);
+  EXPECT_FALSE(data.item_features || data.user_features);
+  EXPECT_EQ(data.feature_fingerprint, 0u);
+  EXPECT_THAT(data.notes, Contains("Features that this model does not read, but gcmc would: "
+                                   "user_features.npy, item_features.tsv."));
+}
+
 TEST(LoadDataset, JoinsFeaturesOfBothKinds) {
   const TemporaryDirectory directory;
   directory.write("interactions.tsv", "b\tx\na\tx\na\ty\nb\ty\nc\tz\n");
-  write_npy(directory / "user_features.npy", {{3, 1}, std::vector<float>{1, 2, 3}});  // b, a, c
+  write_npy(directory / "user_features.npy", {{3, 1}, std::vector<float>{1, 2, 3}});
+  directory.write("user_ids.txt", "b\r\na\r\nc");
   directory.write("item_features.tsv.zst", zstd("item\tkind\nz\tlast\ny\tmiddle\n"));
   DataOptions options;
   const Dataset data = load_dataset(directory.path(), options);
@@ -217,7 +258,7 @@ TEST(LoadDataset, JoinsFeaturesOfBothKinds) {
   EXPECT_THAT(data.item_features->names, ElementsAre("kind=last", "kind=middle"));
   EXPECT_THAT(data.item_features->values, ElementsAre(0, 0, 0, 1, 1, 0));
   EXPECT_THAT(data.notes, Contains(HasSubstr("nodes without a row, whose features are zeros: 1.")));
-  // After a filter, an array still has a row for every node that was read.
+  // A filter changes no rows.
   options.k_core = 2;
   const Dataset core = load_dataset(directory.path(), options);
   EXPECT_THAT(core.user_features->values, ElementsAre(1, 2));
@@ -295,11 +336,12 @@ TEST(LoadDataset, IsTheSameForAnyNumberOfThreads) {
   for (const SplitMethod split :
        {SplitMethod::kRandom, SplitMethod::kLeaveOneOut, SplitMethod::kTime}) {
     options.split = split;
-    omp_set_num_threads(1);
-    const Dataset one = load_dataset(directory.path(), options);
-    omp_set_num_threads(4);
-    const Dataset four = load_dataset(directory.path(), options);
-    omp_set_num_threads(omp_get_num_procs());
+    const auto load = [&](int threads) {
+      const ThreadLimit limit(threads);
+      return load_dataset(directory.path(), options);
+    };
+    const Dataset one = load(1);
+    const Dataset four = load(4);
     EXPECT_EQ(one.fingerprint, four.fingerprint);
     EXPECT_EQ(one.train, four.train);
     EXPECT_EQ(one.valid, four.valid);

@@ -60,7 +60,7 @@ const Format kFormats[] = {
      {"A1BBBBB0BB4BJ 0440000006", "A1BBBBB0BB4BJ B0000A2AA5", "A2CCCC4C6CCCC1 0440000006"},
      "user = column 2, item = column 1, rating = column 3, timestamp = column 4; no header."},
     {"amazon_2014_reviews.jsonl",
-     {"A14EEE5EEE3E9E 0000010001", "A2DDDD1D3DDD3D 0000010001"},
+     {"A14EEE5EEE3E9E 0000010001", "A2DDDD1D3DDD3D 0000010001", "A2DDDD1D3DDD3D 0000010002"},
      "user = \"reviewerID\", item = \"asin\", rating = \"overall\", timestamp = "
      "\"unixReviewTime\"; not "
      "read: \"reviewerName\""},

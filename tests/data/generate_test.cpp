@@ -2,13 +2,13 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <unordered_map>
 
+#include "host/support/parallel.hpp"
 #include "tern/dataset.hpp"
 #include "tests/data/data_files.hpp"
 
@@ -54,11 +54,12 @@ TEST(Generate, MakesWhatIsAskedFor) {
 
 TEST(Generate, IsTheSameForASeedAndAnyThreads) {
   const GenerateOptions options = small();
-  omp_set_num_threads(1);
-  const GeneratedData one = generate(options);
-  omp_set_num_threads(4);
-  const GeneratedData four = generate(options);
-  omp_set_num_threads(omp_get_num_procs());
+  const auto run = [&](int threads) {
+    const ThreadLimit limit(threads);
+    return generate(options);
+  };
+  const GeneratedData one = run(1);
+  const GeneratedData four = run(4);
   EXPECT_EQ(one.interactions, four.interactions);
   EXPECT_EQ(one.user_tastes, four.user_tastes);
   GenerateOptions other = options;

@@ -1,7 +1,6 @@
 #include "tern/interactions.hpp"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <functional>
@@ -9,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 #include "tern/random.hpp"
 #include "tests/support/graphs.hpp"
@@ -98,16 +98,13 @@ TEST(Interactions, KeepAFinishedCsrAsItIs) {
 
 TEST(Interactions, DoNotDependOnTheNumberOfThreads) {
   const Pairs pairs = random_pairs(500, 400, 300'000, 4);
-  const int before = omp_get_max_threads();
-  omp_set_num_threads(1);
-  const auto one = Interactions::from_pairs(500, 400, pairs);
-  const Interactions one_transposed = one.transposed();
-  for (const int threads : {2, 3, 7}) {
-    omp_set_num_threads(threads);
-    EXPECT_EQ(Interactions::from_pairs(500, 400, pairs), one) << threads;
-    EXPECT_EQ(one.transposed(), one_transposed) << threads;
-  }
-  omp_set_num_threads(before);
+  const auto build = [&](int threads) {
+    const ThreadLimit limit(threads);
+    const auto built = Interactions::from_pairs(500, 400, pairs);
+    return std::pair(built, built.transposed());
+  };
+  const auto one = build(1);
+  for (const int threads : {2, 3, 7}) EXPECT_EQ(build(threads), one) << threads;
 }
 
 TEST(Interactions, TransposeTwiceIsTheSame) {

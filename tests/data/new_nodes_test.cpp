@@ -106,13 +106,50 @@ TEST_F(NewNodes, OfUsersWidenTheirSide) {
 
 TEST_F(NewNodes, NotesWhatTheDataDoesNotKnow) {
   const std::vector<std::string> notes = notes_of("id\tsize\tkind\tcolour\np\t1\todd\tred\n");
-  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=odd"))));
-  EXPECT_THAT(notes, Contains(AllOf(HasSubstr("left out"), HasSubstr("colour=red"))));
+  EXPECT_THAT(
+      notes, Contains(HasSubstr("values of kind that training does not have, left out: 1 (odd).")));
+  EXPECT_THAT(notes, Contains(HasSubstr("columns that training does not have, left out: colour.")));
+  EXPECT_THAT(notes, Contains(HasSubstr("new items whose categories are all unknown to training: 1 "
+                                        "of 1.")));
   EXPECT_THAT(notes, Each(Not(HasSubstr("left out: size"))));
   EXPECT_THAT(row(3), ElementsAre(1, 0, 0, 0, 0));
   // An empty known column is still known.
   EXPECT_THAT(notes_of("id\tsize\tkind\tshape\nq\t\t\t\n"), Each(Not(HasSubstr("left out: kind"))));
-  EXPECT_THAT(row(4), ElementsAre(0, 0, 0, 0, 0));
+  EXPECT_THAT(row(4), ElementsAre(0.5F, 0, 0, 0, 0));
+}
+
+TEST_F(NewNodes, CountsThoseWithoutAKnownCategory) {
+  const auto warning = HasSubstr("whose categories are all unknown to training: 2 of 4.");
+  EXPECT_THAT(notes_of("id\tkind\ttags\np\todd\tr\nq\todd\tt\nr\tnone\t\ns\t\t\n"),
+              Contains(warning));
+  EXPECT_THAT(notes_of("id\tkind\nt\told\n"), Each(Not(HasSubstr("all unknown"))));
+}
+
+TEST_F(NewNodes, HaveTheMeanOfTrainingForMissingNumbers) {
+  EXPECT_THAT(notes_of("id\tsize\np\t100\nq\t\nr\t\\N\n"),
+              Contains(HasSubstr("the mean of their column in training: size (2).")));
+  EXPECT_THAT(row(3), ElementsAre(100, 0, 0, 0, 0));
+  EXPECT_THAT(row(4), ElementsAre(0.5F, 0, 0, 0, 0));
+  EXPECT_THAT(row(5), ElementsAre(0.5F, 0, 0, 0, 0));
+  // Nodes that came before do not count.
+  add("id\tkind\ns\told\n");
+  EXPECT_THAT(row(6), ElementsAre(0.5F, 0, 1, 0, 0));
+}
+
+TEST_F(NewNodes, HaveTheirIdsInAnyColumn) {
+  add("size\tkind\titem_id\n1\told\tp\n");
+  EXPECT_EQ(data.items.name(3), "p");
+  EXPECT_THAT(row(3), ElementsAre(1, 0, 1, 0, 0));
+  add("kind\tcode\tsize\nold\tq\t2\n");
+  EXPECT_EQ(data.items.name(4), "q");
+  // Texts that are no feature of training need not be few.
+  std::string text = "id\tsize\ttitle\n";
+  for (int i = 0; i < 1200; ++i) {
+    text.append(testing::numbered("n", i)).append("\t1\t").append(testing::numbered("title ", i));
+    text.append("\n");
+  }
+  add(text);
+  EXPECT_EQ(data.new_items, 1202);
 }
 
 TEST_F(NewNodes, RefusesWordsForNumbersAndReadsNumbersAsWords) {
@@ -121,7 +158,7 @@ TEST_F(NewNodes, RefusesWordsForNumbersAndReadsNumbersAsWords) {
                     HasSubstr("numbers as in training")));
   // A category may look like a number. This one is unknown.
   EXPECT_THAT(notes_of("id\tsize\tkind\np\t1\t3\n"),
-              Contains(AllOf(HasSubstr("left out"), HasSubstr("kind=3"))));
+              Contains(AllOf(HasSubstr("left out: 1 (3)"), HasSubstr("values of kind"))));
 }
 
 TEST_F(NewNodes, RefusesKnownRepeatedAndEmptyIds) {

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +11,7 @@
 
 #include "host/data/cold_items.hpp"
 #include "host/data/k_core.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/random.hpp"
 
 namespace tern {
@@ -113,7 +113,7 @@ TEST(Split, DoesNotDependOnTheThreads) {
     times.push_back(static_cast<double>(random() % 100));
   }
   const auto run = [&](int threads) {
-    omp_set_num_threads(threads);
+    const ThreadLimit limit(threads);
     std::int64_t duplicates = 0;
     const DatedInteractions dated = date_interactions(3000, 50, pairs, times, &duplicates);
     return std::tuple(split_randomly(all, 0.2, 0.1, Seed{3}), dated.interactions, dated.recency,
@@ -123,7 +123,6 @@ TEST(Split, DoesNotDependOnTheThreads) {
   const auto one = run(1);
   EXPECT_EQ(one, run(2));
   EXPECT_EQ(one, run(5));
-  omp_set_num_threads(omp_get_num_procs());
 }
 
 TEST(Split, ReachesUsersBeyondTheLastWholeBlock) {

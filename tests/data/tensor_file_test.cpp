@@ -20,7 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using testing::read_bytes;
 using ::testing::SizeIs;
-using ::testing::StartsWith;
 using testing::TemporaryDirectory;
 
 std::string length_prefix(std::uint64_t length) {
@@ -255,15 +254,8 @@ TEST(Npy, RefusesWhatItDoesNotRead) {
   EXPECT_THAT(message(npy("{}", "12345678", 4)), HasSubstr("version 1 to 3"));
   EXPECT_THAT(message(npy(std::string(20, ' '), "").substr(0, 20)), HasSubstr("claims 20 bytes"));
   const std::string f4 = "{'descr': '<f4', 'fortran_order': False, 'shape': ";
-  EXPECT_THAT(of_header("{'descr': '>f4', 'fortran_order': False, 'shape': (2,)}"),
-              AllOf(StartsWith((directory / "f.npy").string()), HasSubstr("\">f4\""),
-                    HasSubstr("expected <f4, <f8, <i4 or <i8")));
-  EXPECT_THAT(of_header("{'descr': '<f2', 'fortran_order': False, 'shape': (4,)}"),
-              HasSubstr("<f2"));
-  EXPECT_THAT(of_header("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,)}"),
-              HasSubstr("a structured type"));
-  EXPECT_THAT(of_header("{'descr': '<f4', 'fortran_order': True, 'shape': (2,)}"),
-              HasSubstr("Fortran order, expected C order"));
+  EXPECT_THAT(of_header("{'descr': ('<f4', (2,)), 'fortran_order': False, 'shape': (2,)}"),
+              HasSubstr("no string"));
   EXPECT_THAT(of_header("{'descr': '<f4', 'fortran_order': 0, 'shape': (2,)}"),
               HasSubstr("neither True nor False"));
   EXPECT_THAT(of_header(f4 + "(2,)}", 7), HasSubstr("7 bytes of values"));

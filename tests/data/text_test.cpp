@@ -2,11 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <random>
 
+#include "host/support/parallel.hpp"
 #include "tests/data/data_files.hpp"
 
 namespace tern {
@@ -18,7 +18,7 @@ using ::testing::HasSubstr;
 
 TEST(ParallelFor, ThrowsTheFirstErrorWhateverTheThreads) {
   for (const int threads : {1, 2, 7}) {
-    omp_set_num_threads(threads);
+    const ThreadLimit limit(threads);
     for (int repeat = 0; repeat < 20; ++repeat) {
       try {
         parallel_for(100, [](std::int64_t i) {
@@ -30,7 +30,6 @@ TEST(ParallelFor, ThrowsTheFirstErrorWhateverTheThreads) {
       }
     }
   }
-  omp_set_num_threads(omp_get_num_procs());
 }
 
 TEST(SplitAtLines, CutsBehindLineEnds) {

@@ -32,6 +32,7 @@ FeatureOptions take_feature_options(Input& input) {
     for (const char* name : {"a", "b", "c", "\xC3\xA9", "x y"}) options.names.add(name);
   }
   options.data.max_feature_bytes = 20'000;
+  options.data.max_categories = 5;
   options.chunk_bytes = 1 + input.byte() % 64;
   return options;
 }
@@ -89,12 +90,14 @@ void read_feature_table(Input input) {
   const std::string_view text = all.substr(0, stop);
   std::vector<std::string> notes;
   std::vector<std::string> more_notes;
-  const auto whole = attempt([&] {
-    return parse_feature_table(text, "table", options.format, options.names, options.data, notes);
-  });
+  FeatureTableTask task;
+  task.format = options.format;
+  FeatureTableTask in_pieces = task;
+  in_pieces.chunk_bytes = options.chunk_bytes;
+  const auto whole = attempt(
+      [&] { return parse_feature_table(text, "table", task, options.names, options.data, notes); });
   const auto pieces = attempt([&] {
-    return parse_feature_table(text, "table", options.format, options.names, options.data,
-                               more_notes, options.chunk_bytes);
+    return parse_feature_table(text, "table", in_pieces, options.names, options.data, more_notes);
   });
   require(whole.index() == pieces.index(), "cut text is refused, or whole text is");
   if (accepted(whole) == nullptr) {

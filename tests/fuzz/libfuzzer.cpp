@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <exception>
 
+#include "host/support/parallel.hpp"
 #include "tests/fuzz/target.hpp"
 
 namespace {
@@ -26,6 +27,8 @@ extern "C" int LLVMFuzzerInitialize(int* argc, char*** argv) {
 }
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t size) {
+  // One thread, so that an input always takes the same edges.
+  static const tern::ThreadLimit one_thread(1);
   try {
     target->run(tern::fuzz::Input(std::string_view(reinterpret_cast<const char*>(bytes), size)));
   } catch (const std::exception& error) {

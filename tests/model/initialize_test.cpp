@@ -1,5 +1,4 @@
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -8,6 +7,7 @@
 #include <string>
 
 #include "host/model/embedding_tables.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/random.hpp"
 #include "tests/model/gcmc_fixture.hpp"
@@ -68,12 +68,10 @@ TEST(InitializeNormal, DependsOnSeedAndTensorOnly) {
   EXPECT_NE(normal_values(50, 7, 0.1, Seed{2}, 0), values);
   EXPECT_NE(normal_values(50, 7, 0.1, Seed{1}, 1), values);
   EXPECT_NE(normal_values(50, 7, 0.1, Seed{1ull << 40 | 1}, 0), values);
-  const int threads = omp_get_max_threads();
   for (const int count : {1, 2, 3}) {
-    omp_set_num_threads(count);
+    const ThreadLimit limit(count);
     EXPECT_EQ(normal_values(50, 7, 0.1, Seed{1}, 0), values) << count;
   }
-  omp_set_num_threads(threads);
 }
 
 TEST(InitializeNormal, GivesEveryBackendTheSameNumbers) {
@@ -133,12 +131,10 @@ TEST(InitializeUniform, DependsOnSeedAndTensorAlone) {
   const std::vector<double> values = uniform_values(50, 7, 0.1, Seed{1}, 0);
   EXPECT_NE(uniform_values(50, 7, 0.1, Seed{2}, 0), values);
   EXPECT_NE(uniform_values(50, 7, 0.1, Seed{1}, 1), values);
-  const int threads = omp_get_max_threads();
   for (const int count : {1, 2, 3}) {
-    omp_set_num_threads(count);
+    const ThreadLimit limit(count);
     EXPECT_EQ(uniform_values(50, 7, 0.1, Seed{1}, 0), values) << count;
   }
-  omp_set_num_threads(threads);
   const auto backend = make_cpu_backend(2);
   Matrix matrix = backend->allocate(50, 7);
   initialize_uniform(*backend, matrix, 0.1, Seed{1}, 0);

@@ -196,6 +196,7 @@ TEST_P(Bpr, StaysFiniteForHugeMargins) {
 }
 
 TEST_P(Bpr, RepeatsBitForBit) {
+  if (!GetParam().repeats) GTEST_SKIP() << "float atomics add in another order each time";
   const Graph graph = backend_.make_graph(random_interactions(50, 30, 0.3, 8));
   Triplets triplets = backend_.make_triplets(graph, {}, 200);
   backend_.sample(triplets, 1);

@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 #include "tern/error.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/compare.hpp"
@@ -9,7 +11,21 @@
 namespace tern::test {
 namespace {
 
-class Record : public BackendTest {};
+class Record : public BackendTest {
+ protected:
+  /// Whether two trainings agree: in every bit or, if the backend's sums do not repeat, closely in all
+  /// but one element of a hundred. (Adam's first step takes the sign of a gradient, which may be a
+  /// rounding error alone.)
+  static testing::AssertionResult agree(const Values& actual, const Values& expected) {
+    if (GetParam().repeats || actual.size() != expected.size()) return same_bits(actual, expected);
+    std::size_t far = 0;
+    for (std::size_t i = 0; i < actual.size(); ++i) {
+      if (!(std::abs(actual[i] - expected[i]) <= 1e-3)) ++far;
+    }
+    if (far * 100 <= actual.size()) return testing::AssertionSuccess();
+    return testing::AssertionFailure() << far << " of " << actual.size() << " elements differ";
+  }
+};
 
 TEST_P(Record, RunsNothingUntilItIsReplayed) {
   Counter counter = backend_.make_counter();
@@ -42,9 +58,9 @@ TEST_P(Record, ReplayedStepsTrainLikeCalledOnes) {
   ASSERT_GT(called.num_batches(), 3);
   const auto compare = [&] {
     EXPECT_EQ(called.steps(), replayed.steps());
-    EXPECT_TRUE(same_bits(replayed.users(), called.users()));
-    EXPECT_TRUE(same_bits(replayed.items(), called.items()));
-    EXPECT_TRUE(same_bits(replayed.losses(), called.losses()));
+    EXPECT_TRUE(agree(replayed.users(), called.users()));
+    EXPECT_TRUE(agree(replayed.items(), called.items()));
+    EXPECT_TRUE(agree(replayed.losses(), called.losses()));
   };
   for (std::int64_t step = 0; step < steps; ++step) {
     called.run();
@@ -83,12 +99,12 @@ TEST_P(Record, AStepMayMoveOverTwoBatches) {
       called.run();
       called.run();
       recording->replay();
-      ASSERT_TRUE(same_bits(replayed.losses(), called.losses()))
+      ASSERT_TRUE(agree(replayed.losses(), called.losses()))
           << "batches of " << batch_size << ", replay " << replay;
     }
     EXPECT_EQ(replayed.steps(), called.steps());
-    EXPECT_TRUE(same_bits(replayed.users(), called.users()));
-    EXPECT_TRUE(same_bits(replayed.items(), called.items()));
+    EXPECT_TRUE(agree(replayed.users(), called.users()));
+    EXPECT_TRUE(agree(replayed.items(), called.items()));
   }
 }
 

@@ -240,6 +240,35 @@ TEST_P(ScoreTopk, HasScoresAndOrderOfRandomEmbeddings) {
   }
 }
 
+TEST_P(ScoreTopk, AUserAloneGetsTheRowThatItGetsAmongOthers) {
+  for (const std::int64_t width : {5, 64}) {
+    constexpr NodeId kUsers = 150;
+    constexpr NodeId kItems = 1100;
+    const Values users = random_values(kUsers * width, 1);
+    const Values items = random_values(kItems * width, 2);
+    std::vector<NodeId> everybody(kUsers);
+    std::iota(everybody.begin(), everybody.end(), 0);
+    constexpr std::int64_t kMax = kItems;
+    const TopItems all = run(users, items, width, everybody, {}, kMax);
+    const auto expect_rows = [&](const std::vector<NodeId>& queries, std::int64_t k) {
+      const TopItems some = run(users, items, width, queries, {}, k);
+      for (std::size_t q = 0; q < queries.size(); ++q) {
+        const auto at = static_cast<std::int64_t>(q) * k;
+        const std::int64_t row = queries[q] * kMax;
+        EXPECT_TRUE(std::equal(some.items.begin() + at, some.items.begin() + at + k,
+                               all.items.begin() + row))
+            << "user " << queries[q] << " of " << queries.size() << ", k " << k << ", D " << width;
+        EXPECT_TRUE(std::equal(some.scores.begin() + at, some.scores.begin() + at + k,
+                               all.scores.begin() + row))
+            << "user " << queries[q] << " of " << queries.size() << ", k " << k << ", D " << width;
+      }
+    };
+    for (const NodeId user : {0, 77, 149}) expect_rows({user}, kMax);
+    expect_rows({149, 3, 80}, 10);
+    expect_rows(std::vector<NodeId>(everybody.begin() + 20, everybody.begin() + 93), 1);
+  }
+}
+
 TEST_P(ScoreTopk, ListsNoItemWhoseScoreIsNanOrMinusInfinity) {
   const double infinity = std::numeric_limits<double>::infinity();
   Values items = random_integers(200, 3, 9);

@@ -181,6 +181,9 @@ TrainingState full_state() {
                     .selected_epoch = 7,
                     .best_metric = 0.1 + 0.2,
                     .since_best = 1,
+                    .user_watch = {59.9, 1.0 / 7.0, 0.5, 1, 2},
+                    .item_watch = {std::nullopt, 0.25, 1e-9, 2, 1},
+                    .collapsed = true,
                     .collapse_explained = true,
                     .rollbacks = 2,
                     .seconds = 1.0 / 3.0,
@@ -202,6 +205,19 @@ TEST_F(CheckpointTest, AStateComesBackAsItWas) {
   EXPECT_EQ(to_state(to_file(unevaluated), "file").progress, unevaluated.progress);
 }
 
+TEST_F(CheckpointTest, AStateOfAnEarlierVersionHasNoWatch) {
+  TensorFile old = to_file(full_state());
+  std::erase_if(old.metadata, [](const auto& entry) {
+    return entry.first == "collapsed" || entry.first.ends_with("_first_rank") ||
+           entry.first.ends_with("_first_norm") || entry.first.ends_with("_last_norm") ||
+           entry.first.ends_with("_growing_norms") || entry.first.ends_with("_small_ranks");
+  });
+  TrainingProgress expected = full_state().progress;
+  expected.user_watch = expected.item_watch = {};
+  expected.collapsed = false;
+  EXPECT_EQ(to_state(old, "file").progress, expected);
+}
+
 TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
   const TensorFile whole = to_file(full_state());
   const auto state_complaint = [](const TensorFile& changed) -> std::string {
@@ -213,7 +229,7 @@ TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
     return "no complaint";
   };
   for (const auto& entry : whole.metadata) {
-    if (entry.first.starts_with("counter.")) continue;
+    if (entry.first.starts_with("counter.") || entry.first == "collapsed") continue;
     TensorFile without = whole;
     without.metadata.erase(entry.first);
     EXPECT_THAT(state_complaint(without),
@@ -229,6 +245,8 @@ TEST_F(CheckpointTest, AStateThatMakesNoSenseIsRefused) {
   EXPECT_THAT(with("epoch", "1e3"), HasSubstr("expected a number"));
   EXPECT_THAT(with("epoch", "99999999999999"), HasSubstr("expected a number"));
   EXPECT_THAT(with("step", "12345"), HasSubstr("step is \"12345\", expected at most"));
+  EXPECT_THAT(with("item_first_norm", "inf"), HasSubstr("expected a finite number"));
+  EXPECT_THAT(with("user_small_ranks", "-1"), HasSubstr("expected 0 or more"));
   EXPECT_THAT(with("best_metric", "nan"), HasSubstr("expected a finite number"));
   EXPECT_THAT(with("best_epoch", "8"), HasSubstr("expected at most 7"));
   EXPECT_THAT(with("updates", "9000000000000000000"), HasSubstr("expected fewer"));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <numeric>
+#include <string>
 #include <vector>
 
 #include "seeded_test.hpp"
@@ -283,7 +284,11 @@ TEST_P(Runtime, KernelsGoToStreamsOfTheCurrentDevice) {
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   void* data = nullptr;
   EXPECT_EQ(cudaMallocFromPoolAsync(&data, 4, other_pool, stream_), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaStreamDestroy(other), cudaErrorInvalidResourceHandle) << "so are handles destroyed";
+  EXPECT_EQ(cudaMemPoolDestroy(other_pool), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaSetDevice(1), cudaSuccess);
   destroy(other, other_pool);
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   EXPECT_EQ(launch_on(other, 1, 1, add_kernel, values, 0, 0), cudaErrorInvalidResourceHandle);
   EXPECT_EQ(cudaSetDevice(2), cudaErrorInvalidDevice);
   release(values);
@@ -307,6 +312,19 @@ TEST_P(Runtime, AFaultEndsItsStream) {
   EXPECT_EQ(launch_on(stream_, 1, 1, add_kernel, values, 1, 1), cudaErrorLaunchFailure);
   EXPECT_EQ(cudaFreeAsync(values, stream_), cudaErrorLaunchFailure);
   EXPECT_EQ(free_bytes(), kMemory) << "a fault still frees the memory";
+}
+
+TEST_P(Runtime, AFaultCanBeKeptAsOnAGpu) {
+  set_devices({{.memory_bytes = kMemory, .timing = GetParam(), .on_fault = OnFault::kept}, {}});
+  EXPECT_EQ(launch_on(stream_, 1, 1, trap_kernel), cudaSuccess);
+  EXPECT_EQ(cudaStreamSynchronize(stream_), cudaErrorLaunchFailure);
+  EXPECT_EQ(launch_on(stream_, 1, 1, trap_kernel), cudaErrorLaunchFailure);
+}
+
+TEST_P(Runtime, KernelsHaveNames) {
+  const char* name = nullptr;
+  EXPECT_EQ(cudaFuncGetName(&name, reinterpret_cast<const void*>(&trap_kernel)), cudaSuccess);
+  EXPECT_NE(std::string(name).find("trap_kernel"), std::string::npos) << name;
 }
 
 INSTANTIATE_TEST_SUITE_P(, Runtime, testing::Values(Timing::at_once, Timing::late),

@@ -190,13 +190,16 @@ TEST(SimtRecording, RefusesWhatAStepMustNotDo) {
 }
 
 /// Free bytes of a device.
-std::size_t free_bytes(SimtDevice device) {
+std::size_t free_bytes_of(int device) {
   std::size_t free = 0;
   std::size_t total = 0;
-  EXPECT_EQ(cudaSetDevice(static_cast<int>(device)), cudaSuccess);
+  EXPECT_EQ(cudaSetDevice(device), cudaSuccess);
   EXPECT_EQ(cudaMemGetInfo(&free, &total), cudaSuccess);
   EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   return free;
+}
+std::size_t free_bytes(SimtDevice device) {
+  return free_bytes_of(static_cast<int>(device));
 }
 
 TEST(SimtMemory, ComesBackToTheLastByte) {
@@ -265,6 +268,47 @@ TEST(SimtDevices, BackendsLiveSideBySide) {
   EXPECT_EQ(late->describe().name, "Emulated late GPU");
 }
 
+/// A backend on device 1 that makes a handle of every kind, and goes while device 0 is current.
+void use_every_handle(const cuda::CudaOptions& options) {
+  cuda::CudaBackend backend(options);
+  const Graph graph = backend.make_graph(random_interactions(20, 30, 0.4, 2));
+  const Matrix items = make_matrix(backend, 30, 8, random_values(30 * 8, 1));
+  Matrix users = backend.allocate(20, 8);
+  const auto recording =
+      backend.record([&] { backend.propagate(graph, Side::kUser, items, users, {}); });
+  for (int i = 0; i < 3; ++i) recording->replay();
+  EXPECT_GE(backend.seconds([] {}), 0.0);
+  TopItems top;
+  backend.score_topk(users, items, std::vector<NodeId>{0}, {}, 2, top);
+  const Matrix weight = make_matrix(backend, 8, 8, random_values(8 * 8, 2));
+  DenseLayer layer;
+  layer.inner.terms = {{&items, &weight}};
+  DenseState state = backend.make_dense_state(30, 8);
+  Matrix out = backend.allocate(30, 8);
+  backend.linear_relu_batchnorm(layer, DenseMode::kTraining, state, out);
+}
+
+TEST(SimtDevices, HandlesGoOnTheirOwnDevice) {
+  simt::set_devices({{}, {.name = "Second"}, {.name = "Poor", .memory_pools = false}});
+  for (const int device : {1, 2}) {
+    (void)cudaGetLastError();
+    use_every_handle({.device = device});
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess) << "device " << device;
+    int current = -1;
+    EXPECT_EQ(cudaGetDevice(&current), cudaSuccess);
+    EXPECT_EQ(current, 0);
+    EXPECT_EQ(free_bytes_of(device), std::size_t{4} << 30);
+  }
+}
+
+TEST(SimtDevices, ABackendDescribesItselfWithoutAskingTheDriver) {
+  simt::set_devices({{.name = "First"}, {.name = "Second"}});
+  const cuda::CudaBackend backend({.device = 1});
+  EXPECT_EQ(backend.describe().name, "Second");
+  simt::set_devices({{.name = "First"}, {.name = "Another"}});
+  EXPECT_EQ(backend.describe().name, "Second");
+}
+
 TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   const Plugin* plugin = tern_plugin();
   ASSERT_STREQ(plugin->abi, kPluginAbi);
@@ -272,7 +316,7 @@ TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   std::string problem;
   EXPECT_TRUE(plugin->list_devices(&problem).empty());
   EXPECT_EQ(problem, "CUDA: no driver is installed");
-  EXPECT_THROW(plugin->make_backend(0, Reproducibility::kBitwise), DeviceError);
+  EXPECT_THROW(plugin->make_backend({}), DeviceError);
 
   simt::set_devices({{.name = "One"}, {.name = "Two", .multiprocessors = 9}});
   const auto devices = plugin->list_devices(nullptr);
@@ -280,8 +324,8 @@ TEST(SimtPlugin, ListsDevicesAndMakesBackends) {
   EXPECT_EQ(devices[1].name, "Two");
   EXPECT_EQ(devices[1].precision, "f32");
   EXPECT_NE(devices[1].details.find("9 multiprocessors"), std::string::npos) << devices[1].details;
-  EXPECT_EQ(plugin->make_backend(1, Reproducibility::kBitwise)->name(), "cuda:1");
-  EXPECT_THROW(plugin->make_backend(2, Reproducibility::kBitwise), DeviceError);
+  EXPECT_EQ(plugin->make_backend({.device = 1})->name(), "cuda:1");
+  EXPECT_THROW(plugin->make_backend({.device = 2}), DeviceError);
 }
 
 }  // namespace

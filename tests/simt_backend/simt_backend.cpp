@@ -14,7 +14,11 @@ std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
        .cache_bytes = 1 << 14,
        .seed = 20,
        .timing = simt::Timing::late},
-      {.name = "Emulated serial GPU", .seed = 3, .workers = 1, .order = simt::LaunchOrder::same},
+      {.name = "Emulated serial GPU",
+       .seed = 3,
+       .workers = 1,
+       .order = simt::LaunchOrder::same,
+       .memory_pools = false},
   });
   cuda::CudaOptions cuda_options;
   cuda_options.device = static_cast<int>(options.device);

@@ -12,7 +12,7 @@ namespace tern::test {
 enum class SimtDevice : std::uint8_t {
   kPlain,  // 2 multiprocessors; work is done when it is submitted
   kLate,   // 5; a smaller cache, another order of lanes; work is done when somebody waits
-  kSerial  // one CPU thread, every launch in one order: even float atomics repeat
+  kSerial  // one CPU thread, every launch in one order: even float atomics repeat; no memory pools
 };
 
 struct SimtOptions {
@@ -25,11 +25,13 @@ struct SimtOptions {
 };
 
 /// The tested forms of the backend. `late`, with windows of some two hundred triplets and a few
-/// lists downloaded at a time, must give the same bits as `plain`; `fused` adds in another order.
+/// lists downloaded at a time, must give the same bits as `plain`; `fused` adds in another order, and
+/// `nondeterministic` in another one each time.
 inline constexpr SimtOptions kPlainSimt{.device = SimtDevice::kPlain};
 inline constexpr SimtOptions kLateSimt{
     .device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000};
 inline constexpr SimtOptions kFusedSimt{.device = SimtDevice::kSerial, .fused = true};
+inline constexpr SimtOptions kNondeterministicSimt{.device = SimtDevice::kPlain, .fused = true};
 
 /// The CUDA backend, its kernels and its host code, executed by tests/simt.
 std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options = {});

@@ -58,10 +58,11 @@ TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
   const QueryCuts cuts = cut_queries(1'000, 1'000, 20, limits);
   EXPECT_EQ(cuts.block, 10);
   EXPECT_EQ(cuts.chunk, 100);
-  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).block, 7);
+  EXPECT_EQ(cut_queries(1'000, 1'000, 19, limits).chunk, 100) << "whole blocks";
+  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).block, 10) << "one shape for any number of queries";
   EXPECT_EQ(cut_queries(7, 1'000, 20, limits).chunk, 7);
-  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).block, 6) << "as many as results allow";
-  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).chunk, 6);
+  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).block, 10) << "and for any k";
+  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).chunk, 6) << "as many as results allow";
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).block, 1);
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).chunk, 1);
   EXPECT_EQ(cut_queries(kOne << 31, 4, 1, {kOne << 50, kOne << 50}).block, 4096);
@@ -164,6 +165,19 @@ __global__ void idle_kernel() {}
 TEST(Sizes, ALauncherRefusesMoreBlocksThanAGridHas) {
   const Launcher launch(Queue{});
   EXPECT_THROW(launch({.blocks = kOne << 31, .threads = 32}, idle_kernel), DeviceError);
+  EXPECT_THROW(launch({.blocks = 1, .threads = 32, .blocks_y = 65'536}, idle_kernel), DeviceError);
+  EXPECT_THROW(launch({.blocks = 1, .threads = 32, .blocks_y = kOne << 32}, idle_kernel),
+               DeviceError)
+      << "counted in 64 bits";
+  const DeviceQueue queue;
+  const auto shapes = queue.shapes_of([&] {
+    const Launcher to_queue{Queue(queue)};
+    to_queue({.blocks = 1, .threads = 32, .blocks_y = 65'535}, idle_kernel);
+  });
+  EXPECT_EQ(shapes.at(0).grid.y, 65'535u);
+  PropagateTask wide = propagate_task(1);
+  wide.x.cols = wide.x.stride = wide.y.cols = wide.y.stride = 65'536 * std::int64_t{1024};
+  EXPECT_THROW(launch_propagate(queue, wide), DeviceError) << "a table of 67 million columns";
   launch({.blocks = 0, .threads = 32}, idle_kernel);  // skipped
   launch({.blocks = 5, .threads = 32, .blocks_y = 0}, idle_kernel);
 }

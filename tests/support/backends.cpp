@@ -5,6 +5,7 @@
 #include <ostream>
 #include <stdexcept>
 
+#include "host/backend/device.hpp"
 #include "tern/device.hpp"
 #ifdef TERN_TEST_SIMT
 #include "tests/simt_backend/simt_backend.hpp"
@@ -18,6 +19,9 @@ double unit_roundoff(const std::string& precision) {
   if (precision == "f32") return 0x1p-24;
   throw std::logic_error("no unit roundoff is known for precision '" + precision + "'");
 }
+
+/// A plan of some two hundred triplets: less than an epoch of the tests.
+constexpr std::int64_t kWindowBytes = 20'000;
 
 #ifdef TERN_TEST_SIMT
 /// Large enough for every graph and width of the battery.
@@ -80,7 +84,23 @@ std::vector<BackendCase> backends_of_batches_under_test() {
                  .make = [] { return make_simt_backend(kFusedSimt); },
                  .budget = kSimtBudget,
                  .adds_one_by_one = true});
+  all.push_back({.name = "simt_nondeterministic",
+                 .family = "simt_nondeterministic",
+                 .make = [] { return make_simt_backend(kNondeterministicSimt); },
+                 .budget = kSimtBudget,
+                 .adds_one_by_one = true,
+                 .repeats = false});
 #endif
+  if (why_no_gpu().empty()) {
+    all.push_back({.name = "cuda_windows", .family = "cuda", .make = [] {
+                     return make_cuda_backend({.plan_bytes = kWindowBytes});
+                   }});
+    all.push_back({.name = "cuda_nondeterministic",
+                   .family = "cuda_nondeterministic",
+                   .make = [] { return make_backend("cuda", 0, nullptr, Reproducibility::kNone); },
+                   .adds_one_by_one = true,
+                   .repeats = false});
+  }
   return all;
 }
 

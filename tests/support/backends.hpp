@@ -25,6 +25,8 @@ struct BackendCase {
   /// Whether it adds the terms of a row one by one, so that rounding errors of equal terms may all
   /// have the same sign.
   bool adds_one_by_one = false;
+  /// Whether it gives the same bits again; float atomics on a GPU do not.
+  bool repeats = true;
 };
 
 void PrintTo(const BackendCase& backend, std::ostream* out);
@@ -32,8 +34,8 @@ void PrintTo(const BackendCase& backend, std::ostream* out);
 /// All backends that this build and this machine can test: the reference, the CPU's, the CUDA
 /// backend on the emulated devices of tests/simt, and on a GPU if there is one.
 std::vector<BackendCase> backends_under_test();
-/// backends_under_test(), and the CUDA backend with float atomics in bpr and l2_penalty: for tests of
-/// ops on batches of triplets. Its other ops are the same.
+/// backends_under_test(), and the CUDA backend in forms that differ only for ops on batches of
+/// triplets: with float atomics in bpr and l2_penalty, and with an epoch that is planned in parts.
 std::vector<BackendCase> backends_of_batches_under_test();
 
 /// The reason why no GPU is tested; empty if one is.

@@ -1,12 +1,12 @@
 #include "tern/baselines.hpp"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 
+#include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 #include "tests/train/planted.hpp"
 
@@ -122,15 +122,13 @@ TEST(Baselines, EqualDenseComputations) {
 TEST(Baselines, AreTheSameForEveryNumberOfThreads) {
   const Dataset data = planted_dataset(300, 80);
   const Interactions* observed[] = {&data.train};
-  const int threads = omp_get_max_threads();
   std::vector<std::vector<NodeId>> popular;
   std::vector<std::vector<NodeId>> filtered;
   for (const int count : {1, 2, 5}) {
-    omp_set_num_threads(count);
+    const ThreadLimit limit(count);
     popular.push_back(popularity_rankings(data.train, observed, 10));
     filtered.push_back(graph_filter_rankings(data.train, observed, 10));
   }
-  omp_set_num_threads(threads);
   EXPECT_EQ(popular[0], popular[1]);
   EXPECT_EQ(popular[0], popular[2]);
   EXPECT_EQ(filtered[0], filtered[1]);

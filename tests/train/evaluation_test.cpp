@@ -1,7 +1,6 @@
 #include "tern/evaluation.hpp"
 
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <random>
 #include <set>
 
+#include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -295,13 +295,11 @@ TEST(Evaluate, IsTheSameForEveryNumberOfThreadsAcrossBlocks) {
     hits += wanted == first || wanted == second ? 1.0 : 0.0;
   }
   const Interactions held_out = Interactions::from_pairs(kUsers, 50, pairs);
-  const int threads = omp_get_max_threads();
   std::vector<Metrics> results;
   for (const int count : {1, 2, 5}) {
-    omp_set_num_threads(count);
+    const ThreadLimit limit(count);
     results.push_back(evaluate_rankings(rankings, 2, held_out, at({1, 2})));
   }
-  omp_set_num_threads(threads);
   EXPECT_EQ(results[0], results[1]);
   EXPECT_EQ(results[0], results[2]);
   EXPECT_DOUBLE_EQ(metric(results[0], "recall@2"), hits / kUsers);

@@ -1,72 +1,64 @@
 // Loops like the CPU backend's, correct ones and ones with a planted race. ThreadSanitizer must
 // report the races and nothing else; only then does its silence about the backend mean anything.
 
-#include <omp.h>
-
 #include <cstdio>
 #include <cstring>
 #include <vector>
 
+#include "host/support/parallel.hpp"
+
 namespace {
 
-constexpr int kValues = 100'000;
+constexpr int kThreads = 4;
+constexpr std::int64_t kValues = 100'000;
 
-/// Each thread writes its own part; the parts meet behind the barrier, in a fixed order.
-double sound_sum(const std::vector<double>& values) {
-  std::vector<double> parts(static_cast<std::size_t>(omp_get_max_threads()), 0.0);
+/// Each slot has its own sum; a second loop reads what the first has written.
+double sound_sum(tern::ThreadPool& pool, std::vector<double>& values) {
+  std::vector<double> parts(kThreads, 0.0);
+  tern::parallel_for(pool, kValues,
+                     [&](std::int64_t i) { values[static_cast<std::size_t>(i)] += 1.0; });
+  tern::parallel_for_slots(pool, kValues, [&](std::int64_t i, int slot) {
+    parts[static_cast<std::size_t>(slot)] += values[static_cast<std::size_t>(kValues - 1 - i)];
+  });
   double total = 0.0;
-  int criticals = 0;
-#pragma omp parallel
-  {
-    double& part = parts[static_cast<std::size_t>(omp_get_thread_num())];
-#pragma omp for schedule(static)
-    for (int i = 0; i < kValues; ++i) part += values[static_cast<std::size_t>(i)];
-#pragma omp single
-    for (const double one : parts) total += one;
-#pragma omp critical(tern_races)
-    ++criticals;
-  }
-#pragma omp parallel for schedule(dynamic, 64) reduction(+ : total)
-  for (int i = 0; i < kValues; ++i) total += values[static_cast<std::size_t>(i)];
-  return total + criticals;
-}
-
-/// All threads add to one variable.
-double racy_sum(const std::vector<double>& values) {
-  double total = 0.0;
-#pragma omp parallel for schedule(static)
-  for (int i = 0; i < kValues; ++i) total += values[static_cast<std::size_t>(i)];
+  for (const double part : parts) total += part;
   return total;
 }
 
-/// One thread signals the others by a plain variable, without a barrier.
-int racy_flag() {
+/// All threads add to one variable.
+double racy_sum(tern::ThreadPool& pool, const std::vector<double>& values) {
+  double total = 0.0;
+  tern::parallel_for(pool, kValues,
+                     [&](std::int64_t i) { total += values[static_cast<std::size_t>(i)]; });
+  return total;
+}
+
+/// One thread signals the others by a plain variable.
+int racy_flag(tern::ThreadPool& pool) {
   int found = -1;
-  int seen = 0;
-#pragma omp parallel reduction(+ : seen)
-  {
-#pragma omp single nowait
-    found = omp_get_thread_num();
-    seen += found;
-  }
-  return seen;
+  std::vector<int> seen(kThreads, 0);
+  tern::parallel_for_slots(pool, kValues, [&](std::int64_t, int slot) {
+    if (slot == 0) found = slot;
+    if (found == 0) ++seen[static_cast<std::size_t>(slot)];
+  });
+  return seen[0];
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   const char* what = argc == 2 ? argv[1] : "";
-  const std::vector<double> values(kValues, 1.0);
+  std::vector<double> values(kValues, 1.0);
+  tern::ThreadPool pool(kThreads);
   if (std::strcmp(what, "sound") == 0) {
-    const double expected = 2.0 * kValues + omp_get_max_threads();
-    return omp_get_max_threads() > 1 && sound_sum(values) == expected ? 0 : 1;
+    return sound_sum(pool, values) == 2.0 * kValues ? 0 : 1;
   }
   if (std::strcmp(what, "sum") == 0) {
-    std::printf("%g\n", racy_sum(values));
+    std::printf("%g\n", racy_sum(pool, values));
     return 0;
   }
   if (std::strcmp(what, "flag") == 0) {
-    std::printf("%d\n", racy_flag());
+    std::printf("%d\n", racy_flag(pool));
     return 0;
   }
   std::fprintf(stderr, "usage: tern_races sound|sum|flag\n");

@@ -14,7 +14,6 @@ if(TERN_DEPENDENCIES)
   message(STATUS "Tern: dependencies from ${TERN_DEPENDENCIES}")
 endif()
 
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(zstd REQUIRED)

@@ -52,9 +52,7 @@ __device__ inline void store_row(const ProductTask& task, std::int64_t row, int 
 /// The shape of a launch of `blocks` blocks for every tile of a row.
 template <int kLanes>
 LaunchShape shape_with_tiles(std::int64_t blocks, std::int64_t stride, int threads) {
-  return {.blocks = blocks,
-          .threads = threads,
-          .blocks_y = static_cast<int>(ceil_div(stride / kVector, kLanes))};
+  return {.blocks = blocks, .threads = threads, .blocks_y = ceil_div(stride / kVector, kLanes)};
 }
 
 }  // namespace tern::cuda

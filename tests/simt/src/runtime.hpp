@@ -33,6 +33,17 @@ int current_device();
 /// Whether the handle is an existing stream.
 bool is_stream(cudaStream_t stream);
 
+/// Does the pending work of all streams of the device.
+void catch_up_all(int device);
+/// Breaks all captures on the device, as a call does that must not be captured; false: there is none.
+bool break_captures(int device);
+
+/// cudaSuccess if a handle of the device may be destroyed now. CUDA asks for the handle's device to be
+/// current for some handles only; here for all, so that owners keep to it.
+inline cudaError_t destroyable(int device) {
+  return device == current_device() ? cudaSuccess : report(cudaErrorInvalidResourceHandle);
+}
+
 }  // namespace simt::runtime
 
 struct CUstream_st {
@@ -44,6 +55,7 @@ struct CUstream_st {
   bool failed = false;
 };
 struct CUevent_st {
+  int device = 0;
   std::optional<std::chrono::steady_clock::time_point> time;
   cudaStream_t stream = nullptr;  // in which it was last recorded
 };
@@ -51,6 +63,7 @@ struct CUgraph_st {
   std::shared_ptr<const simt::runtime::Nodes> nodes;
 };
 struct CUgraphExec_st {
+  int device = 0;
   std::shared_ptr<const simt::runtime::Nodes> nodes;
 };
 struct CUmemPoolHandle_st {

@@ -1,6 +1,8 @@
 // cuBLAS over the emulated runtime: plain loops.
 #include "cublas_v2.h"
 
+#include <algorithm>
+
 #include "blas.hpp"
 #include "runtime.hpp"
 
@@ -34,6 +36,9 @@ cublasStatus_t cublasCreate(cublasHandle_t* handle) {
   return CUBLAS_STATUS_SUCCESS;
 }
 cublasStatus_t cublasDestroy(cublasHandle_t handle) {
+  if (simt::runtime::destroyable(handle->device) != cudaSuccess) {
+    return CUBLAS_STATUS_NOT_INITIALIZED;
+  }
   delete handle;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -73,11 +78,18 @@ cublasStatus_t cublasSgemm_64(cublasHandle_t handle, cublasOperation_t op_a, cub
   }
   const Operand left = operand(!plain_a, a, lda);
   const Operand right = operand(!plain_b, b, ldb);
+  // As the library's: the number of parts that a sum is rounded in depends on the shape.
+  const std::int64_t part = std::max<std::int64_t>(1, k / (1 + n % 4));
   const cudaError_t status = submit_kernels(handle->stream, [=, alpha = *alpha, beta = *beta] {
     for (std::int64_t j = 0; j < n; ++j) {
       for (std::int64_t i = 0; i < m; ++i) {
-        const double sum =
-            alpha * dot(left.row(i), left.column_step, right.column(j), right.row_step, k);
+        float parts = 0.0f;
+        for (std::int64_t at = 0; at < k; at += part) {
+          parts += static_cast<float>(dot(left.row(i) + at * left.column_step, left.column_step,
+                                          right.column(j) + at * right.row_step, right.row_step,
+                                          std::min(part, k - at)));
+        }
+        const double sum = static_cast<double>(alpha) * parts;
         float& out = c[j * ldc + i];
         out = static_cast<float>(beta == 0.0f ? sum : sum + static_cast<double>(beta) * out);
       }

@@ -44,6 +44,22 @@ void free_now(void* data) {
   detail::release(data);
 }
 
+/// Allocates on a device.
+cudaError_t take(void** data, std::size_t bytes, int device) {
+  Allocations& all = allocations();
+  const std::lock_guard lock(all.mutex);
+  std::size_t& used = all.used[device];
+  if (bytes > device_at(device).memory_bytes - used) return report(cudaErrorMemoryAllocation);
+  try {
+    *data = simt::detail::allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    return report(cudaErrorMemoryAllocation);
+  }
+  used += bytes;
+  all.list[address_of(*data)] = {bytes, device};
+  return cudaSuccess;
+}
+
 /// Whether source and target are in the memories that the kind of copy names.
 bool copyable(Range to, Range from, cudaMemcpyKind kind) {
   switch (kind) {
@@ -91,12 +107,16 @@ cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* prope
   if (properties->location.id >= simt::runtime::device_count()) {
     return report(cudaErrorInvalidDevice);
   }
+  if (!simt::runtime::device_at(properties->location.id).memory_pools) {
+    return report(cudaErrorNotSupported);
+  }
   *pool = new CUmemPoolHandle_st{properties->location.id};
   return cudaSuccess;
 }
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool) {
-  delete pool;
-  return cudaSuccess;
+  const cudaError_t status = simt::runtime::destroyable(pool->device);
+  if (status == cudaSuccess) delete pool;
+  return status;
 }
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t, cudaMemPoolAttr, void*) {
   return cudaSuccess;
@@ -116,17 +136,31 @@ cudaError_t cudaMallocFromPoolAsync(void** data, std::size_t bytes, cudaMemPool_
     stream->capture_broken = true;
     return report(cudaErrorStreamCaptureUnsupported);
   }
-  Allocations& all = allocations();
-  const std::lock_guard lock(all.mutex);
-  std::size_t& used = all.used[pool->device];
-  if (bytes > device_at(pool->device).memory_bytes - used) return report(cudaErrorMemoryAllocation);
-  try {
-    *data = simt::detail::allocate(bytes);
-  } catch (const std::bad_alloc&) {
-    return report(cudaErrorMemoryAllocation);
+  return take(data, bytes, pool->device);
+}
+
+cudaError_t cudaMalloc(void** data, std::size_t bytes) {
+  using namespace simt::runtime;
+  *data = nullptr;
+  if (device_count() == 0) return report(cudaErrorNoDevice);
+  if (break_captures(current_device())) return report(cudaErrorStreamCaptureUnsupported);
+  return bytes == 0 ? cudaSuccess : take(data, bytes, current_device());
+}
+
+cudaError_t cudaFree(void* data) {
+  using namespace simt::runtime;
+  if (data == nullptr) return cudaSuccess;
+  int device = 0;
+  {
+    Allocations& all = allocations();
+    const std::lock_guard lock(all.mutex);
+    const auto found = all.list.find(address_of(data));
+    if (found == all.list.end() || found->second.freed) return report(cudaErrorInvalidValue);
+    device = found->second.device;
   }
-  used += bytes;
-  all.list[address_of(*data)] = {bytes, pool->device};
+  if (break_captures(device)) return report(cudaErrorStreamCaptureUnsupported);
+  catch_up_all(device);
+  free_now(data);
   return cudaSuccess;
 }
 

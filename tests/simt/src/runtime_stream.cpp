@@ -1,11 +1,15 @@
 // Streams, events, captured graphs and launches of the emulated runtime.
+#include <map>
 #include <mutex>
 #include <set>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "runtime.hpp"
 #include "simt/runtime/api.hpp"
 #include "simt/simt.hpp"
+#include "symbols.hpp"
 
 namespace simt::runtime {
 namespace {
@@ -22,6 +26,9 @@ Streams& streams() {
 void run(CUstream_st& stream, const Work& work) {
   try {
     work();
+  } catch (const Error&) {
+    stream.failed = true;
+    if (device_at(stream.device).on_fault == OnFault::thrown) throw;
   } catch (...) {
     stream.failed = true;
     throw;
@@ -61,6 +68,32 @@ bool is_stream(cudaStream_t stream) {
 
 bool is_capturing(cudaStream_t stream) {
   return stream->captured != nullptr;
+}
+
+namespace {
+std::vector<cudaStream_t> streams_of(int device) {
+  Streams& all = streams();
+  const std::lock_guard lock(all.mutex);
+  std::vector<cudaStream_t> found;
+  for (const cudaStream_t stream : all.live) {
+    if (stream->device == device) found.push_back(stream);
+  }
+  return found;
+}
+}  // namespace
+
+void catch_up_all(int device) {
+  for (const cudaStream_t stream : streams_of(device)) catch_up(*stream);
+}
+
+bool break_captures(int device) {
+  bool found = false;
+  for (const cudaStream_t stream : streams_of(device)) {
+    if (!is_capturing(stream)) continue;
+    stream->capture_broken = true;
+    found = true;
+  }
+  return found;
 }
 
 namespace {
@@ -134,6 +167,7 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   using namespace simt::runtime;
   if (!is_stream(stream)) return report(cudaErrorInvalidResourceHandle);
+  if (destroyable(stream->device) != cudaSuccess) return cudaErrorInvalidResourceHandle;
   catch_up(*stream);
   Streams& all = streams();
   const std::lock_guard lock(all.mutex);
@@ -151,16 +185,18 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   }
   if (stream->failed) return report(cudaErrorLaunchFailure);
   catch_up(*stream);
-  return cudaSuccess;
+  return stream->failed ? report(cudaErrorLaunchFailure) : cudaSuccess;
 }
 
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new CUevent_st;
+  (*event)->device = simt::runtime::current_device();
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  delete event;
-  return cudaSuccess;
+  const cudaError_t status = simt::runtime::destroyable(event->device);
+  if (status == cudaSuccess) delete event;
+  return status;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->time.reset();
@@ -176,6 +212,26 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t begin, cudaEve
   }
   if (!begin->time || !end->time) return report(cudaErrorNotReady);
   *milliseconds = std::chrono::duration<float, std::milli>(*end->time - *begin->time).count();
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void*) {
+  using namespace simt::runtime;
+  if (device_count() == 0) return report(cudaErrorNoDevice);
+  *attributes = {.maxThreadsPerBlock = 1024};
+  return report(device_at(current_device()).code);
+}
+
+cudaError_t cudaFuncGetName(const char** name, const void* kernel) {
+  static std::mutex mutex;
+  static std::map<const void*, std::string> names;  // the caller keeps a pointer
+  const std::lock_guard lock(mutex);
+  auto known = names.find(kernel);
+  if (known == names.end()) {
+    const std::string found = simt::detail::source_line(static_cast<const char*>(kernel) + 1);
+    known = names.emplace(kernel, found.substr(0, found.find(" at "))).first;
+  }
+  *name = known->second.c_str();
   return cudaSuccess;
 }
 
@@ -206,12 +262,13 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long) {
   if (graph == nullptr) return report(cudaErrorInvalidValue);
-  *executable = new CUgraphExec_st{graph->nodes};
+  *executable = new CUgraphExec_st{simt::runtime::current_device(), graph->nodes};
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
-  delete executable;
-  return cudaSuccess;
+  const cudaError_t status = simt::runtime::destroyable(executable->device);
+  if (status == cudaSuccess) delete executable;
+  return status;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (executable == nullptr) return report(cudaErrorInvalidValue);

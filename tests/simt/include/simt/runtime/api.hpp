@@ -15,9 +15,13 @@ const char* cudaGetErrorString(cudaError_t status);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaGetDevice(int* device);
 cudaError_t cudaSetDevice(int device);
 
+cudaError_t cudaMalloc(void** data, std::size_t bytes);
+/// Waits for all work of the device.
+cudaError_t cudaFree(void* data);
 cudaError_t cudaMemPoolCreate(cudaMemPool_t* pool, const cudaMemPoolProps* properties);
 cudaError_t cudaMemPoolDestroy(cudaMemPool_t pool);
 cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value);
@@ -51,6 +55,11 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
                                  unsigned long long flags);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream);
+
+/// Loads the kernel's code for the current device.
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel);
+/// The name of a kernel, mangled or not; empty if the program has no debug information.
+cudaError_t cudaFuncGetName(const char** name, const void* kernel);
 
 /// Arguments are taken by value at the call, as a device takes them.
 template <class... Parameters, class... Arguments>

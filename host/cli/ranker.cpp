@@ -1,0 +1,75 @@
+#include "host/cli/ranker.hpp"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "host/cli/scores.hpp"
+#include "host/data/cold_items.hpp"
+
+namespace tern::cli {
+
+Ranker::Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std::int64_t length)
+    : loaded_(loaded),
+      candidates_(std::move(candidates)),
+      length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))),
+      rows_(loaded.download(side)) {
+  const std::int64_t width = loaded.width();
+  const auto count = static_cast<std::int64_t>(candidates_.size());
+  all_ = count * width == static_cast<std::int64_t>(rows_.size());
+  if (all_) {
+    matrix_ = &loaded.embeddings(side);
+    return;
+  }
+  std::vector<float> some;
+  some.reserve(static_cast<std::size_t>(count * width));
+  for (const NodeId id : candidates_) {
+    const std::span<const float> row = row_of(rows_, width, id);
+    some.insert(some.end(), row.begin(), row.end());
+  }
+  some_ = loaded.backend().allocate(count, width);
+  loaded.backend().upload(std::span<const float>(some), some_);
+  matrix_ = &some_;
+}
+
+void Ranker::leave_out(const Interactions& observed) {
+  Backend& backend = loaded_.backend();
+  observed_.push_back(backend.make_graph(all_ ? observed : restrict_items(observed, candidates_)));
+}
+
+RankedList Ranker::list_of(std::span<const float> query, std::span<const NodeId> places) const {
+  std::vector<std::pair<float, NodeId>> scored;
+  for (const NodeId place : places) {
+    if (place < 0) break;
+    const NodeId id = candidates_[static_cast<std::size_t>(place)];
+    scored.emplace_back(printed_score(query, row_of(rows_, loaded_.width(), id)), id);
+  }
+  std::sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+  RankedList list;
+  for (const auto& [score, id] : scored) {
+    list.ids.push_back(id);
+    list.scores.push_back(score);
+  }
+  return list;
+}
+
+std::vector<RankedList> Ranker::rank(const QueryTable& table,
+                                     std::span<const NodeId> queries) const {
+  std::vector<const Graph*> observed;
+  observed.reserve(observed_.size());
+  for (const Graph& graph : observed_) observed.push_back(&graph);
+  TopItems top;
+  loaded_.backend().score_topk(*table.matrix, *matrix_, queries, observed, length_, top);
+  const auto k = static_cast<std::size_t>(top.k);
+  std::vector<RankedList> lists;
+  lists.reserve(queries.size());
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    lists.push_back(list_of(row_of(table.rows, loaded_.width(), queries[i]),
+                            std::span(top.items).subspan(i * k, k)));
+  }
+  return lists;
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,17 @@
+#include "host/cli/scores.hpp"
+
+#include <cstddef>
+
+namespace tern::cli {
+
+float printed_score(std::span<const float> user, std::span<const float> item) {
+  double sum = 0.0;
+  for (std::size_t d = 0; d < user.size(); ++d) sum += static_cast<double>(user[d]) * item[d];
+  return static_cast<float>(sum);
+}
+
+std::span<const float> row_of(std::span<const float> table, std::int64_t width, NodeId node) {
+  return table.subspan(static_cast<std::size_t>(node * width), static_cast<std::size_t>(width));
+}
+
+}  // namespace tern::cli

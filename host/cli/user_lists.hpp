@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "host/cli/cold_nodes.hpp"
+#include "host/cli/ranker.hpp"
+#include "host/cli/ranking.hpp"
+#include "host/cli/run_options.hpp"
+
+namespace tern::cli {
+
+/// Users to rank items for. What it refers to must outlive it.
+struct UserTable {
+  const Vocabulary* names = nullptr;
+  QueryTable embeddings;
+  std::vector<bool> cold;   // by user: whether nothing is known of it
+  std::string_view source;  // of the lists of all others
+};
+
+/// Ranks items for users. Those of whom nothing is known get the popular ones.
+class UserLists {
+ public:
+  /// users: those that will be asked for. candidates and length: as for Ranker.
+  UserLists(LoadedRun& loaded, const UserTable& table, std::span<const NodeId> users,
+            std::vector<NodeId> candidates, std::int64_t length);
+
+  /// Leaves out each user's items in these, which must outlive the object. (users, items).
+  void leave_out(const Interactions& observed);
+  std::vector<RankedList> rank(std::span<const NodeId> users) const;
+
+  std::int64_t num_cold() const { return num_cold_; }
+  /// The source of a user's list.
+  std::string_view source(NodeId user) const {
+    return is_cold(user) ? "popularity" : table_.source;
+  }
+
+ private:
+  bool is_cold(NodeId user) const { return table_.cold[static_cast<std::size_t>(user)]; }
+
+  const UserTable& table_;
+  std::int64_t length_;
+  std::int64_t num_cold_ = 0;
+  std::optional<Popularity> popularity_;  // if there are cold users
+  Ranker ranker_;
+  std::vector<const Interactions*> observed_;
+};
+
+}  // namespace tern::cli

@@ -1,0 +1,20 @@
+#include "host/data/interaction_rows.hpp"
+
+#include <utility>
+
+#include "host/data/pool.hpp"
+#include "host/data/sources.hpp"
+
+namespace tern {
+
+InteractionRows read_interaction_rows(const std::filesystem::path& file,
+                                      const DataOptions& options) {
+  InteractionRows result;
+  Pool pool = read_pool(find_sources(file), options, result.notes);
+  result.rows = std::move(pool.parts[0].pairs);
+  result.users = std::move(pool.users.names);
+  result.items = std::move(pool.items.names);
+  return result;
+}
+
+}  // namespace tern

@@ -1,0 +1,26 @@
+#include "host/support/parallel.hpp"
+
+#include "host/support/processors.hpp"
+
+namespace tern {
+namespace {
+
+thread_local ThreadPool* limited_pool = nullptr;
+
+}  // namespace
+
+ThreadPool& shared_pool() {
+  if (limited_pool != nullptr) return *limited_pool;
+  static ThreadPool pool(default_thread_count().threads);
+  return pool;
+}
+
+ThreadLimit::ThreadLimit(int threads) : pool_(threads), before_(limited_pool) {
+  limited_pool = &pool_;
+}
+
+ThreadLimit::~ThreadLimit() {
+  limited_pool = before_;
+}
+
+}  // namespace tern
