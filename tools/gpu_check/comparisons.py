@@ -6,10 +6,10 @@ import machine
 from runner import StageFailure, StageSkipped
 
 # The groups of ops, most informative first: (name, ops, seconds of its stage).
-GROUPS = (("propagate", ("propagate",), 40), ("adam", ("adam",), 12), ("bpr", ("bpr",), 14),
+GROUPS = (("propagate", ("propagate",), 36), ("adam", ("adam",), 12), ("bpr", ("bpr",), 14),
           ("score_topk", ("score_topk",), 20),
           ("others", ("linear_relu_batchnorm", "embedding_statistics", "sample", "l2_penalty", "sgd",
-                      "dropout"), 24))
+                      "dropout"), 20))
 KEPT = ("GB_per_s", "GFLOP_per_s", "share_of_copy", "share_of_gather", "share_of_product")
 
 

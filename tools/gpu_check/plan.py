@@ -31,7 +31,7 @@ class Check:
     def stages(self):
         start = [
             Stage("machine", 10, "GPU, driver, libraries, headers and tools, by name", self.machine),
-            Stage("programs", 12, "the carried programs start and see the device", self.start),
+            Stage("programs", 20, "the carried programs start and see the device", self.start),
             Stage("build", BUILD, "only if they do not: a build here", self.build)]
         return start + (self.first() if self.args.call == "first" else self.second())
 
@@ -39,14 +39,14 @@ class Check:
         tests, trained, needs = self.tests, self.training, ("build",)
         return [
             Stage("smoke", 12, "memory there and back, filled; a recorded step", tests.smoke, needs),
-            Stage("tests", 50, "every op test on the device, plain and without determinism", tests.test,
+            Stage("tests", 46, "every op test on the device, plain and without determinism", tests.test,
                   needs, takes_rest=True),
             Stage("gradcheck", 20, "tern gradcheck: the device against the f64 reference",
                   trained.gradcheck, needs),
             Stage("losses", 16, "three epochs against the losses of a CPU", trained.losses, needs),
             Stage("repeat", 18, "two runs, and a resumed one, have the same bits", trained.repeat, needs),
             Stage("speed", 20, "step without monitors, epoch, evaluation", trained.speed, needs),
-            Stage("curve", 34, "Recall@20 over seconds, to .1824 if time permits", trained.curve, needs,
+            Stage("curve", 30, "Recall@20 over seconds, to .1824 if time permits", trained.curve, needs,
                   takes_rest=True),
             Stage("ncu", 40, "every kernel of one recorded step under Nsight Compute", self.ncu.step,
                   needs)]

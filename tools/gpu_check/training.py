@@ -130,7 +130,7 @@ class Training:
         run.figures.update(evaluation_seconds=min(evaluations, default=None))
 
     def curve(self, run):
-        """Loss and Recall@20 over the training seconds, until the mark or the end of the time."""
+        """Loss and Recall@20 over the training seconds, for as many epochs as there is time for."""
         out = self.carried.work / "runs" / "curve"
         try:
             self.train(run, "curve", 1000, evaluate_every=10, stop_at=4)
