@@ -11,7 +11,7 @@ namespace tern::bench {
 
 const BenchPlugin& load_cuda_plugin() {
   const SharedLibrary library =
-      load_shared_library("libtern_bench_cuda.so", "TERN_BENCH_CUDA_LIBRARY");
+      load_shared_library(find_shared_library("libtern_bench_cuda.so", "TERN_BENCH_CUDA_LIBRARY"));
   if (library.handle == nullptr) {
     throw DeviceError(fmt::format("CUDA cannot be benchmarked: {}", library.problem));
   }

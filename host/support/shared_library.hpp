@@ -4,6 +4,19 @@
 
 namespace tern {
 
+/// Where a shared library is to be loaded from.
+struct LibraryPath {
+  std::string path;
+  /// Whether there is such a file; false: only the system's library path may have it.
+  bool present = false;
+  /// Whether the user named it.
+  bool named = false;
+};
+
+/// If the environment variable `variable` is set, its value; else the first that exists of: beside the
+/// program; ../lib from there, or the folder of the same name that it was installed in; else `file`.
+LibraryPath find_shared_library(const char* file, const char* variable);
+
 /// The result of loading a shared library: its handle, or one line with the reason for failure.
 struct SharedLibrary {
   void* handle = nullptr;
@@ -17,10 +30,12 @@ struct SharedLibrary {
   void* symbol(const char* name) const;
 };
 
-/// Loads `file`. If the environment variable `variable` is set, it is the only path that is tried;
-/// else the search order is: beside the program, in ../lib from there, on the system's library path.
-/// The library is never unloaded, because objects and exceptions may need its code. Does not throw
-/// if the library is absent or broken.
-SharedLibrary load_shared_library(const char* file, const char* variable);
+/// Loads a library. If others that it needs are not on the loader's path, they are loaded from the folders of
+/// host/support/library_folders.hpp. The library is never unloaded, because objects and exceptions may
+/// need its code. Does not throw if the library is absent or broken.
+SharedLibrary load_shared_library(const LibraryPath& library);
+
+/// Whether a library on the system's library path can be loaded.
+bool is_loadable(const char* file);
 
 }  // namespace tern
