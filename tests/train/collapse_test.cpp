@@ -246,7 +246,7 @@ TEST(UsualCauses, AreNamedOnceThoughACollapseHealsAndReturns) {
         EXPECT_THAT(record.collapse, IsEmpty());
         continue;
       }
-      EXPECT_THAT(record.collapse, Contains(HasSubstr("the effective rank of users is 1.00")));
+      ASSERT_THAT(record.collapse, Contains(HasSubstr("the effective rank of users is 1.00")));
       EXPECT_EQ(record.collapse.size(), record.epoch == 3 ? 2u : 1u);
       EXPECT_EQ(record.collapse.back().starts_with("Usual causes"), record.epoch == 3);
     }
@@ -288,6 +288,7 @@ TEST(CollapseMonitor, StopsOnceAndForAll) {
   result = warned.run();
   EXPECT_EQ(result.reason, StopReason::kEpochs);
   EXPECT_EQ(result.epochs, 9);
+  ASSERT_FALSE(warned.records.empty());
   EXPECT_THAT(warned.records.front().collapse, Contains(HasSubstr("the effective rank of users")));
 }
 
