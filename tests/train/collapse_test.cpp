@@ -257,6 +257,7 @@ TEST(CollapseMonitor, ComparesWithTheRankBeforeTheFirstStep) {
   Job job(planted_dataset(), idle_config(1));
   const double rank =
       job.backend->embedding_statistics(*job.trainer.model().parameters()[0].value).effective_rank;
+  job.callbacks.on_step = [&](const StepProgress&) { collapse_users(job); };
   job.run();
   EXPECT_EQ(job.trainer.progress().user_watch.first_rank, rank);
   EXPECT_GT(rank, 4.0);
