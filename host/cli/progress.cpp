@@ -11,18 +11,20 @@ constexpr std::chrono::milliseconds kBetweenUpdates{100};
 
 }  // namespace
 
-Progress::Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin)
+Progress::Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin,
+                   std::function<Time()> clock)
     : console_(console),
+      clock_(std::move(clock)),
       epochs_(epochs),
       metric_(std::move(metric)),
-      text_(epochs_, metric_, begin, Clock::now()) {}
+      text_(epochs_, metric_, begin, clock_()) {}
 
 void Progress::restart_at(const TrainingProgress& begin) {
-  text_ = ProgressText(epochs_, metric_, begin, Clock::now());
+  text_ = ProgressText(epochs_, metric_, begin, clock_());
 }
 
 void Progress::on_step(const StepProgress& step) {
-  const Clock::time_point now = Clock::now();
+  const Time now = clock_();
   text_.on_step(step);
   if (const std::optional<std::string> line = text_.next_line(now)) {
     console_.is_terminal() ? console_.log(Console::Level::kInfo, *line) : console_.line(*line);
@@ -33,7 +35,7 @@ void Progress::on_step(const StepProgress& step) {
 }
 
 void Progress::on_epoch(const EpochRecord& record) {
-  const Clock::time_point now = Clock::now();
+  const Time now = clock_();
   text_.on_epoch(record, now);
   // On a terminal the live line shows the epochs without metrics.
   if (!console_.is_terminal() || record.metrics.has_value()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 
 #include "host/cli/console.hpp"
@@ -15,9 +16,12 @@ namespace tern::cli {
 /// (Console::Mode::kVerbose) or with a warning.
 class Progress {
  public:
+  using Time = ProgressText::Time;
+
   /// epochs: all of the job; metric: the one that selects the best epoch; begin: the place from
-  /// which this process trains.
-  Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin);
+  /// which this process trains; clock: the time now.
+  Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin,
+           std::function<Time()> clock = std::chrono::steady_clock::now);
 
   /// Training continues from another place.
   void restart_at(const TrainingProgress& begin);
@@ -26,13 +30,12 @@ class Progress {
   void on_epoch(const EpochRecord& record);
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   Console& console_;
+  std::function<Time()> clock_;
   int epochs_;
   std::string metric_;
   ProgressText text_;
-  Clock::time_point shown_;
+  Time shown_;
 };
 
 }  // namespace tern::cli

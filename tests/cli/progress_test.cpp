@@ -6,10 +6,15 @@
 #include <gtest/gtest.h>
 
 #include <clocale>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
 #include "host/cli/columns.hpp"
+#include "host/cli/console.hpp"
+#include "host/cli/progress.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 namespace tern::cli {
 namespace {
@@ -164,6 +169,27 @@ TEST_F(ThirdEpoch, APlainLineComesEveryHalfMinute) {
   text_.on_epoch(record_of(3, 0.1, 0.15), kStart + seconds(90));
   EXPECT_EQ(text_.next_line(kStart + seconds(119)), std::nullopt);
   EXPECT_NE(text_.next_line(kStart + seconds(120)), std::nullopt);
+}
+
+TEST(Progress, ALongEpochLeavesALineEveryHalfMinute) {
+  const test::TemporaryDirectory directory;
+  const std::filesystem::path log = directory / "log.txt";
+  ProgressText::Time now = kStart;
+  Console console(Console::Mode::kQuiet);
+  console.open_log(log);
+  Progress progress(console, 2, "ndcg@20", progress_of(0, 0, 1000), [&] { return now; });
+  // A step takes a second.
+  for (int step = 1; step <= 100; ++step) {
+    now += seconds(1);
+    progress.on_step({.epoch = 1, .step = step, .steps = 1000, .triplets = 1000, .loss = {}});
+  }
+  std::ifstream file(log);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line.substr(33));
+  EXPECT_THAT(lines,
+              testing::ElementsAre("epoch 1/2  step 30 of 1,000  1.000 triplets/s  32:50 left",
+                                   "epoch 1/2  step 60 of 1,000  1.000 triplets/s  32:20 left",
+                                   "epoch 1/2  step 90 of 1,000  1.000 triplets/s  31:50 left"));
 }
 
 TEST(ProgressText, AResumedTrainingStartsWithItsBestEpoch) {
