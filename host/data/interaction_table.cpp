@@ -29,6 +29,7 @@ struct Part {
   std::vector<double> times;
   std::int64_t below_min_rating = 0;
   std::int64_t missing_ratings = 0;
+  std::int64_t repeated_headers = 0;
   std::int64_t blank_lines = 0;
   RatingRange ratings;
   const char* not_utf8 = nullptr;  // the first row with such an id
@@ -40,6 +41,9 @@ struct Task {
   TableColumns columns;
   const DataOptions& options;
   MemoryBudget& budget;
+  /// The header's names of the two columns; empty without a header.
+  std::string user_name = {};
+  std::string item_name = {};
 
   DecimalComma comma() const {
     return columns.decimal_comma ? DecimalComma::kAllowed : DecimalComma::kRefused;
@@ -102,6 +106,11 @@ Part parse_part(Reader reader, const Task& task) {
   std::string scratch;
   while (reader.next(fields)) {
     const char* row = reader.row();
+    if (!task.user_name.empty() && fields[columns.user].text == task.user_name &&
+        fields[columns.item].text == task.item_name) {
+      ++part.repeated_headers;
+      continue;
+    }
     const NodeId user = add_name(part.users, id_value("user", fields[columns.user], row, scratch),
                                  part, row, meter);
     const NodeId item = add_name(part.items, id_value("item", fields[columns.item], row, scratch),
@@ -178,6 +187,7 @@ InteractionTable join(std::vector<Part> parts, const DataOptions& options, const
     first[i + 1] = first[i] + parts[i].pairs.size();
     table.below_min_rating += parts[i].below_min_rating;
     table.missing_ratings += parts[i].missing_ratings;
+    table.repeated_headers += parts[i].repeated_headers;
     table.blank_lines += parts[i].blank_lines;
     table.ratings.add(parts[i].ratings);
     table.has_times = table.has_times || !parts[i].times.empty();
@@ -258,7 +268,11 @@ InteractionTable parse_interactions(std::string_view bytes, const std::string& f
   }
   const TableFormat& table = std::get<TableFormat>(format);
   const TableSample sample = sample_rows(text, file, table);
-  const Task task{file, find_columns(sample, options, file), options, budget};
+  Task task{file, find_columns(sample, options, file), options, budget};
+  if (task.columns.header) {
+    task.user_name = sample.rows.front()[task.columns.user];
+    task.item_name = sample.rows.front()[task.columns.item];
+  }
   const char* begin = task.columns.header ? sample.rest : text.data();
   const std::string_view rows(begin, static_cast<std::size_t>(text.data() + text.size() - begin));
   const std::size_t num_fields = sample.rows.front().size();

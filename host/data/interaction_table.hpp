@@ -42,6 +42,8 @@ struct InteractionTable {
   std::int64_t below_min_rating = 0;
   /// Rows without a rating. They are dropped if there is a minimum.
   std::int64_t missing_ratings = 0;
+  /// Rows that repeat the header, as in files that were joined; left out.
+  std::int64_t repeated_headers = 0;
   std::int64_t blank_lines = 0;
   RatingRange ratings;                // of all rows
   std::string columns;                // description of the columns, for a note

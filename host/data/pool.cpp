@@ -205,6 +205,10 @@ void note_table(const Source& source, const Reading& reading, const InteractionT
   for (const std::string& warning : table.warnings) {
     notes.push_back(fmt::format("{}: warning: {}", source.name(), warning));
   }
+  if (table.repeated_headers > 0) {
+    notes.push_back(fmt::format("{}: rows that repeat the header, left out: {}.", source.name(),
+                                table.repeated_headers));
+  }
   if (table.missing_ratings > 0) {
     notes.push_back(fmt::format("{}: interactions without a rating, which are {}: {}.",
                                 source.name(), options.min_rating ? "dropped" : "kept",

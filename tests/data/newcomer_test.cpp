@@ -98,6 +98,15 @@ TEST_F(Newcomer, LacksRatings) {
   EXPECT_THAT(some.notes, Contains(HasSubstr("ratings.csv: interactions: 4;")));
 }
 
+TEST_F(Newcomer, JoinsFilesWithTheirHeaders) {
+  const Dataset data = load("user,item\n1,10\n2,11\nuser,item\n3,10\n");
+  EXPECT_THAT(named_pairs(data, data.train), ElementsAre("1 10", "2 11", "3 10"));
+  EXPECT_THAT(data.notes, Contains("ratings.csv: rows that repeat the header, left out: 1."));
+  // With a column of ratings, too. A row that shares only one name stays.
+  EXPECT_THAT(pairs("user,item,rating\n1,10,5\nuser,item,rating\nuser,11,4\n"),
+              ElementsAre("1 10", "user 11"));
+}
+
 TEST_F(Newcomer, HasOneUserOrOneItem) {
   EXPECT_THAT(load("1 -> 10\n2 -> 11\n3 -> 10\n", {}, "e.txt").notes,
               Contains(AllOf(HasSubstr("all interactions have the same item, \"->\""),
