@@ -16,10 +16,14 @@ Hot instances are our own that run for a width of 32, 64, 128 or 256: those with
 and at most 2 vectors per lane (cuda/support/launch_shape.hpp, launch_propagate in cuda/ops/propagate.cu),
 and those that are the same for every width. Not hot: the other widths, and the kernels of CUB.
 
+Reports are kept in the build directory, and used again until a source, a header of cuda/ or include/, or
+the options change.
+
   --check      exit 1 if a hot instance has a stack or spills; print only those
   --json       an array with one object per instance
   --build DIR  a configured build directory with the options to use (default: build/release)
-  --arch SM    90, or 80,90, ... (default: the architectures of the build)
+  --arch SM    90, or 80,90, ... (default: the architectures of the build; with --check also those of
+               the preset distribution, so that no GPU is left out)
   --jobs N     how many files at a time (default: one per processor)
 TEXT
 }
@@ -54,9 +58,12 @@ build_command() {
 # The architectures of a build command.
 architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
 
+# Those of the preset `distribution`, without its PTX.
+distributed_architectures() { grep -o '"[0-9af;a-z-]*-real;[^"]*"' CMakePresets.json | grep -o '[0-9]*[af]\{0,1\}-real' | sed 's/-real//'; }
+
 # The report of ptxas on one source for one architecture, in lines of "arch, file, figures..., symbol".
 assemble() {
-  local architecture=$1 source=$2 folder word words=() skip=yes output out
+  local architecture=$1 source=$2 folder word words=() skip=yes output out kept
   out=$work/$architecture.${source//\//_}
   while IFS= read -r word; do
     if [[ -z ${folder-} ]]; then folder=$word && continue; fi
@@ -68,6 +75,12 @@ assemble() {
       *) words+=("$word") ;;
     esac
   done < <(build_command "$source")
+  kept=$build/kernel_resources/$( (printf '%s\n' "$headers" "$architecture" "$source" "${words[@]}" &&
+    cat "$source") | sha256sum | cut -c -32)
+  if [[ -f $kept ]]; then
+    cp "$kept" "$out.lines"
+    return
+  fi
   # Run it in that folder, as its words may name files there.
   words+=("-arch=sm_$architecture" -cubin -Xptxas=-v -o "$out.cubin" "$(realpath "$source")")
   if ! output=$(cd "$folder" && "${words[@]}" 2>&1); then
@@ -83,6 +96,7 @@ assemble() {
       print arch, source, registers, shared, stack, stores, loads, symbol
       symbol = ""
     }' >"$out.lines"
+  mkdir -p "${kept%/*}" && cp "$out.lines" "$kept.$$" && mv "$kept.$$" "$kept"
 }
 export -f assemble build_command fail
 
@@ -172,11 +186,17 @@ main() {
   if [[ -z $architectures ]]; then
     architectures=$(build_command "${sources[0]}" | architectures | paste -sd ,) ||
       fail "$build names no architecture: choose one with --arch"
+    if [[ $report == check ]]; then
+      architectures=$( (tr , '\n' <<<"$architectures" && distributed_architectures) | sort -Vu | paste -sd ,)
+    fi
   fi
 
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  export build work
+  # What the report of a source depends on, besides the source: all headers, and the compiler.
+  headers=$(find cuda include host/backend -name '*.hpp' -o -name '*.cuh' | sort | xargs sha256sum | sha256sum &&
+    { nvcc --version || /usr/local/cuda/bin/nvcc --version || true; } 2>/dev/null | tail -n 1)
+  export build work headers
   for source in "${sources[@]}"; do
     for architecture in ${architectures//,/ }; do
       printf '%s\0' "$architecture" "$source"

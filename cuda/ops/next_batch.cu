@@ -147,9 +147,11 @@ __global__ void __launch_bounds__(kNextBatchThreads)
   const Triplet triplet =
       source.given != nullptr ? source.given[first + t] : draw_triplet(source.sample, first + t);
   task.triplets[t] = triplet;
-  list_row(task, 0, triplet.user);
-  list_row(task, 1, triplet.positive);
-  list_row(task, 1, triplet.negative);
+#pragma unroll 1  // unrolled, ptxas spills for sm_80
+  for (int i = 0; i < 3; ++i) {
+    const NodeId item = i == 1 ? triplet.positive : triplet.negative;
+    list_row(task, i == 0 ? 0 : 1, i == 0 ? triplet.user : item);
+  }
 }
 
 void launch_draw_batch(const Queue& queue, const DrawBatchTask& task) {

@@ -4,9 +4,10 @@
 // matrix product and stays in the core's own cache; its observed items are masked, and only scores
 // above a query's k-th best so far are compared one by one. U × I scores never exist.
 //
-// OpenBLAS chooses its kernel by the sizes of a product, and the last bits of a score depend on the
-// kernel. So a block of few queries is filled up: a user's scores are the same bits alone and among
-// others.
+// OpenBLAS chooses its kernel by the sizes of a product, and some kernels round by the place in the
+// product: the last bits of a score depend on both. So every block has the same size, with empty
+// slots if there are few queries, and a user goes to slots of its residue class only: its scores are
+// the same bits alone and among others.
 
 #include <algorithm>
 #include <limits>
@@ -51,8 +52,12 @@ HWY_EXPORT(find_above);
 
 namespace {
 
-constexpr std::int64_t kQueryBlock = 64;
-/// 64 × 1024 scores are 256 KiB: they fit the second-level cache of common cores since 2015.
+/// OpenBLAS takes 3 register tiles of 2, 4, 8 or 16 queries at a time, and the rest by other code with
+/// other roundings: a multiple of all leaves no rest.
+constexpr std::int64_t kQueryBlock = 48;
+/// Its kernel for Haswell and Zen rounds the first six of 12 queries otherwise than the others.
+constexpr std::int64_t kSlotClasses = 12;
+/// 48 × 1024 scores are 192 KiB: they fit the second-level cache of common cores since 2015.
 constexpr std::int64_t kItemTile = 1024;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
@@ -103,21 +108,38 @@ struct Workspace {
   std::vector<EdgeOffset> masked;  // (block, observed graphs): how far each row is masked
 };
 
+/// The slots of whole blocks: places in `queries`, or -1. A user is in slots of its class.
+std::vector<std::int64_t> slots_of(std::span<const NodeId> queries) {
+  std::vector<std::int64_t> slots;
+  std::int64_t used[kSlotClasses] = {};
+  for (std::size_t q = 0; q < queries.size(); ++q) {
+    const std::int64_t slot_class = queries[q] % kSlotClasses;
+    const std::int64_t slot = used[slot_class]++ * kSlotClasses + slot_class;
+    while (static_cast<std::int64_t>(slots.size()) <= slot) {
+      slots.insert(slots.end(), kQueryBlock, -1);
+    }
+    slots[slot] = static_cast<std::int64_t>(q);
+  }
+  return slots;
+}
+
 class BlockScorer {
  public:
   BlockScorer(MatrixView<float> users, MatrixView<float> items, std::vector<CsrView> observed,
               std::int64_t k)
       : users_(users), items_(items), observed_(std::move(observed)), k_(k) {}
 
-  /// Ranks one block of at most kQueryBlock queries into (block, k) items and scores.
-  void score(std::span<const NodeId> queries, Workspace& work, NodeId* items, float* scores) const {
-    const auto count = static_cast<std::int64_t>(queries.size());
+  /// Ranks the queries in the slots of one block into their rows of items and scores.
+  void score(std::span<const std::int64_t> slots, std::span<const NodeId> queries, Workspace& work,
+             NodeId* items, float* scores) const {
     work.queries.resize(static_cast<std::size_t>(kQueryBlock * users_.stride));
     work.masked.resize(static_cast<std::size_t>(kQueryBlock) * observed_.size());
-    for (std::int64_t q = 0; q < count; ++q) {
-      std::copy_n(users_.row(queries[q]), users_.stride, work.queries.data() + q * users_.stride);
+    for (std::int64_t q = 0; q < kQueryBlock; ++q) {
+      if (slots[q] < 0) continue;
+      const NodeId user = queries[slots[q]];
+      std::copy_n(users_.row(user), users_.stride, work.queries.data() + q * users_.stride);
       for (std::size_t g = 0; g < observed_.size(); ++g) {
-        work.masked[q * observed_.size() + g] = observed_[g].offsets[queries[q]];
+        work.masked[q * observed_.size() + g] = observed_[g].offsets[user];
       }
       work.best[q].reset(k_);
     }
@@ -127,13 +149,16 @@ class BlockScorer {
                   static_cast<int>(users_.cols), 1.0F, work.queries.data(),
                   static_cast<int>(users_.stride), items_.row(first),
                   static_cast<int>(items_.stride), 0.0F, work.tile.data(), kItemTile);
-      for (std::int64_t q = 0; q < count; ++q) {
+      for (std::int64_t q = 0; q < kQueryBlock; ++q) {
+        if (slots[q] < 0) continue;
         float* row = work.tile.data() + q * kItemTile;
-        mask(queries[q], first, width, work.masked.data() + q * observed_.size(), row);
+        mask(queries[slots[q]], first, width, work.masked.data() + q * observed_.size(), row);
         collect(row, first, width, work.best[q]);
       }
     }
-    for (std::int64_t q = 0; q < count; ++q) work.best[q].write(items + q * k_, scores + q * k_);
+    for (std::int64_t q = 0; q < kQueryBlock; ++q) {
+      if (slots[q] >= 0) work.best[q].write(items + slots[q] * k_, scores + slots[q] * k_);
+    }
   }
 
  private:
@@ -170,15 +195,14 @@ void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
   std::vector<CsrView> masks;
   for (const Graph* graph : observed) masks.push_back(storage(*graph).csr(Side::kUser));
   const BlockScorer scorer(view(users), view(items), std::move(masks), k);
-  const auto count = static_cast<std::int64_t>(queries.size());
+  const std::vector<std::int64_t> slots = slots_of(queries);
+  const auto count = static_cast<std::int64_t>(slots.size());
   resize_top_items(queries.size(), k, top);
-  const std::int64_t blocks = (count + kQueryBlock - 1) / kQueryBlock;
   const auto make = [] { return Workspace(); };
-  parallel_for_with(pool_, blocks, make, [&](std::int64_t block, Workspace& work) {
-    const std::int64_t first = block * kQueryBlock;
-    const std::int64_t size = std::min(kQueryBlock, count - first);
-    scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
-                 work, top.items.data() + first * k, top.scores.data() + first * k);
+  parallel_for_with(pool_, count / kQueryBlock, make, [&](std::int64_t block, Workspace& work) {
+    const auto first = static_cast<std::size_t>(block * kQueryBlock);
+    scorer.score(std::span(slots).subspan(first, kQueryBlock), queries, work, top.items.data(),
+                 top.scores.data());
   });
 }
 

@@ -94,7 +94,7 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
     const Bytes statistics = std::max(8 * kMiB, 8 * width * width) + Bytes{24} * 1024 * width;
     return 32 * kMiB + lists + (k > 1024 ? 9 : 1) * scores + statistics;
   }
-  const Bytes scores = 256 * (width + 1024) + 1024 * k;
+  const Bytes scores = 192 * (width + 1024) + 768 * k;
   const Bytes statistics = 8 * (width + 3) * width;
   return lists + 16 * Bytes{train.num_items()} + threads * (scores + 4096 * width) +
          (16 + threads) * statistics;

@@ -5,7 +5,7 @@ namespace tern::cuda {
 namespace {
 
 template <int kLanes>
-__global__ void __launch_bounds__(1024, 2) planted_spills_kernel(const float* from, float* to) {
+__global__ void __launch_bounds__(768, 2) planted_spills_kernel(const float* from, float* to) {
   float held[96];
 #pragma unroll
   for (int i = 0; i < 96; ++i) held[i] = from[i * kLanes + threadIdx.x];
