@@ -11,6 +11,7 @@
 
 #include "bench/support/plugin.hpp"
 #include "bench/support/run_cases.hpp"
+#include "host/support/processors.hpp"
 #include "tern/dataset.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
