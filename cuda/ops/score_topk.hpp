@@ -42,6 +42,13 @@ constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::in
   cuts.block = limits.scores / row_bytes;
   if (cuts.block > kMaxQueries) cuts.block = kMaxQueries;
   if (cuts.block < 1) cuts.block = 1;
+  // Whole tiles of the product; and GPUs with different caches mostly give the same bits.
+  for (std::int64_t tile = 16; tile > 1; tile /= 2) {
+    if (cuts.block >= tile) {
+      cuts.block = cuts.block / tile * tile;
+      break;
+    }
+  }
   cuts.chunk = rows_of_results;
   if (cuts.chunk > cuts.block) cuts.chunk = cuts.chunk / cuts.block * cuts.block;
   if (cuts.chunk < 1) cuts.chunk = 1;

@@ -56,12 +56,12 @@ TEST(Sizes, WindowsKeepWithinTheirLimits) {
 TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
   const QueryLimits limits{.scores = 40'000, .results = 16'000};
   const QueryCuts cuts = cut_queries(1'000, 1'000, 20, limits);
-  EXPECT_EQ(cuts.block, 10);
-  EXPECT_EQ(cuts.chunk, 100);
-  EXPECT_EQ(cut_queries(1'000, 1'000, 19, limits).chunk, 100) << "whole blocks";
-  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).block, 10) << "one shape for any number of queries";
+  EXPECT_EQ(cuts.block, 8) << "whole tiles of the ten that the cache would hold";
+  EXPECT_EQ(cuts.chunk, 96) << "whole blocks";
+  EXPECT_EQ(cut_queries(1'000, 1'000, 19, limits).chunk, 104) << "whole blocks";
+  EXPECT_EQ(cut_queries(7, 1'000, 20, limits).block, 8) << "one shape for any number of queries";
   EXPECT_EQ(cut_queries(7, 1'000, 20, limits).chunk, 7);
-  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).block, 10) << "and for any k";
+  EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).block, 8) << "and for any k";
   EXPECT_EQ(cut_queries(1'000, 1'000, 300, limits).chunk, 6) << "as many as results allow";
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).block, 1);
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).chunk, 1);
