@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """How much slower is training if other processes want the processors too?
 
-Trains alone, beside as many busy processes as processors, beside twice as many, and two trainings side by
-side; prints the ratios of the median seconds of an epoch. The fair shares are 2 and 3 times for one
-training with a thread for each processor, and 1 for two side by side against one after the other. With
---against PROGRAM, each situation is also measured with another build of tern, in turn. Every training must
-give the same losses, bit for bit.
+Trains alone, beside as many busy processes as processors, and beside twice as many: the ratios of the
+median seconds of an epoch, whose fair shares are 2 and 3. Then two trainings side by side: their time
+from start to end against the time of two one after the other. With --against PROGRAM, each situation is
+also measured with another build of tern, in turn. Every training must give the same losses, bit for bit.
 """
 
 import argparse
@@ -17,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import programs
 
@@ -47,12 +47,14 @@ def start(args, program, out):
 
 
 def train(args, program, side_by_side=1):
-    """(seconds of an epoch, losses) of trainings at the same time; the seconds are the median of all."""
+    """(median seconds of an epoch, seconds from start to end, losses) of trainings at the same time."""
     with tempfile.TemporaryDirectory() as folder:
         runs = [pathlib.Path(folder) / str(i) for i in range(side_by_side)]
+        begin = time.perf_counter()
         jobs = [start(args, program, run) for run in runs]
         if any([job.wait() for job in jobs]):
             sys.exit(f"busy_machine.py: {program} failed")
+        whole = time.perf_counter() - begin
         epochs = []
         for run in runs:
             with open(run / "metrics.jsonl", encoding="utf-8") as lines:
@@ -60,7 +62,7 @@ def train(args, program, side_by_side=1):
     losses = [[epoch["loss"] for epoch in job] for job in epochs]
     if any(other != losses[0] for other in losses):
         sys.exit("busy_machine.py: two trainings side by side gave different losses")
-    return statistics.median(epoch["seconds"] for job in epochs for epoch in job[1:]), losses[0]
+    return statistics.median(epoch["seconds"] for epoch in epochs[0][1:]), whole, losses[0]
 
 
 def situations():
@@ -82,24 +84,27 @@ def main():
     args = parser.parse_args()
 
     tools = [args.tern] + ([args.against] if args.against else [])
-    expected = {}
+    expected = None
     alone = {}
-    print(f"{args.data}, {PROCESSORS} processors, seconds of an epoch (median of {args.runs} runs)")
+    print(f"{args.data}, {PROCESSORS} processors, medians of {args.runs} runs")
     for name, busy, side_by_side, mark in situations():
-        seconds = {tool: [] for tool in tools}
+        measured = {tool: [] for tool in tools}
         for _ in range(args.runs):
             for tool in tools:
                 with busy_processes(busy):
-                    measured, losses = train(args, tool, side_by_side)
-                seconds[tool].append(measured)
-                if expected.setdefault(tool, losses) != losses:
-                    sys.exit(f"busy_machine.py: {name}: other losses than alone")
+                    epoch, whole, losses = train(args, tool, side_by_side)
+                measured[tool].append((epoch, whole))
+                expected = expected or losses
+                if losses != expected:
+                    sys.exit(f"busy_machine.py: {name}, {tool}: other losses than at first")
         for tool in tools:
-            median = statistics.median(seconds[tool])
-            alone.setdefault(tool, median)
-            ratio = median / alone[tool] / side_by_side
-            note = f"  at most {mark}" if mark else ""
-            print(f"  {name:20} {median:8.3f} s  {ratio:6.2f} times{note}  {tool}", flush=True)
+            epoch, whole = map(statistics.median, zip(*measured[tool]))
+            alone.setdefault(tool, (epoch, whole))
+            if side_by_side == 1:
+                line = f"{epoch:8.3f} s an epoch {epoch / alone[tool][0]:6.2f} times"
+            else:
+                line = f"{whole:8.3f} s in all   {whole / alone[tool][1] / side_by_side:6.2f} times"
+            print(f"  {name:20}{line}{f'  at most {mark}' if mark else '':14}  {tool}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // tern gradcheck: gradients against central differences, and a device against the f64 reference.
 
 #include "tern/gradcheck.hpp"
+#include "host/support/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -63,6 +64,7 @@ std::string as_json(const std::vector<GradcheckResult>& results, bool passed) {
 int run(const GradcheckCommand& options) {
   Console console(Console::Mode::kTalk);
   std::string notice;
+  const auto limit = limit_threads(options.threads);
   const std::unique_ptr<Backend> backend = make_backend(options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
   const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);

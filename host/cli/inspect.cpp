@@ -1,6 +1,7 @@
 // tern inspect: the contents of a data set and of its splits.
 
 #include "tern/inspect.hpp"
+#include "host/support/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -219,6 +220,7 @@ std::string as_text(const std::string& path, const Dataset& data, const DatasetS
 
 int inspect_data(const InspectOptions& options) {
   const Config config = options.config.resolve();
+  const auto limit = limit_threads(config.threads);
   const Dataset data = load_dataset(config.data_path, config.data);
   const DatasetSummary summary = inspect(data);
   std::optional<MemoryReport> memory;

@@ -63,7 +63,10 @@ void NewNodeOptions::add_to(CLI::App& app) {
 }
 
 LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes)
-    : console_(console), options_(options), run_(Run::open(options.path)) {
+    : console_(console),
+      options_(options),
+      limit_(limit_threads(options.threads)),
+      run_(Run::open(options.path)) {
   // An absent device is reported at once.
   if (options.device.starts_with("cuda")) backend();
   const bool has_new_nodes = !new_nodes.users.empty() || !new_nodes.items.empty();

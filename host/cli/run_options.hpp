@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/cli/console.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/backend.hpp"
 #include "tern/dataset.hpp"
 #include "tern/model.hpp"
@@ -78,6 +79,7 @@ class LoadedRun {
 
   Console& console_;
   RunOptions options_;
+  std::unique_ptr<ThreadLimit> limit_;
   Run run_;
   int epoch_ = 0;
   std::optional<FinalEmbeddings> stored_;  // none: the model computes them

@@ -22,6 +22,7 @@
 #include "host/cli/signals.hpp"
 #include "host/cli/training_job.hpp"
 #include "host/cli/verify_determinism.hpp"
+#include "host/support/parallel.hpp"
 #include "host/train/metric_sums.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -300,6 +301,7 @@ int finish(const Run& run, int code) {
 int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
+  const auto limit = limit_threads(config.threads);
   std::string notice;
   const std::unique_ptr<Backend> backend =
       make_backend(config.device, config.threads, &notice, config.reproducibility);
@@ -332,6 +334,7 @@ int verify(const TrainOptions& options, Console& console) {
         "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
   Config config = resolve_config(options, console);
+  const auto limit = limit_threads(config.threads);
   const Dataset data = load_dataset(config.data_path, config.data, feature_files_for(config.model));
   for (const std::string& note : data.notes) console.line(note);
   fit_ks(config, data, console);

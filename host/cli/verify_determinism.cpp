@@ -12,6 +12,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
+#include "host/support/parallel.hpp"
 #include "host/train/determinism.hpp"
 #include "tern/device.hpp"
 
@@ -50,6 +51,7 @@ int verify_determinism(const Config& config, const Dataset& data, Console& conso
   bool all_equal = true;
   Table table({"device", "threads", "bits", "seconds"}, 3);
   for (const Trial& trial : trials(config, backend_name)) {
+    const auto limit = limit_threads(trial.threads);
     const std::unique_ptr<Backend> backend = open(trial, nullptr);
     const auto begin = std::chrono::steady_clock::now();
     ShortTraining training = train_briefly(*backend, data, config, kSteps);

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <barrier>
 #include <cstdint>
 #include <vector>
 
@@ -36,10 +37,15 @@ void reserve_blas_memory(ThreadPool& pool) {
   }
   const std::vector<float> factor(std::size_t{kSize} * kSize, 1.0F);
   std::vector<float> results(static_cast<std::size_t>(threads) * kSize * kSize);
-  parallel_for_slots(pool, std::int64_t{threads} * kRounds, [&](std::int64_t, int slot) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1.0F, factor.data(),
-                kSize, factor.data(), kSize, 0.0F,
-                results.data() + std::int64_t{slot} * kSize * kSize, kSize);
+  // All threads meet first: only products at the same time take a buffer each.
+  std::barrier meeting(threads);
+  parallel_for_slots(pool, threads, [&](std::int64_t, int slot) {
+    meeting.arrive_and_wait();
+    for (int round = 0; round < kRounds; ++round) {
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSize, kSize, kSize, 1.0F,
+                  factor.data(), kSize, factor.data(), kSize, 0.0F,
+                  results.data() + std::int64_t{slot} * kSize * kSize, kSize);
+    }
   });
 }
 

@@ -108,12 +108,20 @@ struct Workspace {
   std::vector<EdgeOffset> masked;  // (block, observed graphs): how far each row is masked
 };
 
+/// A function of the user alone. Multiples of the golden ratio fill the classes evenly, whatever the step from
+/// one user to the next.
+std::int64_t slot_class_of(NodeId user) {
+  constexpr std::uint32_t kGolden = 0x9E3779B9u;  // 2³² / golden ratio
+  const std::uint32_t mixed = static_cast<std::uint32_t>(user) * kGolden;
+  return static_cast<std::int64_t>(std::uint64_t{mixed} * kSlotClasses >> 32);
+}
+
 /// The slots of whole blocks: places in `queries`, or -1. A user is in slots of its class.
 std::vector<std::int64_t> slots_of(std::span<const NodeId> queries) {
   std::vector<std::int64_t> slots;
   std::int64_t used[kSlotClasses] = {};
   for (std::size_t q = 0; q < queries.size(); ++q) {
-    const std::int64_t slot_class = queries[q] % kSlotClasses;
+    const std::int64_t slot_class = slot_class_of(queries[q]);
     const std::int64_t slot = used[slot_class]++ * kSlotClasses + slot_class;
     while (static_cast<std::int64_t>(slots.size()) <= slot) {
       slots.insert(slots.end(), kQueryBlock, -1);

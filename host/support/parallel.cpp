@@ -19,6 +19,10 @@ ThreadLimit::ThreadLimit(int threads) : pool_(threads), before_(limited_pool) {
   limited_pool = &pool_;
 }
 
+std::unique_ptr<ThreadLimit> limit_threads(int threads) {
+  return threads == 0 ? nullptr : std::make_unique<ThreadLimit>(threads);
+}
+
 ThreadLimit::~ThreadLimit() {
   limited_pool = before_;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -9,7 +10,7 @@
 
 namespace tern {
 
-/// The pool for loops outside of a backend: data, initialisation, metrics. It has the process's default number of
+/// The pool for loops outside of a backend, which are too many to hand a pool to: data, initialisation, metrics. It has the process's default number of
 /// threads (default_thread_count()), or the number of the innermost ThreadLimit of the calling thread.
 ThreadPool& shared_pool();
 
@@ -25,6 +26,9 @@ class ThreadLimit {
   ThreadPool pool_;
   ThreadPool* before_;
 };
+
+/// A limit of `threads` for the calling thread; none if it is 0.
+std::unique_ptr<ThreadLimit> limit_threads(int threads);
 
 /// Calls body(i, slot) for every i in [0, count); see ThreadPool::run.
 template <typename Body>

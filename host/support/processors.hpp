@@ -9,7 +9,7 @@ namespace tern {
 /// A number of threads and what limits it.
 struct ThreadCount {
   int threads = 1;
-  /// As "4 of 64 processors: CPU quota of the control group /jobs/7".
+  /// As "of 64 processors: control group /jobs/7 has a CPU quota of 4".
   std::string reason;
 };
 

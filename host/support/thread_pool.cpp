@@ -36,7 +36,7 @@ void sleep_while(const std::atomic<std::int32_t>& word, std::int32_t seen) {
   syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, seen, nullptr, nullptr, 0);
 }
 
-void wake(const std::atomic<std::int32_t>& word, int threads) {
+void wake(const std::atomic<std::int32_t>& word, std::int64_t threads) {
   syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, threads, nullptr, nullptr, 0);
 }
 
@@ -105,7 +105,7 @@ void ThreadPool::publish(std::int64_t count) {
     share.end.store(first + static_cast<std::uint64_t>(size), std::memory_order_release);
   }
   loops_.fetch_add(1);
-  if (sleepers_.load() > 0) wake(loops_, threads_);
+  if (sleepers_.load() > 0) wake(loops_, std::min<std::int64_t>(count, threads_) - 1);
 }
 
 void ThreadPool::wait() {
@@ -120,12 +120,6 @@ void ThreadPool::wait() {
     sleep_while(finished_loops_, seen);
   }
   caller_sleeps_ = false;
-}
-
-bool ThreadPool::has_work() const {
-  return std::any_of(shares_.get(), shares_.get() + threads_, [](const Share& share) {
-    return share.next.load(std::memory_order_relaxed) < share.end.load(std::memory_order_acquire);
-  });
 }
 
 /// Takes iterations, first of its own share, then of the others, until all are taken.
@@ -167,15 +161,11 @@ void ThreadPool::call(std::int64_t index, int slot) {
 void ThreadPool::serve(int slot) {
   inside_loop = true;
   while (!stops_) {
-    take_all(slot);
-    bool found = false;
-    for (int round = 0; round < spin_rounds_ && !found; ++round) {
-      pause();
-      found = has_work();
-    }
-    if (found) continue;
+    // Loaded before the work is taken: a loop that begins later changes it.
     const std::int32_t seen = loops_.load();
-    if (has_work() || stops_) continue;
+    take_all(slot);
+    for (int round = 0; round < spin_rounds_ && loops_.load() == seen; ++round) pause();
+    if (loops_.load() != seen) continue;
     sleepers_.fetch_add(1);
     sleep_while(loops_, seen);
     sleepers_.fetch_sub(1);

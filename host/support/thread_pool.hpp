@@ -60,7 +60,6 @@ class ThreadPool {
 
   void start();
   void serve(int slot);
-  bool has_work() const;
   void take_all(int slot);
   void call(std::int64_t index, int slot);
   void publish(std::int64_t count);

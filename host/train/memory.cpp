@@ -71,7 +71,7 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   const std::int64_t batch = std::clamp<std::int64_t>(config.batch_size, 1, drawn);
   // Participants and marks; losses of an epoch; of a batch triplets, rows, and the room to sort.
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
-                      64 * (drawn / batch + 1) + 192 * batch;
+                      64 * (drawn / batch + 1) + 200 * batch;
   if (target.kind == Kind::kReference) return bytes + 40 * drawn;  // an epoch and its permutation
   if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <bit>
 #include <chrono>
 #include <memory>
 #include <numeric>
@@ -47,12 +48,26 @@ TEST(ThreadPool, RunsManyShortLoopsOneAfterTheOther) {
   }
 }
 
+/// Holds every thread back until two slots take part.
+class AtLeastTwoSlots {
+ public:
+  void enter(int slot) {
+    came_ |= 1 << slot;
+    while (std::popcount(static_cast<unsigned>(came_.load())) < 2) std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<int> came_ = 0;
+};
+
 TEST(ThreadPool, GivesASlotToOneCallAtATime) {
   ThreadPool pool(4);
   std::vector<std::atomic<int>> inside(4);
   std::atomic<int> overlaps = 0;
+  AtLeastTwoSlots meeting;
   parallel_for_slots(pool, 50'000, [&](std::int64_t, int slot) {
     ASSERT_TRUE(slot >= 0 && slot < 4);
+    meeting.enter(slot);
     if (inside[static_cast<std::size_t>(slot)]++ != 0) ++overlaps;
     --inside[static_cast<std::size_t>(slot)];
   });
@@ -215,15 +230,22 @@ TEST(ThreadLimit, SetsTheThreadsOfTheSharedPool) {
   EXPECT_EQ(shared_pool().threads(), before);
 }
 
+TEST(ThreadLimit, IsNoneForNoNumber) {
+  EXPECT_EQ(limit_threads(0), nullptr);
+  const auto limit = limit_threads(3);
+  EXPECT_EQ(shared_pool().threads(), 3);
+}
+
 TEST(ParallelFor, MakesOneScratchObjectForEachSlot) {
   ThreadPool pool(3);
   std::atomic<int> made = 0;
   std::vector<int> counts(1000, 0);
   const auto make = [&made] { return made++; };
   parallel_for_with(pool, 1000, make, [&](std::int64_t i, int& scratch) {
+    while (made < 2) std::this_thread::yield();  // a second thread takes part
     counts[static_cast<std::size_t>(i)] = scratch + 1;
   });
-  EXPECT_GE(made, 1);
+  EXPECT_GE(made, 2);
   EXPECT_LE(made, 3);
   for (const int count : counts) EXPECT_TRUE(count >= 1 && count <= 3);
 }
