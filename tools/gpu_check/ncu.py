@@ -96,7 +96,7 @@ class Ncu:
         text = run.command([program, "--graph-profiling", "node", "--clock-control", "none",
                             "--target-processes", "all", "--apply-rules", "no", "--kill", "yes", "--launch-skip", skip,
                             "--launch-count", count, "--csv", *options, *words],
-                           self.carried.environment, accept=None)
+                           self.carried.environment(run), accept=None)
         kernels = parse(text)
         if not kernels:
             errors = [line for line in text.splitlines() if "==ERROR==" in line or "rror" in line]

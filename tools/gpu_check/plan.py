@@ -64,9 +64,9 @@ class Check:
     # --- The first stages -------------------------------------------------------------------------
 
     def machine(self, run):
-        run.figures.update(machine.describe(self.device))
-        run.save()
-        run.figures.update(machine.inventory(self.args.torch_python, (self.args.work / "programs" / "lib",)))
+        machine.describe(run, self.device)
+        run.figures.update(machine.inventory(run, self.args.torch_python,
+                                             (self.args.work / "programs" / "lib",)))
         if self.device == "cuda" and not run.figures["gpu"]:
             raise StageFailure("nvidia-smi names no GPU")
 
@@ -81,5 +81,5 @@ class Check:
             raise StageFailure("cmake is missing")
         if self.device == "cuda" and machine.find_tool("nvcc") is None:
             raise StageFailure("nvcc is missing")
-        capability = machine.query_gpu("compute_cap").get("compute_cap", "").replace(".", "")
+        capability = machine.query_gpu(run, "compute_cap").get("compute_cap", "").replace(".", "")
         self.carried.build(run, self.args.jobs, capability)
