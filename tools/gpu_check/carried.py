@@ -8,7 +8,8 @@ import tarfile
 import machine
 from runner import StageFailure
 
-# What the check runs. The last two are loaded by the programs, for a GPU.
+# CMake's targets for the programs of the check, and for the libraries that they load for a GPU (the
+# last two).
 TARGETS = ("tern_program", "tern_bench", "tern_ops_tests", "tern_cuda", "tern_bench_cuda")
 PROGRAMS = ("tern", "tern-bench", "tern_ops_tests")
 PLUGINS = ("libtern_cuda.so", "libtern_bench_cuda.so")
@@ -67,8 +68,8 @@ class Carried:
         self.info(run)
 
     def build(self, run, jobs, capability):
-        """The stage `build`: programs made here, from the carried libraries, if the carried ones
-        do not do."""
+        """The stage `build`: builds the programs here, with the carried libraries, if the stage
+        `programs` did not pass."""
         dependencies, build = self.unpack("dependencies"), self.work / "build"
         options = ["-DCMAKE_BUILD_TYPE=Release", "-DTERN_EMULATOR=OFF", f"-DTERN_DEPENDENCIES={dependencies}",
                    "-G", "Ninja" if shutil.which("ninja") else "Unix Makefiles"]

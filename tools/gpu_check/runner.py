@@ -156,8 +156,9 @@ class Reader:
 
 
 def own_group():
-    """Called in a child: ended with all of its children, and not outliving this program. Not a new
-    session: whoever ends this program's session shall end its children too."""
+    """Runs in a new child process. The child leads a process group, so that it can be ended together
+    with its children, and Linux ends it when this program ends. It stays in the POSIX session of this
+    program (no setsid): whoever ends all processes of that session also ends the child."""
     os.setpgid(0, 0)
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
