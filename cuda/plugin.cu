@@ -21,7 +21,8 @@ std::vector<DeviceDescription> list_devices(std::string* problem) {
   }
 }
 
-/// Whether somebody looks for a failing kernel (cuda/README.md).
+/// Whether the environment asks to wait after every launch, which shows the kernel that fails
+/// (cuda/README.md).
 bool wants_synchronous() {
   const char* value = std::getenv("TERN_CUDA_SYNC");
   return value != nullptr && std::string_view(value) == "1";

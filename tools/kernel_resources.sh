@@ -193,7 +193,7 @@ main() {
 
   work=$(mktemp -d)
   trap 'rm -rf "$work"' EXIT
-  # What the report of a source depends on, besides the source: all headers, and the compiler.
+  # A checksum of all headers and of the compiler's version: all sources are assembled again if it changes.
   headers=$(find cuda include host/backend -name '*.hpp' -o -name '*.cuh' | sort | xargs sha256sum | sha256sum &&
     { nvcc --version || /usr/local/cuda/bin/nvcc --version || true; } 2>/dev/null | tail -n 1)
   export build work headers

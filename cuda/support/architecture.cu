@@ -15,7 +15,7 @@ namespace {
 /// Stands for all kernels: they are built for the same architectures.
 __global__ void probe_kernel() {}
 
-/// The least that CUDA 13 makes code for, times 10.
+/// The lowest compute capability that CUDA 13 supports, times 10.
 constexpr int kOldest = 75;
 
 std::string remedy(cudaError_t status, int capability) {

@@ -14,7 +14,8 @@
 namespace tern::cuda {
 
 namespace detail {
-/// The library's handle goes on its device; the others are of the host alone.
+/// The library's handle is destroyed on the device that it was created on; the other objects exist on
+/// the host alone.
 struct DestroyMatmul {
   int device = current_device();
 

@@ -13,8 +13,9 @@
 
 namespace tern::cuda {
 
-// Owners of CUDA's handles and memory. They go on the device that they were made on, whichever is
-// current then. Destructors never throw: a failed device reports its failure again at the next call.
+// Owners of CUDA's handles and memory. Each is destroyed on the device that it was created on, even
+// if another device is current then. Destructors never throw: a failed device reports its failure
+// again at the next call.
 
 namespace detail {
 /// The calling thread's current device; 0 if there is none.

@@ -10,7 +10,7 @@ namespace tern {
 InteractionRows read_interaction_rows(const std::filesystem::path& file,
                                       const DataOptions& options) {
   InteractionRows result;
-  Pool pool = read_pool(find_sources(file), options, result.notes);
+  Pool pool = read_pool(find_sources(file), options, PoolUse::kRows, result.notes);
   result.rows = std::move(pool.parts[0].pairs);
   result.users = std::move(pool.users.names);
   result.items = std::move(pool.items.names);

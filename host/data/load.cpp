@@ -255,7 +255,7 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
   Dataset data;
   if (features == FeatureFiles::kSkip) skip_features(sources, data.notes);
   note_unread(sources, data.notes);
-  Pool pool = read_pool(sources, options, data.notes);
+  Pool pool = read_pool(sources, options, PoolUse::kDataset, data.notes);
   std::array<Interactions, kSplitParts> splits;
   if (method == SplitMethod::kGiven) {
     splits = take_given(pool, sources.interactions[1].has_value(), options, data);
@@ -289,7 +289,7 @@ Dataset load_interactions(const std::filesystem::path& path, const DataOptions& 
   Sources sources = find_sources(path);
   sources.user_features.reset();
   sources.item_features.reset();
-  Pool pool = read_pool(sources, options, data.notes);
+  Pool pool = read_pool(sources, options, PoolUse::kRows, data.notes);
   merge_parts(pool);
   data.train = to_interactions(pool, 0, &data.duplicates);
   data.valid = data.test =

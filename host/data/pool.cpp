@@ -101,7 +101,8 @@ void renumber(std::vector<Interaction>& pairs, const IdNumbering& users, const I
   });
 }
 
-void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Notes& notes) {
+void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, PoolUse use, Pool& pool,
+                  Notes& notes) {
   std::int64_t num_lines = 0;
   std::int64_t num_pairs = 0;
   for (const AdjacencyList& list : lists) {
@@ -118,8 +119,10 @@ void number_nodes(std::array<AdjacencyList, kSplitParts>& lists, Pool& pool, Not
       for (const Interaction& pair : list.pairs) use(pair.item);
     }
   });
-  note_numbering("user", users, notes);
-  note_numbering("item", items, notes);
+  if (use == PoolUse::kDataset) {
+    note_numbering("user", users, notes);
+    note_numbering("item", items, notes);
+  }
   pool.users = {users.names(), users.size(), {}};
   pool.items = {items.names(), items.size(), {}};
   for (std::size_t part = 0; part < kSplitParts; ++part) {
@@ -138,7 +141,7 @@ void find_numbers(const Sources& sources, Pool& pool) {
 }
 
 void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions& options,
-                          Pool& pool, Notes& notes) {
+                          PoolUse use, Pool& pool, Notes& notes) {
   if (options.min_rating) {
     throw ConfigError(
         fmt::format("{}: data.min_rating is set, but an adjacency list has no ratings",
@@ -160,7 +163,7 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
                                   source.name(), repeated));
     }
   }
-  number_nodes(lists, pool, notes);
+  number_nodes(lists, use, pool, notes);
   find_numbers(sources, pool);
 }
 
@@ -220,8 +223,8 @@ void note_table(const Source& source, const Reading& reading, const InteractionT
   }
 }
 
-void read_tables(const Sources& sources, Texts texts, const DataOptions& options, Pool& pool,
-                 Notes& notes) {
+void read_tables(const Sources& sources, Texts texts, const DataOptions& options, PoolUse use,
+                 Pool& pool, Notes& notes) {
   pool.has_times = true;
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     if (!sources.interactions[part]) continue;
@@ -243,8 +246,10 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
   find_numbers(sources, pool);
-  warn_of_one_name("user", pool.users.names, notes);
-  warn_of_one_name("item", pool.items.names, notes);
+  if (use == PoolUse::kDataset) {
+    warn_of_one_name("user", pool.users.names, notes);
+    warn_of_one_name("item", pool.items.names, notes);
+  }
   warn_of_equal_numbers("user", pool.users.names, notes);
   warn_of_equal_numbers("item", pool.items.names, notes);
   if (pool.below_min_rating == 0) return;
@@ -257,13 +262,14 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   }
 }
 
-/// The reason why nothing is left to train on.
-std::string nothing_to_train_on(const Pool& pool, const DataOptions& options) {
-  if (pool.below_min_rating == 0) return "no interactions to train on, expected at least one";
+/// The reason why nothing is left to train on, or to look up.
+std::string no_interactions(const Pool& pool, const DataOptions& options, PoolUse use) {
+  const std::string_view what =
+      use == PoolUse::kDataset ? "no interactions to train on" : "no interactions";
+  if (pool.below_min_rating == 0) return fmt::format("{}, expected at least one", what);
   return fmt::format(
-      "no interactions to train on: data.min_rating = {} drops all with a lower "
-      "rating: {}; the ratings are from {} to {}",
-      *options.min_rating, pool.below_min_rating, pool.ratings.least, pool.ratings.greatest);
+      "{}: data.min_rating = {} drops all with a lower rating: {}; the ratings are from {} to {}",
+      what, *options.min_rating, pool.below_min_rating, pool.ratings.least, pool.ratings.greatest);
 }
 
 /// Keeps some nodes of one side. Returns the new number of each old node, -1 if it is dropped.
@@ -288,17 +294,17 @@ std::int64_t Pool::size() const {
   return total;
 }
 
-Pool read_pool(const Sources& sources, const DataOptions& options, Notes& notes) {
+Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
   Pool pool;
   Texts texts = read_texts(sources, options, notes);
   if (texts.readings[0].format == DataFormat::kAdjacency) {
-    read_adjacency_lists(sources, std::move(texts), options, pool, notes);
+    read_adjacency_lists(sources, std::move(texts), options, use, pool, notes);
   } else {
-    read_tables(sources, std::move(texts), options, pool, notes);
+    read_tables(sources, std::move(texts), options, use, pool, notes);
   }
   const std::string file = sources.interactions[0]->file();
   if (pool.parts[0].pairs.empty()) {
-    throw DataError(file, 0, nothing_to_train_on(pool, options));
+    throw DataError(file, 0, no_interactions(pool, options, use));
   }
   for (const auto& [kind, side] :
        {std::pair<std::string_view, const PoolSide&>{"users", pool.users}, {"items", pool.items}}) {

@@ -44,9 +44,14 @@ struct Pool {
   std::int64_t size() const;
 };
 
+/// What interactions are read for: a whole data set to train on, or rows whose ids are looked up in a
+/// run, which can well be those of a single user.
+enum class PoolUse : bool { kDataset, kRows };
+
 /// Reads the files, and drops interactions below the minimum rating. Adds notes on each file and its
-/// unusual content. Throws DataError, ConfigError.
-Pool read_pool(const Sources& sources, const DataOptions& options, std::vector<std::string>& notes);
+/// unusual content, and for a data set on ids that are unusual in one. Throws DataError, ConfigError.
+Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use,
+               std::vector<std::string>& notes);
 
 /// Drops the other nodes and their interactions, and renumbers the kept nodes in the same order.
 void keep_nodes(Pool& pool, const KeptNodes& kept);

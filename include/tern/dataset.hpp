@@ -161,7 +161,8 @@ Dataset load_dataset(const std::filesystem::path& path, const DataOptions& optio
                      FeatureFiles features = FeatureFiles::kRead);
 
 /// The interactions of a file or a directory, all in train: neither split nor filtered by k-core, and
-/// without features. Notes and errors as from load_dataset.
+/// without features. Errors are those of load_dataset, and so are the notes, but for those on ids that
+/// are unusual in a data set only, such as a single user.
 Dataset load_interactions(const std::filesystem::path& path, const DataOptions& options = {});
 
 /// Appends nodes without interactions to one side, from a table of their features (.tsv or .csv with a

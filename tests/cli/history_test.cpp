@@ -169,6 +169,17 @@ TEST_F(History, RecommendsWhatTheHistoryIsLike) {
               FailsWith(65, "run: --history needs a checkpoint of the run"));
 }
 
+TEST_F(History, CanBeOfOneUser) {
+  train("2");
+  write("alice.csv", "user,item\nalice,drama-0\nalice,drama-4\n");
+  const Outcome alice = recommend("alice.csv");
+  EXPECT_EQ(alice.exit_code, 0);
+  EXPECT_THAT(alice.err, Not(HasSubstr("arning")));
+  write("empty.csv", "user,item\n");
+  EXPECT_THAT(recommend("empty.csv"),
+              FailsWith(65, "empty.csv: no interactions, expected at least one"));
+}
+
 TEST_F(History, CountsWhatItLeavesOut) {
   train("2");
   write("alice.csv", "user,item\nalice,drama-0\n");

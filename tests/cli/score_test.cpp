@@ -114,6 +114,9 @@ TEST_F(Score, RefusesWhatItCannotScore) {
   EXPECT_THAT(strangers,
               FailsWith(65, "strangers.csv: the run knows user and item of none of its 2"));
   EXPECT_THAT(strangers.err, HasSubstr("user \"nobody\" and item \"drama-0\""));
+  write("empty.csv", "user,item\n");
+  EXPECT_THAT(score("empty.csv"),
+              FailsWith(65, "empty.csv: no interactions, expected at least one"));
   EXPECT_THAT(score("none.csv"), FailsAtOnceWith(65, "none.csv: no such file"));
   EXPECT_THAT(score("given"), FailsAtOnceWith(2, "--pairs: \"given\" is a directory"));
   EXPECT_THAT(run({"score", "run"}), FailsAtOnceWith(2, "--pairs"));

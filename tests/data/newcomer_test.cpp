@@ -108,11 +108,17 @@ TEST_F(Newcomer, JoinsFilesWithTheirHeaders) {
 }
 
 TEST_F(Newcomer, HasOneUserOrOneItem) {
-  EXPECT_THAT(load("1 -> 10\n2 -> 11\n3 -> 10\n", {}, "e.txt").notes,
+  const auto notes_of = [&](std::string_view text) {
+    return load_dataset(directory.write("e.txt", text)).notes;
+  };
+  EXPECT_THAT(notes_of("1 -> 10\n2 -> 11\n3 -> 10\n"),
               Contains(AllOf(HasSubstr("all interactions have the same item, \"->\""),
                              HasSubstr("data.item_column"))));
-  EXPECT_THAT(load("user,item\n7,1\n7,2\n").notes, Contains(HasSubstr("the same user, \"7\"")));
-  EXPECT_THAT(load("user,item\n7,1\n8,2\n").notes, Not(Contains(HasSubstr("the same"))));
+  EXPECT_THAT(notes_of("user,item\n7,1\n7,2\n"), Contains(HasSubstr("the same user, \"7\"")));
+  EXPECT_THAT(notes_of("user,item\n7,1\n8,2\n"), Not(Contains(HasSubstr("the same"))));
+  // Interactions that are only looked up in a run can well be those of one user.
+  EXPECT_THAT(load("user,item\n7,1\n7,2\n").notes, Not(Contains(HasSubstr("the same"))));
+  EXPECT_THAT(load("7 1 2 30\n", {}, "one.txt").notes, Not(Contains(HasSubstr("ids"))));
 }
 
 TEST_F(Newcomer, GivesFilesThatAreNoText) {

@@ -26,9 +26,9 @@ class Folder(unittest.TestCase):
     def read(self):
         return json.loads(self.out.read_text(encoding="utf-8"))
 
-    def run_stages(self, *stages, budget=60):
+    def run_stages(self, *stages, budget=60, observe=lambda run: {}):
         result = {"commit": "c0ffee"}
-        passed = runner.run_stages(stages, result, self.out, self.log, budget)
+        passed = runner.run_stages(stages, result, self.out, self.log, budget, observe)
         return passed, {record["name"]: record for record in self.read()["stages"]}
 
     def run_of(self, seconds=30):

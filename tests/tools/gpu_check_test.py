@@ -5,6 +5,10 @@ import unittest
 import unittest.mock
 
 from gpu_check_case import Folder, runner
+import carried
+import machine
+import main
+import plan
 from runner import Stage, StageFailure, StageSkipped
 
 
@@ -119,6 +123,65 @@ class RunStages(Folder):
         self.assertEqual(len(text), 200000)
         self.assertLess(self.log.stat().st_size, 2000)
         self.assertIn("leaves out the rest", self.log.read_text(encoding="utf-8"))
+
+
+class SlowTools(Folder):
+    """Tools of the machine that hang: they end by themselves only after the limits of these tests."""
+
+    def setUp(self):
+        super().setUp()
+        path = os.pathsep.join([str(self.folder), os.environ["PATH"]])
+        patch = unittest.mock.patch.dict(os.environ, PATH=path)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def hang(self, name):
+        self.program(self.folder / name, f"sleep 15\ntouch {self.folder}/ended-by-itself\n")
+
+    def expect_ended_early(self, name):
+        self.assertIn(name, [call[0] for call in self.calls()])
+        self.assertFalse((self.folder / "ended-by-itself").exists())
+
+    def test_an_observation_does_not_use_up_the_time_of_later_stages(self):
+        self.hang("nvidia-smi")
+        with unittest.mock.patch.object(runner, "OBSERVATION", 0.5):
+            passed, records = self.run_stages(Stage("build", 9, "", lambda run: None),
+                                              Stage("tests", 9, "", lambda run: None),
+                                              budget=10, observe=machine.observe_gpu)
+        self.assertTrue(passed)
+        self.assertEqual([record["after"] for record in records.values()], [{}, {}])
+        self.expect_ended_early("nvidia-smi")
+
+    def test_an_observation_ends_with_the_call(self):
+        self.hang("nvidia-smi")
+        with unittest.mock.patch.object(runner, "OBSERVATION", 60):
+            _, records = self.run_stages(Stage("build", 9, "", lambda run: None),
+                                         Stage("tests", 9, "", lambda run: None),
+                                         budget=2, observe=machine.observe_gpu)
+        self.assertEqual((records["build"]["after"], records["tests"]["status"]), ({}, "not run"))
+        self.expect_ended_early("nvidia-smi")
+
+    def test_the_stage_machine_ends_at_its_limit_whichever_tool_hangs(self):
+        self.program(self.folder / "nvidia-smi", "echo A GPU, 580.1, 9.0, 1, 1, 1, 1\n")
+        args = main.parse_arguments(["first", "--out", str(self.folder / "out")])
+        for name in ("python3", "nvidia-smi"):
+            with self.subTest(tool=name):
+                self.hang(name)
+                _, records = self.run_stages(Stage("machine", 2, "", plan.Check(args).machine),
+                                             Stage("next", 9, "", lambda run: None))
+                self.assertEqual((records["machine"]["status"], records["machine"]["why"]),
+                                 ("out of time", f"out of time: {name}"))
+                self.assertEqual(records["machine"]["figures"]["device"],
+                                 "unknown GPU" if name == "nvidia-smi" else "A GPU")
+                self.assertEqual(records["next"]["status"], "passed")
+                self.expect_ended_early(name)
+
+    def test_the_search_for_libraries_ends_with_its_stage(self):
+        self.hang("python3")
+        programs = carried.Carried(self.folder, self.folder / "work", "cpu", "python3")
+        _, records = self.run_stages(Stage("programs", 1, "", programs.info))
+        self.assertEqual(records["programs"]["why"], "out of time: python3")
+        self.expect_ended_early("python3")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The programs of the check: carried from another machine if they start here, else built here."""
 
-import functools
 import json
 import os
 import shutil
@@ -9,7 +8,8 @@ import tarfile
 import machine
 from runner import StageFailure
 
-# What the check runs. The last two are loaded by the programs, for a GPU.
+# CMake's targets for the programs of the check, and for the libraries that they load for a GPU (the
+# last two).
 TARGETS = ("tern_program", "tern_bench", "tern_ops_tests", "tern_cuda", "tern_bench_cuda")
 PROGRAMS = ("tern", "tern-bench", "tern_ops_tests")
 PLUGINS = ("libtern_cuda.so", "libtern_bench_cuda.so")
@@ -22,18 +22,19 @@ class Carried:
         self.folder, self.work, self.device, self.python = folder, work, device, python
         self.programs = work / "programs" / "bin"
         self.unpacked = set()
+        self.library_path = None
         try:
             self.facts = json.loads((folder / "carried.json").read_text(encoding="utf-8"))
         except OSError:
             self.facts = {}
 
-    @functools.cached_property
-    def environment(self):
+    def environment(self, run):
         """Lets our programs find CUDA's libraries. Not for PyTorch, which has its own."""
-        folders = [self.work / "programs" / "lib", *machine.library_folders(self.python)]
-        former = os.environ.get("LD_LIBRARY_PATH")
-        path = os.pathsep.join([*map(str, folders), *([former] if former else [])])
-        return {"LD_LIBRARY_PATH": path}
+        if self.library_path is None:
+            folders = [self.work / "programs" / "lib", *machine.library_folders(run, self.python)]
+            former = os.environ.get("LD_LIBRARY_PATH")
+            self.library_path = os.pathsep.join([*map(str, folders), *([former] if former else [])])
+        return {"LD_LIBRARY_PATH": self.library_path}
 
     def data(self, name):
         """The folder of a carried data set: "gowalla" or "small"."""
@@ -51,7 +52,7 @@ class Carried:
 
     def info(self, run):
         """What `tern info` finds, if the programs start and see the device."""
-        text = run.command([self.programs / "tern", "info", "--json"], self.environment)
+        text = run.command([self.programs / "tern", "info", "--json"], self.environment(run))
         info = json.loads(text)
         run.figures["info"] = info
         if self.device == "cuda" and len(info["devices"]) < 2:
@@ -67,8 +68,8 @@ class Carried:
         self.info(run)
 
     def build(self, run, jobs, capability):
-        """The stage `build`: programs made here, from the carried libraries, if the carried ones
-        do not do."""
+        """The stage `build`: builds the programs here, with the carried libraries, if the stage
+        `programs` did not pass."""
         dependencies, build = self.unpack("dependencies"), self.work / "build"
         options = ["-DCMAKE_BUILD_TYPE=Release", "-DTERN_EMULATOR=OFF", f"-DTERN_DEPENDENCIES={dependencies}",
                    "-G", "Ninja" if shutil.which("ninja") else "Unix Makefiles"]

@@ -57,7 +57,7 @@ class Comparisons:
                 run.command([self.carried.programs / "tern-bench", "ops", "--device", self.device, "--data",
                              data, "--filter", f"^({'|'.join(ops)})/", "--seconds",
                              0.3 if self.device == "cuda" else 0.05, "--json", output, *options],
-                            self.carried.environment, accept=(0, 1))
+                            self.carried.environment(run), accept=(0, 1))
             finally:
                 text = output.read_text(encoding="utf-8") if output.exists() else ""
                 context, rows = read_rows(text)
@@ -74,7 +74,7 @@ class Comparisons:
 
     def torch(self, run):
         """The same step in PyTorch, with the product of a CSR matrix."""
-        if machine.torch_version(self.python) is None:
+        if machine.torch_version(run, self.python) is None:
             raise StageSkipped(f"{self.python} has no torch")
         script = machine.ROOT / "bench" / "end_to_end" / "lightgcn_torch.py"
         steps = ["--warmup", 10, "--steps", 50] if self.device == "cuda" else ["--warmup", 1, "--steps", 2]

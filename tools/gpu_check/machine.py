@@ -6,7 +6,8 @@ import pathlib
 import platform
 import re
 import shutil
-import subprocess
+
+from runner import OutOfTime, StageFailure
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 # One header of each library that a build needs, of CUDA and of the others.
@@ -22,30 +23,31 @@ TOOLS = ("nvcc", "ncu", "compute-sanitizer", "cuobjdump", "cmake", "ninja", "c++
 OBSERVED = ("clocks.sm", "clocks.mem", "temperature.gpu", "power.draw", "utilization.gpu")
 
 
-def output_of(*words, timeout=20):
-    """Standard output of a command; None if it fails or takes too long."""
+def output_of(run, *words):
+    """Standard output of a command; None if it fails. Raises OutOfTime at the deadline of the run."""
     try:
-        return subprocess.run(words, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, text=True, timeout=timeout,
-                              cwd=ROOT).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
+        return run.command(words).strip()
+    except OutOfTime:
+        raise
+    except (OSError, StageFailure):
         return None
 
 
 # --- The GPU --------------------------------------------------------------------------------------
 
-def query_gpu(*fields):
+def query_gpu(run, *fields):
     """Values of nvidia-smi for the first GPU, as text by field; {} if there is none."""
-    text = output_of("nvidia-smi", f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits")
+    text = output_of(run, "nvidia-smi", f"--query-gpu={','.join(fields)}",
+                     "--format=csv,noheader,nounits")
     lines = (text or "").splitlines()
     values = [value.strip() for value in lines[0].split(",")] if lines else []
     return dict(zip(fields, values)) if len(values) == len(fields) else {}
 
 
-def observe_gpu():
+def observe_gpu(run):
     """Current clocks (MHz), temperature (degrees), power (W) and use (%), from nvidia-smi."""
     values = {}
-    for field, text in query_gpu(*OBSERVED).items():
+    for field, text in query_gpu(run, *OBSERVED).items():
         try:
             values[field] = float(text)
         except ValueError:
@@ -75,34 +77,34 @@ def find_tool(name):
     return next((str(place) for place in places if os.access(place, os.X_OK)), None)
 
 
-def site_folders(python="python3"):
+def site_folders(run, python):
     """Folders of Python packages, of that Python and of the usual places."""
-    text = output_of(python, "-c", "import sys; print(*sys.path, sep='\\n')") or ""
+    text = output_of(run, python, "-c", "import sys; print(*sys.path, sep='\\n')") or ""
     usual = ("/opt/*/.venv/lib/python3*/site-packages", "/usr/local/lib/python3*/*-packages",
              "/usr/lib/python3/dist-packages", "/opt/venv/lib/python3*/site-packages")
     folders = [*filter(None, text.splitlines()), *(found for name in usual for found in sorted(glob.glob(name)))]
     return [pathlib.Path(folder) for folder in dict.fromkeys(folders) if os.path.isdir(folder)]
 
 
-def library_folders(python="python3"):
+def library_folders(run, python):
     """Folders that hold CUDA's libraries: those of toolkits, then those of Python's wheels."""
     folders = [folder / name for folder in toolkits()
                for name in ("lib64", "targets/x86_64-linux/lib", "lib")]
-    for site in site_folders(python):
+    for site in site_folders(run, python):
         folders += sorted((site / "nvidia").glob("*/lib"))
     return [folder for folder in dict.fromkeys(map(pathlib.Path.resolve, folders))
             if any(folder.glob("libcu*.so*")) or any(folder.glob("libnvJitLink.so*"))]
 
 
-def system_libraries():
+def system_libraries(run):
     """The path of each library that the loader finds by itself."""
-    text = output_of(shutil.which("ldconfig") or "/sbin/ldconfig", "-p") or ""
+    text = output_of(run, shutil.which("ldconfig") or "/sbin/ldconfig", "-p") or ""
     return dict(re.findall(r"^\s*(\S+) \([^)]*x86-64[^)]*\) => (\S+)$", text, re.MULTILINE))
 
 
-def find_libraries(folders, carried=()):
+def find_libraries(run, folders, carried=()):
     """Where each of LIBRARIES is, or None: in the given folders, or where the loader looks itself."""
-    system = system_libraries()
+    system = system_libraries(run)
     usual = [pathlib.Path("/usr/local/nvidia/lib64"), pathlib.Path("/usr/lib/x86_64-linux-gnu")]
     found = {}
     for name in LIBRARIES:
@@ -127,9 +129,9 @@ def find_headers():
             "missing": missing(CUDA_HEADERS, cuda + usual) + missing(HEADERS, usual)}
 
 
-def torch_version(python):
+def torch_version(run, python):
     """The version of a Python's PyTorch, without the seconds that importing it takes; or None."""
-    return output_of(python, "-c", "import importlib.metadata as m; print(m.version('torch'))")
+    return output_of(run, python, "-c", "import importlib.metadata as m; print(m.version('torch'))")
 
 
 # --- The machine ----------------------------------------------------------------------------------
@@ -152,26 +154,29 @@ def system_name():
     return found.group(1) if found else platform.system()
 
 
-def describe(device):
-    """The machine, for the report: no host name and no user."""
-    facts = {"device": "cpu", "processor": processor(), "processors": os.cpu_count(),
-             "system": f"{system_name()}, kernel {platform.release()}, {platform.machine()}",
-             "glibc": platform.libc_ver()[1]}
+def describe(run, device):
+    """The machine, into the figures of a run: no host name and no user."""
+    run.figures.update(
+        device="cpu", processor=processor(), processors=os.cpu_count(),
+        system=f"{system_name()}, kernel {platform.release()}, {platform.machine()}",
+        glibc=platform.libc_ver()[1])
     if device == "cuda":
-        gpu = query_gpu("name", "driver_version", "compute_cap", "memory.total", "clocks.max.sm",
+        run.figures["device"] = "unknown GPU"
+        run.save()
+        gpu = query_gpu(run, "name", "driver_version", "compute_cap", "memory.total", "clocks.max.sm",
                         "clocks.max.mem", "power.limit")
-        facts.update(device=gpu.get("name", "unknown GPU"), gpu=gpu)
-    return facts
+        run.figures.update(device=gpu.get("name", "unknown GPU"), gpu=gpu)
+    run.save()
 
 
-def inventory(python, carried=()):
+def inventory(run, python, carried=()):
     """Everything that the check can use here, by name: where it is, or None."""
-    folders = library_folders(python)
+    folders = library_folders(run, python)
     nvcc = find_tool("nvcc")
-    release = re.search(r"V([0-9.]+)", output_of(nvcc, "--version") or "") if nvcc else None
-    return {"libraries": find_libraries(folders, carried),
+    release = re.search(r"V([0-9.]+)", output_of(run, nvcc, "--version") or "") if nvcc else None
+    return {"libraries": find_libraries(run, folders, carried),
             "library_folders": [str(folder) for folder in folders],
             "tools": {name: find_tool(name) for name in TOOLS},
             "nvcc_release": release.group(1) if release else None,
-            "compiler": (output_of("c++", "--version") or "").split("\n")[0] or None,
-            "headers": find_headers(), "torch": torch_version(python)}
+            "compiler": (output_of(run, "c++", "--version") or "").split("\n")[0] or None,
+            "headers": find_headers(), "torch": torch_version(run, python)}

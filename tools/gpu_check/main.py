@@ -132,9 +132,9 @@ def figures_in_words(name, figures):
 
 
 def print_record(record):
-    told = [record.get("why", ""), figures_in_words(record["name"], record.get("figures", {}))]
+    words = [record.get("why", ""), figures_in_words(record["name"], record.get("figures", {}))]
     print(f"  {record['name']:16} {record['status']:12} {record.get('seconds', 0):6.1f} s of "
-          f"{record['limit_seconds']:3.0f}  {'; '.join(filter(None, told))}", flush=True)
+          f"{record['limit_seconds']:3.0f}  {'; '.join(filter(None, words))}", flush=True)
 
 
 # --- The calls ------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def check(args, begin):
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}
     signal.signal(signal.SIGTERM, interrupt)
     budget = plan.BUDGET[args.call] - (time.monotonic() - begin)
-    observe = dict if args.rehearse else machine.observe_gpu
+    observe = (lambda run: {}) if args.rehearse else machine.observe_gpu
     try:
         passed = runner.run_stages(stages, result, out, log, budget, observe, print_record)
     except KeyboardInterrupt:

@@ -11,8 +11,8 @@ SECTIONS = ("LaunchStats", "Occupancy", "SpeedOfLight", "ComputeWorkloadAnalysis
             "MemoryWorkloadAnalysis", "SchedulerStats", "WarpStateStats")
 # Kernels before those that are profiled: the set-up, the first step, which is not a graph, and some more.
 SKIPPED = 400
-TIMED = 240   # kernels that are only timed, to find the period of the steps
-MOST = 60     # kernels of a step, if no period is found
+TIMED = 240       # kernels that are only timed, to find the period of the steps
+MAX_KERNELS = 60  # kernels that are profiled if no period is found
 # The columns of the table: a heading, and a pattern of the metric's name (releases differ in words).
 COLUMNS = (
     ("us", r"^(gpu__time_duration\.sum|Duration)$"),
@@ -96,7 +96,7 @@ class Ncu:
         text = run.command([program, "--graph-profiling", "node", "--clock-control", "none",
                             "--target-processes", "all", "--apply-rules", "no", "--kill", "yes", "--launch-skip", skip,
                             "--launch-count", count, "--csv", *options, *words],
-                           self.carried.environment, accept=None)
+                           self.carried.environment(run), accept=None)
         kernels = parse(text)
         if not kernels:
             errors = [line for line in text.splitlines() if "==ERROR==" in line or "rror" in line]
@@ -113,7 +113,7 @@ class Ncu:
             raise StageSkipped("ncu is missing")
         timed = self.profile(run, program, SKIPPED, TIMED, ["--metrics", "gpu__time_duration.sum"])
         found = period([kernel["kernel"] for kernel in timed])
-        begin, length = found or (0, min(MOST, len(timed)))
+        begin, length = found or (0, min(MAX_KERNELS, len(timed)))
         step = timed[begin:begin + length]
         run.figures.update(is_a_step=found is not None, kernels=length,
                            microseconds=round(sum(kernel.get("us", 0.0) for kernel in step), 2),

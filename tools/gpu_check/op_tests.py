@@ -56,7 +56,7 @@ class OpTests:
     def listed(self, run, pattern):
         names, suite = [], ""
         for line in run.command([*self.words(pattern), "--gtest_list_tests"],
-                                self.carried.environment).splitlines():
+                                self.carried.environment(run)).splitlines():
             if line.startswith("  "):
                 names.append(suite + line.split()[0])
             elif line.split("#")[0].strip().endswith("."):
@@ -70,7 +70,7 @@ class OpTests:
                 self.show(run, outcome)
                 run.save()
 
-        run.command(words, self.carried.environment, accept=None, on_line=on_line)
+        run.command(words, self.carried.environment(run), accept=None, on_line=on_line)
 
     @staticmethod
     def show(run, outcome):
@@ -123,7 +123,7 @@ class OpTests:
         alone = run.figures["alone"] = {}
         for name in failed:
             once = Outcome()
-            run.command(self.words(name), self.carried.environment, accept=None, on_line=once.read)
+            run.command(self.words(name), self.carried.environment(run), accept=None, on_line=once.read)
             alone[name] = "passed" if name in once.seconds else "failed"
             run.save()
 
@@ -189,7 +189,7 @@ class OpTests:
 
         words = [*prefix, *self.words(":".join(chosen))]
         try:
-            run.command(words, self.carried.environment, accept=(0,), on_line=on_line)
+            run.command(words, self.carried.environment(run), accept=(0,), on_line=on_line)
         except OutOfTime as why:
             raise OutOfTime(f"{why}, after {len(outcome.seconds)} of {len(chosen)} tests, "
                             f"{len(errors)} errors") from None

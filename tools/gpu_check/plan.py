@@ -8,13 +8,14 @@ from carried import Carried
 from ncu import Ncu
 from runner import Stage, StageFailure, StageSkipped
 
-# Seconds of a whole call. A GPU machine is lent for fifteen minutes in all, its start included.
+# Seconds of a whole call: short calls, so that a machine that is rented or shared suffices.
 BUDGET = {"first": 232, "second": 192}
 BUILD = 130  # beyond the limits of the others, which then have less time
 
 
 class Check:
-    """What the stages share. A rehearsal runs on a CPU, with small data, in the same time."""
+    """The stages of a call and the objects that they share. A rehearsal runs the same stages on a CPU,
+    with small data, within the same limits."""
 
     def __init__(self, args):
         self.args = args
@@ -32,7 +33,7 @@ class Check:
         start = [
             Stage("machine", 10, "GPU, driver, libraries, headers and tools, by name", self.machine),
             Stage("programs", 20, "the carried programs start and see the device", self.start),
-            Stage("build", BUILD, "only if they do not: a build here", self.build)]
+            Stage("build", BUILD, "a build here, only if the stage programs did not pass", self.build)]
         return start + (self.first() if self.args.call == "first" else self.second())
 
     def first(self):
@@ -64,9 +65,9 @@ class Check:
     # --- The first stages -------------------------------------------------------------------------
 
     def machine(self, run):
-        run.figures.update(machine.describe(self.device))
-        run.save()
-        run.figures.update(machine.inventory(self.args.torch_python, (self.args.work / "programs" / "lib",)))
+        machine.describe(run, self.device)
+        run.figures.update(machine.inventory(run, self.args.torch_python,
+                                             (self.args.work / "programs" / "lib",)))
         if self.device == "cuda" and not run.figures["gpu"]:
             raise StageFailure("nvidia-smi names no GPU")
 
@@ -76,10 +77,10 @@ class Check:
 
     def build(self, run):
         if self.programs_start:
-            raise StageSkipped("the carried programs do")
+            raise StageSkipped("the carried programs start and see the device")
         if machine.find_tool("cmake") is None:
             raise StageFailure("cmake is missing")
         if self.device == "cuda" and machine.find_tool("nvcc") is None:
             raise StageFailure("nvcc is missing")
-        capability = machine.query_gpu("compute_cap").get("compute_cap", "").replace(".", "")
+        capability = machine.query_gpu(run, "compute_cap").get("compute_cap", "").replace(".", "")
         self.carried.build(run, self.args.jobs, capability)

@@ -14,6 +14,7 @@ from typing import Callable
 COMMAND_LOG = 2 << 20  # bytes of output that one command may add to the log,
 LOG = 12 << 20         # and all of them
 END = 4                # seconds that the end of a command, and of a call, may take beyond their limit
+OBSERVATION = 2        # seconds of what is recorded after a stage, within the limit of the call
 PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 
@@ -155,8 +156,9 @@ class Reader:
 
 
 def own_group():
-    """Called in a child: ended with all of its children, and not outliving this program. Not a new
-    session: whoever ends this program's session shall end its children too."""
+    """Runs in a new child process. The child leads a process group, so that it can be ended together
+    with its children, and Linux ends it when this program ends. It stays in the POSIX session of this
+    program (no setsid): whoever ends all processes of that session also ends the child."""
     os.setpgid(0, 0)
     LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
@@ -186,10 +188,11 @@ def write_atomically(path, value, durable=True):
     os.replace(new, path)
 
 
-def run_stages(stages, result, out, log, budget, observe=lambda: {}, report=lambda record: None):
+def run_stages(stages, result, out, log, budget, observe=lambda run: {},
+               report=lambda record: None):
     """Runs the stages within the budget, in seconds. result["stages"] grows; it is written to `out`
-    before and after each stage, and whenever a stage saves its figures. observe() is recorded after
-    each stage. True if none failed."""
+    before and after each stage, and whenever a stage saves its figures. observe(run) is recorded after
+    each stage; its run has a short limit of its own. True if none failed."""
     end = time.monotonic() + budget
     log.parent.mkdir(parents=True, exist_ok=True)
     records = result["stages"] = []
@@ -236,4 +239,15 @@ def run_stage(stage, record, result, out, log, end, later, observe):
     except Exception as error:  # a fault in a stage's code must not lose the other results
         record.update(status="failed", why=f"{type(error).__name__}: {error}")
     record["seconds"] = round(time.monotonic() - begin, 2)
-    record["after"] = observe()
+    record["after"] = observation(observe, log, end)
+
+
+def observation(observe, log, end):
+    """What observe(run) finds; {} if it does not end in time."""
+    begin = time.monotonic()
+    if begin >= end:
+        return {}
+    try:
+        return observe(Run(log, min(begin + OBSERVATION, end)))
+    except OutOfTime:
+        return {}

@@ -70,14 +70,14 @@ class Training:
         (out / "metrics.jsonl").unlink(missing_ok=True)
         run.command(train_words(self.carried.programs / "tern", self.carried.data(self.data_name),
                                 self.device, out, epochs, **options),
-                    self.carried.environment, stop_at=stop_at, on_line=on_line)
+                    self.carried.environment(run), stop_at=stop_at, on_line=on_line)
         return out
 
     # --- Stages -----------------------------------------------------------------------------------
 
     def gradcheck(self, run):
         text = run.command([self.carried.programs / "tern", "gradcheck", "--device", self.device,
-                            "--json"], self.carried.environment, accept=(0, 1))
+                            "--json"], self.carried.environment(run), accept=(0, 1))
         try:
             results = json.loads(text)["results"]
         except (ValueError, KeyError, TypeError):
@@ -103,12 +103,12 @@ class Training:
         resumed = self.train(run, "repeat-resumed", 1, seed=7)
         tern = self.carried.programs / "tern"
         run.command([tern, "train", "--resume", resumed, "--epochs", 2, "--quiet"],
-                    self.carried.environment)
+                    self.carried.environment(run))
         files = []
         for out in (*runs, resumed):
             to = out / "embeddings"
             run.command([tern, "export", out, "--checkpoint", "last", "--to", to, "--device",
-                         self.device, "--quiet"], self.carried.environment)
+                         self.device, "--quiet"], self.carried.environment(run))
             files.append([(to / f"{side}_embeddings.npy").read_bytes() for side in ("user", "item")])
         if files[0] != files[1]:
             raise StageFailure("two runs with the same seed gave different embeddings")
