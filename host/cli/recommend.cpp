@@ -78,8 +78,13 @@ void check(const RecommendOptions& options) {
   if (!options.sets.empty() && options.history.empty()) {
     throw ConfigError("--set is about the reading of --history: expected --history FILE with it");
   }
+  if (ways > 1) {
+    throw ConfigError(
+        "users were asked for in several ways: expected only one of --user ID ..., --users FILE, "
+        "--all and --history FILE");
+  }
   // With --new-users alone, the new users are listed.
-  if (ways > 1 || (ways == 0 && options.new_nodes.users.empty())) {
+  if (ways == 0 && options.new_nodes.users.empty()) {
     throw ConfigError(
         "no users: expected one of --user ID ..., --users FILE, --all, --history FILE, --new-users "
         "FILE, or --new-items FILE --audience");

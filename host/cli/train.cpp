@@ -226,6 +226,11 @@ std::optional<Run::SavedState> load_state(Plan& plan, Console& console) {
 // monitor has stopped it. Only if this is possible is its state read.
 std::optional<int> finished_code(Plan& plan, Console& console) {
   const std::optional<Run::Place> place = plan.run->newest_place();
+  if (!place && plan.run->has_embeddings("best")) {
+    throw DataError(plan.run->path().string(), 0,
+                    "the run is trained, but its checkpoints are missing: put them back to resume "
+                    "it, or train it anew with --overwrite");
+  }
   const bool may_stop = plan.config.monitor.on_collapse == CollapseAction::kStop;
   if (!place || (place->epoch < plan.config.epochs && !may_stop)) return std::nullopt;
   plan.state = load_state(plan, console);

@@ -155,6 +155,7 @@ Run Run::resume(const fs::path& path) {
   auto lock = std::make_unique<RunLock>(path);
   Run run = open(path);
   run.lock_ = std::move(lock);
+  make_directories(path / kCheckpointFolder);  // it may have been left out of a copy
   remove_temporary_files(path);
   remove_temporary_files(path / kCheckpointFolder);
   remove_quietly(path / kBegunFile);

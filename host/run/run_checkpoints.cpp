@@ -118,7 +118,9 @@ fs::path Run::checkpoint_path(std::string_view name) const {
     if (!bests.empty()) return bests.front().path;
   }
   if (states.empty()) {
-    throw DataError(folder.path().string(), 0, "no checkpoint yet: training has not come that far");
+    throw DataError(
+        folder.path().string(), 0,
+        "no checkpoint is there: training has not come that far, or the checkpoints were left out");
   }
   return states.front().path;
 }

@@ -67,6 +67,21 @@ TEST_F(ResumeRun, AFinishedRunIsLeftAlone) {
   EXPECT_EQ(read("run/config.toml"), config);
 }
 
+TEST_F(ResumeRun, ATrainedRunWithoutCheckpointsIsNotTrainedAnew) {
+  write_films();
+  ASSERT_EQ(run(command("run", "3")).exit_code, 0);
+  const std::string embeddings = read("run/embeddings.safetensors");
+  const std::string metrics = read("run/metrics.jsonl");
+  std::filesystem::remove_all(path("run/checkpoints"));
+  for (const char* epochs : {"3", "6"}) {
+    const Outcome refused = run({"train", "--resume", "run", "--epochs", epochs});
+    EXPECT_EQ(refused.exit_code, 65);
+    EXPECT_THAT(refused.err, HasSubstr("the run is trained, but its checkpoints are missing"));
+  }
+  EXPECT_EQ(read("run/embeddings.safetensors"), embeddings);
+  EXPECT_EQ(read("run/metrics.jsonl"), metrics);
+}
+
 TEST_F(ResumeRun, AStopByTheCollapseMonitorIsRemembered) {
   write_films();
   const Outcome first = run(

@@ -102,7 +102,7 @@ TEST_F(StoredEmbeddings, SufficeWithoutCheckpoints) {
   run.write_embeddings(*backend, *model(3));
   fs::remove_all(path / "checkpoints");
   expect_of_seed(Run::open(path).read_embeddings("best"), 1);
-  EXPECT_THAT(complaint([&] { run.read_embeddings("last"); }), HasSubstr("no checkpoint yet"));
+  EXPECT_THAT(complaint([&] { run.read_embeddings("last"); }), HasSubstr("no checkpoint is there"));
   // Training that starts again makes them those of nothing.
   run.forget_after({});
   EXPECT_FALSE(fs::exists(file));

@@ -90,7 +90,7 @@ TEST_F(RunTest, CheckpointsCarryTheirOrigin) {
 
 TEST_F(RunTest, WithoutABestEpochTheNewestStateCounts) {
   Run run = create();
-  EXPECT_THAT(complaint([&] { run.read_checkpoint("best"); }), HasSubstr("no checkpoint yet"));
+  EXPECT_THAT(complaint([&] { run.read_checkpoint("best"); }), HasSubstr("no checkpoint is there"));
   run.write_state(some_state(2));
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "2");
   run.write_best(some_parameters(), 1, 1);
