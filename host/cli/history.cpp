@@ -45,13 +45,14 @@ KnownRows select_rows(const InteractionRows& file, LoadedRun& loaded) {
       if (known.known_users++ == 0) known.a_known_user = user;
       continue;
     }
+    const NodeId new_user = known.names.add(user);  // also one of whom no item is known
     const std::string item = file.items.name(row.item);
     const std::optional<NodeId> id = loaded.names(Side::kItem).find(item);
     if (!id) {
       if (known.unknown_items++ == 0) known.an_unknown_item = item;
       continue;
     }
-    known.rows.push_back({known.names.add(user), *id});
+    known.rows.push_back({new_user, *id});
   }
   return known;
 }

@@ -80,8 +80,9 @@ void check(const RecommendOptions& options) {
   }
   if (ways > 1) {
     throw ConfigError(
-        "users were asked for in several ways: expected only one of --user ID ..., --users FILE, "
-        "--all and --history FILE");
+        "users were asked for in several ways: expected one of --user ID ..., --users FILE, --all "
+        "or "
+        "--history FILE");
   }
   // With --new-users alone, the new users are listed.
   if (ways == 0 && options.new_nodes.users.empty()) {
