@@ -125,7 +125,6 @@ std::vector<NodeId> candidates_of(const RecommendOptions& options, LoadedRun& lo
   std::vector<NodeId> ids = last_ids(size, size);
   if (!options.candidates.empty()) {
     ids = read_ids(options.candidates, loaded.names(side), "item", console);
-    if (ids.empty()) throw DataError(options.candidates, 0, "the file lists no items");
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   }
