@@ -213,7 +213,7 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
 int list_for_history(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
   loaded.expect_queries(1);
   const HistoryUsers found = read_history(
-      options.history, reading_of(options.sets, loaded.run().config()), loaded, console);
+      options.history, reading_of_rows(options.sets, loaded.run().config()), loaded, console);
   Matrix matrix = loaded.backend().allocate(found.names.size(), loaded.width());
   loaded.backend().upload(std::span<const float>(found.rows), matrix);
   const UserTable table{.names = &found.names,
