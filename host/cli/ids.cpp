@@ -101,14 +101,19 @@ std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
     }
   }
   std::istream& stream = path == "-" ? std::cin : file;
-  IdSearch search(names, path == "-" ? "standard input" : path, kind);
+  const std::string place = path == "-" ? "standard input" : path;
+  IdSearch search(names, place, kind);
+  bool is_empty = true;
   std::string line;
   for (std::int64_t number = 1; std::getline(stream, line); ++number) {
     if (line.ends_with('\r')) line.pop_back();
     if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    if (!line.empty()) search.add(line, number);
+    if (line.empty()) continue;
+    search.add(line, number);
+    is_empty = false;
   }
   if (stream.bad()) throw DataError(path, 0, "cannot be read to its end");
+  if (is_empty) throw DataError(place, 0, fmt::format("the file lists no {}s", kind));
   return search.take(console);
 }
 

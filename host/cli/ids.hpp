@@ -16,7 +16,7 @@ std::vector<NodeId> find_ids(const std::vector<std::string>& wanted, const Vocab
                              std::string_view option, std::string_view kind, Console& console);
 
 /// The same for each line of a file ("-": standard input); empty lines are skipped. Throws
-/// DataError with file and line.
+/// DataError with file and line, and if there are no others.
 std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
                              std::string_view kind, Console& console);
 

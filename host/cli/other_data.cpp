@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "host/cli/format.hpp"
@@ -72,6 +73,14 @@ DataOptions reading_of(const std::vector<std::string>& sets, Config config) {
     set_config(config, key, assignment.substr(equals + 1));
   }
   return config.data;
+}
+
+DataOptions reading_of_rows(const std::vector<std::string>& sets, Config config) {
+  config.data.min_rating.reset();
+  for (std::string* column : {&config.data.rating_column, &config.data.timestamp_column}) {
+    if (*column != "none") column->clear();
+  }
+  return reading_of(sets, std::move(config));
 }
 
 InteractionRows read_rows(const std::string& file, const DataOptions& options,

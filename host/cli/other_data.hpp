@@ -17,6 +17,10 @@ namespace tern::cli {
 /// Throws ConfigError.
 DataOptions reading_of(const std::vector<std::string>& sets, Config config);
 
+/// The same for rows of which only users and items count: neither the run's minimum rating nor its
+/// columns of ratings and times, which the file need not have.
+DataOptions reading_of_rows(const std::vector<std::string>& sets, Config config);
+
 /// Interactions from another file, as ids of a run.
 struct OtherData {
   Interactions interactions;

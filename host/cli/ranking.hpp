@@ -33,7 +33,7 @@ class RankingWriter {
   /// format: "tsv" or "jsonl".
   RankingWriter(Output& out, std::string_view format, Words words);
 
-  /// What is to be written of a list besides its entries.
+  /// The parts of a written list besides its entries.
   struct Remarks {
     std::span<const NodeId> marked{};  // ascending: the ids with a yes in the mark's column
     std::string_view source{};

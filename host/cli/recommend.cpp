@@ -131,7 +131,6 @@ std::vector<NodeId> candidates_of(const RecommendOptions& options, LoadedRun& lo
   std::vector<NodeId> ids = last_ids(size, size);
   if (!options.candidates.empty()) {
     ids = read_ids(options.candidates, loaded.names(side), "item", console);
-    if (ids.empty()) throw DataError(options.candidates, 0, "the file lists no items");
     std::sort(ids.begin(), ids.end());
     ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
   }
@@ -220,7 +219,7 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
 int list_for_history(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
   loaded.expect_queries(1);
   const HistoryUsers found = read_history(
-      options.history, reading_of(options.sets, loaded.run().config()), loaded, console);
+      options.history, reading_of_rows(options.sets, loaded.run().config()), loaded, console);
   Matrix matrix = loaded.backend().allocate(found.names.size(), loaded.width());
   loaded.backend().upload(std::span<const float>(found.rows), matrix);
   const UserTable table{.names = &found.names,

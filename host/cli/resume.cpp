@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <string>
+
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -18,6 +21,17 @@ std::string changes_of(OnResume rule, const std::vector<ConfigDifference>& chang
   return text;
 }
 
+/// Throws ConfigError if the state is within an epoch whose triplets would differ after the changes.
+void expect_same_epoch(const std::vector<ConfigDifference>& changes, const TrainingProgress& at) {
+  if (at.step == 0) return;
+  const std::string other = changes_of(OnResume::kBetweenEpochs, changes);
+  if (other.empty()) return;
+  throw ConfigError(fmt::format(
+      "--resume: the run is at step {} of {} of epoch {}, which began with {}: keep this until the "
+      "epoch is complete (--epochs {} stops there)",
+      at.step, at.steps, at.epoch + 1, other, at.epoch + 1));
+}
+
 }  // namespace
 
 std::vector<ConfigDifference> allowed_changes(const Config& run, const Config& wanted) {
@@ -29,14 +43,23 @@ std::vector<ConfigDifference> allowed_changes(const Config& run, const Config& w
       fixed));
 }
 
-void expect_same_epoch(const std::vector<ConfigDifference>& changes, const TrainingProgress& at) {
-  if (at.step == 0) return;
-  const std::string other = changes_of(OnResume::kBetweenEpochs, changes);
-  if (other.empty()) return;
-  throw ConfigError(fmt::format(
-      "--resume: the run is at step {} of {} of epoch {}, which began with {}: keep this until the "
-      "epoch is complete (--epochs {} stops there)",
-      at.step, at.steps, at.epoch + 1, other, at.epoch + 1));
+std::optional<Run::SavedState> load_state(const Run& run,
+                                          const std::vector<ConfigDifference>& changes,
+                                          Console& console) {
+  std::vector<std::string> damaged;
+  std::optional<Run::SavedState> state = run.newest_state(&damaged);
+  if (!state && !damaged.empty()) {
+    throw Error(damaged.front() + " (no other checkpoint is left: --overwrite starts anew)");
+  }
+  for (const std::string& finding : damaged) console.warn(finding);
+  if (!state) return state;
+  expect_same_epoch(changes, state->state.progress);
+  // A stop by the collapse monitor holds for its settings.
+  const auto is_monitors = [](const ConfigDifference& change) {
+    return change.key.starts_with("monitor.");
+  };
+  if (std::ranges::any_of(changes, is_monitors)) state->state.progress.collapsed = false;
+  return state;
 }
 
 void resume(Run& run, Trainer& trainer, Run::SavedState* state,

@@ -132,8 +132,12 @@ const Vocabulary& LoadedRun::names(Side side) {
 
 bool LoadedRun::reads_features_of(Side side) {
   if (!reads_features(run_.config().model)) return false;
-  if (!has_features_) return run_.has_features(side);
-  return (side == Side::kUser ? data_->user_features : data_->item_features).has_value();
+  std::optional<bool>& reads = reads_features_of_[static_cast<std::size_t>(side)];
+  if (!reads && has_features_) {
+    reads = (side == Side::kUser ? data_->user_features : data_->item_features).has_value();
+  }
+  if (!reads) reads = run_.has_features(side);
+  return *reads;
 }
 
 Backend& LoadedRun::backend() {

@@ -86,6 +86,8 @@ class LoadedRun {
   std::optional<TensorFile> parameters_;
   std::optional<Dataset> data_;
   bool has_features_ = false;
+  // By side, like names_; without its own copy of the data, a run loads all of it to answer.
+  std::array<std::optional<bool>, 2> reads_features_of_;
   std::array<std::optional<Vocabulary>, 2> names_;
   // In order of construction: later members refer to earlier ones.
   std::unique_ptr<Backend> backend_;

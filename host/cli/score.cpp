@@ -127,10 +127,8 @@ int score_pairs(const ScoreOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   loaded.expect_queries(1);
-  Config config = loaded.run().config();
-  config.data.min_rating.reset();  // a pair is scored whatever its rating
-  const InteractionRows pairs =
-      read_rows(options.pairs, reading_of(options.sets, config), "--pairs", console);
+  const InteractionRows pairs = read_rows(
+      options.pairs, reading_of_rows(options.sets, loaded.run().config()), "--pairs", console);
   const auto users = find_each(pairs.users, loaded.names(Side::kUser));
   const auto items = find_each(pairs.items, loaded.names(Side::kItem));
   const auto user_of = [&](const Interaction& pair) { return users[std::size_t(pair.user)]; };

@@ -27,14 +27,24 @@ struct SplitOptions {
   bool quiet = false;
 };
 
-int split_data(const SplitOptions& options) {
-  const Config config = options.config.resolve();
-  const fs::path folder = options.to;
-  std::error_code absent;
-  if (fs::is_directory(folder, absent) && !fs::is_empty(folder, absent)) {
+/// Throws ConfigError if the directory is there and has entries, Error if it cannot be read.
+void expect_empty(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(folder, error)) return;
+  const bool is_empty = fs::is_empty(folder, error);
+  if (error) {
+    throw Error(fmt::format("--to: {} cannot be read: {}", folder.string(), error.message()));
+  }
+  if (!is_empty) {
     throw ConfigError(
         fmt::format("--to: {} is not empty: choose a new directory", folder.string()));
   }
+}
+
+int split_data(const SplitOptions& options) {
+  const Config config = options.config.resolve();
+  const fs::path folder = options.to;
+  expect_empty(folder);
   Console console(options.quiet ? Console::Mode::kQuiet : Console::Mode::kTalk);
   const Dataset data = load_dataset(config.data_path, config.data, FeatureFiles::kSkip);
   for (const std::string& note : data.notes) console.line(note);

@@ -203,25 +203,6 @@ Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& dat
   }
 }
 
-// The state to resume from; none if the run has to start from the beginning.
-std::optional<Run::SavedState> load_state(Plan& plan, Console& console) {
-  if (plan.state) return std::exchange(plan.state, std::nullopt);
-  std::vector<std::string> damaged;
-  std::optional<Run::SavedState> state = plan.run->newest_state(&damaged);
-  if (!state && !damaged.empty()) {
-    throw Error(damaged.front() + " (no other checkpoint is left: --overwrite starts anew)");
-  }
-  for (const std::string& finding : damaged) console.warn(finding);
-  if (!state) return state;
-  expect_same_epoch(plan.changes, state->state.progress);
-  // A stop by the collapse monitor holds for its settings.
-  const auto is_monitors = [](const ConfigDifference& change) {
-    return change.key.starts_with("monitor.");
-  };
-  if (std::ranges::any_of(plan.changes, is_monitors)) state->state.progress.collapsed = false;
-  return state;
-}
-
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse
 // monitor has stopped it. Only if this is possible is its state read.
 std::optional<int> finished_code(Plan& plan, Console& console) {
@@ -233,7 +214,7 @@ std::optional<int> finished_code(Plan& plan, Console& console) {
   }
   const bool may_stop = plan.config.monitor.on_collapse == CollapseAction::kStop;
   if (!place || (place->epoch < plan.config.epochs && !may_stop)) return std::nullopt;
-  plan.state = load_state(plan, console);
+  plan.state = load_state(*plan.run, plan.changes, console);
   if (!plan.state) return std::nullopt;
   const TrainingProgress& at = plan.state->state.progress;
   if (may_stop && at.collapsed) {
@@ -250,7 +231,8 @@ std::optional<int> finished_code(Plan& plan, Console& console) {
 }
 
 void resume_run(Plan& plan, Trainer& trainer, Console& console) {
-  std::optional<Run::SavedState> state = load_state(plan, console);
+  std::optional<Run::SavedState> state = std::exchange(plan.state, std::nullopt);
+  if (!state) state = load_state(*plan.run, plan.changes, console);
   resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
   plan.run->set_config(plan.config);
 }

@@ -13,7 +13,7 @@
 
 namespace tern::cli {
 
-/// Users to rank items for. What it refers to must outlive it.
+/// Users to rank items for. Their names and embeddings must outlive it.
 struct UserTable {
   const Vocabulary* names = nullptr;
   QueryTable embeddings;

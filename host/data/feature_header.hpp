@@ -11,7 +11,7 @@
 
 namespace tern {
 
-/// What the values of a column are. RecBole writes it behind a name: "year:token".
+/// The kind of the values of a column. RecBole writes it behind a name: "year:token".
 enum class FeatureKind {
   kAny,       // numbers if all values are, else categories
   kCategory,  // ":token": categories, even if all are numbers
@@ -31,7 +31,7 @@ struct FeatureHeader {
 FeatureHeader read_feature_header(std::string_view text, const std::string& file,
                                   const TableFormat& format);
 
-/// What the first rows say of a column.
+/// Signs, in the first rows, that a column holds the ids.
 struct KeyEvidence {
   double share = 0.0;    // of the rows whose value is one of the ids
   bool repeats = false;  // a value occurs twice

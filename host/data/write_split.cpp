@@ -24,10 +24,11 @@ std::array<const Interactions*, kSplitParts> parts_of(const Dataset& data) {
   return {&data.train, &data.valid, &data.test};
 }
 
-std::vector<std::string> write_parts(const Dataset& data, const fs::path& to, SplitFormat format) {
+/// Adds the name of each file to `names` before the file is written.
+void write_parts(const Dataset& data, const fs::path& to, SplitFormat format,
+                 std::vector<std::string>& names) {
   constexpr std::array<const char*, kSplitParts> kNames{"train", "valid", "test"};
   const auto parts = parts_of(data);
-  std::vector<std::string> names;
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     if (parts[part]->size() == 0) continue;
     const bool as_table = format == SplitFormat::kTable;
@@ -38,7 +39,6 @@ std::vector<std::string> write_parts(const Dataset& data, const fs::path& to, Sp
       write_adjacency(to / names.back(), *parts[part]);
     }
   }
-  return names;
 }
 
 void remove_files(const fs::path& folder, const std::vector<std::string>& names) {
@@ -125,8 +125,9 @@ std::vector<std::string> write_split(const fs::path& from, const Dataset& data,
   }
   const bool is_numbered = data.users.is_numbered() && data.items.is_numbered();
   const SplitFormat format = is_numbered ? SplitFormat::kAdjacency : SplitFormat::kTable;
-  std::vector<std::string> names = write_parts(data, to, format);
+  std::vector<std::string> names;
   try {
+    write_parts(data, to, format, names);
     if (!reads_back(data, to, format)) {
       throw Error("the ids cannot be written so that they are read as the same split");
     }
@@ -134,7 +135,7 @@ std::vector<std::string> write_split(const fs::path& from, const Dataset& data,
       names.push_back(file.filename().string());
       copy_into(file, to);
     }
-  } catch (const Error&) {
+  } catch (...) {
     remove_files(to, names);
     throw;
   }

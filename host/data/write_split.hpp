@@ -14,9 +14,9 @@ namespace tern {
 /// tables (.tsv), whose nodes are numbered anew. Feature files beside the data are copied; their rows
 /// belong to ids. from: the path that the data was loaded from.
 ///
-/// The directory must exist and be empty. What was written is read and compared. Throws Error if that
-/// fails or if the files cannot be written, ConfigError if nothing is held out; files that were written
-/// are then removed. Returns the names of the files, in order.
+/// The directory must exist and be empty. The files are read again and compared with the data. Throws
+/// Error if they differ or cannot be written, ConfigError if nothing is held out. If anything is thrown,
+/// the files that were written are removed. Returns the names of the files, in order.
 std::vector<std::string> write_split(const std::filesystem::path& from, const Dataset& data,
                                      const std::filesystem::path& to);
 

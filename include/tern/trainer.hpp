@@ -39,7 +39,7 @@ struct EpochRecord {
   std::vector<std::string> collapse;
 };
 
-/// What the collapse monitor remembers of the embeddings of one side.
+/// The collapse monitor's memory of the embeddings of one side.
 struct CollapseWatch {
   std::optional<double> first_rank;  // before the first step; else at the first check
   std::optional<double> first_norm;  // mean norm at the first check

@@ -180,6 +180,28 @@ TEST_F(History, CanBeOfOneUser) {
               FailsWith(65, "empty.csv: no interactions, expected at least one"));
 }
 
+TEST_F(History, NeedsNoneOfTheRunsRatingsAndTimes) {
+  write_films();
+  const std::vector<std::string> films = lines(read("films/interactions.tsv"));
+  std::string text = "user\titem\tstars\tseen\n";
+  for (std::size_t i = 1; i < films.size(); ++i)
+    text += films[i] + "\t4\t" + std::to_string(i) + "\n";
+  write("rated.tsv", text);
+  const Outcome trained =
+      run({"train", "rated.tsv", "--out", "run", "--quiet", "--epochs", "2", "--set",
+           "model.width=8", "evaluation.ks=[2]", "train.metric=ndcg@2", "data.min_rating=3",
+           "data.rating_column=stars", "data.timestamp_column=seen"});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  write("alice.csv", "user,item\nalice,drama-0\n");
+  EXPECT_THAT(rows_of(recommend("alice.csv"), "alice"), SizeIs(19));
+  write("pairs.csv", "user,item\ndrama fan 0,drama-0\n");
+  const Outcome scores = run({"score", "run", "--pairs", "pairs.csv"});
+  EXPECT_EQ(scores.exit_code, 0) << scores.err;
+  // A filter that the command names counts.
+  EXPECT_THAT(recommend("alice.csv", {"--set", "data.min_rating=3"}),
+              FailsWith(2, "data.min_rating is set"));
+}
+
 TEST_F(History, CountsWhatItLeavesOut) {
   train("2");
   write("alice.csv", "user,item\nalice,drama-0\n");

@@ -157,6 +157,9 @@ TEST_F(Recommend, NamesTheNearestIds) {
   EXPECT_THAT(run({"recommend", "run", "--users", "none.txt"}), FailsAtOnceWith(65, "none.txt"));
   EXPECT_THAT(run({"similar", "run", "--item", "drama-99"}),
               FailsAtOnceWith(65, "--item: there is no item \"drama-99\""));
+  write("empty.txt", "\n");
+  EXPECT_THAT(run({"recommend", "run", "--users", "empty.txt"}),
+              FailsAtOnceWith(65, "empty.txt: the file lists no users"));
 }
 
 TEST_F(Recommend, LeavesOutUnknownUsers) {
