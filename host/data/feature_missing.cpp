@@ -4,6 +4,8 @@
 #include <array>
 #include <cmath>
 
+#include "host/support/utf8.hpp"
+
 namespace tern {
 namespace {
 
@@ -30,9 +32,7 @@ bool is_missing(std::string_view field) {
   if (begin == std::string_view::npos) return true;
   field = field.substr(begin, field.find_last_not_of(' ') + 1 - begin);
   if (field.size() > 4) return false;
-  std::string lower(field);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return std::find(kNames.begin(), kNames.end(), lower) != kNames.end();
+  return std::find(kNames.begin(), kNames.end(), to_lower(field)) != kNames.end();
 }
 
 void fill_missing(Features& features, std::int64_t column, const std::vector<char>& marked) {

@@ -11,6 +11,7 @@
 
 #include "host/support/files.hpp"
 #include "host/support/message.hpp"
+#include "host/support/utf8.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -67,22 +68,16 @@ std::optional<fs::path> find_ids(const fs::path& path, const std::optional<Sourc
   return path;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
 /// The name without ".gz" or ".zst".
 fs::path uncompressed_name(const fs::path& path) {
   const fs::path name = path.filename();
-  const std::string ending = lower(name.extension().string());
+  const std::string ending = to_lower(name.extension().string());
   return ending == ".gz" || ending == ".zst" ? name.stem() : name;
 }
 
 /// The format by a name's ending, in any case.
 SourceFormat format_by_name(const fs::path& path) {
-  const std::string ending = lower(uncompressed_name(path).extension().string());
+  const std::string ending = to_lower(uncompressed_name(path).extension().string());
   for (const Extension& extension : kInteractionExtensions) {
     if (ending == extension.text) return extension.format;
   }
@@ -122,7 +117,7 @@ std::string some_names(const fs::path& directory) {
 
 /// Whether a file is there for people: hidden ones, README, LICENSE, .md, .pdf, .html.
 bool is_for_people(const fs::path& path) {
-  const std::string name = lower(path.filename().string());
+  const std::string name = to_lower(path.filename().string());
   const auto begins = [&](std::string_view text) { return name.starts_with(text); };
   const auto ends = [&](std::string_view text) { return name.ends_with(text); };
   return begins(".") || begins("readme") || begins("license") || begins("licence") ||
@@ -146,7 +141,7 @@ std::vector<std::string> find_unread(const std::vector<fs::path>& files, const S
     if (!fs::is_regular_file(file, error) || is_for_people(file)) continue;
     if (std::find(read.begin(), read.end(), file) != read.end()) continue;
     std::string name = in_message(file.filename().string());
-    const std::string stem = lower(uncompressed_name(file).stem().string());
+    const std::string stem = to_lower(uncompressed_name(file).stem().string());
     if (stem == "val" || stem == "validation" || stem == "dev")
       name += " (expected the name valid)";
     unread.push_back(std::move(name));

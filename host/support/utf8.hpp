@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace tern {
@@ -11,5 +12,8 @@ namespace tern {
 std::size_t utf8_length(std::string_view text);
 
 bool is_utf8(std::string_view text);
+
+/// The text with its letters A to Z in lower case; all other characters stay.
+std::string to_lower(std::string_view text);
 
 }  // namespace tern
