@@ -5,7 +5,8 @@
 namespace tern {
 namespace {
 
-thread_local ThreadPool* limited_pool = nullptr;
+/// As inside_loop in thread_pool.cpp.
+[[gnu::tls_model("initial-exec")]] thread_local ThreadPool* limited_pool = nullptr;
 
 }  // namespace
 

@@ -19,8 +19,9 @@ namespace {
 /// waking up take 10 to 50 µs, and the next loop of a training step mostly begins sooner.
 constexpr int kSpinRounds = 600;
 
-/// Whether this thread is inside a loop of some pool.
-thread_local bool inside_loop = false;
+/// Whether this thread is inside a loop of some pool. In the block of memory that a thread begins with: that of a library
+/// loaded later would be freed with the library, which LeakSanitizer does not expect.
+[[gnu::tls_model("initial-exec")]] thread_local bool inside_loop = false;
 
 void pause() {
 #if defined(__x86_64__)

@@ -11,7 +11,7 @@
 namespace tern::testing {
 
 inline void append_bytes(std::string& text, std::uint64_t number, int num_bytes) {
-  for (int i = 0; i < num_bytes; ++i) text += static_cast<char>(number >> (8 * i) & 0xFF);
+  for (int i = 0; i < num_bytes; ++i, number >>= 8) text += static_cast<char>(number & 0xFF);
 }
 
 /// A deflated stream without a header.
