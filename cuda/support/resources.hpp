@@ -102,7 +102,7 @@ class DeviceScope {
 /// devices without pools (virtual GPUs, Windows' display driver).
 MemoryPool make_pool(int device);
 
-/// Where arrays come from: a pool of the current device, in the order of a stream. Without a pool:
+/// The source of arrays: a pool of the current device, in the order of a stream. Without a pool:
 /// cudaMalloc.
 struct Memory {
   cudaMemPool_t pool = nullptr;

@@ -69,7 +69,7 @@ std::string ProgressText::epoch_name(int epoch) const {
   return fmt::format("epoch {:>{}}/{}", epoch, std::to_string(epochs_).size(), epochs_);
 }
 
-/// Of the epoch under way; at its beginning, of the one before it.
+/// The figures of the current epoch; at its beginning, those of the epoch before.
 std::string ProgressText::rate(Time now) const {
   const double seconds = seconds_between(epoch_start_, now);
   const double triplets =

@@ -66,7 +66,7 @@ class FeatureTable {
   /// other rows.
   template <typename Use>
   Unknown for_each_row(std::int64_t i, const Use& use) const;
-  /// Where semicolons separate, Excel writes decimal commas.
+  /// Excel writes decimal commas if semicolons separate the columns.
   std::optional<double> number_in(std::string_view value) const {
     return parse_number(value,
                         format_.separator == ';' ? DecimalComma::kAllowed : DecimalComma::kRefused);

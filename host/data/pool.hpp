@@ -44,7 +44,7 @@ struct Pool {
   std::int64_t size() const;
 };
 
-/// What interactions are read for: a whole data set to train on, or rows whose ids are looked up in a
+/// The use of the interactions: a whole data set to train on, or rows whose ids are looked up in a
 /// run, which can well be those of a single user.
 enum class PoolUse : bool { kDataset, kRows };
 

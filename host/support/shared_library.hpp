@@ -4,7 +4,7 @@
 
 namespace tern {
 
-/// Where a shared library is to be loaded from.
+/// The place to load a shared library from.
 struct LibraryPath {
   std::string path;
   /// Whether there is such a file; false: only the system's library path may have it.

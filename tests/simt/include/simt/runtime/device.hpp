@@ -14,7 +14,7 @@ namespace simt {
 /// late as on a GPU. The late device shows results read, or host arrays reused, without waiting.
 enum class Timing : std::uint8_t { at_once, late };
 
-/// What a fault in a kernel does: ends the test with its report, or, as on a GPU, only makes every
+/// The effect of a fault in a kernel: ends the test with its report, or, as on a GPU, only makes every
 /// later call on the stream fail.
 enum class OnFault : std::uint8_t { thrown, kept };
 
