@@ -11,10 +11,11 @@
 namespace tern {
 
 /// The pool for loops outside of a backend, which are too many to hand a pool to: data, initialisation, metrics. It has the process's default number of
-/// threads (default_thread_count()), or the number of the innermost ThreadLimit of the calling thread.
+/// threads (default_thread_count()), or the number of the innermost ThreadLimit.
 ThreadPool& shared_pool();
 
-/// While it lives, loops that its thread starts on shared_pool() have this many threads.
+/// While it lives, shared_pool() has this many threads. Of the whole process: one thread sets limits, and it does so outside of
+/// loops.
 class ThreadLimit {
  public:
   explicit ThreadLimit(int threads);
@@ -27,7 +28,7 @@ class ThreadLimit {
   ThreadPool* before_;
 };
 
-/// A limit of `threads` for the calling thread; none if it is 0.
+/// A limit of `threads`; none if it is 0.
 std::unique_ptr<ThreadLimit> limit_threads(int threads);
 
 /// Calls body(i, slot) for every i in [0, count); see ThreadPool::run.

@@ -19,10 +19,6 @@ namespace {
 /// waking up take 10 to 50 µs, and the next loop of a training step mostly begins sooner.
 constexpr int kSpinRounds = 600;
 
-/// Whether this thread is inside a loop of some pool. In the block of memory that a thread begins with: that of a library
-/// loaded later would be freed with the library, which LeakSanitizer does not expect.
-[[gnu::tls_model("initial-exec")]] thread_local bool inside_loop = false;
-
 void pause() {
 #if defined(__x86_64__)
   __builtin_ia32_pause();
@@ -76,18 +72,17 @@ void ThreadPool::start() {
 }
 
 void ThreadPool::run(std::int64_t count, TaskRef task) {
-  std::unique_lock lock(busy_, std::defer_lock);
-  if (count <= 1 || threads_ == 1 || inside_loop || !lock.try_lock()) {
+  if (count <= 1 || threads_ == 1 || busy_.exchange(true, std::memory_order_acquire)) {
     for (std::int64_t i = 0; i < count; ++i) task(i, 0);
     return;
   }
+  const auto free = [](std::atomic<bool>* busy) { busy->store(false, std::memory_order_release); };
+  const std::unique_ptr<std::atomic<bool>, decltype(free)> holds(&busy_, free);
   if (!workers_) start();
   task_ = &task;
   failed_.store(count, std::memory_order_relaxed);
   publish(count);
-  inside_loop = true;
   take_all(0);
-  inside_loop = false;
   wait();
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
 }
@@ -160,7 +155,6 @@ void ThreadPool::call(std::int64_t index, int slot) {
 }
 
 void ThreadPool::serve(int slot) {
-  inside_loop = true;
   while (!stops_) {
     // Loaded before the work is taken: a loop that begins later changes it.
     const std::int32_t seen = loops_.load();

@@ -71,7 +71,7 @@ class ThreadPool {
   std::unique_ptr<std::vector<std::thread>> workers_;  // none before the first loop
   int process_ = 0;                                    // in which they run
 
-  std::mutex busy_;  // held by the thread whose loop runs
+  std::atomic<bool> busy_ = false;  // a loop runs
   const TaskRef* task_ = nullptr;
   std::atomic<std::int64_t> failed_ = 0;  // smallest index that threw
   std::mutex error_mutex_;
