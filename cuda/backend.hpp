@@ -84,6 +84,9 @@ class CudaBackend final : public Backend {
   void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
            Matrix& grad_items, Matrix& losses) override;
+  void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,

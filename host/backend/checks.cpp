@@ -201,6 +201,17 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
   check_batch_op("bpr", triplets, users, items, grad_users, grad_items, losses);
 }
 
+void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOptions& options,
+                            const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                            const Matrix& grad_items, const Matrix& losses) {
+  const double temperature = options.temperature;
+  expect_option("temperature", temperature, std::isfinite(temperature) && temperature > 0,
+                "a positive number");
+  expect_non_negative("negative_weight", options.negative_weight);
+  expect_non_negative("popularity_correction", options.popularity_correction);
+  check_batch_op("in_batch_softmax", triplets, users, items, grad_users, grad_items, losses);
+}
+
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses) {

@@ -52,6 +52,9 @@ void check_dropout(const DropoutOptions& options, const Counter& step, const Mat
 std::uint32_t dropout_threshold(double probability);
 void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
                const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses);
+void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOptions& options,
+                            const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                            const Matrix& grad_items, const Matrix& losses);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);

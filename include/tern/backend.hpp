@@ -61,6 +61,22 @@ struct DropoutOptions {
   std::uint32_t place = 0;
 };
 
+/// Columns that leave the sum of row t of `in_batch_softmax`, besides t itself.
+enum class SoftmaxMask : std::uint8_t {
+  kNone,
+  kSameItem,  // columns with the row's own item
+  kObserved,  // columns with an item that the row's user has in the graph
+};
+
+/// Options of `in_batch_softmax`.
+struct InBatchSoftmaxOptions {
+  double temperature = 0.1;      // τ > 0
+  double negative_weight = 1.0;  // t₂ >= 0; 1: SL, else BSL
+  SoftmaxMask mask = SoftmaxMask::kNone;
+  /// c >= 0: how much of log q_j leaves the logits of column j.
+  double popularity_correction = 0.0;
+};
+
 struct AdamOptions {
   double learning_rate = 1e-3;
   double beta1 = 0.9;
@@ -253,6 +269,24 @@ class Backend {
   /// (0, current batch) is overwritten. Source: Rendle et al. 2009, eq. 4.
   virtual void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
                    Matrix& grad_items, Matrix& losses) = 0;
+
+  /// The softmax loss of the current batch's pairs (u_t, p_t), each with the other pairs' items as
+  /// negatives, and its gradient with respect to the final embeddings.
+  /// With ê = e / max(‖e‖, 1e-12), s_tj = û_t·p̂_j and logits l_tj = s_tj / τ - c log q_j, where
+  /// q_j = degree(p_j) / E, at least 1/E:
+  /// loss = 1/B Σ_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj) ], C_t = all columns but t and those
+  /// that options.mask takes away; a row without columns adds nothing.
+  /// ∂/∂s_tj = t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l), ∂/∂s_tt = -1/(Bτ); with g the gradient of a row's
+  /// ê, summed over its occurrences: ∂/∂e = (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
+  /// Negatives of the triplets are ignored. Shapes, rows and losses as for bpr; the B×B matrix never
+  /// exists. Norms are taken in f64, and the largest logit of a row leaves its exponents, so that
+  /// nothing overflows.
+  /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation"
+  /// (SL) and "BSL: Understanding and Improving Softmax Loss for Recommendation"; correction: Yi et
+  /// al. 2019.
+  virtual void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                                const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                Matrix& grad_items, Matrix& losses) = 0;
 
   /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
   /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Shapes as for bpr;

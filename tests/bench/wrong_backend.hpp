@@ -95,6 +95,12 @@ class WrongBackend final : public Backend {
     right_->bpr(triplets, users, items, grad_users, grad_items, losses);
     spoil("bpr", grad_items);
   }
+  void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    right_->in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
+    spoil("in_batch_softmax", grad_items);
+  }
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {
     right_->l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);

@@ -1,0 +1,14 @@
+#include "cuda/backend.hpp"
+#include "host/backend/checks.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cuda {
+
+void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                                   const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                   Matrix& grad_items, Matrix& losses) {
+  check_in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
+  throw Error("in_batch_softmax: not implemented yet");
+}
+
+}  // namespace tern::cuda

@@ -1,0 +1,131 @@
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "host/backend/checks.hpp"
+#include "host/reference/backend.hpp"
+
+namespace tern::reference {
+namespace {
+
+constexpr double kSmallestNorm = 1e-12;
+
+/// One side of the batch's pairs: the unit row and the norm of every pair's node, and the gradient
+/// with respect to the unit row.
+struct UnitRows {
+  std::int64_t width;
+  std::vector<double> values, norms, gradient;
+
+  UnitRows(const MatrixView<const double>& rows, const std::vector<NodeId>& nodes)
+      : width(rows.cols), gradient(nodes.size() * static_cast<std::size_t>(rows.cols)) {
+    for (const NodeId node : nodes) {
+      double square = 0;
+      for (std::int64_t d = 0; d < width; ++d) square += rows(node, d) * rows(node, d);
+      norms.push_back(std::sqrt(square));
+      const double divisor = std::max(norms.back(), kSmallestNorm);
+      for (std::int64_t d = 0; d < width; ++d) values.push_back(rows(node, d) / divisor);
+    }
+  }
+
+  const double* value(std::int64_t t) const { return values.data() + t * width; }
+  double* grad(std::int64_t t) { return gradient.data() + t * width; }
+
+  /// Adds ∂ê/∂e of every pair to its node's row of the gradient.
+  void scatter(const std::vector<NodeId>& nodes, const MatrixView<double>& to) {
+    for (std::int64_t t = 0; t < static_cast<std::int64_t>(nodes.size()); ++t) {
+      const double norm = norms[static_cast<std::size_t>(t)];
+      double along = 0;
+      for (std::int64_t d = 0; d < width; ++d) along += value(t)[d] * grad(t)[d];
+      if (norm <= kSmallestNorm) along = 0;  // the divisor is a constant
+      for (std::int64_t d = 0; d < width; ++d) {
+        to(nodes[static_cast<std::size_t>(t)], d) +=
+            (grad(t)[d] - along * value(t)[d]) / std::max(norm, kSmallestNorm);
+      }
+    }
+  }
+};
+
+double dot(const double* a, const double* b, std::int64_t width) {
+  double sum = 0;
+  for (std::int64_t d = 0; d < width; ++d) sum += a[d] * b[d];
+  return sum;
+}
+
+void add(double factor, const double* x, std::int64_t width, double* to) {
+  for (std::int64_t d = 0; d < width; ++d) to[d] += factor * x[d];
+}
+
+}  // namespace
+
+// loss = 1/B Σ_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(s_tj / τ - c log q_j) ]
+void ReferenceBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                                        const Matrix& users, const Matrix& items,
+                                        Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+  check_in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
+  constexpr std::string_view kOp = "in_batch_softmax";
+  const std::span<const Triplet> batch = current_batch(triplets, kOp);
+  const MatrixView<double> user_grads = view(grad_users, kOp, "grad_users");
+  const MatrixView<double> item_grads = view(grad_items, kOp, "grad_items");
+  const auto& storage = storage_of<TripletsStorage>(triplets, kOp, "triplets");
+  const Interactions& graph = storage.interactions;
+  const std::int64_t width = users.cols();
+  const auto size = static_cast<std::int64_t>(batch.size());
+
+  std::vector<NodeId> user_nodes;
+  std::vector<NodeId> item_nodes;
+  for (const auto& [user, positive, negative] : batch) {
+    user_nodes.push_back(user);
+    item_nodes.push_back(positive);
+    for (std::int64_t d = 0; d < width; ++d) {
+      user_grads(user, d) = item_grads(positive, d) = 0;
+      if (negative >= 0) item_grads(negative, d) = 0;
+    }
+  }
+  std::vector<double> degrees(static_cast<std::size_t>(graph.num_items()));
+  for (const NodeId item : graph.items()) ++degrees[static_cast<std::size_t>(item)];
+  UnitRows u(view(users, kOp, "users"), user_nodes);
+  UnitRows p(view(items, kOp, "items"), item_nodes);
+
+  const auto leaves = [&](std::int64_t t, std::int64_t j) {
+    if (j == t) return true;
+    const NodeId item = batch[j].positive;
+    if (options.mask == SoftmaxMask::kSameItem) return item == batch[t].positive;
+    if (options.mask != SoftmaxMask::kObserved) return false;
+    const std::span<const NodeId> row = graph.row(batch[t].user);
+    return std::find(row.begin(), row.end(), item) != row.end();
+  };
+  const double pull = 1 / (static_cast<double>(size) * options.temperature);
+  double loss = 0;
+  std::vector<double> logits(batch.size());
+  for (std::int64_t t = 0; t < size; ++t) {
+    double largest = -std::numeric_limits<double>::infinity();
+    for (std::int64_t j = 0; j < size; ++j) {
+      if (leaves(t, j)) continue;
+      const double q =
+          std::max(degrees[batch[j].positive], 1.0) / static_cast<double>(graph.size());
+      logits[j] = dot(u.value(t), p.value(j), width) / options.temperature -
+                  options.popularity_correction * std::log(q);
+      largest = std::max(largest, logits[j]);
+    }
+    if (std::isinf(largest)) continue;  // no column
+    double sum = 0;
+    for (std::int64_t j = 0; j < size; ++j) {
+      if (!leaves(t, j)) sum += std::exp(logits[j] - largest);
+    }
+    loss += options.negative_weight * (largest + std::log(sum)) -
+            dot(u.value(t), p.value(t), width) / options.temperature;
+    for (std::int64_t j = 0; j < size; ++j) {
+      if (j != t && leaves(t, j)) continue;
+      const double share = j == t ? 0 : std::exp(logits[j] - largest) / sum;
+      const double slope = pull * (j == t ? -1 : options.negative_weight * share);
+      add(slope, p.value(j), width, u.grad(t));
+      add(slope, u.value(t), width, p.grad(j));
+    }
+  }
+  u.scatter(user_nodes, user_grads);
+  p.scatter(item_nodes, item_grads);
+  view(losses, kOp, "losses")(0, storage.batch) = loss / static_cast<double>(size);
+}
+
+}  // namespace tern::reference
