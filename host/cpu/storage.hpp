@@ -27,6 +27,7 @@ class FloatBlock {
  public:
   /// Throws DeviceError, with the need in bytes, if memory is short.
   explicit FloatBlock(std::int64_t size);
+  FloatBlock() = default;
   float* data() const noexcept { return data_.get(); }
   std::int64_t size() const noexcept { return size_; }
 
@@ -85,6 +86,22 @@ struct Occurrences {
   std::vector<std::uint64_t> scratch;  // the other half of the radix sort
 };
 
+/// Workspace of in_batch_softmax: it grows with the largest batch, and its values do not last.
+struct SoftmaxWorkspace {
+  FloatBlock units[2];        // [side] (B, stride): û, p̂
+  FloatBlock pushed;          // (B, stride): û times the factor of its row's shares
+  FloatBlock user_gradient;   // (B, stride): ∂loss/∂û
+  FloatBlock item_gradients;  // (groups, B, stride): parts of ∂loss/∂p̂
+  FloatBlock strips;          // (rows that threads hold, B padded): logits, then exponents
+  FloatBlock bias;            // (B padded): added to each column
+  std::vector<double> norms[2];
+  std::vector<double> losses;  // of each row
+  std::vector<float> pulls;    // 1/(Bτ); 0 in a row without columns
+  std::vector<float> pushes;   // ∂loss/∂logit = push · exponent
+
+  void grow(std::int64_t count, std::int64_t stride, std::int64_t groups, std::int64_t strip_rows);
+};
+
 struct TripletsStorage final : Storage {
   const GraphStorage* graph = nullptr;
   SamplingOptions options;
@@ -105,6 +122,7 @@ struct TripletsStorage final : Storage {
   std::array<Occurrences, 2> occurrences;
   std::vector<float> weights;  // workspace of bpr: ∂loss/∂(score difference) of each triplet
   std::vector<double> losses;  // workspace of bpr and l2_penalty: one term a triplet or row
+  SoftmaxWorkspace softmax;
 };
 
 struct CounterStorage final : Storage {

@@ -1,0 +1,276 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "tern/error.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/compare.hpp"
+#include "tests/support/graphs.hpp"
+#include "tests/support/matrices.hpp"
+#include "tests/support/sampling.hpp"
+
+namespace tern::test {
+namespace {
+
+using Options = InBatchSoftmaxOptions;
+
+/// A batch of pairs over a graph, and the embeddings of both sides.
+struct Problem {
+  Interactions graph;
+  std::vector<Triplet> pairs;
+  std::int64_t width;
+  Values users, items;
+};
+
+/// A graph of `size` interactions, which are all the pairs of one batch, in another order.
+Problem problem_of(std::int64_t size, std::int64_t width, double scale = 1.0) {
+  const auto users = static_cast<NodeId>(size / 2 + 1);
+  const auto items = static_cast<NodeId>(size / 3 + 3);
+  std::vector<EdgeOffset> offsets{0};
+  std::vector<NodeId> columns;
+  std::vector<Triplet> pairs;
+  for (NodeId user = 0; user < users; ++user) {
+    // Two items a user; the last has as many as are missing. No user has every item.
+    const std::int64_t degree =
+        std::min<std::int64_t>(2, size - static_cast<std::int64_t>(columns.size()));
+    std::vector<NodeId> row;
+    for (std::int64_t k = 0; k < degree; ++k) {
+      row.push_back(static_cast<NodeId>((user * 5 + k * 2) % items));
+    }
+    std::sort(row.begin(), row.end());
+    row.erase(std::unique(row.begin(), row.end()), row.end());
+    for (const NodeId item : row) {
+      columns.push_back(item);
+      pairs.push_back({user, item, static_cast<NodeId>((item + 1) % items)});
+    }
+    offsets.push_back(static_cast<EdgeOffset>(columns.size()));
+  }
+  std::reverse(pairs.begin(), pairs.end());
+  return {{users, items, offsets, columns},
+          pairs,
+          width,
+          random_values(users * width, 4, scale),
+          random_values(items * width, 5, scale)};
+}
+
+/// The outputs of the op, poisoned before the call.
+struct Outputs {
+  Values grad_users, grad_items, losses;
+};
+
+Outputs run(Backend& backend, const Problem& problem, const Options& options) {
+  const NodeId num_users = problem.graph.num_users();
+  const NodeId num_items = problem.graph.num_items();
+  const Graph graph = backend.make_graph(problem.graph);
+  Triplets triplets = backend.make_triplets(graph, {.positives = PositiveSampling::kInteraction},
+                                            problem.graph.size());
+  backend.set_triplets(triplets, problem.pairs);
+  Matrix grad_users = make_poisoned(backend, num_users, problem.width);
+  Matrix grad_items = make_poisoned(backend, num_items, problem.width);
+  Matrix losses = make_poisoned(backend, 2, 1);
+  const Matrix users = make_matrix(backend, num_users, problem.width, problem.users);
+  const Matrix items = make_matrix(backend, num_items, problem.width, problem.items);
+  for (int call = 0; call < 2; ++call) {  // the second finds the workspace of the first
+    backend.in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
+  }
+  return {values_of(backend, grad_users), values_of(backend, grad_items),
+          values_of(backend, losses)};
+}
+
+/// Bounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
+/// their own: a logit's error δ changes every share by at most 2δ times itself.
+struct Bounds {
+  Values grad_users, grad_items;
+  double loss = 0;
+};
+
+Bounds bounds_of(const Problem& problem, const Options& options) {
+  const std::int64_t width = problem.width;
+  Bounds bounds{Values(problem.users.size()), Values(problem.items.size())};
+  const auto size = static_cast<double>(problem.pairs.size());
+  const auto norm_of = [&](const Values& rows, NodeId node) {
+    double square = 0;
+    for (std::int64_t d = 0; d < width; ++d) square += std::pow(rows[node * width + d], 2);
+    return std::max(std::sqrt(square), 1e-12);
+  };
+  // The largest row of shares has a sum of t₂, and the positive adds 1.
+  const double terms = 1 + options.negative_weight;
+  const double logit = (summation_factor(static_cast<double>(width)) + 4) / options.temperature +
+                       16 * options.popularity_correction * std::log(size + 2);
+  const double error =
+      summation_factor(size) + summation_factor(static_cast<double>(width)) + 2 * logit;
+  const double pull = terms / (size * options.temperature);
+  std::vector<double> occurrences_of_items(static_cast<std::size_t>(problem.graph.num_items()));
+  for (const Triplet& pair : problem.pairs) {
+    for (std::int64_t d = 0; d < width; ++d) {
+      bounds.grad_users[pair.user * width + d] +=
+          2 * pull * error / norm_of(problem.users, pair.user);
+    }
+    ++occurrences_of_items[static_cast<std::size_t>(pair.positive)];
+  }
+  // An item gets shares of every row: at most one of each, t₂ each.
+  for (NodeId item = 0; item < problem.graph.num_items(); ++item) {
+    if (occurrences_of_items[static_cast<std::size_t>(item)] == 0) continue;
+    const double most =
+        occurrences_of_items[static_cast<std::size_t>(item)] + size * options.negative_weight;
+    for (std::int64_t d = 0; d < width; ++d) {
+      bounds.grad_items[item * width + d] +=
+          2 * most / (size * options.temperature) * error / norm_of(problem.items, item);
+    }
+  }
+  bounds.loss =
+      terms * logit + summation_factor(size) * (2 / options.temperature + std::log(size + 1));
+  return bounds;
+}
+
+class InBatchSoftmax : public BackendTest {
+ protected:
+  void check(const Problem& problem, const Options& options, const std::string& where) {
+    const Outputs actual = run(backend_, problem, options);
+    const Outputs expected = run(reference_, problem, options);
+    const Bounds bounds = bounds_of(problem, options);
+    const auto compare = [&](const Values& got, const Values& wanted, const Values& magnitude,
+                             Side side, NodeId num_nodes) {
+      return within_bound({.actual = got,
+                           .expected = wanted,
+                           .magnitude = magnitude,
+                           .cols = problem.width,
+                           .written = marks(num_nodes, rows_of(problem.pairs, side))},
+                          1, epsilon());
+    };
+    EXPECT_TRUE(compare(actual.grad_users, expected.grad_users, bounds.grad_users, Side::kUser,
+                        problem.graph.num_users()))
+        << where;
+    EXPECT_TRUE(compare(actual.grad_items, expected.grad_items, bounds.grad_items, Side::kItem,
+                        problem.graph.num_items()))
+        << where;
+    EXPECT_NEAR(actual.losses[0], expected.losses[0], epsilon() * bounds.loss) << where;
+    EXPECT_TRUE(std::isnan(actual.losses[1])) << where;
+  }
+};
+
+std::string describe(const Problem& problem, const Options& options) {
+  return "B " + std::to_string(problem.pairs.size()) + ", D " + std::to_string(problem.width) +
+         ", mask " + std::to_string(static_cast<int>(options.mask)) + ", temperature " +
+         std::to_string(options.temperature);
+}
+
+TEST_P(InBatchSoftmax, MatchesHandComputation) {
+  // Unit rows on the axes, τ = 1/2: s = 1 on the diagonal of both pairs, 0 elsewhere.
+  const Problem problem{
+      {2, 3, {0, 1, 2}, {0, 1}}, {{0, 0, 2}, {1, 1, 2}}, 2, {3, 0, 0, 5}, {2, 0, 0, 4, 7, 7}};
+  const Outputs out = run(backend_, problem, {.temperature = 0.5});
+  // Each row: -1/τ + log(exp(0)) = -2.
+  EXPECT_NEAR(out.losses[0], -2, 64 * epsilon());
+  // ∂/∂û_0 = 1/(Bτ) (p̂_1 - p̂_0) = (-1, 1); across û_0 and over its norm: (0, 1/3).
+  const auto expect = [&](const Values& actual, const Values& wanted) {
+    EXPECT_TRUE(within_bound(
+        {.actual = actual, .expected = wanted, .magnitude = Values(wanted.size(), 1), .cols = 2},
+        64, epsilon()));
+  };
+  expect(out.grad_users, {0, 1.0 / 3, 1.0 / 5, 0});
+  expect(out.grad_items, {0, 1.0 / 2, 1.0 / 4, 0, 0, 0});  // the negative's row: zeros
+}
+
+TEST_P(InBatchSoftmax, WeighsNegativesAndCorrectsForPopularity) {
+  // Item 0 has both users, item 1 one of them: q = 2/3, 1/3. The batch: (0, 0), (1, 1), (1, 0).
+  const Problem problem{
+      {2, 3, {0, 1, 3}, {0, 0, 1}}, {{0, 0, 2}, {1, 1, 2}, {1, 0, 2}}, 1, {1, 1}, {1, 1, 1}};
+  const double t2 = 0.75;
+  const Outputs out =
+      run(backend_, problem, {.temperature = 1, .negative_weight = t2, .popularity_correction = 1});
+  // All s are 1: rows 0 and 2 have the columns {1, 2} and {0, 1}, row 1 has {0, 2}.
+  const double l0 = 1 - std::log(2.0 / 3);
+  const double l1 = 1 - std::log(1.0 / 3);
+  const double mixed = std::log(std::exp(l0) + std::exp(l1));
+  const double same = std::log(2 * std::exp(l0));
+  EXPECT_NEAR(out.losses[0], (t2 * (2 * mixed + same) - 3) / 3, 64 * epsilon());
+}
+
+TEST_P(InBatchSoftmax, MasksTakeColumnsAway) {
+  // User 0 has items 0 and 1, user 1 has item 0, user 2 has item 2. The batch: all four pairs.
+  const Interactions graph{3, 4, {0, 2, 3, 4}, {0, 1, 0, 2}};
+  const std::vector<Triplet> pairs{{0, 0, 3}, {0, 1, 3}, {1, 0, 3}, {2, 2, 3}};
+  const Problem problem{graph, pairs, 1, {1, 1, 1}, {1, 1, 1, 1}};
+  // All s are 1, so a row's sum is the logarithm of its number of columns, plus 1.
+  const auto loss_of = [&](SoftmaxMask mask) {
+    return run(backend_, problem, {.temperature = 1, .mask = mask}).losses[0];
+  };
+  const auto mean = [](std::vector<double> columns) {
+    double sum = 0;
+    for (const double n : columns) sum += std::log(n);
+    return sum / static_cast<double>(columns.size());
+  };
+  EXPECT_NEAR(loss_of(SoftmaxMask::kNone), mean({3, 3, 3, 3}), 64 * epsilon());
+  EXPECT_NEAR(loss_of(SoftmaxMask::kSameItem), mean({2, 3, 2, 3}), 64 * epsilon());
+  EXPECT_NEAR(loss_of(SoftmaxMask::kObserved), mean({1, 1, 2, 3}), 64 * epsilon());
+}
+
+TEST_P(InBatchSoftmax, ARowWithoutColumnsAddsNothing) {
+  // Both pairs have the same item, so that no column is left.
+  const Problem problem{{2, 2, {0, 1, 2}, {0, 0}},
+                        {{0, 0, 1}, {1, 0, 1}},
+                        3,
+                        random_values(6, 1),
+                        random_values(6, 2)};
+  const Outputs out = run(backend_, problem, {.mask = SoftmaxMask::kSameItem});
+  EXPECT_EQ(out.losses[0], 0);
+  EXPECT_EQ(out.grad_users, Values(6, 0));
+  EXPECT_EQ(out.grad_items, Values(6, 0));
+}
+
+TEST_P(InBatchSoftmax, MatchesTheReferenceForEveryBatch) {
+  for (const std::int64_t size : {1, 2, 3, 31, 33, 64, 65, 130, 300}) {
+    for (const std::int64_t width : {1, 3, 16, 64, 65}) {
+      if (size * size * width > GetParam().budget) continue;
+      const Problem problem = problem_of(size, width);
+      for (const SoftmaxMask mask :
+           {SoftmaxMask::kNone, SoftmaxMask::kSameItem, SoftmaxMask::kObserved}) {
+        const Options options{.temperature = 0.12, .negative_weight = 0.84, .mask = mask};
+        check(problem, options, describe(problem, options));
+      }
+    }
+  }
+}
+
+TEST_P(InBatchSoftmax, NothingOverflowsOrVanishes) {
+  for (const double temperature : {0.01, 0.1, 1.0, 10.0}) {
+    for (const double scale : {1e-20, 1e-6, 1.0, 1e20}) {
+      Problem problem = problem_of(33, 16, scale);
+      const Options options{.temperature = temperature, .popularity_correction = 0.5};
+      check(problem, options, describe(problem, options) + ", scale " + std::to_string(scale));
+      // All rows equal.
+      for (Values* rows : {&problem.users, &problem.items}) {
+        for (std::size_t i = 16; i < rows->size(); ++i) (*rows)[i] = (*rows)[i % 16];
+      }
+      check(problem, options, describe(problem, options) + ", equal rows");
+    }
+  }
+}
+
+TEST_P(InBatchSoftmax, ZeroRowsHaveAFiniteGradient) {
+  Problem problem = problem_of(31, 5);
+  std::fill_n(problem.users.begin(), 10, 0.0);
+  std::fill_n(problem.items.begin() + 5, 5, 0.0);
+  const Options options{.temperature = 0.2};
+  check(problem, options, "zero rows");
+}
+
+TEST_P(InBatchSoftmax, RefusesOptionsAndShapes) {
+  const Problem problem = problem_of(3, 2);
+  for (const Options& options :
+       {Options{.temperature = 0}, Options{.temperature = std::nan("")},
+        Options{.negative_weight = -1}, Options{.popularity_correction = -0.5}}) {
+    EXPECT_THROW(run(backend_, problem, options), ConfigError);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, InBatchSoftmax,
+                         testing::ValuesIn(backends_of_batches_under_test()), backend_name);
+
+}  // namespace
+}  // namespace tern::test
