@@ -159,9 +159,41 @@ std::vector<KeySpec> model_keys() {
       number("model.message_dropout", kChangesResult,
              "gcmc: share of nodes without any message in a training step, like new nodes",
              at(&Config::model, &ModelOptions::message_dropout), kBelowOne),
+  };
+}
+
+std::vector<KeySpec> loss_keys() {
+  constexpr auto kSoftmax = [](auto member) {
+    return at(&Config::loss, &LossOptions::softmax, member);
+  };
+  return {
+      choice<LossKind>("loss.kind", kBetweenEpochs,
+                       "bpr: each item against a sampled one; softmax: each item against those of "
+                       "the batch's other pairs",
+                       at(&Config::loss, &LossOptions::kind),
+                       {{"bpr", LossKind::kBpr}, {"softmax", LossKind::kSoftmax}}),
       number("loss.l2", kChangesResult,
              "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
              at(&Config::l2), kNotNegative),
+      number("loss.temperature", kChangesResult,
+             "softmax: cosines are divided by this; smaller: the hardest negatives count more",
+             kSoftmax(&InBatchSoftmaxOptions::temperature), kPositive),
+      number("loss.negative_weight", kChangesResult,
+             "softmax: weight of the logarithm of the negatives' sum; 1: SL, else BSL, whose "
+             "positive temperature is loss.temperature times this",
+             kSoftmax(&InBatchSoftmaxOptions::negative_weight), kNotNegative),
+      choice<SoftmaxMask>(
+          "loss.mask", kChangesResult,
+          "softmax: items of the batch that are no negatives of a pair: none, its own item in "
+          "other pairs, or all that its user has in training",
+          kSoftmax(&InBatchSoftmaxOptions::mask),
+          {{"none", SoftmaxMask::kNone},
+           {"same-item", SoftmaxMask::kSameItem},
+           {"observed", SoftmaxMask::kObserved}}),
+      number("loss.popularity_correction", kChangesResult,
+             "softmax: this times the logarithm of an item's share of the interactions leaves its "
+             "logit as a negative; 0: none, 1: full correction",
+             kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
   };
 }
 
@@ -319,8 +351,8 @@ std::string nearest_key(std::string_view key) {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section : {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys,
-                         monitor_keys, checkpoint_keys}) {
+    for (auto section : {data_keys, model_keys, loss_keys, sampling_keys, optimizer_keys,
+                         train_keys, monitor_keys, checkpoint_keys}) {
       for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;

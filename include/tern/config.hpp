@@ -90,6 +90,16 @@ struct EvaluationOptions {
   std::vector<int> ks{10, 20};
 };
 
+enum class LossKind : std::uint8_t {
+  kBpr,      // each positive against the triplet's own negative
+  kSoftmax,  // each positive against the items of the batch's other pairs
+};
+
+struct LossOptions {
+  LossKind kind = LossKind::kBpr;
+  InBatchSoftmaxOptions softmax;
+};
+
 /// Everything that a training job depends on besides its data. One TOML file describes it; the
 /// key of a field is its place here, e.g. train.batch_size, optimizer.learning_rate.
 struct Config {
@@ -97,6 +107,7 @@ struct Config {
   std::string data_path;
   DataOptions data;
   ModelOptions model;
+  LossOptions loss;
   /// λ of the L2 penalty on the layer-0 rows of each triplet.
   double l2 = 1e-4;
   SamplingOptions sampling;
