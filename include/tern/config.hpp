@@ -17,6 +17,11 @@ enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization, kGcMc };
 /// The inputs of a gcmc encoder on each side. Auto: the side's features if it has any, else learned
 /// ids.
 enum class InputKind : std::uint8_t { kAuto, kFeatures, kIds, kBoth };
+/// How learned embeddings of ids start.
+enum class EmbeddingInit : std::uint8_t {
+  kNormal,  // N(0, init_std²)
+  kXavier,  // U(-a, a], a = sqrt(6 / (rows of the table + D))
+};
 enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
 /// The split on which the best epoch is chosen. The LightGCN papers choose it on the test split.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
@@ -30,7 +35,8 @@ struct ModelOptions {
   int width = 64;
   /// L, the number of layers; only for lightgcn.
   int layers = 3;
-  /// Learned embeddings of ids start as N(0, init_std²).
+  EmbeddingInit init = EmbeddingInit::kNormal;
+  /// Only for kNormal.
   double init_std = 0.1;
 
   // Only for gcmc:
