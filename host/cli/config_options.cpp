@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "host/cli/help.hpp"
+#include "host/config/recipes.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -24,6 +25,12 @@ void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
   app.add_option("--set", sets_,
                  "one key, e.g. --set model.width=32 (repeatable); it overrides the file")
       ->type_name("KEY=VALUE");
+}
+
+void ConfigOptions::add_recipe(CLI::App& app) {
+  app.add_option("--recipe", recipe_,
+                 "settings of a publication under a name, listed below; they override the defaults")
+      ->type_name("NAME");
 }
 
 void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::string_view key) {
@@ -53,6 +60,7 @@ Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
 
 Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* notes) const {
   Config config = base;
+  if (!recipe_.empty()) apply_recipe(config, recipe_);
   if (!file_.empty()) read_config(config, file_, notes);
   std::string data = data_;
   std::vector<std::string> sets = sets_;
@@ -80,6 +88,17 @@ Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* not
   if (!data.empty()) config.data_path = data;
   validate(config);
   return config;
+}
+
+std::string ConfigOptions::recipe_help() {
+  std::string out;
+  for (const Recipe& recipe : recipes()) {
+    out += fmt::format("  {}\n", recipe.name) + wrapped(recipe.summary, 6);
+    std::string settings;
+    for (const auto& [key, value] : recipe.settings) settings += fmt::format("{}={} ", key, value);
+    out += wrapped(settings, 6);
+  }
+  return out;
 }
 
 std::string ConfigOptions::key_help(const std::vector<std::string_view>& sections) {

@@ -10,12 +10,14 @@
 
 namespace tern::cli {
 
-/// DATA, --config, --set, and short options for single keys. Later ones override earlier ones: the
-/// base, the file, --set in the order given, the short options.
+/// DATA, --recipe, --config, --set, and short options for single keys. Later ones override earlier
+/// ones: the base, the recipe, the file, --set in the order given, the short options.
 class ConfigOptions {
  public:
   /// help_for_data: the help text of DATA.
   void add_to(CLI::App& app, const std::string& help_for_data);
+  /// --recipe.
+  void add_recipe(CLI::App& app);
   /// An option such as "--epochs" for train.epochs, with the key's help, default and range.
   void add_short(CLI::App& app, const std::string& option, std::string_view key);
 
@@ -28,6 +30,8 @@ class ConfigOptions {
   /// `base` with everything given on the command line; DATA may be missing. Throws ConfigError.
   Config apply_to(const Config& base, std::vector<std::string>* notes = nullptr) const;
 
+  /// Help for --recipe: every recipe with its settings.
+  static std::string recipe_help();
   /// Help for the keys that start with one of these, with defaults and ranges.
   static std::string key_help(const std::vector<std::string_view>& sections);
 
@@ -40,6 +44,7 @@ class ConfigOptions {
   };
 
   std::string data_;
+  std::string recipe_;
   std::string file_;
   std::vector<std::string> sets_;
   std::deque<Short> shorts_;  // CLI11 keeps pointers to the values

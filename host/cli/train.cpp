@@ -352,6 +352,7 @@ Command add_train(CLI::App& program) {
       "input) to train on; tables, adjacency lists and JSON lines are recognised (data.format "
       "decides); optional with --resume, which then trains on the run's own copy, or if --config "
       "has data.path");
+  options->config.add_recipe(*app);
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--epochs", "train.epochs");
@@ -382,7 +383,10 @@ Command add_train(CLI::App& program) {
       "The directory of the run is printed on standard output, progress on standard error.\n"
       "On SIGINT, SIGTERM, SIGHUP or SIGUSR1 it finishes the step, writes a checkpoint and exits\n"
       "with 75; --resume continues from there, bit for bit. A second signal ends it at once.\n"
-      "Precedence: defaults < --config < --set < the options above.\n\n"
+      "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
+      "Recipes of --recipe:\n" +
+      ConfigOptions::recipe_help() +
+      "\n"
       "Keys of --config (TOML) and --set, with their defaults:\n" +
       ConfigOptions::key_help({""}));
   return {app, [options] { return train(*options); }};

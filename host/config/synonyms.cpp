@@ -46,6 +46,10 @@ constexpr std::array kSynonyms{
              "dropout_prob dropout_rate drop_rate mess_dropout hidden_dropout "
              "hidden_dropout_prob keepprob keep_prob"},
     Synonyms{"model.message_dropout", "node_dropout edge_dropout"},
+    Synonyms{"loss.kind", "loss loss_fn loss_function loss_name loss_type criterion objective"},
+    Synonyms{"loss.temperature", "tau temp softmax_temperature ssm_temp"},
+    Synonyms{"loss.negative_weight", "t2 tau2 positive_temperature temperature_2"},
+    Synonyms{"loss.popularity_correction", "logq log_q logq_correction"},
     Synonyms{"loss.l2",
              "decay reg regs reg_weight reg_lambda reg_param regularization lambda "
              "l2_reg l2_weight l2_lambda"},

@@ -130,7 +130,9 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       interactions_(random_graph(options, seed)),
       features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
-      triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
+      triplets_(backend.make_triplets(
+          graph_, {.negatives_per_positive = reads_negatives(model.loss) ? 1 : 0, .seed = seed},
+          options.batch_size)),
       model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
       loss_(make_loss(backend, model.loss, options.l2)),
       losses_(backend.allocate(Loss::kTerms, triplets_.num_batches())) {
@@ -163,7 +165,7 @@ Values StepProblem::gradient(const Parameter& parameter) {
   std::vector<bool> valid(static_cast<std::size_t>(parameter.gradient->rows()));
   for (const Triplet& triplet : batch()) {
     valid[of_users ? triplet.user : triplet.positive] = true;
-    if (!of_users) valid[triplet.negative] = true;
+    if (!of_users && triplet.negative >= 0) valid[triplet.negative] = true;
   }
   const auto width = static_cast<std::size_t>(parameter.gradient->cols());
   for (std::size_t i = 0; i < values.size(); ++i) {

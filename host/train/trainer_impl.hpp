@@ -7,16 +7,11 @@
 #include <vector>
 
 #include "host/train/optimizer.hpp"
+#include "host/train/sampling.hpp"
 #include "host/train/selection.hpp"
 #include "tern/trainer.hpp"
 
 namespace tern {
-
-inline SamplingOptions sampling_of(const Config& config) {
-  SamplingOptions sampling = config.sampling;
-  sampling.seed = config.seed;
-  return sampling;
-}
 
 /// The members of a trainer. trainer.cpp has its steps and epochs, trainer_state.cpp saves and
 /// restores its state.

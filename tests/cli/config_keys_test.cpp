@@ -143,7 +143,13 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"model.inputs", [](Config& c) { c.model.inputs = static_cast<InputKind>(99); }},
       {"model.dropout", [](Config& c) { c.model.dropout = 1.0; }},
       {"model.message_dropout", [](Config& c) { c.model.message_dropout = 1.0; }},
+      {"loss.kind", [](Config& c) { c.loss.kind = static_cast<LossKind>(99); }},
       {"loss.l2", [](Config& c) { c.l2 = -1e-9; }},
+      {"loss.temperature", [](Config& c) { c.loss.softmax.temperature = 0.0; }},
+      {"loss.negative_weight", [](Config& c) { c.loss.softmax.negative_weight = -1.0; }},
+      {"loss.mask", [](Config& c) { c.loss.softmax.mask = static_cast<SoftmaxMask>(99); }},
+      {"loss.popularity_correction",
+       [](Config& c) { c.loss.softmax.popularity_correction = 100.1; }},
       {"sampling.positives",
        [](Config& c) { c.sampling.positives = static_cast<PositiveSampling>(99); }},
       {"sampling.negatives",
@@ -216,16 +222,18 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
                              "model.inputs",       "optimizer.kind",        "optimizer.momentum"}));
   EXPECT_EQ(
       keys[OnResume::kBetweenEpochs],
-      (std::set<std::string>{"train.batch_size", "train.seed", "sampling.positives",
+      (std::set<std::string>{"train.batch_size", "train.seed", "loss.kind", "sampling.positives",
                              "sampling.negatives", "sampling.popularity_exponent",
                              "sampling.popularity_tries", "sampling.negatives_per_positive"}));
   EXPECT_EQ(keys[OnResume::kNewSelection],
             (std::set<std::string>{"train.metric", "train.select_on"}));
-  EXPECT_EQ(keys[OnResume::kChangesResult],
-            (std::set<std::string>{"model.init", "model.init_std", "model.dropout",
-                                   "model.message_dropout", "loss.l2", "optimizer.learning_rate",
-                                   "optimizer.weight_decay", "optimizer.beta1", "optimizer.beta2",
-                                   "optimizer.epsilon", "train.device", "train.reproducibility"}));
+  EXPECT_EQ(
+      keys[OnResume::kChangesResult],
+      (std::set<std::string>{
+          "model.init", "model.init_std", "model.dropout", "model.message_dropout", "loss.l2",
+          "loss.temperature", "loss.negative_weight", "loss.mask", "loss.popularity_correction",
+          "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.beta1", "optimizer.beta2",
+          "optimizer.epsilon", "train.device", "train.reproducibility"}));
 }
 
 TEST(Synonyms, LeadToKeysThatExist) {

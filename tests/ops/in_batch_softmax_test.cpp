@@ -66,8 +66,10 @@ Outputs run(Backend& backend, const Problem& problem, const Options& options) {
   const NodeId num_users = problem.graph.num_users();
   const NodeId num_items = problem.graph.num_items();
   const Graph graph = backend.make_graph(problem.graph);
-  Triplets triplets = backend.make_triplets(graph, {.positives = PositiveSampling::kInteraction},
-                                            problem.graph.size());
+  const bool pairs = problem.pairs[0].negative == kNoItem;
+  Triplets triplets = backend.make_triplets(
+      graph, {.positives = PositiveSampling::kInteraction, .negatives_per_positive = pairs ? 0 : 1},
+      problem.graph.size());
   backend.set_triplets(triplets, problem.pairs);
   Matrix grad_users = make_poisoned(backend, num_users, problem.width);
   Matrix grad_items = make_poisoned(backend, num_items, problem.width);
@@ -250,6 +252,19 @@ TEST_P(InBatchSoftmax, NothingOverflowsOrVanishes) {
       check(problem, options, describe(problem, options) + ", equal rows");
     }
   }
+}
+
+TEST_P(InBatchSoftmax, PairsAndTripletsGiveTheSame) {
+  const Problem triplets = problem_of(33, 7);
+  Problem pairs = triplets;
+  for (Triplet& pair : pairs.pairs) pair.negative = kNoItem;
+  const Options options{.temperature = 0.1, .mask = SoftmaxMask::kSameItem};
+  check(pairs, options, "pairs");
+  const Outputs one = run(backend_, triplets, options);
+  const Outputs other = run(backend_, pairs, options);
+  EXPECT_EQ(one.losses[0], other.losses[0]);
+  if (!GetParam().repeats) return;
+  EXPECT_TRUE(same_bits(one.grad_users, other.grad_users));
 }
 
 TEST_P(InBatchSoftmax, ZeroRowsHaveAFiniteGradient) {

@@ -1,0 +1,67 @@
+#include "host/config/recipes.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "host/support/message.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+using Settings = std::vector<Recipe::Setting>;
+
+/// In-batch softmax as in the logs of BSL: each interaction once an epoch, Xavier-uniform start.
+Settings softmax_with(Settings more) {
+  Settings all{{"loss.kind", "softmax"},
+               {"loss.l2", "1e-5"},
+               {"loss.temperature", "0.12"},
+               {"model.init", "xavier"},
+               {"sampling.positives", "interaction"}};
+  all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+
+std::vector<Recipe> make_recipes() {
+  return {
+      {"lightgcn",
+       "LightGCN with BPR, three layers (He et al. 2020); about 1000 epochs on Gowalla",
+       {{"model.kind", "lightgcn"},
+        {"model.layers", "3"},
+        {"model.init", "normal"},
+        {"loss.kind", "bpr"},
+        {"loss.l2", "1e-4"},
+        {"sampling.positives", "user"}}},
+      {"softmax",
+       "LightGCN, one layer, in-batch softmax (SL; Wu et al. 2024); about 25 epochs on Gowalla. "
+       "loss.temperature 0.1 to 0.2 suits most data",
+       softmax_with({{"model.kind", "lightgcn"}, {"model.layers", "1"}})},
+      {"bsl", "softmax with a positive temperature of its own (BSL; Wu et al. 2024)",
+       softmax_with(
+           {{"model.kind", "lightgcn"}, {"model.layers", "1"}, {"loss.negative_weight", "0.84"}})},
+      {"mf-softmax", "matrix factorisation with in-batch softmax (Wu et al. 2024)",
+       softmax_with({{"model.kind", "mf"}})},
+  };
+}
+
+}  // namespace
+
+std::span<const Recipe> recipes() {
+  static const std::vector<Recipe> table = make_recipes();
+  return table;
+}
+
+void apply_recipe(Config& config, std::string_view name) {
+  const auto found = std::ranges::find(recipes(), name, &Recipe::name);
+  if (found == recipes().end()) {
+    std::vector<std::string_view> names;
+    for (const Recipe& recipe : recipes()) names.push_back(recipe.name);
+    throw ConfigError(
+        fmt::format("unknown recipe {}: expected one of {}", quote(name), fmt::join(names, ", ")));
+  }
+  for (const auto& [key, value] : found->settings) set_config(config, key, value);
+}
+
+}  // namespace tern
