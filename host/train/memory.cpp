@@ -81,6 +81,24 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
+/// in_batch_softmax: the unit rows of a batch, their gradients (of one side in parts, which are added
+/// in order), and on a CPU the strips of logits that threads hold.
+Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
+  if (config.loss.kind == LossKind::kBpr) return 0;
+  const std::int64_t batch =
+      std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
+  const Bytes rows = matrix_bytes(kind, batch, config.model.width);
+  if (kind == Kind::kReference) return 4 * rows + 8 * train.num_items();
+  if (kind == Kind::kCuda) {
+    const std::int64_t tiles = (batch + 63) / 64;
+    const std::int64_t splits = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
+    return (3 + splits) * rows + 4 * (6 + 2 * splits) * batch;
+  }
+  const std::int64_t groups = std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
+  const std::int64_t strip = batch > 8192 ? 32 : 64;
+  return (4 + groups) * rows + matrix_bytes(kind, threads * strip, batch) + 36 * batch;
+}
+
 /// The ranking of a block of users, and the statistics of an embedding table.
 Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   constexpr std::int64_t kUsers = 4096;  // ranked at a time (evaluation.cpp)
@@ -196,6 +214,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters, "model.width, optimizer.kind");
+  add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
   add("layers", model.layers, "model.width, model.hidden");
   add("scratch", model.scratch + evaluation_bytes(kind, data.train, config, threads),
       "model.width, train.threads");

@@ -68,6 +68,7 @@ TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
       config.model.inputs = input;
       config.optimizer.kind = optimizer;
       config.threads = optimizer == OptimizerKind::kAdam ? 2 : 1;
+      if (optimizer == OptimizerKind::kSgd) config.loss.kind = LossKind::kSoftmax;
       const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
       const auto backend = make_cpu_backend(config.threads);
       const std::int64_t before = allocated();
@@ -112,11 +113,14 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     // With scratch, nearly all of which is constant in a small job.
     const Dataset small = planted_dataset_for(GetParam(), 240, 160);
     config.batch_size = 500;
-    before = backend->memory().free;
-    Trainer trainer(*backend, small, config);
-    trainer.run();
-    EXPECT_THAT(estimate_memory(target, small, config).device(),
-                little_above(before - backend->memory().free, 12 << 20));
+    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax}) {
+      config.loss.kind = loss;
+      before = backend->memory().free;
+      Trainer trainer(*backend, small, config);
+      trainer.run();
+      EXPECT_THAT(estimate_memory(target, small, config).device(),
+                  little_above(before - backend->memory().free, 12 << 20));
+    }
   }
 #ifndef __SANITIZE_THREAD__
   EXPECT_EQ(found, 2);
