@@ -212,7 +212,7 @@ void check_k(std::int64_t k, std::int64_t candidates, std::string_view what) {
 }
 
 void ListLength::add_to(CLI::App& app, const std::string& help) {
-  given_ = app.add_option("-k", k_, help)->type_name("N")->capture_default_str();
+  given_ = add_number(app, "-k", k_, help);
 }
 
 std::int64_t ListLength::resolve(std::int64_t candidates, std::string_view what) const {

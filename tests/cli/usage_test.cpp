@@ -100,6 +100,24 @@ TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
   EXPECT_THAT(run({"train"}), FailsAtOnceWith(2, "DATA is missing"));
 }
 
+TEST_F(Usage, NumbersThatAreNoneAreShown) {
+  for (const char* text : {"five", "2.5", ""}) {
+    EXPECT_THAT(
+        run({"recommend", "r", "--all", "-k", text}),
+        FailsAtOnceWith(2, "-k: found \"" + std::string(text) + "\", expected a whole number"))
+        << text;
+  }
+  EXPECT_THAT(run({"generate", "--to", "g", "--users", "3000000000"}),
+              FailsAtOnceWith(
+                  2, "--users: found \"3000000000\", expected a whole number up to 2147483647"));
+  EXPECT_THAT(run({"generate", "--to", "g", "--seed", "-1"}),
+              FailsAtOnceWith(2, "--seed: train.seed: found the integer -1, expected"));
+  EXPECT_THAT(run({"generate", "--to", "g", "--noise", "much"}),
+              FailsAtOnceWith(2, "--noise: found \"much\", expected a number"));
+  EXPECT_THAT(run({"gradcheck", "--seed", "x"}),
+              FailsAtOnceWith(2, "--seed: found \"x\", expected"));
+}
+
 TEST_F(Usage, OptionsOfOtherProgramsLeadToTheirKeys) {
   const auto train = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"train", "d"});
