@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/cli/format.hpp"
+#include "host/cli/ids.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
@@ -25,7 +26,7 @@ std::vector<NodeId> find_all(const Vocabulary& names, const Vocabulary& known,
   std::vector<NodeId> ids(static_cast<std::size_t>(names.size()), kUnknown);
   for (NodeId id = 0; id < names.size(); ++id) {
     if (!occurs[static_cast<std::size_t>(id)]) continue;
-    const std::optional<NodeId> found = known.find(names.name(id));
+    const std::optional<NodeId> found = find_id(known, names.name(id));
     if (!found) ++*unknown;
     ids[static_cast<std::size_t>(id)] = found.value_or(kUnknown);
   }
