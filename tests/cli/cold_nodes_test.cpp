@@ -187,5 +187,20 @@ TEST_F(ColdNodes, ArePlacedByFeaturesOfTheirSide) {
               Each("popularity"));
 }
 
+TEST_F(ColdNodes, AreNotEvaluatedWithoutFeatures) {
+  for (const std::string model : {"gcmc", "lightgcn", "mf"}) {
+    const Outcome outcome =
+        train_films({"--quiet", "--overwrite", "--model", model, "--set", "data.split=cold-items",
+                     "data.test_fraction=0.3", "model.inputs=ids"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(
+        run({"evaluate", "run", "--cold", "-k", "2"}),
+        FailsAtOnceWith(2, "--cold: the run's model is " + model +
+                               ", which reads no features "
+                               "of items, so that items without a training interaction have "
+                               "random embeddings; expected a gcmc with item features"));
+  }
+}
+
 }  // namespace
 }  // namespace tern::test
