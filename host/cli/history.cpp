@@ -23,7 +23,8 @@ void check_model(const LoadedRun& loaded) {
   if (can_fold_in(loaded.run().config().model)) return;
   const bool is_gcmc = loaded.run().config().model.kind == ModelKind::kGcMc;
   throw ConfigError(fmt::format(
-      "--history: the run is a {}, expected a lightgcn with at least one layer, which places new "
+      "--history: the run's model is {}, expected a lightgcn with at least one layer, which places "
+      "new "
       "users by one propagation of their items{}",
       loaded.model_name(), is_gcmc ? "; gcmc places them by their features: --new-users" : ""));
 }

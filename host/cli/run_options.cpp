@@ -88,10 +88,16 @@ void LoadedRun::add_nodes(Side side, const std::string& file) {
   const bool of_users = side == Side::kUser;
   const ModelOptions& model = run_.config().model;
   if (!reads_features(model)) {
+    throw ConfigError(fmt::format(
+        "--new-{}: the run's model is {}, which knows nodes only by their ids, expected "
+        "a gcmc with features",
+        of_users ? "users" : "items", model_name()));
+  }
+  if (file == "-") {
     throw ConfigError(
-        fmt::format("--new-{}: the run is a {} that knows nodes only by their ids, expected a gcmc "
-                    "with features",
-                    of_users ? "users" : "items", model_name()));
+        fmt::format("--new-{}: standard input has no name that shows the format, expected a file, "
+                    ".tsv or .csv",
+                    of_users ? "users" : "items"));
   }
   load_features();
   const std::size_t notes = data_->notes.size();

@@ -215,12 +215,14 @@ TEST_F(History, CountsWhatItLeavesOut) {
 TEST_F(History, IsRefusedByModelsWithoutPropagation) {
   write("alice.csv", "user,item\nalice,drama-0\n");
   train("0");
-  EXPECT_THAT(recommend("alice.csv"),
-              FailsAtOnceWith(2,
-                              "--history: the run is a lightgcn, expected a lightgcn with at least "
-                              "one layer"));
+  EXPECT_THAT(
+      recommend("alice.csv"),
+      FailsAtOnceWith(2,
+                      "--history: the run's model is lightgcn, expected a lightgcn with at least "
+                      "one layer"));
   train("2", {"--model", "mf"});
-  EXPECT_THAT(recommend("alice.csv"), FailsAtOnceWith(2, "--history: the run is a mf, expected"));
+  EXPECT_THAT(recommend("alice.csv"),
+              FailsAtOnceWith(2, "--history: the run's model is mf, expected"));
   train("2", {"--model", "gcmc"});
   EXPECT_THAT(recommend("alice.csv"), FailsAtOnceWith(2, "by their features: --new-users"));
 }
