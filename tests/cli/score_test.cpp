@@ -110,7 +110,8 @@ TEST_F(Score, ReadsFilesAsTrainDoes) {
 
 TEST_F(Score, RefusesRowsThatCouldBeLists) {
   write("rated.txt", "1 5 4\n2 7 3\n");
-  EXPECT_THAT(score("rated.txt"), FailsWith(65, "rated.txt:1: every line has 3 numbers"));
+  EXPECT_THAT(score("rated.txt"), AllOf(FailsWith(65, "rated.txt:1: every line has 3 numbers"),
+                                        FailsWith(65, "--set data.format=VALUE")));
   write("named.txt", "user item rating\n1 5 4\n2 7 3\n");
   EXPECT_THAT(score("named.txt"), FailsWith(65, "user \"1\" and item \"5\""));
   EXPECT_THAT(score("rated.txt", {"--set", "data.format=table"}),
