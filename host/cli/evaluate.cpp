@@ -232,6 +232,13 @@ int evaluate_run(const EvaluateOptions& options) {
   }
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
+  if (options.cold && !loaded.reads_features_of(Side::kItem)) {
+    throw ConfigError(
+        fmt::format("--cold: the run's model is {}, which reads no features of items, so that "
+                    "items without a training interaction have random embeddings; expected a gcmc "
+                    "with item features",
+                    loaded.model_name()));
+  }
   const HeldOut what = find_held_out(options, loaded, console);
   const std::vector<Result> results = rank(options, loaded, what, console);
   print(options.json ? as_json(options, loaded, what, results)

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/cli/commands.hpp"
+#include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
@@ -77,7 +78,7 @@ Command add_generate(CLI::App& program) {
   GenerateOptions& data = options->data;
   CLI::App* app = program.add_subcommand("generate", "Make synthetic data with planted tastes");
   const auto option = [&](const std::string& name, auto& value, const std::string& help) {
-    return app->add_option(name, value, help)->type_name("N")->capture_default_str();
+    return add_number(*app, name, value, help);
   };
   app->add_option("--to", options->to, "directory to write to")->type_name("DIR")->required();
   option("--users", data.users, "number of users");
@@ -90,7 +91,8 @@ Command add_generate(CLI::App& program) {
   option("--item-exponent", data.item_exponent,
          "exponent of the power law of the items' degrees, above 1");
   option("--noise", data.noise, "share of interactions outside the user's taste, from 0 to 1");
-  option("--seed", data.seed.value, "the same seed makes the same data");
+  option("--seed", data.seed.value, "the same seed makes the same data")
+      ->check(value_of("train.seed"));
   add_choice(*app, "--format", options->format, {"adjacency", "tsv"},
              "train.txt with numbers, or interactions.tsv with string ids");
   app->add_flag("--quiet", options->quiet, "no messages but errors");

@@ -16,6 +16,7 @@
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "tern/device.hpp"
 
@@ -89,7 +90,7 @@ Command add_gradcheck(CLI::App& program) {
   CLI::App* app =
       program.add_subcommand("gradcheck", "Check gradients numerically, and a device against f64");
   const auto option = [&](const std::string& name, auto& value, const std::string& help) {
-    return app->add_option(name, value, help)->type_name("N")->capture_default_str();
+    return add_number(*app, name, value, help);
   };
   option("--users", check.users, "number of users; the last one has no interactions");
   option("--items", check.items, "number of items; the last one has no interactions");
@@ -99,7 +100,7 @@ Command add_gradcheck(CLI::App& program) {
   option("--batch-size", check.batch_size, "triplets per step");
   option("--l2", check.l2, "factor of the L2 penalty");
   option("--problems", check.problems, "number of random problems; the worst error counts");
-  option("--seed", check.seed.value, "seed of the first problem");
+  option("--seed", check.seed.value, "seed of the first problem")->check(value_of("train.seed"));
   app->add_option("--device", options->device,
                   "auto|cpu|cuda|cuda:N; reference: only the central differences")
       ->check(value_of("train.device"))

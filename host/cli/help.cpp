@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "host/support/message.hpp"
+
 namespace tern::cli {
 namespace {
 
@@ -37,6 +39,13 @@ CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& val
       ->type_name(fmt::format("{}", fmt::join(words, "|")))
       ->check(CLI::IsMember(words).description(""))
       ->capture_default_str();
+}
+
+std::string wrong_number(const std::string& text, std::string_view expected,
+                         std::uint64_t largest) {
+  const bool digits = !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+  const std::string limit = digits && largest > 0 ? fmt::format(" up to {}", largest) : "";
+  return fmt::format("found {}, expected {}{}", quote(text), expected, limit);
 }
 
 std::string wrapped(std::string_view text, std::size_t indent) {

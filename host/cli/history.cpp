@@ -9,6 +9,7 @@
 
 #include "host/cli/cold_nodes.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/ids.hpp"
 #include "host/cli/other_data.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fold_in.hpp"
@@ -22,7 +23,8 @@ void check_model(const LoadedRun& loaded) {
   if (can_fold_in(loaded.run().config().model)) return;
   const bool is_gcmc = loaded.run().config().model.kind == ModelKind::kGcMc;
   throw ConfigError(fmt::format(
-      "--history: the run is a {}, expected a lightgcn with at least one layer, which places new "
+      "--history: the run's model is {}, expected a lightgcn with at least one layer, which places "
+      "new "
       "users by one propagation of their items{}",
       loaded.model_name(), is_gcmc ? "; gcmc places them by their features: --new-users" : ""));
 }
@@ -41,13 +43,13 @@ KnownRows select_rows(const InteractionRows& file, LoadedRun& loaded) {
   KnownRows known;
   for (const Interaction& row : file.rows) {
     const std::string user = file.users.name(row.user);
-    if (loaded.names(Side::kUser).find(user)) {
+    if (find_id(loaded.names(Side::kUser), user)) {
       if (known.known_users++ == 0) known.a_known_user = user;
       continue;
     }
     const NodeId new_user = known.names.add(user);  // also one of whom no item is known
     const std::string item = file.items.name(row.item);
-    const std::optional<NodeId> id = loaded.names(Side::kItem).find(item);
+    const std::optional<NodeId> id = find_id(loaded.names(Side::kItem), item);
     if (!id) {
       if (known.unknown_items++ == 0) known.an_unknown_item = item;
       continue;

@@ -2,16 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
 #include <cstdint>
-#include <fstream>
-#include <iostream>
-#include <optional>
-#include <system_error>
 #include <utility>
 
 #include "host/cli/format.hpp"
+#include "host/data/compression.hpp"
+#include "host/data/text.hpp"
 #include "host/support/message.hpp"
+#include "tern/dataset.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -30,7 +28,7 @@ class IdSearch {
   /// line: 0 if the name is not from a file.
   void add(std::string_view name, std::int64_t line) {
     ++asked_;
-    if (const std::optional<NodeId> id = names_.find(name)) {
+    if (const std::optional<NodeId> id = find_id(names_, name)) {
       ids_.push_back(*id);
       return;
     }
@@ -65,6 +63,9 @@ class IdSearch {
       text += i == 0 ? "; the most similar: " : ", ";
       text += quote(nearest[i]);
     }
+    if (nearest.empty() && names_.size() > 0) {
+      text += fmt::format("; the run has for example {}", quote(names_.name(0)));
+    }
     if (asked_ > 1) text += fmt::format("; none of the {} {}s is known", grouped(asked_), kind_);
     return text;
   }
@@ -81,6 +82,13 @@ class IdSearch {
 
 }  // namespace
 
+std::optional<NodeId> find_id(const Vocabulary& names, std::string_view name) {
+  if (const std::optional<NodeId> id = names.find(name)) return id;
+  const std::size_t begin = name.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return std::nullopt;
+  return names.find(name.substr(begin, name.find_last_not_of(" \t") + 1 - begin));
+}
+
 std::vector<NodeId> find_ids(const std::vector<std::string>& wanted, const Vocabulary& names,
                              std::string_view option, std::string_view kind, Console& console) {
   IdSearch search(names, std::string(option), kind);
@@ -90,30 +98,20 @@ std::vector<NodeId> find_ids(const std::vector<std::string>& wanted, const Vocab
 
 std::vector<NodeId> read_ids(const std::string& path, const Vocabulary& names,
                              std::string_view kind, Console& console) {
-  std::ifstream file;
-  if (path != "-") {
-    errno = 0;
-    file.open(path, std::ios::binary);
-    if (!file) {
-      throw DataError(
-          path, 0,
-          "cannot be read: " + std::generic_category().message(errno != 0 ? errno : ENOENT));
-    }
-  }
-  std::istream& stream = path == "-" ? std::cin : file;
+  const ByteBuffer bytes = read_file(path, DataOptions{}.max_bytes);
   const std::string place = path == "-" ? "standard input" : path;
+  const auto is_blank = [](std::string_view text) {
+    return text.find_first_not_of(" \t\r\n") == std::string_view::npos;
+  };
+  if (is_blank(bytes.view())) throw DataError(place, 0, fmt::format("the file lists no {}s", kind));
+  const std::string_view text = checked_text(bytes.view(), place);
   IdSearch search(names, place, kind);
-  bool is_empty = true;
-  std::string line;
-  for (std::int64_t number = 1; std::getline(stream, line); ++number) {
-    if (line.ends_with('\r')) line.pop_back();
-    if (number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    if (line.empty()) continue;
-    search.add(line, number);
-    is_empty = false;
+  const char* cursor = text.data();
+  const char* const end = cursor + text.size();
+  for (std::int64_t number = 1; cursor < end; ++number) {
+    const std::string_view line = next_line(cursor, end);
+    if (!is_blank(line)) search.add(line, number);
   }
-  if (stream.bad()) throw DataError(path, 0, "cannot be read to its end");
-  if (is_empty) throw DataError(place, 0, fmt::format("the file lists no {}s", kind));
   return search.take(console);
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/cli/format.hpp"
+#include "host/cli/ids.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
@@ -25,7 +26,7 @@ std::vector<NodeId> find_all(const Vocabulary& names, const Vocabulary& known,
   std::vector<NodeId> ids(static_cast<std::size_t>(names.size()), kUnknown);
   for (NodeId id = 0; id < names.size(); ++id) {
     if (!occurs[static_cast<std::size_t>(id)]) continue;
-    const std::optional<NodeId> found = known.find(names.name(id));
+    const std::optional<NodeId> found = find_id(known, names.name(id));
     if (!found) ++*unknown;
     ids[static_cast<std::size_t>(id)] = found.value_or(kUnknown);
   }
@@ -61,6 +62,42 @@ void expect_file(const std::string& file, std::string_view option) {
   }
 }
 
+/// The first configuration key that a message names, such as "data.user_column"; "" if none.
+std::string key_in(std::string_view message) {
+  constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyz_";
+  std::size_t place = 0;
+  while ((place = message.find("data.", place)) != std::string_view::npos) {
+    const std::size_t end = message.find_first_not_of(kLetters, place + 5);
+    const std::string_view word = message.substr(place, end - place);
+    const auto& keys = config_keys();
+    if (std::ranges::find(keys, word, &ConfigKey::key) != keys.end()) return std::string(word);
+    place += 5;
+  }
+  return "";
+}
+
+/// What to add to an error on a file whose options come from a run: the option that sets the key.
+std::string way_out(std::string_view message) {
+  const std::string key = key_in(message);
+  if (key.empty()) return "";
+  return fmt::format(
+      "; --set {}=VALUE sets it for this file, which is otherwise read as the run's data", key);
+}
+
+/// Returns read(). Its errors that name a key also name the option that sets it.
+template <typename Read>
+auto read_as_run(const Read& read) {
+  try {
+    return read();
+  } catch (const ConfigError& error) {
+    throw ConfigError(error.what() + way_out(error.what()));
+  } catch (const DataError& error) {
+    const std::string place = DataError(error.file(), error.line(), "").what();
+    const std::string message = std::string(error.what()).substr(place.size());
+    throw DataError(error.file(), error.line(), message + way_out(message));
+  }
+}
+
 }  // namespace
 
 DataOptions reading_of(const std::vector<std::string>& sets, Config config) {
@@ -86,7 +123,7 @@ DataOptions reading_of_rows(const std::vector<std::string>& sets, Config config)
 InteractionRows read_rows(const std::string& file, const DataOptions& options,
                           std::string_view option, Console& console) {
   expect_file(file, option);
-  InteractionRows rows = read_interaction_rows(file, options);
+  InteractionRows rows = read_as_run([&] { return read_interaction_rows(file, options); });
   for (const std::string& note : rows.notes) console.line(note);
   return rows;
 }
@@ -94,7 +131,7 @@ InteractionRows read_rows(const std::string& file, const DataOptions& options,
 OtherData read_other_data(const std::string& file, const DataOptions& options, const Dataset& run,
                           Console& console) {
   expect_file(file, "--data");
-  const Dataset other = load_interactions(file, options);
+  const Dataset other = read_as_run([&] { return load_interactions(file, options); });
   for (const std::string& note : other.notes) console.line(note);
   std::vector<bool> users_occur(static_cast<std::size_t>(other.users.size()), false);
   std::vector<bool> items_occur(static_cast<std::size_t>(other.items.size()), false);

@@ -4,11 +4,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <exception>
+#include <filesystem>
 #include <new>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "host/cli/commands.hpp"
 #include "host/cli/console.hpp"
@@ -17,6 +21,7 @@
 #include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/suggestions.hpp"
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/version.hpp"
 
@@ -42,12 +47,11 @@ std::string unmarked(std::string word) {
   return word;
 }
 
-// The words as parse() expects them: in reverse, without the program's name.
-std::vector<std::string> marked_words(int argc, char** argv) {
-  std::vector<std::string> words;
-  for (int i = argc - 1; i > 0; --i) {
-    words.emplace_back(argv[i]);
-    if (words.back().ends_with(']')) words.back() += kMark;
+// The words as parse() expects them: in reverse.
+std::vector<std::string> marked_words(std::vector<std::string> words) {
+  std::reverse(words.begin(), words.end());
+  for (std::string& word : words) {
+    if (word.ends_with(']')) word += kMark;
   }
   return words;
 }
@@ -88,6 +92,70 @@ std::string unexpected(const CLI::App& program, int argc, char** argv) {
     return fmt::format("{0} does not expect \"{1}\" (see {0} --help)", place, word);
   }
   return "unexpected arguments";
+}
+
+// An option that takes all words up to the next option, and the places of these words.
+struct WordList {
+  std::string option;
+  std::vector<std::size_t> places;
+};
+
+// words: those of the command line, from the subcommand on.
+std::vector<WordList> find_lists(const CLI::App& app, const std::vector<std::string>& words) {
+  std::vector<WordList> lists;
+  bool in_list = false;
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    if (words[i].size() > 1 && words[i].starts_with('-')) {
+      const std::string name = words[i].substr(0, words[i].find('='));
+      const CLI::Option* option = app.get_option_no_throw(name);
+      in_list = option != nullptr && option->get_items_expected_max() > 1;
+      if (in_list) lists.push_back({name, {}});
+    } else if (in_list) {
+      lists.back().places.push_back(i);
+    }
+  }
+  return lists;
+}
+
+bool lacks_run(const CLI::App& app) {
+  const CLI::Option* run = app.get_option_no_throw("RUN");
+  return run != nullptr && run->count() == 0;
+}
+
+[[noreturn]] void fail_without_run(const CLI::App& app, const std::vector<std::string>& words) {
+  std::string message =
+      fmt::format("RUN is missing: name the run directory right after {}", app.get_name());
+  for (const WordList& list : find_lists(app, words)) {
+    std::string taken;
+    for (const std::size_t place : list.places) {
+      taken += (taken.empty() ? "" : ", ") + quote(words[place]);
+    }
+    if (taken.empty()) continue;
+    message += fmt::format("; {} takes every word up to the next option: {}", list.option, taken);
+  }
+  throw ConfigError(message);
+}
+
+// "--user a b RUN -k 5": if RUN is missing, and a list ends with a directory, this is RUN.
+void parse_words(CLI::App& program, std::vector<std::string> words) {
+  try {
+    program.parse(marked_words(words));
+  } catch (const CLI::RequiredError&) {
+    const CLI::App& app = chosen(program);
+    if (!lacks_run(app)) throw;
+    for (const WordList& list : find_lists(app, words)) {
+      std::error_code unknown_kind;
+      if (list.places.empty() ||
+          !std::filesystem::is_directory(words[list.places.back()], unknown_kind)) {
+        continue;
+      }
+      const auto run = words.begin() + static_cast<std::ptrdiff_t>(list.places.back());
+      std::rotate(words.begin() + 1, run, run + 1);
+      program.parse(marked_words(words));
+      return;
+    }
+    throw;
+  }
 }
 
 void check_subcommand(const std::vector<Command>& commands, int argc, char** argv) {
@@ -134,8 +202,9 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
   program.footer("tern SUBCOMMAND --help describes each of them.");
   check_subcommand(commands, argc, argv);
   for (const Command& command : commands) unmark_values(*command.app);
+  const std::vector<std::string> words(argv + 1, argv + argc);
   try {
-    program.parse(marked_words(argc, argv));
+    parse_words(program, words);
   } catch (const CLI::CallForHelp&) {
     print(program.help());
     return kDone;
@@ -150,6 +219,7 @@ int run_command(CLI::App& program, const std::vector<Command>& commands, int arg
     if (std::any_of(left.begin(), left.end(), [](auto& word) { return word.starts_with('-'); })) {
       throw ConfigError(unexpected(program, argc, argv));
     }
+    if (lacks_run(chosen(program))) fail_without_run(chosen(program), words);
     throw ConfigError(error.what());
   } catch (const CLI::ParseError& error) {
     throw ConfigError(error.what());

@@ -22,17 +22,25 @@ double share_of(std::int64_t part, std::int64_t whole) {
 
 }  // namespace
 
-std::string fit_line(std::vector<LinePart> parts, std::size_t columns) {
-  std::erase_if(parts, [](const LinePart& part) { return part.text.empty(); });
+std::string fit_line(const std::vector<LinePart>& parts, std::size_t columns) {
+  std::vector<std::size_t> order(parts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::stable_sort(order, {}, [&](std::size_t i) { return parts[i].rank; });
+  std::vector<bool> shown(parts.size(), false);
   const auto joined = [&] {
     std::string line;
-    for (const LinePart& part : parts) line += (line.empty() ? "" : "  ") + part.text;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      if (shown[i]) line += (line.empty() ? "" : "  ") + parts[i].text;
+    }
     return line;
   };
-  std::string line = joined();
-  while (parts.size() > 1 && columns_of(line) > columns) {
-    parts.erase(std::ranges::max_element(parts, {}, &LinePart::rank));
-    line = joined();
+  std::string line;
+  for (const std::size_t i : order) {
+    if (parts[i].text.empty() || (parts[i].with_previous && !shown[i - 1])) continue;
+    shown[i] = true;
+    const std::string longer = joined();
+    shown[i] = line.empty() || columns_of(longer) <= columns;
+    if (shown[i]) line = longer;
   }
   return std::string(first_columns(line, columns));
 }
@@ -91,11 +99,11 @@ std::string ProgressText::live(std::size_t columns, Time now) const {
   if (!loss && last_.epoch > 0) loss = last_.loss;
   return fit_line({{epoch_name(step_.epoch), 0},
                    {fmt::format("{:3.0f}%", 100.0 * share_of(step_.step, step_.steps)), 1},
-                   {loss ? "loss " + brief(*loss) : "", 3},
-                   {best_ ? fmt::format("best {} {}", metric_, brief(*best_)) : "", 4},
-                   {best_ ? fmt::format("(epoch {})", best_epoch_) : "", 6},
+                   {loss ? "loss " + brief(*loss) : "", 4},
+                   {best_ ? fmt::format("best {} {}", metric_, brief(*best_)) : "", 2},
+                   {best_ ? fmt::format("(epoch {})", best_epoch_) : "", 6, true},
                    {rate(now), 5},
-                   {time_left(now), 2}},
+                   {time_left(now), 3}},
                   columns);
 }
 
@@ -118,8 +126,8 @@ std::string ProgressText::epoch_line(std::size_t columns) const {
   std::string best;
   if (best_ && !last_.best) best = fmt::format("best {} (epoch {})", brief(*best_), best_epoch_);
   return fit_line({{epoch_name(last_.epoch), 0},
-                   {fmt::format("loss {:>7}", brief(last_.loss)), 1},
-                   {std::move(measured), 2},
+                   {fmt::format("loss {:>7}", brief(last_.loss)), 2},
+                   {std::move(measured), 1},
                    {std::move(best), 3},
                    {fmt::format("{} triplets/s", brief(last_.triplets_per_second)), 5},
                    {duration(last_.seconds), 4}},

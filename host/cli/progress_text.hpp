@@ -13,18 +13,19 @@
 
 namespace tern::cli {
 
-/// A part of a line; the part with the largest rank is the first that a narrow terminal drops.
+/// A part of a line; the smaller its rank, the more important it is.
 struct LinePart {
   std::string text;
   int rank = 0;
+  bool with_previous = false;  // whether it makes no sense without the part before it
 };
 
 /// More columns than any line takes.
 inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 
-/// The parts in their order, two spaces apart, without those that do not fit. If even the most
-/// important part is too long, its beginning.
-std::string fit_line(std::vector<LinePart> parts, std::size_t columns);
+/// The parts in their order, two spaces apart, without those that do not fit beside more important
+/// ones. If even the most important part is too long, its beginning.
+std::string fit_line(const std::vector<LinePart>& parts, std::size_t columns);
 
 /// The texts that show how far a training has come. It has no clock and no terminal: times and
 /// widths are given.

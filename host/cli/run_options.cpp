@@ -88,10 +88,16 @@ void LoadedRun::add_nodes(Side side, const std::string& file) {
   const bool of_users = side == Side::kUser;
   const ModelOptions& model = run_.config().model;
   if (!reads_features(model)) {
+    throw ConfigError(fmt::format(
+        "--new-{}: the run's model is {}, which knows nodes only by their ids, expected "
+        "a gcmc with features",
+        of_users ? "users" : "items", model_name()));
+  }
+  if (file == "-") {
     throw ConfigError(
-        fmt::format("--new-{}: the run is a {} that knows nodes only by their ids, expected a gcmc "
-                    "with features",
-                    of_users ? "users" : "items", model_name()));
+        fmt::format("--new-{}: standard input has no name that shows the format, expected a file, "
+                    ".tsv or .csv",
+                    of_users ? "users" : "items"));
   }
   load_features();
   const std::size_t notes = data_->notes.size();
@@ -212,7 +218,7 @@ void check_k(std::int64_t k, std::int64_t candidates, std::string_view what) {
 }
 
 void ListLength::add_to(CLI::App& app, const std::string& help) {
-  given_ = app.add_option("-k", k_, help)->type_name("N")->capture_default_str();
+  given_ = add_number(app, "-k", k_, help);
 }
 
 std::int64_t ListLength::resolve(std::int64_t candidates, std::string_view what) const {

@@ -14,6 +14,7 @@
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/ids.hpp"
 #include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
@@ -88,7 +89,7 @@ class PairScorer {
 std::vector<std::optional<NodeId>> find_each(const Vocabulary& wanted, const Vocabulary& names) {
   std::vector<std::optional<NodeId>> ids;
   ids.reserve(static_cast<std::size_t>(wanted.size()));
-  for (NodeId id = 0; id < wanted.size(); ++id) ids.push_back(names.find(wanted.name(id)));
+  for (NodeId id = 0; id < wanted.size(); ++id) ids.push_back(find_id(names, wanted.name(id)));
   return ids;
 }
 

@@ -187,6 +187,10 @@ void FeatureTable::find_kinds() {
           continue;
         }
         const std::optional<double> number = number_in(value);
+        if (!number && task_.known != nullptr) {
+          throw TextError{row, fmt::format("column {} has {}, expected a number as in training",
+                                           quote(columns_[c].name), quote(value))};
+        }
         if (!number) {
           chunk.not_number[c] = 1;
         } else if (!std::isfinite(static_cast<float>(*number)) && chunk.not_finite[c] == nullptr) {

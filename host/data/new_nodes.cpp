@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
+#include <system_error>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -185,6 +187,17 @@ Interactions widen(const Interactions& interactions, NodeId more_users, NodeId m
                       {interactions.items().begin(), interactions.items().end()});
 }
 
+void expect_table(const std::filesystem::path& path, Side side) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  const bool is_there = std::filesystem::exists(status);
+  if (is_there && !std::filesystem::is_directory(status)) return;
+  throw DataError(path.string(), 0,
+                  fmt::format("{}, expected a table of new {}, .tsv or .csv",
+                              is_there ? "found a directory" : "no such file",
+                              side == Side::kUser ? "users" : "items"));
+}
+
 }  // namespace
 
 void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
@@ -196,6 +209,7 @@ void add_new_nodes(Dataset& data, Side side, const std::filesystem::path& path,
                     fmt::format("the data has no features of {}, which new ones need",
                                 of_users ? "users" : "items"));
   }
+  expect_table(path, side);
   const Source source = file_source(path);
   if (source.format == SourceFormat::kAdjacency) {
     throw DataError(path.string(), 0,

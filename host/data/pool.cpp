@@ -9,7 +9,6 @@
 #include "host/data/compression.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/number_ids.hpp"
-#include "host/data/recognition.hpp"
 #include "host/data/text.hpp"
 #include "host/support/message.hpp"
 #include "host/support/parallel.hpp"
@@ -43,7 +42,7 @@ void decode(const Source& source, const DataOptions& options, ByteBuffer& bytes,
   bytes = latin1_to_utf8(text);
 }
 
-Texts read_texts(const Sources& sources, const DataOptions& options, Notes& notes) {
+Texts read_texts(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
   Texts texts;
   std::vector<InteractionText> known;
   std::vector<std::size_t> parts;
@@ -57,7 +56,7 @@ Texts read_texts(const Sources& sources, const DataOptions& options, Notes& note
         {checked_text(texts.bytes[part].view(), source.file()), source.file(), source.format});
     parts.push_back(part);
   }
-  const std::vector<Reading> readings = recognise(known, options);
+  const std::vector<Reading> readings = recognise(known, options, use);
   for (std::size_t i = 0; i < parts.size(); ++i) texts.readings[parts[i]] = readings[i];
   return texts;
 }
@@ -296,7 +295,7 @@ std::int64_t Pool::size() const {
 
 Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
   Pool pool;
-  Texts texts = read_texts(sources, options, notes);
+  Texts texts = read_texts(sources, options, use, notes);
   if (texts.readings[0].format == DataFormat::kAdjacency) {
     read_adjacency_lists(sources, std::move(texts), options, use, pool, notes);
   } else {

@@ -9,6 +9,7 @@
 #include "host/data/feature_rows.hpp"
 #include "host/data/interaction_table.hpp"
 #include "host/data/k_core.hpp"
+#include "host/data/recognition.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/split.hpp"
 #include "tern/dataset.hpp"
@@ -43,10 +44,6 @@ struct Pool {
 
   std::int64_t size() const;
 };
-
-/// The use of the interactions: a whole data set to train on, or rows whose ids are looked up in a
-/// run, which can well be those of a single user.
-enum class PoolUse : bool { kDataset, kRows };
 
 /// Reads the files, and drops interactions below the minimum rating. Adds notes on each file and its
 /// unusual content, and for a data set on ids that are unusual in one. Throws DataError, ConfigError.

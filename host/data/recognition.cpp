@@ -44,7 +44,7 @@ bool asks_for_table(const DataOptions& options) {
 }
 
 /// Lines of three or more integers, as many in each line.
-void weigh_even_lines(Evidence& evidence) {
+void weigh_even_lines(Evidence& evidence, PoolUse use) {
   const NumberLines& lines = evidence.lines;
   const std::int64_t repeats = lines.counted - lines.users;
   // Fewer lines can have few values by chance.
@@ -59,7 +59,8 @@ void weigh_even_lines(Evidence& evidence) {
   } else if (repeats == 0) {
     const bool like_ratings = few_values && lines.thirds * 4 <= lines.seconds && !lines.ascending;
     const bool like_weights = lines.thirds == 1 && lines.seconds >= 3 && !lines.ascending;
-    if (!like_ratings && !like_weights) {
+    const bool like_a_row = use == PoolUse::kRows && lines.width == 3;
+    if (!like_ratings && !like_weights && !like_a_row) {
       evidence.leaning = Evidence::Leaning::kList;
       evidence.reason = "no user repeats";
     }
@@ -69,7 +70,7 @@ void weigh_even_lines(Evidence& evidence) {
   }
 }
 
-Evidence examine(const InteractionText& text) {
+Evidence examine(const InteractionText& text, PoolUse use) {
   Evidence evidence;
   evidence.json = begins_with_json(text.bytes, text.file);
   if (evidence.json) return evidence;
@@ -98,7 +99,7 @@ Evidence examine(const InteractionText& text) {
                                                                  : Evidence::Leaning::kList;
     return evidence;
   }
-  weigh_even_lines(evidence);
+  weigh_even_lines(evidence, use);
   return evidence;
 }
 
@@ -153,11 +154,12 @@ DataFormat decide(std::span<const InteractionText> texts, std::span<const Eviden
 
 }  // namespace
 
-std::vector<Reading> recognise(std::span<const InteractionText> texts, const DataOptions& options) {
+std::vector<Reading> recognise(std::span<const InteractionText> texts, const DataOptions& options,
+                               PoolUse use) {
   std::vector<Evidence> evidence(texts.size());
   DataFormat format = options.format;
   if (format == DataFormat::kAuto) {
-    for (std::size_t i = 0; i < texts.size(); ++i) evidence[i] = examine(texts[i]);
+    for (std::size_t i = 0; i < texts.size(); ++i) evidence[i] = examine(texts[i], use);
     const auto is_json = [](const Evidence& one) { return one.json; };
     const auto num_json = std::count_if(evidence.begin(), evidence.end(), is_json);
     if (num_json == static_cast<std::int64_t>(texts.size())) {

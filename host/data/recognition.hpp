@@ -28,10 +28,16 @@ struct Reading {
   std::string description;
 };
 
+/// The use of interactions: a whole data set to train on, or rows whose ids are looked up in a run, which
+/// can well be those of a single user.
+enum class PoolUse : bool { kDataset, kRows };
+
 /// How the texts of one data set are read: as the options ask, else by their first lines, as
-/// DataOptions::format describes. Either all are adjacency lists or none is. Throws DataError if a text
+/// DataOptions::format describes. In rows to look up, users need not repeat: lines of three integers are
+/// then refused, unless they show what they are. Either all are adjacency lists or none is. Throws DataError if a text
 /// can be read in two ways, or in none, with the option that decides.
-std::vector<Reading> recognise(std::span<const InteractionText> texts, const DataOptions& options);
+std::vector<Reading> recognise(std::span<const InteractionText> texts, const DataOptions& options,
+                               PoolUse use = PoolUse::kDataset);
 
 /// The separator of a table, by the option or by the first rows. Throws DataError.
 TableFormat recognise_separator(const InteractionText& text, const DataOptions& options);

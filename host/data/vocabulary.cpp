@@ -244,13 +244,16 @@ Vocabulary Vocabulary::read(const std::filesystem::path& path) {
 
 std::vector<std::string> Vocabulary::nearest(std::string_view name, std::size_t count) const {
   if (count == 0) return {};
+  // With more edits, nearly every name would be near.
+  constexpr std::size_t kBytesAnEdit = 3;
+  const int most = static_cast<int>(name.substr(0, 64).size() / kBytesAnEdit);
   using Candidate = std::pair<int, NodeId>;  // distance, id
   std::vector<Candidate> best;               // ascending, at most count of them
   const auto offer = [&](std::string_view text, NodeId id) {
     const bool full = best.size() == count;
-    const int limit = full ? best.back().first : std::numeric_limits<int>::max() - 1;
+    const int limit = full ? best.back().first : most;
     const Candidate candidate{edit_distance(name, text, limit), id};
-    if (full && best.back() <= candidate) return;
+    if (candidate.first > most || (full && best.back() <= candidate)) return;
     best.insert(std::upper_bound(best.begin(), best.end(), candidate), candidate);
     if (best.size() > count) best.pop_back();
   };

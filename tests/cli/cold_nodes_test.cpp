@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "tests/cli/workspace.hpp"
+#include "tests/cli/list_workspace.hpp"
 
 namespace tern::test {
 namespace {
@@ -18,14 +18,12 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-using Rows = std::vector<std::vector<std::string>>;
-
 constexpr const char* kPopularityNote =
     "users without training interactions, ranked by popularity: 1 of ";
 constexpr const char* kColdItemsNote =
     "items without training interactions, left out unless --cold is given: 1 of 21\n";
 
-class ColdNodes : public Workspace {
+class ColdNodes : public ListWorkspace {
  protected:
   /// The films as a training set. The newcomer is only in the other splits, and so is the new film.
   void train(const std::string& model) const {
@@ -53,19 +51,6 @@ class ColdNodes : public Workspace {
   Outcome recommend(std::vector<std::string> more) const {
     more.insert(more.begin(), {"recommend", "run", "-k", "21"});
     return run(more);
-  }
-  static Rows rows_of(const Outcome& outcome, const std::string& user) {
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    Rows rows;
-    for (const std::string& line : lines(outcome.out)) {
-      if (cells(line)[0] == user) rows.push_back(cells(line));
-    }
-    return rows;
-  }
-  static std::vector<std::string> column(const Rows& rows, std::size_t index) {
-    std::vector<std::string> cells;
-    for (const auto& row : rows) cells.push_back(row.at(index));
-    return cells;
   }
   /// The films by descending number of training interactions, without drama-0, as rows of the output.
   Rows popular_films() const {
@@ -200,6 +185,21 @@ TEST_F(ColdNodes, ArePlacedByFeaturesOfTheirSide) {
   train("lightgcn");
   EXPECT_THAT(column(rows_of(recommend({"--user", "newcomer"}), "newcomer"), 4),
               Each("popularity"));
+}
+
+TEST_F(ColdNodes, AreNotEvaluatedWithoutFeatures) {
+  for (const std::string model : {"gcmc", "lightgcn", "mf"}) {
+    const Outcome outcome =
+        train_films({"--quiet", "--overwrite", "--model", model, "--set", "data.split=cold-items",
+                     "data.test_fraction=0.3", "model.inputs=ids"});
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(
+        run({"evaluate", "run", "--cold", "-k", "2"}),
+        FailsAtOnceWith(2, "--cold: the run's model is " + model +
+                               ", which reads no features "
+                               "of items, so that items without a training interaction have "
+                               "random embeddings; expected a gcmc with item features"));
+  }
 }
 
 }  // namespace

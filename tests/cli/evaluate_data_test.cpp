@@ -11,6 +11,7 @@ using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 
 class EvaluateData : public Workspace {
  protected:
@@ -93,6 +94,38 @@ TEST_F(EvaluateData, IsReadAsTheRunsDataUnlessToldOtherwise) {
               FailsAtOnceWith(2, "--set: found \"model.width=3\", expected data.KEY=VALUE"));
   EXPECT_THAT(run({"evaluate", "run", "--set", "data.k_core=3"}),
               FailsAtOnceWith(2, "expected --data FILE with it"));
+}
+
+TEST_F(EvaluateData, NamesTheOptionForKeysOfTheRun) {
+  std::string films = read("films/interactions.tsv");
+  films.replace(0, films.find('\n'), "who\tfilm");
+  write("named.tsv", films);
+  const std::vector<std::string> columns{"data.user_column=who", "data.item_column=film"};
+  const Outcome trained =
+      run({"train", "named.tsv", "--out", "named", "--quiet", "--epochs", "1", "--set",
+           "model.width=8", "evaluation.ks=[2]", "train.metric=ndcg@2", columns[0], columns[1]});
+  ASSERT_EQ(trained.exit_code, 0) << trained.err;
+  write("second.csv", "user,item\ndrama fan 0,drama-0\n");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{"evaluate", "named", "--data"},
+        {"score", "named", "--pairs"},
+        {"recommend", "named", "--history"}}) {
+    std::vector<std::string> arguments = command;
+    arguments.emplace_back("second.csv");
+    EXPECT_THAT(run(arguments),
+                FailsAtOnceWith(2,
+                                "second.csv: data.user_column: found \"who\", expected one of the "
+                                "first row's names: \"user\", \"item\"; --set "
+                                "data.user_column=VALUE sets it for this file, which is "
+                                "otherwise read as the run's data"));
+  }
+  EXPECT_EQ(run({"evaluate", "named", "--data", "second.csv", "--set", "data.user_column=user",
+                 "data.item_column=item"})
+                .exit_code,
+            0);
+  write("data.csv", "a,b\nx\n");
+  EXPECT_THAT(measure("data.csv"), Not(FailsWith(65, "--set")));
+  EXPECT_THAT(measure("none.csv"), Not(FailsWith(65, "--set")));
 }
 
 TEST_F(EvaluateData, RefusesWhatCannotBeMeasured) {

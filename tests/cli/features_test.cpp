@@ -337,13 +337,21 @@ TEST_F(FeaturesOnTheCommandLine, NotesWhatNewNodesBringInVain) {
 TEST_F(FeaturesOnTheCommandLine, RefuseNewNodesThatCannotBePlaced) {
   train_well();
   EXPECT_THAT(run({"recommend", "run", "--new-items", "none.tsv", "--all"}),
-              FailsAtOnceWith(65, "none.tsv"));
+              FailsAtOnceWith(65,
+                              "none.tsv: no such file, expected a table of new items, .tsv or "
+                              ".csv"));
+  EXPECT_THAT(run({"recommend", "run", "--new-items", "-", "--all"}),
+              FailsAtOnceWith(2,
+                              "--new-items: standard input has no name that shows the format, "
+                              "expected a file, .tsv or .csv"));
   write("known.tsv", "film\tkind\nx\tdrama\ndrama-4\tdrama\n");
   EXPECT_THAT(run({"recommend", "run", "--new-items", "known.tsv", "--all"}),
               FailsAtOnceWith(65, "known.tsv:3: id \"drama-4\" is known from training"));
-  write("words.tsv", "film\tyear\nx\tlong ago\n");
+  write("words.tsv", "film\tyear\nw\t1999\nx\tlong ago\n");
   EXPECT_THAT(run({"similar", "run", "--new-items", "words.tsv", "--item", "x"}),
-              FailsWith(65, "\"year\" holds words, expected numbers as in training"));
+              FailsWith(65,
+                        "words.tsv:3: column \"year\" has \"long ago\", expected a number as in "
+                        "training"));
   std::filesystem::remove(path("films/user_features.tsv"));
   train_well({"--overwrite"});
   EXPECT_THAT(run({"recommend", "run", "--new-users", "people.tsv"}),
@@ -358,12 +366,12 @@ TEST_F(FeaturesOnTheCommandLine, RefuseNewNodesOfRunsThatKnowIdsAlone) {
     more.insert(more.end(), model.begin(), model.end());
     ASSERT_EQ(train_films(more).exit_code, 0);
     EXPECT_THAT(run({"recommend", "run", "--all", "--new-items", "films.tsv"}),
-                FailsAtOnceWith(2, "--new-items: the run is a " + model[1] +
-                                       " that knows nodes only by their ids"));
+                FailsAtOnceWith(2, "--new-items: the run's model is " + model[1] +
+                                       ", which knows nodes only by their ids"));
     EXPECT_THAT(run({"recommend", "run", "--new-users", "people.tsv"}),
-                FailsAtOnceWith(2, "--new-users: the run is a " + model[1]));
+                FailsAtOnceWith(2, "--new-users: the run's model is " + model[1]));
     EXPECT_THAT(run({"similar", "run", "--item", "drama-0", "--new-items", "films.tsv"}),
-                FailsAtOnceWith(2, "--new-items: the run is a " + model[1]));
+                FailsAtOnceWith(2, "--new-items: the run's model is " + model[1]));
   }
 }
 

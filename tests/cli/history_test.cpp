@@ -5,7 +5,7 @@
 #include <set>
 
 #include "tern/tensor_file.hpp"
-#include "tests/cli/workspace.hpp"
+#include "tests/cli/list_workspace.hpp"
 
 namespace tern::test {
 namespace {
@@ -17,7 +17,6 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-using Rows = std::vector<std::vector<std::string>>;
 using Dense = std::vector<std::vector<double>>;
 
 Dense product(const Dense& a, const Dense& b) {
@@ -30,7 +29,7 @@ Dense product(const Dense& a, const Dense& b) {
   return c;
 }
 
-class History : public Workspace {
+class History : public ListWorkspace {
  protected:
   void train(const std::string& layers, const std::vector<std::string>& more = {}) const {
     std::vector<std::string> arguments{"--quiet", "--overwrite", "--set", "model.layers=" + layers};
@@ -41,19 +40,6 @@ class History : public Workspace {
   Outcome recommend(const std::string& file, std::vector<std::string> more = {}) const {
     more.insert(more.begin(), {"recommend", "run", "--history", file, "-k", "20"});
     return run(more);
-  }
-  static Rows rows_of(const Outcome& outcome, const std::string& user) {
-    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    Rows rows;
-    for (const std::string& line : lines(outcome.out)) {
-      if (cells(line)[0] == user) rows.push_back(cells(line));
-    }
-    return rows;
-  }
-  static std::vector<std::string> column(const Rows& rows, std::size_t index) {
-    std::vector<std::string> cells;
-    for (const auto& row : rows) cells.push_back(row.at(index));
-    return cells;
   }
 
   Dense embedding(const char* name) const {
@@ -229,12 +215,14 @@ TEST_F(History, CountsWhatItLeavesOut) {
 TEST_F(History, IsRefusedByModelsWithoutPropagation) {
   write("alice.csv", "user,item\nalice,drama-0\n");
   train("0");
-  EXPECT_THAT(recommend("alice.csv"),
-              FailsAtOnceWith(2,
-                              "--history: the run is a lightgcn, expected a lightgcn with at least "
-                              "one layer"));
+  EXPECT_THAT(
+      recommend("alice.csv"),
+      FailsAtOnceWith(2,
+                      "--history: the run's model is lightgcn, expected a lightgcn with at least "
+                      "one layer"));
   train("2", {"--model", "mf"});
-  EXPECT_THAT(recommend("alice.csv"), FailsAtOnceWith(2, "--history: the run is a mf, expected"));
+  EXPECT_THAT(recommend("alice.csv"),
+              FailsAtOnceWith(2, "--history: the run's model is mf, expected"));
   train("2", {"--model", "gcmc"});
   EXPECT_THAT(recommend("alice.csv"), FailsAtOnceWith(2, "by their features: --new-users"));
 }

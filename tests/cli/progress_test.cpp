@@ -61,6 +61,9 @@ TEST(FitLine, DropsTheLeastImportantPartsFirst) {
   EXPECT_EQ(fit_line(parts, 11), "first");
   EXPECT_EQ(fit_line(parts, 3), "fir");
   EXPECT_EQ(fit_line({{"用户用户", 0}, {"b", 1}}, 7), "用户用");
+  EXPECT_EQ(fit_line({{"a", 0}, {"longer", 1}, {"b", 2}}, 5), "a  b");
+  EXPECT_EQ(fit_line({{"a", 0}, {"longer", 1}, {"b", 2, true}}, 5), "a");
+  EXPECT_EQ(fit_line({{"a", 0}, {"longer", 1}, {"b", 2, true}}, 12), "a  longer  b");
 }
 
 EpochRecord record_of(int epoch, double ndcg, double best_before) {
@@ -110,8 +113,9 @@ TEST_F(ThirdEpoch, HasALiveLineForEachWidth) {
             "7:14 left");
   EXPECT_EQ(text_.live(140, now_), text_.live(300, now_));
   EXPECT_EQ(text_.live(80, now_),
-            "epoch   3/100   25%  loss 0.4123  best ndcg@20 0.1500  7:14 left");
-  EXPECT_EQ(text_.live(40, now_), "epoch   3/100   25%  7:14 left");
+            "epoch   3/100   25%  loss 0.4123  best ndcg@20 0.1500  (epoch 1)  7:14 left");
+  EXPECT_EQ(text_.live(40, now_), "epoch   3/100   25%  best ndcg@20 0.1500");
+  EXPECT_EQ(text_.live(39, now_), "epoch   3/100   25%  7:14 left");
   EXPECT_EQ(text_.live(20, now_), "epoch   3/100   25%");
 }
 
@@ -138,6 +142,7 @@ TEST_F(ThirdEpoch, EpochsAreShortLines) {
   text_.on_epoch(record_of(3, 0.16, 0.15), now_);
   EXPECT_EQ(text_.epoch_line(kNoLimit),
             "epoch   3/100  loss  0.4123  ndcg@20 0.1600 (best)  250,000 triplets/s  4.00 s");
+  EXPECT_EQ(text_.epoch_line(40), "epoch   3/100  ndcg@20 0.1600 (best)");
   EXPECT_EQ(text_.epoch_line(30), "epoch   3/100  loss  0.4123");
   EXPECT_EQ(text_.health_line(kNoLimit),
             "epoch   3/100  norm 5.125/6.250  cosine 0.50/0.25  rank 46.0/49.5  gradient "

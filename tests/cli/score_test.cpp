@@ -108,6 +108,18 @@ TEST_F(Score, ReadsFilesAsTrainDoes) {
   EXPECT_THAT(lines(score("pairs.jsonl").out), testing::Contains(expected));
 }
 
+TEST_F(Score, RefusesRowsThatCouldBeLists) {
+  write("rated.txt", "1 5 4\n2 7 3\n");
+  EXPECT_THAT(score("rated.txt"), AllOf(FailsWith(65, "rated.txt:1: every line has 3 numbers"),
+                                        FailsWith(65, "--set data.format=VALUE")));
+  write("named.txt", "user item rating\n1 5 4\n2 7 3\n");
+  EXPECT_THAT(score("named.txt"), FailsWith(65, "user \"1\" and item \"5\""));
+  EXPECT_THAT(score("rated.txt", {"--set", "data.format=table"}),
+              FailsWith(65, "none of its 2 pairs"));
+  EXPECT_THAT(score("rated.txt", {"--set", "data.format=adjacency"}),
+              FailsWith(65, "none of its 4 pairs"));
+}
+
 TEST_F(Score, RefusesWhatItCannotScore) {
   write("strangers.csv", "user,item\nnobody,drama-0\ndrama fan 0,no film\n");
   const Outcome strangers = score("strangers.csv");

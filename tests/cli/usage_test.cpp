@@ -100,6 +100,62 @@ TEST_F(Usage, WhatCannotBeUnderstoodIsExplained) {
   EXPECT_THAT(run({"train"}), FailsAtOnceWith(2, "DATA is missing"));
 }
 
+TEST_F(Usage, NumbersThatAreNoneAreShown) {
+  for (const char* text : {"five", "2.5", ""}) {
+    EXPECT_THAT(
+        run({"recommend", "r", "--all", "-k", text}),
+        FailsAtOnceWith(2, "-k: found \"" + std::string(text) + "\", expected a whole number"))
+        << text;
+  }
+  EXPECT_THAT(run({"generate", "--to", "g", "--users", "3000000000"}),
+              FailsAtOnceWith(
+                  2, "--users: found \"3000000000\", expected a whole number up to 2147483647"));
+  EXPECT_THAT(run({"generate", "--to", "g", "--seed", "-1"}),
+              FailsAtOnceWith(2, "--seed: train.seed: found the integer -1, expected"));
+  EXPECT_THAT(run({"generate", "--to", "g", "--noise", "much"}),
+              FailsAtOnceWith(2, "--noise: found \"much\", expected a number"));
+  EXPECT_THAT(run({"gradcheck", "--seed", "x"}),
+              FailsAtOnceWith(2, "--seed: found \"x\", expected"));
+}
+
+TEST_F(Usage, TheRunMayStandBehindAListOfIds) {
+  ASSERT_EQ(train_films({"--quiet"}).exit_code, 0);
+  const Outcome first =
+      run({"recommend", "run", "--user", "drama fan 0", "drama fan 2", "-k", "2", "--quiet"});
+  EXPECT_THAT(lines(first.out), SizeIs(5));
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--user", "drama fan 0", "drama fan 2", "run", "-k", "2",
+                                 "--quiet"},
+        {"--user", "drama fan 0", "drama fan 2", "-k", "2", "--quiet", "run"},
+        {"-k", "2", "--quiet", "--user", "drama fan 0", "drama fan 2", "run"},
+        {"-k", "2", "--user=drama fan 0", "drama fan 2", "run", "--quiet"}}) {
+    std::vector<std::string> command{"recommend"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out, first.out) << testing::PrintToString(arguments);
+  }
+  write("pairs.csv", "who,film\ndrama fan 0,drama-0\n");
+  EXPECT_EQ(run({"score", "--pairs", "pairs.csv", "--set", "data.header=yes",
+                 "data.user_column=who", "run", "--quiet"})
+                .exit_code,
+            0);
+}
+
+TEST_F(Usage, AListThatTookTheRunIsNamed) {
+  EXPECT_THAT(run({"recommend", "--user", "alice", "bob", "-k", "2"}),
+              FailsAtOnceWith(2,
+                              "RUN is missing: name the run directory right after recommend; "
+                              "--user takes every word up to the next option: \"alice\", "
+                              "\"bob\""));
+  EXPECT_THAT(run({"recommend", "--user", "nowhere", "-k", "2"}),
+              FailsAtOnceWith(2, "--user takes every word up to the next option: \"nowhere\""));
+  const Outcome outcome = run({"recommend", "--all"});
+  EXPECT_THAT(outcome, FailsAtOnceWith(2,
+                                       "RUN is missing: name the run directory right after "
+                                       "recommend\n"));
+}
+
 TEST_F(Usage, OptionsOfOtherProgramsLeadToTheirKeys) {
   const auto train = [&](std::vector<std::string> more) {
     more.insert(more.begin(), {"train", "d"});

@@ -21,34 +21,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-using Rows = std::vector<std::vector<std::string>>;
-
-Rows read_rows(std::string_view text, TableFormat format) {
-  Rows rows;
-  RowReader reader(text, format, 0);
-  std::vector<Field> fields;
-  std::string scratch;
-  while (reader.next(fields)) {
-    rows.emplace_back();
-    for (const Field& field : fields) rows.back().emplace_back(field.value(scratch));
-  }
-  return rows;
-}
-
-TEST(RowReader, TakesTabSeparatedFieldsAsTheyAre) {
-  EXPECT_EQ(read_rows("a\tb\n\n \"c\"\t\r\nd\t,", TableFormat::kTsv),
-            (Rows{{"a", "b"}, {" \"c\"", ""}, {"d", ","}}));
-}
-
-TEST(RowReader, ReadsQuotesAsRfc4180HasThem) {
-  EXPECT_EQ(read_rows("a,b\r\n\"c,d\",\"e\"\"f\"\n", TableFormat::kCsv),
-            (Rows{{"a", "b"}, {"c,d", "e\"f"}}));
-  EXPECT_EQ(read_rows("\"a\nb\",c\n\"\",\n", TableFormat::kCsv), (Rows{{"a\nb", "c"}, {"", ""}}));
-  EXPECT_EQ(read_rows(" a , \"b\" \n", TableFormat::kCsv), (Rows{{"a", "b"}}));
-  EXPECT_EQ(read_rows("\"a\"", TableFormat::kCsv), (Rows{{"a"}}));
-  EXPECT_EQ(read_rows("\"\"\"\"\"\",x\r\n", TableFormat::kCsv), (Rows{{"\"\"", "x"}}));
-}
-
 /// A table, and the vocabularies that number its ids.
 struct ReadTable {
   Vocabulary users;
@@ -166,20 +138,6 @@ TEST(ParseInteractions, ReadsDecimalCommas) {
   // Beside a decimal point, a comma may divide thousands.
   EXPECT_THAT(data_complaint([&] { read("1;10;3.5\n1;11;1,234\n", semicolons, options); }),
               StartsWith("t:2: rating \"1,234\" is not a finite number"));
-}
-
-TEST(ParseInteractions, DividesRowsByAnySeparator) {
-  const TableFormat colons{':', Separation::kDoubled, Quotes::kNone};
-  EXPECT_EQ(read_rows("1::a:b::\n", colons), (Rows{{"1", "a:b", ""}}));
-  const TableFormat blanks{' ', Separation::kBlanks, Quotes::kNone};
-  EXPECT_EQ(read_rows("  1 \t 2  3 \r\n \n4 5\n", blanks), (Rows{{"1", "2", "3"}, {"4", "5"}}));
-  const TableFormat quoted{' ', Separation::kBlanks, Quotes::kDouble};
-  EXPECT_EQ(read_rows("\"a b\"  1 \r\n2 \"c \"\"d\"\n", quoted),
-            (Rows{{"a b", "1"}, {"2", "c \"d"}}));
-  const TableFormat tabs{'\t', Separation::kOne, Quotes::kDouble};
-  EXPECT_EQ(read_rows("\"a\tb\"\t\tc \n", tabs), (Rows{{"a\tb", "", "c "}}));
-  EXPECT_EQ(read_rows("\"a::\"::b\n", {':', Separation::kDoubled, Quotes::kDouble}),
-            (Rows{{"a::", "b"}}));
 }
 
 TEST(ParseInteractions, RefusesIdsThatAreNotUtf8) {

@@ -153,12 +153,24 @@ TEST_F(NewNodes, HaveTheirIdsInAnyColumn) {
 }
 
 TEST_F(NewNodes, RefusesWordsForNumbersAndReadsNumbersAsWords) {
-  EXPECT_THAT(complaint_of("id\tsize\np\tlarge\n"),
-              AllOf(HasSubstr("more.tsv"), HasSubstr("\"size\" holds words"),
-                    HasSubstr("numbers as in training")));
+  EXPECT_THAT(
+      complaint_of("id\tsize\np\t1\nq\tlarge\nr\tsmall\n"),
+      HasSubstr("more.tsv:3: column \"size\" has \"large\", expected a number as in training"));
+  EXPECT_THAT(complaint_of("id:token\tsize:token\np\t1\n"),
+              HasSubstr("column \"size\" holds words, expected numbers as in training"));
   // A category may look like a number. This one is unknown.
   EXPECT_THAT(notes_of("id\tsize\tkind\np\t1\t3\n"),
               Contains(AllOf(HasSubstr("left out: 1 (3)"), HasSubstr("values of kind"))));
+}
+
+TEST_F(NewNodes, NeedsATable) {
+  const auto complaint_about = [&](const std::string& name) {
+    return data_complaint([&] { add_new_nodes(data, Side::kItem, folder / name); });
+  };
+  EXPECT_THAT(complaint_about("none"),
+              HasSubstr("none: no such file, expected a table of new items, .tsv or .csv"));
+  EXPECT_THAT(complaint_about("data"),
+              HasSubstr("data: found a directory, expected a table of new items"));
 }
 
 TEST_F(NewNodes, RefusesKnownRepeatedAndEmptyIds) {

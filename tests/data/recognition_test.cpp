@@ -134,6 +134,25 @@ TEST(Recognise, RefusesWhatCanBeBoth) {
   EXPECT_THAT(refusal(weights), HasSubstr("choose with data.format"));
 }
 
+TEST(Recognise, RefusesRowsOfThreeNumbersToLookUp) {
+  const auto reading = [](std::string_view text) {
+    const InteractionText one{text, "f", SourceFormat::kAdjacency};
+    return recognise(std::span(&one, 1), {}, PoolUse::kRows).front().format;
+  };
+  for (const std::string& text : {std::string("1 5 4\n2 7 3\n"), list_of(100, 2, 2, false)}) {
+    EXPECT_EQ(format_of(text), DataFormat::kAdjacency);
+    EXPECT_THAT(data_complaint([&] { reading(text); }),
+                AllOf(StartsWith("f:1: every line has 3 numbers"),
+                      HasSubstr("data.format = table or data.format = adjacency")));
+  }
+  EXPECT_EQ(reading("user item rating\n1 5 4\n2 7 3\n"), DataFormat::kTable);
+  EXPECT_EQ(reading("1 5 4.0\n2 7 3.5\n"), DataFormat::kTable);
+  EXPECT_EQ(reading("1 5 881250949\n2 7 881250950\n"), DataFormat::kTable);
+  EXPECT_EQ(reading("1 5\n2 7\n"), DataFormat::kAdjacency);  // both readings are the same
+  EXPECT_EQ(reading("1 5 4\n2 7 3 9\n"), DataFormat::kAdjacency);
+  EXPECT_EQ(reading("1 5 4 8 6 2\n"), DataFormat::kAdjacency);
+}
+
 TEST(Recognise, ObeysOptions) {
   DataOptions options;
   options.format = DataFormat::kAdjacency;

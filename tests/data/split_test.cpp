@@ -7,35 +7,21 @@
 #include <cmath>
 #include <map>
 #include <random>
-#include <set>
 
 #include "host/data/cold_items.hpp"
-#include "host/data/k_core.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/random.hpp"
+#include "tests/data/random_interactions.hpp"
 
 namespace tern {
 namespace {
 
 using ::testing::ElementsAre;
+using testing::random_interactions;
 
 constexpr SplitPart kTrain = SplitPart::kTrain;
 constexpr SplitPart kValid = SplitPart::kValid;
 constexpr SplitPart kTest = SplitPart::kTest;
-
-Interactions random_interactions(NodeId users, NodeId items, int pairs, unsigned seed) {
-  std::mt19937 random(seed);
-  std::vector<Interaction> list;
-  for (int e = 0; e < pairs; ++e) {
-    // Squared, so that degrees vary.
-    const auto skew = [&](NodeId n) {
-      const double u = static_cast<double>(random() % 10'000) / 10'000;
-      return static_cast<NodeId>(u * u * n);
-    };
-    list.push_back({skew(users), skew(items)});
-  }
-  return Interactions::from_pairs(users, items, list);
-}
 
 /// Users' degrees 0, 1, 2, ..., n - 1.
 Interactions staircase(NodeId n) {
@@ -372,51 +358,6 @@ TEST(ApplySplit, EveryInteractionGoesToItsPart) {
     }
   }
   EXPECT_EQ(splits[0].size() + splits[1].size() + splits[2].size(), all.size());
-}
-
-TEST(KCore, PeelsAChainByHand) {
-  // A square of users {0, 1} and items {0, 1}, with a tail 1 - item 2 - user 2 - item 3.
-  const std::vector<Interaction> pairs{{0, 0}, {0, 1}, {1, 0}, {1, 1}, {1, 2}, {2, 2}, {2, 3}};
-  const KeptNodes kept = find_k_core(Interactions::from_pairs(4, 4, pairs), 2);
-  EXPECT_THAT(kept.users, ElementsAre(1, 1, 0, 0));
-  EXPECT_THAT(kept.items, ElementsAre(1, 1, 0, 0));
-  const KeptNodes one = find_k_core(Interactions::from_pairs(4, 4, pairs), 1);
-  EXPECT_THAT(one.users, ElementsAre(1, 1, 1, 0));
-  const KeptNodes none = find_k_core(Interactions::from_pairs(4, 4, pairs), 3);
-  EXPECT_THAT(none.users, ElementsAre(0, 0, 0, 0));
-}
-
-TEST(KCore, AgreesWithRepeatedFiltering) {
-  for (unsigned seed = 0; seed < 5; ++seed) {
-    const Interactions all = random_interactions(300, 200, 2500, seed);
-    for (const int k : {1, 3, 5, 8, 20}) {
-      std::set<NodeId> users;
-      std::set<NodeId> items;
-      for (NodeId user = 0; user < all.num_users(); ++user) users.insert(user);
-      for (NodeId item = 0; item < all.num_items(); ++item) items.insert(item);
-      for (bool changed = true; changed;) {
-        std::map<NodeId, int> user_degree;
-        std::map<NodeId, int> item_degree;
-        for (const NodeId user : users) {
-          for (const NodeId item : all.row(user)) {
-            if (!items.contains(item)) continue;
-            ++user_degree[user];
-            ++item_degree[item];
-          }
-        }
-        changed = std::erase_if(users, [&](NodeId user) { return user_degree[user] < k; }) > 0;
-        changed =
-            std::erase_if(items, [&](NodeId item) { return item_degree[item] < k; }) > 0 || changed;
-      }
-      const KeptNodes kept = find_k_core(all, k);
-      for (NodeId user = 0; user < all.num_users(); ++user) {
-        ASSERT_EQ(kept.users[user] != 0, users.contains(user));
-      }
-      for (NodeId item = 0; item < all.num_items(); ++item) {
-        ASSERT_EQ(kept.items[item] != 0, items.contains(item));
-      }
-    }
-  }
 }
 
 }  // namespace

@@ -8,25 +8,12 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/compressed.hpp"
+
 namespace tern::testing {
 
 inline void append_bytes(std::string& text, std::uint64_t number, int num_bytes) {
   for (int i = 0; i < num_bytes; ++i, number >>= 8) text += static_cast<char>(number & 0xFF);
-}
-
-/// A deflated stream without a header.
-inline std::string raw_deflate(std::string_view bytes) {
-  z_stream stream{};
-  deflateInit2(&stream, 6, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY);
-  std::string out(deflateBound(&stream, bytes.size()) + 64, '\0');
-  stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data()));
-  stream.avail_in = static_cast<uInt>(bytes.size());
-  stream.next_out = reinterpret_cast<Bytef*>(out.data());
-  stream.avail_out = static_cast<uInt>(out.size());
-  deflate(&stream, Z_FINISH);
-  out.resize(stream.total_out);
-  deflateEnd(&stream);
-  return out;
 }
 
 /// A member of an archive. claimed_size: what the directory says of it, if not the truth.
@@ -42,7 +29,7 @@ inline std::string zip(const std::vector<ZipMember>& members) {
   std::string out;
   std::string directory;
   for (const ZipMember& member : members) {
-    const std::string stored = member.method == 8 ? raw_deflate(member.bytes) : member.bytes;
+    const std::string stored = member.method == 8 ? test::raw_deflate(member.bytes) : member.bytes;
     const auto checksum =
         crc32_z(0, reinterpret_cast<const Bytef*>(member.bytes.data()), member.bytes.size());
     const std::uint64_t size = member.claimed_size >= 0
