@@ -6,6 +6,7 @@
 
 #include "host/cli/scores.hpp"
 #include "host/data/cold_items.hpp"
+#include "host/train/cosine.hpp"
 
 namespace tern::cli {
 
@@ -13,11 +14,12 @@ Ranker::Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std
     : loaded_(loaded),
       candidates_(std::move(candidates)),
       length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))),
+      score_(loaded.run().config().evaluation.score),
       rows_(loaded.download(side)) {
   const std::int64_t width = loaded.width();
   const auto count = static_cast<std::int64_t>(candidates_.size());
   all_ = count * width == static_cast<std::int64_t>(rows_.size());
-  if (all_) {
+  if (all_ && score_ == ScoreKind::kDot) {
     matrix_ = &loaded.embeddings(side);
     return;
   }
@@ -27,9 +29,11 @@ Ranker::Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std
     const std::span<const float> row = row_of(rows_, width, id);
     some.insert(some.end(), row.begin(), row.end());
   }
-  some_ = loaded.backend().allocate(count, width);
-  loaded.backend().upload(std::span<const float>(some), some_);
-  matrix_ = &some_;
+  // A query's own norm moves no candidate.
+  if (score_ == ScoreKind::kCosine) normalize_rows(std::span(some), width);
+  own_ = loaded.backend().allocate(count, width);
+  loaded.backend().upload(std::span<const float>(some), own_);
+  matrix_ = &own_;
 }
 
 void Ranker::leave_out(const Interactions& observed) {
@@ -42,7 +46,7 @@ RankedList Ranker::list_of(std::span<const float> query, std::span<const NodeId>
   for (const NodeId place : places) {
     if (place < 0) break;
     const NodeId id = candidates_[static_cast<std::size_t>(place)];
-    scored.emplace_back(printed_score(query, row_of(rows_, loaded_.width(), id)), id);
+    scored.emplace_back(printed_score(score_, query, row_of(rows_, loaded_.width(), id)), id);
   }
   std::sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first > b.first : a.second < b.second;

@@ -18,7 +18,7 @@ struct QueryTable {
   std::span<const float> rows;
 };
 
-/// Ranks some nodes of one side, the candidates. The backend selects the best by its scores; a list
+/// Ranks some nodes of one side, the candidates, by the run's evaluation.score. The backend selects the best by its scores; a list
 /// is ordered by the printed scores (host/cli/scores.hpp), ties by ascending id.
 class Ranker {
  public:
@@ -39,9 +39,10 @@ class Ranker {
   LoadedRun& loaded_;
   std::vector<NodeId> candidates_;
   std::int64_t length_;
+  ScoreKind score_;
   bool all_ = false;         // whether the candidates are all nodes of the side
   std::vector<float> rows_;  // embeddings of the whole side, on the host
-  Matrix some_;              // those of the candidates, on the backend, unless all are
+  Matrix own_;               // those of the candidates, on the backend, unless they are the run's
   const Matrix* matrix_ = nullptr;
   std::vector<Graph> observed_;
 };

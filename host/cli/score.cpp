@@ -52,6 +52,7 @@ class PairScorer {
  public:
   PairScorer(LoadedRun& loaded, const ScoreOptions& options)
       : with_cold_(options.cold),
+        kind_(loaded.run().config().evaluation.score),
         width_(loaded.width()),
         users_(loaded.download(Side::kUser)),
         items_(loaded.download(Side::kItem)),
@@ -72,11 +73,13 @@ class PairScorer {
       ++counts.popularity;
       return {popularity_.score(*item), "popularity"};
     }
-    return {printed_score(row_of(users_, width_, *user), row_of(items_, width_, *item)), "model"};
+    return {printed_score(kind_, row_of(users_, width_, *user), row_of(items_, width_, *item)),
+            "model"};
   }
 
  private:
   bool with_cold_;
+  ScoreKind kind_;
   std::int64_t width_;
   std::vector<float> users_;
   std::vector<float> items_;

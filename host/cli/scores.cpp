@@ -2,11 +2,14 @@
 
 #include <cstddef>
 
+#include "host/train/cosine.hpp"
+
 namespace tern::cli {
 
-float printed_score(std::span<const float> user, std::span<const float> item) {
+float printed_score(ScoreKind kind, std::span<const float> user, std::span<const float> item) {
   double sum = 0.0;
   for (std::size_t d = 0; d < user.size(); ++d) sum += static_cast<double>(user[d]) * item[d];
+  if (kind == ScoreKind::kCosine) sum /= norm_of(user) * norm_of(item);
   return static_cast<float>(sum);
 }
 

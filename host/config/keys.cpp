@@ -296,6 +296,10 @@ std::vector<KeySpec> train_keys() {
           {{"bitwise", Reproducibility::kBitwise}, {"none", Reproducibility::kNone}}),
       integers("evaluation.ks", kHarmless, "list lengths k at which metrics are measured",
                at(&Config::evaluation, &EvaluationOptions::ks), {1, 1'000'000}),
+      choice<ScoreKind>("evaluation.score", kNewSelection,
+                        "what a user's items are ranked by, in training and by all commands",
+                        at(&Config::evaluation, &EvaluationOptions::score),
+                        {{"dot", ScoreKind::kDot}, {"cosine", ScoreKind::kCosine}}),
   };
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "host/train/cosine.hpp"
 #include "host/train/metric_sums.hpp"
 #include "tern/error.hpp"
 
@@ -49,11 +50,14 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
                     held_out.num_users(), held_out.num_items(), users.rows(), items.rows()));
   }
   MetricSums sums(options, held_out.num_items());
+  const bool cosine = options.score == ScoreKind::kCosine;
+  const Matrix unit_items = cosine ? normalized_copy(backend, items) : Matrix();
+  const Matrix& ranked = cosine ? unit_items : items;
   TopItems top;
   const std::vector<NodeId> evaluated = users_with_items(held_out);
   for_each_block(evaluated, [&](std::span<const NodeId> block) {
     if (should_stop && should_stop()) throw Interrupted("the evaluation was stopped");
-    backend.score_topk(users, items, block, observed, sums.max_k(), top);
+    backend.score_topk(users, ranked, block, observed, sums.max_k(), top);
     sums.add(block, top.items, held_out);
   });
   return sums.means();

@@ -201,7 +201,11 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const ModelMemory model = model_memory(kind, data, config.model);
   const OptimizerOptions& optimizer = config.optimizer;
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;
-  const Bytes copy = (kind == Kind::kReference ? 8 : 4) * model.values;
+  const Bytes element = kind == Kind::kReference ? 8 : 4;
+  const Bytes copy = element * model.values;
+  // An evaluation by cosine ranks a copy of the item rows, which it makes on the host.
+  const bool by_cosine = config.evaluation.score == ScoreKind::kCosine;
+  const std::int64_t copied_items = by_cosine ? data.train.num_items() : 0;
   const bool on_test = config.select_on == SelectionSplit::kTest && data.valid.size() > 0;
 
   MemoryEstimate estimate;
@@ -216,16 +220,19 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("optimizer", moments * model.parameters, "model.width, optimizer.kind");
   add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
   add("layers", model.layers, "model.width, model.hidden");
-  add("scratch", model.scratch + evaluation_bytes(kind, data.train, config, threads),
+  add("scratch",
+      model.scratch + evaluation_bytes(kind, data.train, config, threads) +
+          matrix_bytes(kind, copied_items, config.model.width),
       "model.width, train.threads");
   const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {
     estimate.parts.push_back({name, bytes, 0, keys});
   };
-  // A checkpoint copies parameters and moments to the host. Encoded features and the sorting of a
-  // CPU's graph take room there at other times.
+  // A checkpoint copies parameters and moments to the host. Encoded features, the sorting of a CPU's
+  // graph and an evaluation by cosine take room there at other times.
   add_host("best", copy, "model.width");
   add_host("checkpoint",
-           std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size()}),
+           std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size(),
+                     element * copied_items * config.model.width}),
            "model.width");
   // The C library keeps some of the freed blocks. Without this part the formula was 0.7 to 1.8% above
   // the measured peak (200k users, 100k items, 3M interactions); it is a margin for other machines.

@@ -92,8 +92,15 @@ struct CheckpointOptions {
   int keep = 2;
 };
 
+/// The score that a user's items are ranked by.
+enum class ScoreKind : std::uint8_t {
+  kDot,     // u·i of the final embeddings
+  kCosine,  // u·i / (max(‖u‖, 1e-12) max(‖i‖, 1e-12))
+};
+
 struct EvaluationOptions {
   std::vector<int> ks{10, 20};
+  ScoreKind score = ScoreKind::kDot;
 };
 
 enum class LossKind : std::uint8_t {

@@ -32,6 +32,7 @@ double metric(const Metrics& metrics, std::string_view name);
 ///   map       = Σ hit_j · precision@j / min(k, |T|)
 ///   coverage  = distinct items recommended to anybody / I
 ///
+/// Items are ranked by options.score; by cosine, a copy of `items` is made on the backend.
 /// Ties by ascending item id. Users are summed in id order in f64: bitwise reproducible.
 /// should_stop() is called between blocks of users; if it returns true, Interrupted is thrown.
 /// Throws ConfigError on k < 1, or k above the number of items.

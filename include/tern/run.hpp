@@ -23,7 +23,8 @@ namespace tern {
 
 class RunLock;
 
-/// Final embeddings: the score of an item for a user is the dot product of their rows.
+/// Final embeddings: the score of an item for a user is the dot product of their rows, or
+/// their cosine, as evaluation.score says.
 struct FinalEmbeddings {
   Tensor users;  // (U, D), f32 or, if the reference backend trained, f64
   Tensor items;  // (I, D)

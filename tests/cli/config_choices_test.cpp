@@ -51,13 +51,15 @@ TEST(ConfigChoices, EachNameIsSetWrittenAndReadAgain) {
   EXPECT_GE(keys, 10) << "the form of the types has changed";
 }
 
-TEST(ConfigChoices, OfTheInitialEmbeddingsReachTheField) {
+TEST(ConfigChoices, OfModelAndEvaluationReachTheirFields) {
   Config config;
   EXPECT_EQ(config.model.init, EmbeddingInit::kNormal);
   set_config(config, "model.init", "xavier");
   EXPECT_EQ(config.model.init, EmbeddingInit::kXavier);
   set_config(config, "model.init", "normal");
   EXPECT_EQ(config.model.init, EmbeddingInit::kNormal);
+  set_config(config, "evaluation.score", "cosine");
+  EXPECT_EQ(config.evaluation.score, ScoreKind::kCosine);
   try {
     set_config(config, "model.init", "glorot");
     FAIL() << "glorot is no name of the key";

@@ -182,6 +182,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
        [](Config& c) {
          c.evaluation.ks = {20, 20};
        }},
+      {"evaluation.score", [](Config& c) { c.evaluation.score = static_cast<ScoreKind>(99); }},
       {"monitor.on_collapse",
        [](Config& c) { c.monitor.on_collapse = static_cast<CollapseAction>(99); }},
       {"monitor.every", [](Config& c) { c.monitor.every = -1; }},
@@ -226,7 +227,7 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
                              "sampling.negatives", "sampling.popularity_exponent",
                              "sampling.popularity_tries", "sampling.negatives_per_positive"}));
   EXPECT_EQ(keys[OnResume::kNewSelection],
-            (std::set<std::string>{"train.metric", "train.select_on"}));
+            (std::set<std::string>{"train.metric", "train.select_on", "evaluation.score"}));
   EXPECT_EQ(
       keys[OnResume::kChangesResult],
       (std::set<std::string>{
