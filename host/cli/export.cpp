@@ -116,9 +116,8 @@ Command add_export(CLI::App& program) {
       "safetensors: embeddings.safetensors with the tensors user_embeddings and item_embeddings\n"
       "text: user_embeddings.txt, item_embeddings.txt in the format of word2vec\n"
       "Row n (from 0) belongs to line n of users.tsv or items.tsv, which are written beside them.\n"
-      "A user's score for an item is the dot product of their rows, or their cosine if the run "
-      "has\n"
-      "evaluation.score = cosine; the rows are the same.");
+      "A user's score for an item is the dot product of their rows, or the cosine in a run\n"
+      "with evaluation.score = cosine; the rows are the same.");
   return {app, [options] { return export_run(*options); }};
 }
 

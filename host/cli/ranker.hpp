@@ -18,8 +18,9 @@ struct QueryTable {
   std::span<const float> rows;
 };
 
-/// Ranks some nodes of one side, the candidates, by the run's evaluation.score. The backend selects the best by its scores; a list
-/// is ordered by the printed scores (host/cli/scores.hpp), ties by ascending id.
+/// Ranks some nodes of one side, the candidates, by the run's evaluation.score. The backend selects
+/// the best by its scores; a list is ordered by the printed scores (host/cli/scores.hpp), ties by
+/// ascending id.
 class Ranker {
  public:
   /// candidates: ascending ids, at least one. length: of the lists, at least 1; lists are shorter if

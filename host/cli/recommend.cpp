@@ -280,8 +280,8 @@ Command add_recommend(CLI::App& program) {
       ->capture_default_str();
   app->footer(
       "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings,\n"
-      "or their cosine if the run has evaluation.score = cosine) and source. JSON lines, one per "
-      "user:\n"
+      "or the cosine in a run with evaluation.score = cosine) and source.\n"
+      "JSON lines, one per user:\n"
       "{\"user\":...,\"source\":...,\"items\":[{\"item\":...,\"score\":...},...]}\n"
       "source is model; history for users of --history; or popularity for users without training\n"
       "interactions, whose scores are the items' numbers of them. (Nodes whose features gcmc "
