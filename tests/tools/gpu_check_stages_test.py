@@ -7,6 +7,7 @@ import unittest.mock
 from gpu_check_case import Folder
 import carried
 import comparisons
+import main
 import ncu
 import op_tests
 import pack
@@ -140,6 +141,60 @@ class Training(Carried):
         with self.assertRaisesRegex(StageFailure, "loss of epoch 2: 1.1, on a CPU 1.0"):
             self.training().losses(run)
 
+    def two_recipes(self):
+        """Two recipes: the second is the shorter one."""
+        self.carried.facts["losses"]["small"]["softmax"] = [4.0]
+        other = training.Recipe("mf", {"model.kind": "mf"}, 20, 1)
+        patch = unittest.mock.patch.dict(training.RECIPES, softmax=other)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_a_recipe_that_fails_loses_only_itself(self):
+        self.two_recipes()
+        self.tern("""case "$*" in *model.kind=mf*) loss=4.0 ;; *) loss=2.0 ;; esac
+                     echo '{"loss": '$loss'}' >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        with self.assertRaisesRegex(StageFailure, "^bpr: 1 epochs have a loss, not 2$"):
+            self.training().losses(run)
+        self.assertEqual(run.figures, {"bpr": {"cpu": [2.0]},
+                                       "softmax": {"cpu": [4.0], "largest_difference": 0.0}})
+
+    def test_recipes_share_the_time_of_a_stage(self):
+        self.two_recipes()
+        parts = {}
+
+        def work(run, name, recipe):
+            parts[name] = round(run.remaining(), -1)
+            run.figures["model"] = recipe.model
+            raise OutOfTime("out of time: tern")
+
+        run = self.run_of(100)
+        with self.assertRaisesRegex(OutOfTime, "^bpr: out of time: tern; softmax: out of time: tern$"):
+            training.each_recipe(run, training.RECIPES, work)
+        self.assertEqual(parts, {"bpr": 50, "softmax": 100})
+        self.assertEqual(run.figures["softmax"], {"model": "mf"})
+
+    def test_the_speed_of_each_recipe_is_printed(self):
+        self.two_recipes()
+        (self.folder / "train.txt").write_text("0 1 2\n", encoding="ascii")
+        self.tern("""case "$*" in *model.kind=mf*) exit 3 ;; esac
+            for epoch in 1 2 3; do echo '{"seconds": '$epoch', "evaluation_seconds": 0.5}'; done >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        with self.assertRaisesRegex(StageFailure, "^softmax: tern ended with 3$"):
+            self.training().speed(run)
+        self.assertEqual(main.figures_in_words("speed", run.figures),
+                         "bpr: step 2500.000 ms, epoch 2.500 s, evaluation 500 ms")
+
+    def test_the_shortest_curve_comes_first(self):
+        self.two_recipes()
+        self.tern("""echo '{"epoch": 1, "loss": 0.5, "seconds": 2, "recall@20": 0.2}' >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        self.training().curve(run)
+        self.assertEqual(list(run.figures), ["softmax", "bpr"])
+        called = [(call[call.index("--epochs") + 1], "train.evaluate_every=1" in call) for call in self.calls()]
+        self.assertEqual(called, [("20", True), ("1000", False)])
+        self.assertEqual(main.figures_in_words("curve", run.figures).count("0.1824 after 2.0 s"), 2)
+
     def test_runs_that_differ_fail_the_stage(self):
         write = '[ "$1" = export ] || exit 0\n{}; echo y >"$to/item_embeddings.npy"\n'
         run = self.run_of()
@@ -173,7 +228,7 @@ class Training(Carried):
             done >"$to/metrics.jsonl"; printf '{"epoch": 3' >>"$to/metrics.jsonl"; exec sleep 600""")
         _, records = self.run_stages(Stage("curve", 5, "", self.training().curve))
         self.assertEqual(records["curve"]["status"], "passed")
-        figures = records["curve"]["figures"]
+        figures = records["curve"]["figures"]["bpr"]
         self.assertEqual(figures["points"], [[1, 2.0, 0.5, 0.1, None], [2, 4.0, 0.5, 0.2, None]])
         self.assertEqual(figures["reached"], {"epoch": 2, "training_seconds": 4.0})
         self.assertEqual(figures["best_recall"], 0.2)
