@@ -4,7 +4,7 @@ import json
 import unittest
 import unittest.mock
 
-from gpu_check_case import Folder
+from gpu_check_case import ROOT, Folder
 import carried
 import comparisons
 import main
@@ -258,6 +258,13 @@ class Figures(Folder):
             self.assertEqual((context, [row["name"] for row in rows]), ({"tern_width": "64"}, ["adam/dense/tern"]))
         self.assertEqual(comparisons.read_rows(text[:20]), ({}, []))
         self.assertEqual(comparisons.read_rows(""), ({}, []))
+
+    def test_every_op_with_a_benchmark_is_in_one_group(self):
+        files = {path.name for path in (ROOT / "bench" / "ops").glob("*_bench.cpp")}
+        self.assertEqual(sorted(f"{op}_bench.cpp" for _, ops, _ in comparisons.groups() for op in ops), sorted(files))
+        for name in ("propagate_bench.cpp", "new_bench.cpp", "tables.cpp"):
+            (self.folder / name).touch()
+        self.assertEqual(comparisons.groups(self.folder)[-1], ("others", ["new"], comparisons.OTHERS_LIMIT))
 
     NCU = """==PROF== Connected to process 7
 epoch 1

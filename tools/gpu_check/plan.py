@@ -55,7 +55,7 @@ class Check:
     def second(self):
         groups = [Stage(f"bench {name}", seconds, "beside their rivals, cold and warm",
                         lambda run, ops=ops: self.comparisons.bench(run, ops), ("build",))
-                  for name, ops, seconds in comparisons.GROUPS]
+                  for name, ops, seconds in comparisons.groups()]
         sanitizers = [Stage(tool, seconds, "compute-sanitizer over a choice of the op tests",
                             lambda run, tool=tool: self.tests.sanitize(run, tool), ("build",), True)
                       for tool, seconds in (("memcheck", 16), ("initcheck", 10), ("racecheck", 12))]
