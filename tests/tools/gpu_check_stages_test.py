@@ -11,6 +11,7 @@ import main
 import ncu
 import op_tests
 import pack
+import plan
 import training
 from runner import OutOfTime, Stage, StageFailure, StageSkipped
 
@@ -226,12 +227,35 @@ class Training(Carried):
         self.tern("""for epoch in 1 2; do
             echo '{"epoch": '$epoch', "loss": 0.5, "seconds": 2, "recall@20": 0.'$epoch'}'
             done >"$to/metrics.jsonl"; printf '{"epoch": 3' >>"$to/metrics.jsonl"; exec sleep 600""")
-        _, records = self.run_stages(Stage("curve", 5, "", self.training().curve))
+        _, records = self.run_stages(Stage("curve", 9, "", self.training().curve))
         self.assertEqual(records["curve"]["status"], "passed")
         figures = records["curve"]["figures"]["bpr"]
         self.assertEqual(figures["points"], [[1, 2.0, 0.5, 0.1, None], [2, 4.0, 0.5, 0.2, None]])
         self.assertEqual(figures["reached"], {"epoch": 2, "training_seconds": 4.0})
         self.assertEqual(figures["best_recall"], 0.2)
+
+
+class Start(Folder):
+    """The stages that start the carried programs, or build them."""
+
+    def run_start(self, *answers):
+        args = main.parse_arguments(["first", "--rehearse", "--out", str(self.folder / "out")])
+        check = plan.Check(args)
+        with unittest.mock.patch.object(check.carried, "start", side_effect=answers), \
+                unittest.mock.patch.object(check.carried, "build") as built:
+            _, records = self.run_stages(*(stage for stage in check.stages() if stage.name in ("programs", "build")))
+        return records, built.called
+
+    def test_programs_that_start_late_are_not_built(self):
+        records, built = self.run_start(OutOfTime("out of time: python3"), None)
+        self.assertEqual((records["programs"]["status"], records["build"]["status"], built),
+                         ("out of time", "skipped", False))
+
+    def test_programs_that_do_not_start_are_built(self):
+        for answers in ([StageFailure("no")], [OutOfTime("late"), OutOfTime("late")], [OutOfTime("late"), StageFailure("no")]):
+            with self.subTest(answers=answers), unittest.mock.patch.object(plan.machine, "find_tool", lambda name: name):
+                records, built = self.run_start(*answers)
+                self.assertEqual((records["build"]["status"], built), ("passed", True))
 
 
 class Figures(Folder):
