@@ -214,14 +214,23 @@ class Training(Carried):
         self.tern(f"echo '{{\"passed\": true, \"results\": [{result % 'true'}]}}'")
         run = self.run_of()
         self.training().gradcheck(run)
-        self.assertEqual(run.figures, {"checks": 1, "failed": []})
+        self.assertEqual(run.figures, {"checks": 3, "failed": []})
+        self.assertEqual([call[call.index("--seed") + 1] for call in self.calls()], ["0", "1", "2"])
         self.tern(f"echo '{{\"passed\": false, \"results\": [{result % 'false'}]}}'; exit 1")
-        with self.assertRaisesRegex(StageFailure, "1 of 1 checks failed: adam m"):
+        with self.assertRaisesRegex(StageFailure, "3 of 3 checks failed: adam m, adam m, adam m"):
             self.training().gradcheck(run)
         for text in ("", "echo '{}'", "echo '{\"results\": []}'"):
             self.tern(text)
             with self.subTest(text=text), self.assertRaises(StageFailure):
                 self.training().gradcheck(run)
+
+    def test_gradient_checks_that_are_cut_off_keep_the_problems_before(self):
+        self.tern("""case "$*" in *--seed\\ 1*) kill -KILL $$ ;; esac
+                     echo '{"results": [{"passed": true}, {"passed": true}]}'""")
+        _, records = self.run_stages(Stage("gradcheck", 60, "", self.training().gradcheck))
+        self.assertEqual((records["gradcheck"]["status"], records["gradcheck"]["figures"]),
+                         ("failed", {"checks": 2, "failed": []}))
+        self.assertEqual(main.figures_in_words("gradcheck", records["gradcheck"]["figures"]), "2 of 2 checks passed")
 
     def test_a_curve_that_is_cut_off_keeps_its_points(self):
         self.tern("""for epoch in 1 2; do

@@ -123,7 +123,7 @@ WORDS = {
     "machine": lambda figures: f"{figures['device']}; {figures['system']}",
     "programs": lambda figures: f"commit {figures['commit']}, {len(figures['info']['devices'])} devices",
     "build": lambda figures: f"built in {figures['build_seconds']:.0f} s",
-    "gradcheck": lambda figures: f"{figures['checks']} checks passed",
+    "gradcheck": lambda figures: f"{figures['checks'] - len(figures['failed'])} of {figures['checks']} checks passed",
     "losses": by_recipe(words_of_losses),
     "repeat": lambda figures: f"the same {figures['bytes']} bytes",
     "speed": by_recipe(words_of_speed),
@@ -136,7 +136,7 @@ WORDS = {
 def figures_in_words(name, figures):
     """The main figures of a stage; empty if it did not get so far."""
     if name.startswith("bench "):
-        words = (lambda figures: f"{len(figures['cold'])} rows cold, {len(figures['warm'])} warm")
+        words = (lambda figures: f"{len(figures['cold'])} rows cold, {len(figures.get('warm', []))} warm")
     else:
         words = WORDS.get(name, words_of_tests)
     return attempt(words, figures)
