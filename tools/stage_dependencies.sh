@@ -91,6 +91,17 @@ stage_openblas() {
   ar rcs "$staged/lib/libopenblas.a" "$work/openblas.o"
 }
 
+# Downloads the sources of one package: of its newest version, or of an older one if a mirror lists a
+# version whose files it lacks. Uses the options `apt` of fetch_sources.
+fetch_source() {
+  local package=$1 version
+  while read -r version; do
+    rm -f "$work/${package}_"*  # an incomplete newer version
+    (cd "$work" && apt-get "${apt[@]}" source --download-only "$package=$version" >/dev/null </dev/null) && return
+  done < <(apt-cache "${apt[@]}" showsrc --only-source "$package" | sed -n 's/^Version: //p' | sort -Vru)
+  return 1
+}
+
 # Downloads the sources of Debian packages, even if the system's list of sources lacks them.
 fetch_sources() {
   local apt=(-o "Dir::Etc::sourcelist=$work/sources.list" -o Dir::Etc::sourceparts=/dev/null
@@ -102,9 +113,10 @@ fetch_sources() {
     'Created-By: Packages' | sed -n 's/ of Debian$//p' | sort -u >"$work/sources.list"
   [[ -s $work/sources.list ]] || fail "apt knows no Debian sources: is this Debian 12?"
   apt-get "${apt[@]}" update </dev/null || fail "apt-get could not read Debian's lists of sources"
-  (cd "$work" && apt-get "${apt[@]}" source --download-only "$@" >/dev/null </dev/null) ||
-    fail "apt-get could not download the sources of $*"
-  local archive
+  local package archive
+  for package; do
+    fetch_source "$package" || fail "apt-get could not download the sources of $package"
+  done
   for archive in "$work"/*.orig.tar.*; do
     [[ $archive != *.asc ]] || continue
     tar -xf "$archive" --one-top-level="${archive%%_*}" --strip-components=1

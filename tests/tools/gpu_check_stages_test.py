@@ -4,12 +4,14 @@ import json
 import unittest
 import unittest.mock
 
-from gpu_check_case import Folder
+from gpu_check_case import ROOT, Folder
 import carried
 import comparisons
+import main
 import ncu
 import op_tests
 import pack
+import plan
 import training
 from runner import OutOfTime, Stage, StageFailure, StageSkipped
 
@@ -140,6 +142,60 @@ class Training(Carried):
         with self.assertRaisesRegex(StageFailure, "loss of epoch 2: 1.1, on a CPU 1.0"):
             self.training().losses(run)
 
+    def two_recipes(self):
+        """Two recipes: the second is the shorter one."""
+        self.carried.facts["losses"]["small"]["softmax"] = [4.0]
+        other = training.Recipe("mf", {"model.kind": "mf"}, 20, 1)
+        patch = unittest.mock.patch.dict(training.RECIPES, softmax=other)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def test_a_recipe_that_fails_loses_only_itself(self):
+        self.two_recipes()
+        self.tern("""case "$*" in *model.kind=mf*) loss=4.0 ;; *) loss=2.0 ;; esac
+                     echo '{"loss": '$loss'}' >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        with self.assertRaisesRegex(StageFailure, "^bpr: 1 epochs have a loss, not 2$"):
+            self.training().losses(run)
+        self.assertEqual(run.figures, {"bpr": {"cpu": [2.0]},
+                                       "softmax": {"cpu": [4.0], "largest_difference": 0.0}})
+
+    def test_recipes_share_the_time_of_a_stage(self):
+        self.two_recipes()
+        parts = {}
+
+        def work(run, name, recipe):
+            parts[name] = round(run.remaining(), -1)
+            run.figures["model"] = recipe.model
+            raise OutOfTime("out of time: tern")
+
+        run = self.run_of(100)
+        with self.assertRaisesRegex(OutOfTime, "^bpr: out of time: tern; softmax: out of time: tern$"):
+            training.each_recipe(run, training.RECIPES, work)
+        self.assertEqual(parts, {"bpr": 50, "softmax": 100})
+        self.assertEqual(run.figures["softmax"], {"model": "mf"})
+
+    def test_the_speed_of_each_recipe_is_printed(self):
+        self.two_recipes()
+        (self.folder / "train.txt").write_text("0 1 2\n", encoding="ascii")
+        self.tern("""case "$*" in *model.kind=mf*) exit 3 ;; esac
+            for epoch in 1 2 3; do echo '{"seconds": '$epoch', "evaluation_seconds": 0.5}'; done >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        with self.assertRaisesRegex(StageFailure, "^softmax: tern ended with 3$"):
+            self.training().speed(run)
+        self.assertEqual(main.figures_in_words("speed", run.figures),
+                         "bpr: step 2500.000 ms, epoch 2.500 s, evaluation 500 ms")
+
+    def test_the_shortest_curve_comes_first(self):
+        self.two_recipes()
+        self.tern("""echo '{"epoch": 1, "loss": 0.5, "seconds": 2, "recall@20": 0.2}' >"$to/metrics.jsonl" """)
+        run = self.run_of()
+        self.training().curve(run)
+        self.assertEqual(list(run.figures), ["softmax", "bpr"])
+        called = [(call[call.index("--epochs") + 1], "train.evaluate_every=1" in call) for call in self.calls()]
+        self.assertEqual(called, [("20", True), ("1000", False)])
+        self.assertEqual(main.figures_in_words("curve", run.figures).count("0.1824 after 2.0 s"), 2)
+
     def test_runs_that_differ_fail_the_stage(self):
         write = '[ "$1" = export ] || exit 0\n{}; echo y >"$to/item_embeddings.npy"\n'
         run = self.run_of()
@@ -158,25 +214,57 @@ class Training(Carried):
         self.tern(f"echo '{{\"passed\": true, \"results\": [{result % 'true'}]}}'")
         run = self.run_of()
         self.training().gradcheck(run)
-        self.assertEqual(run.figures, {"checks": 1, "failed": []})
+        self.assertEqual(run.figures, {"checks": 3, "failed": []})
+        self.assertEqual([call[call.index("--seed") + 1] for call in self.calls()], ["0", "1", "2"])
         self.tern(f"echo '{{\"passed\": false, \"results\": [{result % 'false'}]}}'; exit 1")
-        with self.assertRaisesRegex(StageFailure, "1 of 1 checks failed: adam m"):
+        with self.assertRaisesRegex(StageFailure, "3 of 3 checks failed: adam m, adam m, adam m"):
             self.training().gradcheck(run)
         for text in ("", "echo '{}'", "echo '{\"results\": []}'"):
             self.tern(text)
             with self.subTest(text=text), self.assertRaises(StageFailure):
                 self.training().gradcheck(run)
 
+    def test_gradient_checks_that_are_cut_off_keep_the_problems_before(self):
+        self.tern("""case "$*" in *--seed\\ 1*) kill -KILL $$ ;; esac
+                     echo '{"results": [{"passed": true}, {"passed": true}]}'""")
+        _, records = self.run_stages(Stage("gradcheck", 60, "", self.training().gradcheck))
+        self.assertEqual((records["gradcheck"]["status"], records["gradcheck"]["figures"]),
+                         ("failed", {"checks": 2, "failed": []}))
+        self.assertEqual(main.figures_in_words("gradcheck", records["gradcheck"]["figures"]), "2 of 2 checks passed")
+
     def test_a_curve_that_is_cut_off_keeps_its_points(self):
         self.tern("""for epoch in 1 2; do
             echo '{"epoch": '$epoch', "loss": 0.5, "seconds": 2, "recall@20": 0.'$epoch'}'
             done >"$to/metrics.jsonl"; printf '{"epoch": 3' >>"$to/metrics.jsonl"; exec sleep 600""")
-        _, records = self.run_stages(Stage("curve", 5, "", self.training().curve))
+        _, records = self.run_stages(Stage("curve", 9, "", self.training().curve))
         self.assertEqual(records["curve"]["status"], "passed")
-        figures = records["curve"]["figures"]
+        figures = records["curve"]["figures"]["bpr"]
         self.assertEqual(figures["points"], [[1, 2.0, 0.5, 0.1, None], [2, 4.0, 0.5, 0.2, None]])
         self.assertEqual(figures["reached"], {"epoch": 2, "training_seconds": 4.0})
         self.assertEqual(figures["best_recall"], 0.2)
+
+
+class Start(Folder):
+    """The stages that start the carried programs, or build them."""
+
+    def run_start(self, *answers):
+        args = main.parse_arguments(["first", "--rehearse", "--out", str(self.folder / "out")])
+        check = plan.Check(args)
+        with unittest.mock.patch.object(check.carried, "start", side_effect=answers), \
+                unittest.mock.patch.object(check.carried, "build") as built:
+            _, records = self.run_stages(*(stage for stage in check.stages() if stage.name in ("programs", "build")))
+        return records, built.called
+
+    def test_programs_that_start_late_are_not_built(self):
+        records, built = self.run_start(OutOfTime("out of time: python3"), None)
+        self.assertEqual((records["programs"]["status"], records["build"]["status"], built),
+                         ("out of time", "skipped", False))
+
+    def test_programs_that_do_not_start_are_built(self):
+        for answers in ([StageFailure("no")], [OutOfTime("late"), OutOfTime("late")], [OutOfTime("late"), StageFailure("no")]):
+            with self.subTest(answers=answers), unittest.mock.patch.object(plan.machine, "find_tool", lambda name: name):
+                records, built = self.run_start(*answers)
+                self.assertEqual((records["build"]["status"], built), ("passed", True))
 
 
 class Figures(Folder):
@@ -203,6 +291,13 @@ class Figures(Folder):
             self.assertEqual((context, [row["name"] for row in rows]), ({"tern_width": "64"}, ["adam/dense/tern"]))
         self.assertEqual(comparisons.read_rows(text[:20]), ({}, []))
         self.assertEqual(comparisons.read_rows(""), ({}, []))
+
+    def test_every_op_with_a_benchmark_is_in_one_group(self):
+        files = {path.name for path in (ROOT / "bench" / "ops").glob("*_bench.cpp")}
+        self.assertEqual(sorted(f"{op}_bench.cpp" for _, ops, _ in comparisons.groups() for op in ops), sorted(files))
+        for name in ("propagate_bench.cpp", "new_bench.cpp", "tables.cpp"):
+            (self.folder / name).touch()
+        self.assertEqual(comparisons.groups(self.folder)[-1], ("others", ["new"], comparisons.OTHERS_LIMIT))
 
     NCU = """==PROF== Connected to process 7
 epoch 1

@@ -5,12 +5,17 @@ import json
 import machine
 from runner import StageFailure, StageSkipped
 
-# The groups of ops, most informative first: (name, ops, seconds of its stage).
-GROUPS = (("propagate", ("propagate",), 36), ("adam", ("adam",), 12), ("bpr", ("bpr",), 14),
-          ("score_topk", ("score_topk",), 20),
-          ("others", ("linear_relu_batchnorm", "embedding_statistics", "sample", "l2_penalty", "sgd",
-                      "dropout"), 20))
+# Ops with a stage of their own, most informative first, and its seconds. One stage has all others.
+LIMITS = {"propagate": 36, "adam": 12, "bpr": 14, "score_topk": 20}
+OTHERS_LIMIT = 20
 KEPT = ("GB_per_s", "GFLOP_per_s", "share_of_copy", "share_of_gather", "share_of_product")
+
+
+def groups(folder=machine.ROOT / "bench" / "ops"):
+    """(name, ops, seconds) of the stages, for the ops that have a benchmark."""
+    ops = sorted(path.name.removesuffix("_bench.cpp") for path in folder.glob("*_bench.cpp"))
+    return [*((op, [op], seconds) for op, seconds in LIMITS.items()),
+            ("others", [op for op in ops if op not in LIMITS], OTHERS_LIMIT)]
 
 
 def read_rows(text):

@@ -86,34 +86,48 @@ def words_of_tests(figures):
     return f"{figures['passed']} of {figures['tests']} tests passed{skipped}{tool}"
 
 
-def words_of_speed(figures):
-    words = "step {step_milliseconds:.3f} ms, epoch {epoch_seconds:.3f} s".format(**figures)
-    evaluation = figures.get("evaluation_seconds")
+def words_of_losses(loss):
+    return f"largest relative difference {loss['largest_difference']:.1e}"
+
+
+def words_of_speed(speed):
+    words = "step {step_milliseconds:.3f} ms, epoch {epoch_seconds:.3f} s".format(**speed)
+    evaluation = speed.get("evaluation_seconds")
     return words + (f", evaluation {1e3 * evaluation:.0f} ms" if evaluation is not None else "")
 
 
-def words_of_curve(figures):
-    best = figures["best_recall"]
-    reached = figures["reached"]
-    return (f"{figures['epochs']} epochs in {figures['training_seconds']:.1f} s, best Recall@20 "
+def words_of_curve(curve):
+    best, reached = curve["best_recall"], curve["reached"]
+    return (f"{curve['epochs']} epochs in {curve['training_seconds']:.1f} s, best Recall@20 "
             f"{'none' if best is None else f'{best:.4f}'}" +
-            (f", {figures['mark']} after {reached['training_seconds']:.1f} s" if reached else ""))
+            (f", {curve['mark']} after {reached['training_seconds']:.1f} s" if reached else ""))
 
 
-def words_of_losses(figures):
-    return ", ".join(f"{name}: largest relative difference {loss['largest_difference']:.1e}"
-                     for name, loss in figures.items())
+def by_recipe(words):
+    """The words of the recipes that got so far."""
+    def all_words(figures):
+        found = {name: attempt(words, recipe) for name, recipe in figures.items()}
+        return "; ".join(f"{name}: {text}" for name, text in found.items() if text)
+    return all_words
+
+
+def attempt(words, figures):
+    """words(figures); empty if a figure is missing."""
+    try:
+        return words(figures)
+    except (KeyError, TypeError, IndexError):
+        return ""
 
 
 WORDS = {
     "machine": lambda figures: f"{figures['device']}; {figures['system']}",
     "programs": lambda figures: f"commit {figures['commit']}, {len(figures['info']['devices'])} devices",
     "build": lambda figures: f"built in {figures['build_seconds']:.0f} s",
-    "gradcheck": lambda figures: f"{figures['checks']} checks passed",
-    "losses": words_of_losses,
+    "gradcheck": lambda figures: f"{figures['checks'] - len(figures['failed'])} of {figures['checks']} checks passed",
+    "losses": by_recipe(words_of_losses),
     "repeat": lambda figures: f"the same {figures['bytes']} bytes",
-    "speed": words_of_speed,
-    "curve": words_of_curve,
+    "speed": by_recipe(words_of_speed),
+    "curve": by_recipe(words_of_curve),
     "ncu": lambda figures: "{kernels} kernels, {microseconds} us".format(**figures),
     "torch": lambda figures: f"{figures['milliseconds_per_step']:.2f} ms per step",
 }
@@ -122,13 +136,10 @@ WORDS = {
 def figures_in_words(name, figures):
     """The main figures of a stage; empty if it did not get so far."""
     if name.startswith("bench "):
-        words = (lambda figures: f"{len(figures['cold'])} rows cold, {len(figures['warm'])} warm")
+        words = (lambda figures: f"{len(figures['cold'])} rows cold, {len(figures.get('warm', []))} warm")
     else:
         words = WORDS.get(name, words_of_tests)
-    try:
-        return words(figures)
-    except (KeyError, TypeError, IndexError):
-        return ""
+    return attempt(words, figures)
 
 
 def print_record(record):
@@ -147,7 +158,7 @@ def check(args, begin):
     chosen = args.stage and {"programs", "build", *args.stage}
     stages = [stage for stage in plan.Check(args).stages() if not chosen or stage.name in chosen]
     out, log = args.out / f"{args.call}.json", args.out / f"{args.call}.log"
-    result = {"format": 2, "call": args.call, "rehearsal": args.rehearse,
+    result = {"format": 3, "call": args.call, "rehearsal": args.rehearse,
               "date": datetime.datetime.now(datetime.timezone.utc).isoformat("T", "seconds")}
     signal.signal(signal.SIGTERM, interrupt)
     budget = plan.BUDGET[args.call] - (time.monotonic() - begin)

@@ -127,12 +127,12 @@ class Pack:
                 hold_out(data)
             self.archive(new, data)
             losses = {}
-            for loss, settings in training.LOSSES.items():
-                say(f"training {training.LOSS_EPOCHS} epochs of {name} on the CPU, {loss}")
+            for title, recipe in training.RECIPES.items():
+                say(f"training {training.LOSS_EPOCHS} epochs of {name} on the CPU, {title}")
                 out = pathlib.Path(holder, "run")
                 self.command(*training.train_words(tern, data, "cpu", out, training.LOSS_EPOCHS,
-                                                   settings=settings))
-                losses[loss] = [epoch["loss"] for epoch in training.read_epochs(out)]
+                                                   settings=recipe.settings))
+                losses[title] = [epoch["loss"] for epoch in training.read_epochs(out)]
             return losses
 
     def time_tests(self):

@@ -1,17 +1,34 @@
 """Whole trainings: losses against those of a CPU, repeated and resumed bits, speed, the learning curve."""
 
+import dataclasses
 import json
 import math
 import statistics
+import time
 
-from runner import StageFailure
+from runner import OutOfTime, Run, StageFailure
 
 BATCH = 2048
 LOSS_EPOCHS = 3
+GRADCHECK_PROBLEMS = 3
 TOLERANCE = 1e-4  # relative, of an epoch's mean loss: sums in another order stay far below it
 MARK = 0.1824     # Recall@20 of LightGCN-PyTorch with three layers on the Gowalla split, 1000 epochs
-# The settings of each loss whose epochs are compared, by its name.
-LOSSES = {"bpr": {}}
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """A training that is checked and measured: its name for people, its keys of --set beyond those of
+    train_words, and its learning curve: how many epochs at most, and after how many it is evaluated."""
+
+    model: str
+    settings: dict
+    curve_epochs: int
+    evaluate_every: int
+
+
+RECIPES = {
+    "bpr": Recipe("lightgcn L3 D64 B2048 f32", {}, 1000, 10),
+}
 
 
 def train_words(program, data, device, out, epochs, evaluate_every=0, seed=0, settings=None):
@@ -76,27 +93,37 @@ class Training:
     # --- Stages -----------------------------------------------------------------------------------
 
     def gradcheck(self, run):
-        text = run.command([self.carried.programs / "tern", "gradcheck", "--device", self.device,
-                            "--json"], self.carried.environment(run), accept=(0, 1))
-        try:
-            results = json.loads(text)["results"]
-        except (ValueError, KeyError, TypeError):
-            raise StageFailure(f"gradcheck printed no report: {text[:200]}") from None
-        failed = [result for result in results if not result["passed"]]
-        run.figures.update(checks=len(results), failed=failed)
-        if failed or not results:
+        """One problem at a time, so that a stage that is cut off keeps those before."""
+        run.figures.update(checks=0, failed=[])
+        for seed in range(GRADCHECK_PROBLEMS):
+            text = run.command([self.carried.programs / "tern", "gradcheck", "--device", self.device, "--problems", 1,
+                                "--seed", seed, "--json"], self.carried.environment(run), accept=(0, 1))
+            try:
+                results = json.loads(text)["results"]
+            except (ValueError, KeyError, TypeError):
+                raise StageFailure(f"gradcheck printed no report: {text[:200]}") from None
+            if not results:
+                raise StageFailure("gradcheck checked nothing")
+            run.figures["checks"] += len(results)
+            run.figures["failed"] += [{"seed": seed, **result} for result in results if not result["passed"]]
+            run.save()
+        failed = run.figures["failed"]
+        if failed:
             names = [f"{result['subject']} {result['quantity']}" for result in failed]
-            raise StageFailure(f"{len(failed)} of {len(results)} checks failed: {', '.join(names[:5])}")
+            raise StageFailure(f"{len(failed)} of {run.figures['checks']} checks failed: {', '.join(names[:5])}")
 
     def losses(self, run):
         """The same epochs as `pack` trained on a CPU: same seed, so the same triplets."""
         known = self.carried.facts["losses"][self.data_name]
-        for name, settings in LOSSES.items():
-            figures = run.figures[name] = {"cpu": known[name]}
-            out = self.train(run, f"losses-{name}", LOSS_EPOCHS, settings=settings)
-            figures[self.device] = [epoch["loss"] for epoch in read_epochs(out)]
+
+        def work(run, name, recipe):
+            run.figures["cpu"] = known[name]
+            out = self.train(run, f"losses-{name}", LOSS_EPOCHS, settings=recipe.settings)
+            run.figures[self.device] = [epoch["loss"] for epoch in read_epochs(out)]
             run.save()
-            figures["largest_difference"] = compare_losses(known[name], figures[self.device])
+            run.figures["largest_difference"] = compare_losses(known[name], run.figures[self.device])
+
+        each_recipe(run, RECIPES, work)
 
     def repeat(self, run):
         runs = [self.train(run, name, 2, seed=7) for name in ("repeat-1", "repeat-2")]
@@ -119,25 +146,52 @@ class Training:
     def speed(self, run):
         """Step, epoch and evaluation; the first epoch also loads kernels and captures the step."""
         steps = steps_an_epoch(self.carried.data(self.data_name))
-        run.figures.update(model="lightgcn L3 D64 B2048 f32", steps_an_epoch=steps)
-        plain = read_epochs(self.train(run, "speed", 6 if self.device == "cuda" else 3))
-        warm = statistics.median(epoch["seconds"] for epoch in plain[1:])
-        run.figures.update(first_epoch_seconds=plain[0]["seconds"], epoch_seconds=warm,
-                           step_milliseconds=1e3 * warm / steps)
-        run.save()
-        epochs = read_epochs(self.train(run, "evaluation", 3, evaluate_every=1))
-        evaluations = [epoch["evaluation_seconds"] for epoch in epochs if "evaluation_seconds" in epoch]
-        run.figures.update(evaluation_seconds=min(evaluations, default=None))
+
+        def work(run, name, recipe):
+            run.figures.update(model=recipe.model, steps_an_epoch=steps)
+            plain = read_epochs(self.train(run, f"speed-{name}", 6 if self.device == "cuda" else 3,
+                                           settings=recipe.settings))
+            warm = statistics.median(epoch["seconds"] for epoch in plain[1:])
+            run.figures.update(first_epoch_seconds=plain[0]["seconds"], epoch_seconds=warm,
+                               step_milliseconds=1e3 * warm / steps)
+            run.save()
+            epochs = read_epochs(self.train(run, f"evaluation-{name}", 3, evaluate_every=1,
+                                            settings=recipe.settings))
+            seconds = [epoch["evaluation_seconds"] for epoch in epochs if "evaluation_seconds" in epoch]
+            run.figures.update(evaluation_seconds=min(seconds, default=None))
+
+        each_recipe(run, RECIPES, work)
 
     def curve(self, run):
-        """Loss and Recall@20 over the training seconds, for as many epochs as there is time for."""
-        out = self.carried.work / "runs" / "curve"
+        """Loss and Recall@20 over the training seconds, for as many epochs as there is time for. The
+        recipe with the fewest epochs comes first: the others take the time that it leaves."""
+        def work(run, name, recipe):
+            out = self.carried.work / "runs" / f"curve-{name}"
+            try:
+                self.train(run, f"curve-{name}", recipe.curve_epochs, evaluate_every=recipe.evaluate_every,
+                           stop_at=4, settings=recipe.settings)
+            finally:
+                run.figures.update(summary(read_epochs(out)))
+            if not run.figures["epochs"]:
+                raise StageFailure("no epoch was trained")
+
+        each_recipe(run, dict(sorted(RECIPES.items(), key=lambda item: item[1].curve_epochs)), work)
+
+
+def each_recipe(run, recipes, work):
+    """Calls work(run, name, recipe) for each recipe, with an equal part of the time that is left and
+    figures of its own. A recipe that fails loses only itself."""
+    failures = []
+    for place, (name, recipe) in enumerate(recipes.items()):
+        deadline = time.monotonic() + run.remaining() / (len(recipes) - place)
+        figures = run.figures[name] = {}
         try:
-            self.train(run, "curve", 1000, evaluate_every=10, stop_at=4)
-        finally:
-            run.figures.update(summary(read_epochs(out)))
-        if not run.figures["epochs"]:
-            raise StageFailure("no epoch was trained")
+            work(Run(run.log, deadline, run.save, figures), name, recipe)
+        except StageFailure as why:
+            failures.append((name, why))
+    if failures:
+        late = all(isinstance(why, OutOfTime) for _, why in failures)
+        raise (OutOfTime if late else StageFailure)("; ".join(f"{name}: {why}" for name, why in failures))
 
 
 def summary(epochs):
