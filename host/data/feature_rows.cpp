@@ -15,10 +15,6 @@
 namespace tern {
 namespace {
 
-const char* name_of(Side side) {
-  return side == Side::kUser ? "user" : "item";
-}
-
 /// The number that an id is, written the one way that NumPy and SQL write it; -1 otherwise.
 std::int64_t id_number(std::string_view id) {
   if (id.size() > 1 && id.front() == '0') return -1;
@@ -29,7 +25,7 @@ std::int64_t id_number(std::string_view id) {
 
 FeatureRows rows_by_number(const std::string& file, std::int64_t num_rows,
                            const FeatureNodes& nodes) {
-  const char* side = name_of(nodes.side);
+  const std::string_view side = to_string(nodes.side);
   const IdNumbers& numbers = nodes.numbers;
   if (numbers.largest < 0 || numbers.largest >= num_rows) {
     throw DataError(
@@ -120,7 +116,7 @@ FeatureRows match_rows(const std::string& file, std::int64_t num_rows, const Fea
 }
 
 std::string example_of_ids(Side side, const Vocabulary& names) {
-  return fmt::format("{}s have ids such as {}", name_of(side), quote(names.name(0)));
+  return fmt::format("{}s have ids such as {}", to_string(side), quote(names.name(0)));
 }
 
 }  // namespace tern

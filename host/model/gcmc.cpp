@@ -11,7 +11,7 @@ bool takes_features(InputKind kind, Side side, const EncodedFeatures* features) 
   const bool wanted = kind == InputKind::kFeatures || kind == InputKind::kBoth;
   if (wanted && features == nullptr) {
     throw ConfigError(
-        fmt::format("model.inputs needs features, but the data has none of {}s", side_name(side)));
+        fmt::format("model.inputs needs features, but the data has none of {}s", to_string(side)));
   }
   return features != nullptr && kind != InputKind::kIds;
 }
@@ -35,7 +35,7 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
     if (trainables_.train() && graph.num_nodes(side) < 2) {
       throw ConfigError(fmt::format(
           "model.kind is gcmc, whose batch normalisation needs 2 {}s, but the data has {}",
-          side_name(side), graph.num_nodes(side)));
+          to_string(side), graph.num_nodes(side)));
     }
     inputs[static_cast<std::size_t>(side)] =
         make_input(side, graph.num_nodes(side), features.of(side));
@@ -61,7 +61,7 @@ LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* feat
   if (takes_features(options_.inputs, side, features)) {
     if (features->num_nodes() != nodes) {
       throw ShapeError(fmt::format("features: found {} {}s, expected {}", features->num_nodes(),
-                                   side_name(side), nodes));
+                                   to_string(side), nodes));
     }
     const auto numbers = static_cast<std::int64_t>(features->number_names.size());
     if (numbers > 0) {

@@ -105,7 +105,7 @@ void GcMcLayer::backward(const GcMcDropout& dropout) {
 std::vector<NamedBuffer> GcMcLayer::buffers() {
   std::vector<NamedBuffer> all;
   for (const Side side : kSides) {
-    const std::string prefix = fmt::format("{}_{}", side_name(side), name_);
+    const std::string prefix = fmt::format("{}_{}", to_string(side), name_);
     all.push_back({prefix + "_norm_running_mean", &half(side).running_mean});
     all.push_back({prefix + "_norm_running_variance", &half(side).running_variance});
   }

@@ -72,17 +72,13 @@ void initialize_embedding(Backend& backend, Matrix& table, Side side, const Mode
   initialize_uniform(backend, table, bound, seed, tensor);
 }
 
-std::string_view side_name(Side side) {
-  return side == Side::kUser ? "user" : "item";
-}
-
 Trainable& Trainables::make(Side side, std::string_view what, std::int64_t rows,
                             std::int64_t cols) {
   Trainable& made = store_.emplace_back();
   made.value = backend_.allocate(rows, cols);
   if (train()) made.gradient = backend_.allocate(rows, cols);
   parameters_.push_back(
-      {fmt::format("{}_{}", side_name(side), what), side, &made.value, &made.gradient, nullptr});
+      {fmt::format("{}_{}", to_string(side), what), side, &made.value, &made.gradient, nullptr});
   return made;
 }
 

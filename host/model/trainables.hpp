@@ -36,9 +36,6 @@ class Trainables {
   std::vector<Parameter> parameters_;
 };
 
-/// "user", "item".
-std::string_view side_name(Side side);
-
 /// Overwrites the matrix with draws from N(0, deviation²): elements 4b .. 4b + 3 (row-major) come
 /// from the four words of RandomStream(seed, kInitialize, tensor, b) by the Box-Muller transform,
 /// in f64, rounded to f32 for every backend, so that all of them start from the same numbers.

@@ -61,7 +61,8 @@ struct DataOptions {
   /// The layout of the files of interactions. Recognised: JSON lines by their brace, tables by words or
   /// by fields that a separator divides alike in every line, adjacency lists by lines of different
   /// numbers of integers. Lines of three or more integers each can be both: users that repeat beside a
-  /// third column of few values, or of times, make a table; users that do not repeat make a list.
+  /// third column of few values, or of times, make a table; users that do not repeat make a list, except
+  /// if lines of three are only looked up in a run, which can well be one row a user.
   /// Anything else is a DataError that names both readings.
   DataFormat format = DataFormat::kAuto;
   /// Of a table: "auto", "tab", "comma", "semicolon", "pipe", "space" (any number of blanks), or the

@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <string_view>
 
 /// Marks the few functions that kernels and host code share; empty outside of CUDA compilation.
 #if defined(__CUDACC__)
@@ -23,6 +24,11 @@ enum class Side : std::uint8_t { kUser, kItem };
 
 constexpr Side opposite(Side side) {
   return side == Side::kUser ? Side::kItem : Side::kUser;
+}
+
+/// "user", "item".
+constexpr std::string_view to_string(Side side) {
+  return side == Side::kUser ? "user" : "item";
 }
 
 /// The key of every random stream of a job.

@@ -38,7 +38,8 @@ class Vocabulary {
   Vocabulary subset(std::span<const NodeId> ids) const;
 
   /// The `count` known names closest to `name` by edit distance of their first 64 bytes, ties by id:
-  /// for "did you mean". Numbered names are found only within two edits. O(bytes of names) at most.
+  /// for "did you mean". At most an edit for three bytes of `name`, and two for numbered names.
+  /// O(bytes of names) at most.
   std::vector<std::string> nearest(std::string_view name, std::size_t count = 3) const;
 
   /// Writes one name a line, in id order; the file is replaced atomically. read() throws DataError.
