@@ -174,6 +174,11 @@ class Whole(Folder):
         script = ROOT / "bench" / "end_to_end" / "lightgcn_torch.py"  # its --help would need torch
         self.assertEqual(self.lacking(self.options("python", str(script)), script.read_text("utf-8")), [])
 
+    def test_stages_whose_work_has_no_natural_end_take_the_rest(self):
+        names = [stage.name for call in plan.BUDGET
+                 for stage in plan.Check(main.parse_arguments([call, "--out", str(self.folder)])).stages() if stage.takes_rest]
+        self.assertEqual(names, ["tests", "curve", "bench others", "torch", "memcheck", "initcheck", "racecheck"])
+
     def test_the_limits_fit_into_the_time_of_each_call(self):
         for call, budget in plan.BUDGET.items():
             args = main.parse_arguments([call, "--out", str(self.folder)])

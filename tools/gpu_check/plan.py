@@ -58,7 +58,8 @@ class Check:
 
     def second(self):
         groups = [Stage(f"bench {name}", seconds, "beside their rivals, cold and warm",
-                        lambda run, ops=ops: self.comparisons.bench(run, ops), ("build",))
+                        lambda run, ops=ops: self.comparisons.bench(run, ops), ("build",),
+                        takes_rest=name == "others")
                   for name, ops, seconds in comparisons.groups()]
         sanitizers = [Stage(tool, seconds, "compute-sanitizer over a choice of the op tests",
                             lambda run, tool=tool: self.tests.sanitize(run, tool), ("build",), True)
