@@ -43,6 +43,7 @@ Cases all_cases(DeviceKind device) {
   add_dropout_cases(cases, device);
   add_sample_cases(cases, device);
   add_bpr_cases(cases, device);
+  add_in_batch_softmax_cases(cases, device);
   add_l2_penalty_cases(cases, device);
   add_adam_cases(cases, device);
   add_sgd_cases(cases, device);

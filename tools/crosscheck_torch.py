@@ -112,24 +112,45 @@ class Step:
                                                       self.settings["items"]])
 
     def losses(self, users, items):
-        """BPR over final embeddings, and L2 of each triplet's layer-0 rows (gcmc: final rows)."""
+        """BPR or in-batch softmax over final embeddings, and L2 of each triplet's layer-0 rows (gcmc:
+        final rows). A triplet without a negative has the item -1."""
         u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
-        scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
-        bpr = torch.nn.functional.softplus(scores).mean()
+        if self.settings["loss"] == "softmax":
+            ranking = self.softmax(users, items, u, p)
+        else:
+            scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
+            ranking = torch.nn.functional.softplus(scores).mean()
         if self.settings["model"] != "gcmc":
             users = self.parameters["user_embedding"]
             items = self.parameters["item_embedding"]
-        rows = torch.cat((users[u], items[p], items[n]))
-        return bpr, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
+        rows = torch.cat((users[u], items[p], items[n[n >= 0]]))
+        return ranking, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
+
+    def softmax(self, users, items, u, p):
+        """In-batch softmax of cosines, columns with an observed item of the row's user masked."""
+        observed = torch.zeros(self.settings["users"], self.settings["items"], dtype=torch.bool)
+        for user, item in self.array("interactions"):
+            observed[user, item] = True
+        cosines = (torch.nn.functional.normalize(users[u], dim=1) @
+                   torch.nn.functional.normalize(items[p], dim=1).T)
+        shares = observed.sum(dim=0).clamp(min=1).to(torch.float64) / observed.sum()
+        logits = (cosines / self.settings["temperature"] -
+                  self.settings["popularity_correction"] * shares[p].log())
+        masked = observed[u][:, p] | torch.eye(len(u), dtype=torch.bool)
+        logits = logits.masked_fill(masked, -torch.inf)
+        counted = ~masked.all(dim=1)  # a row without columns adds nothing
+        terms = (self.settings["negative_weight"] * logits[counted].logsumexp(dim=1) -
+                 cosines.diagonal()[counted] / self.settings["temperature"])
+        return terms.sum() / len(u)
 
     def recompute(self):
         """{name: what should have been dumped under that name}."""
         users, items = self.final_embeddings()
-        bpr, l2 = self.losses(users, items)
-        (bpr + l2).backward()
+        ranking, l2 = self.losses(users, items)
+        (ranking + l2).backward()
         if self.settings["model"] == "gcmc":
             users, items = self.encode("evaluation")
-        truth = {"loss": torch.stack((bpr, l2)), "final_users": users, "final_items": items}
+        truth = {"loss": torch.stack((ranking, l2)), "final_users": users, "final_items": items}
         for name, (mean, variance) in self.running.items():
             truth[f"{name}_mean"], truth[f"{name}_variance"] = mean[None], variance[None]
         for name, parameter in self.parameters.items():

@@ -29,6 +29,12 @@ Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_r
   return {.bytes = scores + gradients, .flops = b * d * (3.0 + 3.0 + 2.0 * 2.0)};
 }
 
+Cost in_batch_softmax_cost(std::int64_t pairs, std::int64_t width) {
+  const auto b = static_cast<double>(pairs);
+  const auto d = static_cast<double>(width);
+  return {.bytes = 4.0 * b * d * kValue, .flops = 6.0 * b * b * d + 3.0 * b * b};
+}
+
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width) {
   const auto n = static_cast<double>(rows) * static_cast<double>(width);
   return {.bytes = 3.0 * n * kValue, .flops = 4.0 * n};

@@ -24,6 +24,10 @@ Cost propagate_cost(std::int64_t rows, std::int64_t edges, std::int64_t width, b
 Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_rows,
               std::int64_t width);
 
+/// in_batch_softmax of `pairs`: each pair's rows read, each pair's gradients written; three products of
+/// pairs² · width (logits and both gradients); of each logit a difference, an exponent and a sum.
+Cost in_batch_softmax_cost(std::int64_t pairs, std::int64_t width);
+
 /// l2_penalty over `rows` distinct rows: the row and its gradient read, the gradient written.
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width);
 

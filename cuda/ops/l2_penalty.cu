@@ -1,7 +1,7 @@
 // l2_penalty: the L2 penalty of a batch of B triplets (u, p, n) and its gradient. Source:
 // LightGCN-PyTorch's regulariser.
 //
-//   loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²)
+//   loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²), without n_t for pairs
 //   ∂/∂row += λ/B · (occurrences of the row) · row
 //
 // users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone.
@@ -74,8 +74,8 @@ __global__ void __launch_bounds__(kL2Threads)
   }
 }
 
-/// One group a triplet and one of its three rows; grid: (triplets, 3). The term of the loss goes to
-/// terms[3 t + index of the row in the triplet].
+/// One group a triplet and one of its R = 3 (pairs: 2) rows; grid: (triplets, R). The term of the
+/// loss goes to terms[R t + index of the row in the triplet].
 template <int kLanes>
 __global__ void __launch_bounds__(kL2Threads)
     l2_penalty_fused_kernel(const __grid_constant__ L2PenaltyTask task) {
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kL2Threads)
     square = dot(x, x, square);
   }
   square = group.sum(square);
-  if (group.lane == 0) task.terms[3 * t + which] = square;
+  if (group.lane == 0) task.terms[task.rows_per_triplet * t + which] = square;
 }
 
 /// As l2_penalty_loss_kernel, over the terms of l2_penalty_fused_kernel.
@@ -106,7 +106,8 @@ __global__ void __launch_bounds__(kL2Threads)
     l2_penalty_fused_loss_kernel(const __grid_constant__ L2PenaltyTask task) {
   const std::int64_t count = task.batch.state->count;
   double sum = 0.0;
-  for (std::int64_t t = threadIdx.x; t < 3 * count; t += kL2Threads) sum += task.terms[t];
+  const std::int64_t terms = task.rows_per_triplet * count;
+  for (std::int64_t t = threadIdx.x; t < terms; t += kL2Threads) sum += task.terms[t];
   sum = block_reduce<Sum>(sum);
   if (threadIdx.x == 0) {
     task.losses(1, task.batch.state->batch) =
@@ -120,7 +121,7 @@ void launch_l2_penalty_fused(const Queue& queue, const L2PenaltyTask& task) {
     constexpr int kLanes = decltype(width)::value;
     launch({.blocks = ceil_div(task.batch.batch_size, kL2Threads / kLanes),
             .threads = kL2Threads,
-            .blocks_y = 3},
+            .blocks_y = task.rows_per_triplet},
            l2_penalty_fused_kernel<kLanes>, task);
   });
   launch({.blocks = 1, .threads = kL2Threads}, l2_penalty_fused_loss_kernel, task);
@@ -148,6 +149,7 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
   check_sampled("l2_penalty", state.sampled);
   const DeviceScope scope = use_device();
   const L2PenaltyTask task{.batch = state.batch_view(),
+                           .rows_per_triplet = 1 + state.options.items_per_triplet(),
                            .lambda = lambda,
                            .values = {read_only_view(users), read_only_view(items)},
                            .gradients = {view(grad_users), view(grad_items)},

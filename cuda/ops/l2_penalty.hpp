@@ -10,12 +10,13 @@ struct Queue;
 /// The penalty of the current batch's rows; all pointers on the device.
 struct L2PenaltyTask {
   BatchView batch;
+  int rows_per_triplet = 3;  // 2: pairs; only read in the fused form
   double lambda = 0.0;
   MatrixView<const float> values[2];  // users, items
   MatrixView<float> gradients[2];
   MatrixView<float> losses;  // (2, batches of the epoch)
   /// Workspace: occurrences · ‖row‖² of each distinct row, (capacity of both sides); in the fused
-  /// form ‖row‖² of each row of each triplet, (3 · batch_size).
+  /// form ‖row‖² of each row of each triplet, (rows_per_triplet · batch_size).
   double* terms = nullptr;
 };
 

@@ -147,8 +147,9 @@ __global__ void __launch_bounds__(kNextBatchThreads)
   const Triplet triplet =
       source.given != nullptr ? source.given[first + t] : draw_triplet(source.sample, first + t);
   task.triplets[t] = triplet;
+  const int rows = triplet.negative == kNoItem ? 2 : 3;
 #pragma unroll 1  // unrolled, ptxas spills for sm_80
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < rows; ++i) {
     const NodeId item = i == 1 ? triplet.positive : triplet.negative;
     list_row(task, i == 0 ? 0 : 1, i == 0 ? triplet.user : item);
   }
@@ -235,6 +236,7 @@ void CudaBackend::plan_window(TripletsStorage& state, std::int64_t count) {
     launch_plan(queue(),
                 {.side = side,
                  .triplets = state.window.data(),
+                 .items_per_triplet = state.options.items_per_triplet(),
                  .num_triplets = count,
                  .batch_size = state.batch_size,
                  .row_bits = bits_for(static_cast<std::uint64_t>(nodes)),

@@ -29,9 +29,10 @@ __global__ void __launch_bounds__(kPlanThreads)
   const auto t = static_cast<std::int32_t>(i - batch * task.batch_size);
   const std::uint64_t prefix = static_cast<std::uint64_t>(batch) << task.row_bits;
   const Triplet triplet = task.triplets[i];
-  if (task.side == Side::kUser) {
-    task.keys[i] = prefix | static_cast<std::uint32_t>(triplet.user);
-    task.unsorted[i] = t;
+  if (task.occurrences_per_triplet() == 1) {
+    const bool user = task.side == Side::kUser;
+    task.keys[i] = prefix | static_cast<std::uint32_t>(user ? triplet.user : triplet.positive);
+    task.unsorted[i] = user ? t : 2 * t;
     return;
   }
   task.keys[2 * i] = prefix | static_cast<std::uint32_t>(triplet.positive);

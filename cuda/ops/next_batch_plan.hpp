@@ -11,11 +11,12 @@ namespace tern::cuda {
 struct Queue;
 
 /// One side of a window of batches: from its triplets to the distinct rows of each batch and their
-/// occurrences, in the layout of OccurrencesView. n occurrences: one a triplet (users) or two
-/// (items), at most 2³¹ - 1. All pointers on the device.
+/// occurrences, in the layout of OccurrencesView. n occurrences: one a triplet (users, and items of
+/// pairs) or two (items), at most 2³¹ - 1. All pointers on the device.
 struct PlanTask {
   Side side = Side::kUser;
   const Triplet* triplets = nullptr;
+  int items_per_triplet = 2;  // 1: pairs
   std::int64_t num_triplets = 0;
   std::int64_t batch_size = 0;
   int row_bits = 0;  // rows < 2^row_bits
@@ -29,7 +30,9 @@ struct PlanTask {
   std::int32_t* starts = nullptr;       // (n + 1 at the most)
   std::int32_t* first_row = nullptr;    // (batches + 1): the batch's first index into rows
 
-  constexpr std::int64_t occurrences_per_triplet() const { return side == Side::kUser ? 1 : 2; }
+  constexpr std::int64_t occurrences_per_triplet() const {
+    return side == Side::kUser ? 1 : items_per_triplet;
+  }
   constexpr std::int64_t size() const { return num_triplets * occurrences_per_triplet(); }
   constexpr std::int64_t batches() const { return (num_triplets - 1) / batch_size + 1; }
 };

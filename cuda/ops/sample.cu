@@ -43,7 +43,7 @@ void check_batch_size(std::int64_t batch_size) {
 
 RowSet make_batch_rows(TripletsStorage& state, Side side, NodeId num_nodes,
                        std::int64_t window_batches, const Memory& memory) {
-  const std::int64_t each = side == Side::kUser ? 1 : 2;
+  const std::int64_t each = side == Side::kUser ? 1 : state.options.items_per_triplet();
   const std::int64_t room = each * window_batches * state.batch_size;
   const std::int64_t capacity = std::min<std::int64_t>(num_nodes, each * state.batch_size);
   auto set = std::make_unique<RowSetStorage>();
@@ -138,7 +138,7 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
   state->graph = &parts;
   state->options = options;
   state->counts = check_make_triplets(options, batch_size, offsets, graph.num_items());
-  state->size = state->counts.interactions * options.negatives_per_positive;
+  state->size = state->counts.interactions * options.triplets_per_positive();
   state->batch_size = std::min(batch_size, state->size);
   state->num_batches = (state->size - 1) / state->batch_size + 1;
   make_tables(*state, offsets, pool_memory());
@@ -153,7 +153,8 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
   if (state->fused) {
     state->source = DeviceArray<TripletSource>(1, pool_memory());
   } else {
-    state->scratch = make_scratch(2 * batches * state->batch_size, pool_memory());
+    state->scratch =
+        make_scratch(options.items_per_triplet() * batches * state->batch_size, pool_memory());
   }
   state->weights = DeviceArray<float>(state->batch_size, pool_memory());
   RowSet users = make_batch_rows(*state, Side::kUser, graph.num_users(), batches, pool_memory());
@@ -162,7 +163,8 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
       std::max(3 * state->batch_size, users.capacity() + items.capacity()), pool_memory());
   const std::int64_t size = state->size;
   const std::int64_t batch = state->batch_size;
-  return {std::move(state), size, batch, std::move(users), std::move(items)};
+  const int negatives = options.negatives_per_positive;
+  return {std::move(state), size, batch, std::move(users), std::move(items), negatives};
 }
 
 SamplingCounts CudaBackend::sampling_counts(const Triplets& triplets) const {

@@ -73,6 +73,7 @@ __device__ inline Interaction draw_positive(const SampleTask& task, std::int64_t
 }
 
 __device__ inline NodeId draw_negative(const SampleTask& task, NodeId user, std::int64_t triplet) {
+  if (!task.options.has_negatives()) return kNoItem;
   const CsrView& csr = task.csr;
   const NodeId* row = csr.columns + csr.offsets[user];
   const auto degree = static_cast<NodeId>(csr.degree(user));
@@ -93,7 +94,7 @@ __device__ inline NodeId draw_negative(const SampleTask& task, NodeId user, std:
 
 /// Triplet t of the epoch.
 __device__ inline Triplet draw_triplet(const SampleTask& task, std::int64_t t) {
-  const Interaction pair = draw_positive(task, t / task.options.negatives_per_positive);
+  const Interaction pair = draw_positive(task, t / task.options.triplets_per_positive());
   return {pair.user, pair.item, draw_negative(task, pair.user, t)};
 }
 

@@ -23,6 +23,7 @@ struct BatchState {
 /// The distinct rows of one side, batch after batch, and where each occurs: rows[r] has the
 /// ascending occurrences[starts[r] .. starts[r + 1]). An occurrence of a user is the index t of a
 /// triplet in its batch; one of an item is 2t as the positive, 2t + 1 as the negative of triplet t.
+/// Pairs have no occurrences 2t + 1.
 struct OccurrencesView {
   const NodeId* rows = nullptr;
   const std::int32_t* starts = nullptr;

@@ -123,6 +123,8 @@ SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t 
   Config config;
   config.sampling = options;
   config.batch_size = batch_size;
+  // 0, for pairs, is an option of the library; the key, whose loss is BPR, begins at 1.
+  if (options.negatives_per_positive == 0) config.sampling.negatives_per_positive = 1;
   check_keys(config, "sampling.");
   check_keys(config, "train.batch_size");
   SamplingCounts counts;
@@ -143,7 +145,7 @@ SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t 
                     counts.users_without_interactions, counts.users_with_every_item));
   }
   if (counts.interactions >
-      std::numeric_limits<std::int64_t>::max() / 16 / options.negatives_per_positive) {
+      std::numeric_limits<std::int64_t>::max() / 16 / options.triplets_per_positive()) {
     throw ConfigError(
         fmt::format("sampling.negatives_per_positive: found {}, too many for {} interactions",
                     options.negatives_per_positive, counts.interactions));
@@ -163,8 +165,13 @@ void check_set_triplets(const Triplets& triplets, std::span<const Triplet> value
               triplets.rows(Side::kUser).num_nodes());
     expect_in(kOp, "the positive of triplet", position, values[t].positive,
               triplets.rows(Side::kItem).num_nodes());
-    expect_in(kOp, "the negative of triplet", position, values[t].negative,
-              triplets.rows(Side::kItem).num_nodes());
+    if (triplets.negatives_per_positive() > 0) {
+      expect_in(kOp, "the negative of triplet", position, values[t].negative,
+                triplets.rows(Side::kItem).num_nodes());
+    } else if (values[t].negative != kNoItem) {
+      throw_shape("{}: the negative of triplet {} is {}, expected {}, as pairs have no negative",
+                  kOp, position, values[t].negative, kNoItem);
+    }
   }
 }
 
@@ -199,6 +206,10 @@ void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix&
 void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
                const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses) {
   check_batch_op("bpr", triplets, users, items, grad_users, grad_items, losses);
+  if (triplets.negatives_per_positive() == 0) {
+    throw_shape(
+        "bpr: the triplets have no negatives; make them with negatives_per_positive from 1");
+  }
 }
 
 void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOptions& options,

@@ -142,7 +142,13 @@ std::vector<KeySpec> model_keys() {
               at(&Config::model, &ModelOptions::width), 1, 65536),
       integer("model.layers", kFixed, "propagations (L) of lightgcn",
               at(&Config::model, &ModelOptions::layers), 0, 100),
-      number("model.init_std", kChangesResult, "standard deviation of the initial embeddings",
+      choice<EmbeddingInit>(
+          "model.init", kChangesResult,
+          "law of the initial embeddings; xavier: uniform to +-sqrt(6 / (rows + model.width))",
+          at(&Config::model, &ModelOptions::init),
+          {{"normal", EmbeddingInit::kNormal}, {"xavier", EmbeddingInit::kXavier}}),
+      number("model.init_std", kChangesResult,
+             "normal: standard deviation of the initial embeddings",
              at(&Config::model, &ModelOptions::init_std), kPositive),
       integers("model.hidden", kFixed, "gcmc: widths of all layers but the last; empty: one layer",
                at(&Config::model, &ModelOptions::hidden), {1, 65536, IntegerList::Kind::kSequence}),
@@ -159,9 +165,41 @@ std::vector<KeySpec> model_keys() {
       number("model.message_dropout", kChangesResult,
              "gcmc: share of nodes without any message in a training step, like new nodes",
              at(&Config::model, &ModelOptions::message_dropout), kBelowOne),
+  };
+}
+
+std::vector<KeySpec> loss_keys() {
+  constexpr auto kSoftmax = [](auto member) {
+    return at(&Config::loss, &LossOptions::softmax, member);
+  };
+  return {
+      choice<LossKind>("loss.kind", kBetweenEpochs,
+                       "bpr: each item against a sampled one; softmax: each item against those of "
+                       "the batch's other pairs",
+                       at(&Config::loss, &LossOptions::kind),
+                       {{"bpr", LossKind::kBpr}, {"softmax", LossKind::kSoftmax}}),
       number("loss.l2", kChangesResult,
              "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
              at(&Config::l2), kNotNegative),
+      number("loss.temperature", kChangesResult,
+             "softmax: cosines are divided by this; smaller: the hardest negatives count more",
+             kSoftmax(&InBatchSoftmaxOptions::temperature), kPositive),
+      number("loss.negative_weight", kChangesResult,
+             "softmax: weight of the logarithm of the negatives' sum; 1: SL, else BSL, whose "
+             "positive temperature is loss.temperature times this",
+             kSoftmax(&InBatchSoftmaxOptions::negative_weight), kNotNegative),
+      choice<SoftmaxMask>(
+          "loss.mask", kChangesResult,
+          "softmax: items of the batch that are no negatives of a pair: none, its own item in "
+          "other pairs, or all that its user has in training",
+          kSoftmax(&InBatchSoftmaxOptions::mask),
+          {{"none", SoftmaxMask::kNone},
+           {"same-item", SoftmaxMask::kSameItem},
+           {"observed", SoftmaxMask::kObserved}}),
+      number("loss.popularity_correction", kChangesResult,
+             "softmax: this times the logarithm of an item's share of the interactions leaves its "
+             "logit as a negative; 0: none, 1: full correction",
+             kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
   };
 }
 
@@ -319,8 +357,8 @@ std::string nearest_key(std::string_view key) {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section : {data_keys, model_keys, sampling_keys, optimizer_keys, train_keys,
-                         monitor_keys, checkpoint_keys}) {
+    for (auto section : {data_keys, model_keys, loss_keys, sampling_keys, optimizer_keys,
+                         train_keys, monitor_keys, checkpoint_keys}) {
       for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;

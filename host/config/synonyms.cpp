@@ -35,6 +35,8 @@ constexpr std::array kSynonyms{
              "out_channels"},
     Synonyms{"model.layers",
              "layer n_layer n_layers num_layers gcn_layers gnn_layers n_hops depth"},
+    Synonyms{"model.init",
+             "init_method init_mode init_type initialization initializer embedding_init"},
     Synonyms{"model.init_std", "init_scale init_stddev embedding_std initializer_range"},
     Synonyms{"model.hidden",
              "hidden_dim hidden_dims hidden_size hidden_sizes hidden_channels hidden_layers "

@@ -49,6 +49,7 @@ Interaction draw_positive(const TripletsStorage& state, const Permutation& permu
 }
 
 NodeId draw_negative(const TripletsStorage& state, NodeId user, std::int64_t triplet) {
+  if (!state.options.has_negatives()) return kNoItem;
   const CsrView csr = state.graph->csr(Side::kUser);
   const NodeId* row = csr.columns + csr.offsets[user];
   const EdgeOffset degree = csr.degree(user);
@@ -113,10 +114,10 @@ RowSet make_batch_rows(Occurrences& side, NodeId num_nodes, std::int64_t most) {
 void draw(const TripletsStorage& state, std::int64_t first, std::span<Triplet> triplets) {
   const Permutation permutation(state.options.seed, state.epoch,
                                 static_cast<std::uint64_t>(state.counts.interactions));
-  const std::int64_t negatives = state.options.negatives_per_positive;
+  const std::int64_t per_positive = state.options.triplets_per_positive();
   for (std::size_t i = 0; i < triplets.size(); ++i) {
     const std::int64_t t = first + static_cast<std::int64_t>(i);
-    const Interaction pair = draw_positive(state, permutation, t / negatives);
+    const Interaction pair = draw_positive(state, permutation, t / per_positive);
     triplets[i] = {pair.user, pair.item, draw_negative(state, pair.user, t)};
   }
 }
@@ -146,6 +147,7 @@ void select_batch(TripletsStorage& state, std::int64_t batch, ThreadPool& pool) 
         keys.push_back(static_cast<std::uint64_t>(triplet.user) << 32 | t);
       } else {
         keys.push_back(static_cast<std::uint64_t>(triplet.positive) << 32 | (2 * t));
+        if (triplet.negative == kNoItem) continue;
         keys.push_back(static_cast<std::uint64_t>(triplet.negative) << 32 | (2 * t + 1));
       }
     }
@@ -178,16 +180,18 @@ Triplets CpuBackend::make_triplets(const Graph& graph, const SamplingOptions& op
     for (NodeId item = 0; item < items.num_rows; ++item) degrees[item] = items.degree(item);
     state->alias = make_alias_table(degrees, options.popularity_exponent);
   }
-  state->size = state->counts.interactions * options.negatives_per_positive;
+  state->size = state->counts.interactions * options.triplets_per_positive();
   state->batch_size = std::min(batch_size, state->size);
   const auto room = static_cast<std::size_t>(state->batch_size);
   state->weights.resize(room);
   state->losses.resize(3 * room);
   RowSet users = make_batch_rows(state->occurrences[0], graph.num_users(), state->batch_size);
-  RowSet items = make_batch_rows(state->occurrences[1], graph.num_items(), 2 * state->batch_size);
+  RowSet items = make_batch_rows(state->occurrences[1], graph.num_items(),
+                                 options.items_per_triplet() * state->batch_size);
   const std::int64_t size = state->size;
   const std::int64_t batch = state->batch_size;
-  return {std::move(state), size, batch, std::move(users), std::move(items)};
+  const int negatives = options.negatives_per_positive;
+  return {std::move(state), size, batch, std::move(users), std::move(items), negatives};
 }
 
 SamplingCounts CpuBackend::sampling_counts(const Triplets& triplets) const {

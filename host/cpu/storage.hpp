@@ -77,7 +77,7 @@ struct RowSetStorage final : Storage {
 /// The occurrences of the current batch's rows on one side: row i of the set occurs in
 /// occurrences[starts[i] .. starts[i + 1]), ascending.
 /// An occurrence of a user is t, its triplet; of an item 2t as the positive of triplet t, 2t + 1 as
-/// its negative.
+/// its negative, which pairs do not have.
 struct Occurrences {
   RowSetStorage* set = nullptr;
   std::vector<std::int32_t> starts;

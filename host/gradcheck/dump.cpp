@@ -53,7 +53,7 @@ Tensor categories_of(const EncodedFeatures& features) {
 
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
-  gradcheck_detail::StepProblem problem(backend, options, named.options, options.seed);
+  gradcheck_detail::StepProblem problem(backend, options, named, options.seed);
   const Precision precision =
       backend.describe().precision == "f64" ? Precision::kF64 : Precision::kF32;
   const auto write = [&](const std::string& name, const Tensor& values) {
@@ -91,6 +91,10 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
       {"layers", named.options.kind == ModelKind::kGcMc
                      ? static_cast<int>(named.options.hidden.size()) + 1
                      : named.options.layers},
+      {"loss", named.loss.kind == LossKind::kBpr ? "bpr" : "softmax"},
+      {"temperature", named.loss.softmax.temperature},
+      {"negative_weight", named.loss.softmax.negative_weight},
+      {"popularity_correction", named.loss.softmax.popularity_correction},
       {"l2", options.l2},
       {"users", options.users},
       {"items", options.items},

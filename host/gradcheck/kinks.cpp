@@ -76,7 +76,7 @@ Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model
   for (std::uint64_t i = 0; i < kTries; ++i) {
     const Seed start{seed.value + (i << 32)};
     KinkWatch watch;
-    StepProblem(watch, options, model, seed, start).step();
+    StepProblem(watch, options, {"", model}, seed, start).step();
     if (watch.safety() >= 1.0) return start;
     if (watch.safety() > safest) {
       safest = watch.safety();

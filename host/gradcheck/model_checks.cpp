@@ -79,7 +79,7 @@ std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options
 
 void check_model_gradients(Backend& reference, const GradcheckOptions& options,
                            const NamedModel& model, Seed seed, Report& report) {
-  StepProblem problem(reference, options, model.options, seed);
+  StepProblem problem(reference, options, model, seed);
   problem.step();
   std::vector<Values> gradients;
   Values whole;
@@ -119,8 +119,8 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
 
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,
                    const NamedModel& model, Seed seed, Report& report) {
-  StepProblem found(backend, options, model.options, seed);
-  StepProblem truth(reference, options, model.options, seed);
+  StepProblem found(backend, options, model, seed);
+  StepProblem truth(reference, options, model, seed);
   const double bound = summation_bound(terms_of(model.options, options), 0x1p-24);
   report.add({model.name, "loss", kAgainstReference, backend.name(),
               relative_error(found.step(), truth.step()), bound});

@@ -118,6 +118,9 @@ class Answers {
     };
     backend_.bpr(triplets_, users, items, grad_users, grad_items, losses_);
     report("bpr", 0);
+    backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kObserved), users, items,
+                              grad_users, grad_items, losses_);
+    report("in_batch_softmax", 0);
     backend_.fill(grad_users, 0.0);
     backend_.fill(grad_items, 0.0);
     backend_.l2_penalty(triplets_, options_.l2, users, items, grad_users, grad_items, losses_);

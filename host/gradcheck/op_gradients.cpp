@@ -51,7 +51,7 @@ class OpGradients {
         numeric_gradient(addend, [&](const Values& at) { return f(x, at); }));
   }
 
-  enum class Term { kBpr, kL2 };
+  enum class Term { kBpr, kSoftmax, kL2 };
 
   void check_loss(Term term) {
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
@@ -59,7 +59,9 @@ class OpGradients {
     Values of_users;
     Values of_items;
     loss(term, users, items, &of_users, &of_items);
-    const char* op = term == Term::kBpr ? "bpr" : "l2_penalty";
+    const char* op = term == Term::kBpr       ? "bpr"
+                     : term == Term::kSoftmax ? "in_batch_softmax"
+                                              : "l2_penalty";
     add(op, "gradient of users", of_users, numeric_gradient(users, [&](const Values& at) {
           return loss(term, at, items, nullptr, nullptr);
         }));
@@ -77,13 +79,16 @@ class OpGradients {
     Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
     if (term == Term::kBpr) {
       backend_.bpr(triplets_, user_table, item_table, grad_users, grad_items, losses_);
+    } else if (term == Term::kSoftmax) {
+      backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kSameItem), user_table,
+                                item_table, grad_users, grad_items, losses_);
     } else {
       backend_.l2_penalty(triplets_, options_.l2, user_table, item_table, grad_users, grad_items,
                           losses_);
     }
     if (of_users != nullptr) *of_users = download(backend_, grad_users);
     if (of_items != nullptr) *of_items = download(backend_, grad_items);
-    return download(backend_, losses_)[term == Term::kBpr ? 0 : triplets_.num_batches()];
+    return download(backend_, losses_)[term == Term::kL2 ? triplets_.num_batches() : 0];
   }
 
   void add(const char* op, std::string quantity, const Values& gradient, const Values& numeric) {
@@ -123,6 +128,7 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   checks.check_propagate(Side::kUser);
   checks.check_propagate(Side::kItem);
   checks.check_loss(OpGradients::Term::kBpr);
+  checks.check_loss(OpGradients::Term::kSoftmax);
   if (options.l2 > 0.0) checks.check_loss(OpGradients::Term::kL2);
   for (const DenseProblem::Form form : DenseProblem::kForms) {
     check_dense(reference, options, form, seed, report);

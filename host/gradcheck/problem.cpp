@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "host/loss/bpr_loss.hpp"
 #include "tern/error.hpp"
 
 namespace tern::gradcheck_detail {
@@ -58,6 +57,11 @@ Values download(Backend& backend, const Matrix& matrix) {
   return values;
 }
 
+InBatchSoftmaxOptions softmax_options(SoftmaxMask mask) {
+  // Temperatures of practice would leave one column a row, and gradients of nothing else.
+  return {.temperature = 0.5, .negative_weight = 0.75, .mask = mask, .popularity_correction = 0.25};
+}
+
 std::vector<NamedModel> models(const GradcheckOptions& options) {
   std::vector<NamedModel> found;
   const auto add = [&](std::string name, ModelKind kind, int layers) {
@@ -81,6 +85,14 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   add_gcmc("gcmc ids", InputKind::kIds, {});
   add_gcmc("gcmc features", InputKind::kFeatures, {});
   add_gcmc("gcmc both L2", InputKind::kBoth, {options.width + 1});
+  const std::size_t with_bpr = found.size();
+  for (std::size_t i = 0; i < with_bpr; ++i) {
+    NamedModel model = found[i];
+    model.name += " softmax";
+    model.loss.kind = LossKind::kSoftmax;
+    model.loss.softmax = softmax_options(SoftmaxMask::kObserved);
+    found.push_back(std::move(model));
+  }
   return found;
 }
 
@@ -108,20 +120,20 @@ EncodedDataset random_features(const GradcheckOptions& options, Seed seed) {
   return {std::move(users), draw(options.items)};
 }
 
-StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options,
-                         const ModelOptions& model, Seed seed)
-    : StepProblem(backend, options, model, seed, first_parameters(options, model, seed)) {}
+StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
+                         Seed seed)
+    : StepProblem(backend, options, model, seed, first_parameters(options, model.options, seed)) {}
 
-StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options,
-                         const ModelOptions& model, Seed seed, Seed start)
+StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
+                         Seed seed, Seed start)
     : backend_(backend),
       interactions_(random_graph(options, seed)),
       features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
       triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
-      model_(make_model(backend, graph_, triplets_, model, features_.view())),
-      l2_(options.l2),
-      losses_(backend.allocate(BprLoss::kTerms, triplets_.num_batches())) {
+      model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
+      loss_(make_loss(backend, model.loss, options.l2)),
+      losses_(backend.allocate(Loss::kTerms, triplets_.num_batches())) {
   model_->initialize(start);
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
@@ -138,7 +150,7 @@ std::vector<Triplet> StepProblem::batch() {
 
 std::vector<double> StepProblem::step() {
   model_->forward();
-  BprLoss(backend_, l2_).backward(*model_, triplets_, losses_);
+  loss_->backward(*model_, triplets_, losses_);
   const Values losses = download(backend_, losses_);
   return {losses[static_cast<std::size_t>(batch_)],
           losses[static_cast<std::size_t>(triplets_.num_batches() + batch_)]};

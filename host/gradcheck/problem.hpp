@@ -4,9 +4,11 @@
 #include <memory>
 #include <random>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "tern/gradcheck.hpp"
+#include "tern/loss.hpp"
 #include "tern/model.hpp"
 
 namespace tern::gradcheck_detail {
@@ -29,15 +31,22 @@ Values download(Backend& backend, const Matrix& matrix);
 /// Features of the two sides of the random graph: 3 numbers and 5 categories each.
 EncodedDataset random_features(const GradcheckOptions& options, Seed seed);
 
+/// A model with its loss, and the name of both: "mf", "lightgcn L1 softmax", ...
+struct NamedModel {
+  std::string name;
+  ModelOptions options;
+  LossOptions loss = {};
+};
+
 /// A model on a backend with everything for a step, its epoch sampled. For an even seed the current
 /// batch is the first one, for an odd seed the last one, which may be short.
 class StepProblem {
  public:
-  StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
+  StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
               Seed seed);
   /// The same, with initial parameters of the seed `start`.
-  StepProblem(Backend& backend, const GradcheckOptions& options, const ModelOptions& model,
-              Seed seed, Seed start);
+  StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model, Seed seed,
+              Seed start);
 
   Model& model() { return *model_; }
   const Interactions& interactions() const { return interactions_; }
@@ -45,7 +54,7 @@ class StepProblem {
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
-  /// The loss at the current parameters, {BPR, L2}; also computes the parameters' gradients.
+  /// The loss at the current parameters, {ranking loss, L2}; also computes the parameters' gradients.
   std::vector<double> step();
   /// A parameter's gradient after step(), dense: zero outside of its rows.
   Values gradient(const Parameter& parameter);
@@ -57,7 +66,7 @@ class StepProblem {
   Graph graph_;
   Triplets triplets_;
   std::unique_ptr<Model> model_;
-  double l2_;
+  std::unique_ptr<Loss> loss_;
   Matrix losses_;
   std::int64_t batch_ = 0;
 };
@@ -70,11 +79,10 @@ inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kMinDeviation = 0.03;
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);
 
-/// The models that are checked, with a name for each: "mf", "lightgcn L1", ...
-struct NamedModel {
-  std::string name;
-  ModelOptions options;
-};
+/// Options with which no term of in_batch_softmax vanishes.
+InBatchSoftmaxOptions softmax_options(SoftmaxMask mask);
+
+/// The models that are checked, each with every loss.
 std::vector<NamedModel> models(const GradcheckOptions& options);
 
 }  // namespace tern::gradcheck_detail

@@ -13,11 +13,10 @@ class BprLoss final : public Loss {
  public:
   BprLoss(Backend& backend, double l2) : backend_(backend), l2_(l2) {}
 
+  std::string_view name() const override { return "bpr"; }
   void backward(Model& model, Triplets& triplets, Matrix& losses) override;
 
  private:
-  void add_penalty(Model& model, Triplets& triplets, Matrix& losses) const;
-
   Backend& backend_;
   double l2_;
 };

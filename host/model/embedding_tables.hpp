@@ -28,11 +28,10 @@ class SidePair {
 
 inline constexpr std::array<Side, 2> kSides{Side::kUser, Side::kItem};
 
-/// Draws the layer-0 embeddings of both sides: users are tensor 0, items tensor 1.
-inline void initialize_tables(Backend& backend, SidePair& tables, double deviation, Seed seed) {
-  for (const Side side : kSides) {
-    initialize_normal(backend, tables[side], deviation, seed, static_cast<std::uint32_t>(side));
-  }
+/// Draws the layer-0 embeddings of both sides.
+inline void initialize_tables(Backend& backend, SidePair& tables, const ModelOptions& options,
+                              Seed seed) {
+  for (const Side side : kSides) initialize_embedding(backend, tables[side], side, options, seed);
 }
 
 /// "user_embedding" and "item_embedding", in this order, with dense gradients.

@@ -87,9 +87,7 @@ void GcMc::initialize(Seed seed) {
   backend_.set(steps_, 0);
   for (const Side side : kSides) {
     Trainable* ids = inputs_[static_cast<std::size_t>(side)].ids;
-    if (ids == nullptr) continue;
-    initialize_normal(backend_, ids->value, options_.init_std, seed,
-                      static_cast<std::uint32_t>(side));
+    if (ids != nullptr) initialize_embedding(backend_, ids->value, side, options_, seed);
   }
   TensorSeeds seeds{seed, 2};
   for (const auto& layer : layers_) layer->initialize(seeds);

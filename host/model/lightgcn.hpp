@@ -34,13 +34,13 @@ class LightGcn final : public Model {
   void embed() override;
 
   const Matrix& embeddings(Side side) const override {
-    return layers_ == 0 ? tables_[side] : turns_[layers_ % 2][side];
+    return options_.layers == 0 ? tables_[side] : turns_[options_.layers % 2][side];
   }
   Matrix& embedding_gradient(Side side) override { return gradients_[side]; }
   PenaltyTarget penalty_target() const override { return PenaltyTarget::kLayer0; }
   const Matrix& penalized(Side side) const override { return tables_[side]; }
   Matrix& penalized_gradient(Side side) override {
-    return layers_ == 0 ? gradients_[side] : turns_[0][side];
+    return options_.layers == 0 ? gradients_[side] : turns_[0][side];
   }
 
  private:
@@ -50,8 +50,7 @@ class LightGcn final : public Model {
   Backend& backend_;
   const Graph& graph_;
   const Triplets& triplets_;
-  int layers_;
-  double init_std_;
+  ModelOptions options_;
   SidePair tables_;     // E⁰
   SidePair gradients_;  // of the final embeddings, at the batch's rows
   SidePair turns_[2];   // layer l of forward is in l % 2; the last of backward is in 0

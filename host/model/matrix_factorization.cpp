@@ -4,7 +4,7 @@ namespace tern {
 
 MatrixFactorization::MatrixFactorization(Backend& backend, const Graph& graph,
                                          const Triplets& triplets, const ModelOptions& options)
-    : backend_(backend), init_std_(options.init_std), tables_(backend, graph, options.width) {
+    : backend_(backend), options_(options), tables_(backend, graph, options.width) {
   if (!triplets.empty()) gradients_ = SidePair(backend, graph, options.width);
   parameters_ = table_parameters(tables_, gradients_);
   if (!triplets.empty()) {
@@ -14,7 +14,7 @@ MatrixFactorization::MatrixFactorization(Backend& backend, const Graph& graph,
 }
 
 void MatrixFactorization::initialize(Seed seed) {
-  initialize_tables(backend_, tables_, init_std_, seed);
+  initialize_tables(backend_, tables_, options_, seed);
 }
 
 }  // namespace tern

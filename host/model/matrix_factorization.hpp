@@ -32,7 +32,7 @@ class MatrixFactorization final : public Model {
 
  private:
   Backend& backend_;
-  double init_std_;
+  ModelOptions options_;
   SidePair tables_;     // E⁰
   SidePair gradients_;  // valid at the batch's rows; empty in a model that only embeds
   std::vector<Parameter> parameters_;

@@ -61,6 +61,17 @@ void initialize_uniform(Backend& backend, Matrix& matrix, double bound, Seed see
   });
 }
 
+void initialize_embedding(Backend& backend, Matrix& table, Side side, const ModelOptions& options,
+                          Seed seed) {
+  const auto tensor = static_cast<std::uint32_t>(side);
+  if (options.init == EmbeddingInit::kNormal) {
+    initialize_normal(backend, table, options.init_std, seed, tensor);
+    return;
+  }
+  const double bound = std::sqrt(6.0 / static_cast<double>(table.rows() + table.cols()));
+  initialize_uniform(backend, table, bound, seed, tensor);
+}
+
 std::string_view side_name(Side side) {
   return side == Side::kUser ? "user" : "item";
 }

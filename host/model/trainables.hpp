@@ -58,4 +58,11 @@ struct TensorSeeds {
 void initialize_uniform(Backend& backend, Matrix& matrix, double bound, Seed seed,
                         std::uint32_t tensor);
 
+/// Draws the layer-0 embeddings of a side, (nodes, D), by options.init: from N(0, init_std²), or from
+/// U(-a, a], a = sqrt(6 / (nodes + D)), as torch.nn.init.xavier_uniform_ starts an nn.Embedding. Users
+/// are tensor 0, items tensor 1. Source: Glorot and Bengio 2010, "Understanding the difficulty of
+/// training deep feedforward neural networks", eq. 16.
+void initialize_embedding(Backend& backend, Matrix& table, Side side, const ModelOptions& options,
+                          Seed seed);
+
 }  // namespace tern

@@ -3,7 +3,8 @@
 
 namespace tern::reference {
 
-// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²); each occurrence adds λ/B · row to its gradient
+// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²), without n_t for pairs;
+// each occurrence adds λ/B · row to its gradient
 void ReferenceBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
                                   const Matrix& items, Matrix& grad_users, Matrix& grad_items,
                                   Matrix& losses) {
@@ -19,14 +20,15 @@ void ReferenceBackend::l2_penalty(Triplets& triplets, double lambda, const Matri
   const double factor = lambda / static_cast<double>(batch.size());
   double squares = 0;
   for (const auto& [user, positive, negative] : batch) {
+    const bool is_pair = negative == kNoItem;
     for (std::int64_t d = 0; d < users.cols(); ++d) {
       const double u = user_rows(user, d);
       const double p = item_rows(positive, d);
-      const double n = item_rows(negative, d);
+      const double n = is_pair ? 0.0 : item_rows(negative, d);
       squares += u * u + p * p + n * n;
       user_grads(user, d) += factor * u;
       item_grads(positive, d) += factor * p;
-      item_grads(negative, d) += factor * n;
+      if (!is_pair) item_grads(negative, d) += factor * n;
     }
   }
   loss_table(1, storage.batch) = factor / 2 * squares;

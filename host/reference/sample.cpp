@@ -35,6 +35,7 @@ Interaction draw_positive(const TripletsStorage& storage, const Permutation& per
 
 NodeId draw_negative(const TripletsStorage& storage, NodeId user, std::uint32_t epoch,
                      std::uint64_t t) {
+  if (!storage.options.has_negatives()) return kNoItem;
   const std::span<const NodeId> row = storage.interactions.row(user);
   const auto num_items = static_cast<std::uint32_t>(storage.interactions.num_items());
   RandomStream stream(storage.options.seed, Purpose::kNegative, epoch, t);
@@ -84,7 +85,7 @@ void make_current(Triplets& triplets, TripletsStorage& storage, std::int64_t bat
   for (const Triplet& triplet : current_batch(triplets, "next_batch")) {
     users.push_back(triplet.user);
     items.push_back(triplet.positive);
-    items.push_back(triplet.negative);
+    if (triplet.negative != kNoItem) items.push_back(triplet.negative);
   }
   replace_rows(triplets.rows(Side::kUser), std::move(users));
   replace_rows(triplets.rows(Side::kItem), std::move(items));
@@ -119,14 +120,15 @@ Triplets ReferenceBackend::make_triplets(const Graph& graph, const SamplingOptio
   if (options.negatives == NegativeSampling::kPopularity) {
     storage->popularity = popularity_table(graph_storage, options.popularity_exponent);
   }
-  const std::int64_t size = storage->counts.interactions * options.negatives_per_positive;
+  const std::int64_t size = storage->counts.interactions * options.triplets_per_positive();
   reserve_memory("make_triplets", static_cast<double>(size) * sizeof(Triplet),
                  [&] { storage->triplets.resize(static_cast<std::size_t>(size)); });
   RowSet users = empty_row_set(num_users, std::min<std::int64_t>(batch_size, num_users));
-  RowSet items = empty_row_set(
-      num_items,
-      std::min<std::int64_t>(2 * std::min<std::int64_t>(batch_size, num_items), num_items));
-  return {std::move(storage), size, batch_size, std::move(users), std::move(items)};
+  const std::int64_t most =
+      options.items_per_triplet() * std::min<std::int64_t>(batch_size, num_items);
+  RowSet items = empty_row_set(num_items, std::min<std::int64_t>(most, num_items));
+  const int negatives = options.negatives_per_positive;
+  return {std::move(storage), size, batch_size, std::move(users), std::move(items), negatives};
 }
 
 SamplingCounts ReferenceBackend::sampling_counts(const Triplets& triplets) const {
@@ -136,7 +138,7 @@ SamplingCounts ReferenceBackend::sampling_counts(const Triplets& triplets) const
 void ReferenceBackend::sample(Triplets& triplets, std::uint32_t epoch) {
   auto& storage = storage_of<TripletsStorage>(triplets, "sample", "triplets");
   const Permutation permutation(storage.options.seed, epoch, storage.positives.size());
-  const auto per_positive = static_cast<std::uint64_t>(storage.options.negatives_per_positive);
+  const auto per_positive = static_cast<std::uint64_t>(storage.options.triplets_per_positive());
   for (std::uint64_t t = 0; t < storage.triplets.size(); ++t) {
     const auto [user, positive] = draw_positive(storage, permutation, epoch, t / per_positive);
     storage.triplets[t] = {user, positive, draw_negative(storage, user, epoch, t)};

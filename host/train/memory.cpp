@@ -67,7 +67,7 @@ Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
 /// The tables of drawing, a batch with its rows, and the triplets that a backend keeps beyond it.
 Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
   const std::int64_t drawn =
-      std::max<std::int64_t>(1, train.size() * config.sampling.negatives_per_positive);
+      std::max<std::int64_t>(1, train.size() * config.sampling.triplets_per_positive());
   const std::int64_t batch = std::clamp<std::int64_t>(config.batch_size, 1, drawn);
   // Participants and marks; losses of an epoch; of a batch triplets, rows, and the room to sort.
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +

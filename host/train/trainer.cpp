@@ -9,7 +9,6 @@
 #include <numeric>
 #include <optional>
 
-#include "host/loss/bpr_loss.hpp"
 #include "host/train/monitor.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_impl.hpp"
@@ -138,9 +137,10 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
   backend.download(losses, values);
   const auto middle = values.begin() + losses.cols();
   const auto steps = static_cast<double>(losses.cols());
-  record.bpr_loss = std::accumulate(values.begin(), middle, 0.0) / steps;
+  record.loss_name = loss->name();
+  record.ranking_loss = std::accumulate(values.begin(), middle, 0.0) / steps;
   record.l2_loss = std::accumulate(middle, values.end(), 0.0) / steps;
-  record.loss = record.bpr_loss + record.l2_loss;
+  record.loss = record.ranking_loss + record.l2_loss;
 }
 
 /// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
@@ -149,24 +149,24 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
 double Trainer::Impl::check_numbers(int epoch) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
-  const double* bpr = values.data();
-  const double* l2 = bpr + losses.cols();
+  const double* ranking = values.data();
+  const double* l2 = ranking + losses.cols();
   std::int64_t step = 0;
-  while (step < progress.step && std::isfinite(bpr[step]) && std::isfinite(l2[step])) ++step;
+  while (step < progress.step && std::isfinite(ranking[step]) && std::isfinite(l2[step])) ++step;
   const std::optional<Optimizer::Fault> fault = optimizer.first_fault();
   // The number of steps before the faulty one. Within a step, the loss comes before the update.
   const std::int64_t faulty =
       fault ? fault->update - 1 - (optimizer.updates() - progress.step) : progress.step;
   if (step < progress.step && step <= faulty) {
-    fail(epoch, fmt::format("at step {} of {} the BPR loss is {}, the L2 loss {}", step + 1,
-                            losses.cols(), bpr[step], l2[step]));
+    fail(epoch, fmt::format("at step {} of {} the {} loss is {}, the L2 loss {}", step + 1,
+                            losses.cols(), loss->name(), ranking[step], l2[step]));
   }
   if (fault) {
     fail(epoch, fmt::format("at step {} of {} the update of {} was not finite", faulty + 1,
                             losses.cols(), fmt::join(fault->parameters, ", ")));
   }
-  const double sum =
-      std::accumulate(bpr, bpr + progress.step, 0.0) + std::accumulate(l2, l2 + progress.step, 0.0);
+  const double sum = std::accumulate(ranking, ranking + progress.step, 0.0) +
+                     std::accumulate(l2, l2 + progress.step, 0.0);
   return sum / static_cast<double>(std::max<std::int64_t>(progress.step, 1));
 }
 
@@ -256,7 +256,7 @@ void Trainer::Impl::fail(int epoch, const std::string& finding) {
 }
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
-    : Trainer(backend, data, config, std::make_unique<BprLoss>(backend, config.l2)) {}
+    : Trainer(backend, data, config, make_loss(backend, config.loss, config.l2)) {}
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
                  std::unique_ptr<Loss> loss) {

@@ -192,7 +192,7 @@ class Backend {
 
   /// Draws the epoch's triplets and makes batch 0 current. Participants are the users that have an
   /// interaction and lack an item, in ascending order. Triplet t = (u, p, n) of epoch e, with
-  /// q = t / negatives_per_positive and streams as in tern/random.hpp:
+  /// q = t / max(1, negatives_per_positive) and streams as in tern/random.hpp:
   ///
   ///   positives by user:         P = stream(positive, e, q);
   ///                              u = participants[P.below(#participants)];
@@ -206,13 +206,15 @@ class Backend {
   ///                              n = w < threshold[c] ? c : alias[c], until n is absent from
   ///                              row(u); then uniform, from the same Q.
   ///                              The tables are those of make_alias_table(degrees, exponent).
+  ///   negatives_per_positive 0:  n = kNoItem, whatever the law of negatives; u and p are those
+  ///                              drawn with one negative. The batch's items are its positives.
   ///
   /// Exact integers: the same triplets on every backend. Source: positives by user as in He et
   /// al. 2020; negatives without rejection: the r-th absent item is r + #{k : c_k - k <= r}, with
   /// c_0, c_1, ... the items of row(u).
   virtual void sample(Triplets& triplets, std::uint32_t epoch) = 0;
   /// Replaces the epoch's triplets by these (as many as size()); batch 0 becomes current.
-  /// Throws ShapeError on an id out of range.
+  /// Throws ShapeError on an id out of range, and if the negative of a pair is not kNoItem.
   virtual void set_triplets(Triplets& triplets, std::span<const Triplet> values) = 0;
   virtual std::vector<Triplet> get_triplets(const Triplets& triplets) = 0;
   /// A step op: makes the next batch current; after the last one, the first.
@@ -266,7 +268,8 @@ class Backend {
   /// σ_t = sigmoid(u_t·n_t - u_t·p_t).
   /// users: (U, D), items: (I, D), read at the batch's rows; gradients of the same shapes,
   /// overwritten at the batch's rows, untouched elsewhere. losses: (2, num_batches); element
-  /// (0, current batch) is overwritten. Source: Rendle et al. 2009, eq. 4.
+  /// (0, current batch) is overwritten. Throws ShapeError on pairs, which have no negatives.
+  /// Source: Rendle et al. 2009, eq. 4.
   virtual void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
                    Matrix& grad_items, Matrix& losses) = 0;
 
@@ -289,8 +292,9 @@ class Backend {
                                 Matrix& grad_items, Matrix& losses) = 0;
 
   /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
-  /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Shapes as for bpr;
-  /// element (1, current batch) of losses is overwritten. Source: LightGCN-PyTorch's regulariser.
+  /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Pairs have no term of n_t.
+  /// Shapes as for bpr; element (1, current batch) of losses is overwritten. Source:
+  /// LightGCN-PyTorch's regulariser.
   virtual void l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
                           const Matrix& items, Matrix& grad_users, Matrix& grad_items,
                           Matrix& losses) = 0;

@@ -17,6 +17,11 @@ enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization, kGcMc };
 /// The inputs of a gcmc encoder on each side. Auto: the side's features if it has any, else learned
 /// ids.
 enum class InputKind : std::uint8_t { kAuto, kFeatures, kIds, kBoth };
+/// How learned embeddings of ids start.
+enum class EmbeddingInit : std::uint8_t {
+  kNormal,  // N(0, init_std²)
+  kXavier,  // U(-a, a], a = sqrt(6 / (rows of the table + D))
+};
 enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
 /// The split on which the best epoch is chosen. The LightGCN papers choose it on the test split.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
@@ -30,7 +35,8 @@ struct ModelOptions {
   int width = 64;
   /// L, the number of layers; only for lightgcn.
   int layers = 3;
-  /// Learned embeddings of ids start as N(0, init_std²).
+  EmbeddingInit init = EmbeddingInit::kNormal;
+  /// Only for kNormal.
   double init_std = 0.1;
 
   // Only for gcmc:
@@ -90,6 +96,16 @@ struct EvaluationOptions {
   std::vector<int> ks{10, 20};
 };
 
+enum class LossKind : std::uint8_t {
+  kBpr,      // each positive against the triplet's own negative
+  kSoftmax,  // each positive against the items of the batch's other pairs
+};
+
+struct LossOptions {
+  LossKind kind = LossKind::kBpr;
+  InBatchSoftmaxOptions softmax;
+};
+
 /// Everything that a training job depends on besides its data. One TOML file describes it; the
 /// key of a field is its place here, e.g. train.batch_size, optimizer.learning_rate.
 struct Config {
@@ -97,6 +113,7 @@ struct Config {
   std::string data_path;
   DataOptions data;
   ModelOptions model;
+  LossOptions loss;
   /// λ of the L2 penalty on the layer-0 rows of each triplet.
   double l2 = 1e-4;
   SamplingOptions sampling;

@@ -1,6 +1,10 @@
 #pragma once
 
+#include <memory>
+#include <string_view>
+
 #include "tern/backend.hpp"
+#include "tern/config.hpp"
 #include "tern/model.hpp"
 
 namespace tern {
@@ -14,11 +18,19 @@ class Loss {
 
   virtual ~Loss() = default;
 
+  /// "bpr", "softmax".
+  virtual std::string_view name() const = 0;
+
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
   /// gradients of all parameters: it writes the loss into the batch's column of losses, (kTerms,
   /// num_batches), fills model.embedding_gradient() at the batch's rows, and calls
   /// model.backward(). It is recorded on a GPU: it must not allocate, download or wait.
   virtual void backward(Model& model, Triplets& triplets, Matrix& losses) = 0;
 };
+
+/// l2: λ of the penalty. Throws ConfigError on options out of range.
+std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2);
+/// Whether the loss reads the negatives of triplets.
+bool reads_negatives(const LossOptions& options);
 
 }  // namespace tern

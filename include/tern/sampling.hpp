@@ -31,9 +31,16 @@ struct SamplingOptions {
   double popularity_exponent = 0.75;
   /// Tries by popularity before a negative is drawn uniformly.
   int popularity_tries = 16;
-  /// Triplets for each positive pair, each with its own negative.
+  /// Triplets for each positive pair, each with its own negative. With 0 they are pairs: one triplet
+  /// for each positive pair, without a negative, for losses that find their negatives in the batch.
   int negatives_per_positive = 1;
   Seed seed{};
+
+  TERN_HD constexpr bool has_negatives() const { return negatives_per_positive > 0; }
+  TERN_HD constexpr int triplets_per_positive() const {
+    return has_negatives() ? negatives_per_positive : 1;
+  }
+  TERN_HD constexpr int items_per_triplet() const { return has_negatives() ? 2 : 1; }
 };
 
 /// How many users take part in sampling: those with 1 <= degree < I.
@@ -41,7 +48,8 @@ struct SamplingCounts {
   std::int64_t users = 0;
   std::int64_t users_without_interactions = 0;
   std::int64_t users_with_every_item = 0;
-  /// Interactions of the users that take part; triplets an epoch = this × negatives_per_positive.
+  /// Interactions of the users that take part; triplets an epoch =
+  /// this × max(1, negatives_per_positive).
   std::int64_t interactions = 0;
 };
 

@@ -97,10 +97,11 @@ class Triplets : public Owner {
  public:
   Triplets() = default;
   Triplets(std::unique_ptr<Storage> storage, std::int64_t size, std::int64_t batch_size,
-           RowSet users, RowSet items)
+           RowSet users, RowSet items, int negatives_per_positive = 1)
       : Owner(std::move(storage)),
         size_(size),
         batch_size_(batch_size),
+        negatives_per_positive_(negatives_per_positive),
         rows_{std::move(users), std::move(items)} {}
 
   /// Triplets an epoch.
@@ -110,6 +111,8 @@ class Triplets : public Owner {
   std::int64_t num_batches() const noexcept {
     return size_ == 0 ? 0 : (size_ - 1) / batch_size_ + 1;
   }
+  /// As in SamplingOptions; 0 if the triplets are pairs.
+  int negatives_per_positive() const noexcept { return negatives_per_positive_; }
 
   /// The distinct rows of the current batch. The object stays the same; its content changes with
   /// the current batch.
@@ -118,6 +121,7 @@ class Triplets : public Owner {
  private:
   std::int64_t size_ = 0;
   std::int64_t batch_size_ = 0;
+  int negatives_per_positive_ = 1;
   std::array<RowSet, 2> rows_;
 };
 

@@ -22,8 +22,9 @@ namespace tern {
 /// The results of one epoch: a line of metrics.jsonl.
 struct EpochRecord {
   int epoch = 0;      // from 1
-  double loss = 0.0;  // mean over batches of BPR + L2
-  double bpr_loss = 0.0;
+  double loss = 0.0;  // mean over batches of the ranking loss + L2
+  std::string loss_name = "bpr";
+  double ranking_loss = 0.0;  // of Loss::name()
   double l2_loss = 0.0;
   double seconds = 0.0;             // of training, without evaluation
   double evaluation_seconds = 0.0;  // final embeddings, monitors, metrics

@@ -38,7 +38,11 @@ struct Interaction {
   friend auto operator<=>(const Interaction&, const Interaction&) = default;
 };
 
-/// One training example of BPR: `user` has interacted with `positive`, but not with `negative`.
+/// The negative of a pair: a triplet that was drawn without a negative.
+inline constexpr NodeId kNoItem = -1;
+
+/// One training example: `user` has interacted with `positive`, but not with `negative`. A pair has
+/// kNoItem as its negative.
 struct Triplet {
   NodeId user = 0;
   NodeId positive = 0;

@@ -134,6 +134,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"model.kind", [](Config& c) { c.model.kind = static_cast<ModelKind>(99); }},
       {"model.width", [](Config& c) { c.model.width = 65537; }},
       {"model.layers", [](Config& c) { c.model.layers = 101; }},
+      {"model.init", [](Config& c) { c.model.init = static_cast<EmbeddingInit>(99); }},
       {"model.init_std", [](Config& c) { c.model.init_std = 0.0; }},
       {"model.hidden",
        [](Config& c) {
@@ -221,10 +222,10 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
   EXPECT_EQ(keys[OnResume::kNewSelection],
             (std::set<std::string>{"train.metric", "train.select_on"}));
   EXPECT_EQ(keys[OnResume::kChangesResult],
-            (std::set<std::string>{"model.init_std", "model.dropout", "model.message_dropout",
-                                   "loss.l2", "optimizer.learning_rate", "optimizer.weight_decay",
-                                   "optimizer.beta1", "optimizer.beta2", "optimizer.epsilon",
-                                   "train.device", "train.reproducibility"}));
+            (std::set<std::string>{"model.init", "model.init_std", "model.dropout",
+                                   "model.message_dropout", "loss.l2", "optimizer.learning_rate",
+                                   "optimizer.weight_decay", "optimizer.beta1", "optimizer.beta2",
+                                   "optimizer.epsilon", "train.device", "train.reproducibility"}));
 }
 
 TEST(Synonyms, LeadToKeysThatExist) {

@@ -16,6 +16,7 @@ enum class Fault {
   kPropagateScale,     // only in the backward direction
   kBprItemSign,        // the gradient of items points the other way
   kBprUserNan,         // one element is not a number
+  kSoftmaxItemSign,    // the gradient of items points the other way
   kL2Forgotten,        // the loss is right, its gradient missing
   kAdamWithoutWarmUp,  // no bias correction
   kTopItemsSwapped,    // right scores under wrong items
@@ -82,6 +83,17 @@ class FaultyBackend final : public reference::ReferenceBackend {
     if (fault_ == Fault::kBprUserNan) {
       change(grad_users, [](std::vector<double>& values) { values[0] = std::nan(""); });
     }
+  }
+
+  void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    ReferenceBackend::in_batch_softmax(triplets, options, users, items, grad_users, grad_items,
+                                       losses);
+    if (fault_ != Fault::kSoftmaxItemSign) return;
+    change(grad_items, [](std::vector<double>& values) {
+      for (double& value : values) value = -value;
+    });
   }
 
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,

@@ -79,11 +79,29 @@ TEST(Gradcheck, RightBackendsPass) {
     for (const GradcheckResult& r : results) {
       if (r.backend == "cpu") subjects.insert(r.subject);
     }
-    EXPECT_EQ(subjects,
-              (std::set<std::string>{"sample", "propagate", "bpr", "l2_penalty", "adam", "sgd",
-                                     "score_topk", "embedding_statistics", "linear_relu_batchnorm",
-                                     "dropout", "mf", "lightgcn L1", "lightgcn L2", "gcmc ids",
-                                     "gcmc features", "gcmc both L2"}));
+    EXPECT_EQ(subjects, (std::set<std::string>{"sample",
+                                               "propagate",
+                                               "bpr",
+                                               "l2_penalty",
+                                               "adam",
+                                               "sgd",
+                                               "score_topk",
+                                               "embedding_statistics",
+                                               "linear_relu_batchnorm",
+                                               "dropout",
+                                               "in_batch_softmax",
+                                               "mf",
+                                               "lightgcn L1",
+                                               "lightgcn L2",
+                                               "gcmc ids",
+                                               "gcmc features",
+                                               "gcmc both L2",
+                                               "mf softmax",
+                                               "lightgcn L1 softmax",
+                                               "lightgcn L2 softmax",
+                                               "gcmc ids softmax",
+                                               "gcmc features softmax",
+                                               "gcmc both L2 softmax"}));
   }
 }
 
@@ -109,6 +127,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("bpr: gradient of items"));
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
+  EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -136,6 +155,9 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("bpr: gradient of items"));
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("lightgcn L2: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
+  EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
+  EXPECT_THAT(found(Fault::kSoftmaxItemSign),
+              Contains("mf softmax: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),
@@ -173,11 +195,11 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 6u);
+  ASSERT_EQ(places.size(), 12u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
-  StepProblem problem(*backend, small(), models(small())[2].options, small().seed);
+  StepProblem problem(*backend, small(), models(small())[2], small().seed);
   problem.step();
   const Parameter& items = problem.model().parameters()[1];
   const auto gradient = read_npy(place / "item_embedding_gradient.npy");
@@ -188,7 +210,8 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   EXPECT_EQ(read_npy(place / "interactions.npy").shape[0], problem.interactions().size());
   EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
   // gcmc's features and running statistics.
-  EXPECT_EQ(places.back().filename(), "gcmc-both-L2");
+  EXPECT_EQ(places[5].filename(), "gcmc-both-L2");
+  EXPECT_EQ(places[11].filename(), "gcmc-both-L2-softmax");
   EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
   EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,
             (std::vector<std::int64_t>{6, 5}));

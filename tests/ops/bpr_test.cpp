@@ -262,6 +262,23 @@ TEST_P(Bpr, RefusesWrongShapes) {
   refuses(triplets, users, items, grad_users, grad_items, foreign_losses);
 }
 
+TEST_P(Bpr, RefusesPairs) {
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets pairs = backend_.make_triplets(graph, {.negatives_per_positive = 0}, 3);
+  backend_.sample(pairs, 0);
+  const Matrix users = backend_.allocate(3, 2);
+  const Matrix items = backend_.allocate(4, 2);
+  Written out(backend_, pairs, 2);
+  try {
+    backend_.bpr(pairs, users, items, out.grad_users, out.grad_items, out.losses);
+    FAIL() << "not refused";
+  } catch (const ShapeError& error) {
+    EXPECT_STREQ(
+        error.what(),
+        "bpr: the triplets have no negatives; make them with negatives_per_positive from 1");
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, Bpr, testing::ValuesIn(backends_of_batches_under_test()),
                          backend_name);
 

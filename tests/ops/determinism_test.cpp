@@ -39,6 +39,16 @@ std::vector<Values> results_of(Backend& backend, const Interactions& interaction
   results.push_back(values_of(backend, to_users));
   results.push_back(values_of(backend, to_items));
 
+  // Pairs; the gradients begin as the propagated values.
+  Triplets pairs =
+      backend.make_triplets(graph, {.negatives_per_positive = 0}, interactions.size() / 3 + 1);
+  Matrix losses = backend.allocate(2, pairs.num_batches());
+  backend.sample(pairs, 1);
+  backend.l2_penalty(pairs, 0.1, users, items, to_users, to_items, losses);
+  for (const Matrix* written : {&to_users, &to_items, &losses}) {
+    results.push_back(values_of(backend, *written));
+  }
+
   SgdState state{backend.allocate(num_users, width)};
   const SgdOptions options{.momentum = 0.9, .weight_decay = 0.1};
   const Counter step = backend.make_counter(1);

@@ -20,10 +20,12 @@ class L2Penalty : public BackendTest {
   static Interactions small_graph() { return {3, 4, {0, 2, 3, 4}, {0, 1, 2, 3}}; }
 
   /// Compares every batch of an epoch with the formula.
-  void check(const NamedGraph& named, std::int64_t width, double lambda) {
+  void check(const NamedGraph& named, std::int64_t width, double lambda,
+             int negatives_per_positive = 1) {
     const Graph graph = backend_.make_graph(named.interactions);
-    Triplets triplets =
-        backend_.make_triplets(graph, {.seed = Seed{3}}, named.interactions.size() / 2 + 1);
+    Triplets triplets = backend_.make_triplets(
+        graph, {.negatives_per_positive = negatives_per_positive, .seed = Seed{3}},
+        named.interactions.size() / 2 + 1);
     backend_.sample(triplets, 0);
     const NodeId num_users = named.interactions.num_users();
     const NodeId num_items = named.interactions.num_items();
@@ -117,11 +119,32 @@ TEST_P(L2Penalty, MatchesHandComputation) {
   EXPECT_TRUE(same_bits(values_of(backend_, grad_items), {1, 4.25, 3, 3.75}));
 }
 
+TEST_P(L2Penalty, OfPairsMatchesHandComputation) {
+  // The second of two batches of two pairs: user 0 twice, items 1 and 3 once.
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets pairs = backend_.make_triplets(graph, {.negatives_per_positive = 0}, 2);
+  backend_.set_triplets(pairs,
+                        std::vector<Triplet>{{2, 2, -1}, {2, 2, -1}, {0, 1, -1}, {0, 3, -1}});
+  backend_.next_batch(pairs);
+  const double nan = std::nan("");  // in rows that must not be read
+  const Matrix users = make_matrix(backend_, 3, 1, Values{2, nan, nan});
+  const Matrix items = make_matrix(backend_, 4, 1, Values{nan, 3, nan, -1});
+  Matrix grad_users = make_matrix(backend_, 3, 1, Values{10, 20, 30});
+  Matrix grad_items = make_matrix(backend_, 4, 1, Values{1, 2, 3, 4});
+  Matrix losses = make_matrix(backend_, 2, 2, Values{5, 5, 5, 5});
+  backend_.l2_penalty(pairs, 0.5, users, items, grad_users, grad_items, losses);
+  // λ/B = 1/4; λ/(2B) Σ = 1/8 (2·4 + 9 + 1). All are exact in binary.
+  EXPECT_TRUE(same_bits(values_of(backend_, losses), {5, 5, 5, 2.25}));
+  EXPECT_TRUE(same_bits(values_of(backend_, grad_users), {11, 20, 30}));
+  EXPECT_TRUE(same_bits(values_of(backend_, grad_items), {1, 2.75, 3, 3.75}));
+}
+
 TEST_P(L2Penalty, MatchesTheFormulaOnTheBattery) {
   for (const NamedGraph& graph : graph_battery(GetParam().budget)) {
     if (!can_sample(graph.interactions)) continue;
     for (const std::int64_t width : graph.widths) check(graph, width, 0x1p-7);
     check(graph, graph.widths.front(), 0);
+    check(graph, graph.widths.back(), 0x1p-7, 0);
   }
 }
 

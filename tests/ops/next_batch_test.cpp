@@ -3,6 +3,8 @@
 #include <limits>
 #include <string>
 
+#include "host/cpu/storage.hpp"
+#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/graphs.hpp"
@@ -83,6 +85,43 @@ TEST_P(Batches, TakeTripletsThatAreGiven) {
   expect_current(triplets, 0, "drawn");
 }
 
+TEST_P(Batches, OfPairsHoldTheirPositivesAlone) {
+  for (const NamedGraph& named : graph_battery(GetParam().budget)) {
+    if (!can_sample(named.interactions)) continue;
+    const Graph graph = backend_.make_graph(named.interactions);
+    const std::int64_t batch_size = named.interactions.size() / 3 + 1;
+    Triplets pairs =
+        backend_.make_triplets(graph, {.negatives_per_positive = 0, .seed = Seed{8}}, batch_size);
+    EXPECT_LE(pairs.rows(Side::kItem).capacity(), pairs.batch_size());
+    backend_.sample(pairs, 2);
+    for (std::int64_t step = 0; step <= pairs.num_batches(); ++step) {
+      expect_current(pairs, step % pairs.num_batches(), named.name);
+      backend_.next_batch(pairs);
+    }
+  }
+}
+
+TEST_P(Batches, TakePairsThatAreGiven) {
+  const Graph graph = backend_.make_graph(small_graph());
+  Triplets pairs = backend_.make_triplets(graph, {.negatives_per_positive = 0}, 3);
+  const std::vector<Triplet> given{{2, 3, -1}, {2, 0, -1}, {0, 3, -1}, {1, 2, -1}};
+  backend_.set_triplets(pairs, given);
+  EXPECT_EQ(backend_.get_triplets(pairs), given);
+  EXPECT_EQ(members(backend_, pairs.rows(Side::kUser)), (std::vector<bool>{true, false, true}));
+  EXPECT_EQ(members(backend_, pairs.rows(Side::kItem)),
+            (std::vector<bool>{true, false, false, true}));
+  backend_.next_batch(pairs);  // shorter than the batch before
+  EXPECT_EQ(members(backend_, pairs.rows(Side::kUser)), (std::vector<bool>{false, true, false}));
+  EXPECT_EQ(members(backend_, pairs.rows(Side::kItem)),
+            (std::vector<bool>{false, false, true, false}));
+  for (const NodeId negative : {0, 3, 4, -2}) {
+    std::vector<Triplet> values = given;
+    values[2].negative = negative;
+    EXPECT_THROW(backend_.set_triplets(pairs, values), ShapeError) << negative;
+  }
+  EXPECT_EQ(backend_.get_triplets(pairs), given) << "a refusal changes nothing";
+}
+
 TEST_P(Batches, StayTogetherWhenTheHandleMoves) {
   const Graph graph = backend_.make_graph(small_graph());
   Triplets first = backend_.make_triplets(graph, {}, 3);
@@ -120,6 +159,29 @@ TEST_P(Batches, RefuseTripletsThatDoNotFit) {
     EXPECT_THROW(backend_.next_batch(*wrong), ShapeError);
     EXPECT_THROW(backend_.sampling_counts(*wrong), ShapeError);
   }
+}
+
+/// Where the rows of batch 0 occur on one side of the CPU's triplets.
+std::vector<std::int32_t> cpu_occurrences(int negatives_per_positive,
+                                          const std::vector<Triplet>& values, Side side) {
+  const auto backend = make_cpu_backend(1);
+  const Graph graph = backend->make_graph({3, 4, {0, 2, 3, 4}, {0, 1, 2, 3}});
+  Triplets triplets =
+      backend->make_triplets(graph, {.negatives_per_positive = negatives_per_positive}, 3);
+  backend->set_triplets(triplets, values);
+  const auto& storage = dynamic_cast<const cpu::TripletsStorage&>(*triplets.storage());
+  return storage.occurrences[static_cast<int>(side)].occurrences;
+}
+
+/// The ops of a batch rely on these numbers. The plan of CUDA is tested in tests/simt_backend.
+TEST(BatchesOfTheCpu, NumberPositivesEvenAndNegativesOdd) {
+  const std::vector<Triplet> triplets{{2, 3, 0}, {2, 0, 3}, {0, 3, 1}, {1, 2, 2}};
+  using Numbers = std::vector<std::int32_t>;
+  EXPECT_EQ(cpu_occurrences(1, triplets, Side::kUser), (Numbers{2, 0, 1}));
+  EXPECT_EQ(cpu_occurrences(1, triplets, Side::kItem), (Numbers{1, 2, 5, 0, 3, 4}));
+  const std::vector<Triplet> pairs{{2, 3, -1}, {2, 0, -1}, {0, 3, -1}, {1, 2, -1}};
+  EXPECT_EQ(cpu_occurrences(0, pairs, Side::kUser), (Numbers{2, 0, 1}));
+  EXPECT_EQ(cpu_occurrences(0, pairs, Side::kItem), (Numbers{2, 0, 4}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, Batches, testing::ValuesIn(backends_of_batches_under_test()),

@@ -49,9 +49,10 @@ std::vector<Triplet> documented_triplets(const Interactions& graph, const Sampli
   const auto num_items = static_cast<std::uint32_t>(graph.num_items());
   const AliasTable table = make_alias_table(degrees, o.popularity_exponent);
   const Permutation permutation(o.seed, epoch, positives.size());
-  std::vector<Triplet> triplets(positives.size() * o.negatives_per_positive);
+  const int per_positive = std::max(1, o.negatives_per_positive);
+  std::vector<Triplet> triplets(positives.size() * per_positive);
   for (std::uint64_t t = 0; t < triplets.size(); ++t) {
-    const std::uint64_t q = t / static_cast<std::uint64_t>(o.negatives_per_positive);
+    const std::uint64_t q = t / static_cast<std::uint64_t>(per_positive);
     Interaction positive;
     if (o.positives == PositiveSampling::kInteraction) {
       positive = positives[permutation(q)];
@@ -62,6 +63,10 @@ std::vector<Triplet> documented_triplets(const Interactions& graph, const Sampli
       positive.item = row[stream.below(static_cast<std::uint32_t>(row.size()))];
     }
     const NodeId user = positive.user;
+    if (o.negatives_per_positive == 0) {
+      triplets[t] = {user, positive.item, -1};
+      continue;
+    }
     RandomStream stream(o.seed, Purpose::kNegative, epoch, t);
     NodeId negative = -1;
     const bool popular = o.negatives == NegativeSampling::kPopularity;
@@ -99,7 +104,7 @@ TEST_P(Sample, DrawsTheTripletsThatAreDocumented) {
       const Interactions graph = random_interactions(users, items, density, 1);
       for (const PositiveSampling positives : kEveryPositive) {
         for (const NegativeSampling negatives : kEveryNegative) {
-          for (const int per_positive : {1, 3}) {
+          for (const int per_positive : {0, 1, 3}) {
             const SamplingOptions options{.positives = positives,
                                           .negatives = negatives,
                                           .popularity_tries = 3,
@@ -179,6 +184,21 @@ TEST_P(Sample, EqualsTheReferenceOnTheBatteryAndNeverDrawsAnObservedItem) {
   }
 }
 
+TEST_P(Sample, DrawsPairsAsTripletsWithOneNegativeButWithoutIt) {
+  for (const NamedGraph& named : graph_battery(GetParam().budget)) {
+    if (!can_sample(named.interactions)) continue;
+    for (const PositiveSampling positives : kEveryPositive) {
+      for (const NegativeSampling negatives : kEveryNegative) {
+        SamplingOptions options{.positives = positives, .negatives = negatives, .seed = Seed{17}};
+        std::vector<Triplet> expected = epoch_of(backend_, named.interactions, options, 5);
+        for (Triplet& triplet : expected) triplet.negative = -1;
+        options.negatives_per_positive = 0;
+        ASSERT_EQ(epoch_of(backend_, named.interactions, options, 5), expected) << named.name;
+      }
+    }
+  }
+}
+
 TEST_P(Sample, LeavesOutAndCountsUsersWithNothingOrEverything) {
   // Five items: user 0 has none, 1 all, 2 all but item 3, 3 all, 4 items 0 and 4.
   const Interactions interactions(5, 5, {0, 0, 5, 9, 14, 16},
@@ -223,6 +243,23 @@ TEST_P(Sample, TakesEachInteractionOnceAnEpoch) {
   }
 }
 
+TEST_P(Sample, TakesPairsOfTheSameUsersAndEachInteractionOnce) {
+  // Four items: user 0 has none, 1 all, 2 lacks one, 3 has one.
+  const Interactions interactions(4, 4, {0, 0, 4, 7, 8}, {0, 1, 2, 3, 0, 1, 2, 3});
+  const Graph graph = backend_.make_graph(interactions);
+  Triplets pairs = backend_.make_triplets(
+      graph, {.positives = PositiveSampling::kInteraction, .negatives_per_positive = 0}, 3);
+  EXPECT_EQ(pairs.negatives_per_positive(), 0);
+  EXPECT_EQ(pairs.size(), 4) << "no user with every item, although nothing is drawn from the rest";
+  EXPECT_EQ(backend_.sampling_counts(pairs).users, 2);
+  backend_.sample(pairs, 1);
+  std::vector<Triplet> drawn = backend_.get_triplets(pairs);
+  std::ranges::sort(drawn);
+  EXPECT_EQ(drawn, (std::vector<Triplet>{{2, 0, -1}, {2, 1, -1}, {2, 2, -1}, {3, 3, -1}}));
+  EXPECT_EQ(
+      backend_.make_triplets(graph, {.negatives_per_positive = 2}, 3).negatives_per_positive(), 2);
+}
+
 TEST_P(Sample, DependsOnSeedAndEpochAlone) {
   const Interactions graph = random_interactions(60, 30, 0.3, 2);
   for (const PositiveSampling positives : kEveryPositive) {
@@ -252,7 +289,6 @@ TEST_P(Sample, RefusesOptionsOutOfRange) {
   EXPECT_EQ(backend_.make_triplets(graph, {}, 2).size(), 3);  // valid as it is
   refuses({}, 0);
   refuses({}, -1);
-  refuses({.negatives_per_positive = 0}, 2);
   refuses({.negatives_per_positive = -1}, 2);
   for (const NegativeSampling negatives : kEveryNegative) {
     refuses({.negatives = negatives, .popularity_tries = -1}, 2);

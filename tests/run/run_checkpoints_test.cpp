@@ -19,14 +19,14 @@ TEST_F(RunTest, AppendsAnObjectAnEpoch) {
   EpochRecord record;
   record.epoch = 1;
   record.loss = 0.5;
-  record.bpr_loss = 0.375;
+  record.ranking_loss = 0.375;
   record.l2_loss = 0.125;
   record.seconds = 2.0;
   record.triplets_per_second = 50.0;
   run.append(record);
   record.epoch = 2;
   record.loss = std::nan("");
-  record.bpr_loss = std::numeric_limits<double>::infinity();
+  record.ranking_loss = std::numeric_limits<double>::infinity();
   record.metrics = Metrics{{"recall@2", 0.25}, {"users", 2.0}};
   record.best = true;
   record.evaluation_seconds = 0.75;

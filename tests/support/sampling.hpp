@@ -28,7 +28,7 @@ inline std::vector<Triplet> batch_of(Backend& backend, const Triplets& triplets,
   return {all.begin() + begin, all.begin() + end};
 }
 
-/// The users or items of a batch, with repeats.
+/// The users or items of a batch, with repeats. Pairs have no negative to add.
 inline std::vector<NodeId> rows_of(std::span<const Triplet> batch, Side side) {
   std::vector<NodeId> rows;
   for (const Triplet& triplet : batch) {
@@ -36,7 +36,7 @@ inline std::vector<NodeId> rows_of(std::span<const Triplet> batch, Side side) {
       rows.push_back(triplet.user);
     } else {
       rows.push_back(triplet.positive);
-      rows.push_back(triplet.negative);
+      if (triplet.negative != kNoItem) rows.push_back(triplet.negative);
     }
   }
   return rows;

@@ -33,6 +33,8 @@ class SumInsideTheSigmoid final : public Loss {
  public:
   explicit SumInsideTheSigmoid(Backend& backend) : backend_(backend) {}
 
+  std::string_view name() const override { return "faulty"; }
+
   void backward(Model& model, Triplets& triplets, Matrix& losses) override {
     const Values users = values_of(backend_, model.embeddings(Side::kUser));
     const Values items = values_of(backend_, model.embeddings(Side::kItem));

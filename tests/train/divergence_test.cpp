@@ -90,7 +90,7 @@ TEST(Divergence, IsFoundWithinAThousandStepsOfALongEpoch) {
       FAIL() << "a NaN was trained on";
     } catch (const NumericalFault& fault) {
       EXPECT_THAT(fault.what(), AllOf(HasSubstr("at step " + std::to_string(sound + 1) + " of "),
-                                      HasSubstr("the BPR loss is ")));
+                                      HasSubstr("the bpr loss is ")));
     }
     EXPECT_LT(reported, sound + 1000);
   }

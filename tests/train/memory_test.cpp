@@ -158,6 +158,36 @@ TEST(MemoryEstimate, OfAJobThatNoMachineHoldsNamesTheLargestPartsAndTheirKeys) {
   EXPECT_THROW(expect_memory(estimate, *backend), Error);
 }
 
+/// Pairs are not reached by a key of the configuration, so that no trainer makes them here.
+TEST(MemoryEstimate, OfPairsIsThatOfOneNegative) {
+  const Dataset data = planted_dataset(9'000, 6'000);
+  Config config = measured_config(ModelKind::kMatrixFactorization);
+  const auto of_triplets = [&](const MemoryTarget& target, int negatives_per_positive) {
+    config.sampling.negatives_per_positive = negatives_per_positive;
+    const MemoryEstimate estimate = estimate_memory(target, data, config);
+    return part(estimate, "triplets") + part(estimate, "triplets", &MemoryPart::device);
+  };
+  for (const Kind kind : {Kind::kReference, Kind::kCpu, Kind::kCuda}) {
+    EXPECT_EQ(of_triplets({.kind = kind}, 0), of_triplets({.kind = kind}, 1));
+  }
+  for (const BackendCase& backend_case : backends_of_batches_under_test()) {
+    if (backend_case.name != "simt" && backend_case.family != "simt_fused") continue;
+    SCOPED_TRACE(backend_case.name);
+    const auto backend = backend_case.make();
+    config.reproducibility =
+        backend_case.family == "simt_fused" ? Reproducibility::kNone : Reproducibility::kBitwise;
+    const Graph graph = backend->make_graph(data.train);
+    const std::int64_t before = backend->memory().free;
+    const auto taken = [&](int negatives_per_positive) {
+      const Triplets triplets = backend->make_triplets(
+          graph, {.negatives_per_positive = negatives_per_positive}, config.batch_size);
+      return before - backend->memory().free;
+    };
+    EXPECT_LT(taken(0), taken(1)) << "one item a pair";
+    EXPECT_LE(taken(0), of_triplets(memory_target(*backend), 0));
+  }
+}
+
 TEST(MemoryEstimate, OfASmallJobFits) {
   const Dataset data = planted_dataset();
   const auto backend = make_cpu_backend(1);

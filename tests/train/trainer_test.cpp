@@ -106,7 +106,7 @@ TEST(Trainer, DoesWhatItsPartsDoByHand) {
       bpr += values[i] / static_cast<double>(count);
       l2 += values[count + i] / static_cast<double>(count);
     }
-    EXPECT_NEAR(job.records[epoch - 1].bpr_loss, bpr, 1e-14);
+    EXPECT_NEAR(job.records[epoch - 1].ranking_loss, bpr, 1e-14);
     EXPECT_NEAR(job.records[epoch - 1].l2_loss, l2, 1e-14);
     EXPECT_NEAR(job.records[epoch - 1].loss, bpr + l2, 1e-14);
     EXPECT_GT(l2, 0.0);

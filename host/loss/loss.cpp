@@ -1,0 +1,19 @@
+#include "tern/loss.hpp"
+
+#include "host/loss/bpr_loss.hpp"
+#include "host/loss/softmax_loss.hpp"
+
+namespace tern {
+
+std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2) {
+  if (options.kind == LossKind::kSoftmax) {
+    return std::make_unique<SoftmaxLoss>(backend, options.softmax, l2);
+  }
+  return std::make_unique<BprLoss>(backend, l2);
+}
+
+bool reads_negatives(const LossOptions& options) {
+  return options.kind == LossKind::kBpr;
+}
+
+}  // namespace tern
