@@ -42,6 +42,9 @@ namespace tern::cuda {
 namespace {
 
 constexpr int kSoftmaxPairThreads = 256;
+/// Blocks on a multiprocessor: up to 80 registers a thread. Left to itself, ptxas aims at more blocks
+/// and spills, on each architecture in another kernel.
+constexpr int kSoftmaxPairBlocks = 3;
 constexpr double kSmallestNorm = 1e-12;
 constexpr double kLn2 = 0.6931471805599453;
 
@@ -66,7 +69,7 @@ __device__ inline float softmax_bias(const SoftmaxTask& task, NodeId item) {
 
 /// One group a pair.
 template <int kLanes>
-__global__ void __launch_bounds__(kSoftmaxPairThreads, 3)
+__global__ void __launch_bounds__(kSoftmaxPairThreads, kSoftmaxPairBlocks)
     in_batch_softmax_prepare_kernel(const __grid_constant__ SoftmaxTask task) {
   const std::int64_t t = softmax_pair(kLanes);
   if (t >= task.batch.state->count) return;
@@ -110,7 +113,7 @@ __global__ void __launch_bounds__(kSoftmaxPairThreads, 3)
 
 /// One group a pair.
 template <int kLanes>
-__global__ void __launch_bounds__(kSoftmaxPairThreads, 3)
+__global__ void __launch_bounds__(kSoftmaxPairThreads, kSoftmaxPairBlocks)
     in_batch_softmax_join_kernel(const __grid_constant__ SoftmaxTask task) {
   const std::int64_t t = softmax_pair(kLanes);
   const std::int64_t count = task.batch.state->count;
@@ -150,8 +153,8 @@ __global__ void __launch_bounds__(kSoftmaxPairThreads, 3)
   task.terms[t] = empty ? 0.0 : t2 * log_sum - task.cosines[t] / task.temperature;
 }
 
-template <typename Launch>
-void launch_in_batch_softmax(const Queue& queue, const SoftmaxTask& task, Launch&& scatter) {
+/// All but the scatter.
+void launch_softmax_passes(const Queue& queue, const SoftmaxTask& task) {
   const Launcher launch(queue);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
@@ -162,10 +165,19 @@ void launch_in_batch_softmax(const Queue& queue, const SoftmaxTask& task, Launch
     launch(shape, in_batch_softmax_join_kernel<kLanes>, task);
   });
   launch_in_batch_softmax_tiles(queue, task, Side::kItem);
-  scatter(queue, task);
+}
+
+void launch_in_batch_softmax_fused(const Queue& queue, const SoftmaxTask& task) {
+  launch_softmax_passes(queue, task);
+  launch_in_batch_softmax_scatter_fused(queue, task);
 }
 
 }  // namespace
+
+void launch_in_batch_softmax(const Queue& queue, const SoftmaxTask& task) {
+  launch_softmax_passes(queue, task);
+  launch_in_batch_softmax_scatter(queue, task);
+}
 
 void carve_softmax_workspace(SoftmaxTask& task, float* workspace) {
   const auto take = [&workspace](std::int64_t size) {
@@ -216,9 +228,8 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
                    .terms = state.terms.data()};
   carve_softmax_workspace(task, grow(state.softmax, softmax_workspace_size(task.size, task.stride),
                                      "in_batch_softmax"));
-  launch_in_batch_softmax(
-      queue(), task,
-      state.fused ? launch_in_batch_softmax_scatter_fused : launch_in_batch_softmax_scatter);
+  state.fused ? launch_in_batch_softmax_fused(queue(), task)
+              : launch_in_batch_softmax(queue(), task);
 }
 
 }  // namespace tern::cuda

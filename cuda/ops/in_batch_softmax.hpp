@@ -76,6 +76,9 @@ constexpr std::int64_t softmax_workspace_size(std::int64_t size, std::int64_t st
 /// Points the task's arrays of floats, for its size, stride and cuts, into a workspace.
 void carve_softmax_workspace(SoftmaxTask& task, float* workspace);
 
+/// The reproducible form, see in_batch_softmax.cu.
+void launch_in_batch_softmax(const Queue& queue, const SoftmaxTask& task);
+
 /// Fills partials from both sides' unit rows: of û, with split_maxima and split_sums; or of p̂, from
 /// maxima and weights. See in_batch_softmax_tiles.cu.
 void launch_in_batch_softmax_tiles(const Queue& queue, const SoftmaxTask& task, Side side);

@@ -21,6 +21,8 @@ namespace tern::cuda {
 namespace {
 
 constexpr int kSoftmaxScatterThreads = kBatchRowThreads;
+/// As kSoftmaxPairBlocks of in_batch_softmax.cu.
+constexpr int kSoftmaxScatterBlocks = 3;
 
 /// Vector `place` of the gradient of ê of pair t: joined for a user, from its splits for an item.
 __device__ inline float4 unit_gradient(const SoftmaxTask& task, int side, std::int64_t t,
@@ -111,7 +113,7 @@ __device__ inline void softmax_long_row(const SoftmaxTask& task, const LaneGroup
 
 /// Block 0 writes the loss; in the others a group handles one distinct row.
 template <int kLanes>
-__global__ void __launch_bounds__(kSoftmaxScatterThreads, 3)
+__global__ void __launch_bounds__(kSoftmaxScatterThreads, kSoftmaxScatterBlocks)
     in_batch_softmax_scatter_kernel(const __grid_constant__ SoftmaxTask task) {
   if (blockIdx.x == 0) {
     write_batch_loss(task.batch, task.terms, task.losses);
@@ -136,14 +138,14 @@ __global__ void __launch_bounds__(kSoftmaxScatterThreads, 3)
 }
 
 /// Zeroes the gradients of the batch's rows, `lanes` threads a row.
-__global__ void __launch_bounds__(kSoftmaxScatterThreads, 3)
+__global__ void __launch_bounds__(kSoftmaxScatterThreads, kSoftmaxScatterBlocks)
     in_batch_softmax_zero_kernel(const __grid_constant__ SoftmaxTask task, int lanes) {
   zero_batch_row(task.batch, task.gradients[blockIdx.y], lanes);
 }
 
 /// One group a pair and side, grid: (pairs + the loss, sides).
 template <int kLanes>
-__global__ void __launch_bounds__(kSoftmaxScatterThreads, 3)
+__global__ void __launch_bounds__(kSoftmaxScatterThreads, kSoftmaxScatterBlocks)
     in_batch_softmax_scatter_fused_kernel(const __grid_constant__ SoftmaxTask task) {
   const int side = static_cast<int>(blockIdx.y);
   if (blockIdx.x == 0) {

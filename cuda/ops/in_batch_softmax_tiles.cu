@@ -11,8 +11,7 @@
 // the products of a logit in the same order, so that it has the same bits.
 //
 // A thread has 8 rows and 4 columns of a tile, and 8 rows and 4 or 8 columns of the gradient: 12
-// vectors read from shared memory for 128 multiplications. 16 neighbouring threads share their
-// rows, so that shares are passed on within a warp. Rows in shared memory are an odd number of
+// vectors read from shared memory for 128 multiplications. Rows in shared memory are an odd number of
 // vectors apart: threads with neighbouring rows read from different banks.
 
 #include <cmath>
@@ -25,8 +24,11 @@
 namespace tern::cuda {
 namespace {
 
-/// Four warps; up to 128 registers a thread leave room for four blocks on a multiprocessor.
 constexpr int kSoftmaxTileThreads = 128;
+/// Blocks on a multiprocessor for 64 columns of the gradient, and for 128: 16 warps with 128 registers
+/// a thread, 8 or more with up to 255 (ptxas 13.0: no spills on any architecture; not measured yet).
+template <int kChunks>
+constexpr int kSoftmaxTileBlocks = kChunks == 1 ? 4 : 2;
 /// Threads that share rows, and the rows and columns of each thread.
 constexpr int kSoftmaxRowLanes = 16;
 constexpr int kSoftmaxRowGroups = kSoftmaxTileThreads / kSoftmaxRowLanes;
@@ -49,8 +51,7 @@ struct SoftmaxPairs {
   float weights[kSoftmaxTile];  // of users in the pass over items
 };
 
-/// What a block is about: rows [first, first + kSoftmaxTile) and tiles [begin, end) of columns. Pairs
-/// are counted in 32 bits (kMaxPlanned).
+/// A block's rows [first, first + kSoftmaxTile), and its tiles [begin, end) of columns.
 struct SoftmaxPlace {
   int count;
   int first;
@@ -153,7 +154,7 @@ __device__ inline void add_cosines(const SoftmaxTask& task, const SoftmaxPlace& 
                              columns);
     __syncthreads();
     const int width = min(vectors - from, kSoftmaxSlice);
-#pragma unroll 1
+#pragma unroll 1  // 128 multiplications are long enough; unrolled, registers run out
     for (int v = 0; v < width; ++v) {
       float4 column[kSoftmaxColumns];
 #pragma unroll
@@ -164,8 +165,9 @@ __device__ inline void add_cosines(const SoftmaxTask& task, const SoftmaxPlace& 
       for (int i = 0; i < kSoftmaxRows; ++i) {
         const float4 row = rows[thread.row(i) * kSliceStride + v];
 #pragma unroll
-        for (int j = 0; j < kSoftmaxColumns; ++j)
+        for (int j = 0; j < kSoftmaxColumns; ++j) {
           cosines[i][j] = dot(row, column[j], cosines[i][j]);
+        }
       }
     }
     __syncthreads();
@@ -212,7 +214,7 @@ struct SoftmaxRunning {
     sums[i] = 0.0F;
   }
 
-  /// Takes the logits of a row in, and turns them into shares. Returns the factor of former shares.
+  /// Adds the logits of a row, and turns them into shares. Returns the factor of former shares.
   __device__ float add(int row, float (&logits)[kSoftmaxColumns]) {
     const LaneGroup<kSoftmaxRowLanes> lanes;
     const float before = largest[row];
@@ -244,7 +246,7 @@ struct SoftmaxRunning {
 /// shares · unit rows of the columns, for one chunk of their vectors.
 __device__ inline void add_shares(const SoftmaxThread& thread, const float4* shares,
                                   const float4* columns, float4 (&gradient)[kSoftmaxRows]) {
-#pragma unroll 1
+#pragma unroll 1  // as above
   for (int c = 0; c < kSoftmaxTile; c += static_cast<int>(kVector)) {
     float4 column[kVector];
 #pragma unroll
@@ -281,7 +283,28 @@ __device__ inline void to_logits(const SoftmaxThread& thread, float sharpness, u
   }
 }
 
-/// Writes what the block has of its rows' gradients, and of their largest logits and sums.
+/// Turns logits into shares, and scales the gradient down if a row's largest logit has grown.
+template <Side kPass, int kChunks>
+__device__ inline void write_shares(const SoftmaxThread& thread, const SoftmaxPairs& columns,
+                                    SoftmaxLogits& logits, SoftmaxRunning& running,
+                                    float4 (&gradient)[kChunks][kSoftmaxRows], float4* shares) {
+#pragma unroll
+  for (int i = 0; i < kSoftmaxRows; ++i) {
+    if constexpr (kPass == Side::kUser) {
+      const float factor = running.add(thread.row(i), logits[i]);
+#pragma unroll
+      for (int h = 0; h < kChunks; ++h) gradient[h][i] = scale(factor, gradient[h][i]);
+    }
+    auto* row = reinterpret_cast<float*>(shares + thread.row(i) * kShareStride);
+#pragma unroll
+    for (int j = 0; j < kSoftmaxColumns; ++j) {
+      const int c = thread.column(j);
+      row[c] = kPass == Side::kUser ? logits[i][j] : exp2f(logits[i][j]) * columns.weights[c];
+    }
+  }
+}
+
+/// Writes the block's part of its rows' gradients, largest logits and sums.
 template <Side kPass, int kChunks>
 __device__ inline void write_partials(const SoftmaxTask& task, const SoftmaxPlace& place,
                                       const SoftmaxThread& thread, const SoftmaxRunning& running,
@@ -307,7 +330,7 @@ __device__ inline void write_partials(const SoftmaxTask& task, const SoftmaxPlac
 
 /// Grid: (tiles of rows · splits, chunks of the gradients' columns).
 template <Side kPass, int kChunks>
-__global__ void __launch_bounds__(kSoftmaxTileThreads, kChunks == 1 ? 4 : 2)
+__global__ void __launch_bounds__(kSoftmaxTileThreads, kSoftmaxTileBlocks<kChunks>)
     in_batch_softmax_tiles_kernel(const __grid_constant__ SoftmaxTask task) {
   __shared__ float4 operands[kOperands];
   __shared__ float4 shares[kSoftmaxTile * kShareStride];
@@ -326,6 +349,7 @@ __global__ void __launch_bounds__(kSoftmaxTileThreads, kChunks == 1 ? 4 : 2)
   }
   if constexpr (kPass == Side::kUser) running.clear();
   load_pairs<kPass, kPass>(task, place.first, place.count, rows);
+  __syncthreads();  // in a short batch no tile may follow
   for (int tile = place.begin; tile < place.end; ++tile) {
     const int first_column = tile * kSoftmaxTile;
     load_pairs<kOther, kPass>(task, first_column, place.count, columns);
@@ -334,20 +358,7 @@ __global__ void __launch_bounds__(kSoftmaxTileThreads, kChunks == 1 ? 4 : 2)
     const unsigned excluded =
         excluded_pairs<kPass>(task, place, thread, first_column, rows, columns);
     to_logits<kPass>(thread, task.sharpness, excluded, rows, columns, logits);
-#pragma unroll
-    for (int i = 0; i < kSoftmaxRows; ++i) {
-      if constexpr (kPass == Side::kUser) {
-        const float factor = running.add(thread.row(i), logits[i]);
-#pragma unroll
-        for (int h = 0; h < kChunks; ++h) gradient[h][i] = scale(factor, gradient[h][i]);
-      }
-      float* row = reinterpret_cast<float*>(shares + thread.row(i) * kShareStride);
-#pragma unroll
-      for (int j = 0; j < kSoftmaxColumns; ++j) {
-        const int c = thread.column(j);
-        row[c] = kPass == Side::kUser ? logits[i][j] : exp2f(logits[i][j]) * columns.weights[c];
-      }
-    }
+    write_shares<kPass>(thread, columns, logits, running, gradient, shares);
 #pragma unroll
     for (int h = 0; h < kChunks; ++h) {
       load_rows<kSoftmaxChunk>(task, task.units[static_cast<int>(kOther)], first_column,
