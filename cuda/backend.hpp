@@ -18,7 +18,7 @@ namespace tern::cuda {
 
 struct CudaOptions {
   int device = 0;
-  /// kNone: bpr and l2_penalty add with float atomics, in no particular order, and plan nothing
+  /// kNone: losses and l2_penalty add with float atomics, in no particular order, and plan nothing
   /// ahead.
   Reproducibility reproducibility = Reproducibility::kBitwise;
   /// The most bytes that triplets and their plan may take: longer epochs are planned a window of

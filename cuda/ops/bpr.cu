@@ -30,6 +30,7 @@
 #include <cmath>
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/batch_row.cuh"
 #include "cuda/support/block.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/lanes.hpp"
@@ -39,9 +40,7 @@
 namespace tern::cuda {
 namespace {
 
-constexpr int kBprThreads = 256;
-/// The most occurrences that a group sums alone: eight rounds of four gathers.
-constexpr std::int32_t kManyOccurrences = 32;
+constexpr int kBprThreads = kBatchRowThreads;
 
 /// softplus(x) = ln(1 + eˣ) without overflow; in f64, which costs little: once a triplet.
 __device__ inline double softplus(double x) {
@@ -116,76 +115,15 @@ __device__ inline float4 gradient_sum(const BprTask& task, int side, std::int32_
   return sum;
 }
 
-/// A distinct row of the batch and its occurrences; row is -1 for an index beyond the last row.
-struct BatchRow {
-  int side = 0;
-  std::int64_t row = -1;
-  std::int32_t begin = 0;
-  std::int32_t end = 0;
-
-  __device__ bool many() const { return end - begin > kManyOccurrences; }
-};
-
-/// Row `index` of both sides, put end to end: users first, each side with room for its capacity.
-__device__ inline BatchRow batch_row(const BatchView& batch, std::int64_t index) {
-  BatchRow found;
-  if (index >= batch.sides[0].capacity) {
-    index -= batch.sides[0].capacity;
-    found.side = 1;
-  }
-  const RowSpan span = batch.state->rows[found.side];
-  if (index >= span.count) return found;
-  const OccurrencesView& side = batch.sides[found.side];
-  found.row = side.rows[span.begin + index];
-  found.begin = side.starts[span.begin + index];
-  found.end = side.starts[span.begin + index + 1];
-  return found;
-}
-
 __device__ inline float4* gradient_row(const BprTask& task, const BatchRow& row) {
   return as_vectors((row.side == 0 ? task.grad_users : task.grad_items).row(row.row));
-}
-
-/// The gradient of one row by the whole block.
-__device__ inline void bpr_long_row(const BprTask& task, int lanes, const BatchRow& row) {
-  __shared__ float4 joined[kBprThreads / 2];
-  const int groups = kBprThreads / lanes;
-  const int group = static_cast<int>(threadIdx.x) / lanes;
-  const int lane = static_cast<int>(threadIdx.x) % lanes;
-  const std::int64_t vectors = task.users.stride / kVector;
-  const std::int32_t portion = (row.end - row.begin + groups - 1) / groups;
-  const std::int32_t begin = min(row.begin + group * portion, row.end);
-  const std::int32_t end = min(begin + portion, row.end);
-  for (std::int64_t first = 0; first < vectors; first += lanes) {
-    const std::int64_t place = first + lane;
-    float4 sum = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
-    if (place < vectors) sum = gradient_sum(task, row.side, begin, end, place);
-    for (int half = groups / 2; half > 0; half /= 2) {
-      if (group >= half && group < 2 * half) joined[(group - half) * lanes + lane] = sum;
-      __syncthreads();
-      if (group < half) sum = add(sum, joined[group * lanes + lane]);
-      __syncthreads();
-    }
-    if (group == 0 && place < vectors) gradient_row(task, row)[place] = sum;
-  }
-}
-
-/// The loss, by the whole block: threads sum terms kBprThreads apart, then join in a fixed order.
-__device__ inline void bpr_loss(const BprTask& task) {
-  const std::int64_t count = task.batch.state->count;
-  double sum = 0.0;
-  for (std::int64_t t = threadIdx.x; t < count; t += kBprThreads) sum += task.terms[t];
-  sum = block_reduce<Sum>(sum);
-  if (threadIdx.x == 0) {
-    task.losses(0, task.batch.state->batch) = static_cast<float>(sum / static_cast<double>(count));
-  }
 }
 
 /// Block 0 sums the loss; in the others each group of `lanes` threads handles one distinct row.
 __global__ void __launch_bounds__(kBprThreads)
     bpr_gradient_kernel(const __grid_constant__ BprTask task, int lanes) {
   if (blockIdx.x == 0) {
-    bpr_loss(task);
+    write_batch_loss(task.batch, task.terms, task.losses);
     return;
   }
   const int groups = kBprThreads / lanes;
@@ -200,27 +138,23 @@ __global__ void __launch_bounds__(kBprThreads)
   if (__syncthreads_or(row.row >= 0 && row.many()) == 0) return;
   for (int g = 0; g < groups; ++g) {  // rare, and the same answer in the whole block
     const BatchRow other = batch_row(task.batch, first + g);
-    if (other.row >= 0 && other.many()) bpr_long_row(task, lanes, other);
+    if (other.row < 0 || !other.many()) continue;
+    sum_long_row(
+        other, lanes, task.users.stride / kVector,
+        [&](std::int32_t begin, std::int32_t end, std::int64_t place) {
+          return gradient_sum(task, other.side, begin, end, place);
+        },
+        gradient_row(task, other));
   }
 }
 
 /// Zeroes the gradients of the batch's rows, `lanes` threads a row, and the batch's loss.
 __global__ void __launch_bounds__(kBprThreads)
     bpr_fused_zero_kernel(const __grid_constant__ BprTask task, int lanes) {
-  const int s = static_cast<int>(blockIdx.y);
-  const MatrixView<float>& gradient = s == 0 ? task.grad_users : task.grad_items;
-  const std::int64_t index = static_cast<std::int64_t>(blockIdx.x) * (kBprThreads / lanes) +
-                             static_cast<int>(threadIdx.x) / lanes;
-  if (index == 0 && s == 0 && threadIdx.x == 0) {
+  if (blockIdx.x == 0 && blockIdx.y == 0 && threadIdx.x == 0) {
     task.losses(0, task.batch.state->batch) = 0.0F;
   }
-  const RowSpan span = task.batch.state->rows[s];
-  if (index >= span.count) return;
-  float4* row = as_vectors(gradient.row(task.batch.sides[s].rows[span.begin + index]));
-  for (std::int64_t v = static_cast<int>(threadIdx.x) % lanes; v < gradient.stride / kVector;
-       v += lanes) {
-    row[v] = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
-  }
+  zero_batch_row(task.batch, blockIdx.y == 0 ? task.grad_users : task.grad_items, lanes);
 }
 
 /// One group a triplet; all sums by atomics.

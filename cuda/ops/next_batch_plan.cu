@@ -1,4 +1,4 @@
-// The plan that frees bpr and l2_penalty of atomics: for every batch of a window its distinct rows,
+// The plan that frees the losses of atomics: for every batch of a window its distinct rows,
 // and for every row its occurrences in order. Three passes of one thread an element around CUB's
 // stable radix sort and its scan: about 100 bytes moved an occurrence, once an epoch. Integers
 // alone: exact.

@@ -31,7 +31,7 @@ struct OccurrencesView {
   std::int64_t capacity = 0;  // the most distinct rows that a batch can have
 };
 
-/// The batches as bpr and l2_penalty see them.
+/// The batches as losses see them.
 struct BatchView {
   const BatchState* state = nullptr;
   const Triplet* triplets = nullptr;  // of the window

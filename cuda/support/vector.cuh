@@ -60,6 +60,12 @@ __device__ inline float dot(float4 x, float4 y, float sum) {
   return fmaf(x.w, y.w, fmaf(x.z, y.z, fmaf(x.y, y.y, fmaf(x.x, y.x, sum))));
 }
 
+/// sum + x · y in f64.
+__device__ inline double dot(float4 x, float4 y, double sum) {
+  sum += static_cast<double>(x.x) * y.x + static_cast<double>(x.y) * y.y;
+  return sum + (static_cast<double>(x.z) * y.z + static_cast<double>(x.w) * y.w);
+}
+
 __device__ inline bool all_finite(float4 x) {
   return std::isfinite(x.x) && std::isfinite(x.y) && std::isfinite(x.z) && std::isfinite(x.w);
 }
