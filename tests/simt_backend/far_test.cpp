@@ -10,6 +10,7 @@
 
 #include "cuda/ops/adam.hpp"
 #include "cuda/ops/bpr.hpp"
+#include "cuda/ops/in_batch_softmax.hpp"
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/sample.hpp"
@@ -218,6 +219,70 @@ TEST(Far, BprAndL2ReachRowsBeyond32Bits) {
     EXPECT_EQ(grad_users[first + c], 0.0F + 2 * 0.5F);
     EXPECT_EQ(grad_items[first + c], -0.25F + 2);
     EXPECT_EQ(grad_items[first + kStride + c], 0.25F + 2);
+  }
+}
+
+TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
+  // Two pairs, (kRow, kRow) and (kRow + 1, kRow + 1), with unit rows on the axes; all rows, the plan
+  // and the graph are far out.
+  const std::int64_t first = std::int64_t{kRow} * kStride;
+  constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
+  Far<Triplet> triplets(kPlace, {{kRow, kRow, kRow + 1}, {kRow + 1, kRow + 1, kRow}});
+  Far<NodeId> rows(kPlace, {kRow, kRow + 1});
+  Far<std::int32_t> user_starts(kPlace, {0, 1, 2});
+  Far<std::int32_t> item_starts(kPlace, {0, 2, 4});
+  simt::Buffer<std::int32_t> user_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 1})};
+  simt::Buffer<std::int32_t> item_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 3, 1, 2})};
+  const BatchState state{.first = kPlace, .count = 2, .rows = {{kPlace, 2}, {kPlace, 2}}};
+  simt::Buffer<BatchState> device_state{std::span<const BatchState>(&state, 1)};
+  Far<EdgeOffset> offsets(kRow, {kEdge, kEdge + 1, kEdge + 2});
+  Far<NodeId> columns(kEdge, {kRow, kRow + 1});
+
+  std::vector<float> axes(2 * kStride, 0.0F);
+  axes[0] = 4;
+  axes[kStride + 1] = 2;
+  Far<float> users(first, axes);
+  Far<float> items(first, axes);
+  Far<float> grad_users(first, std::vector<float>(2 * kStride, kPoison));
+  Far<float> grad_items(first, std::vector<float>(2 * kStride, kPoison));
+  simt::Buffer<float> losses(8);
+  simt::Buffer<double> doubles(4);
+  simt::Buffer<float> workspace(softmax_workspace_size(2, kStride));
+  const CsrView csr{offsets.data(), columns.data(), kRow + 2, kRow + 2};
+  SoftmaxTask task{
+      .batch = {.state = device_state.data(),
+                .triplets = triplets.data(),
+                .sides = {{rows.data(), user_starts.data(), user_occurrences.data(), 2},
+                          {rows.data(), item_starts.data(), item_occurrences.data(), 2}},
+                .batch_size = 2},
+      .values = {{users.data(), kRow + 2, kStride, kStride},
+                 {items.data(), kRow + 2, kStride, kStride}},
+      .gradients = {{grad_users.data(), kRow + 2, kStride, kStride},
+                    {grad_items.data(), kRow + 2, kStride, kStride}},
+      .losses = {losses.data(), 2, 1, 4},
+      .observed = csr,
+      .by_item = csr,
+      .mask = SoftmaxMask::kObserved,
+      .temperature = 0.5,
+      .correction = 1.0F,
+      .sharpness = static_cast<float>(kLog2E / 0.5),
+      .cuts = softmax_cuts(2),
+      .size = 2,
+      .stride = kStride,
+      .cosines = doubles.data(),
+      .terms = doubles.data() + 2};
+  carve_softmax_workspace(task, workspace.data());
+  launch_in_batch_softmax(DeviceQueue(), task);
+  // Each row: -1/τ + the other column's -log q, with one interaction an item.
+  EXPECT_NEAR(losses[0], -2 + std::log(static_cast<double>(kEdge + 2)), 1e-5);
+  // ∂/∂û_0 = 1/(Bτ) (p̂_1 - p̂_0) = (-1, 1): across û_0, over its norm.
+  for (std::int64_t c = 0; c < kStride; ++c) {
+    for (Far<float>* gradient : {&grad_users, &grad_items}) {
+      EXPECT_FLOAT_EQ((*gradient)[first + c], c == 1 ? 0.25F : 0.0F) << c;
+      EXPECT_FLOAT_EQ((*gradient)[first + kStride + c], c == 0 ? 0.5F : 0.0F) << c;
+    }
   }
 }
 

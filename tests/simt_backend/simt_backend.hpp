@@ -17,7 +17,7 @@ enum class SimtDevice : std::uint8_t {
 
 struct SimtOptions {
   SimtDevice device = SimtDevice::kPlain;
-  /// CudaOptions::reproducibility::kNone: bpr and l2_penalty with float atomics.
+  /// CudaOptions::reproducibility::kNone: losses with float atomics.
   bool fused = false;
   /// CudaOptions::plan_bytes and result_bytes; 0: their defaults.
   std::int64_t plan_bytes = 0;

@@ -11,6 +11,7 @@ import unittest
 from gpu_check_case import ROOT, Folder, runner
 import main
 import plan
+import training
 
 
 class Whole(Folder):
@@ -50,7 +51,8 @@ class Whole(Folder):
         for name, text in (("tern", self.TERN), ("tern_ops_tests", self.TESTS),
                            ("tern-bench", self.BENCH), ("python", self.TORCH)):
             self.program(self.programs / "bin" / name, text)
-        facts = {"losses": {"small": {"bpr": [0.5, 0.5, 0.5]}}, "commit": "c0ffee", "needs": {}}
+        facts = {"losses": {"small": {name: [0.5, 0.5, 0.5] for name in training.RECIPES}},
+                 "commit": "c0ffee", "needs": {}}
         (self.carried / "carried.json").write_text(json.dumps(facts), encoding="utf-8")
         (self.folder / "train.txt").write_text("0 1\n", encoding="ascii")
         with tarfile.open(self.carried / "small.tar.xz", "w:xz") as tar:

@@ -119,6 +119,13 @@ class OpTests(Carried):
 
 
 class Training(Carried):
+    def setUp(self):
+        super().setUp()
+        only = {"bpr": training.RECIPES["bpr"]}
+        patch = unittest.mock.patch.dict(training.RECIPES, only, clear=True)
+        patch.start()
+        self.addCleanup(patch.stop)
+
     def training(self):
         return training.Training(self.carried, "cpu", "small")
 

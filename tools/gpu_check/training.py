@@ -28,6 +28,10 @@ class Recipe:
 
 RECIPES = {
     "bpr": Recipe("lightgcn L3 D64 B2048 f32", {}, 1000, 10),
+    "softmax": Recipe("lightgcn L1 D64 B2048 f32, in-batch softmax",
+                      {"model.layers": 1, "model.init": "xavier", "loss.kind": "softmax",
+                       "loss.temperature": 0.12, "loss.l2": 1e-5,
+                       "sampling.positives": "interaction"}, 40, 1),
 }
 
 
