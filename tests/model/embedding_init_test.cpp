@@ -58,7 +58,7 @@ TEST_P(EmbeddingStart, OfXavierIsUniformWithTheBoundOfEachTable) {
     const double bound = std::sqrt(6.0 / (nodes + kWidth));
     initialize_uniform(*backend, expected, bound, Seed{5}, side == Side::kUser ? 0 : 1);
     const std::vector<double>& found = start[static_cast<std::size_t>(side)];
-    EXPECT_EQ(found, values_of(*backend, expected)) << side_name(side);
+    EXPECT_EQ(found, values_of(*backend, expected)) << to_string(side);
     // Of 54 draws or more, the largest is near the bound.
     const auto [low, high] = std::ranges::minmax(found);
     EXPECT_THAT(std::max(high, -low),
