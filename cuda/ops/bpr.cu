@@ -41,6 +41,9 @@ namespace tern::cuda {
 namespace {
 
 constexpr int kBprThreads = kBatchRowThreads;
+/// Blocks on a multiprocessor: up to 80 registers a thread. Left to itself, ptxas aims at more blocks
+/// and spills for sm_86 and sm_89.
+constexpr int kBprGradientBlocks = 3;
 
 /// softplus(x) = ln(1 + eˣ) without overflow; in f64, which costs little: once a triplet.
 __device__ inline double softplus(double x) {
@@ -120,7 +123,7 @@ __device__ inline float4* gradient_row(const BprTask& task, const BatchRow& row)
 }
 
 /// Block 0 sums the loss; in the others each group of `lanes` threads handles one distinct row.
-__global__ void __launch_bounds__(kBprThreads)
+__global__ void __launch_bounds__(kBprThreads, kBprGradientBlocks)
     bpr_gradient_kernel(const __grid_constant__ BprTask task, int lanes) {
   if (blockIdx.x == 0) {
     write_batch_loss(task.batch, task.terms, task.losses);

@@ -45,6 +45,7 @@ constexpr int kSoftmaxPairThreads = 256;
 /// Blocks on a multiprocessor: up to 80 registers a thread. Left to itself, ptxas aims at more blocks
 /// and spills, on each architecture in another kernel.
 constexpr int kSoftmaxPairBlocks = 3;
+constexpr int kSoftmaxJoinBlocks = 2;
 constexpr double kSmallestNorm = 1e-12;
 constexpr double kLn2 = 0.6931471805599453;
 
@@ -113,7 +114,7 @@ __global__ void __launch_bounds__(kSoftmaxPairThreads, kSoftmaxPairBlocks)
 
 /// One group a pair.
 template <int kLanes>
-__global__ void __launch_bounds__(kSoftmaxPairThreads, kSoftmaxPairBlocks)
+__global__ void __launch_bounds__(kSoftmaxPairThreads, kSoftmaxJoinBlocks)
     in_batch_softmax_join_kernel(const __grid_constant__ SoftmaxTask task) {
   const std::int64_t t = softmax_pair(kLanes);
   const std::int64_t count = task.batch.state->count;

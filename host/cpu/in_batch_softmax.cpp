@@ -105,12 +105,23 @@ constexpr std::int64_t kGroupRows = 256;
 constexpr std::int64_t kMaxGroups = 16;
 constexpr float kAbsent = -std::numeric_limits<float>::infinity();
 
+using Dot = float (*)(const float*, const float*, std::int64_t);
+using AddScaled = void (*)(float, const float*, float*, std::int64_t);
+using ScaleRow = void (*)(float, const float*, float*, std::int64_t);
+using Exponentiate = float (*)(float*, std::int64_t, float*);
+
+/// The functions above, for this processor.
 struct Kernels {
-  decltype(HWY_DYNAMIC_DISPATCH(dot_rows)) dot = HWY_DYNAMIC_DISPATCH(dot_rows);
-  decltype(HWY_DYNAMIC_DISPATCH(add_scaled)) add = HWY_DYNAMIC_DISPATCH(add_scaled);
-  decltype(HWY_DYNAMIC_DISPATCH(scale_row)) scale = HWY_DYNAMIC_DISPATCH(scale_row);
-  decltype(HWY_DYNAMIC_DISPATCH(exponentiate)) exponentiate = HWY_DYNAMIC_DISPATCH(exponentiate);
+  Dot dot;
+  AddScaled add;
+  ScaleRow scale;
+  Exponentiate exponentiate;
 };
+
+Kernels choose_kernels() {
+  return {HWY_DYNAMIC_DISPATCH(dot_rows), HWY_DYNAMIC_DISPATCH(add_scaled),
+          HWY_DYNAMIC_DISPATCH(scale_row), HWY_DYNAMIC_DISPATCH(exponentiate)};
+}
 
 /// A call of the op: its inputs, and views of the workspace.
 struct SoftmaxCall {
@@ -120,7 +131,7 @@ struct SoftmaxCall {
   std::int64_t count;   // pairs in the batch
   std::int64_t stride;  // of a row
   std::int64_t groups;
-  Kernels kernels = {};
+  Kernels kernels;
 
   float* unit(std::size_t side, std::int64_t t) const {
     return work.units[side].data() + t * stride;
@@ -288,7 +299,8 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
                          .work = state.softmax,
                          .count = count,
                          .stride = stride,
-                         .groups = num_groups(count)};
+                         .groups = num_groups(count),
+                         .kernels = choose_kernels()};
   call.work.grow(count, stride, call.groups, pool_.threads() * rows);
 
   const MatrixView<float> tables[] = {view(users), view(items)};

@@ -92,11 +92,11 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
   if (kind == Kind::kCuda) {
     const std::int64_t tiles = (batch + 63) / 64;
     const std::int64_t splits = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
-    return (3 + splits) * rows + 4 * (6 + 2 * splits) * batch;
+    return (3 + splits) * rows + (24 + 8 * splits) * batch;
   }
   const std::int64_t groups = std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
-  const std::int64_t strip = batch > 8192 ? 32 : 64;
-  return (4 + groups) * rows + matrix_bytes(kind, threads * strip, batch) + 36 * batch;
+  const std::int64_t strip = std::int64_t{batch > 8192 ? 32 : 64} * threads;
+  return (4 + groups) * rows + matrix_bytes(kind, strip, batch) + 36 * batch;
 }
 
 /// The ranking of a block of users, and the statistics of an embedding table.
