@@ -88,7 +88,7 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
   const std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
   const Bytes rows = matrix_bytes(kind, batch, config.model.width);
-  if (kind == Kind::kReference) return 4 * rows + 8 * train.num_items();
+  if (kind == Kind::kReference) return 4 * rows + Bytes{8} * train.num_items();
   if (kind == Kind::kCuda) {
     const std::int64_t tiles = (batch + 63) / 64;
     const std::int64_t splits = std::clamp<std::int64_t>(512 / tiles, 1, tiles);

@@ -16,10 +16,10 @@
 namespace tern::test {
 namespace {
 
-using Options = InBatchSoftmaxOptions;
+using SoftmaxOptions = InBatchSoftmaxOptions;
 
 /// A batch of pairs over a graph, and the embeddings of both sides.
-struct Problem {
+struct SoftmaxProblem {
   Interactions graph;
   std::vector<Triplet> pairs;
   std::int64_t width;
@@ -27,7 +27,7 @@ struct Problem {
 };
 
 /// A graph of `size` interactions, which are all the pairs of one batch, in another order.
-Problem problem_of(std::int64_t size, std::int64_t width, double scale = 1.0) {
+SoftmaxProblem softmax_problem_of(std::int64_t size, std::int64_t width, double scale = 1.0) {
   const auto users = static_cast<NodeId>(size / 2 + 1);
   const auto items = static_cast<NodeId>(size / 3 + 3);
   std::vector<EdgeOffset> offsets{0};
@@ -58,11 +58,12 @@ Problem problem_of(std::int64_t size, std::int64_t width, double scale = 1.0) {
 }
 
 /// The outputs of the op, poisoned before the call.
-struct Outputs {
+struct SoftmaxOutputs {
   Values grad_users, grad_items, losses;
 };
 
-Outputs run(Backend& backend, const Problem& problem, const Options& options) {
+SoftmaxOutputs run_softmax(Backend& backend, const SoftmaxProblem& problem,
+                           const SoftmaxOptions& options) {
   const NodeId num_users = problem.graph.num_users();
   const NodeId num_items = problem.graph.num_items();
   const Graph graph = backend.make_graph(problem.graph);
@@ -83,16 +84,16 @@ Outputs run(Backend& backend, const Problem& problem, const Options& options) {
           values_of(backend, losses)};
 }
 
-/// Bounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
+/// SoftmaxBounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
 /// their own: a logit's error δ changes every share by at most 2δ times itself.
-struct Bounds {
+struct SoftmaxBounds {
   Values grad_users, grad_items;
   double loss = 0;
 };
 
-Bounds bounds_of(const Problem& problem, const Options& options) {
+SoftmaxBounds softmax_bounds_of(const SoftmaxProblem& problem, const SoftmaxOptions& options) {
   const std::int64_t width = problem.width;
-  Bounds bounds{Values(problem.users.size()), Values(problem.items.size())};
+  SoftmaxBounds bounds{Values(problem.users.size()), Values(problem.items.size())};
   const auto size = static_cast<double>(problem.pairs.size());
   const auto norm_of = [&](const Values& rows, NodeId node) {
     double square = 0;
@@ -131,10 +132,11 @@ Bounds bounds_of(const Problem& problem, const Options& options) {
 
 class InBatchSoftmax : public BackendTest {
  protected:
-  void check(const Problem& problem, const Options& options, const std::string& where) {
-    const Outputs actual = run(backend_, problem, options);
-    const Outputs expected = run(reference_, problem, options);
-    const Bounds bounds = bounds_of(problem, options);
+  void check(const SoftmaxProblem& problem, const SoftmaxOptions& options,
+             const std::string& where) {
+    const SoftmaxOutputs actual = run_softmax(backend_, problem, options);
+    const SoftmaxOutputs expected = run_softmax(reference_, problem, options);
+    const SoftmaxBounds bounds = softmax_bounds_of(problem, options);
     const auto compare = [&](const Values& got, const Values& wanted, const Values& magnitude,
                              Side side, NodeId num_nodes) {
       return within_bound({.actual = got,
@@ -155,7 +157,7 @@ class InBatchSoftmax : public BackendTest {
   }
 };
 
-std::string describe(const Problem& problem, const Options& options) {
+std::string describe_softmax(const SoftmaxProblem& problem, const SoftmaxOptions& options) {
   return "B " + std::to_string(problem.pairs.size()) + ", D " + std::to_string(problem.width) +
          ", mask " + std::to_string(static_cast<int>(options.mask)) + ", temperature " +
          std::to_string(options.temperature);
@@ -163,9 +165,9 @@ std::string describe(const Problem& problem, const Options& options) {
 
 TEST_P(InBatchSoftmax, MatchesHandComputation) {
   // Unit rows on the axes, τ = 1/2: s = 1 on the diagonal of both pairs, 0 elsewhere.
-  const Problem problem{
+  const SoftmaxProblem problem{
       {2, 3, {0, 1, 2}, {0, 1}}, {{0, 0, 2}, {1, 1, 2}}, 2, {3, 0, 0, 5}, {2, 0, 0, 4, 7, 7}};
-  const Outputs out = run(backend_, problem, {.temperature = 0.5});
+  const SoftmaxOutputs out = run_softmax(backend_, problem, {.temperature = 0.5});
   // Each row: -1/τ + log(exp(0)) = -2.
   EXPECT_NEAR(out.losses[0], -2, 64 * epsilon());
   // ∂/∂û_0 = 1/(Bτ) (p̂_1 - p̂_0) = (-1, 1); across û_0 and over its norm: (0, 1/3).
@@ -180,11 +182,11 @@ TEST_P(InBatchSoftmax, MatchesHandComputation) {
 
 TEST_P(InBatchSoftmax, WeighsNegativesAndCorrectsForPopularity) {
   // Item 0 has both users, item 1 one of them: q = 2/3, 1/3. The batch: (0, 0), (1, 1), (1, 0).
-  const Problem problem{
+  const SoftmaxProblem problem{
       {2, 3, {0, 1, 3}, {0, 0, 1}}, {{0, 0, 2}, {1, 1, 2}, {1, 0, 2}}, 1, {1, 1}, {1, 1, 1}};
   const double t2 = 0.75;
-  const Outputs out =
-      run(backend_, problem, {.temperature = 1, .negative_weight = t2, .popularity_correction = 1});
+  const SoftmaxOutputs out = run_softmax(
+      backend_, problem, {.temperature = 1, .negative_weight = t2, .popularity_correction = 1});
   // All s are 1: rows 0 and 2 have the columns {1, 2} and {0, 1}, row 1 has {0, 2}.
   const double l0 = 1 - std::log(2.0 / 3);
   const double l1 = 1 - std::log(1.0 / 3);
@@ -197,10 +199,10 @@ TEST_P(InBatchSoftmax, MasksTakeColumnsAway) {
   // User 0 has items 0 and 1, user 1 has item 0, user 2 has item 2. The batch: all four pairs.
   const Interactions graph{3, 4, {0, 2, 3, 4}, {0, 1, 0, 2}};
   const std::vector<Triplet> pairs{{0, 0, 3}, {0, 1, 3}, {1, 0, 3}, {2, 2, 3}};
-  const Problem problem{graph, pairs, 1, {1, 1, 1}, {1, 1, 1, 1}};
+  const SoftmaxProblem problem{graph, pairs, 1, {1, 1, 1}, {1, 1, 1, 1}};
   // All s are 1, so a row's sum is the logarithm of its number of columns, plus 1.
   const auto loss_of = [&](SoftmaxMask mask) {
-    return run(backend_, problem, {.temperature = 1, .mask = mask}).losses[0];
+    return run_softmax(backend_, problem, {.temperature = 1, .mask = mask}).losses[0];
   };
   const auto mean = [](std::vector<double> columns) {
     double sum = 0;
@@ -214,12 +216,12 @@ TEST_P(InBatchSoftmax, MasksTakeColumnsAway) {
 
 TEST_P(InBatchSoftmax, ARowWithoutColumnsAddsNothing) {
   // Both pairs have the same item, so that no column is left.
-  const Problem problem{{2, 2, {0, 1, 2}, {0, 0}},
-                        {{0, 0, 1}, {1, 0, 1}},
-                        3,
-                        random_values(6, 1),
-                        random_values(6, 2)};
-  const Outputs out = run(backend_, problem, {.mask = SoftmaxMask::kSameItem});
+  const SoftmaxProblem problem{{2, 2, {0, 1, 2}, {0, 0}},
+                               {{0, 0, 1}, {1, 0, 1}},
+                               3,
+                               random_values(6, 1),
+                               random_values(6, 2)};
+  const SoftmaxOutputs out = run_softmax(backend_, problem, {.mask = SoftmaxMask::kSameItem});
   EXPECT_EQ(out.losses[0], 0);
   EXPECT_EQ(out.grad_users, Values(6, 0));
   EXPECT_EQ(out.grad_items, Values(6, 0));
@@ -229,11 +231,11 @@ TEST_P(InBatchSoftmax, MatchesTheReferenceForEveryBatch) {
   for (const std::int64_t size : {1, 2, 3, 31, 33, 64, 65, 130, 300}) {
     for (const std::int64_t width : {1, 3, 16, 64, 65}) {
       if (size * size * width > GetParam().budget) continue;
-      const Problem problem = problem_of(size, width);
+      const SoftmaxProblem problem = softmax_problem_of(size, width);
       for (const SoftmaxMask mask :
            {SoftmaxMask::kNone, SoftmaxMask::kSameItem, SoftmaxMask::kObserved}) {
-        const Options options{.temperature = 0.12, .negative_weight = 0.84, .mask = mask};
-        check(problem, options, describe(problem, options));
+        const SoftmaxOptions options{.temperature = 0.12, .negative_weight = 0.84, .mask = mask};
+        check(problem, options, describe_softmax(problem, options));
       }
     }
   }
@@ -242,45 +244,46 @@ TEST_P(InBatchSoftmax, MatchesTheReferenceForEveryBatch) {
 TEST_P(InBatchSoftmax, NothingOverflowsOrVanishes) {
   for (const double temperature : {0.01, 0.1, 1.0, 10.0}) {
     for (const double scale : {1e-20, 1e-6, 1.0, 1e20}) {
-      Problem problem = problem_of(33, 16, scale);
-      const Options options{.temperature = temperature, .popularity_correction = 0.5};
-      check(problem, options, describe(problem, options) + ", scale " + std::to_string(scale));
+      SoftmaxProblem problem = softmax_problem_of(33, 16, scale);
+      const SoftmaxOptions options{.temperature = temperature, .popularity_correction = 0.5};
+      check(problem, options,
+            describe_softmax(problem, options) + ", scale " + std::to_string(scale));
       // All rows equal.
       for (Values* rows : {&problem.users, &problem.items}) {
         for (std::size_t i = 16; i < rows->size(); ++i) (*rows)[i] = (*rows)[i % 16];
       }
-      check(problem, options, describe(problem, options) + ", equal rows");
+      check(problem, options, describe_softmax(problem, options) + ", equal rows");
     }
   }
 }
 
 TEST_P(InBatchSoftmax, PairsAndTripletsGiveTheSame) {
-  const Problem triplets = problem_of(33, 7);
-  Problem pairs = triplets;
+  const SoftmaxProblem triplets = softmax_problem_of(33, 7);
+  SoftmaxProblem pairs = triplets;
   for (Triplet& pair : pairs.pairs) pair.negative = kNoItem;
-  const Options options{.temperature = 0.1, .mask = SoftmaxMask::kSameItem};
+  const SoftmaxOptions options{.temperature = 0.1, .mask = SoftmaxMask::kSameItem};
   check(pairs, options, "pairs");
-  const Outputs one = run(backend_, triplets, options);
-  const Outputs other = run(backend_, pairs, options);
+  const SoftmaxOutputs one = run_softmax(backend_, triplets, options);
+  const SoftmaxOutputs other = run_softmax(backend_, pairs, options);
   EXPECT_EQ(one.losses[0], other.losses[0]);
   if (!GetParam().repeats) return;
   EXPECT_TRUE(same_bits(one.grad_users, other.grad_users));
 }
 
 TEST_P(InBatchSoftmax, ZeroRowsHaveAFiniteGradient) {
-  Problem problem = problem_of(31, 5);
+  SoftmaxProblem problem = softmax_problem_of(31, 5);
   std::fill_n(problem.users.begin(), 10, 0.0);
   std::fill_n(problem.items.begin() + 5, 5, 0.0);
-  const Options options{.temperature = 0.2};
+  const SoftmaxOptions options{.temperature = 0.2};
   check(problem, options, "zero rows");
 }
 
 TEST_P(InBatchSoftmax, RefusesOptionsAndShapes) {
-  const Problem problem = problem_of(3, 2);
-  for (const Options& options :
-       {Options{.temperature = 0}, Options{.temperature = std::nan("")},
-        Options{.negative_weight = -1}, Options{.popularity_correction = -0.5}}) {
-    EXPECT_THROW(run(backend_, problem, options), ConfigError);
+  const SoftmaxProblem problem = softmax_problem_of(3, 2);
+  for (const SoftmaxOptions& options :
+       {SoftmaxOptions{.temperature = 0}, SoftmaxOptions{.temperature = std::nan("")},
+        SoftmaxOptions{.negative_weight = -1}, SoftmaxOptions{.popularity_correction = -0.5}}) {
+    EXPECT_THROW(run_softmax(backend_, problem, options), ConfigError);
   }
 }
 
