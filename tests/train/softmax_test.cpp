@@ -28,14 +28,14 @@ Config softmax_config(ModelKind kind) {
 }
 
 /// The parameters after these epochs.
-TensorFile trained(Backend& backend, const Dataset& data, const Config& config) {
+TensorFile softmax_trained(Backend& backend, const Dataset& data, const Config& config) {
   Trainer trainer(backend, data, config);
   trainer.run();
   return trainer.last();
 }
 
 /// Whether all tensors have the same names, shapes and numbers.
-testing::AssertionResult same(const TensorFile& a, const TensorFile& b) {
+testing::AssertionResult same_tensors(const TensorFile& a, const TensorFile& b) {
   if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
   for (const auto& [name, tensor] : a.tensors) {
     const auto other = b.tensors.find(name);
@@ -71,9 +71,10 @@ TEST_P(SoftmaxTraining, TheNumberOfThreadsLeavesTheBits) {
   Config config = softmax_config(GetParam());
   config.epochs = 3;
   config.batch_size = 600;  // several groups of rows
-  const TensorFile one = trained(*make_cpu_backend(1), data, config);
+  const TensorFile one = softmax_trained(*make_cpu_backend(1), data, config);
   for (const int threads : {2, 3, 7}) {
-    EXPECT_TRUE(same(trained(*make_cpu_backend(threads), data, config), one)) << threads;
+    EXPECT_TRUE(same_tensors(softmax_trained(*make_cpu_backend(threads), data, config), one))
+        << threads;
   }
 }
 
@@ -84,7 +85,7 @@ TEST_P(SoftmaxTraining, ResumesBitForBit) {
     if (!tested.repeats) continue;
     config.epochs = 4;
     const auto backend = tested.make();
-    const TensorFile whole = trained(*backend, data, config);
+    const TensorFile whole = softmax_trained(*backend, data, config);
     config.epochs = 2;
     Trainer first(*backend, data, config);
     first.run();
@@ -92,7 +93,7 @@ TEST_P(SoftmaxTraining, ResumesBitForBit) {
     Trainer second(*backend, data, config);
     second.restore(first.state(), "state");
     second.run();
-    EXPECT_TRUE(same(second.last(), whole)) << tested.name;
+    EXPECT_TRUE(same_tensors(second.last(), whole)) << tested.name;
   }
 }
 
