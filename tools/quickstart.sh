@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 readonly kData=tests/data/debian
-readonly kConfig=tools/quickstart.toml
+readonly kSoftmax=(--recipe bsl --epochs 8 --set train.batch_size=512 train.evaluate_every=4)
+readonly kBpr=(--config tools/quickstart.toml)
 readonly kTern=build/program/bin/tern
 readonly kLog=build/quickstart.log
 readonly kPackages=(audacity ffmpeg inkscape openssh-server python3-pandas)
@@ -15,12 +16,13 @@ usage() {
 usage: tools/quickstart.sh [--no-setup] [--again] [--out RUN] [--jobs N]
 
 Installs the packages that building Tern needs, builds the program, trains LightGCN on the bundled
-Debian package graph (packages and their dependencies), compares it with two rankings that need no
-training, and shows its recommendations for well-known packages. Completed steps are not repeated.
+Debian package graph (packages and their dependencies) by two losses, softmax and BPR, compares them
+with two rankings that need no training, and shows the recommendations of the first for well-known
+packages. Completed steps are not repeated.
 
   --no-setup   install nothing: all packages are installed
   --again      train again even if nothing has changed
-  --out RUN    directory of the trained run (default: runs/quickstart)
+  --out RUN    directory of the run with softmax (default: runs/quickstart); BPR's is RUN-bpr
   --jobs N     how many compilers at a time (default: one per processor)
 TEXT
 }
@@ -48,18 +50,29 @@ build() {
   echo "$kTern is built ($((SECONDS - start)) s; log: $kLog)"
 }
 
-# Whether the run was trained by this program, on this data, with this configuration.
+# Whether the run was trained by this program, on this data, with these settings.
 trained() {
   local run=$1 input
-  for input in "$kTern" "$kConfig" "$kData"/*.zst; do
+  for input in "$kTern" tools/quickstart.sh tools/quickstart.toml "$kData"/*.zst; do
     [[ $run/trained -nt $input ]] || return 1
   done
 }
 
 train() {
   local run=$1
-  "$kTern" train "$kData" --config "$kConfig" --out "$run" --overwrite >/dev/null
+  shift
+  "$kTern" train "$kData" "$@" --out "$run" --overwrite >/dev/null
   touch "$run/trained"
+}
+
+# The metrics of two runs and of two rankings that need no training, side by side.
+compare() {
+  local softmax=$1 bpr=$2
+  paste <("$kTern" evaluate "$softmax" --split test --quiet) \
+    <("$kTern" evaluate "$bpr" --split test --baselines --quiet) |
+    awk '
+      $1 ~ /@/ { printf "%-14s %9s %9s %11s %13s\n", $1, $2, $4, $5, $6 }
+      /popularity/ { printf "%-14s %9s %9s %11s %13s\n", "", "softmax", "bpr", "popularity", "graph_filter" }'
 }
 
 # For each package: the first recommendations, and the held-out dependencies with the best ranks.
@@ -114,13 +127,16 @@ main() {
   say "2. The program"
   build "$jobs"
   say "3. Training: LightGCN on the Debian package graph (packages and their dependencies)"
-  if [[ $again == no ]] && trained "$run"; then
-    echo "$run is trained already (--again repeats it)"
+  if [[ $again == no ]] && trained "$run" && trained "$run-bpr"; then
+    echo "$run and $run-bpr are trained already (--again repeats it)"
   else
-    train "$run"
+    echo "softmax (tern train --recipe bsl):"
+    train "$run" "${kSoftmax[@]}"
+    echo "BPR (--config tools/quickstart.toml):"
+    train "$run-bpr" "${kBpr[@]}"
   fi
-  say "4. How well it ranks held-out dependencies, compared with two rankings without training"
-  "$kTern" evaluate "$run" --split test --baselines --quiet
+  say "4. How well they rank held-out dependencies, compared with two rankings without training"
+  compare "$run" "$run-bpr"
   say "5. Recommendations; * marks held-out ones, and ranks among $(wc -l <"$run/items.tsv") are in brackets"
   recommend "$run"
   say "Done in $SECONDS s."
