@@ -20,7 +20,7 @@ class HelpFormatter : public CLI::Formatter {
 CLI::Option* add_choice(CLI::App& app, const std::string& name, std::string& value,
                         const std::vector<std::string>& words, const std::string& help);
 
-/// What is wrong with the text of a number. largest: of whole numbers, 0 if they have none of note.
+/// The message about a text that is no valid number. largest: the limit that it names, 0 for none.
 std::string wrong_number(const std::string& text, std::string_view expected, std::uint64_t largest);
 
 /// Adds an option that takes a number; the default is in `value`.

@@ -76,7 +76,8 @@ std::string key_in(std::string_view message) {
   return "";
 }
 
-/// What to add to an error on a file whose options come from a run: the option that sets the key.
+/// The end of a message about a file that is read with a run's settings: the option that sets the key
+/// which the message names; empty if it names none.
 std::string way_out(std::string_view message) {
   const std::string key = key_in(message);
   if (key.empty()) return "";

@@ -84,7 +84,7 @@ SoftmaxOutputs run_softmax(Backend& backend, const SoftmaxProblem& problem,
           values_of(backend, losses)};
 }
 
-/// SoftmaxBounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
+/// Bounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
 /// their own: a logit's error δ changes every share by at most 2δ times itself.
 struct SoftmaxBounds {
   Values grad_users, grad_items;

@@ -161,7 +161,7 @@ TEST_P(Batches, RefuseTripletsThatDoNotFit) {
   }
 }
 
-/// Where the rows of batch 0 occur on one side of the CPU's triplets.
+/// The numbers of the occurrences of batch 0 on one side, ordered by row, as the CPU stores them.
 std::vector<std::int32_t> cpu_occurrences(int negatives_per_positive,
                                           const std::vector<Triplet>& values, Side side) {
   const auto backend = make_cpu_backend(1);
