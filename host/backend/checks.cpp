@@ -34,7 +34,8 @@ void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix&
   expect_shape(op, "items", items, num_items, width);
   expect_shape(op, "grad_users", grad_users, num_users, width);
   expect_shape(op, "grad_items", grad_items, num_items, width);
-  expect_shape(op, "losses", losses, 2, triplets.num_batches());
+  if (losses.rows() != 4) expect_shape(op, "losses", losses, 2, triplets.num_batches());
+  expect_shape(op, "losses", losses, losses.rows(), triplets.num_batches());
   expect_distinct(op, "grad_users", grad_users, "grad_items", grad_items);
   expect_distinct(op, "users", users, "grad_users", grad_users);
   expect_distinct(op, "users", users, "grad_items", grad_items);
@@ -215,12 +216,67 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
 void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOptions& options,
                             const Matrix& users, const Matrix& items, const Matrix& grad_users,
                             const Matrix& grad_items, const Matrix& losses) {
-  const double temperature = options.temperature;
-  expect_option("temperature", temperature, std::isfinite(temperature) && temperature > 0,
-                "a positive number");
+  expect_positive("temperature", options.temperature);
   expect_non_negative("negative_weight", options.negative_weight);
   expect_non_negative("popularity_correction", options.popularity_correction);
   check_batch_op("in_batch_softmax", triplets, users, items, grad_users, grad_items, losses);
+}
+
+void check_alignment_uniformity(const Triplets& triplets, const AlignmentUniformityOptions& options,
+                                const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                                const Matrix& grad_items, const Matrix& losses) {
+  expect_non_negative("uniformity_weight", options.uniformity_weight);
+  check_batch_op("alignment_uniformity", triplets, users, items, grad_users, grad_items, losses);
+}
+
+void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptions& options,
+                            const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                            const Matrix& grad_items, const Matrix& losses) {
+  constexpr std::string_view kOp = "sampled_contrast";
+  expect_positive("temperature", options.temperature);
+  expect_option("margin", options.margin, options.margin >= -1 && options.margin <= 1, "[-1, 1]");
+  expect_non_negative("negative_weight", options.negative_weight);
+  check_batch_op(kOp, triplets, users, items, grad_users, grad_items, losses);
+  const int negatives = triplets.negatives_per_positive();
+  if (negatives == 0) {
+    throw_shape("{}: the triplets have no negatives; make them with negatives_per_positive from 1",
+                kOp);
+  }
+  if (triplets.batch_size() % negatives != 0) {
+    throw_shape("{}: the batch size is {}, expected a multiple of the {} negatives per positive",
+                kOp, triplets.batch_size(), negatives);
+  }
+}
+
+void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Side side,
+                    const Matrix& views, const Matrix& others, const Matrix& grad_views,
+                    const Matrix& grad_others, const Matrix& losses) {
+  constexpr std::string_view kOp = "info_nce";
+  expect_positive("temperature", options.temperature);
+  expect_non_negative("weight", options.weight);
+  expect_present(kOp, "triplets", triplets);
+  expect_present(kOp, "views", views);
+  const NodeId nodes = triplets.rows(side).num_nodes();
+  const std::int64_t width = views.cols();
+  expect_shape(kOp, "views", views, nodes, width);
+  expect_shape(kOp, "others", others, nodes, width);
+  expect_shape(kOp, "grad_views", grad_views, nodes, width);
+  expect_shape(kOp, "grad_others", grad_others, nodes, width);
+  expect_shape(kOp, "losses", losses, 4, triplets.num_batches());
+  expect_distinct(kOp, {{"views", &views},
+                        {"others", &others},
+                        {"grad_views", &grad_views},
+                        {"grad_others", &grad_others}});
+}
+
+void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
+                   const RowSet* rows) {
+  constexpr std::string_view kOp = "perturb";
+  expect_non_negative("magnitude", options.magnitude);
+  expect_option("place of perturb", options.place, options.place < (1u << 16), "below 65536");
+  expect_present(kOp, "step", step);
+  expect_present(kOp, "values", values);
+  if (rows != nullptr) expect_row_set(kOp, "rows", *rows, values.rows());
 }
 
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,

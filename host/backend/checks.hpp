@@ -55,6 +55,17 @@ void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& item
 void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOptions& options,
                             const Matrix& users, const Matrix& items, const Matrix& grad_users,
                             const Matrix& grad_items, const Matrix& losses);
+void check_alignment_uniformity(const Triplets& triplets, const AlignmentUniformityOptions& options,
+                                const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                                const Matrix& grad_items, const Matrix& losses);
+void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptions& options,
+                            const Matrix& users, const Matrix& items, const Matrix& grad_users,
+                            const Matrix& grad_items, const Matrix& losses);
+void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Side side,
+                    const Matrix& views, const Matrix& others, const Matrix& grad_views,
+                    const Matrix& grad_others, const Matrix& losses);
+void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
+                   const RowSet* rows);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);

@@ -47,6 +47,10 @@ void expect_non_negative(std::string_view name, double value) {
   expect_option(name, value, value >= 0 && std::isfinite(value), "a finite number, at least 0");
 }
 
+void expect_positive(std::string_view name, double value) {
+  expect_option(name, value, value > 0 && std::isfinite(value), "a positive number");
+}
+
 void expect_option(std::string_view name, double value, bool fits, std::string_view expected) {
   if (!fits) throw ConfigError(fmt::format("{}: found {}, expected {}", name, value, expected));
 }

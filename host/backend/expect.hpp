@@ -38,5 +38,7 @@ void expect_distinct(std::string_view op, const std::vector<NamedMatrix>& matric
 void expect_option(std::string_view name, double value, bool fits, std::string_view expected);
 /// Throws ConfigError unless the option is finite and at least 0.
 void expect_non_negative(std::string_view name, double value);
+/// Throws ConfigError unless the option is finite and above 0.
+void expect_positive(std::string_view name, double value);
 
 }  // namespace tern

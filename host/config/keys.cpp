@@ -21,6 +21,7 @@ using enum OnResume;
 constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 constexpr Range kExponents{0.0, 100.0};
 constexpr Range kUnit{0.0, 1.0};
+constexpr Range kCosines{-1.0, 1.0};
 
 bool any_text(std::string_view value) {
   return value.find('\0') == std::string_view::npos;
@@ -174,10 +175,20 @@ std::vector<KeySpec> loss_keys() {
   };
   return {
       choice<LossKind>("loss.kind", kBetweenEpochs,
-                       "bpr: each item against a sampled one; softmax: each item against those of "
-                       "the batch's other pairs",
+                       "bpr: each item against a sampled one; softmax: against those of the "
+                       "batch's other pairs (loss.negatives); directau: pairs close together, all "
+                       "else spread out; ccl: cosines against sampled items, with a margin",
                        at(&Config::loss, &LossOptions::kind),
-                       {{"bpr", LossKind::kBpr}, {"softmax", LossKind::kSoftmax}}),
+                       {{"bpr", LossKind::kBpr},
+                        {"softmax", LossKind::kSoftmax},
+                        {"directau", LossKind::kDirectAu},
+                        {"ccl", LossKind::kCcl}}),
+      choice<SoftmaxNegatives>(
+          "loss.negatives", kBetweenEpochs,
+          "softmax: the items of the batch's other pairs, or "
+          "sampling.negatives_per_positive items sampled for each pair",
+          at(&Config::loss, &LossOptions::negatives),
+          {{"batch", SoftmaxNegatives::kBatch}, {"sampled", SoftmaxNegatives::kSampled}}),
       number("loss.l2", kChangesResult,
              "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
              at(&Config::l2), kNotNegative),
@@ -186,8 +197,14 @@ std::vector<KeySpec> loss_keys() {
              kSoftmax(&InBatchSoftmaxOptions::temperature), kPositive),
       number("loss.negative_weight", kChangesResult,
              "softmax: weight of the logarithm of the negatives' sum; 1: SL, else BSL, whose "
-             "positive temperature is loss.temperature times this",
+             "positive temperature is loss.temperature times this; ccl: weight of the negatives' "
+             "mean",
              kSoftmax(&InBatchSoftmaxOptions::negative_weight), kNotNegative),
+      number("loss.margin", kChangesResult, "ccl: negatives of a smaller cosine do not count",
+             at(&Config::loss, &LossOptions::margin), kCosines),
+      number("loss.uniformity_weight", kChangesResult,
+             "directau: weight of the uniformity of users and items",
+             at(&Config::loss, &LossOptions::uniformity_weight), kNotNegative),
       choice<SoftmaxMask>(
           "loss.mask", kChangesResult,
           "softmax: items of the batch that are no negatives of a pair: none, its own item in "
@@ -200,6 +217,26 @@ std::vector<KeySpec> loss_keys() {
              "softmax: this times the logarithm of an item's share of the interactions leaves its "
              "logit as a negative; 0: none, 1: full correction",
              kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
+  };
+}
+
+std::vector<KeySpec> contrast_keys() {
+  return {
+      choice<ContrastKind>(
+          "contrast.kind", kFixed,
+          "a second loss beside the first; xsimgcl: lightgcn adds noise to its layers, and its "
+          "final embeddings are contrasted with those of one layer",
+          at(&Config::contrast, &ContrastOptions::kind),
+          {{"none", ContrastKind::kNone}, {"xsimgcl", ContrastKind::kXSimGcl}}),
+      number("contrast.weight", kChangesResult, "xsimgcl: weight of the second loss",
+             at(&Config::contrast, &ContrastOptions::weight), kNotNegative),
+      number("contrast.temperature", kChangesResult, "xsimgcl: cosines are divided by this",
+             at(&Config::contrast, &ContrastOptions::temperature), kPositive),
+      number("contrast.magnitude", kChangesResult, "xsimgcl: length of the noise of a row",
+             at(&Config::contrast, &ContrastOptions::magnitude), kNotNegative),
+      integer("contrast.layer", kChangesResult,
+              "xsimgcl: the layer that is contrasted with the final embeddings",
+              at(&Config::contrast, &ContrastOptions::layer), 1, 100),
   };
 }
 
@@ -361,8 +398,8 @@ std::string nearest_key(std::string_view key) {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section : {data_keys, model_keys, loss_keys, sampling_keys, optimizer_keys,
-                         train_keys, monitor_keys, checkpoint_keys}) {
+    for (auto section : {data_keys, model_keys, loss_keys, contrast_keys, sampling_keys,
+                         optimizer_keys, train_keys, monitor_keys, checkpoint_keys}) {
       for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;

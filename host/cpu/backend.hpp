@@ -60,6 +60,17 @@ class CpuBackend final : public HostBackend {
   void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                         const Matrix& users, const Matrix& items, Matrix& grad_users,
                         Matrix& grad_items, Matrix& losses) override;
+  void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                            const Matrix& users, const Matrix& items, Matrix& grad_users,
+                            Matrix& grad_items, Matrix& losses) override;
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override;
+  void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side, const Matrix& views,
+                const Matrix& others, Matrix& grad_views, Matrix& grad_others,
+                Matrix& losses) override;
+  void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+               const RowSet* rows) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,

@@ -77,6 +77,39 @@ struct InBatchSoftmaxOptions {
   double popularity_correction = 0.0;
 };
 
+/// Options of `alignment_uniformity`.
+struct AlignmentUniformityOptions {
+  double uniformity_weight = 1.0;  // γ >= 0
+};
+
+/// The loss that `sampled_contrast` computes.
+enum class SampledContrastKind : std::uint8_t {
+  kSoftmax,
+  kCosineContrastive,  // CCL
+};
+
+/// Options of `sampled_contrast`.
+struct SampledContrastOptions {
+  SampledContrastKind kind = SampledContrastKind::kSoftmax;
+  double temperature = 0.1;      // τ > 0; only for kSoftmax
+  double margin = 0.0;           // m in [-1, 1]; only for kCosineContrastive
+  double negative_weight = 1.0;  // t₂ or w, >= 0
+};
+
+/// Options of `info_nce`.
+struct InfoNceOptions {
+  double temperature = 0.2;  // τ > 0
+  double weight = 1.0;       // λ >= 0
+};
+
+/// Options of `perturb`.
+struct PerturbOptions {
+  double magnitude = 0.1;  // ε >= 0
+  Seed seed{};
+  /// The number of the place in the model, below 2¹⁶: each place has draws of its own.
+  std::uint32_t place = 0;
+};
+
 struct AdamOptions {
   double learning_rate = 1e-3;
   double beta1 = 0.9;
@@ -290,6 +323,58 @@ class Backend {
   virtual void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                                 const Matrix& users, const Matrix& items, Matrix& grad_users,
                                 Matrix& grad_items, Matrix& losses) = 0;
+
+  /// The DirectAU loss of the current batch's pairs (u_t, p_t) and its gradient with respect to the
+  /// final embeddings. With ê = e / max(‖e‖, 1e-12):
+  /// loss = 1/B Σ_t ‖û_t - p̂_t‖² + γ/2 (unif(û) + unif(p̂)),
+  /// unif(x) = log( 2 / (B (B - 1)) Σ_{t<j} exp(-2 ‖x_t - x_j‖²) ), 0 if B = 1.
+  /// ∂unif/∂x_t = 4 / Z Σ_{j≠t} exp(-2 ‖x_t - x_j‖²) (x_j - x_t), Z = the sum over t < j, which
+  /// along ê changes nothing, so that x_j alone is summed; on to e as in in_batch_softmax. Pairs are
+  /// counted with their repeats; negatives of the triplets are ignored. Shapes, rows and losses as
+  /// for bpr; the B×B matrix never exists.
+  /// Source: Wang et al. 2022, "Towards Representation Alignment and Uniformity in Collaborative
+  /// Filtering" (DirectAU).
+  virtual void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                                    const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                    Matrix& grad_items, Matrix& losses) = 0;
+
+  /// A loss of the current batch over each positive pair (u, p) and its M = negatives_per_positive
+  /// sampled negatives n_1..n_M, which are consecutive triplets, and its gradient with respect to
+  /// the final embeddings. s⁺ = û·p̂, s_k = û·n̂_k with ê = e / max(‖e‖, 1e-12); P = B / M pairs:
+  /// softmax:             loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+  /// cosine contrastive:  loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ], gradient 0 at s_k = m
+  /// Gradients go on to e as in in_batch_softmax. A batch begins with the first negative of a pair
+  /// and ends with the last; throws ShapeError if the batch size is no multiple of M, or on pairs
+  /// without negatives. Shapes, rows and losses as for bpr. The largest s_k of a pair leaves its
+  /// exponents, so that nothing overflows.
+  /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation";
+  /// Mao et al. 2021, "SimpleX" (CCL).
+  virtual void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                                const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                Matrix& grad_items, Matrix& losses) = 0;
+
+  /// Contrasts two views of the distinct nodes of one side in the current batch, users or positive
+  /// items, and adds its gradients. With x, y the unit rows of `views` and `others` as in
+  /// in_batch_softmax, over the n distinct nodes:
+  /// loss = λ/n Σ_a [ -x_a·y_a / τ + log Σ_b exp(x_a·y_b / τ) ].
+  /// The gradients with respect to views and others are added to grad_views and grad_others at
+  /// these nodes' rows. All matrices: (nodes of the side, D). Negatives are ignored. Element
+  /// (2 + side, current batch) of losses, (4, num_batches), is overwritten. Nothing overflows, and
+  /// the n×n matrix never exists.
+  /// Source: van den Oord et al. 2018 (InfoNCE); Yu et al. 2023, "XSimGCL".
+  virtual void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side,
+                        const Matrix& views, const Matrix& others, Matrix& grad_views,
+                        Matrix& grad_others, Matrix& losses) = 0;
+
+  /// values += ε · sign(values) ⊙ r / max(‖r‖, 1e-12), row by row, in place, a step op. r: one
+  /// number in (0, 1] for each element; with i the row-major index of the element, word i % 4 of
+  /// stream(perturb, step mod 2³², place · 2⁴⁸ + i / 4), as (word + 1) / 2³². sign(0) = 0.
+  /// Its derivative is the identity. rows: only these rows change; null: every row. The draws are
+  /// the same on every backend. Throws ConfigError on options out of range.
+  /// Source: Yu et al. 2022, "Are Graph Augmentations Necessary?" (SimGCL); Yu et al. 2023
+  /// (XSimGCL).
+  virtual void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+                       const RowSet* rows = nullptr) = 0;
 
   /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
   /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Pairs have no term of n_t.

@@ -104,13 +104,39 @@ struct EvaluationOptions {
 };
 
 enum class LossKind : std::uint8_t {
-  kBpr,      // each positive against the triplet's own negative
-  kSoftmax,  // each positive against the items of the batch's other pairs
+  kBpr,       // each positive against the triplet's own negative
+  kSoftmax,   // each positive against the items of the batch's other pairs, or sampled ones
+  kDirectAu,  // pairs close together, users and items each spread over the sphere
+  kCcl,       // each positive against sampled negatives, by cosines with a margin
+};
+
+/// The negatives of the softmax loss.
+enum class SoftmaxNegatives : std::uint8_t {
+  kBatch,    // the items of the batch's other pairs
+  kSampled,  // sampling.negatives_per_positive items of each pair's own
 };
 
 struct LossOptions {
   LossKind kind = LossKind::kBpr;
+  SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
+  /// Its temperature and negative weight also hold for sampled negatives, its weight for ccl.
   InBatchSoftmaxOptions softmax;
+  /// Only for ccl: negatives of a smaller cosine do not count.
+  double margin = 0.5;
+  /// Only for directau: γ.
+  double uniformity_weight = 1.0;
+};
+
+/// A second loss beside the first, over perturbed layers of lightgcn.
+enum class ContrastKind : std::uint8_t { kNone, kXSimGcl };
+
+struct ContrastOptions {
+  ContrastKind kind = ContrastKind::kNone;
+  double weight = 0.2;       // λ
+  double temperature = 0.2;  // τ
+  double magnitude = 0.2;    // ε of the noise
+  /// The layer that is contrasted with the final embeddings, from 1 to the number of layers.
+  int layer = 1;
 };
 
 /// Everything that a training job depends on besides its data. One TOML file describes it; the
@@ -121,6 +147,7 @@ struct Config {
   DataOptions data;
   ModelOptions model;
   LossOptions loss;
+  ContrastOptions contrast;
   /// λ of the L2 penalty on the layer-0 rows of each triplet.
   double l2 = 1e-4;
   SamplingOptions sampling;

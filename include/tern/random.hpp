@@ -15,6 +15,7 @@ enum class Purpose : std::uint32_t {
   kSplit = 5,
   kGenerate = 6,
   kDropout = 7,
+  kPerturb = 8,
 };
 
 /// Four 32-bit words: a counter, or a block of random output.

@@ -101,6 +101,29 @@ class WrongBackend final : public Backend {
     right_->in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
     spoil("in_batch_softmax", grad_items);
   }
+  void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                            const Matrix& users, const Matrix& items, Matrix& grad_users,
+                            Matrix& grad_items, Matrix& losses) override {
+    right_->alignment_uniformity(triplets, options, users, items, grad_users, grad_items, losses);
+    spoil("alignment_uniformity", grad_items);
+  }
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    right_->sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
+    spoil("sampled_contrast", grad_items);
+  }
+  void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side, const Matrix& views,
+                const Matrix& others, Matrix& grad_views, Matrix& grad_others,
+                Matrix& losses) override {
+    right_->info_nce(triplets, options, side, views, others, grad_views, grad_others, losses);
+    spoil("info_nce", grad_others);
+  }
+  void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+               const RowSet* rows) override {
+    right_->perturb(options, step, values, rows);
+    spoil("perturb", values);
+  }
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {
     right_->l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);

@@ -147,6 +147,14 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"loss.l2", [](Config& c) { c.l2 = -1e-9; }},
       {"loss.temperature", [](Config& c) { c.loss.softmax.temperature = 0.0; }},
       {"loss.negative_weight", [](Config& c) { c.loss.softmax.negative_weight = -1.0; }},
+      {"loss.negatives", [](Config& c) { c.loss.negatives = static_cast<SoftmaxNegatives>(99); }},
+      {"loss.margin", [](Config& c) { c.loss.margin = 1.1; }},
+      {"loss.uniformity_weight", [](Config& c) { c.loss.uniformity_weight = -1.0; }},
+      {"contrast.kind", [](Config& c) { c.contrast.kind = static_cast<ContrastKind>(99); }},
+      {"contrast.weight", [](Config& c) { c.contrast.weight = -1.0; }},
+      {"contrast.temperature", [](Config& c) { c.contrast.temperature = 0.0; }},
+      {"contrast.magnitude", [](Config& c) { c.contrast.magnitude = -1.0; }},
+      {"contrast.layer", [](Config& c) { c.contrast.layer = 0; }},
       {"loss.mask", [](Config& c) { c.loss.softmax.mask = static_cast<SoftmaxMask>(99); }},
       {"loss.popularity_correction",
        [](Config& c) { c.loss.softmax.popularity_correction = 100.1; }},
@@ -221,20 +229,35 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
                              "data.rating_column", "data.timestamp_column", "model.kind",
                              "model.width",        "model.layers",          "model.hidden",
                              "model.inputs",       "optimizer.kind",        "optimizer.momentum"}));
-  EXPECT_EQ(
-      keys[OnResume::kBetweenEpochs],
-      (std::set<std::string>{"train.batch_size", "train.seed", "loss.kind", "sampling.positives",
-                             "sampling.negatives", "sampling.popularity_exponent",
-                             "sampling.popularity_tries", "sampling.negatives_per_positive"}));
+  EXPECT_EQ(keys[OnResume::kBetweenEpochs],
+            (std::set<std::string>{"train.batch_size", "train.seed", "loss.kind", "loss.negatives",
+                                   "sampling.positives", "sampling.negatives",
+                                   "sampling.popularity_exponent", "sampling.popularity_tries",
+                                   "sampling.negatives_per_positive"}));
   EXPECT_EQ(keys[OnResume::kNewSelection],
             (std::set<std::string>{"train.metric", "train.select_on", "evaluation.score"}));
-  EXPECT_EQ(
-      keys[OnResume::kChangesResult],
-      (std::set<std::string>{
-          "model.init", "model.init_std", "model.dropout", "model.message_dropout", "loss.l2",
-          "loss.temperature", "loss.negative_weight", "loss.mask", "loss.popularity_correction",
-          "optimizer.learning_rate", "optimizer.weight_decay", "optimizer.beta1", "optimizer.beta2",
-          "optimizer.epsilon", "train.device", "train.reproducibility"}));
+  EXPECT_EQ(keys[OnResume::kChangesResult], (std::set<std::string>{"model.init",
+                                                                   "model.init_std",
+                                                                   "model.dropout",
+                                                                   "model.message_dropout",
+                                                                   "loss.l2",
+                                                                   "loss.temperature",
+                                                                   "loss.negative_weight",
+                                                                   "loss.mask",
+                                                                   "loss.popularity_correction",
+                                                                   "loss.margin",
+                                                                   "loss.uniformity_weight",
+                                                                   "contrast.weight",
+                                                                   "contrast.temperature",
+                                                                   "contrast.magnitude",
+                                                                   "contrast.layer",
+                                                                   "optimizer.learning_rate",
+                                                                   "optimizer.weight_decay",
+                                                                   "optimizer.beta1",
+                                                                   "optimizer.beta2",
+                                                                   "optimizer.epsilon",
+                                                                   "train.device",
+                                                                   "train.reproducibility"}));
 }
 
 TEST(Synonyms, LeadToKeysThatExist) {
