@@ -37,15 +37,15 @@ void FloatBlock::Free::operator()(float* block) const noexcept {
   std::free(block);
 }
 
-void SoftmaxWorkspace::grow(std::int64_t count, std::int64_t stride, std::int64_t groups,
-                            std::int64_t strip_rows) {
+void PairWorkspace::grow(std::int64_t count, std::int64_t stride, std::int64_t groups,
+                         std::int64_t strip_rows) {
   const auto reserve = [](FloatBlock& block, std::int64_t size) {
     if (block.size() < size) block = FloatBlock(size);
   };
-  for (FloatBlock* block : {&units[0], &units[1], &pushed, &user_gradient}) {
+  for (FloatBlock* block : {&units[0], &units[1], &pushed, &left_gradient}) {
     reserve(*block, count * stride);
   }
-  reserve(item_gradients, groups * count * stride);
+  reserve(right_gradients, groups * count * stride);
   reserve(strips, strip_rows * padded(count));
   reserve(bias, padded(count));
   const auto pairs = static_cast<std::size_t>(count);

@@ -86,19 +86,21 @@ struct Occurrences {
   std::vector<std::uint64_t> scratch;  // the other half of the radix sort
 };
 
-/// Workspace of in_batch_softmax: it grows with the largest batch, and its values do not last.
-struct SoftmaxWorkspace {
-  FloatBlock units[2];        // [side] (B, stride): û, p̂
-  FloatBlock pushed;          // (B, stride): û times the factor of its row's shares
-  FloatBlock user_gradient;   // (B, stride): ∂loss/∂û
-  FloatBlock item_gradients;  // (groups, B, stride): parts of ∂loss/∂p̂
-  FloatBlock strips;          // (rows that threads hold, B padded): logits, then exponents
-  FloatBlock bias;            // (B padded): added to each column
+/// Workspace of the losses over pairs of unit rows (pair_strips.hpp): it grows with the largest batch,
+/// and its values do not last. left and right: the two tables of unit rows, such as users and items.
+struct PairWorkspace {
+  FloatBlock units[2];         // (B, stride): the unit rows of left and right
+  FloatBlock pushed;           // (B, stride): left rows times the factor of their exponents
+  FloatBlock left_gradient;    // (B, stride): ∂loss/∂left
+  FloatBlock right_gradients;  // (groups, B, stride): parts of ∂loss/∂right
+  FloatBlock strips;           // (rows that threads hold, B padded): logits, then exponents
+  FloatBlock bias;             // (B padded): added to each column
   std::vector<double> norms[2];
   std::vector<double> losses;  // of each row
-  std::vector<float> pulls;    // 1/(Bτ); 0 in a row without columns
+  std::vector<float> pulls;    // weight/(Bτ); 0 in a row without columns
   std::vector<float> pushes;   // ∂loss/∂logit = push · exponent
 
+  /// Makes room; groups 0: without right_gradients.
   void grow(std::int64_t count, std::int64_t stride, std::int64_t groups, std::int64_t strip_rows);
 };
 
@@ -122,7 +124,7 @@ struct TripletsStorage final : Storage {
   std::array<Occurrences, 2> occurrences;
   std::vector<float> weights;  // workspace of bpr: ∂loss/∂(score difference) of each triplet
   std::vector<double> losses;  // workspace of bpr and l2_penalty: one term a triplet or row
-  SoftmaxWorkspace softmax;
+  PairWorkspace pairs;
 };
 
 struct CounterStorage final : Storage {

@@ -11,6 +11,7 @@
 #include "tests/support/compare.hpp"
 #include "tests/support/graphs.hpp"
 #include "tests/support/matrices.hpp"
+#include "tests/support/pairs.hpp"
 #include "tests/support/sampling.hpp"
 
 namespace tern::test {
@@ -18,70 +19,14 @@ namespace {
 
 using SoftmaxOptions = InBatchSoftmaxOptions;
 
-/// A batch of pairs over a graph, and the embeddings of both sides.
-struct SoftmaxProblem {
-  Interactions graph;
-  std::vector<Triplet> pairs;
-  std::int64_t width;
-  Values users, items;
-};
-
-/// A graph of `size` interactions, which are all the pairs of one batch, in another order.
-SoftmaxProblem softmax_problem_of(std::int64_t size, std::int64_t width, double scale = 1.0) {
-  const auto users = static_cast<NodeId>(size / 2 + 1);
-  const auto items = static_cast<NodeId>(size / 3 + 3);
-  std::vector<EdgeOffset> offsets{0};
-  std::vector<NodeId> columns;
-  std::vector<Triplet> pairs;
-  for (NodeId user = 0; user < users; ++user) {
-    // Two items a user; the last has as many as are missing. No user has every item.
-    const std::int64_t degree =
-        std::min<std::int64_t>(2, size - static_cast<std::int64_t>(columns.size()));
-    std::vector<NodeId> row;
-    for (std::int64_t k = 0; k < degree; ++k) {
-      row.push_back(static_cast<NodeId>((user * 5 + k * 2) % items));
-    }
-    std::sort(row.begin(), row.end());
-    row.erase(std::unique(row.begin(), row.end()), row.end());
-    for (const NodeId item : row) {
-      columns.push_back(item);
-      pairs.push_back({user, item, static_cast<NodeId>((item + 1) % items)});
-    }
-    offsets.push_back(static_cast<EdgeOffset>(columns.size()));
-  }
-  std::reverse(pairs.begin(), pairs.end());
-  return {{users, items, offsets, columns},
-          pairs,
-          width,
-          random_values(users * width, 4, scale),
-          random_values(items * width, 5, scale)};
-}
-
-/// The outputs of the op, poisoned before the call.
-struct SoftmaxOutputs {
-  Values grad_users, grad_items, losses;
-};
-
-SoftmaxOutputs run_softmax(Backend& backend, const SoftmaxProblem& problem,
-                           const SoftmaxOptions& options) {
-  const NodeId num_users = problem.graph.num_users();
-  const NodeId num_items = problem.graph.num_items();
-  const Graph graph = backend.make_graph(problem.graph);
-  const bool pairs = problem.pairs[0].negative == kNoItem;
-  Triplets triplets = backend.make_triplets(
-      graph, {.positives = PositiveSampling::kInteraction, .negatives_per_positive = pairs ? 0 : 1},
-      problem.graph.size());
-  backend.set_triplets(triplets, problem.pairs);
-  Matrix grad_users = make_poisoned(backend, num_users, problem.width);
-  Matrix grad_items = make_poisoned(backend, num_items, problem.width);
-  Matrix losses = make_poisoned(backend, 2, 1);
-  const Matrix users = make_matrix(backend, num_users, problem.width, problem.users);
-  const Matrix items = make_matrix(backend, num_items, problem.width, problem.items);
-  for (int call = 0; call < 2; ++call) {  // the second finds the workspace of the first
-    backend.in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
-  }
-  return {values_of(backend, grad_users), values_of(backend, grad_items),
-          values_of(backend, losses)};
+PairOutputs run_softmax(Backend& backend, const PairProblem& problem,
+                        const SoftmaxOptions& options) {
+  return run_pair_loss(backend, problem,
+                       [&](Triplets& triplets, const Matrix& users, const Matrix& items,
+                           Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+                         backend.in_batch_softmax(triplets, options, users, items, grad_users,
+                                                  grad_items, losses);
+                       });
 }
 
 /// Bounds of the rounding errors: Σ|terms| with unit rows, whose elements and logits carry errors of
@@ -91,14 +36,12 @@ struct SoftmaxBounds {
   double loss = 0;
 };
 
-SoftmaxBounds softmax_bounds_of(const SoftmaxProblem& problem, const SoftmaxOptions& options) {
+SoftmaxBounds softmax_bounds_of(const PairProblem& problem, const SoftmaxOptions& options) {
   const std::int64_t width = problem.width;
   SoftmaxBounds bounds{Values(problem.users.size()), Values(problem.items.size())};
   const auto size = static_cast<double>(problem.pairs.size());
   const auto norm_of = [&](const Values& rows, NodeId node) {
-    double square = 0;
-    for (std::int64_t d = 0; d < width; ++d) square += std::pow(rows[node * width + d], 2);
-    return std::max(std::sqrt(square), 1e-12);
+    return divisor_of(rows, node, width);
   };
   // The largest row of shares has a sum of t₂, and the positive adds 1.
   const double terms = 1 + options.negative_weight;
@@ -132,10 +75,9 @@ SoftmaxBounds softmax_bounds_of(const SoftmaxProblem& problem, const SoftmaxOpti
 
 class InBatchSoftmax : public BackendTest {
  protected:
-  void check(const SoftmaxProblem& problem, const SoftmaxOptions& options,
-             const std::string& where) {
-    const SoftmaxOutputs actual = run_softmax(backend_, problem, options);
-    const SoftmaxOutputs expected = run_softmax(reference_, problem, options);
+  void check(const PairProblem& problem, const SoftmaxOptions& options, const std::string& where) {
+    const PairOutputs actual = run_softmax(backend_, problem, options);
+    const PairOutputs expected = run_softmax(reference_, problem, options);
     const SoftmaxBounds bounds = softmax_bounds_of(problem, options);
     const auto compare = [&](const Values& got, const Values& wanted, const Values& magnitude,
                              Side side, NodeId num_nodes) {
@@ -157,7 +99,7 @@ class InBatchSoftmax : public BackendTest {
   }
 };
 
-std::string describe_softmax(const SoftmaxProblem& problem, const SoftmaxOptions& options) {
+std::string describe_softmax(const PairProblem& problem, const SoftmaxOptions& options) {
   return "B " + std::to_string(problem.pairs.size()) + ", D " + std::to_string(problem.width) +
          ", mask " + std::to_string(static_cast<int>(options.mask)) + ", temperature " +
          std::to_string(options.temperature);
@@ -165,9 +107,9 @@ std::string describe_softmax(const SoftmaxProblem& problem, const SoftmaxOptions
 
 TEST_P(InBatchSoftmax, MatchesHandComputation) {
   // Unit rows on the axes, τ = 1/2: s = 1 on the diagonal of both pairs, 0 elsewhere.
-  const SoftmaxProblem problem{
+  const PairProblem problem{
       {2, 3, {0, 1, 2}, {0, 1}}, {{0, 0, 2}, {1, 1, 2}}, 2, {3, 0, 0, 5}, {2, 0, 0, 4, 7, 7}};
-  const SoftmaxOutputs out = run_softmax(backend_, problem, {.temperature = 0.5});
+  const PairOutputs out = run_softmax(backend_, problem, {.temperature = 0.5});
   // Each row: -1/τ + log(exp(0)) = -2.
   EXPECT_NEAR(out.losses[0], -2, 64 * epsilon());
   // ∂/∂û_0 = 1/(Bτ) (p̂_1 - p̂_0) = (-1, 1); across û_0 and over its norm: (0, 1/3).
@@ -182,10 +124,10 @@ TEST_P(InBatchSoftmax, MatchesHandComputation) {
 
 TEST_P(InBatchSoftmax, WeighsNegativesAndCorrectsForPopularity) {
   // Item 0 has both users, item 1 one of them: q = 2/3, 1/3. The batch: (0, 0), (1, 1), (1, 0).
-  const SoftmaxProblem problem{
+  const PairProblem problem{
       {2, 3, {0, 1, 3}, {0, 0, 1}}, {{0, 0, 2}, {1, 1, 2}, {1, 0, 2}}, 1, {1, 1}, {1, 1, 1}};
   const double t2 = 0.75;
-  const SoftmaxOutputs out = run_softmax(
+  const PairOutputs out = run_softmax(
       backend_, problem, {.temperature = 1, .negative_weight = t2, .popularity_correction = 1});
   // All s are 1: rows 0 and 2 have the columns {1, 2} and {0, 1}, row 1 has {0, 2}.
   const double l0 = 1 - std::log(2.0 / 3);
@@ -199,7 +141,7 @@ TEST_P(InBatchSoftmax, MasksTakeColumnsAway) {
   // User 0 has items 0 and 1, user 1 has item 0, user 2 has item 2. The batch: all four pairs.
   const Interactions graph{3, 4, {0, 2, 3, 4}, {0, 1, 0, 2}};
   const std::vector<Triplet> pairs{{0, 0, 3}, {0, 1, 3}, {1, 0, 3}, {2, 2, 3}};
-  const SoftmaxProblem problem{graph, pairs, 1, {1, 1, 1}, {1, 1, 1, 1}};
+  const PairProblem problem{graph, pairs, 1, {1, 1, 1}, {1, 1, 1, 1}};
   // All s are 1, so a row's sum is the logarithm of its number of columns, plus 1.
   const auto loss_of = [&](SoftmaxMask mask) {
     return run_softmax(backend_, problem, {.temperature = 1, .mask = mask}).losses[0];
@@ -216,12 +158,12 @@ TEST_P(InBatchSoftmax, MasksTakeColumnsAway) {
 
 TEST_P(InBatchSoftmax, ARowWithoutColumnsAddsNothing) {
   // Both pairs have the same item, so that no column is left.
-  const SoftmaxProblem problem{{2, 2, {0, 1, 2}, {0, 0}},
-                               {{0, 0, 1}, {1, 0, 1}},
-                               3,
-                               random_values(6, 1),
-                               random_values(6, 2)};
-  const SoftmaxOutputs out = run_softmax(backend_, problem, {.mask = SoftmaxMask::kSameItem});
+  const PairProblem problem{{2, 2, {0, 1, 2}, {0, 0}},
+                            {{0, 0, 1}, {1, 0, 1}},
+                            3,
+                            random_values(6, 1),
+                            random_values(6, 2)};
+  const PairOutputs out = run_softmax(backend_, problem, {.mask = SoftmaxMask::kSameItem});
   EXPECT_EQ(out.losses[0], 0);
   EXPECT_EQ(out.grad_users, Values(6, 0));
   EXPECT_EQ(out.grad_items, Values(6, 0));
@@ -231,7 +173,7 @@ TEST_P(InBatchSoftmax, MatchesTheReferenceForEveryBatch) {
   for (const std::int64_t size : {1, 2, 3, 31, 33, 64, 65, 130, 300}) {
     for (const std::int64_t width : {1, 3, 16, 64, 65}) {
       if (size * size * width > GetParam().budget) continue;
-      const SoftmaxProblem problem = softmax_problem_of(size, width);
+      const PairProblem problem = pair_problem_of(size, width);
       for (const SoftmaxMask mask :
            {SoftmaxMask::kNone, SoftmaxMask::kSameItem, SoftmaxMask::kObserved}) {
         const SoftmaxOptions options{.temperature = 0.12, .negative_weight = 0.84, .mask = mask};
@@ -244,34 +186,32 @@ TEST_P(InBatchSoftmax, MatchesTheReferenceForEveryBatch) {
 TEST_P(InBatchSoftmax, NothingOverflowsOrVanishes) {
   for (const double temperature : {0.01, 0.1, 1.0, 10.0}) {
     for (const double scale : {1e-20, 1e-6, 1.0, 1e20}) {
-      SoftmaxProblem problem = softmax_problem_of(33, 16, scale);
+      PairProblem problem = pair_problem_of(33, 16, scale);
       const SoftmaxOptions options{.temperature = temperature, .popularity_correction = 0.5};
       check(problem, options,
             describe_softmax(problem, options) + ", scale " + std::to_string(scale));
       // All rows equal.
-      for (Values* rows : {&problem.users, &problem.items}) {
-        for (std::size_t i = 16; i < rows->size(); ++i) (*rows)[i] = (*rows)[i % 16];
-      }
+      for (Values* rows : {&problem.users, &problem.items}) equalize_rows(*rows, 16);
       check(problem, options, describe_softmax(problem, options) + ", equal rows");
     }
   }
 }
 
 TEST_P(InBatchSoftmax, PairsAndTripletsGiveTheSame) {
-  const SoftmaxProblem triplets = softmax_problem_of(33, 7);
-  SoftmaxProblem pairs = triplets;
+  const PairProblem triplets = pair_problem_of(33, 7);
+  PairProblem pairs = triplets;
   for (Triplet& pair : pairs.pairs) pair.negative = kNoItem;
   const SoftmaxOptions options{.temperature = 0.1, .mask = SoftmaxMask::kSameItem};
   check(pairs, options, "pairs");
-  const SoftmaxOutputs one = run_softmax(backend_, triplets, options);
-  const SoftmaxOutputs other = run_softmax(backend_, pairs, options);
+  const PairOutputs one = run_softmax(backend_, triplets, options);
+  const PairOutputs other = run_softmax(backend_, pairs, options);
   EXPECT_EQ(one.losses[0], other.losses[0]);
   if (!GetParam().repeats) return;
   EXPECT_TRUE(same_bits(one.grad_users, other.grad_users));
 }
 
 TEST_P(InBatchSoftmax, ZeroRowsHaveAFiniteGradient) {
-  SoftmaxProblem problem = softmax_problem_of(31, 5);
+  PairProblem problem = pair_problem_of(31, 5);
   std::fill_n(problem.users.begin(), 10, 0.0);
   std::fill_n(problem.items.begin() + 5, 5, 0.0);
   const SoftmaxOptions options{.temperature = 0.2};
@@ -279,7 +219,7 @@ TEST_P(InBatchSoftmax, ZeroRowsHaveAFiniteGradient) {
 }
 
 TEST_P(InBatchSoftmax, RefusesOptionsAndShapes) {
-  const SoftmaxProblem problem = softmax_problem_of(3, 2);
+  const PairProblem problem = pair_problem_of(3, 2);
   for (const SoftmaxOptions& options :
        {SoftmaxOptions{.temperature = 0}, SoftmaxOptions{.temperature = std::nan("")},
         SoftmaxOptions{.negative_weight = -1}, SoftmaxOptions{.popularity_correction = -0.5}}) {

@@ -1,0 +1,47 @@
+#include "host/cpu/softmax_pairs.hpp"
+
+#include <cmath>
+
+#include "host/backend/checks.hpp"
+
+namespace tern::cpu {
+
+void SoftmaxPairs::run_strip(const Strip& strip, const RemoveColumns& remove) const {
+  const double pull = weight / (static_cast<double>(tables.count) * temperature);
+  exponentiate_strip(tables, strip.begin, strip.rows, remove, strip.values,
+                     [&](std::int64_t t, const ExponentRow& row) {
+                       const double log_sum = row.largest + static_cast<double>(std::log(row.sum));
+                       work.losses[t] = row.empty() ? 0.0 : negative_weight * log_sum - row.own;
+                       work.pulls[t] = row.empty() ? 0.0F : finite_factor(pull);
+                       work.pushes[t] =
+                           row.empty() ? 0.0F : finite_factor(pull * negative_weight / row.sum);
+                     });
+  const std::int64_t stride = tables.stride;
+  float* gradients = work.left_gradient.data() + strip.begin * stride;
+  float* pushed = work.pushed.data() + strip.begin * stride;
+  sum_columns_of_strip(tables, strip.rows, strip.values, gradients);
+  for (std::int64_t r = 0; r < strip.rows; ++r) {
+    const std::int64_t t = strip.begin + r;
+    float* gradient = gradients + r * stride;
+    kernels.scale(work.pushes[t], gradient, gradient, stride);
+    kernels.add(-work.pulls[t], tables.right + t * stride, gradient, stride);
+    kernels.scale(work.pushes[t], tables.left + t * stride, pushed + r * stride, stride);
+  }
+  sum_rows_of_strip(tables, strip.rows, strip.values, pushed, strip.first ? 0.0F : 1.0F,
+                    right_part(strip.group, 0));
+}
+
+void SoftmaxPairs::run(ThreadPool& pool, const RemoveColumns& remove) const {
+  for_strips(pool, tables, work.strips.data(),
+             [&](const Strip& strip) { run_strip(strip, remove); });
+}
+
+void SoftmaxPairs::add_right_gradient(std::int64_t t, float* to) const {
+  const std::int64_t groups = pair_groups(tables.count);
+  for (std::int64_t group = 0; group < groups; ++group) {
+    kernels.add(1.0F, right_part(group, t), to, tables.stride);
+  }
+  kernels.add(-work.pulls[t], tables.left + t * tables.stride, to, tables.stride);
+}
+
+}  // namespace tern::cpu

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+
+#include "host/cpu/pair_strips.hpp"
+
+namespace tern::cpu {
+
+/// weight/B Σ_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count, with
+/// s_tj = left_t·right_j, and its gradients with respect to the unit rows.
+/// Three products of B·B·D multiply-adds: logits, and the gradients of left and right.
+struct SoftmaxPairs {
+  PairTables tables;    // with sharpness 1/τ
+  PairWorkspace& work;  // grown
+  RowKernels kernels;
+  double temperature;
+  double negative_weight;  // t₂
+  double weight;
+
+  /// Fills work.losses with a term for each row t, and the gradients.
+  void run(ThreadPool& pool, const RemoveColumns& remove) const;
+
+  const float* left_gradient(std::int64_t t) const {
+    return work.left_gradient.data() + t * tables.stride;
+  }
+  /// to += the gradient with respect to row t of right.
+  void add_right_gradient(std::int64_t t, float* to) const;
+
+ private:
+  float* right_part(std::int64_t group, std::int64_t t) const {
+    return work.right_gradients.data() + (group * tables.count + t) * tables.stride;
+  }
+  void run_strip(const Strip& strip, const RemoveColumns& remove) const;
+};
+
+}  // namespace tern::cpu
