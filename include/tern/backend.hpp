@@ -328,10 +328,10 @@ class Backend {
   /// final embeddings. With ê = e / max(‖e‖, 1e-12):
   /// loss = 1/B Σ_t ‖û_t - p̂_t‖² + γ/2 (unif(û) + unif(p̂)),
   /// unif(x) = log( 2 / (B (B - 1)) Σ_{t<j} exp(-2 ‖x_t - x_j‖²) ), 0 if B = 1.
-  /// ∂unif/∂x_t = 4 / Z Σ_{j≠t} exp(-2 ‖x_t - x_j‖²) (x_j - x_t), Z = the sum over t < j, which
-  /// along ê changes nothing, so that x_j alone is summed; on to e as in in_batch_softmax. Pairs are
-  /// counted with their repeats; negatives of the triplets are ignored. Shapes, rows and losses as
-  /// for bpr; the B×B matrix never exists.
+  /// ∂unif/∂x_t = 4 / Z Σ_{j≠t} exp(-2 ‖x_t - x_j‖²) (x_j - x_t), Z = the sum over t < j; on to e as
+  /// in in_batch_softmax. Pairs are counted with their repeats; negatives of the triplets are
+  /// ignored. Shapes, rows and losses as for bpr; the B×B matrix never exists. A row of norm 0 has
+  /// ê = 0, at a distance of 1 from every other row.
   /// Source: Wang et al. 2022, "Towards Representation Alignment and Uniformity in Collaborative
   /// Filtering" (DirectAU).
   virtual void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
