@@ -1,12 +1,76 @@
+// InfoNCE between two views of one side's distinct nodes in the batch, see Backend::info_nce:
+// SoftmaxPairs over their unit rows, where every column counts, also the row's own.
+
+#include <algorithm>
+
+#include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
-#include "tern/error.hpp"
+#include "host/cpu/batch_pairs.hpp"
+#include "host/cpu/softmax_pairs.hpp"
 
 namespace tern::cpu {
+namespace {
 
-void CpuBackend::info_nce(Triplets& /*triplets*/, const InfoNceOptions& /*options*/, Side /*side*/,
-                          const Matrix& /*views*/, const Matrix& /*others*/, Matrix& /*grad_views*/,
-                          Matrix& /*grad_others*/, Matrix& /*losses*/) {
-  throw DeviceError("info_nce: not on this backend yet");
+/// The distinct nodes of a side among the batch's pairs, ascending.
+void list_nodes(const TripletsStorage& state, Side side, std::vector<NodeId>& nodes) {
+  const std::vector<NodeId>& rows = state.occurrences[static_cast<std::size_t>(side)].set->rows;
+  nodes.clear();
+  for (std::size_t r = 0; r < rows.size(); ++r) {
+    bool found = false;
+    for_pairs_of(state, side, static_cast<std::int64_t>(r),
+                 [&](std::int32_t /*t*/) { found = true; });
+    if (found) nodes.push_back(rows[r]);
+  }
+}
+
+}  // namespace
+
+void CpuBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Side side,
+                          const Matrix& views, const Matrix& others, Matrix& grad_views,
+                          Matrix& grad_others, Matrix& losses) {
+  check_info_nce(triplets, options, side, views, others, grad_views, grad_others, losses);
+  TripletsStorage& state = storage(triplets);
+  check_sampled("info_nce", state.sampled());
+  PairWorkspace& work = state.pairs;
+  list_nodes(state, side, work.nodes);
+  const auto count = static_cast<std::int64_t>(work.nodes.size());
+  const std::int64_t stride = view(views).stride;
+  work.grow(count, stride, pair_groups(count), pool_.threads() * max_strip_rows(count));
+  const SoftmaxPairs pairs{.tables = {.left = work.units[0].data(),
+                                      .right = work.units[1].data(),
+                                      .count = count,
+                                      .stride = stride,
+                                      .sharpness = 1.0 / options.temperature},
+                           .work = work,
+                           .kernels = choose_row_kernels(),
+                           .temperature = options.temperature,
+                           .negative_weight = 1.0,
+                           .weight = options.weight};
+  const MatrixView<float> tables[] = {view(views), view(others)};
+  parallel_for_blocks(pool_, 2 * count, kRowBlock, [&](std::int64_t i) {
+    const std::int64_t a = i % count;
+    const std::int64_t of = i / count;
+    work.norms[of][a] = normalize(pairs.kernels, tables[of].row(work.nodes[a]),
+                                  work.units[of].data() + a * stride, stride);
+  });
+  pairs.run(pool_, [](std::int64_t /*t*/, float* /*logits*/) {});
+  const MatrixView<float> gradients[] = {view(grad_views), view(grad_others)};
+  parallel_for_blocks(pool_, 2 * count, kRowBlock, [&](std::int64_t i) {
+    const std::int64_t a = i % count;
+    const std::int64_t of = i / count;
+    // `pushed` has served its purpose, and each row of left_gradient is this iteration's own.
+    float* gradient = (of == 0 ? work.left_gradient : work.pushed).data() + a * stride;
+    if (of == 1) {
+      std::fill_n(gradient, stride, 0.0F);
+      pairs.add_right_gradient(a, gradient);
+    }
+    project(pairs.kernels, work.units[of].data() + a * stride, work.norms[of][a], gradient, stride);
+    pairs.kernels.add(1.0F, gradient, gradients[of].row(work.nodes[a]), stride);
+  });
+  double sum = 0.0;
+  for (std::int64_t a = 0; a < count; ++a) sum += work.losses[a];
+  view(losses)(2 + static_cast<int>(side), state.batch) =
+      static_cast<float>(options.weight * sum / static_cast<double>(count));
 }
 
 }  // namespace tern::cpu

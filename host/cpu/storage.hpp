@@ -99,6 +99,7 @@ struct PairWorkspace {
   std::vector<double> losses;  // of each row
   std::vector<float> pulls;    // weight/(Bτ); 0 in a row without columns
   std::vector<float> pushes;   // ∂loss/∂logit = push · exponent
+  std::vector<NodeId> nodes;   // of info_nce: the distinct nodes
 
   /// Makes room; groups 0: without right_gradients.
   void grow(std::int64_t count, std::int64_t stride, std::int64_t groups, std::int64_t strip_rows);
