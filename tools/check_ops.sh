@@ -51,7 +51,7 @@ TABLE
 shared_files() {
   cat <<'TABLE'
 host/reference  backend storage
-host/cpu        backend blas_memory storage batch_statistics dense_gradients dense_products dense_state dense_sweeps
+host/cpu        backend blas_memory storage batch_statistics dense_gradients dense_products dense_state dense_sweeps random_words
 cuda/ops
 tests/ops       determinism_test fault_test gpu_test gradient_test random_test
 bench/ops       dense_tables expected

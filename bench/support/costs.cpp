@@ -84,6 +84,12 @@ Cost dropout_cost(std::int64_t elements) {
   return {.bytes = 2.0 * n * kValue, .flops = n};
 }
 
+Cost perturb_cost(std::int64_t elements, std::int64_t summed) {
+  const auto n = static_cast<double>(elements);
+  const auto s = static_cast<double>(summed);
+  return {.bytes = 2.0 * (n + s) * kValue, .flops = 4.0 * n + 2.0 * s};
+}
+
 Cost sample_cost(std::int64_t triplets) {
   const auto t = static_cast<double>(triplets);
   return {.bytes = t * (3.0 * kId + 2.0 * kOffset + kId), .flops = 0.0};

@@ -58,6 +58,10 @@ Cost dense_backward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t co
 /// dropout of (rows, cols) by element: read and written once, one multiplication each.
 Cost dropout_cost(std::int64_t elements);
 
+/// perturb of `elements`, of which `summed` are added to a sum: values and sum read and written once;
+/// a square and its addition, a product and its addition, and in the sum one of each.
+Cost perturb_cost(std::int64_t elements, std::int64_t summed);
+
 /// sample of `triplets`: the triplets written, and per triplet two offsets and one id read.
 Cost sample_cost(std::int64_t triplets);
 

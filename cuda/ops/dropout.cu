@@ -14,36 +14,18 @@
 #include "cuda/ops/dropout.hpp"
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/word_stream.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
-#include "tern/random.hpp"
 
 namespace tern::cuda {
 namespace {
 
 constexpr int kDropoutThreads = 256;
 
-/// The random words of elements, or rows, [4 block, 4 block + 4).
-__device__ inline Words dropout_words(const DropoutTask& task, std::uint64_t block) {
-  RandomStream stream(task.options.seed, Purpose::kDropout, static_cast<std::uint32_t>(*task.step),
-                      (std::uint64_t{task.options.place} << 48) + block);
-  Words words{};
-  for (std::uint32_t& word : words.word) word = stream.next();
-  return words;
-}
-
-/// The random words of elements [index, index + 4).
-__device__ inline Words dropout_words_at(const DropoutTask& task, std::uint64_t index) {
-  const Words first = dropout_words(task, index / 4);
-  const auto skip = static_cast<unsigned>(index % 4);
-  if (skip == 0) return first;
-  const Words second = dropout_words(task, index / 4 + 1);
-  const std::uint32_t(&a)[4] = first.word;
-  const std::uint32_t(&b)[4] = second.word;
-  // Constant indices keep the words in registers.
-  if (skip == 1) return Words{{a[1], a[2], a[3], b[0]}};
-  if (skip == 2) return Words{{a[2], a[3], b[0], b[1]}};
-  return Words{{a[3], b[0], b[1], b[2]}};
+__device__ inline WordStream stream_of(const DropoutTask& task) {
+  return {Purpose::kDropout, task.options.seed, static_cast<std::uint32_t>(*task.step),
+          task.options.place};
 }
 
 __device__ inline float drop(const DropoutTask& task, std::uint32_t word, float value) {
@@ -64,8 +46,8 @@ __global__ void __launch_bounds__(kDropoutThreads)
   const std::int64_t vectors = task.values.stride / kVector;
   for (std::int64_t place = static_cast<int>(threadIdx.x) % lanes; place < vectors;
        place += lanes) {
-    const Words words = dropout_words_at(
-        task, static_cast<std::uint64_t>(row * task.values.cols + place * kVector));
+    const Words words = stream_of(task).of_elements(
+        static_cast<std::uint64_t>(row * task.values.cols + place * kVector));
     float4& at = as_vectors(task.values.data)[row * vectors + place];
     const float4 value = at;
     at = make_float4(drop(task, words.word[0], value.x), drop(task, words.word[1], value.y),
@@ -79,7 +61,7 @@ __global__ void __launch_bounds__(kDropoutThreads)
   const std::int64_t row = dropout_row(task, lanes);
   if (row >= task.values.rows) return;
   const auto draw = static_cast<std::uint64_t>(row);
-  const Words words = dropout_words(task, draw / 4);
+  const Words words = stream_of(task).block(draw / 4);
   const std::uint32_t low = draw % 2 == 0 ? words.word[0] : words.word[1];
   const std::uint32_t high = draw % 2 == 0 ? words.word[2] : words.word[3];
   if ((draw % 4 < 2 ? low : high) >= task.threshold) return;

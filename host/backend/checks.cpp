@@ -270,13 +270,18 @@ void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Sid
 }
 
 void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
-                   const RowSet* rows) {
+                   const RowSet* rows, const PerturbSum& sum) {
   constexpr std::string_view kOp = "perturb";
   expect_non_negative("magnitude", options.magnitude);
   expect_option("place of perturb", options.place, options.place < (1u << 16), "below 65536");
   expect_present(kOp, "step", step);
   expect_present(kOp, "values", values);
   if (rows != nullptr) expect_row_set(kOp, "rows", *rows, values.rows());
+  if (sum.sum == nullptr) return;
+  expect_option("weight of perturb", sum.weight, std::isfinite(sum.weight), "a finite number");
+  expect_shape(kOp, "sum", *sum.sum, values.rows(), values.cols());
+  expect_distinct(kOp, "values", values, "sum", *sum.sum);
+  if (sum.rows != nullptr) expect_row_set(kOp, "rows of the sum", *sum.rows, values.rows());
 }
 
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,

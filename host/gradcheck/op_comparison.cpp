@@ -35,6 +35,7 @@ class Answers {
     propagate(Side::kItem);
     dense(seed);
     dropout(seed);
+    perturb(seed);
     losses();
     optimizers();
     rankings();
@@ -102,6 +103,16 @@ class Answers {
       add("dropout", unit == DropoutOptions::Unit::kElement ? "elements" : "rows",
           download(backend_, values), 1);
     }
+  }
+
+  void perturb(Seed seed) {
+    Counter step = backend_.make_counter(7);
+    Matrix values = random_matrix(graph_.num_users());
+    Matrix sum = random_matrix(graph_.num_users());
+    backend_.perturb({.magnitude = 0.3, .seed = seed, .place = 5}, step, values, nullptr,
+                     {.sum = &sum, .weight = 0.5});
+    add("perturb", "values", download(backend_, values), options_.width);
+    add("perturb", "sum", download(backend_, sum), options_.width);
   }
 
   void losses() {

@@ -67,7 +67,7 @@ class ReferenceBackend : public HostBackend {
                 const Matrix& others, Matrix& grad_views, Matrix& grad_others,
                 Matrix& losses) override;
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows) override;
+               const RowSet* rows, const PerturbSum& sum) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,

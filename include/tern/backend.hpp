@@ -110,6 +110,20 @@ struct PerturbOptions {
   std::uint32_t place = 0;
 };
 
+/// A weighted sum that `perturb` adds its result to, such as the mean over layers.
+struct PerturbSum {
+  enum class Begin : std::uint8_t {
+    kAtZero,  // the sum is overwritten, never read
+    kAtSum,
+  };
+  /// The shape of the perturbed matrix. Null: nothing is added.
+  Matrix* sum = nullptr;
+  double weight = 1.0;
+  Begin begin = Begin::kAtSum;
+  /// Only these rows of the sum are read and written. Null: every row that is perturbed.
+  const RowSet* rows = nullptr;
+};
+
 struct AdamOptions {
   double learning_rate = 1e-3;
   double beta1 = 0.9;
@@ -369,12 +383,13 @@ class Backend {
   /// values += ε · sign(values) ⊙ r / max(‖r‖, 1e-12), row by row, in place, a step op. r: one
   /// number in (0, 1] for each element; with i the row-major index of the element, word i % 4 of
   /// stream(perturb, step mod 2³², place · 2⁴⁸ + i / 4), as (word + 1) / 2³². sign(0) = 0.
-  /// Its derivative is the identity. rows: only these rows change; null: every row. The draws are
-  /// the same on every backend. Throws ConfigError on options out of range.
+  /// Its derivative is the identity. rows: only these rows change; null: every row. Then
+  /// sum += weight · values in the rows that both sets have. The draws are the same on every backend.
+  /// Throws ConfigError on options out of range.
   /// Source: Yu et al. 2022, "Are Graph Augmentations Necessary?" (SimGCL); Yu et al. 2023
   /// (XSimGCL).
   virtual void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-                       const RowSet* rows = nullptr) = 0;
+                       const RowSet* rows = nullptr, const PerturbSum& sum = {}) = 0;
 
   /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
   /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Pairs have no term of n_t.

@@ -128,6 +128,8 @@ TEST(Costs, TheDenseLayerCountsEveryPass) {
   expect_tally(dense_forward_cost(rows, inputs, cols), forward);
   expect_tally(dense_backward_cost(rows, inputs, cols), backward);
   EXPECT_EQ(dropout_cost(6), (Cost{.bytes = 48.0, .flops = 6.0}));
+  EXPECT_EQ(perturb_cost(6, 0), (Cost{.bytes = 48.0, .flops = 24.0}));
+  EXPECT_EQ(perturb_cost(6, 2), (Cost{.bytes = 64.0, .flops = 28.0}));
 }
 
 TEST(Costs, SizesBeyondThirtyTwoBitsDoNotOverflow) {

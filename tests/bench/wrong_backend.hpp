@@ -120,8 +120,8 @@ class WrongBackend final : public Backend {
     spoil("info_nce", grad_others);
   }
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows) override {
-    right_->perturb(options, step, values, rows);
+               const RowSet* rows, const PerturbSum& sum) override {
+    right_->perturb(options, step, values, rows, sum);
     spoil("perturb", values);
   }
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,

@@ -26,6 +26,7 @@ enum class Fault {
   kDenseOuterDropped,  // that of the outer sum's weight is missing
   kDenseScale,         // that of γ
   kDropoutUnscaled,    // kept elements are not divided
+  kPerturbTwofold,     // the noise is twice as long
 };
 
 /// A reference backend with one fault. It has another name, so that it is compared.
@@ -70,6 +71,13 @@ class FaultyBackend final : public reference::ReferenceBackend {
     change(values, [&](std::vector<double>& all) {
       for (double& value : all) value *= 1.0 - options.probability;
     });
+  }
+
+  void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+               const RowSet* rows, const PerturbSum& sum) override {
+    PerturbOptions used = options;
+    if (fault_ == Fault::kPerturbTwofold) used.magnitude *= 2.0;
+    ReferenceBackend::perturb(used, step, values, rows, sum);
   }
 
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,

@@ -24,6 +24,7 @@ namespace fs = std::filesystem;
 using namespace gradcheck_detail;
 using testing::Contains;
 using testing::IsEmpty;
+using testing::IsSupersetOf;
 
 GradcheckOptions small() {
   return {.users = 7, .items = 6, .width = 3, .layers = 2, .batch_size = 8, .problems = 2};
@@ -89,6 +90,7 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "embedding_statistics",
                                                "linear_relu_batchnorm",
                                                "dropout",
+                                               "perturb",
                                                "in_batch_softmax",
                                                "mf",
                                                "lightgcn L1",
@@ -135,6 +137,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));
   EXPECT_THAT(found(Fault::kDropoutUnscaled),
               testing::ElementsAre("dropout: elements", "dropout: rows"));
+  EXPECT_THAT(found(Fault::kPerturbTwofold), IsSupersetOf({"perturb: values", "perturb: sum"}));
   EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient of user_layer1_norm_scale"));
 }
 

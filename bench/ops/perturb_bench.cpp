@@ -1,0 +1,53 @@
+// perturb of the user table, in place: one case alone, and one that adds the result to a sum, as
+// layers of xsimgcl are.
+
+#include <memory>
+
+#include "bench/support/case.hpp"
+#include "bench/support/compare.hpp"
+
+namespace tern::bench {
+namespace {
+
+constexpr PerturbOptions kPerturbOptions{.magnitude = 0.2, .seed = Seed{1}};
+
+struct PerturbTables {
+  PerturbTables(const Workload& w, Backend& backend)
+      : values(w.table(backend, Side::kUser, 1)),
+        sum(w.table(backend, Side::kUser, 2)),
+        step(backend.make_counter(1)) {}
+
+  void perturb(Backend& backend, bool adds) {
+    backend.perturb(kPerturbOptions, step, values, nullptr,
+                    {.sum = adds ? &sum : nullptr, .weight = 0.5});
+  }
+
+  Matrix values;
+  Matrix sum;
+  Counter step;
+};
+
+template <bool kAdds>
+PreparedCase prepare_perturb(Workload& w) {
+  auto tables = std::make_shared<PerturbTables>(w, w.backend());
+  PreparedCase ready;
+  ready.cost = perturb_cost(tables->values.size(), kAdds ? tables->values.size() : 0);
+  ready.run = [&w, tables] { tables->perturb(w.backend(), kAdds); };
+  ready.verify = [&w, tables, run = ready.run] {
+    PerturbTables expected(w, w.reference());
+    expected.perturb(w.reference(), kAdds);
+    run();
+    expect_equal("perturb", w.backend(), tables->values, w.reference(), expected.values);
+    expect_equal("perturb", w.backend(), tables->sum, w.reference(), expected.sum);
+  };
+  return ready;
+}
+
+}  // namespace
+
+void add_perturb_cases(Cases& cases, DeviceKind /*device*/) {
+  cases.push_back({"perturb", "users", "tern", Bound::kCopy, prepare_perturb<false>});
+  cases.push_back({"perturb", "users_to_sum", "tern", Bound::kCopy, prepare_perturb<true>});
+}
+
+}  // namespace tern::bench
