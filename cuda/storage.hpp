@@ -113,8 +113,8 @@ struct TripletsStorage final : Storage {
   std::array<SidePlan, 2> plans;  // [Side]
   PlanScratch scratch;
   DeviceArray<float> weights;  // workspace of bpr
-  DeviceArray<double> terms;   // workspace of bpr, in_batch_softmax and l2_penalty
-  Workspace softmax;           // of in_batch_softmax
+  DeviceArray<double> terms;   // workspace of the losses and l2_penalty
+  Workspace pairs;             // of losses over unit rows of pairs
 
   /// All triplets of the epoch, if the caller set them; else they are drawn window by window.
   DeviceArray<Triplet> given;

@@ -70,17 +70,19 @@ __device__ inline void sum_long_row(const BatchRow& row, int lanes, std::int64_t
   }
 }
 
-/// losses(0, batch) = mean of the batch's terms, by one block: threads sum terms kBatchRowThreads
-/// apart, then join in a fixed order.
-__device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
-                                        const MatrixView<float>& losses) {
-  const std::int64_t count = batch.state->count;
+/// The mean of the terms, by one block: threads sum terms kBatchRowThreads apart, then join in a fixed
+/// order.
+__device__ inline double mean_of_terms(const double* terms, std::int64_t count) {
   double sum = 0.0;
   for (std::int64_t t = threadIdx.x; t < count; t += kBatchRowThreads) sum += terms[t];
-  sum = block_reduce<Sum>(sum);
-  if (threadIdx.x == 0) {
-    losses(0, batch.state->batch) = static_cast<float>(sum / static_cast<double>(count));
-  }
+  return block_reduce<Sum>(sum) / static_cast<double>(count);
+}
+
+/// losses(0, batch) = mean of the batch's terms, by one block.
+__device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
+                                        const MatrixView<float>& losses) {
+  const double mean = mean_of_terms(terms, batch.state->count);
+  if (threadIdx.x == 0) losses(0, batch.state->batch) = static_cast<float>(mean);
 }
 
 /// Zeroes this thread's row of one side's gradient. Grid: (rows, sides).

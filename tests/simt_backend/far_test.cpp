@@ -251,28 +251,28 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   simt::Buffer<double> doubles(4);
   simt::Buffer<float> workspace(softmax_workspace_size(2, kStride));
   const CsrView csr{offsets.data(), columns.data(), kRow + 2, kRow + 2};
-  SoftmaxTask task{
-      .batch = {.state = device_state.data(),
+  InBatchSoftmaxTask task;
+  task.batch = {.state = device_state.data(),
                 .triplets = triplets.data(),
                 .sides = {{rows.data(), user_starts.data(), user_occurrences.data(), 2},
                           {rows.data(), item_starts.data(), item_occurrences.data(), 2}},
-                .batch_size = 2},
-      .values = {{users.data(), kRow + 2, kStride, kStride},
-                 {items.data(), kRow + 2, kStride, kStride}},
-      .gradients = {{grad_users.data(), kRow + 2, kStride, kStride},
-                    {grad_items.data(), kRow + 2, kStride, kStride}},
-      .losses = {losses.data(), 2, 1, 4},
-      .observed = csr,
-      .by_item = csr,
-      .mask = SoftmaxMask::kObserved,
-      .temperature = 0.5,
-      .correction = 1.0F,
-      .sharpness = static_cast<float>(kLog2E / 0.5),
-      .cuts = softmax_cuts(2),
-      .size = 2,
-      .stride = kStride,
-      .cosines = doubles.data(),
-      .terms = doubles.data() + 2};
+                .batch_size = 2};
+  task.count = &task.batch.state->count;
+  task.values[0] = {users.data(), kRow + 2, kStride, kStride};
+  task.values[1] = {items.data(), kRow + 2, kStride, kStride};
+  task.gradients[0] = {grad_users.data(), kRow + 2, kStride, kStride};
+  task.gradients[1] = {grad_items.data(), kRow + 2, kStride, kStride};
+  task.losses = {losses.data(), 2, 1, 4};
+  task.observed = task.by_item = csr;
+  task.mask = SoftmaxMask::kObserved;
+  task.temperature = 0.5;
+  task.correction = 1.0F;
+  task.sharpness = softmax_sharpness(0.5);
+  task.cuts = pair_cuts(2);
+  task.size = 2;
+  task.stride = kStride;
+  task.cosines = doubles.data();
+  task.terms = doubles.data() + 2;
   carve_softmax_workspace(task, workspace.data());
   launch_in_batch_softmax(DeviceQueue(), task);
   // Each row: -1/τ + the other column's -log q, with one interaction an item.

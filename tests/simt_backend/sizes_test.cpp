@@ -87,17 +87,17 @@ TEST(Sizes, StatisticsAreCutWithoutGapsOrOverlaps) {
 TEST(Sizes, SoftmaxTilesAreCutWithoutGapsOrOverlaps) {
   for (const std::int64_t size : {kOne, kOne * 64, kOne * 65, kOne * 300, kOne * 2048, kOne * 2049,
                                   kOne * 65'536, kMaxPlanned}) {
-    const SoftmaxCuts cuts = softmax_cuts(size);
-    const std::int64_t rows = ceil_div(size, kSoftmaxTile);
+    const PairCuts cuts = pair_cuts(size);
+    const std::int64_t rows = ceil_div(size, kPairTile);
     EXPECT_GE(std::int64_t{cuts.splits} * cuts.tiles, rows) << size;
     EXPECT_LT((std::int64_t{cuts.splits} - 1) * cuts.tiles, rows) << size;
     EXPECT_LE(rows * cuts.splits, kMaxBlocks) << size;
     // Linear in the batch, and 512 tiles of partial gradients at the most besides.
     EXPECT_LE(softmax_workspace_size(size, 64), (4 * 64 + 8) * size + (64 + 2) * 512 * 64) << size;
   }
-  EXPECT_EQ(softmax_cuts(2048).splits, 16);
-  EXPECT_EQ(softmax_cuts(2048).tiles, 2);
-  EXPECT_EQ(softmax_cuts(65'536).splits, 1);
+  EXPECT_EQ(pair_cuts(2048).splits, 16);
+  EXPECT_EQ(pair_cuts(2048).tiles, 2);
+  EXPECT_EQ(pair_cuts(65'536).splits, 1);
 }
 
 TEST(Sizes, HeavyRowsAreCutWhereverTheirEdgesLie) {

@@ -1,0 +1,54 @@
+#pragma once
+
+// The pairs of a tile that do not count, and SoftmaxMask on the device.
+
+#include "cuda/ops/pair_tiles.cuh"
+#include "tern/view.hpp"
+
+namespace tern::cuda {
+namespace {
+
+/// Whether the user has the item.
+__device__ inline bool has_item(const CsrView& observed, NodeId user, NodeId item) {
+  EdgeOffset low = observed.offsets[user];
+  EdgeOffset high = observed.offsets[user + 1];
+  while (low < high) {
+    const EdgeOffset middle = low + (high - low) / 2;
+    if (__ldg(observed.columns + middle) < item) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
+  }
+  return low < observed.offsets[user + 1] && observed.columns[low] == item;
+}
+
+/// Bit kTileColumns · i + j: the thread's row i and column j are no pair of the sum.
+template <TilePass kPass>
+__device__ inline unsigned excluded_pairs(const PairTiles& task, const TilePlace& place,
+                                          const TileThread& thread, int first_column,
+                                          const TilePairs& rows, const TilePairs& columns) {
+  const SoftmaxMask mask = task.mask;
+  const bool edge = max(place.first, first_column) + kPairTile > place.count;
+  const bool own = task.own == OwnColumn::kCounts;
+  if (mask == SoftmaxMask::kNone && !edge && (own || place.first != first_column)) return 0;
+  unsigned excluded = 0;
+#pragma unroll 1  // unrolled, the search takes most of the kernel's instructions
+  for (int bit = 0; bit < kTileRows * kTileColumns; ++bit) {
+    const int r = thread.row(bit / kTileColumns);
+    const int c = thread.column(bit % kTileColumns);
+    const int row = place.first + r;
+    const int column = first_column + c;
+    bool out = (row == column && !own) || row >= place.count || column >= place.count;
+    if (kPass != TilePass::kSpread && !out && mask != SoftmaxMask::kNone) {
+      const NodeId user = kPass == TilePass::kLeft ? rows.keys[r] : columns.keys[c];
+      const NodeId item = kPass == TilePass::kLeft ? columns.keys[c] : rows.keys[r];
+      out = mask == SoftmaxMask::kSameItem ? user == item : has_item(task.observed, user, item);
+    }
+    excluded |= (out ? 1u : 0u) << bit;
+  }
+  return excluded;
+}
+
+}  // namespace
+}  // namespace tern::cuda

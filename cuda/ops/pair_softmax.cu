@@ -1,0 +1,121 @@
+// The softmax of pairs of unit rows, which in_batch_softmax and info_nce share. Three launches, of
+// which the two over B² pairs take nearly all of the time:
+//
+// 1. tiles of left rows (pair_tiles.cu): logits in tiles, a running largest logit and sum a row, and
+//    Σ_j exp(l_tj - largest) right_j beside them, rescaled when the largest logit grows: one pass for
+//    the loss and the gradient of left. B×B numbers never exist.
+// 2. join: a group of lanes a row joins the splits of a row of tiles, in their order: the loss's term,
+//    and the gradient of left_t.
+// 3. tiles of right rows: the logits again, transposed, now with known sums: Σ_t P_tj left_t.
+//
+// The two passes of 2·2·B²·D flops each are 2.1 GFLOP at B 2048, D 64. All sums have one order, which
+// depends on the size of the batch alone.
+
+#include "cuda/ops/pair_softmax.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "cuda/ops/next_batch_plan.hpp"
+#include "cuda/support/group.cuh"
+#include "cuda/support/lanes.hpp"
+#include "cuda/support/launch.hpp"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cuda {
+namespace {
+
+constexpr int kSoftmaxJoinThreads = 256;
+/// Blocks on a multiprocessor: up to 128 registers a thread. Left to itself, ptxas aims at more blocks
+/// and spills, on each architecture in another kernel.
+constexpr int kSoftmaxJoinBlocks = 2;
+constexpr double kLn2 = 0.6931471805599453;
+
+/// One group a row.
+template <int kLanes>
+__global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
+    pair_softmax_join_kernel(const __grid_constant__ SoftmaxTask task) {
+  const std::int64_t t = static_cast<std::int64_t>(blockIdx.x) * (kSoftmaxJoinThreads / kLanes) +
+                         static_cast<int>(threadIdx.x) / kLanes;
+  const std::int64_t count = *task.count;
+  if (t >= count) return;
+  const LaneGroup<kLanes> group;
+  float largest = -INFINITY;
+  for (int s = 0; s < task.cuts.splits; ++s) {
+    largest = fmaxf(largest, task.split_maxima[s * task.size + t]);
+  }
+  if (largest == -INFINITY) largest = 0.0F;  // no column: every power below is 2^-inf = 0
+  float sum = 0.0F;
+  for (int s = 0; s < task.cuts.splits; ++s) {
+    const std::int64_t at = s * task.size + t;
+    sum = fmaf(exp2f(task.split_maxima[at] - largest), task.split_sums[at], sum);
+  }
+  const bool empty = sum == 0.0F;
+  const double pull = task.weight / (static_cast<double>(count) * task.temperature);
+  const double t2 = task.negative_weight;
+  const float weight = empty ? 0.0F : static_cast<float>(pull * t2 / sum);
+  const float own = empty ? 0.0F : static_cast<float>(pull);
+  const float4* unit = as_vectors(task.units[1] + t * task.stride);
+  float4* gradient = as_vectors(task.left_gradient + t * task.stride);
+  for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
+    float4 joined = zero_vector();
+    for (int s = 0; s < task.cuts.splits; ++s) {
+      const std::int64_t at = s * task.size + t;
+      joined = fma(exp2f(task.split_maxima[at] - largest),
+                   as_vectors(task.partials + at * task.stride)[v], joined);
+    }
+    gradient[v] = fma(-own, unit[v], scale(weight, joined));
+  }
+  if (group.lane != 0) return;
+  task.maxima[t] = largest;
+  task.weights[t] = weight;
+  task.pulls[t] = own;
+  const double log_sum = (largest + log2(static_cast<double>(sum))) * kLn2;
+  task.terms[t] = empty ? 0.0 : t2 * log_sum - task.cosines[t] / task.temperature;
+}
+
+}  // namespace
+
+void check_pair_batch(const char* op, bool sampled, std::int64_t batch_size) {
+  check_sampled(op, sampled);
+  if (batch_size > kMaxPlanned) {  // only without a plan
+    throw ShapeError(std::string(op) + ": batches have " + std::to_string(batch_size) +
+                     " triplets, expected at most " + std::to_string(kMaxPlanned));
+  }
+}
+
+void launch_softmax_passes(const Queue& queue, const SoftmaxTask& task) {
+  launch_pair_tiles(queue, task, TilePass::kLeft);
+  const Launcher launch(queue);
+  with_lanes(task.stride / kVector, [&](auto width) {
+    constexpr int kLanes = decltype(width)::value;
+    launch({.blocks = ceil_div(task.size, kSoftmaxJoinThreads / kLanes),
+            .threads = kSoftmaxJoinThreads},
+           pair_softmax_join_kernel<kLanes>, task);
+  });
+  launch_pair_tiles(queue, task, TilePass::kRight);
+}
+
+float* carve_softmax_workspace(SoftmaxTask& task, float* workspace) {
+  const auto take = [&workspace](std::int64_t size) {
+    float* taken = workspace;
+    workspace += size;
+    return taken;
+  };
+  // Rows of vectors first, so that they start on 16 bytes.
+  const std::int64_t rows = task.size * task.stride;
+  for (float*& units : task.units) units = take(rows);
+  task.left_gradient = take(rows);
+  task.partials = take(task.cuts.splits * rows);
+  for (float*& divisors : task.divisors) divisors = take(task.size);
+  for (float** array : {&task.biases, &task.maxima, &task.weights, &task.pulls}) {
+    *array = take(task.size);
+  }
+  task.split_maxima = take(task.cuts.splits * task.size);
+  task.split_sums = take(task.cuts.splits * task.size);
+  return workspace;
+}
+
+}  // namespace tern::cuda
