@@ -25,6 +25,31 @@ except ImportError as error:
 BOUNDS = {"f64": 1e-10, "f32": 1e-5}
 
 
+def philox(counters, key):
+    """Philox4x32-10 of (n, 4) counters (Salmon et al. 2011, "Parallel random numbers: as easy as
+    1, 2, 3"), (n, 4) words."""
+    c = [counters[:, i].astype(np.uint64) for i in range(4)]
+    low, high, mask = key & 0xFFFFFFFF, key >> 32, np.uint64(0xFFFFFFFF)
+    for _ in range(10):
+        a, b = np.uint64(0xD2511F53) * c[0], np.uint64(0xCD9E8D57) * c[2]
+        half = np.uint64(32)
+        c = [(b >> half) ^ c[1] ^ np.uint64(low), b & mask,
+             (a >> half) ^ c[3] ^ np.uint64(high), a & mask]
+        low, high = (low + 0x9E3779B9) & 0xFFFFFFFF, (high + 0xBB67AE85) & 0xFFFFFFFF
+    return np.stack(c, axis=1)
+
+
+def noise(rows, cols, seed, step, place):
+    """r / |r| of every row, as Backend::perturb draws it."""
+    blocks = (rows * cols + 3) // 4
+    index = np.arange(blocks, dtype=np.uint64) + np.uint64(place << 48)
+    counters = np.stack((index & np.uint64(0xFFFFFFFF), index >> np.uint64(32),
+                         np.full(blocks, step, np.uint64), np.full(blocks, 8 << 24, np.uint64)), 1)
+    words = philox(counters, seed).reshape(-1)[: rows * cols].reshape(rows, cols)
+    return torch.nn.functional.normalize(
+        torch.from_numpy((words.astype(np.float64) + 1.0) / 2.0**32), dim=1)
+
+
 class Step:
     """A dumped step: its arrays by name, its settings, and the same quantities computed anew."""
 
@@ -95,12 +120,45 @@ class Step:
             parts["learned"] = self.parameters[f"{side}_embedding"]
         return parts
 
+    def perturbed_layers(self):
+        """Layers 1 to L of xsimgcl: each propagated from the one before, plus noise."""
+        contrast = self.settings["contrast"]
+        sizes = (self.settings["users"], self.settings["items"])
+        adjacency = self.adjacency()
+        layers = [torch.cat((self.parameters["user_embedding"], self.parameters["item_embedding"]))]
+        for layer in range(self.settings["layers"]):
+            spread = adjacency @ layers[-1]
+            drawn = torch.cat([noise(size, spread.shape[1], contrast["seed"], 0, 2 * layer + side)
+                               for side, size in enumerate(sizes)])
+            layers.append(spread + contrast["magnitude"] * spread.sign() * drawn)
+        return layers[1:]
+
+    def contrasts(self):
+        """InfoNCE between the final embeddings and one layer, over the distinct users and positive
+        items of the batch."""
+        contrast = self.settings["contrast"]
+        layers = self.perturbed_layers()
+        sizes = (self.settings["users"], self.settings["items"])
+        finals = torch.stack(layers).mean(dim=0).split(sizes)
+        views = layers[contrast["layer"] - 1].split(sizes)
+        losses = []
+        for side in range(2):
+            rows = torch.from_numpy(np.unique(self.array("triplets")[:, side]).astype(np.int64))
+            logits = (torch.nn.functional.normalize(finals[side][rows], dim=1) @
+                      torch.nn.functional.normalize(views[side][rows], dim=1).T)
+            losses.append(contrast["weight"] * torch.nn.functional.cross_entropy(
+                logits / contrast["temperature"], torch.arange(len(rows))))
+        return losses
+
     def final_embeddings(self):
         if self.settings["model"] == "gcmc":
             return self.encode("train")
         layer0 = (self.parameters["user_embedding"], self.parameters["item_embedding"])
         if self.settings["model"] == "mf":
             return layer0
+        if self.settings["model"] == "xsimgcl":
+            return torch.stack(self.perturbed_layers()).mean(dim=0).split(
+                [self.settings["users"], self.settings["items"]])
         if self.settings["model"] != "lightgcn":
             sys.exit(f"crosscheck_torch: {self.directory}: no formula for model "
                      f"\"{self.settings['model']}\"")
@@ -146,11 +204,16 @@ class Step:
     def recompute(self):
         """{name: what should have been dumped under that name}."""
         users, items = self.final_embeddings()
-        ranking, l2 = self.losses(users, items)
-        (ranking + l2).backward()
+        terms = list(self.losses(users, items))
+        if self.settings["model"] == "xsimgcl":
+            terms += self.contrasts()
+        sum(terms).backward()
         if self.settings["model"] == "gcmc":
             users, items = self.encode("evaluation")
-        truth = {"loss": torch.stack((ranking, l2)), "final_users": users, "final_items": items}
+        if self.settings["model"] == "xsimgcl":  # without noise
+            self.settings["contrast"]["magnitude"] = 0.0
+            users, items = self.final_embeddings()
+        truth = {"loss": torch.stack(terms), "final_users": users, "final_items": items}
         for name, (mean, variance) in self.running.items():
             truth[f"{name}_mean"], truth[f"{name}_variance"] = mean[None], variance[None]
         for name, parameter in self.parameters.items():

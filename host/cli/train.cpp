@@ -68,6 +68,9 @@ fs::path free_run_path(const Config& config) {
 std::string describe(const ModelOptions& model) {
   std::string text(model_name(model.kind));
   if (model.kind == ModelKind::kLightGcn) text += fmt::format(", L {}", model.layers);
+  if (model.contrast.kind == ContrastKind::kXSimGcl) {
+    text += fmt::format(" with xsimgcl (layer {})", model.contrast.layer);
+  }
   if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
     text += fmt::format(", hidden {}", fmt::join(model.hidden, ", "));
   }

@@ -140,8 +140,24 @@ void check_keys(const Config& config, std::string_view prefix) {
   }
 }
 
+void check_contrast(const ModelOptions& model) {
+  if (model.contrast.kind == ContrastKind::kNone) return;
+  if (model.kind != ModelKind::kLightGcn || model.layers < 1) {
+    throw ConfigError(
+        fmt::format("contrast.kind = xsimgcl needs model.kind = lightgcn with model.layers from 1, "
+                    "found {} with "
+                    "{}",
+                    model_name(model.kind), model.layers));
+  }
+  if (model.contrast.layer > model.layers) {
+    throw ConfigError(fmt::format("contrast.layer: found {}, but model.layers is {}",
+                                  model.contrast.layer, model.layers));
+  }
+}
+
 void validate(const Config& config) {
   check_keys(config, "");
+  check_contrast(config.model);
   const int k = std::stoi(config.metric.substr(config.metric.find('@') + 1));
   const std::vector<int>& ks = config.evaluation.ks;
   if (std::find(ks.begin(), ks.end(), k) == ks.end()) {

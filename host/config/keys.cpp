@@ -221,22 +221,25 @@ std::vector<KeySpec> loss_keys() {
 }
 
 std::vector<KeySpec> contrast_keys() {
+  constexpr auto kContrast = [](auto member) {
+    return at(&Config::model, &ModelOptions::contrast, member);
+  };
   return {
       choice<ContrastKind>(
           "contrast.kind", kFixed,
           "a second loss beside the first; xsimgcl: lightgcn adds noise to its layers, and its "
           "final embeddings are contrasted with those of one layer",
-          at(&Config::contrast, &ContrastOptions::kind),
+          kContrast(&ContrastOptions::kind),
           {{"none", ContrastKind::kNone}, {"xsimgcl", ContrastKind::kXSimGcl}}),
       number("contrast.weight", kChangesResult, "xsimgcl: weight of the second loss",
-             at(&Config::contrast, &ContrastOptions::weight), kNotNegative),
+             kContrast(&ContrastOptions::weight), kNotNegative),
       number("contrast.temperature", kChangesResult, "xsimgcl: cosines are divided by this",
-             at(&Config::contrast, &ContrastOptions::temperature), kPositive),
+             kContrast(&ContrastOptions::temperature), kPositive),
       number("contrast.magnitude", kChangesResult, "xsimgcl: length of the noise of a row",
-             at(&Config::contrast, &ContrastOptions::magnitude), kNotNegative),
+             kContrast(&ContrastOptions::magnitude), kNotNegative),
       integer("contrast.layer", kChangesResult,
               "xsimgcl: the layer that is contrasted with the final embeddings",
-              at(&Config::contrast, &ContrastOptions::layer), 1, 100),
+              kContrast(&ContrastOptions::layer), 1, 100),
   };
 }
 

@@ -33,4 +33,7 @@ const KeySpec& find_key(std::string_view key);
 /// value is out of range. For library functions that take a part of a Config.
 void check_keys(const Config& config, std::string_view prefix);
 
+/// Throws ConfigError unless the model has the layers that its contrast needs.
+void check_contrast(const ModelOptions& model);
+
 }  // namespace tern

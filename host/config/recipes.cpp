@@ -41,6 +41,21 @@ std::vector<Recipe> make_recipes() {
       {"bsl", "softmax with a positive temperature of its own (BSL; Wu et al. 2024)",
        softmax_with(
            {{"model.kind", "lightgcn"}, {"model.layers", "1"}, {"loss.negative_weight", "0.84"}})},
+      {"xsimgcl",
+       "LightGCN with BPR and a contrast of perturbed layers (XSimGCL; Yu et al. 2023, as in its "
+       "code "
+       "for Yelp2018)",
+       {{"model.kind", "lightgcn"},
+        {"model.layers", "2"},
+        {"model.init", "xavier"},
+        {"loss.kind", "bpr"},
+        {"loss.l2", "1e-4"},
+        {"sampling.positives", "interaction"},
+        {"contrast.kind", "xsimgcl"},
+        {"contrast.weight", "0.2"},
+        {"contrast.temperature", "0.15"},
+        {"contrast.magnitude", "0.2"},
+        {"contrast.layer", "1"}}},
       {"mf-softmax", "matrix factorisation with in-batch softmax (Wu et al. 2024)",
        softmax_with({{"model.kind", "mf"}})},
   };

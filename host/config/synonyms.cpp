@@ -53,6 +53,11 @@ constexpr std::array kSynonyms{
     Synonyms{"loss.l2",
              "decay reg regs reg_weight reg_lambda reg_param regularization lambda "
              "l2_reg l2_weight l2_lambda"},
+    Synonyms{"contrast.kind", "ssl contrastive cl"},
+    Synonyms{"contrast.weight", "lambda cl_rate cl_weight ssl_reg ssl_weight"},
+    Synonyms{"contrast.temperature", "tau temp ssl_temp cl_temp"},
+    Synonyms{"contrast.magnitude", "eps noise noise_eps"},
+    Synonyms{"contrast.layer", "l_star layer_cl"},
     Synonyms{"sampling.negatives",
              "negative_sampling neg_sampling neg_sampler negative_sampler sampler"},
     Synonyms{"sampling.popularity_exponent", "alpha ns_exponent neg_alpha"},

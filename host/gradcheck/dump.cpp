@@ -71,7 +71,8 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
   }
   write("interactions", pairs_of(problem.interactions()));
   write("triplets", triplets_of(problem.batch()));
-  write("loss", tensor({2}, problem.step(), precision));
+  const Values losses = problem.step();
+  write("loss", tensor({static_cast<std::int64_t>(losses.size())}, losses, precision));
   for (const Parameter& parameter : problem.model().parameters()) {
     write_matrix(parameter.name, *parameter.value,
                  gradcheck_detail::download(backend, *parameter.value));
@@ -86,20 +87,27 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
     write_matrix(side == Side::kUser ? "final_users" : "final_items", finals,
                  gradcheck_detail::download(backend, finals));
   }
-  const nlohmann::ordered_json step{
-      {"model", problem.model().name()},
-      {"layers", named.options.kind == ModelKind::kGcMc
-                     ? static_cast<int>(named.options.hidden.size()) + 1
-                     : named.options.layers},
-      {"loss", named.loss.kind == LossKind::kBpr ? "bpr" : "softmax"},
-      {"temperature", named.loss.softmax.temperature},
-      {"negative_weight", named.loss.softmax.negative_weight},
-      {"popularity_correction", named.loss.softmax.popularity_correction},
-      {"l2", options.l2},
-      {"users", options.users},
-      {"items", options.items},
-      {"backend", backend.name()},
-      {"precision", backend.describe().precision}};
+  const ContrastOptions& contrast = named.options.contrast;
+  nlohmann::ordered_json step{{"model", problem.model().name()},
+                              {"layers", named.options.kind == ModelKind::kGcMc
+                                             ? static_cast<int>(named.options.hidden.size()) + 1
+                                             : named.options.layers},
+                              {"loss", named.loss.kind == LossKind::kBpr ? "bpr" : "softmax"},
+                              {"temperature", named.loss.softmax.temperature},
+                              {"negative_weight", named.loss.softmax.negative_weight},
+                              {"popularity_correction", named.loss.softmax.popularity_correction},
+                              {"l2", options.l2},
+                              {"users", options.users},
+                              {"items", options.items},
+                              {"backend", backend.name()},
+                              {"precision", backend.describe().precision}};
+  if (contrast.kind == ContrastKind::kXSimGcl) {
+    step["contrast"] = {{"weight", contrast.weight},
+                        {"temperature", contrast.temperature},
+                        {"magnitude", contrast.magnitude},
+                        {"layer", contrast.layer},
+                        {"seed", problem.start().value}};
+  }
   // Written last: a directory with this file is complete.
   write_file_atomically(directory / "step.json", step.dump(2) + "\n");
 }

@@ -8,13 +8,21 @@
 namespace tern::gradcheck_detail {
 namespace {
 
-/// A reference backend that records the argument of a ReLU nearest to 0, and the least standard
-/// deviation of a column that was normalised.
+/// A reference backend that records the argument of a ReLU or of a sign nearest to 0, and the least
+/// standard deviation of a column that was normalised.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
   /// At least 1 if differences and rounding are safe.
   double safety() const {
     return std::min(nearest_ / kKinkMargin, least_deviation_ / kMinDeviation);
+  }
+
+  void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+               const RowSet* rows, const PerturbSum& sum) override {
+    for (const double value : gradcheck_detail::download(*this, values)) {
+      if (value != 0.0) note({value});  // 0: the row of a node without neighbours
+    }
+    ReferenceBackend::perturb(options, step, values, rows, sum);
   }
 
   void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
@@ -68,8 +76,12 @@ class KinkWatch final : public reference::ReferenceBackend {
 
 }  // namespace
 
+bool has_kinks(const ModelOptions& model) {
+  return model.kind == ModelKind::kGcMc || model.contrast.kind != ContrastKind::kNone;
+}
+
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed) {
-  if (model.kind != ModelKind::kGcMc) return seed;
+  if (!has_kinks(model)) return seed;
   constexpr std::uint64_t kTries = 200;
   double safest = -1.0;
   Seed best = seed;

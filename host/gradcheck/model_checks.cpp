@@ -36,8 +36,8 @@ class LossOfParameters {
       backend_.upload(rest.first(size), *parameter.value);
       rest = rest.subspan(size);
     }
-    const std::vector<double> loss = problem_.step();
-    return loss[0] + loss[1];
+    const std::vector<double> terms = problem_.step();
+    return std::accumulate(terms.begin(), terms.end(), 0.0);
   }
 
  private:
@@ -58,7 +58,7 @@ Values direction(std::size_t size, std::mt19937_64& random) {
 /// Small enough not to reach a kink (kKinkMargin), if the model has kinks.
 double step_for(const ModelOptions& model, const Values& parameters) {
   constexpr double kNearKinks = 1e-5;
-  return model.kind == ModelKind::kGcMc ? kNearKinks : difference_step(parameters);
+  return has_kinks(model) ? kNearKinks : difference_step(parameters);
 }
 
 /// The largest number of terms that are summed for an element of a result.
@@ -66,7 +66,11 @@ std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options
   // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);
   const std::int64_t around = 2 * (std::int64_t{options.width} + options.batch_size);
-  if (model.kind != ModelKind::kGcMc) return around + 2 * std::int64_t{model.layers} * nodes;
+  if (model.kind != ModelKind::kGcMc) {
+    // A contrast is a softmax more, and its view has propagations of its own.
+    const std::int64_t parts = model.contrast.kind == ContrastKind::kNone ? 1 : 2;
+    return parts * (around + 2 * std::int64_t{model.layers} * nodes);
+  }
   // Each layer has three products and two sums over all nodes; normalisation cancels digits.
   const auto layers = static_cast<std::int64_t>(model.hidden.size()) + 1;
   return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});

@@ -85,6 +85,17 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   add_gcmc("gcmc ids", InputKind::kIds, {});
   add_gcmc("gcmc features", InputKind::kFeatures, {});
   add_gcmc("gcmc both L2", InputKind::kBoth, {options.width + 1});
+  const auto add_contrast = [&](int layers, int view) {
+    add(fmt::format("xsimgcl L{}", layers), ModelKind::kLightGcn, layers);
+    found.back().options.contrast = {.kind = ContrastKind::kXSimGcl,
+                                     .weight = 0.5,
+                                     .temperature = 0.5,
+                                     .magnitude = 0.25,
+                                     .layer = view};
+  };
+  add_contrast(1, 1);
+  if (options.layers > 1) add_contrast(options.layers, options.layers / 2 + 1);
+  add_contrast(options.layers + 2, 1);
   const std::size_t with_bpr = found.size();
   for (std::size_t i = 0; i < with_bpr; ++i) {
     NamedModel model = found[i];
@@ -127,6 +138,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
                          Seed seed, Seed start)
     : backend_(backend),
+      start_(start),
       interactions_(random_graph(options, seed)),
       features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
@@ -135,7 +147,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
           options.batch_size)),
       model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
       loss_(make_loss(backend, model.loss, options.l2)),
-      losses_(backend.allocate(Loss::kTerms, triplets_.num_batches())) {
+      losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start);
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
@@ -151,11 +163,15 @@ std::vector<Triplet> StepProblem::batch() {
 }
 
 std::vector<double> StepProblem::step() {
+  for (const NamedCounter& counter : model_->counters()) backend_.set(*counter.value, 0);
   model_->forward();
   loss_->backward(*model_, triplets_, losses_);
   const Values losses = download(backend_, losses_);
-  return {losses[static_cast<std::size_t>(batch_)],
-          losses[static_cast<std::size_t>(triplets_.num_batches() + batch_)]};
+  std::vector<double> terms;
+  for (std::int64_t term = 0; term < losses_.rows(); ++term) {
+    terms.push_back(losses[static_cast<std::size_t>(term * triplets_.num_batches() + batch_)]);
+  }
+  return terms;
 }
 
 Values StepProblem::gradient(const Parameter& parameter) {

@@ -51,16 +51,20 @@ class StepProblem {
   Model& model() { return *model_; }
   const Interactions& interactions() const { return interactions_; }
   const EncodedDataset& features() const { return features_; }
+  /// The seed of the initial parameters and of the noise.
+  Seed start() const { return start_; }
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
-  /// The loss at the current parameters, {ranking loss, L2}; also computes the parameters' gradients.
+  /// The loss at the current parameters, {ranking loss, L2} and, with a contrast, those of users and
+  /// items; also computes the parameters' gradients. The noise is the same in every step.
   std::vector<double> step();
   /// A parameter's gradient after step(), dense: zero outside of its rows.
   Values gradient(const Parameter& parameter);
 
  private:
   Backend& backend_;
+  Seed start_;
   Interactions interactions_;
   EncodedDataset features_;
   Graph graph_;
@@ -71,12 +75,14 @@ class StepProblem {
   std::int64_t batch_ = 0;
 };
 
-/// The seed of a model's first parameters. A ReLU has no derivative at 0, and normalising a column
-/// divides its rounding errors by its deviation. So, for a model with either, seeds are tried in
-/// turn until no argument of a ReLU is within kKinkMargin of 0 and no column deviates by less than
+/// The seed of a model's first parameters. ReLU and the sign of a perturbed element have no derivative
+/// at 0, and normalising a column divides its rounding errors by its deviation. So, for a model with
+/// any of them, seeds are tried in turn until no argument of a ReLU or sign is within kKinkMargin of 0
+/// (an element that is always 0 does not count) and no column deviates by less than
 /// kMinDeviation; if all of 200 seeds fail, the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kMinDeviation = 0.03;
+bool has_kinks(const ModelOptions& model);
 Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);
 
 /// Options with which no term of in_batch_softmax vanishes.

@@ -12,6 +12,10 @@ std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, do
   return std::make_unique<BprLoss>(backend, l2);
 }
 
+std::int64_t loss_terms(const Model& model) {
+  return model.contrast() == nullptr ? Loss::kTerms : Loss::kTerms + 2;
+}
+
 bool reads_negatives(const LossOptions& options) {
   return options.kind == LossKind::kBpr;
 }

@@ -10,6 +10,14 @@ void backward_with_penalty(Backend& backend, double l2, Model& model, Triplets& 
                        model.penalized_gradient(Side::kUser), model.penalized_gradient(Side::kItem),
                        losses);
   };
+  if (const Contrast* contrast = model.contrast()) {
+    for (const Side side : {Side::kUser, Side::kItem}) {
+      const auto s = static_cast<std::size_t>(side);
+      backend.info_nce(triplets, contrast->options, side, model.embeddings(side),
+                       *contrast->views[s], model.embedding_gradient(side), *contrast->gradients[s],
+                       losses);
+    }
+  }
   const bool penalizes_final = model.penalty_target() == PenaltyTarget::kFinal;
   if (penalizes_final) add_penalty();
   model.backward();

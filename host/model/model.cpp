@@ -4,6 +4,7 @@
 #include "host/model/gcmc.hpp"
 #include "host/model/lightgcn.hpp"
 #include "host/model/matrix_factorization.hpp"
+#include "host/model/xsimgcl.hpp"
 
 namespace tern {
 
@@ -24,6 +25,11 @@ std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Tr
   Config config;
   config.model = options;
   check_keys(config, "model.");
+  check_keys(config, "contrast.");
+  check_contrast(options);
+  if (options.contrast.kind == ContrastKind::kXSimGcl) {
+    return std::make_unique<XSimGcl>(backend, graph, triplets, options);
+  }
   if (options.kind == ModelKind::kLightGcn) {
     return std::make_unique<LightGcn>(backend, graph, triplets, options);
   }

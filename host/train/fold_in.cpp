@@ -19,6 +19,7 @@ std::vector<double> mean_layers(Backend& backend, const Graph& graph, const Mode
                                 const TensorFile& parameters) {
   ModelOptions fewer = options;
   --fewer.layers;
+  fewer.contrast = {};
   const Triplets no_triplets;
   const std::unique_ptr<Model> model = make_model(backend, graph, no_triplets, fewer);
   load_parameters(backend, *model, parameters);
@@ -49,6 +50,8 @@ std::vector<float> fold_in(Backend& backend, const Graph& graph, const Interacti
   for (const NodeId item : train.items()) ++degrees[static_cast<std::size_t>(item)];
   const std::vector<double> items = mean_layers(backend, graph, options, parameters);
   const auto width = static_cast<std::size_t>(options.width);
+  // The final embedding of lightgcn counts the user's own layer 0, which is 0; that of xsimgcl does not.
+  const double own_layers = options.contrast.kind == ContrastKind::kNone ? 1.0 : 0.0;
   const double layers = options.layers;
   std::vector<float> rows;
   rows.reserve(static_cast<std::size_t>(history.num_users()) * width);
@@ -62,7 +65,8 @@ std::vector<float> fold_in(Backend& backend, const Graph& graph, const Interacti
       for (std::size_t d = 0; d < width; ++d) sums[d] += scale * items[at * width + d];
     }
     const double scale =
-        row.empty() ? 0.0 : layers / (layers + 1.0) / std::sqrt(static_cast<double>(row.size()));
+        row.empty() ? 0.0
+                    : layers / (layers + own_layers) / std::sqrt(static_cast<double>(row.size()));
     for (const double sum : sums) rows.push_back(static_cast<float>(scale * sum));
   }
   return rows;

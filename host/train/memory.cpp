@@ -81,12 +81,16 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
-/// in_batch_softmax: the unit rows of a batch, their gradients (of one side in parts, which are added
-/// in order), and on a CPU the strips of logits that threads hold.
+/// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
+/// are added in order), and on a CPU the strips of logits that threads hold.
 Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
-  if (config.loss.kind == LossKind::kBpr) return 0;
-  const std::int64_t batch =
+  const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
+  if (config.loss.kind == LossKind::kBpr && !contrasts) return 0;
+  std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
+  if (config.loss.kind == LossKind::kBpr) {  // info_nce takes each node once
+    batch = std::min<std::int64_t>(batch, std::max(train.num_users(), train.num_items()));
+  }
   const Bytes rows = matrix_bytes(kind, batch, config.model.width);
   if (kind == Kind::kReference) return 4 * rows + Bytes{8} * train.num_items();
   if (kind == Kind::kCuda) {
@@ -178,7 +182,11 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     memory.parameters += matrix_bytes(kind, x.senders, x.learned);
   }
   if (options.kind == ModelKind::kLightGcn && options.layers > 0) {
-    memory.layers = 2 * memory.parameters;
+    // Two tables in turn; with a contrast the final embeddings, the view's gradient, and a spare table.
+    const ContrastOptions& contrast = options.contrast;
+    const bool contrasts = contrast.kind != ContrastKind::kNone;
+    const int more = contrasts ? 2 + (options.layers - contrast.layer > 1 ? 1 : 0) : 0;
+    memory.layers = (2 + more) * memory.parameters;
   }
   if (options.kind != ModelKind::kGcMc) return memory;
   std::vector<int> widths = options.hidden;

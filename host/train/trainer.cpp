@@ -135,12 +135,19 @@ bool Trainer::Impl::finish_epoch(EpochRecord& record, const TrainerCallbacks& ca
 void Trainer::Impl::read_losses(EpochRecord& record) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   backend.download(losses, values);
-  const auto middle = values.begin() + losses.cols();
   const auto steps = static_cast<double>(losses.cols());
+  const auto mean = [&](std::int64_t first_row, std::int64_t end_row) {
+    return std::accumulate(values.begin() + first_row * losses.cols(),
+                           values.begin() + end_row * losses.cols(), 0.0) /
+           steps;
+  };
   record.loss_name = loss->name();
-  record.ranking_loss = std::accumulate(values.begin(), middle, 0.0) / steps;
-  record.l2_loss = std::accumulate(middle, values.end(), 0.0) / steps;
+  record.ranking_loss = mean(0, 1);
+  record.l2_loss = mean(1, 2);
   record.loss = record.ranking_loss + record.l2_loss;
+  if (losses.rows() == Loss::kTerms) return;
+  record.contrast_loss = mean(2, losses.rows());
+  record.loss += *record.contrast_loss;
 }
 
 /// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
@@ -149,24 +156,35 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
 double Trainer::Impl::check_numbers(int epoch) {
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
-  const double* ranking = values.data();
-  const double* l2 = ranking + losses.cols();
+  const auto row = [&](std::int64_t term) { return values.data() + term * losses.cols(); };
+  const auto is_finite = [&](std::int64_t step) {
+    for (std::int64_t term = 0; term < losses.rows(); ++term) {
+      if (!std::isfinite(row(term)[step])) return false;
+    }
+    return true;
+  };
   std::int64_t step = 0;
-  while (step < progress.step && std::isfinite(ranking[step]) && std::isfinite(l2[step])) ++step;
+  while (step < progress.step && is_finite(step)) ++step;
   const std::optional<Optimizer::Fault> fault = optimizer.first_fault();
   // The number of steps before the faulty one. Within a step, the loss comes before the update.
   const std::int64_t faulty =
       fault ? fault->update - 1 - (optimizer.updates() - progress.step) : progress.step;
   if (step < progress.step && step <= faulty) {
-    fail(epoch, fmt::format("at step {} of {} the {} loss is {}, the L2 loss {}", step + 1,
-                            losses.cols(), loss->name(), ranking[step], l2[step]));
+    const std::string contrast =
+        losses.rows() == Loss::kTerms
+            ? ""
+            : fmt::format(", the contrast loss {}", row(2)[step] + row(3)[step]);
+    fail(epoch, fmt::format("at step {} of {} the {} loss is {}, the L2 loss {}{}", step + 1,
+                            losses.cols(), loss->name(), row(0)[step], row(1)[step], contrast));
   }
   if (fault) {
     fail(epoch, fmt::format("at step {} of {} the update of {} was not finite", faulty + 1,
                             losses.cols(), fmt::join(fault->parameters, ", ")));
   }
-  const double sum = std::accumulate(ranking, ranking + progress.step, 0.0) +
-                     std::accumulate(l2, l2 + progress.step, 0.0);
+  double sum = 0.0;
+  for (std::int64_t term = 0; term < losses.rows(); ++term) {
+    sum += std::accumulate(row(term), row(term) + progress.step, 0.0);
+  }
   return sum / static_cast<double>(std::max<std::int64_t>(progress.step, 1));
 }
 

@@ -28,7 +28,7 @@ struct Trainer::Impl {
                          features_for(data, config.model).view())),
         loss(std::move(loss_in)),
         optimizer(backend, model->parameters(), config.optimizer),
-        losses(backend.allocate(Loss::kTerms, triplets.num_batches())) {
+        losses(backend.allocate(loss_terms(*model), triplets.num_batches())) {
     progress.steps = triplets.num_batches();
     model->initialize(config.seed);
     record_step();

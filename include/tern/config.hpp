@@ -29,6 +29,19 @@ enum class SelectionSplit : std::uint8_t { kValid, kTest };
 /// The name in configurations, checkpoints and Model::name(): "lightgcn", "mf", "gcmc".
 std::string_view model_name(ModelKind kind);
 
+/// A second loss beside the ranking loss, over perturbed layers of lightgcn.
+enum class ContrastKind : std::uint8_t { kNone, kXSimGcl };
+
+/// The keys are contrast.kind, ...
+struct ContrastOptions {
+  ContrastKind kind = ContrastKind::kNone;
+  double weight = 0.2;       // λ
+  double temperature = 0.2;  // τ
+  double magnitude = 0.2;    // ε of the noise
+  /// The layer that is contrasted with the final embeddings, from 1 to the number of layers.
+  int layer = 1;
+};
+
 struct ModelOptions {
   ModelKind kind = ModelKind::kLightGcn;
   /// D, the width of the final embeddings.
@@ -50,6 +63,9 @@ struct ModelOptions {
   /// The share of nodes that receive no message in a training step, like a node without any
   /// interaction: the encoder learns to place such nodes by their own inputs.
   double message_dropout = 0.0;
+
+  /// Only for lightgcn with at least one layer.
+  ContrastOptions contrast;
 };
 
 struct OptimizerOptions {
@@ -127,18 +143,6 @@ struct LossOptions {
   double uniformity_weight = 1.0;
 };
 
-/// A second loss beside the first, over perturbed layers of lightgcn.
-enum class ContrastKind : std::uint8_t { kNone, kXSimGcl };
-
-struct ContrastOptions {
-  ContrastKind kind = ContrastKind::kNone;
-  double weight = 0.2;       // λ
-  double temperature = 0.2;  // τ
-  double magnitude = 0.2;    // ε of the noise
-  /// The layer that is contrasted with the final embeddings, from 1 to the number of layers.
-  int layer = 1;
-};
-
 /// Everything that a training job depends on besides its data. One TOML file describes it; the
 /// key of a field is its place here, e.g. train.batch_size, optimizer.learning_rate.
 struct Config {
@@ -147,7 +151,6 @@ struct Config {
   DataOptions data;
   ModelOptions model;
   LossOptions loss;
-  ContrastOptions contrast;
   /// λ of the L2 penalty on the layer-0 rows of each triplet.
   double l2 = 1e-4;
   SamplingOptions sampling;
@@ -214,8 +217,8 @@ struct ConfigDifference {
 };
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
 
-/// Checks every value against the range of its key, and that evaluation.ks has the k of
-/// train.metric. Throws ConfigError naming the key, its value and the expected range. Functions
+/// Checks every value against the range of its key, that evaluation.ks has the k of train.metric, and
+/// that the model has the layers of its contrast. Throws ConfigError naming the key, its value and the expected range. Functions
 /// that take a Config, or one of its parts, check it the same way.
 void validate(const Config& config);
 

@@ -13,7 +13,8 @@ namespace tern {
 /// trainer need not know its parts (such as a penalty) or their order.
 class Loss {
  public:
-  /// Rows of `losses`: the loss proper, and the penalty.
+  /// Rows of `losses`: the loss proper and the penalty. A model with a contrast adds one row for each
+  /// side (loss_terms()).
   static constexpr std::int64_t kTerms = 2;
 
   virtual ~Loss() = default;
@@ -22,11 +23,14 @@ class Loss {
   virtual std::string_view name() const = 0;
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
-  /// gradients of all parameters: it writes the loss into the batch's column of losses, (kTerms,
-  /// num_batches), fills model.embedding_gradient() at the batch's rows, and calls
+  /// gradients of all parameters: it writes the loss into the batch's column of losses,
+  /// (loss_terms(model), num_batches), fills model.embedding_gradient() at the batch's rows, and calls
   /// model.backward(). It is recorded on a GPU: it must not allocate, download or wait.
   virtual void backward(Model& model, Triplets& triplets, Matrix& losses) = 0;
 };
+
+/// The rows of `losses` for a model: Loss::kTerms, and two more if it has a contrast.
+std::int64_t loss_terms(const Model& model);
 
 /// l2: λ of the penalty. Throws ConfigError on options out of range.
 std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2);

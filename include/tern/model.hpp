@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,13 +40,23 @@ enum class PenaltyTarget : std::uint8_t {
   kFinal,   // the final embeddings: added before backward(), which carries it to the parameters
 };
 
+/// A second loss that a model asks for: Backend::info_nce on each side between the final embeddings
+/// and another view of the batch's rows.
+struct Contrast {
+  InfoNceOptions options;
+  /// By Side: (nodes, D), valid at the batch's rows after forward(), until backward().
+  std::array<const Matrix*, 2> views{};
+  /// By Side: the gradients of the views, 0 after forward(); a loss adds to the batch's rows.
+  std::array<Matrix*, 2> gradients{};
+};
+
 /// An encoder: parameters to final embeddings of users and items. Written over the seam alone.
 /// A step is forward(), a loss that fills embedding_gradient(side) at the batch's rows, backward().
 class Model {
  public:
   virtual ~Model() = default;
 
-  /// "lightgcn", "mf", "gcmc".
+  /// "lightgcn", "xsimgcl" (lightgcn with contrast.kind = xsimgcl), "mf", "gcmc".
   virtual std::string_view name() const = 0;
   virtual std::vector<Parameter>& parameters() = 0;
   virtual std::vector<NamedBuffer> buffers() { return {}; }
@@ -67,6 +78,8 @@ class Model {
   /// The rows that the L2 penalty applies to, and the gradient that it is added to.
   virtual const Matrix& penalized(Side side) const = 0;
   virtual Matrix& penalized_gradient(Side side) = 0;
+  /// Null: the model has no second loss.
+  virtual const Contrast* contrast() const { return nullptr; }
 };
 
 /// Whether a model with these options reads features, if the data has some.

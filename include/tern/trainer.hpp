@@ -22,12 +22,13 @@ namespace tern {
 /// The results of one epoch: a line of metrics.jsonl.
 struct EpochRecord {
   int epoch = 0;      // from 1
-  double loss = 0.0;  // mean over batches of the ranking loss + L2
+  double loss = 0.0;  // mean over batches of the ranking loss + L2 + contrast
   std::string loss_name = "bpr";
   double ranking_loss = 0.0;  // of Loss::name()
   double l2_loss = 0.0;
-  double seconds = 0.0;             // of training, without evaluation
-  double evaluation_seconds = 0.0;  // final embeddings, monitors, metrics
+  std::optional<double> contrast_loss;  // of both sides, if the model has a contrast
+  double seconds = 0.0;                 // of training, without evaluation
+  double evaluation_seconds = 0.0;      // final embeddings, monitors, metrics
   double triplets_per_second = 0.0;
   std::optional<Metrics> metrics;  // of the selection split, if this epoch was evaluated
   bool best = false;               // the best so far by the chosen metric

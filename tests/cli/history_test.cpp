@@ -66,8 +66,9 @@ class History : public ListWorkspace {
     return matrix;
   }
   /// Scores of all items for a new user with these items, by the definition in host/train/fold_in.hpp.
-  std::map<std::string, double> expected_scores(const std::set<std::string>& history,
-                                                int layers) const {
+  /// The means begin with layer 0, or 1 with a contrast.
+  std::map<std::string, double> expected_scores(const std::set<std::string>& history, int layers,
+                                                int first_layer = 0) const {
     Dense x = embedding("user_embedding");
     const std::size_t users = x.size();
     for (const auto& row : embedding("item_embedding")) x.push_back(row);
@@ -89,7 +90,7 @@ class History : public ListWorkspace {
     const std::vector<std::string> names = lines(read("run/items.tsv"));
     const std::size_t width = x[0].size();
     std::vector<double> user(width, 0.0);
-    Dense final = x;
+    Dense final = first_layer == 0 ? x : Dense(nodes, std::vector<double>(width, 0.0));
     for (int layer = 1; layer <= layers; ++layer) {
       for (std::size_t i = users; i < nodes; ++i) {
         if (!history.contains(names[i - users])) continue;
@@ -106,23 +107,25 @@ class History : public ListWorkspace {
     for (std::size_t i = users; i < nodes; ++i) {
       double& score = scores[names[i - users]];
       for (std::size_t d = 0; d < width; ++d) score += user[d] * final[i][d];
-      score /= (layers + 1.0) * (layers + 1.0);
+      score /= (layers + 1.0 - first_layer) * (layers + 1.0 - first_layer);
     }
     return scores;
   }
 };
 
 TEST_F(History, IsOnePropagationInTheGraphWithTheUserAdded) {
-  for (const int layers : {1, 2, 3}) {
+  for (const int layers : {1, 2, 3, -1, -2, -3}) {  // below 0: with a contrast
     SCOPED_TRACE(layers);
-    train(std::to_string(layers));
+    train(std::to_string(std::abs(layers)),
+          {"--set", layers < 0 ? "contrast.kind=xsimgcl" : "contrast.kind=none"});
     write("new.csv", "user,item\nalice,drama-0\nbob,horror-1\nalice,drama-6\nalice,drama-4\n");
     const Outcome outcome = recommend("new.csv", {"--include-observed", "--quiet"});
     EXPECT_THAT(outcome.err, IsEmpty());
     const std::map<std::string, std::set<std::string>> histories{
         {"alice", {"drama-0", "drama-4", "drama-6"}}, {"bob", {"horror-1"}}};
     for (const auto& [user, history] : histories) {
-      const std::map<std::string, double> expected = expected_scores(history, layers);
+      const std::map<std::string, double> expected =
+          expected_scores(history, std::abs(layers), layers < 0 ? 1 : 0);
       const Rows rows = rows_of(outcome, user);
       ASSERT_THAT(rows, SizeIs(20));
       for (const auto& row : rows) {

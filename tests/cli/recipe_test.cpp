@@ -34,6 +34,19 @@ TEST(Recipes, SoftmaxHasThePublishedSettings) {
   EXPECT_EQ(config.epochs, 7);  // what a recipe does not name stays
 }
 
+TEST(Recipes, XSimGclHasThePublishedSettings) {
+  Config config;
+  apply_recipe(config, "xsimgcl");
+  EXPECT_EQ(config.loss.kind, LossKind::kBpr);
+  EXPECT_EQ(config.model.layers, 2);
+  const ContrastOptions& contrast = config.model.contrast;
+  EXPECT_EQ(contrast.kind, ContrastKind::kXSimGcl);
+  EXPECT_EQ(contrast.weight, 0.2);
+  EXPECT_EQ(contrast.temperature, 0.15);
+  EXPECT_EQ(contrast.magnitude, 0.2);
+  EXPECT_EQ(contrast.layer, 1);
+}
+
 TEST(Recipes, AnUnknownNameListsAll) {
   Config config;
   try {
@@ -41,7 +54,8 @@ TEST(Recipes, AnUnknownNameListsAll) {
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(),
-                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, mf-softmax");
+                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, "
+                 "xsimgcl, mf-softmax");
   }
 }
 

@@ -103,7 +103,13 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "lightgcn L2 softmax",
                                                "gcmc ids softmax",
                                                "gcmc features softmax",
-                                               "gcmc both L2 softmax"}));
+                                               "gcmc both L2 softmax",
+                                               "xsimgcl L1",
+                                               "xsimgcl L2",
+                                               "xsimgcl L4",
+                                               "xsimgcl L1 softmax",
+                                               "xsimgcl L2 softmax",
+                                               "xsimgcl L4 softmax"}));
   }
 }
 
@@ -198,7 +204,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 12u);
+  ASSERT_EQ(places.size(), 18u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
@@ -214,12 +220,14 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
   // gcmc's features and running statistics.
   EXPECT_EQ(places[5].filename(), "gcmc-both-L2");
-  EXPECT_EQ(places[11].filename(), "gcmc-both-L2-softmax");
-  EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
-  EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,
-            (std::vector<std::int64_t>{6, 5}));
-  EXPECT_EQ(read_npy(places.back() / "user_layer2_norm_running_mean.npy").shape,
+  const fs::path gcmc = places[14];
+  EXPECT_EQ(gcmc.filename(), "gcmc-both-L2-softmax");
+  EXPECT_EQ(read_npy(gcmc / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
+  EXPECT_EQ(read_npy(gcmc / "item_categories.npy").shape, (std::vector<std::int64_t>{6, 5}));
+  EXPECT_EQ(read_npy(gcmc / "user_layer2_norm_running_mean.npy").shape,
             (std::vector<std::int64_t>{1, 3}));
+  EXPECT_EQ(places[7].filename(), "xsimgcl-L2");
+  EXPECT_EQ(read_npy(places[7] / "loss.npy").shape, (std::vector<std::int64_t>{4}));
 }
 
 }  // namespace

@@ -19,11 +19,13 @@ struct Case {
   int layers;
   int width;
   LossKind loss = LossKind::kBpr;
+  int contrasted = 0;  // the layer; 0: no contrast
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
        << c.width << (c.loss == LossKind::kSoftmax ? " softmax" : "");
+  if (c.contrasted > 0) *out << " contrast of " << c.contrasted;
 }
 
 class Gradient : public ::testing::TestWithParam<Case> {
@@ -31,6 +33,13 @@ class Gradient : public ::testing::TestWithParam<Case> {
   static ModelOptions options() {
     ModelOptions options = model_options(GetParam().kind, GetParam().width, GetParam().layers);
     options.init_std = 0.7;  // wide enough that softplus leaves its linear part
+    if (GetParam().contrasted > 0) {
+      options.contrast = {.kind = ContrastKind::kXSimGcl,
+                          .weight = 0.8,
+                          .temperature = 0.4,
+                          .magnitude = 0.3,
+                          .layer = GetParam().contrasted};
+    }
     return options;
   }
 
@@ -38,12 +47,18 @@ class Gradient : public ::testing::TestWithParam<Case> {
   std::unique_ptr<Loss> loss =
       make_loss(*f.backend, {.kind = GetParam().loss, .softmax = {.temperature = 0.5}}, kL2);
 
-  /// The loss of current batch b at the current parameters; also computes their gradients.
+  /// The loss of current batch b at the current parameters, always with the same noise; also computes
+  /// their gradients.
   double loss_of(std::int64_t b) {
+    for (const NamedCounter& counter : f.model->counters()) f.backend->set(*counter.value, 3);
     f.model->forward();
     loss->backward(*f.model, f.triplets, f.losses);
     const std::vector<double> values = values_of(*f.backend, f.losses);
-    return values[b] + values[f.triplets.num_batches() + b];
+    double sum = 0.0;
+    for (std::int64_t term = 0; term < f.losses.rows(); ++term) {
+      sum += values[term * f.triplets.num_batches() + b];
+    }
+    return sum;
   }
 
   /// The gradient as dense numbers: zero outside a parameter's rows.
@@ -129,7 +144,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{ModelKind::kMatrixFactorization, 0, 7},
                       Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
                       Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
-                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax}));
+                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax},
+                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kBpr, 1},
+                      Case{ModelKind::kLightGcn, 2, 7, LossKind::kBpr, 1},
+                      Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmax, 2},
+                      Case{ModelKind::kLightGcn, 3, 5, LossKind::kBpr, 1},
+                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kSoftmax, 2},
+                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kBpr, 4}));
 
 }  // namespace
 }  // namespace tern::test

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tern/backend.hpp"
+#include "tern/loss.hpp"
 #include "tern/model.hpp"
 #include "tests/support/matrices.hpp"
 #include "tests/support/sampling.hpp"
@@ -37,7 +38,7 @@ struct ModelFixture {
         graph(backend->make_graph(interactions)),
         triplets(backend->make_triplets(graph, {}, batch_size)),
         model(make_model(*backend, graph, triplets, options, features)),
-        losses(backend->allocate(2, triplets.num_batches())) {
+        losses(backend->allocate(loss_terms(*model), triplets.num_batches())) {
     model->initialize(Seed{7});
     backend->sample(triplets, 1);
   }

@@ -25,6 +25,7 @@ TEST_F(RunTest, AppendsAnObjectAnEpoch) {
   record.triplets_per_second = 50.0;
   run.append(record);
   record.epoch = 2;
+  record.contrast_loss = 0.75;
   record.loss = std::nan("");
   record.ranking_loss = std::numeric_limits<double>::infinity();
   record.metrics = Metrics{{"recall@2", 0.25}, {"users", 2.0}};
@@ -48,6 +49,7 @@ TEST_F(RunTest, AppendsAnObjectAnEpoch) {
   const Json second = Json::parse(text.substr(end + 1));
   EXPECT_TRUE(second["loss"].is_null());
   EXPECT_TRUE(second["bpr_loss"].is_null());
+  EXPECT_EQ(second["contrast_loss"], 0.75);
   EXPECT_EQ(second["recall@2"], 0.25);
   EXPECT_EQ(second["users"], 2.0);
   EXPECT_EQ(second["best"], true);
