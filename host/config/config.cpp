@@ -150,7 +150,7 @@ void check_contrast(const ModelOptions& model) {
                     model_name(model.kind), model.layers));
   }
   if (model.contrast.layer > model.layers) {
-    throw ConfigError(fmt::format("contrast.layer: found {}, but model.layers is {}",
+    throw ConfigError(fmt::format("contrast.view_layer: found {}, but model.layers is {}",
                                   model.contrast.layer, model.layers));
   }
 }

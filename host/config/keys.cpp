@@ -237,7 +237,7 @@ std::vector<KeySpec> contrast_keys() {
              kContrast(&ContrastOptions::temperature), kPositive),
       number("contrast.magnitude", kChangesResult, "xsimgcl: length of the noise of a row",
              kContrast(&ContrastOptions::magnitude), kNotNegative),
-      integer("contrast.layer", kChangesResult,
+      integer("contrast.view_layer", kChangesResult,
               "xsimgcl: the layer that is contrasted with the final embeddings",
               kContrast(&ContrastOptions::layer), 1, 100),
   };

@@ -55,7 +55,7 @@ std::vector<Recipe> make_recipes() {
         {"contrast.weight", "0.2"},
         {"contrast.temperature", "0.15"},
         {"contrast.magnitude", "0.2"},
-        {"contrast.layer", "1"}}},
+        {"contrast.view_layer", "1"}}},
       {"mf-softmax", "matrix factorisation with in-batch softmax (Wu et al. 2024)",
        softmax_with({{"model.kind", "mf"}})},
   };

@@ -57,7 +57,7 @@ constexpr std::array kSynonyms{
     Synonyms{"contrast.weight", "lambda cl_rate cl_weight ssl_reg ssl_weight"},
     Synonyms{"contrast.temperature", "tau temp ssl_temp cl_temp"},
     Synonyms{"contrast.magnitude", "eps noise noise_eps"},
-    Synonyms{"contrast.layer", "l_star layer_cl"},
+    Synonyms{"contrast.view_layer", "l_star layer_cl"},
     Synonyms{"sampling.negatives",
              "negative_sampling neg_sampling neg_sampler negative_sampler sampler"},
     Synonyms{"sampling.popularity_exponent", "alpha ns_exponent neg_alpha"},

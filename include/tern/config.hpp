@@ -32,7 +32,7 @@ std::string_view model_name(ModelKind kind);
 /// A second loss beside the ranking loss, over perturbed layers of lightgcn.
 enum class ContrastKind : std::uint8_t { kNone, kXSimGcl };
 
-/// The keys are contrast.kind, ...
+/// The keys are contrast.kind, contrast.weight, ...; that of layer is contrast.view_layer.
 struct ContrastOptions {
   ContrastKind kind = ContrastKind::kNone;
   double weight = 0.2;       // λ

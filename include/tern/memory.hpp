@@ -52,7 +52,7 @@ struct MemoryEstimate {
 ///   graph       8 E + 16 N, on a GPU 8 E + 12 N
 ///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T (with a contrast 4 T,
-///               or 5 T if two layers or more follow contrast.layer); gcmc: T and the weights,
+///               or 5 T if two layers or more follow the view); gcmc: T and the weights,
 ///               as much again, and for every layer 8 T to 13 T with its width for D
 ///   optimizer   m times the parameters
 ///   scratch     work space of operations; with evaluation.score = cosine also a copy of the item rows

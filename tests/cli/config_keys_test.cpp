@@ -154,7 +154,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"contrast.weight", [](Config& c) { c.model.contrast.weight = -1.0; }},
       {"contrast.temperature", [](Config& c) { c.model.contrast.temperature = 0.0; }},
       {"contrast.magnitude", [](Config& c) { c.model.contrast.magnitude = -1.0; }},
-      {"contrast.layer", [](Config& c) { c.model.contrast.layer = 0; }},
+      {"contrast.view_layer", [](Config& c) { c.model.contrast.layer = 0; }},
       {"loss.mask", [](Config& c) { c.loss.softmax.mask = static_cast<SoftmaxMask>(99); }},
       {"loss.popularity_correction",
        [](Config& c) { c.loss.softmax.popularity_correction = 100.1; }},
@@ -222,13 +222,13 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
   for (const ConfigKey& key : config_keys()) keys[key.resume].insert(key.key);
   EXPECT_EQ(
       keys[OnResume::kFixed],
-      (std::set<std::string>{"data.split",         "data.test_fraction",    "data.valid_fraction",
-                             "data.split_seed",    "data.k_core",           "data.min_rating",
-                             "data.format",        "data.separator",        "data.header",
-                             "data.encoding",      "data.user_column",      "data.item_column",
-                             "data.rating_column", "data.timestamp_column", "model.kind",
-                             "model.width",        "model.layers",          "model.hidden",
-                             "model.inputs",       "optimizer.kind",        "optimizer.momentum"}));
+      (std::set<std::string>{
+          "data.split",         "data.test_fraction",    "data.valid_fraction", "data.split_seed",
+          "data.k_core",        "data.min_rating",       "data.format",         "data.separator",
+          "data.header",        "data.encoding",         "data.user_column",    "data.item_column",
+          "data.rating_column", "data.timestamp_column", "model.kind",          "model.width",
+          "model.layers",       "model.hidden",          "model.inputs",        "optimizer.kind",
+          "optimizer.momentum", "contrast.kind"}));
   EXPECT_EQ(keys[OnResume::kBetweenEpochs],
             (std::set<std::string>{"train.batch_size", "train.seed", "loss.kind", "loss.negatives",
                                    "sampling.positives", "sampling.negatives",
@@ -250,7 +250,7 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
                                                                    "contrast.weight",
                                                                    "contrast.temperature",
                                                                    "contrast.magnitude",
-                                                                   "contrast.layer",
+                                                                   "contrast.view_layer",
                                                                    "optimizer.learning_rate",
                                                                    "optimizer.weight_decay",
                                                                    "optimizer.beta1",

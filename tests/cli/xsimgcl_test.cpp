@@ -36,12 +36,12 @@ TEST_F(ResumeRun, WithAContrastIsEvaluatedExportedAndRecommendsAlike) {
   write_films();
   ASSERT_EQ(run(command("run", "4", kXSimGcl)).exit_code, 0);
   EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
-  const Outcome stored = run({"recommend", "run", "-k", "3", "--quiet"});
+  const Outcome stored = run({"recommend", "run", "--all", "-k", "3", "--quiet"});
   ASSERT_EQ(stored.exit_code, 0) << stored.err;
   EXPECT_EQ(run({"export", "run", "--to", "exported", "--quiet"}).exit_code, 0);
   // Without the stored embeddings the model computes them anew from its parameters.
   std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
-  EXPECT_EQ(run({"recommend", "run", "-k", "3", "--quiet"}).out, stored.out);
+  EXPECT_EQ(run({"recommend", "run", "--all", "-k", "3", "--quiet"}).out, stored.out);
 }
 
 TEST_F(ResumeRun, AContrastThatDoesNotFitTheModelIsRefused) {
@@ -55,7 +55,8 @@ TEST_F(ResumeRun, AContrastThatDoesNotFitTheModelIsRefused) {
   };
   EXPECT_THAT(refused({"--model", "mf"}),
               AllOf(HasSubstr("contrast.kind"), HasSubstr("model.kind = lightgcn")));
-  EXPECT_THAT(refused({"--set", "contrast.layer=3"}), HasSubstr("contrast.layer: found 3"));
+  EXPECT_THAT(refused({"--set", "contrast.view_layer=3"}),
+              HasSubstr("contrast.view_layer: found 3"));
 }
 
 }  // namespace

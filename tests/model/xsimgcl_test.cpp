@@ -218,8 +218,8 @@ TEST(XSimGcl, RefusesModelsWithoutItsLayers) {
   using testing::HasSubstr;
   EXPECT_THAT(message(xsimgcl_options(0, 1)),
               HasSubstr("needs model.kind = lightgcn with model.layers from 1, found lightgcn"));
-  EXPECT_THAT(message(xsimgcl_options(2, 3)), HasSubstr("contrast.layer: found 3"));
-  EXPECT_THAT(message(xsimgcl_options(2, 0)), HasSubstr("contrast.layer: found"));
+  EXPECT_THAT(message(xsimgcl_options(2, 3)), HasSubstr("contrast.view_layer: found 3"));
+  EXPECT_THAT(message(xsimgcl_options(2, 0)), HasSubstr("contrast.view_layer: found"));
   for (const ModelKind kind : {ModelKind::kMatrixFactorization, ModelKind::kGcMc}) {
     ModelOptions options = xsimgcl_options(2, 1);
     options.kind = kind;

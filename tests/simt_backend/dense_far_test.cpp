@@ -1,5 +1,5 @@
-// Kernels of the dense layer and of dropout on rows so far out that their addresses need more than
-// 32 bits, and the cuts of their work.
+// Kernels of the dense layer, of dropout and of perturb on rows so far out that their addresses need
+// more than 32 bits, and the cuts of their work.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +9,7 @@
 
 #include "cuda/ops/dropout.hpp"
 #include "cuda/ops/linear_relu_batchnorm.hpp"
+#include "cuda/ops/perturb.hpp"
 #include "cuda/support/matmul.hpp"
 #include "simt/buffer.hpp"
 #include "tern/random.hpp"
@@ -221,6 +222,38 @@ TEST(DenseFar, DropoutCountsElementsBeyond32Bits) {
           ASSERT_EQ(values[kFirst + r * kStride + c], word >= 1u << 31 ? kept : 0.0F)
               << r << ", " << c << " of " << cols;
         }
+      }
+    }
+  }
+}
+
+TEST(DenseFar, PerturbCountsElementsBeyond32Bits) {
+  const simt::Buffer<std::int64_t> step(
+      std::span<const std::int64_t>(std::vector<std::int64_t>{(std::int64_t{1} << 32) + 9}));
+  for (const std::int64_t cols : {5, 6, 7, 8}) {
+    Far<float> values(kFirst, std::vector<float>(kRows * kStride, 1));
+    launch_perturb(DeviceQueue(), {.magnitude = 0.5F,
+                                   .seed = Seed{77},
+                                   .place = 65535,
+                                   .step = step.data(),
+                                   .values = {values.data(), kRow + kRows, cols, kStride},
+                                   .only = {},
+                                   .first_row = kRow});
+    for (std::int64_t r = 0; r < kRows; ++r) {
+      std::vector<double> draws;
+      double square = 0;
+      for (std::int64_t c = 0; c < cols; ++c) {
+        const auto index = static_cast<std::uint64_t>((kRow + r) * cols + c);
+        RandomStream stream(Seed{77}, Purpose::kPerturb, 9,
+                            (std::uint64_t{65535} << 48) + index / 4);
+        std::uint32_t word = 0;
+        for (std::uint64_t j = 0; j <= index % 4; ++j) word = stream.next();
+        draws.push_back(word + 1.0);
+        square += draws.back() * draws.back();
+      }
+      for (std::int64_t c = 0; c < cols; ++c) {
+        ASSERT_NEAR(values[kFirst + r * kStride + c], 1 + 0.5 * draws[c] / std::sqrt(square), 1e-6)
+            << r << ", " << c << " of " << cols;
       }
     }
   }

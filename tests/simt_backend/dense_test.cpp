@@ -87,7 +87,10 @@ TEST(SimtDense, PaddingStaysZero) {
         Matrix dropped = make_matrix(*backend, 300, cols, random_values(300 * cols, 2));
         backend->dropout({.probability = 0.3}, step, dropped);
         backend->dropout({.probability = 0.3, .unit = DropoutOptions::Unit::kRow}, step, dropped);
+        Matrix sum = backend->allocate(300, cols);
+        backend->perturb({.magnitude = 0.3}, step, dropped, nullptr, {.sum = &sum, .weight = 0.5});
         backend->synchronize();
+        EXPECT_TRUE(padding_is_zero(sum));
         EXPECT_TRUE(padding_is_zero(dropped));
         EXPECT_TRUE(padding_is_zero(layer.z)) << cols;
         for (const SumMatrices* sum : {&layer.grad_inner, &layer.grad_outer}) {
