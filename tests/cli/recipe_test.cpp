@@ -34,6 +34,21 @@ TEST(Recipes, SoftmaxHasThePublishedSettings) {
   EXPECT_EQ(config.epochs, 7);  // what a recipe does not name stays
 }
 
+TEST(Recipes, DirectAuHasThePublishedSettings) {
+  Config config;
+  apply_recipe(config, "mf-directau");
+  EXPECT_EQ(config.loss.kind, LossKind::kDirectAu);
+  EXPECT_EQ(config.loss.uniformity_weight, 1.0);
+  EXPECT_EQ(config.l2, 0.0);
+  EXPECT_EQ(config.optimizer.adam.weight_decay, 1e-6);
+  EXPECT_EQ(config.optimizer.adam.learning_rate, 1e-3);
+  EXPECT_EQ(config.batch_size, 1024);
+  EXPECT_EQ(config.model.kind, ModelKind::kMatrixFactorization);
+  apply_recipe(config, "directau");
+  EXPECT_EQ(config.model.kind, ModelKind::kLightGcn);
+  EXPECT_EQ(config.model.layers, 1);
+}
+
 TEST(Recipes, AnUnknownNameListsAll) {
   Config config;
   try {
@@ -41,7 +56,8 @@ TEST(Recipes, AnUnknownNameListsAll) {
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(),
-                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, mf-softmax");
+                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, mf-softmax, "
+                 "directau, mf-directau");
   }
 }
 

@@ -90,6 +90,8 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "linear_relu_batchnorm",
                                                "dropout",
                                                "in_batch_softmax",
+                                               "alignment_uniformity",
+                                               "info_nce",
                                                "mf",
                                                "lightgcn L1",
                                                "lightgcn L2",
@@ -101,7 +103,13 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "lightgcn L2 softmax",
                                                "gcmc ids softmax",
                                                "gcmc features softmax",
-                                               "gcmc both L2 softmax"}));
+                                               "gcmc both L2 softmax",
+                                               "mf directau",
+                                               "lightgcn L1 directau",
+                                               "lightgcn L2 directau",
+                                               "gcmc ids directau",
+                                               "gcmc features directau",
+                                               "gcmc both L2 directau"}));
   }
 }
 
@@ -128,6 +136,9 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("alignment_uniformity: gradient of users"));
+  EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (items)"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -158,6 +169,11 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign),
               Contains("mf softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("alignment_uniformity: gradient of users"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("lightgcn L1 directau: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (users)"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),
@@ -195,7 +211,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 12u);
+  ASSERT_EQ(places.size(), 18u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
@@ -212,6 +228,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   // gcmc's features and running statistics.
   EXPECT_EQ(places[5].filename(), "gcmc-both-L2");
   EXPECT_EQ(places[11].filename(), "gcmc-both-L2-softmax");
+  EXPECT_EQ(places[17].filename(), "gcmc-both-L2-directau");
   EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
   EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,
             (std::vector<std::int64_t>{6, 5}));

@@ -23,7 +23,10 @@ struct Case {
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
-       << c.width << (c.loss == LossKind::kSoftmax ? " softmax" : "");
+       << c.width
+       << (c.loss == LossKind::kSoftmax    ? " softmax"
+           : c.loss == LossKind::kDirectAu ? " directau"
+                                           : "");
 }
 
 class Gradient : public ::testing::TestWithParam<Case> {
@@ -129,7 +132,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{ModelKind::kMatrixFactorization, 0, 7},
                       Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
                       Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
-                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax}));
+                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax},
+                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kDirectAu},
+                      Case{ModelKind::kLightGcn, 3, 7, LossKind::kDirectAu},
+                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kDirectAu}));
 
 }  // namespace
 }  // namespace tern::test
