@@ -45,6 +45,8 @@ Cases all_cases(DeviceKind device) {
   add_bpr_cases(cases, device);
   add_in_batch_softmax_cases(cases, device);
   add_perturb_cases(cases, device);
+  add_alignment_uniformity_cases(cases, device);
+  add_info_nce_cases(cases, device);
   add_l2_penalty_cases(cases, device);
   add_adam_cases(cases, device);
   add_sgd_cases(cases, device);

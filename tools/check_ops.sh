@@ -50,9 +50,9 @@ TABLE
 # of all ops. Headers of cuda/ops need no line: at least two ops must include each.
 shared_files() {
   cat <<'TABLE'
-host/reference  backend storage
-host/cpu        backend blas_memory storage batch_statistics dense_gradients dense_products dense_state dense_sweeps random_words
-cuda/ops
+host/reference  backend storage unit_rows
+host/cpu        backend batch_pairs blas_memory pair_strips softmax_pairs storage unit_rows batch_statistics dense_gradients dense_products dense_state dense_sweeps random_words
+cuda/ops        pair_softmax pair_tiles
 tests/ops       determinism_test fault_test gpu_test gradient_test random_test
 bench/ops       dense_tables expected
 TABLE

@@ -170,11 +170,13 @@ class Step:
                                                       self.settings["items"]])
 
     def losses(self, users, items):
-        """BPR or in-batch softmax over final embeddings, and L2 of each triplet's layer-0 rows (gcmc:
+        """The loss over final embeddings, and L2 of each triplet's layer-0 rows (gcmc:
         final rows). A triplet without a negative has the item -1."""
         u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
         if self.settings["loss"] == "softmax":
             ranking = self.softmax(users, items, u, p)
+        elif self.settings["loss"] == "directau":
+            ranking = self.directau(users, items, u, p)
         else:
             scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
             ranking = torch.nn.functional.softplus(scores).mean()
@@ -200,6 +202,19 @@ class Step:
         terms = (self.settings["negative_weight"] * logits[counted].logsumexp(dim=1) -
                  cosines.diagonal()[counted] / self.settings["temperature"])
         return terms.sum() / len(u)
+
+    def directau(self, users, items, u, p):
+        """DirectAU, as its authors' code computes it: alignment of the pairs' unit rows, and the mean
+        uniformity of users and items with their repeats."""
+        x = torch.nn.functional.normalize(users[u], dim=1)
+        y = torch.nn.functional.normalize(items[p], dim=1)
+        alignment = (x - y).square().sum(dim=1).mean()
+        if len(u) < 2:
+            return alignment
+        first, second = torch.triu_indices(len(u), len(u), offset=1)
+        spread = [(-2 * (rows[first] - rows[second]).square().sum(dim=1)).exp().mean().log()
+                  for rows in (x, y)]
+        return alignment + self.settings["uniformity_weight"] * sum(spread) / 2
 
     def recompute(self):
         """{name: what should have been dumped under that name}."""

@@ -52,6 +52,8 @@ void add_sample_cases(Cases& cases, DeviceKind device);
 void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind device);
 void add_perturb_cases(Cases& cases, DeviceKind device);
+void add_alignment_uniformity_cases(Cases& cases, DeviceKind device);
+void add_info_nce_cases(Cases& cases, DeviceKind device);
 void add_l2_penalty_cases(Cases& cases, DeviceKind device);
 void add_adam_cases(Cases& cases, DeviceKind device);
 void add_sgd_cases(Cases& cases, DeviceKind device);

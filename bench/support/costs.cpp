@@ -35,6 +35,18 @@ Cost in_batch_softmax_cost(std::int64_t pairs, std::int64_t width) {
   return {.bytes = 4.0 * b * d * kValue, .flops = 6.0 * b * b * d + 3.0 * b * b};
 }
 
+Cost alignment_uniformity_cost(std::int64_t pairs, std::int64_t width) {
+  const auto b = static_cast<double>(pairs);
+  const auto d = static_cast<double>(width);
+  return {.bytes = 4.0 * b * d * kValue, .flops = 2.0 * (4.0 * b * b * d + 3.0 * b * b)};
+}
+
+Cost info_nce_cost(std::int64_t nodes, std::int64_t width) {
+  const auto n = static_cast<double>(nodes);
+  const auto d = static_cast<double>(width);
+  return {.bytes = 6.0 * n * d * kValue, .flops = 6.0 * n * n * d + 3.0 * n * n};
+}
+
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width) {
   const auto n = static_cast<double>(rows) * static_cast<double>(width);
   return {.bytes = 3.0 * n * kValue, .flops = 4.0 * n};

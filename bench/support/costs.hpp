@@ -28,6 +28,13 @@ Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_r
 /// pairs² · width (logits and both gradients); of each logit a difference, an exponent and a sum.
 Cost in_batch_softmax_cost(std::int64_t pairs, std::int64_t width);
 
+/// alignment_uniformity of `pairs`: rows and gradients as above; for each side two products of
+/// pairs² · width (exponents, gradient); of each exponent a bias, its power and a sum.
+Cost alignment_uniformity_cost(std::int64_t pairs, std::int64_t width);
+
+/// info_nce over `nodes` distinct nodes: as in_batch_softmax, and the gradients read before.
+Cost info_nce_cost(std::int64_t nodes, std::int64_t width);
+
 /// l2_penalty over `rows` distinct rows: the row and its gradient read, the gradient written.
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width);
 

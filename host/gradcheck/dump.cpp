@@ -92,9 +92,10 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
                               {"layers", named.options.kind == ModelKind::kGcMc
                                              ? static_cast<int>(named.options.hidden.size()) + 1
                                              : named.options.layers},
-                              {"loss", named.loss.kind == LossKind::kBpr ? "bpr" : "softmax"},
+                              {"loss", make_loss(backend, named.loss, options.l2)->name()},
                               {"temperature", named.loss.softmax.temperature},
                               {"negative_weight", named.loss.softmax.negative_weight},
+                              {"uniformity_weight", named.loss.uniformity_weight},
                               {"popularity_correction", named.loss.softmax.popularity_correction},
                               {"l2", options.l2},
                               {"users", options.users},

@@ -28,7 +28,7 @@ class Answers {
         random_(seed.value + 2),
         graph_(backend.make_graph(random_graph(options, seed))),
         triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
-        losses_(backend.allocate(2, triplets_.num_batches())),
+        losses_(backend.allocate(4, triplets_.num_batches())),
         nodes_(std::max(options.users, options.items)) {
     sample();
     propagate(Side::kUser);
@@ -37,6 +37,7 @@ class Answers {
     dropout(seed);
     perturb(seed);
     losses();
+    if (options.width >= kMinCosineWidth) info_nce();
     optimizers();
     rankings();
     statistics();
@@ -132,10 +133,35 @@ class Answers {
     backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kObserved), users, items,
                               grad_users, grad_items, losses_);
     report("in_batch_softmax", 0);
+    if (options_.width >= kMinCosineWidth) {
+      backend_.alignment_uniformity(triplets_, alignment_options(), users, items, grad_users,
+                                    grad_items, losses_);
+      report("alignment_uniformity", 0);
+    }
     backend_.fill(grad_users, 0.0);
     backend_.fill(grad_items, 0.0);
     backend_.l2_penalty(triplets_, options_.l2, users, items, grad_users, grad_items, losses_);
     report("l2_penalty", static_cast<std::size_t>(triplets_.num_batches()));
+  }
+
+  void info_nce() {
+    for (const Side side : {Side::kUser, Side::kItem}) {
+      const std::int64_t rows = graph_.num_nodes(side);
+      const Matrix views = random_matrix(rows);
+      const Matrix others = random_matrix(rows);
+      Matrix grad_views = random_matrix(rows);  // gradients are added
+      Matrix grad_others = random_matrix(rows);
+      backend_.info_nce(triplets_, {.temperature = 0.5, .weight = 0.75}, side, views, others,
+                        grad_views, grad_others, losses_);
+      const std::int64_t terms = 2 * (options_.width + triplets_.batch_size());
+      const std::string place = side == Side::kUser ? " (users)" : " (items)";
+      const auto row = 2 + static_cast<std::size_t>(side);
+      add("info_nce", "loss" + place,
+          {download(backend_, losses_)[row * static_cast<std::size_t>(triplets_.num_batches())]},
+          terms);
+      add("info_nce", "gradient of views" + place, download(backend_, grad_views), terms);
+      add("info_nce", "gradient of others" + place, download(backend_, grad_others), terms);
+    }
   }
 
   void optimizers() {

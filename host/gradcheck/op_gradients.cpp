@@ -19,7 +19,7 @@ class OpGradients {
         random_(seed.value + 1),
         graph_(backend.make_graph(random_graph(options, seed))),
         triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
-        losses_(backend.allocate(2, triplets_.num_batches())) {
+        losses_(backend.allocate(4, triplets_.num_batches())) {
     backend_.sample(triplets_, 1);
   }
 
@@ -51,7 +51,7 @@ class OpGradients {
         numeric_gradient(addend, [&](const Values& at) { return f(x, at); }));
   }
 
-  enum class Term { kBpr, kSoftmax, kL2 };
+  enum class Term { kBpr, kSoftmax, kAlignment, kL2 };
 
   void check_loss(Term term) {
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
@@ -59,15 +59,32 @@ class OpGradients {
     Values of_users;
     Values of_items;
     loss(term, users, items, &of_users, &of_items);
-    const char* op = term == Term::kBpr       ? "bpr"
-                     : term == Term::kSoftmax ? "in_batch_softmax"
-                                              : "l2_penalty";
+    const char* op = term == Term::kBpr         ? "bpr"
+                     : term == Term::kSoftmax   ? "in_batch_softmax"
+                     : term == Term::kAlignment ? "alignment_uniformity"
+                                                : "l2_penalty";
     add(op, "gradient of users", of_users, numeric_gradient(users, [&](const Values& at) {
           return loss(term, at, items, nullptr, nullptr);
         }));
     add(op, "gradient of items", of_items, numeric_gradient(items, [&](const Values& at) {
           return loss(term, users, at, nullptr, nullptr);
         }));
+  }
+
+  void check_info_nce(Side side) {
+    const std::int64_t size = graph_.num_nodes(side) * std::int64_t{options_.width};
+    const Values views = random_values(size, random_);
+    const Values others = random_values(size, random_);
+    Values of_views;
+    Values of_others;
+    contrast(side, views, others, &of_views, &of_others);
+    const std::string place = side == Side::kUser ? " (users)" : " (items)";
+    add("info_nce", "gradient of views" + place, of_views,
+        numeric_gradient(
+            views, [&](const Values& at) { return contrast(side, at, others, nullptr, nullptr); }));
+    add("info_nce", "gradient of others" + place, of_others,
+        numeric_gradient(
+            others, [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); }));
   }
 
  private:
@@ -82,6 +99,9 @@ class OpGradients {
     } else if (term == Term::kSoftmax) {
       backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kSameItem), user_table,
                                 item_table, grad_users, grad_items, losses_);
+    } else if (term == Term::kAlignment) {
+      backend_.alignment_uniformity(triplets_, alignment_options(), user_table, item_table,
+                                    grad_users, grad_items, losses_);
     } else {
       backend_.l2_penalty(triplets_, options_.l2, user_table, item_table, grad_users, grad_items,
                           losses_);
@@ -89,6 +109,21 @@ class OpGradients {
     if (of_users != nullptr) *of_users = download(backend_, grad_users);
     if (of_items != nullptr) *of_items = download(backend_, grad_items);
     return download(backend_, losses_)[term == Term::kL2 ? triplets_.num_batches() : 0];
+  }
+
+  double contrast(Side side, const Values& views, const Values& others, Values* of_views,
+                  Values* of_others) {
+    const std::int64_t rows = graph_.num_nodes(side);
+    const Matrix view_table = upload(backend_, rows, views);
+    const Matrix other_table = upload(backend_, rows, others);
+    Matrix grad_views = backend_.allocate(rows, view_table.cols());
+    Matrix grad_others = backend_.allocate(rows, view_table.cols());
+    backend_.info_nce(triplets_, {.temperature = 0.5, .weight = 0.75}, side, view_table,
+                      other_table, grad_views, grad_others, losses_);
+    if (of_views != nullptr) *of_views = download(backend_, grad_views);
+    if (of_others != nullptr) *of_others = download(backend_, grad_others);
+    return download(backend_, losses_)[(2 + static_cast<std::size_t>(side)) *
+                                       static_cast<std::size_t>(triplets_.num_batches())];
   }
 
   void add(const char* op, std::string quantity, const Values& gradient, const Values& numeric) {
@@ -129,6 +164,11 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   checks.check_propagate(Side::kItem);
   checks.check_loss(OpGradients::Term::kBpr);
   checks.check_loss(OpGradients::Term::kSoftmax);
+  if (options.width >= kMinCosineWidth) {
+    checks.check_loss(OpGradients::Term::kAlignment);
+    checks.check_info_nce(Side::kUser);
+    checks.check_info_nce(Side::kItem);
+  }
   if (options.l2 > 0.0) checks.check_loss(OpGradients::Term::kL2);
   for (const DenseProblem::Form form : DenseProblem::kForms) {
     check_dense(reference, options, form, seed, report);

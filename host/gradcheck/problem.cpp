@@ -62,6 +62,12 @@ InBatchSoftmaxOptions softmax_options(SoftmaxMask mask) {
   return {.temperature = 0.5, .negative_weight = 0.75, .mask = mask, .popularity_correction = 0.25};
 }
 
+AlignmentUniformityOptions alignment_options() {
+  // Uniformity is negative: with a weight about 1 it may cancel the alignment, and errors relative to
+  // the loss would have no meaning.
+  return {.uniformity_weight = 0.25};
+}
+
 std::vector<NamedModel> models(const GradcheckOptions& options) {
   std::vector<NamedModel> found;
   const auto add = [&](std::string name, ModelKind kind, int layers) {
@@ -96,14 +102,23 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   add_contrast(1, 1);
   if (options.layers > 1) add_contrast(options.layers, options.layers / 2 + 1);
   add_contrast(options.layers + 2, 1);
-  const std::size_t with_bpr = found.size();
-  for (std::size_t i = 0; i < with_bpr; ++i) {
-    NamedModel model = found[i];
-    model.name += " softmax";
-    model.loss.kind = LossKind::kSoftmax;
-    model.loss.softmax = softmax_options(SoftmaxMask::kObserved);
-    found.push_back(std::move(model));
-  }
+  const std::vector<NamedModel> with_bpr = found;
+  const auto add_loss = [&](const char* name, const LossOptions& loss) {
+    for (NamedModel model : with_bpr) {
+      model.name += name;
+      model.loss = loss;
+      found.push_back(std::move(model));
+    }
+  };
+  LossOptions softmax;
+  softmax.kind = LossKind::kSoftmax;
+  softmax.softmax = softmax_options(SoftmaxMask::kObserved);
+  add_loss(" softmax", softmax);
+  if (options.width < kMinCosineWidth) return found;
+  LossOptions directau;
+  directau.kind = LossKind::kDirectAu;
+  directau.uniformity_weight = alignment_options().uniformity_weight;
+  add_loss(" directau", directau);
   return found;
 }
 

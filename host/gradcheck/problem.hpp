@@ -88,6 +88,12 @@ Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model
 /// Options with which no term of in_batch_softmax vanishes.
 InBatchSoftmaxOptions softmax_options(SoftmaxMask mask);
 
+/// Options with which no term of alignment_uniformity vanishes.
+AlignmentUniformityOptions alignment_options();
+/// In one dimension unit rows are 1 or -1, and nothing moves them: the gradients of alignment_uniformity
+/// and info_nce are rounding errors there.
+inline constexpr int kMinCosineWidth = 2;
+
 /// The models that are checked, each with every loss.
 std::vector<NamedModel> models(const GradcheckOptions& options);
 

@@ -1,6 +1,7 @@
 #include "tern/loss.hpp"
 
 #include "host/loss/bpr_loss.hpp"
+#include "host/loss/directau_loss.hpp"
 #include "host/loss/softmax_loss.hpp"
 
 namespace tern {
@@ -8,6 +9,10 @@ namespace tern {
 std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2) {
   if (options.kind == LossKind::kSoftmax) {
     return std::make_unique<SoftmaxLoss>(backend, options.softmax, l2);
+  }
+  if (options.kind == LossKind::kDirectAu) {
+    return std::make_unique<DirectAuLoss>(
+        backend, AlignmentUniformityOptions{.uniformity_weight = options.uniformity_weight}, l2);
   }
   return std::make_unique<BprLoss>(backend, l2);
 }

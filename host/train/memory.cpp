@@ -82,10 +82,12 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
 }
 
 /// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
-/// are added in order), and on a CPU the strips of logits that threads hold.
+/// are added in order), and on a CPU the strips of logits that threads hold. alignment_uniformity: the
+/// same without those parts on a CPU; with gradients of both sides beside the parts on a GPU.
 Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
   if (config.loss.kind == LossKind::kBpr && !contrasts) return 0;
+  const bool spreads = config.loss.kind == LossKind::kDirectAu;
   std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
   if (config.loss.kind == LossKind::kBpr) {  // info_nce takes each node once
@@ -96,11 +98,13 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
   if (kind == Kind::kCuda) {
     const std::int64_t tiles = (batch + 63) / 64;
     const std::int64_t splits = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
-    return (3 + splits) * rows + (24 + 8 * splits) * batch;
+    const int whole = spreads ? 4 : 3;
+    return (whole + splits) * rows + (24 + 8 * splits) * batch;
   }
-  const std::int64_t groups = std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
+  const std::int64_t groups = spreads ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
   const std::int64_t strip = std::int64_t{batch > 8192 ? 32 : 64} * threads;
-  return (4 + groups) * rows + matrix_bytes(kind, strip, batch) + 36 * batch;
+  return 4 * rows + matrix_bytes(kind, groups * batch, config.model.width) +
+         matrix_bytes(kind, strip, batch) + 36 * batch;
 }
 
 /// The ranking of a block of users, and the statistics of an embedding table.

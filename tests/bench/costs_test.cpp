@@ -101,6 +101,9 @@ TEST(Costs, OptimisersCountEachArrayOnce) {
 TEST(Costs, TablesAreReadOnce) {
   EXPECT_EQ(in_batch_softmax_cost(3, 4),
             (Cost{.bytes = 4.0 * 12 * 4, .flops = 6.0 * 9 * 4 + 3.0 * 9}));
+  EXPECT_EQ(alignment_uniformity_cost(3, 4),
+            (Cost{.bytes = 4.0 * 12 * 4, .flops = 2.0 * (4.0 * 9 * 4 + 3.0 * 9)}));
+  EXPECT_EQ(info_nce_cost(3, 4), (Cost{.bytes = 6.0 * 12 * 4, .flops = 6.0 * 9 * 4 + 3.0 * 9}));
   EXPECT_EQ(l2_penalty_cost(3, 4), (Cost{.bytes = 3.0 * 12 * 4, .flops = 4.0 * 12}));
   EXPECT_EQ(score_topk_cost(2, 3, 4), (Cost{.bytes = 5.0 * 4 * 4, .flops = 2.0 * 2 * 3 * 4}));
   EXPECT_EQ(embedding_statistics_cost(3, 4), (Cost{.bytes = 48.0, .flops = 2.0 * 3 * 16}));

@@ -68,6 +68,8 @@ Cases all_cases() {
   add_bpr_cases(cases, DeviceKind::kCpu);
   add_in_batch_softmax_cases(cases, DeviceKind::kCpu);
   add_perturb_cases(cases, DeviceKind::kCpu);
+  add_alignment_uniformity_cases(cases, DeviceKind::kCpu);
+  add_info_nce_cases(cases, DeviceKind::kCpu);
   add_l2_penalty_cases(cases, DeviceKind::kCpu);
   add_adam_cases(cases, DeviceKind::kCpu);
   add_sgd_cases(cases, DeviceKind::kCpu);
@@ -131,7 +133,8 @@ TEST_P(WrongOp, EveryCaseOfItIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(, WrongOp,
                          testing::Values("propagate", "linear_relu_batchnorm", "dropout", "sample",
-                                         "bpr", "in_batch_softmax", "perturb", "l2_penalty", "adam",
+                                         "bpr", "in_batch_softmax", "perturb",
+                                         "alignment_uniformity", "info_nce", "l2_penalty", "adam",
                                          "sgd", "score_topk", "embedding_statistics"),
                          [](const auto& info) { return std::string(info.param); });
 

@@ -47,15 +47,31 @@ TEST(Recipes, XSimGclHasThePublishedSettings) {
   EXPECT_EQ(contrast.layer, 1);
 }
 
+TEST(Recipes, DirectAuHasThePublishedSettings) {
+  Config config;
+  apply_recipe(config, "mf-directau");
+  EXPECT_EQ(config.loss.kind, LossKind::kDirectAu);
+  EXPECT_EQ(config.loss.uniformity_weight, 1.0);
+  EXPECT_EQ(config.l2, 0.0);
+  EXPECT_EQ(config.optimizer.adam.weight_decay, 1e-6);
+  EXPECT_EQ(config.optimizer.adam.learning_rate, 1e-3);
+  EXPECT_EQ(config.batch_size, 1024);
+  EXPECT_EQ(config.model.kind, ModelKind::kMatrixFactorization);
+  apply_recipe(config, "directau");
+  EXPECT_EQ(config.model.kind, ModelKind::kLightGcn);
+  EXPECT_EQ(config.model.layers, 1);
+}
+
 TEST(Recipes, AnUnknownNameListsAll) {
   Config config;
   try {
     apply_recipe(config, "softmx");
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(),
-                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, "
-                 "xsimgcl, mf-softmax");
+    EXPECT_STREQ(
+        error.what(),
+        "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, xsimgcl, mf-softmax, "
+        "directau, mf-directau");
   }
 }
 

@@ -17,6 +17,8 @@ enum class Fault {
   kBprItemSign,        // the gradient of items points the other way
   kBprUserNan,         // one element is not a number
   kSoftmaxItemSign,    // the gradient of items points the other way
+  kAlignmentUserSign,  // the gradient of users points the other way
+  kInfoNceForgotten,   // the loss is right, the gradient of others missing
   kL2Forgotten,        // the loss is right, its gradient missing
   kAdamWithoutWarmUp,  // no bias correction
   kTopItemsSwapped,    // right scores under wrong items
@@ -102,6 +104,25 @@ class FaultyBackend final : public reference::ReferenceBackend {
     change(grad_items, [](std::vector<double>& values) {
       for (double& value : values) value = -value;
     });
+  }
+
+  void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                            const Matrix& users, const Matrix& items, Matrix& grad_users,
+                            Matrix& grad_items, Matrix& losses) override {
+    ReferenceBackend::alignment_uniformity(triplets, options, users, items, grad_users, grad_items,
+                                           losses);
+    if (fault_ != Fault::kAlignmentUserSign) return;
+    change(grad_users, [](std::vector<double>& values) {
+      for (double& value : values) value = -value;
+    });
+  }
+
+  void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side, const Matrix& views,
+                const Matrix& others, Matrix& grad_views, Matrix& grad_others,
+                Matrix& losses) override {
+    Matrix unused = allocate(grad_others.rows(), grad_others.cols());
+    Matrix& to = fault_ == Fault::kInfoNceForgotten ? unused : grad_others;
+    ReferenceBackend::info_nce(triplets, options, side, views, others, grad_views, to, losses);
   }
 
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,

@@ -92,6 +92,8 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "dropout",
                                                "perturb",
                                                "in_batch_softmax",
+                                               "alignment_uniformity",
+                                               "info_nce",
                                                "mf",
                                                "lightgcn L1",
                                                "lightgcn L2",
@@ -109,7 +111,16 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "xsimgcl L4",
                                                "xsimgcl L1 softmax",
                                                "xsimgcl L2 softmax",
-                                               "xsimgcl L4 softmax"}));
+                                               "xsimgcl L4 softmax",
+                                               "mf directau",
+                                               "lightgcn L1 directau",
+                                               "lightgcn L2 directau",
+                                               "gcmc ids directau",
+                                               "gcmc features directau",
+                                               "gcmc both L2 directau",
+                                               "xsimgcl L1 directau",
+                                               "xsimgcl L2 directau",
+                                               "xsimgcl L4 directau"}));
   }
 }
 
@@ -136,6 +147,9 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("alignment_uniformity: gradient of users"));
+  EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (items)"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -167,6 +181,11 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign),
               Contains("mf softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("alignment_uniformity: gradient of users"));
+  EXPECT_THAT(found(Fault::kAlignmentUserSign),
+              Contains("lightgcn L1 directau: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (users)"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),

@@ -24,7 +24,10 @@ struct Case {
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
-       << c.width << (c.loss == LossKind::kSoftmax ? " softmax" : "");
+       << c.width
+       << (c.loss == LossKind::kSoftmax    ? " softmax"
+           : c.loss == LossKind::kDirectAu ? " directau"
+                                           : "");
   if (c.contrasted > 0) *out << " contrast of " << c.contrasted;
 }
 
@@ -150,7 +153,10 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmax, 2},
                       Case{ModelKind::kLightGcn, 3, 5, LossKind::kBpr, 1},
                       Case{ModelKind::kLightGcn, 4, 3, LossKind::kSoftmax, 2},
-                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kBpr, 4}));
+                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kBpr, 4},
+                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kDirectAu},
+                      Case{ModelKind::kLightGcn, 3, 7, LossKind::kDirectAu},
+                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kDirectAu}));
 
 }  // namespace
 }  // namespace tern::test

@@ -155,6 +155,24 @@ TEST_P(AlignmentUniformity, MatchesTheReferenceForEveryBatch) {
   }
 }
 
+/// Batches with many tiles, a short last one, and rows that occur often.
+TEST_P(AlignmentUniformity, MatchesTheReferenceForEveryBatchOfAnEpoch) {
+  for (const PairBattery& battery : {PairBattery(1700, 1600, 3), PairBattery(140, 60, 130)}) {
+    const auto results = [&](Backend& backend) {
+      return pair_battery_results(backend, battery,
+                                  [&](Triplets& triplets, const Matrix& users, const Matrix& items,
+                                      Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+                                    backend.alignment_uniformity(
+                                        triplets, {.uniformity_weight = 0.25}, users, items,
+                                        grad_users, grad_items, losses);
+                                  });
+    };
+    const double terms = summation_factor(static_cast<double>(battery.batch_size));
+    EXPECT_TRUE(same_results(results(backend_), results(reference_), 8 * terms * epsilon()))
+        << battery.batch_size;
+  }
+}
+
 TEST_P(AlignmentUniformity, NothingOverflowsOrVanishes) {
   // 4e-13: norms about 1e-12, from where on a row is shorter than 1 after its division.
   for (const double scale : {1e-20, 4e-13, 1e-6, 1.0, 1e20}) {

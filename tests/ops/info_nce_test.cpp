@@ -182,6 +182,35 @@ TEST_P(InfoNce, MatchesTheReferenceForEveryBatch) {
   }
 }
 
+/// Batches with a short last one, rows that occur often, and others that are negatives only.
+TEST_P(InfoNce, MatchesTheReferenceForEveryBatchOfAnEpoch) {
+  const PairBattery battery(500, 90, 5);
+  const auto results = [&](Backend& backend) {
+    const Graph graph = backend.make_graph(battery.graph);
+    Triplets triplets = battery_triplets(backend, graph, battery);
+    Matrix losses = make_poisoned(backend, 4, triplets.num_batches());
+    std::vector<Values> all;
+    for (std::int64_t batch = 0; batch < triplets.num_batches(); ++batch) {
+      for (const Side side : {Side::kUser, Side::kItem}) {
+        const NodeId nodes = graph.num_nodes(side);
+        const Matrix views = make_matrix(backend, nodes, 5, random_values(nodes * 5, 1));
+        const Matrix others = make_matrix(backend, nodes, 5, random_values(nodes * 5, 2));
+        Matrix grad_views = backend.allocate(nodes, 5);
+        Matrix grad_others = backend.allocate(nodes, 5);
+        backend.info_nce(triplets, {.temperature = 0.3}, side, views, others, grad_views,
+                         grad_others, losses);
+        all.push_back(values_of(backend, grad_views));
+        all.push_back(values_of(backend, grad_others));
+      }
+      backend.next_batch(triplets);
+    }
+    all.push_back(values_of(backend, losses));
+    return all;
+  };
+  const double terms = summation_factor(static_cast<double>(battery.batch_size));
+  EXPECT_TRUE(same_results(results(backend_), results(reference_), 8 * terms / 0.3 * epsilon()));
+}
+
 TEST_P(InfoNce, NothingOverflowsOrVanishes) {
   for (const double temperature : {0.01, 0.1, 1.0, 10.0}) {
     for (const double scale : {1e-20, 1e-6, 1.0, 1e20}) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/support/graphs.hpp"
+
 namespace tern::test {
 
 PairProblem pair_problem_of(std::int64_t size, std::int64_t width, double scale) {
@@ -75,6 +77,74 @@ PairOutputs run_pair_loss(Backend& backend, const PairProblem& problem, const Pa
   }
   return {values_of(backend, grad_users), values_of(backend, grad_items),
           values_of(backend, losses)};
+}
+
+PairBattery::PairBattery(std::int64_t pairs_in, std::int64_t batch_size_in, std::int64_t width_in)
+    : graph(random_interactions(60, 50, 0.05, 7)), batch_size(batch_size_in), width(width_in) {
+  for (std::int64_t t = 0; t < pairs_in; ++t) {
+    const auto any = static_cast<NodeId>(t * 7919 % 104'729);
+    const NodeId user = t % 3 == 0 ? 0 : any % 60;
+    const NodeId item = t % 3 == 1 ? 0 : any % 50;
+    pairs.push_back({user, std::min<NodeId>(item, 39), static_cast<NodeId>(any % 50)});
+  }
+}
+
+std::vector<Triplet> PairBattery::epoch(std::int64_t size) const {
+  std::vector<Triplet> all;
+  for (std::int64_t t = 0; t < size; ++t) all.push_back(pairs[t % pairs.size()]);
+  return all;
+}
+
+Triplets battery_triplets(Backend& backend, const Graph& graph, const PairBattery& battery) {
+  const auto times = static_cast<std::int64_t>(battery.pairs.size()) / battery.graph.size() + 1;
+  Triplets triplets = backend.make_triplets(
+      graph, {.negatives_per_positive = static_cast<std::int32_t>(times)}, battery.batch_size);
+  backend.set_triplets(triplets, battery.epoch(triplets.size()));
+  return triplets;
+}
+
+std::vector<Values> pair_battery_results(Backend& backend, const PairBattery& battery,
+                                         const PairLoss& loss) {
+  const Graph graph = backend.make_graph(battery.graph);
+  Triplets triplets = battery_triplets(backend, graph, battery);
+  const std::int64_t width = battery.width;
+  const Matrix users = make_matrix(backend, 60, width, random_values(60 * width, 1));
+  const Matrix items = make_matrix(backend, 50, width, random_values(50 * width, 2));
+  Matrix losses = make_poisoned(backend, 2, triplets.num_batches());
+  std::vector<Values> results;
+  for (std::int64_t batch = 0; batch < triplets.num_batches(); ++batch) {
+    Matrix grad_users = make_poisoned(backend, 60, width);
+    Matrix grad_items = make_poisoned(backend, 50, width);
+    loss(triplets, users, items, grad_users, grad_items, losses);
+    results.push_back(values_of(backend, grad_users));
+    results.push_back(values_of(backend, grad_items));
+    backend.next_batch(triplets);
+  }
+  Values first = values_of(backend, losses);
+  first.resize(static_cast<std::size_t>(triplets.num_batches()));
+  results.push_back(first);
+  return results;
+}
+
+testing::AssertionResult same_results(const std::vector<Values>& actual,
+                                      const std::vector<Values>& expected, double bound) {
+  if (actual.size() != expected.size()) return testing::AssertionFailure() << "other results";
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    if (actual[i].size() != expected[i].size()) return testing::AssertionFailure() << "other sizes";
+    double largest = 0;
+    for (const double value : expected[i]) {
+      if (!std::isnan(value)) largest = std::max(largest, std::abs(value));
+    }
+    for (std::size_t k = 0; k < actual[i].size(); ++k) {
+      const bool same = std::isnan(expected[i][k])
+                            ? std::isnan(actual[i][k])
+                            : std::abs(actual[i][k] - expected[i][k]) <= bound * largest;
+      if (same) continue;
+      return testing::AssertionFailure() << "element " << k << " of result " << i << " is "
+                                         << actual[i][k] << ", expected " << expected[i][k];
+    }
+  }
+  return testing::AssertionSuccess();
 }
 
 }  // namespace tern::test

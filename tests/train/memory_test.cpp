@@ -113,7 +113,7 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     // With scratch, nearly all of which is constant in a small job.
     const Dataset small = planted_dataset_for(GetParam(), 240, 160);
     config.batch_size = 500;
-    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax}) {
+    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu}) {
       config.loss.kind = loss;
       const auto unused = backend_case.make();  // without the scratch of earlier jobs
       before = unused->memory().free;
@@ -164,6 +164,28 @@ TEST(MemoryEstimate, OfAContrastIsLittleMoreThanAllocated) {
       EXPECT_THAT(estimate_memory(memory_target(*unused), small, config).device(),
                   little_above(free - unused->memory().free, 12 << 20));
     }
+  }
+}
+
+/// The workspace of each loss over all pairs of a batch, on a CPU; it outweighs the rest of such a job.
+TEST_P(Memory, OfALossIsLittleMoreThanAllocated) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
+#endif
+  const Dataset data = planted_dataset_for(GetParam(), 1'500, 1'000);
+  for (const LossKind loss : {LossKind::kSoftmax, LossKind::kDirectAu}) {
+    Config config = measured_config(GetParam());
+    config.loss.kind = loss;
+    config.batch_size = 5'000;
+    config.threads = 1;
+    const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
+    const auto backend = make_cpu_backend(config.threads);
+    const std::int64_t before = allocated();
+    Trainer trainer(*backend, data, config);
+    trainer.run();
+    const TrainingState checkpoint = trainer.state();
+    EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before))
+        << static_cast<int>(loss);
   }
 }
 

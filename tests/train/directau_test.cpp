@@ -1,0 +1,108 @@
+// Training with DirectAU: every model, on every backend.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "host/train/parameters.hpp"
+#include "tern/device.hpp"
+#include "tern/trainer.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/train/planted.hpp"
+
+namespace tern::test {
+namespace {
+
+Config directau_config(ModelKind kind) {
+  Config config = planted_config(kind);
+  config.loss.kind = LossKind::kDirectAu;
+  config.loss.uniformity_weight = 0.5;
+  config.sampling.positives = PositiveSampling::kInteraction;
+  config.l2 = 1e-5;
+  config.evaluate_every = 0;
+  return config;
+}
+
+/// The parameters after these epochs.
+TensorFile directau_trained(Backend& backend, const Dataset& data, const Config& config) {
+  Trainer trainer(backend, data, config);
+  trainer.run();
+  return trainer.last();
+}
+
+/// Whether all tensors have the same names, shapes and numbers.
+testing::AssertionResult same_directau_tensors(const TensorFile& a, const TensorFile& b) {
+  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
+  for (const auto& [name, tensor] : a.tensors) {
+    const auto other = b.tensors.find(name);
+    if (other == b.tensors.end() || other->second.shape != tensor.shape ||
+        other->second.values != tensor.values) {
+      return testing::AssertionFailure() << name << " differs";
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+class DirectAuTraining : public testing::TestWithParam<ModelKind> {};
+
+TEST_P(DirectAuTraining, LearnsThePlantedGroups) {
+  const Dataset data = planted_dataset_for(GetParam());
+  Config config = directau_config(GetParam());
+  config.evaluate_every = 5;
+  const auto backend = make_cpu_backend(2);
+  Trainer trainer(*backend, data, config);
+  std::vector<EpochRecord> records;
+  TrainerCallbacks callbacks;
+  callbacks.on_epoch = [&](const EpochRecord& record) { records.push_back(record); };
+  const TrainingResult result = trainer.run(callbacks);
+  EXPECT_GT(result.best_metric, 0.4);  // recall@10; by chance 0.15
+  ASSERT_EQ(records.size(), 20u);
+  EXPECT_EQ(records[0].loss_name, "directau");
+  EXPECT_LT(records[19].loss, records[0].loss);
+  EXPECT_EQ(records[0].loss, records[0].ranking_loss + records[0].l2_loss);
+}
+
+TEST_P(DirectAuTraining, TheNumberOfThreadsLeavesTheBits) {
+  const Dataset data = planted_dataset_for(GetParam());
+  Config config = directau_config(GetParam());
+  config.epochs = 3;
+  config.batch_size = 600;  // several groups of rows
+  const TensorFile one = directau_trained(*make_cpu_backend(1), data, config);
+  for (const int threads : {2, 3, 7}) {
+    EXPECT_TRUE(
+        same_directau_tensors(directau_trained(*make_cpu_backend(threads), data, config), one))
+        << threads;
+  }
+}
+
+TEST_P(DirectAuTraining, ResumesBitForBit) {
+  const Dataset data = planted_dataset_for(GetParam());
+  Config config = directau_config(GetParam());
+  for (const BackendCase& tested : backends_under_test()) {
+    if (!tested.repeats) continue;
+    config.epochs = 4;
+    const auto backend = tested.make();
+    const TensorFile whole = directau_trained(*backend, data, config);
+    config.epochs = 2;
+    Trainer first(*backend, data, config);
+    first.run();
+    config.epochs = 4;
+    Trainer second(*backend, data, config);
+    second.restore(first.state(), "state");
+    second.run();
+    EXPECT_TRUE(same_directau_tensors(second.last(), whole)) << tested.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Models, DirectAuTraining, testing::ValuesIn(kModels),
+                         [](const auto& info) {
+                           return std::string(info.param == ModelKind::kLightGcn ? "lightgcn"
+                                              : info.param == ModelKind::kGcMc   ? "gcmc"
+                                                                                 : "mf");
+                         });
+
+}  // namespace
+}  // namespace tern::test
