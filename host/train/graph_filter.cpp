@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
+#include "host/support/lane_products.hpp"
 #include "host/support/message.hpp"
 #include "host/support/parallel.hpp"
 #include "host/train/singular_vectors.hpp"
@@ -15,14 +15,12 @@
 namespace tern {
 namespace {
 
+/// 256 numbers of each of these items fill half of a core's second-level cache.
+constexpr std::int64_t kItemsAtOnce = 512;
+
 struct LinearScratch final : ItemScorer::Scratch {
   std::vector<double> weights;     // by user; zeros between histories
   std::vector<NodeId> neighbours;  // users with a weight
-};
-
-struct GfCfScratch final : ItemScorer::Scratch {
-  std::unique_ptr<ItemScorer::Scratch> linear;
-  std::vector<float> low;  // (rank, kMaxHistories): the histories in the basis V
 };
 
 std::int64_t bytes_of_gf_cf(const Interactions& train, int rank) {
@@ -56,6 +54,13 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
 }
 
 }  // namespace
+
+/// One thread's workspace of a GfCf.
+struct GfCfScratch final : ItemScorer::Scratch {
+  std::unique_ptr<ItemScorer::Scratch> linear;
+  std::vector<float> low;       // (rank, 16): a column holds a history in the basis V
+  std::vector<float> products;  // (kItemsAtOnce, 16)
+};
 
 LinearFilter::LinearFilter(const Interactions& train, FilterSignal signal)
     : by_user_(train),
@@ -104,12 +109,16 @@ GfCf::GfCf(const Interactions& train, const GfCfOptions& options, const Baseline
   const SingularVectors found = low_pass_of(linear_, options, progress);
   rank_ = found.rank;
   vectors_.assign(found.items.begin(), found.items.end());
+  for (const double scale : linear_.item_scales()) {
+    roots_.push_back(scale > 0.0 ? alpha_ / scale : 0.0);
+  }
 }
 
 std::unique_ptr<ItemScorer::Scratch> GfCf::make_scratch() const {
   auto scratch = std::make_unique<GfCfScratch>();
   scratch->linear = linear_.make_scratch();
-  scratch->low.resize(static_cast<std::size_t>(rank_ * kMaxHistories));
+  scratch->low.resize(static_cast<std::size_t>(rank_ * kProductLanes));
+  scratch->products.resize(static_cast<std::size_t>(kItemsAtOnce * kProductLanes));
   return scratch;
 }
 
@@ -117,16 +126,14 @@ void GfCf::score(std::span<const History> histories, Scratch& scratch,
                  MatrixView<double> scores) const {
   auto& own = static_cast<GfCfScratch&>(scratch);
   linear_.score(histories, *own.linear, scores);
-  if (rank_ > 0 && alpha_ > 0.0) add_low_pass(histories, own.low, scores);
+  if (rank_ > 0 && alpha_ > 0.0) add_low_pass(histories, own, scores);
 }
 
-/// One lane a history, and all lanes in the same order: no product by OpenBLAS, whose last bits depend
-/// on a history's place among the others.
-void GfCf::add_low_pass(std::span<const History> histories, std::vector<float>& low,
+void GfCf::add_low_pass(std::span<const History> histories, GfCfScratch& scratch,
                         MatrixView<double> scores) const {
   const std::vector<double>& item_scales = linear_.item_scales();
   std::vector<double> sum(static_cast<std::size_t>(rank_));
-  std::fill(low.begin(), low.end(), 0.0F);
+  std::fill(scratch.low.begin(), scratch.low.end(), 0.0F);
   for (std::size_t h = 0; h < histories.size(); ++h) {
     std::fill(sum.begin(), sum.end(), 0.0);
     for (const NodeId item : histories[h]) {
@@ -134,20 +141,19 @@ void GfCf::add_low_pass(std::span<const History> histories, std::vector<float>& 
       for (std::int64_t d = 0; d < rank_; ++d) sum[d] += item_scales[item] * v[d];
     }
     for (std::int64_t d = 0; d < rank_; ++d) {
-      low[d * kMaxHistories + static_cast<std::int64_t>(h)] = static_cast<float>(sum[d]);
+      scratch.low[d * kProductLanes + static_cast<std::int64_t>(h)] = static_cast<float>(sum[d]);
     }
   }
-  for (std::int64_t item = 0; item < scores.cols; ++item) {
-    if (item_scales[item] == 0.0) continue;
-    std::array<float, kMaxHistories> lanes{};
-    const float* v = vectors_.data() + item * rank_;
-    for (std::int64_t d = 0; d < rank_; ++d) {
-      const float* of_history = low.data() + d * kMaxHistories;
-      for (std::size_t h = 0; h < lanes.size(); ++h) lanes[h] += v[d] * of_history[h];
-    }
-    const double scale = alpha_ / item_scales[item];  // α sqrt(degree)
+  for (std::int64_t begin = 0; begin < scores.cols; begin += kItemsAtOnce) {
+    const std::int64_t count = std::min(kItemsAtOnce, scores.cols - begin);
+    multiply_lanes(vectors_.data() + begin * rank_, count, rank_, scratch.low.data(),
+                   scratch.products.data());
     for (std::size_t h = 0; h < histories.size(); ++h) {
-      scores(static_cast<std::int64_t>(h), item) += scale * static_cast<double>(lanes[h]);
+      double* row = scores.row(static_cast<std::int64_t>(h)) + begin;
+      for (std::int64_t i = 0; i < count; ++i) {
+        const double product = scratch.products[i * kProductLanes + static_cast<std::int64_t>(h)];
+        row[i] += roots_[begin + i] * product;
+      }
     }
   }
 }

@@ -39,6 +39,8 @@ class LinearFilter final : public ItemScorer {
   std::vector<double> signal_;                     // by item: the weight of an item in a history
 };
 
+struct GfCfScratch;
+
 /// GF-CF: the linear filter of the rows of R, and α times the ideal low-pass filter
 /// x D_i^-½ V Vᵀ D_i^½, V: (I, rank) the leading right singular vectors of R̃.
 class GfCf final : public ItemScorer {
@@ -53,13 +55,14 @@ class GfCf final : public ItemScorer {
              MatrixView<double> scores) const override;
 
  private:
-  void add_low_pass(std::span<const History> histories, std::vector<float>& low,
+  void add_low_pass(std::span<const History> histories, GfCfScratch& scratch,
                     MatrixView<double> scores) const;
 
   LinearFilter linear_;
   double alpha_;
   std::int64_t rank_ = 0;
   std::vector<float> vectors_;  // V
+  std::vector<double> roots_;   // by item: α sqrt(degree)
 };
 
 }  // namespace tern

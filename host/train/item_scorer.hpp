@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "host/support/lane_products.hpp"
 #include "tern/interactions.hpp"
 #include "tern/view.hpp"
 
@@ -31,7 +32,7 @@ class ItemScorer {
 
   /// What is read once for all histories of a call, such as 256 numbers an item, is many times larger
   /// than a cache: 16 histories share each read.
-  static constexpr std::int64_t kMaxHistories = 16;
+  static constexpr std::int64_t kMaxHistories = kProductLanes;
 };
 
 /// By node: 1/sqrt(degree), 0 for degree 0. Rows of the interactions are nodes.

@@ -89,6 +89,13 @@ TEST_F(TallMatrices, LeaveOutDependentColumns) {
   orthonormalize(a, shared_pool());
   EXPECT_EQ(a.cols, 4);
   expect_orthonormal(a);
+  // Forty columns of rank 5: what rounding leaves of the others must not count as directions.
+  TallMatrix mixed = random_tall(500, 5);
+  const TallMatrix mix = random_tall(5, 40);
+  multiply_right(mixed, mix.values, 40, shared_pool());
+  orthonormalize(mixed, shared_pool());
+  EXPECT_EQ(mixed.cols, 5);
+  expect_orthonormal(mixed);
   TallMatrix zero(10, 3);
   orthonormalize(zero, shared_pool());
   EXPECT_EQ(zero.cols, 0);
