@@ -9,7 +9,7 @@
 namespace tern {
 namespace {
 
-constexpr std::int64_t kRowsAtOnce = 512;
+constexpr std::int64_t kTallRowsAtOnce = 512;
 /// Partial sums of a Gram matrix: as many threads can take part, and each takes memory.
 constexpr std::int64_t kGramParts = 16;
 /// The share of a column's squared norm that must be left after the earlier columns are taken out.
@@ -63,14 +63,14 @@ std::vector<double> orthonormal_factor(const std::vector<double>& squares, std::
 
 std::vector<double> gram(const TallMatrix& a, ThreadPool& pool) {
   const std::int64_t size = a.cols * a.cols;
-  const std::int64_t blocks = (a.rows + kRowsAtOnce - 1) / kRowsAtOnce;
+  const std::int64_t blocks = (a.rows + kTallRowsAtOnce - 1) / kTallRowsAtOnce;
   const std::int64_t parts = std::clamp<std::int64_t>(blocks, 1, kGramParts);
   std::vector<double> sums(static_cast<std::size_t>(parts * size), 0.0);
   parallel_for(pool, parts, [&](std::int64_t part) {
     double* sum = sums.data() + part * size;
     for (std::int64_t block = part * blocks / parts; block < (part + 1) * blocks / parts; ++block) {
-      const std::int64_t begin = block * kRowsAtOnce;
-      const std::int64_t rows = std::min(kRowsAtOnce, a.rows - begin);
+      const std::int64_t begin = block * kTallRowsAtOnce;
+      const std::int64_t rows = std::min(kTallRowsAtOnce, a.rows - begin);
       blas::multiply(a.cols, a.cols, rows, 1.0, {a.row(begin), a.cols, CblasTrans},
                      {a.row(begin), a.cols}, 1.0, sum, a.cols);
     }
@@ -86,7 +86,7 @@ void multiply_right(TallMatrix& a, const std::vector<double>& t, std::int64_t ne
                     ThreadPool& pool) {
   TallMatrix result(a.rows, new_cols);
   if (new_cols > 0) {
-    parallel_for_ranges(pool, a.rows, kRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
+    parallel_for_ranges(pool, a.rows, kTallRowsAtOnce, [&](std::int64_t begin, std::int64_t end) {
       blas::multiply(end - begin, new_cols, a.cols, 1.0, {a.row(begin), a.cols},
                      {t.data(), new_cols}, 0.0, result.row(begin), new_cols);
     });

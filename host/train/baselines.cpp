@@ -12,7 +12,7 @@ namespace tern {
 namespace {
 
 /// Users that a thread ranks at a time.
-constexpr std::int64_t kUsersAtOnce = 64;
+constexpr std::int64_t kPopularityUsers = 64;
 
 bool is_observed(std::span<const Interactions* const> observed, NodeId user, NodeId item) {
   return std::any_of(observed.begin(), observed.end(), [&](const Interactions* interactions) {
@@ -40,7 +40,7 @@ std::vector<NodeId> popularity_rankings(const Interactions& train,
   });
 
   std::vector<NodeId> rankings(static_cast<std::size_t>(train.num_users() * k), NodeId{-1});
-  parallel_for_blocks(train.num_users(), kUsersAtOnce, [&](std::int64_t index) {
+  parallel_for_blocks(train.num_users(), kPopularityUsers, [&](std::int64_t index) {
     const auto user = static_cast<NodeId>(index);
     auto out = rankings.begin() + user * k;
     const auto end = out + k;

@@ -18,7 +18,7 @@ namespace {
 
 /// f64 takes 0.8 GB and a minute up to here.
 constexpr NodeId kMaxDoubleItems = 8192;
-constexpr std::int64_t kItemsAtOnce = 16;
+constexpr std::int64_t kEaseRowsAtOnce = 16;
 
 std::int64_t bytes_of_ease(std::int64_t items, Ease::Precision precision) {
   const std::int64_t value = precision == Ease::Precision::kDouble ? 8 : 4;
@@ -51,7 +51,7 @@ std::vector<Real> penalized_gram(const Interactions& train, double l2) {
   const Interactions by_item = train.transposed();
   const std::int64_t items = train.num_items();
   std::vector<Real> gram(static_cast<std::size_t>(items * items));
-  parallel_for_blocks(items, kItemsAtOnce, [&](std::int64_t item) {
+  parallel_for_blocks(items, kEaseRowsAtOnce, [&](std::int64_t item) {
     Real* row = gram.data() + item * items;
     for (const NodeId user : by_item.row(static_cast<NodeId>(item))) {
       for (const NodeId other : train.row(user)) {
@@ -83,7 +83,7 @@ std::vector<float> weights_from(std::vector<Real> inverse, std::int64_t items) {
   } else {
     source = inverse.data();
   }
-  parallel_for_blocks(items, kItemsAtOnce, [&](std::int64_t i) {
+  parallel_for_blocks(items, kEaseRowsAtOnce, [&](std::int64_t i) {
     for (std::int64_t j = 0; j < items; ++j) {
       const double p = static_cast<double>(source[i * items + j]);
       weights[i * items + j] = i == j ? 0.0F : static_cast<float>(-p / diagonal[j]);

@@ -16,7 +16,7 @@ namespace tern {
 namespace {
 
 /// 256 numbers of each of these items fill half of a core's second-level cache.
-constexpr std::int64_t kItemsAtOnce = 512;
+constexpr std::int64_t kLowPassItems = 512;
 
 struct LinearScratch final : ItemScorer::Scratch {
   std::vector<double> weights;     // by user; zeros between histories
@@ -59,7 +59,7 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
 struct GfCfScratch final : ItemScorer::Scratch {
   std::unique_ptr<ItemScorer::Scratch> linear;
   std::vector<float> low;       // (rank, 16): a column holds a history in the basis V
-  std::vector<float> products;  // (kItemsAtOnce, 16)
+  std::vector<float> products;  // (kLowPassItems, 16)
 };
 
 LinearFilter::LinearFilter(const Interactions& train, FilterSignal signal)
@@ -118,7 +118,7 @@ std::unique_ptr<ItemScorer::Scratch> GfCf::make_scratch() const {
   auto scratch = std::make_unique<GfCfScratch>();
   scratch->linear = linear_.make_scratch();
   scratch->low.resize(static_cast<std::size_t>(rank_ * kProductLanes));
-  scratch->products.resize(static_cast<std::size_t>(kItemsAtOnce * kProductLanes));
+  scratch->products.resize(static_cast<std::size_t>(kLowPassItems * kProductLanes));
   return scratch;
 }
 
@@ -144,8 +144,8 @@ void GfCf::add_low_pass(std::span<const History> histories, GfCfScratch& scratch
       scratch.low[d * kProductLanes + static_cast<std::int64_t>(h)] = static_cast<float>(sum[d]);
     }
   }
-  for (std::int64_t begin = 0; begin < scores.cols; begin += kItemsAtOnce) {
-    const std::int64_t count = std::min(kItemsAtOnce, scores.cols - begin);
+  for (std::int64_t begin = 0; begin < scores.cols; begin += kLowPassItems) {
+    const std::int64_t count = std::min(kLowPassItems, scores.cols - begin);
     multiply_lanes(vectors_.data() + begin * rank_, count, rank_, scratch.low.data(),
                    scratch.products.data());
     for (std::size_t h = 0; h < histories.size(); ++h) {

@@ -162,7 +162,7 @@ TEST(SingularVectors, EqualJacobis) {
 // Values that fall slowly. With plain power steps, or with another polynomial, none of these settles.
 TEST(SingularVectors, SettleInFewRounds) {
   const Dataset data = planted_dataset(900, 700);
-  const SingularVectors found = vectors_of(data.train, {.rank = 30, .max_rounds = 20});
+  const SingularVectors found = vectors_of(data.train, {.rank = 30, .max_rounds = 9});
   EXPECT_TRUE(found.settled) << found.rounds;
   EXPECT_GT(found.values.back(), 0.5 * found.values[4]);  // beyond the planted groups
 }
