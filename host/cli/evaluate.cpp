@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/cli/baselines.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
@@ -17,7 +18,6 @@
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/data/cold_items.hpp"
-#include "tern/baselines.hpp"
 #include "tern/error.hpp"
 #include "tern/evaluation.hpp"
 
@@ -35,13 +35,15 @@ struct EvaluateOptions {
   std::string ks;
   bool json = false;
   bool baselines = false;
+  EaseOptions ease;
+  CLI::Option* ease_given = nullptr;
   bool cold = false;
 };
 
-// One column of the table: the name of a ranking, and its metrics.
-struct Result {
-  std::string name;
-  Metrics metrics;
+// The columns of the table: the model's metrics, and those of the baselines.
+struct Results {
+  Metrics model;
+  std::vector<BaselineResult> baselines = {};
 };
 
 // The splits over the ranked items: all items, or only those without a training interaction.
@@ -124,8 +126,8 @@ EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& load
                                 options.split == "test" ? "test" : "validation", cold));
 }
 
-std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
-                         Console& console) {
+Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
+             Console& console) {
   const Contest contest = make_contest(options, loaded, what);
   const Interactions& held_out = contest.held_out;
   if (held_out.size() == 0) fail_empty(options);
@@ -144,44 +146,40 @@ std::vector<Result> rank(const EvaluateOptions& options, LoadedRun& loaded, cons
   observed.reserve(graphs.size());
   for (const Graph& graph : graphs) observed.push_back(&graph);
   const Matrix& items = options.cold ? contest.cold_rows : loaded.embeddings(Side::kItem);
-  std::vector<Result> results;
-  results.push_back(
-      {std::string(loaded.model_name()), evaluate(loaded.backend(), loaded.embeddings(Side::kUser),
-                                                  items, observed, held_out, lists)});
+  Results results{.model = evaluate(loaded.backend(), loaded.embeddings(Side::kUser), items,
+                                    observed, held_out, lists)};
   if (options.baselines) {
-    const std::int64_t k = *std::max_element(lists.ks.begin(), lists.ks.end());
-    console.live("ranking by popularity");
-    results.push_back(
-        {"popularity", evaluate_rankings(popularity_rankings(contest.train, observed_rows, k), k,
-                                         held_out, lists)});
-    console.live("ranking by the one-hop graph filter");
-    results.push_back(
-        {"graph_filter", evaluate_rankings(graph_filter_rankings(contest.train, observed_rows, k),
-                                           k, held_out, lists)});
+    results.baselines =
+        measure_baselines({contest.train, observed_rows, held_out, lists, options.ease}, console);
   }
   return results;
 }
 
 std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded, const HeldOut& what,
-                     const std::vector<Result>& results) {
+                     const Results& results) {
   const Config& config = loaded.run().config();
   std::string out = fmt::format(
       "{}: {}, epoch {} ({})\n{}{}, {} users with held-out items; every metric is in 0..1\n",
       loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
       what.name, options.cold ? ", only items without a training interaction" : "",
-      grouped(static_cast<std::int64_t>(metric(results[0].metrics, "users"))));
+      grouped(static_cast<std::int64_t>(metric(results.model, "users"))));
   const bool on_test = !what.is_valid && !what.other;
   if (on_test && config.select_on == SelectionSplit::kTest && loaded.checkpoint() == "best") {
     out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
-  std::vector<std::string> header{""};
-  for (const Result& result : results) header.push_back(result.name);
+  std::vector<std::string> header{"", std::string(loaded.model_name())};
+  std::vector<const Metrics*> columns{&results.model};
+  for (const BaselineResult& baseline : results.baselines) {
+    if (!baseline.metrics) continue;
+    header.push_back(baseline.name);
+    columns.push_back(&*baseline.metrics);
+  }
   Table table(std::move(header));
-  for (const auto& [name, value] : results[0].metrics) {
+  for (const auto& [name, value] : results.model) {
     if (name == "users") continue;
     std::vector<std::string> row{name};
-    for (const Result& result : results) {
-      row.push_back(fmt::format("{:.4f}", metric(result.metrics, name)));
+    for (const Metrics* column : columns) {
+      row.push_back(fmt::format("{:.4f}", metric(*column, name)));
     }
     table.add(std::move(row));
   }
@@ -197,7 +195,7 @@ Json without_users(const Metrics& metrics) {
 }
 
 std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded, const HeldOut& what,
-                    const std::vector<Result>& results) {
+                    const Results& results) {
   const Config& config = loaded.run().config();
   Json object{{"run", loaded.run().path().string()},
               {"model", loaded.model_name()},
@@ -210,10 +208,11 @@ std::string as_json(const EvaluateOptions& options, const LoadedRun& loaded, con
     object["unknown_interactions"] = what.other->left_out;
   }
   object["items"] = options.cold ? "cold" : "all";
-  object["users"] = static_cast<std::int64_t>(metric(results[0].metrics, "users"));
-  object["metrics"] = without_users(results[0].metrics);
-  for (std::size_t i = 1; i < results.size(); ++i) {
-    object["baselines"][results[i].name] = without_users(results[i].metrics);
+  object["users"] = static_cast<std::int64_t>(metric(results.model, "users"));
+  object["metrics"] = without_users(results.model);
+  for (const BaselineResult& baseline : results.baselines) {
+    object["baselines"][baseline.name] =
+        baseline.metrics ? without_users(*baseline.metrics) : Json(nullptr);
   }
   return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
@@ -230,6 +229,13 @@ int evaluate_run(const EvaluateOptions& options) {
   if (!options.sets.empty() && options.data.empty()) {
     throw ConfigError("--set is about the reading of --data: expected --data FILE with it");
   }
+  if (options.ease_given->count() > 0 && !options.baselines) {
+    throw ConfigError("--ease-l2 is about the baseline ease: expected --baselines with it");
+  }
+  if (!(options.ease.l2 > 0.0) || !std::isfinite(options.ease.l2)) {
+    throw ConfigError(
+        fmt::format("--ease-l2: found {}, expected a number above 0", options.ease.l2));
+  }
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
   if (options.cold && !loaded.reads_features_of(Side::kItem)) {
@@ -240,7 +246,7 @@ int evaluate_run(const EvaluateOptions& options) {
                     loaded.model_name()));
   }
   const HeldOut what = find_held_out(options, loaded, console);
-  const std::vector<Result> results = rank(options, loaded, what, console);
+  const Results results = rank(options, loaded, what, console);
   print(options.json ? as_json(options, loaded, what, results)
                      : as_table(options, loaded, what, results));
   return kDone;
@@ -269,10 +275,14 @@ Command add_evaluate(CLI::App& program) {
       "--cold", options->cold,
       "rank only items without a training interaction (gcmc places them by their features)");
   app->add_flag("--baselines", options->baselines,
-                "also measure popularity and a one-hop graph filter");
+                "also measure rankings without training: popularity, graph_filter (one hop), gf_cf "
+                "and ease; one that needs more memory than is free is left out (in JSON: null)");
+  options->ease_given =
+      add_number(*app, "--ease-l2", options->ease.l2, "the penalty of the baseline ease, above 0");
   app->footer(
       "All items are ranked for every user with held-out items, except for the user's items in\n"
-      "the training split and, unless the validation split is measured, in the validation split.");
+      "the training split and, unless the validation split is measured, in the validation split.\n"
+      "The baseline ease inverts a matrix of items x items, at most 60,000 x 60,000.");
   return {app, [options] { return evaluate_run(*options); }};
 }
 

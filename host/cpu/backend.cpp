@@ -9,7 +9,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/config/keys.hpp"
-#include "host/cpu/blas_memory.hpp"
+#include "host/support/blas_memory.hpp"
 #include "host/support/processors.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -92,10 +92,7 @@ DenseStateStorage& storage(const DenseState& state) {
 }
 
 CpuBackend::CpuBackend(int threads) : pool_(threads) {
-  // Ops cut their products into pieces, one thread a piece. Threads of OpenBLAS's own would make a
-  // result depend on their number.
-  openblas_set_num_threads(1);
-  reserve_blas_memory(pool_);
+  prepare_blas(pool_);  // ops cut their products into pieces, one thread a piece
 }
 
 DeviceDescription CpuBackend::describe() const {

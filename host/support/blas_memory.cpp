@@ -1,4 +1,4 @@
-#include "host/cpu/blas_memory.hpp"
+#include "host/support/blas_memory.hpp"
 
 #include <cblas.h>
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
-namespace tern::cpu {
+namespace tern {
 namespace {
 
 /// A buffer of OpenBLAS 0.3.21 on x86-64 (the growth of the address space by a first product), and a
@@ -25,7 +25,8 @@ constexpr int kSize = 512;
 
 }  // namespace
 
-void reserve_blas_memory(ThreadPool& pool) {
+void prepare_blas(ThreadPool& pool) {
+  openblas_set_num_threads(1);
   const int threads = pool.threads();
   rlimit limit{};
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return;
@@ -49,4 +50,4 @@ void reserve_blas_memory(ThreadPool& pool) {
   });
 }
 
-}  // namespace tern::cpu
+}  // namespace tern

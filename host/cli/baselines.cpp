@@ -1,0 +1,70 @@
+#include "host/cli/baselines.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <new>
+#include <string_view>
+#include <utility>
+
+#include "host/cli/format.hpp"
+#include "tern/error.hpp"
+
+namespace tern::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Rankings = std::vector<NodeId>;
+
+// Shorter waits need no explanation.
+constexpr double kLongSeconds = 2.0;
+
+// The metrics of the rankings that make() returns; none if they are too large for this machine.
+std::optional<Metrics> measure(std::string_view name, const BaselineTask& task, std::int64_t k,
+                               const std::function<Rankings()>& make, Console& console) {
+  const auto leave_out = [&](std::string_view reason) {
+    console.line(fmt::format("{} is left out: {}", name, reason));
+    return std::nullopt;
+  };
+  const Clock::time_point begin = Clock::now();
+  try {
+    Metrics metrics = evaluate_rankings(make(), k, task.held_out, task.lists);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    if (seconds >= kLongSeconds) console.line(fmt::format("{} took {}", name, duration(seconds)));
+    return metrics;
+  } catch (const MemoryError& error) {
+    return leave_out(error.what());
+  } catch (const ConfigError& error) {
+    return leave_out(error.what());
+  } catch (const NumericalFault& fault) {
+    return leave_out(fault.what());
+  } catch (const std::bad_alloc&) {
+    return leave_out("out of memory");
+  }
+}
+
+}  // namespace
+
+std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console) {
+  const std::int64_t k = *std::max_element(task.lists.ks.begin(), task.lists.ks.end());
+  std::vector<BaselineResult> results;
+  const auto add = [&](const char* name, const std::function<Rankings()>& make) {
+    results.push_back({name, measure(name, task, k, make, console)});
+  };
+  const auto live = [&](std::string_view text) { console.live(text); };
+  add("popularity", [&] {
+    live("ranking by popularity");
+    return popularity_rankings(task.train, task.observed, k);
+  });
+  add("graph_filter", [&] {
+    live("ranking by the one-hop graph filter");
+    return graph_filter_rankings(task.train, task.observed, k);
+  });
+  add("gf_cf", [&] { return gf_cf_rankings(task.train, task.observed, k, {}, live); });
+  add("ease", [&] { return ease_rankings(task.train, task.observed, k, task.ease, live); });
+  return results;
+}
+
+}  // namespace tern::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/cli/console.hpp"
+#include "tern/baselines.hpp"
+#include "tern/config.hpp"
+#include "tern/evaluation.hpp"
+#include "tern/interactions.hpp"
+
+namespace tern::cli {
+
+/// What the baselines are made from and measured on.
+struct BaselineTask {
+  const Interactions& train;
+  std::span<const Interactions* const> observed;  // no candidates
+  const Interactions& held_out;
+  const EvaluationOptions& lists;
+  EaseOptions ease;
+};
+
+/// A baseline by its name in tables and JSON. Without metrics: it was left out, and a line said why.
+struct BaselineResult {
+  std::string name;
+  std::optional<Metrics> metrics;
+};
+
+/// Measures popularity, graph_filter, gf_cf and ease, in this order. One that needs more memory than is
+/// free, or that is limited to fewer items, is left out with a line on the console; a line also says how
+/// long each took, if it was long.
+std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console);
+
+}  // namespace tern::cli
