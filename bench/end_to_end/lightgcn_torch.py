@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""LightGCN with BPR in PyTorch: the yardstick of the end-to-end benchmarks.
+"""LightGCN with BPR or in-batch softmax in PyTorch: the yardstick of the end-to-end benchmarks.
 
 Written from the published formulas (He et al. 2020, eq. 7-8 and 15; Rendle et al. 2009) with the
 choices of the authors' PyTorch program: N(0, 0.1) embeddings of width D, the mean of L + 1 layers,
 |train| draws an epoch of a uniform user with a uniform positive and a uniform unobserved item,
-dense Adam, and an L2 penalty with factor 1/2 and 1/B on the layer-0 rows of each triplet. Every step
+dense Adam, and an L2 penalty with factor 1/2 and 1/B on the layer-0 rows of each triplet. With
+--loss softmax (Wu et al. 2024, "BSL"): each interaction once an epoch, Xavier-uniform embeddings, cosines
+over a temperature, the other pairs of the batch as negatives, whose log-sum-exp has a weight. Every step
 propagates every layer for every node, forward and backward, by one of three products:
 
   coo  torch.sparse.mm with one coalesced COO matrix of all N nodes, as the authors' program does
@@ -64,6 +66,11 @@ class Data:
         scales = np.where(degrees > 0, 1.0 / np.sqrt(np.maximum(degrees, 1)), 0.0)
         return rows, columns, (scales[rows] * scales[columns]).astype(np.float32)
 
+    def shuffle(self, rng):
+        """Every training pair once, in a random order."""
+        order = rng.permutation(self.keys.size)
+        return tuple(map(torch.from_numpy, (self.users[order], self.items[order])))
+
     def sample(self, rng):
         """|train| triplets: a uniform user, a uniform positive, a uniform unobserved item."""
         participants = np.flatnonzero((self.degrees > 0) & (self.degrees < self.num_items))
@@ -119,8 +126,15 @@ class LightGcn(torch.nn.Module):
         self.product = product
         self.sizes = (data.num_users, data.num_items)
         self.layers = args.layers
-        self.users = torch.nn.Parameter(torch.randn(data.num_users, args.width) * args.init_std)
-        self.items = torch.nn.Parameter(torch.randn(data.num_items, args.width) * args.init_std)
+        self.softmax = args.loss == "softmax"
+        self.temperature = args.temperature
+        self.negative_weight = args.negative_weight
+        self.users, self.items = (torch.nn.Parameter(self.start(rows, args)) for rows in self.sizes)
+
+    def start(self, rows, args):
+        if self.softmax:
+            return torch.nn.init.xavier_uniform_(torch.empty(rows, args.width))
+        return torch.randn(rows, args.width) * args.init_std
 
     def embed(self):
         layer = torch.cat((self.users, self.items))
@@ -130,7 +144,21 @@ class LightGcn(torch.nn.Module):
             layers.append(layer)
         return torch.split(torch.stack(layers, dim=1).mean(dim=1), self.sizes)
 
-    def loss(self, users, positives, negatives, l2):
+    def loss(self, ids, l2):
+        return self.softmax_loss(*ids, l2) if self.softmax else self.bpr_loss(*ids, l2)
+
+    def softmax_loss(self, users, positives, l2):
+        user_table, item_table = self.embed()
+        u = torch.nn.functional.normalize(user_table[users], dim=1)
+        p = torch.nn.functional.normalize(item_table[positives], dim=1)
+        logits = u @ p.T / self.temperature
+        positive = logits.diagonal()
+        others = logits.masked_fill(torch.eye(users.numel(), dtype=torch.bool, device=u.device), -math.inf)
+        loss = (self.negative_weight * others.logsumexp(dim=1) - positive).mean()
+        rows = (self.users[users], self.items[positives])
+        return loss + l2 / (2 * users.numel()) * sum(row.square().sum() for row in rows)
+
+    def bpr_loss(self, users, positives, negatives, l2):
         user_table, item_table = self.embed()
         u, p, n = user_table[users], item_table[positives], item_table[negatives]
         bpr = torch.nn.functional.softplus((u * n).sum(dim=1) - (u * p).sum(dim=1)).mean()
@@ -139,7 +167,7 @@ class LightGcn(torch.nn.Module):
 
 
 def train_step(model, optimizer, triplets, l2):
-    loss = model.loss(*triplets, l2)
+    loss = model.loss(triplets, l2)
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -181,8 +209,9 @@ def show(**values):
 
 
 def batches(data, rng, args):
-    """The triplets of an epoch, batch by batch, on the device."""
-    triplets = [ids.to(args.device).split(args.batch_size) for ids in data.sample(rng)]
+    """The triplets of an epoch, or its pairs, batch by batch, on the device."""
+    drawn = data.shuffle(rng) if args.loss == "softmax" else data.sample(rng)
+    triplets = [ids.to(args.device).split(args.batch_size) for ids in drawn]
     return list(zip(*triplets))
 
 
@@ -236,6 +265,10 @@ def parse_arguments():
     parser.add_argument("--learning-rate", type=float, default=1e-3)
     parser.add_argument("--l2", type=float, default=1e-4)
     parser.add_argument("--init-std", type=float, default=0.1)
+    parser.add_argument("--loss", choices=("bpr", "softmax"), default="bpr")
+    parser.add_argument("--temperature", type=float, default=0.12, help="of softmax")
+    parser.add_argument("--negative-weight", type=float, default=1.0,
+                        help="softmax: 1 is SL, less is BSL (0.84)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--device", type=torch.device, default="cpu", help="cpu (default), cuda, cuda:N")

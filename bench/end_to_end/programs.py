@@ -33,21 +33,25 @@ def run_torch(args, *options, script="lightgcn_torch.py"):
     return [json.loads(line) for line in run([*command, *options]).splitlines()]
 
 
-def run_tern(args, epochs, seed=0, evaluate_every=0, model="lightgcn"):
-    """The epochs of a job without a validation split: objects of metrics.jsonl."""
+def run_tern(args, epochs, seed=0, evaluate_every=0, model="lightgcn", recipe=None):
+    """The epochs of a job without a validation split: objects of metrics.jsonl. A recipe overrides
+    the settings of LightGCN-PyTorch, and the model."""
     with tempfile.TemporaryDirectory() as folder:
         out = pathlib.Path(folder) / "run"
         settings = {
             "data.valid_fraction": 0,
-            "sampling.positives": "user",
             "train.batch_size": 2048,
             "train.evaluate_every": evaluate_every,
             "train.patience": 0,
             "train.select_on": "test",
         }
-        command = [args.tern, "train", args.data, "--model", model, "--device", "cpu",
-                   "--threads", args.threads, "--epochs", epochs, "--seed", seed, "--quiet",
-                   "--out", out]
+        command = [args.tern, "train", args.data, "--device", "cpu", "--threads", args.threads,
+                   "--epochs", epochs, "--seed", seed, "--quiet", "--out", out]
+        if recipe:
+            command += ["--recipe", recipe]
+        else:
+            command += ["--model", model]
+            settings["sampling.positives"] = "user"
         for key, value in settings.items():
             command += ["--set", f"{key}={value}"]
         run(command)

@@ -1,6 +1,7 @@
 #include "host/cli/config_options.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -51,7 +52,10 @@ bool ConfigOptions::given(std::string_view option) const {
 }
 
 Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
-  Config config = apply_to({}, notes);
+  Config config;
+  if (!recipe_.empty()) apply_recipe(config, recipe_);
+  apply_given(config, notes);
+  validate(config);
   if (config.data_path.empty()) {
     throw ConfigError("DATA is missing: name the directory or file to read");
   }
@@ -60,7 +64,13 @@ Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
 
 Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* notes) const {
   Config config = base;
-  if (!recipe_.empty()) apply_recipe(config, recipe_);
+  if (recipe() != nullptr && recipe()->searched.empty()) apply_recipe(config, recipe_);
+  apply_given(config, notes);
+  validate(config);
+  return config;
+}
+
+void ConfigOptions::apply_given(Config& config, std::vector<std::string>* notes) const {
   if (!file_.empty()) read_config(config, file_, notes);
   std::string data = data_;
   std::vector<std::string> sets = sets_;
@@ -86,8 +96,17 @@ Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* not
     }
   }
   if (!data.empty()) config.data_path = data;
-  validate(config);
-  return config;
+}
+
+bool ConfigOptions::fixes(std::string_view key, std::string_view value,
+                          std::string_view other) const {
+  Config a;
+  Config b;
+  set_config(a, key, value);
+  set_config(b, key, other);
+  apply_given(a, nullptr);
+  apply_given(b, nullptr);
+  return compare_configs(a, b).empty();
 }
 
 std::string ConfigOptions::recipe_help() {
@@ -97,6 +116,9 @@ std::string ConfigOptions::recipe_help() {
     std::string settings;
     for (const auto& [key, value] : recipe.settings) settings += fmt::format("{}={} ", key, value);
     out += wrapped(settings, 6);
+    for (const auto& [key, values] : recipe.searched) {
+      out += wrapped(fmt::format("searched: {} in {}", key, fmt::join(values, " ")), 6);
+    }
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "host/config/recipes.hpp"
 #include "tern/config.hpp"
 
 namespace tern::cli {
@@ -27,8 +28,16 @@ class ConfigOptions {
   /// The defaults with everything given on the command line. Throws ConfigError, also if DATA is
   /// missing. *notes gets those of read_config().
   Config resolve(std::vector<std::string>* notes = nullptr) const;
-  /// `base` with everything given on the command line; DATA may be missing. Throws ConfigError.
+  /// `base`, the configuration of a run, with everything given on the command line; DATA may be
+  /// missing. A recipe that searches keys sets none: the run has the values that were found. Throws
+  /// ConfigError.
   Config apply_to(const Config& base, std::vector<std::string>* notes = nullptr) const;
+
+  /// Whether the file, --set or a short option sets the key. value, other: two valid values.
+  bool fixes(std::string_view key, std::string_view value, std::string_view other) const;
+
+  /// The recipe; null without --recipe. Throws ConfigError on an unknown name.
+  const Recipe* recipe() const { return recipe_.empty() ? nullptr : &find_recipe(recipe_); }
 
   /// Help for --recipe: every recipe with its settings.
   static std::string recipe_help();
@@ -36,6 +45,8 @@ class ConfigOptions {
   static std::string key_help(const std::vector<std::string_view>& sections);
 
  private:
+  void apply_given(Config& config, std::vector<std::string>* notes) const;
+
   struct Short {
     std::string option;
     std::string key;

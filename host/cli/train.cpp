@@ -19,6 +19,7 @@
 #include "host/cli/ending.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/resume.hpp"
+#include "host/cli/search.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/training_job.hpp"
 #include "host/cli/verify_determinism.hpp"
@@ -303,9 +304,11 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   }
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
+  if (!plan.run) fit_batch_size(options.config, data, config);
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);
+  if (!plan.run) search_recipe(options.config, *backend, data, config, console);
   const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
   // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();

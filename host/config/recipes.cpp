@@ -79,6 +79,22 @@ std::vector<Recipe> make_recipes() {
        directau_with({{"model.kind", "lightgcn"}, {"model.layers", "1"}})},
       {"mf-directau", "matrix factorisation with DirectAU (Wang et al. 2022)",
        directau_with({{"model.kind", "mf"}})},
+      {"auto",
+       "bsl with temperature, layers and weight of the negatives found by about ten short "
+       "trainings "
+       "on a validation split, and a batch size that suits the data; for data of your own",
+       {{"model.kind", "lightgcn"},
+        {"model.layers", "1"},
+        {"model.init", "xavier"},
+        {"loss.kind", "softmax"},
+        {"loss.l2", "1e-5"},
+        {"loss.temperature", "0.14"},
+        {"loss.negative_weight", "0.84"},
+        {"sampling.positives", "interaction"},
+        {"train.evaluate_every", "1"}},
+       {{"loss.temperature", {"0.05", "0.07", "0.1", "0.14", "0.2", "0.28", "0.4"}},
+        {"model.layers", {"0", "1", "2", "3", "4"}},
+        {"loss.negative_weight", {"0.5", "0.6", "0.7", "0.84", "1"}}}},
   };
 }
 
@@ -89,15 +105,17 @@ std::span<const Recipe> recipes() {
   return table;
 }
 
-void apply_recipe(Config& config, std::string_view name) {
+const Recipe& find_recipe(std::string_view name) {
   const auto found = std::ranges::find(recipes(), name, &Recipe::name);
-  if (found == recipes().end()) {
-    std::vector<std::string_view> names;
-    for (const Recipe& recipe : recipes()) names.push_back(recipe.name);
-    throw ConfigError(
-        fmt::format("unknown recipe {}: expected one of {}", quote(name), fmt::join(names, ", ")));
-  }
-  for (const auto& [key, value] : found->settings) set_config(config, key, value);
+  if (found != recipes().end()) return *found;
+  std::vector<std::string_view> names;
+  for (const Recipe& recipe : recipes()) names.push_back(recipe.name);
+  throw ConfigError(
+      fmt::format("unknown recipe {}: expected one of {}", quote(name), fmt::join(names, ", ")));
+}
+
+void apply_recipe(Config& config, std::string_view name) {
+  for (const auto& [key, value] : find_recipe(name).settings) set_config(config, key, value);
 }
 
 }  // namespace tern

@@ -17,12 +17,21 @@ struct Recipe {
     std::string_view value;
   };
   std::vector<Setting> settings;
+  /// A key whose value is searched from its setting on, and the values, ascending.
+  struct Searched {
+    std::string_view key;
+    std::vector<std::string_view> values;
+  };
+  std::vector<Searched> searched = {};
 };
 
 std::span<const Recipe> recipes();
 
-/// Sets the keys of the recipe; all other keys keep their values. Throws ConfigError on an unknown
-/// name, with all known ones.
+/// Throws ConfigError on an unknown name, with all known ones.
+const Recipe& find_recipe(std::string_view name);
+
+/// Sets the keys of the recipe; all other keys keep their values. Throws ConfigError as
+/// find_recipe().
 void apply_recipe(Config& config, std::string_view name);
 
 }  // namespace tern

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <set>
+#include <sstream>
 #include <string>
 
 #include "host/config/recipes.hpp"
@@ -71,7 +73,7 @@ TEST(Recipes, AnUnknownNameListsAll) {
     EXPECT_STREQ(
         error.what(),
         "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, xsimgcl, mf-softmax, "
-        "directau, mf-directau");
+        "directau, mf-directau, auto");
   }
 }
 
@@ -111,6 +113,73 @@ TEST_F(RecipeOption, IsListedInTheHelpAndRefusedIfUnknown) {
   const Outcome outcome = run({"train", "films", "--recipe", "sotfmax"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("unknown recipe \"sotfmax\": expected one of lightgcn"));
+}
+
+TEST(Recipes, SearchFromOneOfTheValues) {
+  for (const Recipe& recipe : recipes()) {
+    for (const auto& [key, values] : recipe.searched) {
+      const auto setting = std::ranges::find(recipe.settings, key, &Recipe::Setting::key);
+      ASSERT_NE(setting, recipe.settings.end()) << recipe.name << ": " << key;
+      EXPECT_THAT(values, testing::Contains(setting->value)) << recipe.name << ": " << key;
+      for (const std::string_view value : values) {
+        Config config;
+        EXPECT_NO_THROW(set_config(config, key, value)) << key << " = " << value;
+      }
+    }
+  }
+}
+
+class SearchingRecipe : public RecipeOption {};
+
+TEST_F(SearchingRecipe, PrintsItsTrialsAndTrainsWithTheBest) {
+  write_films();
+  std::vector<std::string> command{"train", "films",    "--recipe", "auto", "--out",
+                                   "run",   "--resume", "--epochs", "1"};
+  const Outcome outcome = run(command);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("trial  loss.temperature  model.layers  loss.negative_weight"));
+  const std::string chosen = "Chosen: ";
+  const std::size_t at = outcome.err.find(chosen);
+  ASSERT_NE(at, std::string::npos) << outcome.err;
+  std::istringstream words(outcome.err.substr(at + chosen.size()));
+  Config expected;
+  Config config;
+  read_config(config, path("run/config.toml"));
+  expected = config;
+  for (int i = 0; i < 3; ++i) {
+    std::string word;
+    words >> word;
+    const std::size_t equals = word.find('=');
+    set_config(expected, word.substr(0, equals), word.substr(equals + 1));
+  }
+  EXPECT_THAT(compare_configs(expected, config), testing::IsEmpty());
+  EXPECT_EQ(config.batch_size, 512);  // films are few
+  EXPECT_THAT(read("run/log.txt"), HasSubstr("Chosen: "));
+  // The same command again resumes the run, with the values that were found.
+  command.back() = "2";
+  const Outcome again = run(command);
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, testing::Not(HasSubstr("trial")));
+  Config resumed;
+  read_config(resumed, path("run/config.toml"));
+  config.epochs = 2;
+  EXPECT_THAT(compare_configs(config, resumed), testing::IsEmpty());
+}
+
+TEST_F(SearchingRecipe, LeavesWhatTheCommandLineSets) {
+  write("c.toml", "[model]\nlayers = 1\n");
+  write_films();
+  const Outcome outcome =
+      run({"train", "films", "--recipe", "auto", "--config", "c.toml", "--set",
+           "loss.temperature=0.3", "train.batch_size=64", "--out", "run", "--epochs", "1"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("trial  loss.negative_weight  ndcg@"));
+  Config config;
+  read_config(config, path("run/config.toml"));
+  EXPECT_EQ(config.loss.softmax.temperature, 0.3);
+  EXPECT_EQ(config.model.layers, 1);
+  EXPECT_EQ(config.batch_size, 64);
 }
 
 }  // namespace
