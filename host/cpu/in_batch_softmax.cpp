@@ -16,6 +16,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
+#include "host/cpu/unit_rows.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/in_batch_softmax.cpp"
@@ -37,32 +38,6 @@ HWY_INLINE void for_vectors(std::int64_t size, const Body& body) {
   for (std::int64_t f = 0; f < size; f += lanes) body(f);
 }
 }  // namespace
-
-/// Σ a_f b_f over whole blocks.
-float dot_rows(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, std::int64_t stride) {
-  auto sum = hn::Zero(Tag());
-  for_vectors(stride, [&](std::int64_t f) {
-    sum = hn::MulAdd(hn::Load(Tag(), a + f), hn::Load(Tag(), b + f), sum);
-  });
-  return hn::GetLane(hn::SumOfLanes(Tag(), sum));
-}
-
-/// to += factor · x
-void add_scaled(float factor, const float* HWY_RESTRICT x, float* HWY_RESTRICT to,
-                std::int64_t stride) {
-  const auto w = hn::Set(Tag(), factor);
-  for_vectors(stride, [&](std::int64_t f) {
-    hn::Store(hn::MulAdd(w, hn::Load(Tag(), x + f), hn::Load(Tag(), to + f)), Tag(), to + f);
-  });
-}
-
-/// to = factor · x; x may be to.
-void scale_row(float factor, const float* x, float* to, std::int64_t stride) {
-  const auto w = hn::Set(Tag(), factor);
-  for_vectors(stride, [&](std::int64_t f) {
-    hn::Store(hn::Mul(w, hn::Load(Tag(), x + f)), Tag(), to + f);
-  });
-}
 
 /// Turns logits into exp(logit - largest). Returns the largest; *sum: of the results. All results are
 /// 0 if every logit is -inf.
@@ -87,14 +62,10 @@ HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
 namespace tern::cpu {
-HWY_EXPORT(dot_rows);
-HWY_EXPORT(add_scaled);
-HWY_EXPORT(scale_row);
 HWY_EXPORT(exponentiate);
 
 namespace {
 
-constexpr double kSmallestNorm = 1e-12;
 /// Rows of a strip: at B = 2048 it takes 512 KiB, half of an L2 cache. On an EPYC 9004, OpenBLAS makes
 /// 54, 68, 72, 74 GFLOP/s a thread with 16, 32, 64, 128 rows.
 constexpr std::int64_t kRows = 64;
@@ -105,23 +76,7 @@ constexpr std::int64_t kGroupRows = 256;
 constexpr std::int64_t kMaxGroups = 16;
 constexpr float kAbsent = -std::numeric_limits<float>::infinity();
 
-using Dot = float (*)(const float*, const float*, std::int64_t);
-using AddScaled = void (*)(float, const float*, float*, std::int64_t);
-using ScaleRow = void (*)(float, const float*, float*, std::int64_t);
 using Exponentiate = float (*)(float*, std::int64_t, float*);
-
-/// The functions above, for this processor.
-struct Kernels {
-  Dot dot;
-  AddScaled add;
-  ScaleRow scale;
-  Exponentiate exponentiate;
-};
-
-Kernels choose_kernels() {
-  return {HWY_DYNAMIC_DISPATCH(dot_rows), HWY_DYNAMIC_DISPATCH(add_scaled),
-          HWY_DYNAMIC_DISPATCH(scale_row), HWY_DYNAMIC_DISPATCH(exponentiate)};
-}
 
 /// A call of the op: its inputs, and views of the workspace.
 struct SoftmaxCall {
@@ -131,7 +86,8 @@ struct SoftmaxCall {
   std::int64_t count;   // pairs in the batch
   std::int64_t stride;  // of a row
   std::int64_t groups;
-  Kernels kernels;
+  RowKernels kernels;
+  Exponentiate exponentiate;
 
   float* unit(std::size_t side, std::int64_t t) const {
     return work.units[side].data() + t * stride;
@@ -149,24 +105,6 @@ std::int64_t num_groups(std::int64_t count) {
 
 std::int64_t strip_rows(std::int64_t count) {
   return count > kLargeBatch ? kRowsOfLargeBatch : std::min(count, kRows);
-}
-
-/// The unit row and the norm of a row.
-double normalize(const Kernels& kernels, const float* row, float* unit, std::int64_t stride) {
-  double square = kernels.dot(row, row, stride);
-  const bool fits = square > 1e-20 && square < 1e30;
-  if (!fits) {  // in f64: in f32, squares of 1e-20 vanish, and those of 1e20 overflow
-    square = 0.0;
-    for (std::int64_t f = 0; f < stride; ++f) square += static_cast<double>(row[f]) * row[f];
-  }
-  const double norm = std::sqrt(square);
-  const double divisor = std::max(norm, kSmallestNorm);
-  if (fits) {
-    kernels.scale(static_cast<float>(1.0 / divisor), row, unit, stride);
-  } else {
-    for (std::int64_t f = 0; f < stride; ++f) unit[f] = static_cast<float>(row[f] / divisor);
-  }
-  return norm;
 }
 
 /// Calls mark(j) for every pair j of the batch whose positive is the set's row r.
@@ -219,7 +157,7 @@ void softmax_rows(const SoftmaxCall& call, std::int64_t begin, std::int64_t rows
     }
     mask_row(call, t, logits);
     float sum = 0.0F;
-    const double largest = call.kernels.exponentiate(logits, ld, &sum);
+    const double largest = call.exponentiate(logits, ld, &sum);
     const bool empty = std::isinf(largest) && largest < 0;
     const double weight = call.options.negative_weight;
     call.work.losses[t] = empty ? 0.0 : weight * (largest + std::log(sum)) - positive;
@@ -240,15 +178,6 @@ void softmax_rows(const SoftmaxCall& call, std::int64_t begin, std::int64_t rows
               first ? 0.0F : 1.0F, call.item_gradient(group, 0), width);
 }
 
-/// Takes a gradient of a unit row ê = e / max(‖e‖, 1e-12) to that of e, in place.
-void project(const SoftmaxCall& call, const float* unit, double norm, float* gradient) {
-  if (norm > kSmallestNorm) {
-    call.kernels.add(-call.kernels.dot(unit, gradient, call.stride), unit, gradient, call.stride);
-  }
-  call.kernels.scale(finite_factor(1.0 / std::max(norm, kSmallestNorm)), gradient, gradient,
-                     call.stride);
-}
-
 /// The gradient of one distinct row; it stays zero if the row is only a negative of triplets.
 void gather_gradient(const SoftmaxCall& call, std::size_t side, std::int64_t r, float* out) {
   const Occurrences& of = call.state.occurrences[side];
@@ -267,7 +196,9 @@ void gather_gradient(const SoftmaxCall& call, std::size_t side, std::int64_t r, 
   } else {
     for_pairs_of(of, r, add);
   }
-  if (last >= 0) project(call, call.unit(side, last), call.work.norms[side][last], out);
+  if (last >= 0) {
+    project(call.kernels, call.unit(side, last), call.work.norms[side][last], out, call.stride);
+  }
 }
 
 /// The bias of every column: -c log q.
@@ -300,7 +231,8 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
                          .count = count,
                          .stride = stride,
                          .groups = num_groups(count),
-                         .kernels = choose_kernels()};
+                         .kernels = choose_row_kernels(),
+                         .exponentiate = HWY_DYNAMIC_DISPATCH(exponentiate)};
   call.work.grow(count, stride, call.groups, pool_.threads() * rows);
 
   const MatrixView<float> tables[] = {view(users), view(items)};

@@ -1,0 +1,92 @@
+#include "host/cpu/unit_rows.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "host/backend/checks.hpp"
+#include "host/cpu/storage.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "host/cpu/unit_rows.cpp"
+#include <hwy/foreach_target.h>  // after HWY_TARGET_INCLUDE
+#include <hwy/highway.h>         // after foreach_target.h
+
+HWY_BEFORE_NAMESPACE();
+namespace tern::cpu::HWY_NAMESPACE {
+namespace {
+namespace hn = hwy::HWY_NAMESPACE;
+using Tag = hn::CappedTag<float, kBlock>;
+
+/// Calls body(f) for the first element of every vector of [0, size).
+template <class Body>
+HWY_INLINE void for_row_vectors(std::int64_t size, const Body& body) {
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(Tag()));
+  for (std::int64_t f = 0; f < size; f += lanes) body(f);
+}
+}  // namespace
+
+float dot_rows(const float* HWY_RESTRICT a, const float* HWY_RESTRICT b, std::int64_t stride) {
+  auto sum = hn::Zero(Tag());
+  for_row_vectors(stride, [&](std::int64_t f) {
+    sum = hn::MulAdd(hn::Load(Tag(), a + f), hn::Load(Tag(), b + f), sum);
+  });
+  return hn::GetLane(hn::SumOfLanes(Tag(), sum));
+}
+
+void add_scaled(float factor, const float* HWY_RESTRICT x, float* HWY_RESTRICT to,
+                std::int64_t stride) {
+  const auto w = hn::Set(Tag(), factor);
+  for_row_vectors(stride, [&](std::int64_t f) {
+    hn::Store(hn::MulAdd(w, hn::Load(Tag(), x + f), hn::Load(Tag(), to + f)), Tag(), to + f);
+  });
+}
+
+void scale_row(float factor, const float* x, float* to, std::int64_t stride) {
+  const auto w = hn::Set(Tag(), factor);
+  for_row_vectors(stride, [&](std::int64_t f) {
+    hn::Store(hn::Mul(w, hn::Load(Tag(), x + f)), Tag(), to + f);
+  });
+}
+
+}  // namespace tern::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace tern::cpu {
+HWY_EXPORT(dot_rows);
+HWY_EXPORT(add_scaled);
+HWY_EXPORT(scale_row);
+
+RowKernels choose_row_kernels() {
+  return {.dot = HWY_DYNAMIC_DISPATCH(dot_rows),
+          .add = HWY_DYNAMIC_DISPATCH(add_scaled),
+          .scale = HWY_DYNAMIC_DISPATCH(scale_row)};
+}
+
+double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride) {
+  double square = kernels.dot(row, row, stride);
+  const bool fits = square > 1e-20 && square < 1e30;
+  if (!fits) {  // in f64: in f32, squares of 1e-20 vanish, and those of 1e20 overflow
+    square = 0.0;
+    for (std::int64_t f = 0; f < stride; ++f) square += static_cast<double>(row[f]) * row[f];
+  }
+  const double norm = std::sqrt(square);
+  const double divisor = std::max(norm, kSmallestNorm);
+  if (fits) {
+    kernels.scale(static_cast<float>(1.0 / divisor), row, unit, stride);
+  } else {
+    for (std::int64_t f = 0; f < stride; ++f) unit[f] = static_cast<float>(row[f] / divisor);
+  }
+  return norm;
+}
+
+void project(const RowKernels& kernels, const float* unit, double norm, float* gradient,
+             std::int64_t stride) {
+  if (norm > kSmallestNorm) {
+    kernels.add(-kernels.dot(unit, gradient, stride), unit, gradient, stride);
+  }
+  kernels.scale(finite_factor(1.0 / std::max(norm, kSmallestNorm)), gradient, gradient, stride);
+}
+
+}  // namespace tern::cpu
+#endif  // HWY_ONCE

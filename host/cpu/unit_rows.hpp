@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tern::cpu {
+
+// Unit rows ê = e / max(‖e‖, 1e-12), on which the losses of cosines work, and the way back from a
+// gradient of ê to that of e. Rows are whole blocks (kBlock), aligned to a cache line.
+
+inline constexpr double kSmallestNorm = 1e-12;
+
+/// Loops over rows, for this processor.
+struct RowKernels {
+  /// Σ a_f b_f
+  float (*dot)(const float* a, const float* b, std::int64_t stride);
+  /// to += factor · x; x is not to.
+  void (*add)(float factor, const float* x, float* to, std::int64_t stride);
+  /// to = factor · x; x may be to.
+  void (*scale)(float factor, const float* x, float* to, std::int64_t stride);
+};
+RowKernels choose_row_kernels();
+
+/// Writes the unit row of a row, and returns the row's norm, which is taken in f64 if squares would
+/// vanish or overflow in f32.
+double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride);
+
+/// Takes a gradient of a unit row to that of the row, in place:
+/// (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
+void project(const RowKernels& kernels, const float* unit, double norm, float* gradient,
+             std::int64_t stride);
+
+}  // namespace tern::cpu
