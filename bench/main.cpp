@@ -44,6 +44,7 @@ Cases all_cases(DeviceKind device) {
   add_sample_cases(cases, device);
   add_bpr_cases(cases, device);
   add_in_batch_softmax_cases(cases, device);
+  add_sampled_contrast_cases(cases, device);
   add_l2_penalty_cases(cases, device);
   add_adam_cases(cases, device);
   add_sgd_cases(cases, device);

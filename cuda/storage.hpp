@@ -112,9 +112,10 @@ struct TripletsStorage final : Storage {
   DeviceArray<Triplet> window;
   std::array<SidePlan, 2> plans;  // [Side]
   PlanScratch scratch;
-  DeviceArray<float> weights;  // workspace of bpr
-  DeviceArray<double> terms;   // workspace of bpr, in_batch_softmax and l2_penalty
+  DeviceArray<float> weights;  // workspace of bpr and sampled_contrast
+  DeviceArray<double> terms;   // workspace of the losses and of l2_penalty
   Workspace softmax;           // of in_batch_softmax
+  Workspace contrast;          // of sampled_contrast
 
   /// All triplets of the epoch, if the caller set them; else they are drawn window by window.
   DeviceArray<Triplet> given;

@@ -51,6 +51,7 @@ void add_dropout_cases(Cases& cases, DeviceKind device);
 void add_sample_cases(Cases& cases, DeviceKind device);
 void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind device);
+void add_sampled_contrast_cases(Cases& cases, DeviceKind device);
 void add_l2_penalty_cases(Cases& cases, DeviceKind device);
 void add_adam_cases(Cases& cases, DeviceKind device);
 void add_sgd_cases(Cases& cases, DeviceKind device);

@@ -70,17 +70,22 @@ __device__ inline void sum_long_row(const BatchRow& row, int lanes, std::int64_t
   }
 }
 
-/// losses(0, batch) = mean of the batch's terms, by one block: threads sum terms kBatchRowThreads
-/// apart, then join in a fixed order.
+/// losses(0, batch) = mean of `count` terms, by one block: threads sum terms kBatchRowThreads apart,
+/// then join in a fixed order.
 __device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
-                                        const MatrixView<float>& losses) {
-  const std::int64_t count = batch.state->count;
+                                        std::int64_t count, const MatrixView<float>& losses) {
   double sum = 0.0;
   for (std::int64_t t = threadIdx.x; t < count; t += kBatchRowThreads) sum += terms[t];
   sum = block_reduce<Sum>(sum);
   if (threadIdx.x == 0) {
     losses(0, batch.state->batch) = static_cast<float>(sum / static_cast<double>(count));
   }
+}
+
+/// The same of a term for each triplet of the batch.
+__device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
+                                        const MatrixView<float>& losses) {
+  write_batch_loss(batch, terms, batch.state->count, losses);
 }
 
 /// Zeroes this thread's row of one side's gradient. Grid: (rows, sides).

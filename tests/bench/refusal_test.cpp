@@ -67,6 +67,7 @@ Cases all_cases() {
   add_sample_cases(cases, DeviceKind::kCpu);
   add_bpr_cases(cases, DeviceKind::kCpu);
   add_in_batch_softmax_cases(cases, DeviceKind::kCpu);
+  add_sampled_contrast_cases(cases, DeviceKind::kCpu);
   add_l2_penalty_cases(cases, DeviceKind::kCpu);
   add_adam_cases(cases, DeviceKind::kCpu);
   add_sgd_cases(cases, DeviceKind::kCpu);
@@ -130,8 +131,9 @@ TEST_P(WrongOp, EveryCaseOfItIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(, WrongOp,
                          testing::Values("propagate", "linear_relu_batchnorm", "dropout", "sample",
-                                         "bpr", "in_batch_softmax", "l2_penalty", "adam", "sgd",
-                                         "score_topk", "embedding_statistics"),
+                                         "bpr", "in_batch_softmax", "sampled_contrast",
+                                         "l2_penalty", "adam", "sgd", "score_topk",
+                                         "embedding_statistics"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Refusal, NoCaseOfRightOpsIsRefused) {
