@@ -112,11 +112,13 @@ class Step:
                                                       self.settings["items"]])
 
     def losses(self, users, items):
-        """BPR or in-batch softmax over final embeddings, and L2 of each triplet's layer-0 rows (gcmc:
-        final rows). A triplet without a negative has the item -1."""
+        """The ranking loss over final embeddings, and L2 of each triplet's layer-0 rows (gcmc: final
+        rows). A triplet without a negative has the item -1."""
         u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
         if self.settings["loss"] == "softmax":
             ranking = self.softmax(users, items, u, p)
+        elif self.settings["loss"] in ("sampled softmax", "ccl"):
+            ranking = self.contrast(users, items, u, p, n)
         else:
             scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
             ranking = torch.nn.functional.softplus(scores).mean()
@@ -142,6 +144,20 @@ class Step:
         terms = (self.settings["negative_weight"] * logits[counted].logsumexp(dim=1) -
                  cosines.diagonal()[counted] / self.settings["temperature"])
         return terms.sum() / len(u)
+
+    def contrast(self, users, items, u, p, n):
+        """Each pair's cosine against those of its own negatives, which are consecutive triplets."""
+        each = self.settings["negatives_per_positive"]
+        positive, negative = (
+            torch.nn.functional.cosine_similarity(users[u], items[ids], dim=1).view(-1, each)
+            for ids in (p, n))
+        weight = self.settings["negative_weight"]
+        if self.settings["loss"] == "ccl":
+            above = torch.relu(negative - self.settings["margin"])
+            return (1 - positive[:, 0] + weight * above.mean(dim=1)).mean()
+        temperature = self.settings["temperature"]
+        return (weight * (negative / temperature).logsumexp(dim=1) -
+                positive[:, 0] / temperature).mean()
 
     def recompute(self):
         """{name: what should have been dumped under that name}."""

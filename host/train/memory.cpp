@@ -69,7 +69,7 @@ Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
 Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
   const std::int64_t drawn =
       std::max<std::int64_t>(1, train.size() * sampling_of(config).triplets_per_positive());
-  const std::int64_t batch = std::clamp<std::int64_t>(config.batch_size, 1, drawn);
+  const std::int64_t batch = std::clamp<std::int64_t>(batch_triplets(config), 1, drawn);
   // Participants and marks; losses of an epoch; of a batch triplets, rows, and the room to sort.
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
                       64 * (drawn / batch + 1) + 200 * batch;
@@ -81,10 +81,29 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
+/// sampled_contrast: on a CPU the unit rows of a batch's distinct users and items, the weights of its
+/// negatives, and what finds them; the gradients of the pairs' unit users.
+Bytes contrast_bytes(Kind kind, const Interactions& train, const Config& config) {
+  const std::int64_t each = config.sampling.triplets_per_positive();
+  const std::int64_t pairs =
+      std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
+  const auto rows = [&](std::int64_t count) {
+    return matrix_bytes(kind, count, config.model.width);
+  };
+  const std::int64_t nodes = std::int64_t{train.num_users()} + train.num_items();
+  if (kind == Kind::kReference) return 2 * (2 * rows(pairs) + rows(pairs * each));
+  if (kind == Kind::kCuda) return rows(pairs) + 4 * nodes;
+  const std::int64_t users = std::min<std::int64_t>(pairs, train.num_users());
+  const std::int64_t items = std::min<std::int64_t>(pairs * (each + 1), train.num_items());
+  return rows(users) + rows(items) + rows(pairs) + matrix_bytes(kind, pairs, each) +
+         8 * (users + items) + 4 * pairs * (each + 2);
+}
+
 /// in_batch_softmax: the unit rows of a batch, their gradients (of one side in parts, which are added
 /// in order), and on a CPU the strips of logits that threads hold.
 Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   if (config.loss.kind == LossKind::kBpr) return 0;
+  if (contrasts_samples(config.loss)) return contrast_bytes(kind, train, config);
   const std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
   const Bytes rows = matrix_bytes(kind, batch, config.model.width);
@@ -214,7 +233,10 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   };
   estimate.parts.push_back({"data", data_bytes(data, config.model), 0, "data.k_core"});
   add("graph", graph_bytes(data.train) + (on_test ? graph_bytes(data.valid) : 0), "data.k_core");
-  add("triplets", triplet_bytes(target, data.train, config), "train.batch_size");
+  const char* batch_keys = contrasts_samples(config.loss)
+                               ? "train.batch_size, sampling.negatives_per_positive"
+                               : "train.batch_size";
+  add("triplets", triplet_bytes(target, data.train, config), batch_keys);
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters, "model.width, optimizer.kind");

@@ -40,8 +40,9 @@ TEST(Recipes, AnUnknownNameListsAll) {
     apply_recipe(config, "softmx");
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(),
-                 "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, mf-softmax");
+    EXPECT_STREQ(
+        error.what(),
+        "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, mf-softmax, ccl");
   }
 }
 

@@ -17,6 +17,8 @@ enum class Fault {
   kBprItemSign,        // the gradient of items points the other way
   kBprUserNan,         // one element is not a number
   kSoftmaxItemSign,    // the gradient of items points the other way
+  kContrastItemSign,   // likewise
+  kContrastMargin,     // the cosine contrastive loss has no margin
   kL2Forgotten,        // the loss is right, its gradient missing
   kAdamWithoutWarmUp,  // no bias correction
   kTopItemsSwapped,    // right scores under wrong items
@@ -91,6 +93,19 @@ class FaultyBackend final : public reference::ReferenceBackend {
     ReferenceBackend::in_batch_softmax(triplets, options, users, items, grad_users, grad_items,
                                        losses);
     if (fault_ != Fault::kSoftmaxItemSign) return;
+    change(grad_items, [](std::vector<double>& values) {
+      for (double& value : values) value = -value;
+    });
+  }
+
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    SampledContrastOptions changed = options;
+    if (fault_ == Fault::kContrastMargin) changed.margin = -1.0;
+    ReferenceBackend::sampled_contrast(triplets, changed, users, items, grad_users, grad_items,
+                                       losses);
+    if (fault_ != Fault::kContrastItemSign) return;
     change(grad_items, [](std::vector<double>& values) {
       for (double& value : values) value = -value;
     });

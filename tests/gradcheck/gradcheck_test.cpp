@@ -90,6 +90,7 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "linear_relu_batchnorm",
                                                "dropout",
                                                "in_batch_softmax",
+                                               "sampled_contrast",
                                                "mf",
                                                "lightgcn L1",
                                                "lightgcn L2",
@@ -101,7 +102,19 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "lightgcn L2 softmax",
                                                "gcmc ids softmax",
                                                "gcmc features softmax",
-                                               "gcmc both L2 softmax"}));
+                                               "gcmc both L2 softmax",
+                                               "mf sampled softmax",
+                                               "lightgcn L1 sampled softmax",
+                                               "lightgcn L2 sampled softmax",
+                                               "gcmc ids sampled softmax",
+                                               "gcmc features sampled softmax",
+                                               "gcmc both L2 sampled softmax",
+                                               "mf ccl",
+                                               "lightgcn L1 ccl",
+                                               "lightgcn L2 ccl",
+                                               "gcmc ids ccl",
+                                               "gcmc features ccl",
+                                               "gcmc both L2 ccl"}));
   }
 }
 
@@ -128,6 +141,11 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (softmax)"));
+  EXPECT_THAT(found(Fault::kContrastMargin),
+              Contains("sampled_contrast: gradient of items (cosine)"));
+  EXPECT_THAT(found(Fault::kContrastMargin), Contains("mf ccl: loss"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -158,6 +176,14 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign),
               Contains("mf softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (softmax)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (cosine)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("mf sampled softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("gcmc ids ccl: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),
@@ -195,7 +221,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 12u);
+  ASSERT_EQ(places.size(), 24u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
@@ -212,6 +238,8 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   // gcmc's features and running statistics.
   EXPECT_EQ(places[5].filename(), "gcmc-both-L2");
   EXPECT_EQ(places[11].filename(), "gcmc-both-L2-softmax");
+  EXPECT_EQ(places[12].filename(), "mf-sampled-softmax");
+  EXPECT_EQ(read_npy(places[12] / "triplets.npy").shape, (std::vector<std::int64_t>{24, 3}));
   EXPECT_EQ(read_npy(places.back() / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
   EXPECT_EQ(read_npy(places.back() / "item_categories.npy").shape,
             (std::vector<std::int64_t>{6, 5}));

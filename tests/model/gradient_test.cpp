@@ -19,11 +19,21 @@ struct Case {
   int layers;
   int width;
   LossKind loss = LossKind::kBpr;
+  SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
+
+  /// Of a positive pair.
+  int negatives_each() const {
+    const bool sampled = loss == LossKind::kCcl || negatives == SoftmaxNegatives::kSampled;
+    return sampled ? 3 : 1;
+  }
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
-       << c.width << (c.loss == LossKind::kSoftmax ? " softmax" : "");
+       << c.width << (c.negatives == SoftmaxNegatives::kSampled ? " sampled" : "")
+       << (c.loss == LossKind::kSoftmax ? " softmax"
+           : c.loss == LossKind::kCcl   ? " ccl"
+                                        : "");
 }
 
 class Gradient : public ::testing::TestWithParam<Case> {
@@ -34,9 +44,18 @@ class Gradient : public ::testing::TestWithParam<Case> {
     return options;
   }
 
-  ModelFixture f{make_reference_backend(), with_isolated_nodes(12, 9, 30, 5), options(), 5};
-  std::unique_ptr<Loss> loss =
-      make_loss(*f.backend, {.kind = GetParam().loss, .softmax = {.temperature = 0.5}}, kL2);
+  ModelFixture f{make_reference_backend(),
+                 with_isolated_nodes(12, 9, 30, 5),
+                 options(),
+                 5 * GetParam().negatives_each(),
+                 {},
+                 {.negatives_per_positive = GetParam().negatives_each()}};
+  std::unique_ptr<Loss> loss = make_loss(*f.backend,
+                                         {.kind = GetParam().loss,
+                                          .negatives = GetParam().negatives,
+                                          .softmax = {.temperature = 0.5},
+                                          .margin = 0.1},
+                                         kL2);
 
   /// The loss of current batch b at the current parameters; also computes their gradients.
   double loss_of(std::int64_t b) {
@@ -123,13 +142,18 @@ TEST_P(Gradient, EqualsDirectionalDerivatives) {
 
 INSTANTIATE_TEST_SUITE_P(
     , Gradient,
-    ::testing::Values(Case{ModelKind::kLightGcn, 0, 3}, Case{ModelKind::kLightGcn, 1, 5},
-                      Case{ModelKind::kLightGcn, 2, 1}, Case{ModelKind::kLightGcn, 3, 7},
-                      Case{ModelKind::kLightGcn, 4, 3}, Case{ModelKind::kMatrixFactorization, 0, 1},
-                      Case{ModelKind::kMatrixFactorization, 0, 7},
-                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
-                      Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
-                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax}));
+    ::testing::Values(
+        Case{ModelKind::kLightGcn, 0, 3}, Case{ModelKind::kLightGcn, 1, 5},
+        Case{ModelKind::kLightGcn, 2, 1}, Case{ModelKind::kLightGcn, 3, 7},
+        Case{ModelKind::kLightGcn, 4, 3}, Case{ModelKind::kMatrixFactorization, 0, 1},
+        Case{ModelKind::kMatrixFactorization, 0, 7},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kCcl},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kCcl}));
 
 }  // namespace
 }  // namespace tern::test
