@@ -18,7 +18,7 @@ class Loss {
 
   virtual ~Loss() = default;
 
-  /// "bpr", "softmax".
+  /// "bpr", "softmax", "ccl".
   virtual std::string_view name() const = 0;
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the

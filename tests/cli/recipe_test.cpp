@@ -34,6 +34,16 @@ TEST(Recipes, SoftmaxHasThePublishedSettings) {
   EXPECT_EQ(config.epochs, 7);  // what a recipe does not name stays
 }
 
+TEST(Recipes, CclHasThePublishedMarginAndWeight) {
+  Config config;
+  apply_recipe(config, "ccl");
+  EXPECT_EQ(config.loss.kind, LossKind::kCcl);
+  EXPECT_EQ(config.loss.margin, 0.9);
+  EXPECT_EQ(config.loss.softmax.negative_weight, 150);
+  EXPECT_EQ(config.sampling.negatives_per_positive, 64);
+  EXPECT_EQ(config.evaluation.score, ScoreKind::kCosine);
+}
+
 TEST(Recipes, AnUnknownNameListsAll) {
   Config config;
   try {
