@@ -44,6 +44,7 @@ Cases all_cases(DeviceKind device) {
   add_sample_cases(cases, device);
   add_bpr_cases(cases, device);
   add_in_batch_softmax_cases(cases, device);
+  add_sampled_contrast_cases(cases, device);
   add_perturb_cases(cases, device);
   add_alignment_uniformity_cases(cases, device);
   add_info_nce_cases(cases, device);

@@ -112,9 +112,10 @@ struct TripletsStorage final : Storage {
   DeviceArray<Triplet> window;
   std::array<SidePlan, 2> plans;  // [Side]
   PlanScratch scratch;
-  DeviceArray<float> weights;  // workspace of bpr
+  DeviceArray<float> weights;  // workspace of bpr and sampled_contrast
   DeviceArray<double> terms;   // workspace of the losses and l2_penalty
   Workspace pairs;             // of losses over unit rows of pairs
+  Workspace contrast;          // of sampled_contrast
 
   /// All triplets of the epoch, if the caller set them; else they are drawn window by window.
   DeviceArray<Triplet> given;

@@ -177,6 +177,8 @@ class Step:
             ranking = self.softmax(users, items, u, p)
         elif self.settings["loss"] == "directau":
             ranking = self.directau(users, items, u, p)
+        elif self.settings["loss"] in ("sampled softmax", "ccl"):
+            ranking = self.contrast(users, items, u, p, n)
         else:
             scores = ((users[u] * (items[n] - items[p])).sum(dim=1))
             ranking = torch.nn.functional.softplus(scores).mean()
@@ -215,6 +217,20 @@ class Step:
         spread = [(-2 * (rows[first] - rows[second]).square().sum(dim=1)).exp().mean().log()
                   for rows in (x, y)]
         return alignment + self.settings["uniformity_weight"] * sum(spread) / 2
+
+    def contrast(self, users, items, u, p, n):
+        """Each pair's cosine against those of its own negatives, which are consecutive triplets."""
+        each = self.settings["negatives_per_positive"]
+        positive, negative = (
+            torch.nn.functional.cosine_similarity(users[u], items[ids], dim=1).view(-1, each)
+            for ids in (p, n))
+        weight = self.settings["negative_weight"]
+        if self.settings["loss"] == "ccl":
+            above = torch.relu(negative - self.settings["margin"])
+            return (1 - positive[:, 0] + weight * above.mean(dim=1)).mean()
+        temperature = self.settings["temperature"]
+        return (weight * (negative / temperature).logsumexp(dim=1) -
+                positive[:, 0] / temperature).mean()
 
     def recompute(self):
         """{name: what should have been dumped under that name}."""

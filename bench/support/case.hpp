@@ -51,6 +51,7 @@ void add_dropout_cases(Cases& cases, DeviceKind device);
 void add_sample_cases(Cases& cases, DeviceKind device);
 void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind device);
+void add_sampled_contrast_cases(Cases& cases, DeviceKind device);
 void add_perturb_cases(Cases& cases, DeviceKind device);
 void add_alignment_uniformity_cases(Cases& cases, DeviceKind device);
 void add_info_nce_cases(Cases& cases, DeviceKind device);

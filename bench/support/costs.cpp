@@ -47,6 +47,18 @@ Cost info_nce_cost(std::int64_t nodes, std::int64_t width) {
   return {.bytes = 6.0 * n * d * kValue, .flops = 6.0 * n * n * d + 3.0 * n * n};
 }
 
+Cost sampled_contrast_cost(std::int64_t pairs, std::int64_t negatives, std::int64_t user_rows,
+                           std::int64_t item_rows, std::int64_t width) {
+  const auto p = static_cast<double>(pairs);
+  const double pushed = p * static_cast<double>(negatives);
+  const double cosines = p + pushed;
+  const auto rows = static_cast<double>(user_rows + item_rows);
+  const auto d = static_cast<double>(width);
+  const double scores = (p + cosines) * (kId + d * kValue) + pushed * kValue;
+  const double gradients = 2.0 * cosines * (kId + kValue + d * kValue) + rows * d * kValue;
+  return {.bytes = scores + gradients, .flops = 3.0 * 2.0 * cosines * d};
+}
+
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width) {
   const auto n = static_cast<double>(rows) * static_cast<double>(width);
   return {.bytes = 3.0 * n * kValue, .flops = 4.0 * n};

@@ -35,6 +35,13 @@ Cost alignment_uniformity_cost(std::int64_t pairs, std::int64_t width);
 /// info_nce over `nodes` distinct nodes: as in_batch_softmax, and the gradients read before.
 Cost info_nce_cost(std::int64_t nodes, std::int64_t width);
 
+/// sampled_contrast of `pairs` with M `negatives` each: for the cosines, rows of user, positive and
+/// negatives read, a weight for each negative written; for the gradient, each cosine's weight and the
+/// other row read for either of its rows, and each distinct row written; 2 · width operations for each
+/// of these three uses of a cosine. Norms and exponents are left out.
+Cost sampled_contrast_cost(std::int64_t pairs, std::int64_t negatives, std::int64_t user_rows,
+                           std::int64_t item_rows, std::int64_t width);
+
 /// l2_penalty over `rows` distinct rows: the row and its gradient read, the gradient written.
 Cost l2_penalty_cost(std::int64_t rows, std::int64_t width);
 

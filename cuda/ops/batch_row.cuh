@@ -78,11 +78,17 @@ __device__ inline double mean_of_terms(const double* terms, std::int64_t count) 
   return block_reduce<Sum>(sum) / static_cast<double>(count);
 }
 
-/// losses(0, batch) = mean of the batch's terms, by one block.
+/// losses(0, batch) = mean of `count` terms, by one block.
+__device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
+                                        std::int64_t count, const MatrixView<float>& losses) {
+  const double mean = mean_of_terms(terms, count);
+  if (threadIdx.x == 0) losses(0, batch.state->batch) = static_cast<float>(mean);
+}
+
+/// The same of a term for each triplet of the batch.
 __device__ inline void write_batch_loss(const BatchView& batch, const double* terms,
                                         const MatrixView<float>& losses) {
-  const double mean = mean_of_terms(terms, batch.state->count);
-  if (threadIdx.x == 0) losses(0, batch.state->batch) = static_cast<float>(mean);
+  write_batch_loss(batch, terms, batch.state->count, losses);
 }
 
 /// Zeroes this thread's row of one side's gradient. Grid: (rows, sides).

@@ -1,14 +1,250 @@
+// sampled_contrast: the loss of a batch of P positive pairs (u, p), each against its own M sampled
+// negatives, and its gradient. Sources: Wu et al. 2024 (sampled softmax); Mao et al. 2021 (CCL).
+//
+//   s⁺ = û·p̂, s_k = û·n̂_k, ê = e / max(‖e‖, 1e-12)
+//   softmax:            loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+//   cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
+//   ∂/∂e = (g - ê (ê·g)) / ‖e‖, g the gradient of ê over its occurrences
+//
+// users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone. The M
+// triplets of a pair are consecutive.
+//
+// Three launches:
+//
+// 1. norms: a group of lanes a distinct row. Norms are f64, so that squares of 1e20 and 1e-20 fit; the
+//    factor 1 / max(‖e‖, 1e-12) goes to memory, and every reader of a row multiplies by it first.
+// 2. pairs: a group a pair gathers p and the M negatives, four rows under way, for its cosines; then
+//    each lane turns its share of them into weights ∂loss/∂s_k; then the negatives again, from the
+//    cache, for the gradient of û. Behind a margin most weights are 0, and their rows stay away.
+// 3. gather: a group a distinct row goes through the row's occurrences (next_batch_plan.cu), as bpr
+//    does, or the whole block if there are more than kManyOccurrences; for a user they are pairs, for
+//    an item triplets. Then it takes the sum through the normalisation. One more block adds the loss.
+//
+// About 8·B·D bytes are gathered twice, mostly from the cache. All sums have one order, except for the
+// last one in the fused form (Reproducibility::kNone), which has no plan: a group a pair projects the
+// gradient of each of its rows and adds it by float atomics.
+
+#include "cuda/ops/sampled_contrast.hpp"
+
+#include <algorithm>
+#include <cmath>
+
 #include "cuda/backend.hpp"
-#include "tern/error.hpp"
+#include "cuda/ops/sampled_contrast_rows.cuh"
+#include "cuda/support/group.cuh"
+#include "cuda/support/lanes.hpp"
+#include "cuda/support/vector.cuh"
+#include "host/backend/checks.hpp"
 
 namespace tern::cuda {
+namespace {
 
-void CudaBackend::sampled_contrast(Triplets& /*triplets*/,
-                                   const SampledContrastOptions& /*options*/,
-                                   const Matrix& /*users*/, const Matrix& /*items*/,
-                                   Matrix& /*grad_users*/, Matrix& /*grad_items*/,
-                                   Matrix& /*losses*/) {
-  throw DeviceError("sampled_contrast: not on this backend yet");
+/// One group a distinct row, grid: (rows, sides).
+template <int kLanes>
+__global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
+    sampled_contrast_norm_kernel(const __grid_constant__ ContrastTask task) {
+  const int side = static_cast<int>(blockIdx.y);
+  const RowSpan span = task.batch.state->rows[side];
+  const std::int64_t index = contrast_index(kLanes);
+  if (index >= span.count) return;
+  const LaneGroup<kLanes> group;
+  const NodeId node = task.batch.sides[side].rows[span.begin + index];
+  const float4* row = as_vectors(task.values[side].row(node));
+  double square = 0.0;
+  for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
+    const float4 x = __ldg(row + v);
+    square = dot(x, x, square);
+  }
+  const double norm = sqrt(group.sum(square));
+  // A comparison, not fmax, which would lose a NaN.
+  const double divisor = norm <= kContrastSmallestNorm ? kContrastSmallestNorm : norm;
+  if (group.lane == 0) task.inverses[side][node] = static_cast<float>(1.0 / divisor);
+}
+
+template <int kLanes>
+__device__ inline float contrast_cosine(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                        const ContrastRow& user, const ContrastRow& item) {
+  float sum = 0.0F;
+  for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
+    sum = dot(user.unit(v), item.unit(v), sum);
+  }
+  return group.sum(sum);
+}
+
+/// Writes the pair's cosines with its negatives to weights. Returns the largest.
+template <int kLanes>
+__device__ inline float contrast_cosines(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                         const Triplet* own, const ContrastRow& user,
+                                         float* weights) {
+  float largest = -INFINITY;
+  for (std::int32_t k = 0; k < task.negatives; k += kContrastAtOnce) {
+    const float4* rows[kContrastAtOnce];
+    float factors[kContrastAtOnce];
+    float sums[kContrastAtOnce] = {};
+#pragma unroll
+    for (int j = 0; j < kContrastAtOnce; ++j) {  // beyond the last: the last again, unused
+      const ContrastRow row(task, 1, own[min(k + j, task.negatives - 1)].negative);
+      rows[j] = row.vectors;
+      factors[j] = row.inverse;
+    }
+#pragma unroll 1  // one or two rounds for a width up to 256; more at once only spill
+    for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
+      const float4 u = user.unit(v);
+#pragma unroll
+      for (int j = 0; j < kContrastAtOnce; ++j) {
+        sums[j] = dot(u, scale(factors[j], __ldg(rows[j] + v)), sums[j]);
+      }
+    }
+#pragma unroll
+    for (int j = 0; j < kContrastAtOnce; ++j) {
+      const float cosine = group.sum(sums[j]);
+      if (k + j >= task.negatives) continue;
+      largest = fmaxf(largest, cosine);
+      if (group.lane == 0) weights[k + j] = cosine;
+    }
+  }
+  return largest;
+}
+
+/// Turns the pair's cosines into weights, each lane its own. Returns the negatives' part of P · loss.
+template <int kLanes>
+__device__ inline double softmax_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                         float largest, float* weights) {
+  float sum = 0.0F;
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    const float exponent = expf((weights[k] - largest) * task.sharpness);
+    weights[k] = exponent;
+    sum += exponent;
+  }
+  sum = group.sum(sum);
+  const auto push = static_cast<float>(contrast_pull(task) * task.negative_weight / sum);
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) weights[k] *= push;
+  return task.negative_weight * (largest / task.temperature + log(static_cast<double>(sum)));
+}
+
+template <int kLanes>
+__device__ inline double cosine_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                        float* weights) {
+  const double weight = task.negative_weight / task.negatives;
+  const auto push = static_cast<float>(weight / static_cast<double>(contrast_pairs(task)));
+  const auto margin = static_cast<float>(task.margin);
+  double above = 0.0;
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    const float s = weights[k];
+    // Not a comparison with the margin alone, which would lose a NaN.
+    above += s <= margin ? 0.0 : s - task.margin;
+    weights[k] = s <= margin ? 0.0F : s > margin ? push : s;
+  }
+  return weight * group.sum(above);
+}
+
+/// Σ_k ∂loss/∂s_k n̂_k, vector `place`.
+__device__ inline float4 pushed_negatives(const ContrastTask& task, const Triplet* own,
+                                          const float* weights, std::int64_t place) {
+  float4 sum = zero_vector();
+  for (std::int32_t k = 0; k < task.negatives; k += kContrastAtOnce) {
+    float weight[kContrastAtOnce];
+    float4 value[kContrastAtOnce];
+#pragma unroll
+    for (int j = 0; j < kContrastAtOnce; ++j) {
+      weight[j] = k + j < task.negatives ? weights[k + j] : 0.0F;
+      if (weight[j] != 0.0F) value[j] = ContrastRow(task, 1, own[k + j].negative).unit(place);
+    }
+#pragma unroll
+    for (int j = 0; j < kContrastAtOnce; ++j) {
+      if (weight[j] != 0.0F) sum = fma(weight[j], value[j], sum);
+    }
+  }
+  return sum;
+}
+
+/// One group a pair.
+template <int kLanes>
+__global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
+    sampled_contrast_pair_kernel(const __grid_constant__ ContrastTask task) {
+  const std::int64_t pair = contrast_index(kLanes);
+  if (pair >= contrast_pairs(task)) return;
+  const LaneGroup<kLanes> group;
+  const Triplet* own =
+      task.batch.triplets + task.batch.state->first + pair * std::int64_t{task.negatives};
+  float* weights = task.weights + pair * std::int64_t{task.negatives};
+  const ContrastRow user(task, 0, own->user);
+  const ContrastRow positive(task, 1, own->positive);
+  const double cosine = contrast_cosine(task, group, user, positive);
+  const float largest = contrast_cosines(task, group, own, user, weights);
+  __syncwarp(group.mask());
+  const bool softmax = task.kind == SampledContrastKind::kSoftmax;
+  const double term = softmax ? softmax_weights(task, group, largest, weights)
+                              : cosine_weights(task, group, weights);
+  if (group.lane == 0) {
+    task.terms[pair] = softmax ? term - cosine / task.temperature : term + (1.0 - cosine);
+  }
+  __syncwarp(group.mask());
+  const float pull = contrast_pull(task);
+  float4* gradient = as_vectors(task.user_gradient + pair * task.stride);
+  for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
+    gradient[v] = fma(-pull, positive.unit(v), pushed_negatives(task, own, weights, v));
+  }
+}
+
+/// All but the gather.
+void launch_contrast_pairs(const Queue& queue, const ContrastTask& task) {
+  const Launcher launch(queue);
+  const std::int64_t rows = std::max(task.batch.sides[0].capacity, task.batch.sides[1].capacity);
+  with_lanes(task.stride / kVector, [&](auto width) {
+    constexpr int kLanes = decltype(width)::value;
+    constexpr int kGroups = kContrastThreads / kLanes;
+    launch({.blocks = ceil_div(rows, kGroups), .threads = kContrastThreads, .blocks_y = 2},
+           sampled_contrast_norm_kernel<kLanes>, task);
+    launch({.blocks = ceil_div(task.pairs(), kGroups), .threads = kContrastThreads},
+           sampled_contrast_pair_kernel<kLanes>, task);
+  });
+}
+
+void launch_sampled_contrast_fused(const Queue& queue, const ContrastTask& task) {
+  launch_contrast_pairs(queue, task);
+  launch_sampled_contrast_gather_fused(queue, task);
+}
+
+}  // namespace
+
+void launch_sampled_contrast(const Queue& queue, const ContrastTask& task) {
+  launch_contrast_pairs(queue, task);
+  launch_sampled_contrast_gather(queue, task);
+}
+
+void carve_contrast_workspace(ContrastTask& task, float* workspace) {
+  task.user_gradient = workspace;  // rows of vectors first, so that they start on 16 bytes
+  task.inverses[0] = workspace + task.pairs() * task.stride;
+  task.inverses[1] = task.inverses[0] + task.values[0].rows;
+}
+
+void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                                   const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                   Matrix& grad_items, Matrix& losses) {
+  const Range range("sampled_contrast");
+  check_sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
+  TripletsStorage& state = storage(triplets);
+  check_sampled("sampled_contrast", state.sampled);
+  const DeviceScope scope = use_device();
+  ContrastTask task{.batch = state.batch_view(),
+                    .values = {read_only_view(users), read_only_view(items)},
+                    .gradients = {view(grad_users), view(grad_items)},
+                    .losses = view(losses),
+                    .kind = options.kind,
+                    .temperature = options.temperature,
+                    .margin = options.margin,
+                    .negative_weight = options.negative_weight,
+                    .sharpness = static_cast<float>(std::min(1.0 / options.temperature, 1e30)),
+                    .negatives = triplets.negatives_per_positive(),
+                    .size = state.batch_size,
+                    .stride = view(users).stride,
+                    .weights = state.weights.data(),
+                    .terms = state.terms.data()};
+  carve_contrast_workspace(task,
+                           grow(state.contrast, contrast_workspace_size(task), "sampled_contrast"));
+  state.fused ? launch_sampled_contrast_fused(queue(), task)
+              : launch_sampled_contrast(queue(), task);
 }
 
 }  // namespace tern::cuda

@@ -17,6 +17,7 @@
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
+#include "host/config/batch.hpp"
 #include "tern/dataset.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -97,9 +98,13 @@ std::string memory_text(const MemoryReport& report, const Config& config) {
   }
   row("all", "", report.estimate.host(), report.estimate.device());
   row("free", "", report.host.free, report.device ? report.device->free : 0);
-  return fmt::format("\ntraining {}, D {}, B {}, on {} needs about\n{}{}",
+  const std::string negatives =
+      contrasts_samples(config.loss)
+          ? fmt::format(" pairs with {} negatives each", config.sampling.negatives_per_positive)
+          : "";
+  return fmt::format("\ntraining {}, D {}, B {}{}, on {} needs about\n{}{}",
                      model_name(config.model.kind), config.model.width, config.batch_size,
-                     report.on, table.text(),
+                     negatives, report.on, table.text(),
                      report.shortage.empty() ? "" : "not enough memory: " + report.shortage + "\n");
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
 #include "host/config/retired_keys.hpp"
 #include "host/config/toml_reader.hpp"
@@ -164,6 +165,18 @@ void validate(const Config& config) {
     throw ConfigError("train.metric: found the string " + quote(config.metric) +
                       ", but evaluation.ks = " + to_toml(find_key("evaluation.ks").get(config)) +
                       " has no " + std::to_string(k));
+  }
+  if (!contrasts_samples(config.loss)) return;
+  if (batch_triplets(config) > kMaxBatchTriplets) {
+    throw ConfigError("train.batch_size: found " + std::to_string(config.batch_size) +
+                      " pairs with sampling.negatives_per_positive = " +
+                      std::to_string(config.sampling.negatives_per_positive) +
+                      " each, expected a product of at most " + std::to_string(kMaxBatchTriplets));
+  }
+  if (config.loss.kind == LossKind::kSoftmax && config.loss.softmax.popularity_correction != 0.0) {
+    throw ConfigError("loss.popularity_correction: found " +
+                      to_toml(find_key("loss.popularity_correction").get(config)) +
+                      ", but loss.negatives = \"sampled\" corrects for nothing: set it to 0");
   }
 }
 

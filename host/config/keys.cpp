@@ -186,7 +186,8 @@ std::vector<KeySpec> loss_keys() {
       choice<SoftmaxNegatives>(
           "loss.negatives", kBetweenEpochs,
           "softmax: the items of the batch's other pairs, or "
-          "sampling.negatives_per_positive items sampled for each pair",
+          "sampling.negatives_per_positive items sampled for each pair, which loss.mask does not "
+          "concern, as none of them is observed",
           at(&Config::loss, &LossOptions::negatives),
           {{"batch", SoftmaxNegatives::kBatch}, {"sampled", SoftmaxNegatives::kSampled}}),
       number("loss.l2", kChangesResult,
@@ -263,7 +264,9 @@ std::vector<KeySpec> sampling_keys() {
               "popularity: attempts to draw an unobserved item before a uniform draw; 0: always "
               "uniform",
               at(&Config::sampling, &SamplingOptions::popularity_tries), 0, 1000),
-      integer("sampling.negatives_per_positive", kBetweenEpochs, "triplets per positive pair",
+      integer("sampling.negatives_per_positive", kBetweenEpochs,
+              "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
+              "softmax with loss.negatives = sampled: the pair is set against all of them",
               at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
   };
 }
@@ -299,8 +302,10 @@ std::vector<KeySpec> train_keys() {
       integer("train.epochs", kHarmless,
               "epochs to train; one epoch draws as many pairs as there are interactions",
               at(&Config::epochs), 0, 1'000'000'000),
-      integer("train.batch_size", kBetweenEpochs, "triplets per step (B)", at(&Config::batch_size),
-              1, 1 << 30),
+      integer("train.batch_size", kBetweenEpochs,
+              "triplets per step (B); pairs for losses that set a pair against several items: "
+              "softmax, directau, ccl",
+              at(&Config::batch_size), 1, 1 << 30),
       integer("train.seed", kBetweenEpochs, "seed of the initial embeddings and of sampling",
               at(&Config::seed, &Seed::value), 0, kLargest),
       integer("train.evaluate_every", kHarmless,

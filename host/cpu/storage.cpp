@@ -37,6 +37,25 @@ void FloatBlock::Free::operator()(float* block) const noexcept {
   std::free(block);
 }
 
+void ContrastWorkspace::grow(std::int64_t pairs, std::int64_t negatives_each,
+                             const std::int64_t (&rows)[2], std::int64_t stride) {
+  const auto reserve = [](FloatBlock& block, std::int64_t size) {
+    if (block.size() < size) block = FloatBlock(size);
+  };
+  const auto extend = [](auto& values, std::int64_t size) {
+    if (std::ssize(values) < size) values.resize(static_cast<std::size_t>(size));
+  };
+  for (const std::size_t side : {0, 1}) {
+    reserve(units[side], rows[side] * stride);
+    extend(norms[side], rows[side]);
+  }
+  reserve(weights, pairs * padded(negatives_each));
+  reserve(user_gradient, pairs * stride);
+  extend(users, pairs);
+  extend(positives, pairs);
+  extend(negatives, pairs * negatives_each);
+}
+
 void PairWorkspace::grow(std::int64_t count, std::int64_t stride, std::int64_t groups,
                          std::int64_t strip_rows) {
   const auto reserve = [](FloatBlock& block, std::int64_t size) {

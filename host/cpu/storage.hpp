@@ -105,6 +105,21 @@ struct PairWorkspace {
   void grow(std::int64_t count, std::int64_t stride, std::int64_t groups, std::int64_t strip_rows);
 };
 
+/// Workspace of sampled_contrast: it grows with the largest batch, and its values do not last. M:
+/// negatives a pair; P: pairs in the batch.
+struct ContrastWorkspace {
+  FloatBlock units[2];                  // [side] (distinct rows, stride): ê
+  FloatBlock weights;                   // (P, M padded): cosines, then ∂loss/∂s_k
+  FloatBlock user_gradient;             // (P, stride): ∂loss/∂û
+  std::vector<double> norms[2];         // [side] of the distinct rows
+  std::vector<std::int32_t> users;      // (P): which distinct row the pair's user is
+  std::vector<std::int32_t> positives;  // (P): likewise its item
+  std::vector<std::int32_t> negatives;  // (P M): likewise
+
+  void grow(std::int64_t pairs, std::int64_t negatives_each, const std::int64_t (&rows)[2],
+            std::int64_t stride);
+};
+
 struct TripletsStorage final : Storage {
   const GraphStorage* graph = nullptr;
   SamplingOptions options;
@@ -124,8 +139,10 @@ struct TripletsStorage final : Storage {
   bool sampled() const { return !current.empty(); }
   std::array<Occurrences, 2> occurrences;
   std::vector<float> weights;  // workspace of bpr: ∂loss/∂(score difference) of each triplet
-  std::vector<double> losses;  // workspace of bpr and l2_penalty: one term a triplet or row
+  // Workspace of bpr, l2_penalty and sampled_contrast: one term a triplet, row or pair.
+  std::vector<double> losses;
   PairWorkspace pairs;
+  ContrastWorkspace contrast;
 };
 
 struct CounterStorage final : Storage {

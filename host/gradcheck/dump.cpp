@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "host/config/batch.hpp"
 #include "host/gradcheck/problem.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
@@ -51,6 +52,13 @@ Tensor categories_of(const EncodedFeatures& features) {
   return {{features.num_nodes(), width}, std::move(dense)};
 }
 
+std::string loss_of(const LossOptions& loss) {
+  if (loss.kind == LossKind::kCcl) return "ccl";
+  if (loss.kind == LossKind::kBpr) return "bpr";
+  if (loss.kind == LossKind::kDirectAu) return "directau";
+  return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
+}
+
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named, options.seed);
@@ -88,20 +96,24 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
                  gradcheck_detail::download(backend, finals));
   }
   const ContrastOptions& contrast = named.options.contrast;
-  nlohmann::ordered_json step{{"model", problem.model().name()},
-                              {"layers", named.options.kind == ModelKind::kGcMc
-                                             ? static_cast<int>(named.options.hidden.size()) + 1
-                                             : named.options.layers},
-                              {"loss", make_loss(backend, named.loss, options.l2)->name()},
-                              {"temperature", named.loss.softmax.temperature},
-                              {"negative_weight", named.loss.softmax.negative_weight},
-                              {"uniformity_weight", named.loss.uniformity_weight},
-                              {"popularity_correction", named.loss.softmax.popularity_correction},
-                              {"l2", options.l2},
-                              {"users", options.users},
-                              {"items", options.items},
-                              {"backend", backend.name()},
-                              {"precision", backend.describe().precision}};
+  nlohmann::ordered_json step{
+      {"model", problem.model().name()},
+      {"layers", named.options.kind == ModelKind::kGcMc
+                     ? static_cast<int>(named.options.hidden.size()) + 1
+                     : named.options.layers},
+      {"loss", loss_of(named.loss)},
+      {"temperature", named.loss.softmax.temperature},
+      {"negative_weight", named.loss.softmax.negative_weight},
+      {"uniformity_weight", named.loss.uniformity_weight},
+      {"margin", named.loss.margin},
+      {"negatives_per_positive",
+       contrasts_samples(named.loss) ? gradcheck_detail::kContrastNegatives : 1},
+      {"popularity_correction", named.loss.softmax.popularity_correction},
+      {"l2", options.l2},
+      {"users", options.users},
+      {"items", options.items},
+      {"backend", backend.name()},
+      {"precision", backend.describe().precision}};
   if (contrast.kind == ContrastKind::kXSimGcl) {
     step["contrast"] = {{"weight", contrast.weight},
                         {"temperature", contrast.temperature},

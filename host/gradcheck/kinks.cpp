@@ -2,19 +2,34 @@
 #include <cmath>
 #include <limits>
 
-#include "host/gradcheck/problem.hpp"
+#include "host/gradcheck/cosines.hpp"
 #include "host/reference/backend.hpp"
-
 namespace tern::gradcheck_detail {
 namespace {
 
-/// A reference backend that records the argument of a ReLU or of a sign nearest to 0, and the least
-/// standard deviation of a column that was normalised.
+/// A reference backend that records the argument of a ReLU or of a sign nearest to 0, the cosine nearest
+/// to the margin, and the least standard deviation of a column that was normalised.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
   /// At least 1 if differences and rounding are safe.
   double safety() const {
-    return std::min(nearest_ / kKinkMargin, least_deviation_ / kMinDeviation);
+    return std::min({nearest_ / kKinkMargin, nearest_cosine_ / kCosineMargin,
+                     least_deviation_ / kMinDeviation});
+  }
+
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    if (options.kind == SampledContrastKind::kCosineContrastive) {
+      for (const double cosine :
+           negative_cosines(reference::current_batch(triplets, "sampled_contrast"),
+                            gradcheck_detail::download(*this, users),
+                            gradcheck_detail::download(*this, items), users.cols())) {
+        nearest_cosine_ = std::min(nearest_cosine_, std::abs(cosine - options.margin));
+      }
+    }
+    ReferenceBackend::sampled_contrast(triplets, options, users, items, grad_users, grad_items,
+                                       losses);
   }
 
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
@@ -71,16 +86,18 @@ class KinkWatch final : public reference::ReferenceBackend {
   }
 
   double nearest_ = std::numeric_limits<double>::infinity();
+  double nearest_cosine_ = std::numeric_limits<double>::infinity();
   double least_deviation_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace
 
-bool has_kinks(const ModelOptions& model) {
-  return model.kind == ModelKind::kGcMc || model.contrast.kind != ContrastKind::kNone;
+bool has_kinks(const NamedModel& model) {
+  return model.options.kind == ModelKind::kGcMc || model.loss.kind == LossKind::kCcl ||
+         model.options.contrast.kind != ContrastKind::kNone;
 }
 
-Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed) {
+Seed first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed) {
   if (!has_kinks(model)) return seed;
   constexpr std::uint64_t kTries = 200;
   double safest = -1.0;
@@ -88,7 +105,7 @@ Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model
   for (std::uint64_t i = 0; i < kTries; ++i) {
     const Seed start{seed.value + (i << 32)};
     KinkWatch watch;
-    StepProblem(watch, options, {"", model}, seed, start).step();
+    StepProblem(watch, options, model, seed, start).step();
     if (watch.safety() >= 1.0) return start;
     if (watch.safety() > safest) {
       safest = watch.safety();

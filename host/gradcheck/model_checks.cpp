@@ -55,8 +55,8 @@ Values direction(std::size_t size, std::mt19937_64& random) {
   return values;
 }
 
-/// Small enough not to reach a kink (kKinkMargin), if the model has kinks.
-double step_for(const ModelOptions& model, const Values& parameters) {
+/// Small enough not to reach a kink (kKinkMargin, kCosineMargin), if there are any.
+double step_for(const NamedModel& model, const Values& parameters) {
   constexpr double kNearKinks = 1e-5;
   return has_kinks(model) ? kNearKinks : difference_step(parameters);
 }
@@ -93,7 +93,7 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
   }
   LossOfParameters loss(reference, problem);
   const Values at = loss.parameters();
-  const double h = step_for(model.options, at);
+  const double h = step_for(model, at);
   const Values numeric = numeric_gradient(
       at, [&](const Values& x) { return loss(x); }, h);
   auto begin = numeric.begin();

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "host/gradcheck/checks.hpp"
+#include "host/gradcheck/cosines.hpp"
 #include "host/gradcheck/dense_problem.hpp"
 
 namespace tern::gradcheck_detail {
@@ -37,7 +38,8 @@ class Answers {
     dropout(seed);
     perturb(seed);
     losses();
-    if (options.width >= kMinCosineWidth) info_nce();
+    if (cosines_vary(options)) info_nce();
+    if (cosines_vary(options)) contrasts(seed);
     optimizers();
     rankings();
     statistics();
@@ -133,7 +135,7 @@ class Answers {
     backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kObserved), users, items,
                               grad_users, grad_items, losses_);
     report("in_batch_softmax", 0);
-    if (options_.width >= kMinCosineWidth) {
+    if (cosines_vary(options_)) {
       backend_.alignment_uniformity(triplets_, alignment_options(), users, items, grad_users,
                                     grad_items, losses_);
       report("alignment_uniformity", 0);
@@ -161,6 +163,30 @@ class Answers {
           terms);
       add("info_nce", "gradient of views" + place, download(backend_, grad_views), terms);
       add("info_nce", "gradient of others" + place, download(backend_, grad_others), terms);
+    }
+  }
+
+  void contrasts(Seed seed) {
+    Triplets triplets = make_contrasted(backend_, graph_, options_, seed);
+    backend_.sample(triplets, 1);
+    std::mt19937_64 random(seed.value + 6);
+    const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random);
+    const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random);
+    const Matrix user_table = upload(backend_, graph_.num_users(), users);
+    const Matrix item_table = upload(backend_, graph_.num_items(), items);
+    Matrix grad_users = backend_.allocate(user_table.rows(), user_table.cols());
+    Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
+    const std::int64_t terms = 2 * (options_.width + triplets.batch_size());
+    for (const auto kind :
+         {SampledContrastKind::kSoftmax, SampledContrastKind::kCosineContrastive}) {
+      const SampledContrastOptions options =
+          contrast_options(kind, first_batch(backend_, triplets), users, items, options_.width);
+      backend_.sampled_contrast(triplets, options, user_table, item_table, grad_users, grad_items,
+                                losses_);
+      const std::string of = kind == SampledContrastKind::kSoftmax ? " (softmax)" : " (cosine)";
+      add("sampled_contrast", "loss" + of, {download(backend_, losses_)[0]}, terms);
+      add("sampled_contrast", "gradient of users" + of, download(backend_, grad_users), terms);
+      add("sampled_contrast", "gradient of items" + of, download(backend_, grad_items), terms);
     }
   }
 

@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "host/gradcheck/checks.hpp"
+#include "host/gradcheck/cosines.hpp"
 #include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/differences.hpp"
 
@@ -19,8 +20,10 @@ class OpGradients {
         random_(seed.value + 1),
         graph_(backend.make_graph(random_graph(options, seed))),
         triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
+        contrasted_(make_contrasted(backend, graph_, options, seed)),
         losses_(backend.allocate(4, triplets_.num_batches())) {
     backend_.sample(triplets_, 1);
+    backend_.sample(contrasted_, 1);
   }
 
   /// f(x, addend) = ⟨c, y⟩: the gradient c of y propagates back to the other side.
@@ -87,7 +90,39 @@ class OpGradients {
             others, [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); }));
   }
 
+  void check_contrast(SampledContrastKind kind) {
+    const bool softmax = kind == SampledContrastKind::kSoftmax;
+    const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
+    const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
+    const SampledContrastOptions options =
+        contrast_options(kind, first_batch(backend_, contrasted_), users, items, options_.width);
+    // Of a kink the differences keep away.
+    const double h = softmax ? difference_step(users) : 1e-5;
+    Values of_users;
+    Values of_items;
+    contrast(options, users, items, &of_users, &of_items);
+    const std::string of = softmax ? " (softmax)" : " (cosine)";
+    const auto numeric = [&](const Values& x, const auto& f) { return numeric_gradient(x, f, h); };
+    add("sampled_contrast", "gradient of users" + of, of_users,
+        numeric(users, [&](const Values& at) { return contrast(options, at, items); }));
+    add("sampled_contrast", "gradient of items" + of, of_items,
+        numeric(items, [&](const Values& at) { return contrast(options, users, at); }));
+  }
+
  private:
+  double contrast(const SampledContrastOptions& options, const Values& users, const Values& items,
+                  Values* of_users = nullptr, Values* of_items = nullptr) {
+    const Matrix user_table = upload(backend_, graph_.num_users(), users);
+    const Matrix item_table = upload(backend_, graph_.num_items(), items);
+    Matrix grad_users = backend_.allocate(user_table.rows(), user_table.cols());
+    Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
+    backend_.sampled_contrast(contrasted_, options, user_table, item_table, grad_users, grad_items,
+                              losses_);
+    if (of_users != nullptr) *of_users = download(backend_, grad_users);
+    if (of_items != nullptr) *of_items = download(backend_, grad_items);
+    return download(backend_, losses_)[0];
+  }
+
   double loss(Term term, const Values& users, const Values& items, Values* of_users,
               Values* of_items) {
     const Matrix user_table = upload(backend_, graph_.num_users(), users);
@@ -137,6 +172,7 @@ class OpGradients {
   std::mt19937_64 random_;
   Graph graph_;
   Triplets triplets_;
+  Triplets contrasted_;
   Matrix losses_;
 };
 
@@ -164,12 +200,16 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   checks.check_propagate(Side::kItem);
   checks.check_loss(OpGradients::Term::kBpr);
   checks.check_loss(OpGradients::Term::kSoftmax);
-  if (options.width >= kMinCosineWidth) {
+  if (cosines_vary(options)) {
     checks.check_loss(OpGradients::Term::kAlignment);
     checks.check_info_nce(Side::kUser);
     checks.check_info_nce(Side::kItem);
   }
   if (options.l2 > 0.0) checks.check_loss(OpGradients::Term::kL2);
+  if (cosines_vary(options)) {
+    checks.check_contrast(SampledContrastKind::kSoftmax);
+    checks.check_contrast(SampledContrastKind::kCosineContrastive);
+  }
   for (const DenseProblem::Form form : DenseProblem::kForms) {
     check_dense(reference, options, form, seed, report);
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "host/train/sampling.hpp"
 #include "tern/error.hpp"
 
 namespace tern::gradcheck_detail {
@@ -114,11 +115,20 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   softmax.kind = LossKind::kSoftmax;
   softmax.softmax = softmax_options(SoftmaxMask::kObserved);
   add_loss(" softmax", softmax);
-  if (options.width < kMinCosineWidth) return found;
+  if (!cosines_vary(options)) return found;
   LossOptions directau;
   directau.kind = LossKind::kDirectAu;
   directau.uniformity_weight = alignment_options().uniformity_weight;
   add_loss(" directau", directau);
+  LossOptions contrast;
+  contrast.kind = LossKind::kSoftmax;
+  // Weighed more than the positive, few negatives leave no loss near 0, which would have no digits.
+  contrast.softmax = {.temperature = 0.5, .negative_weight = 1.5};
+  contrast.negatives = SoftmaxNegatives::kSampled;
+  add_loss(" sampled softmax", contrast);
+  contrast.kind = LossKind::kCcl;
+  contrast.margin = 0.1;  // cosines of random rows are on both sides
+  add_loss(" ccl", contrast);
   return found;
 }
 
@@ -146,9 +156,23 @@ EncodedDataset random_features(const GradcheckOptions& options, Seed seed) {
   return {std::move(users), draw(options.items)};
 }
 
+namespace {
+
+Triplets make_triplets_for(Backend& backend, const Graph& graph, const GradcheckOptions& options,
+                           const LossOptions& loss, Seed seed) {
+  Config config;
+  config.loss = loss;
+  config.seed = seed;
+  config.batch_size = options.batch_size;
+  if (contrasts_samples(loss)) config.sampling.negatives_per_positive = kContrastNegatives;
+  return backend.make_triplets(graph, sampling_of(config), batch_triplets(config));
+}
+
+}  // namespace
+
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
                          Seed seed)
-    : StepProblem(backend, options, model, seed, first_parameters(options, model.options, seed)) {}
+    : StepProblem(backend, options, model, seed, first_parameters(options, model, seed)) {}
 
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
                          Seed seed, Seed start)
@@ -157,9 +181,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       interactions_(random_graph(options, seed)),
       features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
-      triplets_(backend.make_triplets(
-          graph_, {.negatives_per_positive = reads_negatives(model.loss) ? 1 : 0, .seed = seed},
-          options.batch_size)),
+      triplets_(make_triplets_for(backend, graph_, options, model.loss, seed)),
       model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
       loss_(make_loss(backend, model.loss, options.l2)),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {

@@ -76,23 +76,31 @@ class StepProblem {
 };
 
 /// The seed of a model's first parameters. ReLU and the sign of a perturbed element have no derivative
-/// at 0, and normalising a column divides its rounding errors by its deviation. So, for a model with
-/// any of them, seeds are tried in turn until no argument of a ReLU or sign is within kKinkMargin of 0
-/// (an element that is always 0 does not count) and no column deviates by less than
+/// at 0, the cosine contrastive loss none at a cosine equal to its margin, and normalising a column
+/// divides its rounding errors by its deviation. So, for a model with any of them, seeds are tried in turn
+/// until no argument of a ReLU or sign is within kKinkMargin of 0 (an element that is always 0 does not
+/// count), no cosine within kCosineMargin of the margin, and no column deviates by less than
 /// kMinDeviation; if all of 200 seeds fail, the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
+inline constexpr double kCosineMargin = 3e-3;
 inline constexpr double kMinDeviation = 0.03;
-bool has_kinks(const ModelOptions& model);
-Seed first_parameters(const GradcheckOptions& options, const ModelOptions& model, Seed seed);
+Seed first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed);
+/// Whether a loss or model has such a kink.
+bool has_kinks(const NamedModel& model);
+
+/// Negatives of each pair, for losses that contrast samples.
+inline constexpr int kContrastNegatives = 3;
+/// Whether cosines change with their rows. Rows of one number have the cosine 1 or -1 and no gradient,
+/// so that an error relative to it means nothing: losses of cosines alone are left out.
+inline bool cosines_vary(const GradcheckOptions& options) {
+  return options.width > 1;
+}
 
 /// Options with which no term of in_batch_softmax vanishes.
 InBatchSoftmaxOptions softmax_options(SoftmaxMask mask);
 
 /// Options with which no term of alignment_uniformity vanishes.
 AlignmentUniformityOptions alignment_options();
-/// In one dimension unit rows are 1 or -1, and nothing moves them: the gradients of alignment_uniformity
-/// and info_nce are rounding errors there.
-inline constexpr int kMinCosineWidth = 2;
 
 /// The models that are checked, each with every loss.
 std::vector<NamedModel> models(const GradcheckOptions& options);

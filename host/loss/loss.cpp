@@ -1,12 +1,19 @@
 #include "tern/loss.hpp"
 
+#include "host/config/batch.hpp"
 #include "host/loss/bpr_loss.hpp"
+#include "host/loss/ccl_loss.hpp"
 #include "host/loss/directau_loss.hpp"
+#include "host/loss/sampled_softmax_loss.hpp"
 #include "host/loss/softmax_loss.hpp"
 
 namespace tern {
 
 std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2) {
+  if (options.kind == LossKind::kCcl) return std::make_unique<CclLoss>(backend, options, l2);
+  if (options.kind == LossKind::kSoftmax && contrasts_samples(options)) {
+    return std::make_unique<SampledSoftmaxLoss>(backend, options.softmax, l2);
+  }
   if (options.kind == LossKind::kSoftmax) {
     return std::make_unique<SoftmaxLoss>(backend, options.softmax, l2);
   }
@@ -22,7 +29,7 @@ std::int64_t loss_terms(const Model& model) {
 }
 
 bool reads_negatives(const LossOptions& options) {
-  return options.kind == LossKind::kBpr;
+  return options.kind == LossKind::kBpr || contrasts_samples(options);
 }
 
 }  // namespace tern

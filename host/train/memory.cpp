@@ -69,7 +69,7 @@ Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
 Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
   const std::int64_t drawn =
       std::max<std::int64_t>(1, train.size() * sampling_of(config).triplets_per_positive());
-  const std::int64_t batch = std::clamp<std::int64_t>(config.batch_size, 1, drawn);
+  const std::int64_t batch = std::clamp<std::int64_t>(batch_triplets(config), 1, drawn);
   // Participants and marks; losses of an epoch; of a batch triplets, rows, and the room to sort.
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
                       64 * (drawn / batch + 1) + 200 * batch;
@@ -81,16 +81,38 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
+/// sampled_contrast: on a CPU the unit rows of a batch's distinct users and items, the weights of its
+/// negatives, and what finds them; the gradients of the pairs' unit users.
+Bytes sampled_bytes(Kind kind, const Interactions& train, const Config& config) {
+  const std::int64_t each = config.sampling.triplets_per_positive();
+  const std::int64_t pairs =
+      std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
+  const auto rows = [&](std::int64_t count) {
+    return matrix_bytes(kind, count, config.model.width);
+  };
+  const std::int64_t nodes = std::int64_t{train.num_users()} + train.num_items();
+  if (kind == Kind::kReference) return 2 * (2 * rows(pairs) + rows(pairs * each));
+  if (kind == Kind::kCuda) return rows(pairs) + 4 * nodes;
+  const std::int64_t users = std::min<std::int64_t>(pairs, train.num_users());
+  const std::int64_t items = std::min<std::int64_t>(pairs * (each + 1), train.num_items());
+  return rows(users) + rows(items) + rows(pairs) + matrix_bytes(kind, pairs, each) +
+         8 * (users + items) + 4 * pairs * (each + 2);
+}
+
+/// Whether the loss is one of the unit rows of a batch's pairs.
+bool reads_pairs(const LossOptions& loss) {
+  return loss.kind == LossKind::kDirectAu ||
+         (loss.kind == LossKind::kSoftmax && !contrasts_samples(loss));
+}
+
 /// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
 /// are added in order), and on a CPU the strips of logits that threads hold. alignment_uniformity: the
 /// same without those parts on a CPU; with gradients of both sides beside the parts on a GPU.
-Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
-  const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
-  if (config.loss.kind == LossKind::kBpr && !contrasts) return 0;
+Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   const bool spreads = config.loss.kind == LossKind::kDirectAu;
   std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
-  if (config.loss.kind == LossKind::kBpr) {  // info_nce takes each node once
+  if (!reads_pairs(config.loss)) {  // info_nce takes each node once
     batch = std::min<std::int64_t>(batch, std::max(train.num_users(), train.num_items()));
   }
   const Bytes rows = matrix_bytes(kind, batch, config.model.width);
@@ -101,10 +123,20 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
     const int whole = spreads ? 4 : 3;
     return (whole + splits) * rows + (24 + 8 * splits) * batch;
   }
-  const std::int64_t groups = spreads ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
+  const bool sums_both = !spreads || config.model.contrast.kind != ContrastKind::kNone;
+  const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
   const std::int64_t strip = std::int64_t{batch > 8192 ? 32 : 64} * threads;
   return 4 * rows + matrix_bytes(kind, groups * batch, config.model.width) +
          matrix_bytes(kind, strip, batch) + 36 * batch;
+}
+
+/// The workspace of the ranking loss and of the contrast.
+Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
+  Bytes bytes = 0;
+  if (contrasts_samples(config.loss)) bytes += sampled_bytes(kind, train, config);
+  const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
+  if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(kind, train, config, threads);
+  return bytes;
 }
 
 /// The ranking of a block of users, and the statistics of an embedding table.
@@ -226,7 +258,10 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   };
   estimate.parts.push_back({"data", data_bytes(data, config.model), 0, "data.k_core"});
   add("graph", graph_bytes(data.train) + (on_test ? graph_bytes(data.valid) : 0), "data.k_core");
-  add("triplets", triplet_bytes(target, data.train, config), "train.batch_size");
+  const char* batch_keys = contrasts_samples(config.loss)
+                               ? "train.batch_size, sampling.negatives_per_positive"
+                               : "train.batch_size";
+  add("triplets", triplet_bytes(target, data.train, config), batch_keys);
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters, "model.width, optimizer.kind");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "host/config/batch.hpp"  // batch_triplets: the triplets of a job's batches
 #include "tern/config.hpp"
 #include "tern/loss.hpp"
 

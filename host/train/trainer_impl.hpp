@@ -23,7 +23,7 @@ struct Trainer::Impl {
         config(config_in),
         graph(backend.make_graph(data.train)),
         selection(backend, data, graph, config),
-        triplets(backend.make_triplets(graph, sampling_of(config), config.batch_size)),
+        triplets(backend.make_triplets(graph, sampling_of(config), batch_triplets(config))),
         model(make_model(backend, graph, triplets, config.model,
                          features_for(data, config.model).view())),
         loss(std::move(loss_in)),

@@ -157,6 +157,8 @@ struct Config {
   OptimizerOptions optimizer;
   EvaluationOptions evaluation;
   int epochs = 100;
+  /// B: triplets of a step; pairs if the loss sets a pair against several items (softmax, directau,
+  /// ccl). If these are sampled, each pair has sampling.negatives_per_positive triplets.
   std::int64_t batch_size = 2048;
   Seed seed{0};
   /// Epochs between two evaluations; 0: only after the last epoch.

@@ -19,7 +19,7 @@ class Loss {
 
   virtual ~Loss() = default;
 
-  /// "bpr", "softmax", "directau".
+  /// "bpr", "softmax", "directau", "ccl".
   virtual std::string_view name() const = 0;
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the

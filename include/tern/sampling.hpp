@@ -31,8 +31,9 @@ struct SamplingOptions {
   double popularity_exponent = 0.75;
   /// Tries by popularity before a negative is drawn uniformly.
   int popularity_tries = 16;
-  /// Triplets for each positive pair, each with its own negative. With 0 they are pairs: one triplet
-  /// for each positive pair, without a negative, for losses that find their negatives in the batch.
+  /// Triplets for each positive pair, each with its own negative: for BPR terms of their own, for
+  /// losses over sampled negatives one term together. With 0 they are pairs: one triplet for each
+  /// positive pair, without a negative, for losses that find their negatives in the batch.
   int negatives_per_positive = 1;
   Seed seed{};
 

@@ -80,6 +80,27 @@ TEST(Costs, BprCountsScoresAndGradients) {
   expect_tally(bpr_cost(triplets, user_rows, item_rows, width), tally);
 }
 
+TEST(Costs, SampledContrastCountsEachCosineThreeTimes) {
+  const std::int64_t width = 5;
+  Tally tally;
+  for (int pair = 0; pair < 3; ++pair) {
+    tally.touch_ids(1);  // the user, whose row stays for all of its cosines
+    tally.touch_values(width);
+    for (int item = 0; item < 1 + 4; ++item) {  // the positive, then four negatives
+      tally.touch_ids(1);
+      tally.touch_values(width + (item > 0 ? 1 : 0));
+      tally.compute(2 * width);
+      for (int side = 0; side < 2; ++side) {  // as an occurrence of its user and of its item
+        tally.touch_ids(1);
+        tally.touch_values(1 + width);
+        tally.compute(2 * width);
+      }
+    }
+  }
+  tally.touch_values((2 + 9) * width);
+  expect_tally(sampled_contrast_cost(3, 4, 2, 9, width), tally);
+}
+
 TEST(Costs, OptimisersCountEachArrayOnce) {
   Tally adam;
   Tally sgd;

@@ -60,9 +60,9 @@ TEST_F(Program, PrintsARowForEveryOp) {
                                  ContainsRegex("ceilings  copy [0-9.]+ GB/s, gather"),
                                  ContainsRegex("op +variant +strategy +ms"), HasSubstr("x tern"),
                                  Not(HasSubstr("REFUSED")), Not(HasSubstr("nan"))));
-  for (const char* op :
-       {"propagate", "sample", "bpr", "in_batch_softmax", "alignment_uniformity", "info_nce",
-        "l2_penalty", "adam", "sgd", "score_topk", "embedding_statistics"}) {
+  for (const char* op : {"propagate", "sample", "bpr", "in_batch_softmax", "sampled_contrast",
+                         "alignment_uniformity", "info_nce", "l2_penalty", "adam", "sgd",
+                         "score_topk", "embedding_statistics"}) {
     EXPECT_THAT(outcome.out,
                 ContainsRegex(std::string("\n").append(op) + " +[a-z0-9_]+ +tern +[0-9.]+"));
   }

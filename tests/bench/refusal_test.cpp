@@ -67,6 +67,7 @@ Cases all_cases() {
   add_sample_cases(cases, DeviceKind::kCpu);
   add_bpr_cases(cases, DeviceKind::kCpu);
   add_in_batch_softmax_cases(cases, DeviceKind::kCpu);
+  add_sampled_contrast_cases(cases, DeviceKind::kCpu);
   add_perturb_cases(cases, DeviceKind::kCpu);
   add_alignment_uniformity_cases(cases, DeviceKind::kCpu);
   add_info_nce_cases(cases, DeviceKind::kCpu);
@@ -133,7 +134,7 @@ TEST_P(WrongOp, EveryCaseOfItIsRefused) {
 
 INSTANTIATE_TEST_SUITE_P(, WrongOp,
                          testing::Values("propagate", "linear_relu_batchnorm", "dropout", "sample",
-                                         "bpr", "in_batch_softmax", "perturb",
+                                         "bpr", "in_batch_softmax", "sampled_contrast", "perturb",
                                          "alignment_uniformity", "info_nce", "l2_penalty", "adam",
                                          "sgd", "score_topk", "embedding_statistics"),
                          [](const auto& info) { return std::string(info.param); });

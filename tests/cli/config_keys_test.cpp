@@ -73,7 +73,7 @@ std::vector<std::string> just_outside(const std::string& type) {
   if (is("^number above ([0-9.]+)$")) return {found[1], "inf", "nan"};
   if (is("^number of ([0-9.]+) or more$")) return {before(real(1)), "inf", "nan"};
   if (is("^number from ([0-9.]+) to below ([0-9.]+)")) return {before(real(1)), found[2], "nan"};
-  if (is("^number from ([0-9.]+) to ([0-9.]+)$")) return {before(real(1)), after(real(2)), "nan"};
+  if (is("^number from (-?[0-9.]+) to ([0-9.]+)$")) return {before(real(1)), after(real(2)), "nan"};
   if (is("^number, or")) return {"inf", "nan", "\"x\""};
   if (is("^one of (\\w[^|]*)")) return {"\"" + found[1].str() + "x\"", "\"\"", "1"};
   if (is("^path$|^header name|^name@k")) return {"1", "true", "[]"};

@@ -64,6 +64,16 @@ TEST(Recipes, DirectAuHasThePublishedSettings) {
   EXPECT_EQ(config.model.layers, 1);
 }
 
+TEST(Recipes, CclHasThePublishedMarginAndWeight) {
+  Config config;
+  apply_recipe(config, "ccl");
+  EXPECT_EQ(config.loss.kind, LossKind::kCcl);
+  EXPECT_EQ(config.loss.margin, 0.9);
+  EXPECT_EQ(config.loss.softmax.negative_weight, 150);
+  EXPECT_EQ(config.sampling.negatives_per_positive, 64);
+  EXPECT_EQ(config.evaluation.score, ScoreKind::kCosine);
+}
+
 TEST(Recipes, AnUnknownNameListsAll) {
   Config config;
   try {
@@ -73,7 +83,7 @@ TEST(Recipes, AnUnknownNameListsAll) {
     EXPECT_STREQ(
         error.what(),
         "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, xsimgcl, mf-softmax, "
-        "directau, mf-directau, auto");
+        "directau, mf-directau, ccl, auto");
   }
 }
 

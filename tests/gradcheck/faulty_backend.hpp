@@ -19,6 +19,8 @@ enum class Fault {
   kSoftmaxItemSign,    // the gradient of items points the other way
   kAlignmentUserSign,  // the gradient of users points the other way
   kInfoNceForgotten,   // the loss is right, the gradient of others missing
+  kContrastItemSign,   // likewise
+  kContrastMargin,     // the cosine contrastive loss has no margin
   kL2Forgotten,        // the loss is right, its gradient missing
   kAdamWithoutWarmUp,  // no bias correction
   kTopItemsSwapped,    // right scores under wrong items
@@ -123,6 +125,19 @@ class FaultyBackend final : public reference::ReferenceBackend {
     Matrix unused = allocate(grad_others.rows(), grad_others.cols());
     Matrix& to = fault_ == Fault::kInfoNceForgotten ? unused : grad_others;
     ReferenceBackend::info_nce(triplets, options, side, views, others, grad_views, to, losses);
+  }
+
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    SampledContrastOptions changed = options;
+    if (fault_ == Fault::kContrastMargin) changed.margin = -1.0;
+    ReferenceBackend::sampled_contrast(triplets, changed, users, items, grad_users, grad_items,
+                                       losses);
+    if (fault_ != Fault::kContrastItemSign) return;
+    change(grad_items, [](std::vector<double>& values) {
+      for (double& value : values) value = -value;
+    });
   }
 
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,

@@ -94,6 +94,7 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "in_batch_softmax",
                                                "alignment_uniformity",
                                                "info_nce",
+                                               "sampled_contrast",
                                                "mf",
                                                "lightgcn L1",
                                                "lightgcn L2",
@@ -120,7 +121,26 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "gcmc both L2 directau",
                                                "xsimgcl L1 directau",
                                                "xsimgcl L2 directau",
-                                               "xsimgcl L4 directau"}));
+                                               "xsimgcl L4 directau",
+
+                                               "mf sampled softmax",
+                                               "lightgcn L1 sampled softmax",
+                                               "lightgcn L2 sampled softmax",
+                                               "gcmc ids sampled softmax",
+                                               "gcmc features sampled softmax",
+                                               "gcmc both L2 sampled softmax",
+                                               "mf ccl",
+                                               "lightgcn L1 ccl",
+                                               "lightgcn L2 ccl",
+                                               "gcmc ids ccl",
+                                               "gcmc features ccl",
+                                               "gcmc both L2 ccl",
+                                               "xsimgcl L1 ccl",
+                                               "xsimgcl L2 ccl",
+                                               "xsimgcl L4 ccl",
+                                               "xsimgcl L1 sampled softmax",
+                                               "xsimgcl L2 sampled softmax",
+                                               "xsimgcl L4 sampled softmax"}));
   }
 }
 
@@ -150,6 +170,11 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
               Contains("alignment_uniformity: gradient of users"));
   EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (items)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (softmax)"));
+  EXPECT_THAT(found(Fault::kContrastMargin),
+              Contains("sampled_contrast: gradient of items (cosine)"));
+  EXPECT_THAT(found(Fault::kContrastMargin), Contains("mf ccl: loss"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -186,6 +211,14 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
               Contains("lightgcn L1 directau: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (users)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (softmax)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("sampled_contrast: gradient of items (cosine)"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("mf sampled softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kContrastItemSign),
+              Contains("gcmc ids ccl: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),
@@ -223,7 +256,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 18u);
+  ASSERT_EQ(places.size(), 45u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));

@@ -19,13 +19,21 @@ struct Case {
   int layers;
   int width;
   LossKind loss = LossKind::kBpr;
+  SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
   int contrasted = 0;  // the layer; 0: no contrast
+
+  /// Of a positive pair.
+  int negatives_each() const {
+    const bool sampled = loss == LossKind::kCcl || negatives == SoftmaxNegatives::kSampled;
+    return sampled ? 3 : 1;
+  }
 };
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
-       << c.width
+       << c.width << (c.negatives == SoftmaxNegatives::kSampled ? " sampled" : "")
        << (c.loss == LossKind::kSoftmax    ? " softmax"
+           : c.loss == LossKind::kCcl      ? " ccl"
            : c.loss == LossKind::kDirectAu ? " directau"
                                            : "");
   if (c.contrasted > 0) *out << " contrast of " << c.contrasted;
@@ -46,9 +54,18 @@ class Gradient : public ::testing::TestWithParam<Case> {
     return options;
   }
 
-  ModelFixture f{make_reference_backend(), with_isolated_nodes(12, 9, 30, 5), options(), 5};
-  std::unique_ptr<Loss> loss =
-      make_loss(*f.backend, {.kind = GetParam().loss, .softmax = {.temperature = 0.5}}, kL2);
+  ModelFixture f{make_reference_backend(),
+                 with_isolated_nodes(12, 9, 30, 5),
+                 options(),
+                 5 * GetParam().negatives_each(),
+                 {},
+                 {.negatives_per_positive = GetParam().negatives_each()}};
+  std::unique_ptr<Loss> loss = make_loss(*f.backend,
+                                         {.kind = GetParam().loss,
+                                          .negatives = GetParam().negatives,
+                                          .softmax = {.temperature = 0.5},
+                                          .margin = 0.1},
+                                         kL2);
 
   /// The loss of current batch b at the current parameters, always with the same noise; also computes
   /// their gradients.
@@ -141,22 +158,29 @@ TEST_P(Gradient, EqualsDirectionalDerivatives) {
 
 INSTANTIATE_TEST_SUITE_P(
     , Gradient,
-    ::testing::Values(Case{ModelKind::kLightGcn, 0, 3}, Case{ModelKind::kLightGcn, 1, 5},
-                      Case{ModelKind::kLightGcn, 2, 1}, Case{ModelKind::kLightGcn, 3, 7},
-                      Case{ModelKind::kLightGcn, 4, 3}, Case{ModelKind::kMatrixFactorization, 0, 1},
-                      Case{ModelKind::kMatrixFactorization, 0, 7},
-                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
-                      Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
-                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax},
-                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kBpr, 1},
-                      Case{ModelKind::kLightGcn, 2, 7, LossKind::kBpr, 1},
-                      Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmax, 2},
-                      Case{ModelKind::kLightGcn, 3, 5, LossKind::kBpr, 1},
-                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kSoftmax, 2},
-                      Case{ModelKind::kLightGcn, 4, 3, LossKind::kBpr, 4},
-                      Case{ModelKind::kLightGcn, 1, 5, LossKind::kDirectAu},
-                      Case{ModelKind::kLightGcn, 3, 7, LossKind::kDirectAu},
-                      Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kDirectAu}));
+    ::testing::Values(
+        Case{ModelKind::kLightGcn, 0, 3}, Case{ModelKind::kLightGcn, 1, 5},
+        Case{ModelKind::kLightGcn, 2, 1}, Case{ModelKind::kLightGcn, 3, 7},
+        Case{ModelKind::kLightGcn, 4, 3}, Case{ModelKind::kMatrixFactorization, 0, 1},
+        Case{ModelKind::kMatrixFactorization, 0, 7},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmax},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kBpr, SoftmaxNegatives::kBatch, 1},
+        Case{ModelKind::kLightGcn, 2, 7, LossKind::kBpr, SoftmaxNegatives::kBatch, 1},
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmax, SoftmaxNegatives::kBatch, 2},
+        Case{ModelKind::kLightGcn, 3, 5, LossKind::kBpr, SoftmaxNegatives::kBatch, 1},
+        Case{ModelKind::kLightGcn, 4, 3, LossKind::kSoftmax, SoftmaxNegatives::kBatch, 2},
+        Case{ModelKind::kLightGcn, 4, 3, LossKind::kBpr, SoftmaxNegatives::kBatch, 4},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kDirectAu},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kDirectAu},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kDirectAu},
+
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kCcl},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kCcl},
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kCcl, SoftmaxNegatives::kBatch, 1}));
 
 }  // namespace
 }  // namespace tern::test

@@ -33,10 +33,10 @@ inline void assign(Backend& backend, Matrix& matrix, const Values& values) {
 struct ModelFixture {
   ModelFixture(std::unique_ptr<Backend> backend_in, const Interactions& interactions,
                const ModelOptions& options, std::int64_t batch_size,
-               const NodeFeatures& features = {})
+               const NodeFeatures& features = {}, const SamplingOptions& sampling = {})
       : backend(std::move(backend_in)),
         graph(backend->make_graph(interactions)),
-        triplets(backend->make_triplets(graph, {}, batch_size)),
+        triplets(backend->make_triplets(graph, sampling, batch_size)),
         model(make_model(*backend, graph, triplets, options, features)),
         losses(backend->allocate(loss_terms(*model), triplets.num_batches())) {
     model->initialize(Seed{7});

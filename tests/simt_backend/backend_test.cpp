@@ -71,6 +71,13 @@ TEST(SimtPadding, StaysZeroWhateverAnOpWrites) {
       backend.alignment_uniformity(triplets, {}, users, items, grad_users, grad_items, losses);
       expect_zero(grad_users, "alignment gradient of users");
       expect_zero(grad_items, "alignment gradient of items");
+      for (const auto kind :
+           {SampledContrastKind::kSoftmax, SampledContrastKind::kCosineContrastive}) {
+        backend.sampled_contrast(triplets, {.kind = kind}, users, items, grad_users, grad_items,
+                                 losses);
+        expect_zero(grad_users, "contrast gradient of users");
+        expect_zero(grad_items, "contrast gradient of items");
+      }
       // Without ε an element of the padding would be 0 / 0.
       AdamState adam{backend.allocate(30, width), backend.allocate(30, width)};
       Matrix parameter = make_matrix(backend, 30, width, random_values(30 * width, 3));

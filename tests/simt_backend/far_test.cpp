@@ -14,6 +14,7 @@
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/sample.hpp"
+#include "cuda/ops/sampled_contrast.hpp"
 #include "cuda/ops/sgd.hpp"
 #include "simt/buffer.hpp"
 #include "tests/simt_backend/device_queue.hpp"
@@ -283,6 +284,71 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
       EXPECT_FLOAT_EQ((*gradient)[first + c], c == 1 ? 0.25F : 0.0F) << c;
       EXPECT_FLOAT_EQ((*gradient)[first + kStride + c], c == 0 ? 0.5F : 0.0F) << c;
     }
+  }
+}
+
+TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
+  // One pair, (kRow, kRow), with the negatives kRow + 1 and kRow + 2; all rows and the plan are far out.
+  const std::int64_t first = std::int64_t{kRow} * kStride;
+  constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
+  Far<Triplet> triplets(kPlace, {{kRow, kRow, kRow + 1}, {kRow, kRow, kRow + 2}});
+  Far<NodeId> rows(kPlace, {kRow, kRow + 1, kRow + 2});
+  Far<std::int32_t> user_starts(kPlace, {0, 2});
+  Far<std::int32_t> item_starts(kPlace, {0, 2, 3, 4});
+  simt::Buffer<std::int32_t> user_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 1})};
+  simt::Buffer<std::int32_t> item_occurrences{
+      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 2, 1, 3})};
+  const BatchState state{.first = kPlace, .count = 2, .rows = {{kPlace, 1}, {kPlace, 3}}};
+  simt::Buffer<BatchState> device_state{std::span<const BatchState>(&state, 1)};
+
+  // û = (1, 0), p̂ = (0, 1), n̂₁ = (1, 0), n̂₂ = (0, -1).
+  std::vector<float> user(kStride, 0.0F);
+  user[0] = 4;
+  std::vector<float> of_items(3 * kStride, 0.0F);
+  of_items[1] = 2;
+  of_items[kStride] = 5;
+  of_items[2 * kStride + 1] = -8;
+  Far<float> users(first, user);
+  Far<float> items(first, of_items);
+  Far<float> grad_users(first, std::vector<float>(kStride, kPoison));
+  Far<float> grad_items(first, std::vector<float>(3 * kStride, kPoison));
+  Far<float> user_inverses(kRow, std::vector<float>(1));
+  Far<float> item_inverses(kRow, std::vector<float>(3));
+  simt::Buffer<float> losses(8);
+  simt::Buffer<float> floats(kStride + 2);
+  simt::Buffer<double> terms(1);
+  const ContrastTask task{
+      .batch = {.state = device_state.data(),
+                .triplets = triplets.data(),
+                .sides = {{rows.data(), user_starts.data(), user_occurrences.data(), 1},
+                          {rows.data(), item_starts.data(), item_occurrences.data(), 3}},
+                .batch_size = 2},
+      .values = {{users.data(), kRow + 1, kStride, kStride},
+                 {items.data(), kRow + 3, kStride, kStride}},
+      .gradients = {{grad_users.data(), kRow + 1, kStride, kStride},
+                    {grad_items.data(), kRow + 3, kStride, kStride}},
+      .losses = {losses.data(), 2, 1, 4},
+      .kind = SampledContrastKind::kCosineContrastive,
+      .margin = -0.5,
+      .negative_weight = 6.0,
+      .sharpness = 1.0F,
+      .negatives = 2,
+      .size = 2,
+      .stride = kStride,
+      .user_gradient = floats.data(),
+      .inverses = {user_inverses.data(), item_inverses.data()},
+      .weights = floats.data() + kStride,
+      .terms = terms.data()};
+  launch_sampled_contrast(DeviceQueue(), task);
+  // s⁺ = 0, s = 1, 0: both are above the margin.
+  EXPECT_FLOAT_EQ(losses[0], 1 + 6.0F / 2 * (1.5F + 0.5F));
+  for (std::int64_t c = 0; c < kStride; ++c) {
+    // ∂/∂û = -p̂ + 3 n̂₁ + 3 n̂₂, across û and over 4.
+    EXPECT_FLOAT_EQ(grad_users[first + c], c == 1 ? -4.0F / 4 : 0.0F) << c;
+    EXPECT_FLOAT_EQ(grad_items[first + c], c == 0 ? -1.0F / 2 : 0.0F) << c;
+    EXPECT_FLOAT_EQ(grad_items[first + kStride + c], 0.0F) << c;
+    EXPECT_FLOAT_EQ(grad_items[first + 2 * kStride + c], c == 0 ? 3.0F / 8 : 0.0F) << c;
   }
 }
 

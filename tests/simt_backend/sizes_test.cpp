@@ -14,6 +14,7 @@
 #include "cuda/ops/in_batch_softmax.hpp"
 #include "cuda/ops/next_batch_plan.hpp"
 #include "cuda/ops/propagate.hpp"
+#include "cuda/ops/sampled_contrast.hpp"
 #include "cuda/ops/score_topk.hpp"
 #include "cuda/ops/sgd.hpp"
 #include "cuda/storage.hpp"
@@ -98,6 +99,24 @@ TEST(Sizes, SoftmaxTilesAreCutWithoutGapsOrOverlaps) {
   EXPECT_EQ(pair_cuts(2048).splits, 16);
   EXPECT_EQ(pair_cuts(2048).tiles, 2);
   EXPECT_EQ(pair_cuts(65'536).splits, 1);
+}
+
+TEST(Sizes, ContrastsOfBatchesBeyond32BitsCoverPairsAndRows) {
+  ContrastTask task;
+  task.negatives = 1000;
+  task.size = kMaxPlanned / 1000 * 1000;
+  task.stride = 64;
+  task.values[0].rows = task.values[1].rows = kMaxNodes;
+  task.batch.sides[0].capacity = task.batch.sides[1].capacity = kMaxNodes;
+  EXPECT_EQ(task.pairs(), kMaxPlanned / 1000);
+  EXPECT_EQ(contrast_workspace_size(task), kMaxPlanned / 1000 * 64 + kOne * 2 * kMaxNodes);
+  const DeviceQueue queue;
+  const auto shapes = queue.shapes_of([&] { launch_sampled_contrast(queue, task); });
+  ASSERT_EQ(shapes.size(), 3u);
+  EXPECT_EQ(shapes[0].grid.x, ceil_div(kMaxNodes, 16)) << "rows, 16 lanes each";
+  EXPECT_EQ(shapes[0].grid.y, 2u) << "sides";
+  EXPECT_EQ(shapes[1].grid.x, ceil_div(kMaxPlanned / 1000, 16)) << "pairs";
+  EXPECT_EQ(shapes[2].grid.x, 1 + ceil_div(kOne * 2 * kMaxNodes, 16)) << "the loss, and rows";
 }
 
 TEST(Sizes, HeavyRowsAreCutWhereverTheirEdgesLie) {

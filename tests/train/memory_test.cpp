@@ -84,6 +84,28 @@ TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
   }
 }
 
+/// With many negatives, most of the memory is that of sorting triplets, whose vectors grow by doubling:
+/// 40 · 2048 is in the middle between powers of two.
+TEST_P(Memory, OfSampledNegativesIsLittleMoreThanAllocated) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
+#endif
+  const Dataset data = planted_dataset_for(GetParam(), 12'000, 8'000);
+  for (const int negatives : {4, 40}) {
+    Config config = measured_config(GetParam());
+    config.loss.kind = LossKind::kCcl;
+    config.sampling.negatives_per_positive = negatives;
+    const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
+    const auto backend = make_cpu_backend(config.threads);
+    const std::int64_t before = allocated();
+    Trainer trainer(*backend, data, config);
+    trainer.run();
+    const TrainingState checkpoint = trainer.state();
+    EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before)) << negatives;
+    EXPECT_GT(part(estimate, "loss"), 0);
+  }
+}
+
 /// The emulated devices count every byte that they give.
 TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
   int found = 0;
@@ -113,7 +135,8 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     // With scratch, nearly all of which is constant in a small job.
     const Dataset small = planted_dataset_for(GetParam(), 240, 160);
     config.batch_size = 500;
-    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu}) {
+    for (const LossKind loss :
+         {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu, LossKind::kCcl}) {
       config.loss.kind = loss;
       const auto unused = backend_case.make();  // without the scratch of earlier jobs
       before = unused->memory().free;

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+
+#include "tern/config.hpp"
+
+namespace tern {
+
+/// Whether the loss sets each positive pair against all of its sampled negatives together. Then
+/// train.batch_size counts pairs, and a batch has the triplets of whole pairs.
+constexpr bool contrasts_samples(const LossOptions& options) {
+  return options.kind == LossKind::kCcl ||
+         (options.kind == LossKind::kSoftmax && options.negatives == SoftmaxNegatives::kSampled);
+}
+
+/// Triplets of a batch: train.batch_size, or sampling.negatives_per_positive times as many if the loss
+/// contrasts samples.
+constexpr std::int64_t batch_triplets(const Config& config) {
+  return config.batch_size *
+         (contrasts_samples(config.loss) ? config.sampling.triplets_per_positive() : 1);
+}
+
+/// The most triplets of a batch. Twice as many occurrences of items are counted in 32 bits.
+inline constexpr std::int64_t kMaxBatchTriplets = (std::int64_t{1} << 30) - 1;
+
+}  // namespace tern

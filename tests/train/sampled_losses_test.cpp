@@ -1,0 +1,134 @@
+// Training with losses over sampled negatives, softmax and CCL: every model, on every backend.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "host/train/parameters.hpp"
+#include "host/train/sampling.hpp"
+#include "tern/device.hpp"
+#include "tern/trainer.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/train/planted.hpp"
+
+namespace tern::test {
+namespace {
+
+Config sampled_config(LossKind loss, ModelKind kind) {
+  Config config = planted_config(kind);
+  config.loss.kind = loss;
+  config.loss.negatives = SoftmaxNegatives::kSampled;
+  config.loss.softmax.temperature = 0.2;
+  config.loss.softmax.negative_weight = loss == LossKind::kCcl ? 4.0 : 1.0;
+  config.loss.margin = 0.3;
+  config.sampling.positives = PositiveSampling::kInteraction;
+  config.sampling.negatives_per_positive = 4;
+  config.batch_size = 50;  // pairs
+  config.l2 = 1e-5;
+  config.evaluate_every = 0;
+  return config;
+}
+
+/// The parameters after these epochs.
+TensorFile sampled_trained(Backend& backend, const Dataset& data, const Config& config) {
+  Trainer trainer(backend, data, config);
+  trainer.run();
+  return trainer.last();
+}
+
+/// Whether all tensors have the same names, shapes and numbers.
+testing::AssertionResult equal_tensors(const TensorFile& a, const TensorFile& b) {
+  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
+  for (const auto& [name, tensor] : a.tensors) {
+    const auto other = b.tensors.find(name);
+    if (other == b.tensors.end() || other->second.shape != tensor.shape ||
+        other->second.values != tensor.values) {
+      return testing::AssertionFailure() << name << " differs";
+    }
+  }
+  return testing::AssertionSuccess();
+}
+
+class SampledLosses : public testing::TestWithParam<std::tuple<LossKind, ModelKind>> {
+ protected:
+  Dataset data_ = planted_dataset_for(std::get<1>(GetParam()));
+  Config config_ = sampled_config(std::get<0>(GetParam()), std::get<1>(GetParam()));
+};
+
+TEST_P(SampledLosses, LearnThePlantedGroups) {
+  config_.evaluate_every = 5;
+  const auto backend = make_cpu_backend(2);
+  Trainer trainer(*backend, data_, config_);
+  std::vector<EpochRecord> records;
+  std::int64_t steps = 0;
+  TrainerCallbacks callbacks;
+  callbacks.on_epoch = [&](const EpochRecord& record) { records.push_back(record); };
+  callbacks.on_step = [&](const auto& step) { steps = step.steps; };
+  const TrainingResult result = trainer.run(callbacks);
+  EXPECT_GT(result.best_metric, 0.4);  // recall@10; by chance 0.15
+  ASSERT_EQ(records.size(), 20u);
+  EXPECT_EQ(records[0].loss_name, config_.loss.kind == LossKind::kCcl ? "ccl" : "softmax");
+  EXPECT_LT(records[19].loss, records[0].loss);
+  EXPECT_EQ(records[0].loss, records[0].ranking_loss + records[0].l2_loss);
+  EXPECT_EQ(steps, (data_.train.size() + 49) / 50) << "train.batch_size counts pairs";
+}
+
+TEST_P(SampledLosses, TheNumberOfThreadsLeavesTheBits) {
+  config_.epochs = 3;
+  config_.batch_size = 300;  // several blocks of pairs
+  const TensorFile one = sampled_trained(*make_cpu_backend(1), data_, config_);
+  for (const int threads : {2, 3, 7}) {
+    EXPECT_TRUE(equal_tensors(sampled_trained(*make_cpu_backend(threads), data_, config_), one))
+        << threads;
+  }
+}
+
+TEST_P(SampledLosses, ResumeBitForBit) {
+  if (std::get<0>(GetParam()) == LossKind::kSoftmax) {
+    config_.sampling.negatives = NegativeSampling::kPopularity;
+  }
+  for (const BackendCase& tested : backends_under_test()) {
+    if (!tested.repeats) continue;
+    config_.epochs = 4;
+    const auto backend = tested.make();
+    const TensorFile whole = sampled_trained(*backend, data_, config_);
+    config_.epochs = 2;
+    Trainer first(*backend, data_, config_);
+    first.run();
+    config_.epochs = 4;
+    Trainer second(*backend, data_, config_);
+    second.restore(first.state(), "state");
+    second.run();
+    EXPECT_TRUE(equal_tensors(second.last(), whole)) << tested.name;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, SampledLosses,
+                         testing::Combine(testing::Values(LossKind::kSoftmax, LossKind::kCcl),
+                                          testing::ValuesIn(kModels)),
+                         [](const auto& info) {
+                           const std::string loss =
+                               std::get<0>(info.param) == LossKind::kCcl ? "ccl" : "softmax";
+                           return loss + "_" + std::string(model_name(std::get<1>(info.param)));
+                         });
+
+TEST(BatchTriplets, AreWholePairsOnlyForLossesThatContrastSamples) {
+  Config config = sampled_config(LossKind::kCcl, ModelKind::kMatrixFactorization);
+  EXPECT_EQ(batch_triplets(config), 200);
+  EXPECT_EQ(sampling_of(config).negatives_per_positive, 4);
+  config.loss.kind = LossKind::kSoftmax;
+  EXPECT_EQ(batch_triplets(config), 200);
+  config.loss.negatives = SoftmaxNegatives::kBatch;
+  EXPECT_EQ(batch_triplets(config), 50);
+  EXPECT_EQ(sampling_of(config).negatives_per_positive, 0);
+  config.loss.kind = LossKind::kBpr;
+  EXPECT_EQ(batch_triplets(config), 50) << "each negative makes a triplet of its own";
+  EXPECT_EQ(sampling_of(config).negatives_per_positive, 4);
+}
+
+}  // namespace
+}  // namespace tern::test
