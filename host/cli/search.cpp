@@ -4,7 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "host/cli/format.hpp"
@@ -23,15 +25,17 @@ std::int64_t trial_steps(const Dataset& data, const Config& config) {
   return std::min(kMaxSteps, kMaxEpochs * epoch);
 }
 
-bool searches(const ConfigOptions& options) {
-  return options.recipe() != nullptr && !options.recipe()->searched.empty();
+/// Whether the key has an effect on this training.
+bool has_effect(std::string_view key, const Config& config) {
+  if (key == "model.layers") return config.model.kind == ModelKind::kLightGcn;
+  return config.loss.kind == LossKind::kSoftmax;
 }
 
 /// The grids of the recipe's keys that the command line leaves open.
-std::vector<SearchGrid> open_grids(const ConfigOptions& options) {
+std::vector<SearchGrid> open_grids(const ConfigOptions& options, const Config& config) {
   std::vector<SearchGrid> grids;
   for (const auto& [key, values] : options.recipe()->searched) {
-    if (options.fixes(key, values.front(), values.back())) continue;
+    if (!has_effect(key, config) || options.fixes(key, values.front(), values.back())) continue;
     grids.push_back({std::string(key), {values.begin(), values.end()}});
   }
   return grids;
@@ -53,8 +57,9 @@ class TrialTable {
     for (std::size_t g = 0; g < grids_.size(); ++g) {
       line += fmt::format("  {:>{}}", trial.values[g], grids_[g].key.size());
     }
-    return line +
-           fmt::format("  {:>{}.4f}  {:>5}", trial.metric, metric_.size(), duration(trial.seconds));
+    const std::string found =
+        std::isfinite(trial.metric) ? fmt::format("{:.4f}", trial.metric) : "diverged";
+    return line + fmt::format("  {:>{}}  {:>5}", found, metric_.size(), duration(trial.seconds));
   }
 
  private:
@@ -64,6 +69,10 @@ class TrialTable {
 
 }  // namespace
 
+bool searches(const ConfigOptions& options) {
+  return options.recipe() != nullptr && !options.recipe()->searched.empty();
+}
+
 void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& config) {
   if (!searches(options) || options.fixes("train.batch_size", "256", "2048")) return;
   config.batch_size = batch_size_for(data.train.size());
@@ -71,8 +80,7 @@ void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& c
 
 void search_recipe(const ConfigOptions& options, Backend& backend, const Dataset& data,
                    Config& config, Console& console) {
-  if (!searches(options)) return;
-  const std::vector<SearchGrid> grids = open_grids(options);
+  const std::vector<SearchGrid> grids = open_grids(options, config);
   if (grids.empty()) return;
   const Dataset split = with_validation(data, config.data.split_seed);
   const std::int64_t steps = trial_steps(split, config);

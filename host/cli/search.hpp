@@ -7,11 +7,14 @@
 
 namespace tern::cli {
 
+/// Whether there is a recipe that searches keys.
+bool searches(const ConfigOptions& options);
+
 /// Sets the batch size for the data, if the recipe searches keys and the command line does not set it.
 void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& config);
 
-/// Searches the keys that the recipe leaves open and the command line does not set, prints each trial, and
-/// sets the best values in config.
+/// Searches the keys that the recipe leaves open, the command line does not set, and the model or loss
+/// reads; prints each trial, and sets the best values in config. Needs searches(options).
 void search_recipe(const ConfigOptions& options, Backend& backend, const Dataset& data,
                    Config& config, Console& console);
 

@@ -308,7 +308,10 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);
-  if (!plan.run) search_recipe(options.config, *backend, data, config, console);
+  if (!plan.run && searches(options.config)) {
+    rehearsed_trainer(*backend, data, config, plan, memory);  // fails before minutes of trials
+    search_recipe(options.config, *backend, data, config, console);
+  }
   const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
   // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <limits>
 #include <map>
 #include <utility>
 
@@ -26,8 +27,25 @@ std::size_t place_of(const Config& config, const SearchGrid& grid) {
   return grid.values.size() / 2;
 }
 
-double seconds_since(std::chrono::steady_clock::time_point begin) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+constexpr double kWorst = -std::numeric_limits<double>::infinity();
+
+/// The metric of a short training; kWorst if it diverges.
+double metric_of(Backend& backend, const Dataset& data, const Config& config, std::int64_t steps) {
+  try {
+    return metric(train_briefly(backend, data, config, steps).metrics, config.metric);
+  } catch (const NumericalFault&) {
+    return kWorst;
+  }
+}
+
+/// Whether the configuration can be trained: xsimgcl, for example, cannot without layers.
+bool is_valid(const Config& config) {
+  try {
+    validate(config);
+    return true;
+  } catch (const ConfigError&) {
+    return false;
+  }
 }
 
 }  // namespace
@@ -69,7 +87,8 @@ SearchResult search_settings(Backend& backend, const Dataset& data, const Config
                              std::span<const SearchGrid> grids, std::int64_t steps,
                              const std::function<void(const SearchTrial&)>& on_trial) {
   if (data.valid.size() == 0) {
-    throw ConfigError("a search needs a validation split with interactions");
+    throw ConfigError(
+        "a search needs users with two or more interactions, to hold one out: found none");
   }
   std::vector<std::size_t> sizes;
   Places start;
@@ -87,11 +106,11 @@ SearchResult search_settings(Backend& backend, const Dataset& data, const Config
     Config trial_config = config;
     trial_config.select_on = SelectionSplit::kValid;
     apply(places, trial_config);
+    if (!is_valid(trial_config)) return kWorst;
     const auto begin = std::chrono::steady_clock::now();
-    const ShortTraining training = train_briefly(backend, data, trial_config, steps);
     SearchTrial& trial = result.trials.emplace_back();
-    trial.metric = metric(training.metrics, config.metric);
-    trial.seconds = seconds_since(begin);
+    trial.metric = metric_of(backend, data, trial_config, steps);
+    trial.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     for (std::size_t g = 0; g < grids.size(); ++g) {
       trial.values.push_back(grids[g].values[places[g]]);
     }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <set>
 
 #include "tern/device.hpp"
@@ -103,6 +104,28 @@ TEST(Search, IsTheSameWithAnyNumberOfThreads) {
     return metrics;
   };
   EXPECT_EQ(trials(1), trials(3));
+}
+
+TEST(Search, DoesNotTryValuesThatAreRefused) {
+  const auto backend = make_cpu_backend(1);
+  Config config = searched_config();
+  config.model.contrast.kind = ContrastKind::kXSimGcl;  // needs a layer
+  const std::vector<SearchGrid> grids{{"model.layers", {"0", "1"}}};
+  const SearchResult found = search_settings(*backend, planted_dataset(), config, grids, 5);
+  EXPECT_THAT(found.best, ElementsAre("1"));
+  EXPECT_EQ(found.trials.size(), 1u);
+}
+
+TEST(Search, GoesRoundValuesThatDiverge) {
+  const auto backend = make_cpu_backend(1);
+  Config config = searched_config();
+  config.optimizer.kind = OptimizerKind::kSgd;
+  const std::vector<SearchGrid> grids{{"optimizer.learning_rate", {"0.01", "1e38"}}};
+  set_config(config, "optimizer.learning_rate", "1e38");
+  const SearchResult found = search_settings(*backend, planted_dataset(), config, grids, 20);
+  EXPECT_THAT(found.best, ElementsAre("0.01"));
+  ASSERT_EQ(found.trials.size(), 2u);
+  EXPECT_FALSE(std::isfinite(found.trials[0].metric));
 }
 
 TEST(Search, NeedsAValidationSplit) {
