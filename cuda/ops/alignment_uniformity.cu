@@ -127,7 +127,7 @@ __global__ void __launch_bounds__(kPairThreads)
   }
 }
 
-/// The tiles of one side, and what they leave joined.
+/// Launches the tiles of one side, and joins their splits.
 void launch_spread(const Queue& queue, const AlignmentTask& task, Side side) {
   const int of = static_cast<int>(side);
   PairTiles tiles;

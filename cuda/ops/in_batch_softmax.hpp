@@ -17,7 +17,8 @@ struct InBatchSoftmaxTask : SoftmaxTask {
 /// The reproducible form, see in_batch_softmax.cu.
 void launch_in_batch_softmax(const Queue& queue, const InBatchSoftmaxTask& task);
 
-/// Fills the gradients at the batch's rows, and the loss, from what launch_softmax_passes leaves.
+/// Fills the gradients at the batch's rows, and the loss, from the results of
+/// launch_softmax_passes.
 void launch_in_batch_softmax_scatter(const Queue& queue, const InBatchSoftmaxTask& task);
 /// The same by float atomics, without the plan of occurrences.
 void launch_in_batch_softmax_scatter_fused(const Queue& queue, const InBatchSoftmaxTask& task);

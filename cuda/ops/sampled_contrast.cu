@@ -13,9 +13,10 @@
 //
 // 1. norms: a group of lanes a distinct row. Norms are f64, so that squares of 1e20 and 1e-20 fit; the
 //    factor 1 / max(‖e‖, 1e-12) goes to memory, and every reader of a row multiplies by it first.
-// 2. pairs: a group a pair gathers p and the M negatives, four rows under way, for its cosines; then
+// 2. pairs: a group a pair gathers p and the M negatives, four rows at a time, for its cosines; then
 //    each lane turns its share of them into weights ∂loss/∂s_k; then the negatives again, from the
-//    cache, for the gradient of û. Behind a margin most weights are 0, and their rows stay away.
+//    cache, for the gradient of û. Behind a margin most weights are 0, and their rows are not read
+//    again.
 // 3. gather: a group a distinct row goes through the row's occurrences (next_batch_plan.cu), as bpr
 //    does, or the whole block if there are more than kManyOccurrences; for a user they are pairs, for
 //    an item triplets. Then it takes the sum through the normalisation. One more block adds the loss.

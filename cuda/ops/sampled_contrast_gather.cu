@@ -11,7 +11,7 @@
 namespace tern::cuda {
 namespace {
 
-/// A distinct row of the batch. Of a user, begin and end count pairs, not triplets.
+/// A distinct row of the batch. For a user, begin and end count pairs, not triplets.
 __device__ inline BatchRow contrast_row(const ContrastTask& task, std::int64_t index) {
   BatchRow row = batch_row(task.batch, index);
   if (row.side == 0) row.end = row.begin + (row.end - row.begin) / task.negatives;

@@ -12,7 +12,7 @@ namespace tern::cuda {
 namespace {
 
 constexpr int kContrastThreads = kBatchRowThreads;
-/// Up to 80 registers a thread, as kSoftmaxPairBlocks of in_batch_softmax.cu.
+/// Up to 80 registers a thread, as kPairBlocks of pair_rows.cuh.
 constexpr int kContrastBlocks = 3;
 /// Rows that a group gathers at a time.
 constexpr int kContrastAtOnce = 4;

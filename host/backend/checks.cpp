@@ -34,6 +34,7 @@ void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix&
   expect_shape(op, "items", items, num_items, width);
   expect_shape(op, "grad_users", grad_users, num_users, width);
   expect_shape(op, "grad_items", grad_items, num_items, width);
+  // 2 rows, or 4 if info_nce writes the others.
   if (losses.rows() != 4) expect_shape(op, "losses", losses, 2, triplets.num_batches());
   expect_shape(op, "losses", losses, losses.rows(), triplets.num_batches());
   expect_distinct(op, "grad_users", grad_users, "grad_items", grad_items);
@@ -124,7 +125,8 @@ SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t 
   Config config;
   config.sampling = options;
   config.batch_size = batch_size;
-  // 0, for pairs, is an option of the library; the key, whose loss is BPR, begins at 1.
+  // 0, for pairs, is an option of the library; the key, which only losses with negatives
+  // read, begins at 1.
   if (options.negatives_per_positive == 0) config.sampling.negatives_per_positive = 1;
   check_keys(config, "sampling.");
   check_keys(config, "train.batch_size");

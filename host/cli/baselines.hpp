@@ -13,7 +13,7 @@
 
 namespace tern::cli {
 
-/// What the baselines are made from and measured on.
+/// The data of the baselines, and the lists that are measured.
 struct BaselineTask {
   const Interactions& train;
   std::span<const Interactions* const> observed;  // no candidates
@@ -22,15 +22,16 @@ struct BaselineTask {
   EaseOptions ease;
 };
 
-/// A baseline by its name in tables and JSON. Without metrics: it was left out, and a line said why.
+/// A baseline by its name in tables and JSON. No metrics if it was left out; a line on the
+/// console gives the reason.
 struct BaselineResult {
   std::string name;
   std::optional<Metrics> metrics;
 };
 
 /// Measures popularity, graph_filter, gf_cf and ease, in this order. One that needs more memory than is
-/// free, or that is limited to fewer items, is left out with a line on the console; a line also says how
-/// long each took, if it was long.
+/// free, or that is limited to fewer items, is left out with a line on the console; a line reports the
+/// time of each that takes two seconds or more.
 std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console);
 
 }  // namespace tern::cli

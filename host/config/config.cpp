@@ -146,8 +146,7 @@ void check_contrast(const ModelOptions& model) {
   if (model.kind != ModelKind::kLightGcn || model.layers < 1) {
     throw ConfigError(
         fmt::format("contrast.kind = xsimgcl needs model.kind = lightgcn with model.layers from 1, "
-                    "found {} with "
-                    "{}",
+                    "found {} with {}",
                     model_name(model.kind), model.layers));
   }
   if (model.contrast.layer > model.layers) {

@@ -57,9 +57,8 @@ std::vector<Recipe> make_recipes() {
        softmax_with(
            {{"model.kind", "lightgcn"}, {"model.layers", "1"}, {"loss.negative_weight", "0.84"}})},
       {"xsimgcl",
-       "LightGCN with BPR and a contrast of perturbed layers (XSimGCL; Yu et al. 2023, as in its "
-       "code "
-       "for Yelp2018)",
+       "LightGCN with BPR and a contrast of perturbed layers (XSimGCL; Yu et al. 2023, with the "
+       "settings of its code for Yelp2018)",
        {{"model.kind", "lightgcn"},
         {"model.layers", "2"},
         {"model.init", "xavier"},
@@ -98,8 +97,8 @@ std::vector<Recipe> make_recipes() {
         {"evaluation.score", "cosine"}}},
       {"auto",
        "bsl with temperature, layers and weight of the negatives found by about ten short "
-       "trainings "
-       "on a validation split, and a batch size that suits the data; for data of your own",
+       "trainings on a validation split, and a batch size that suits the data; for data of "
+       "your own",
        {{"model.kind", "lightgcn"},
         {"model.layers", "1"},
         {"model.init", "xavier"},

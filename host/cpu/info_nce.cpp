@@ -58,7 +58,7 @@ void CpuBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Sid
   parallel_for_blocks(pool_, 2 * count, kRowBlock, [&](std::int64_t i) {
     const std::int64_t a = i % count;
     const std::int64_t of = i / count;
-    // `pushed` has served its purpose, and each row of left_gradient is this iteration's own.
+    // `pushed` is no longer needed, and each row of left_gradient is this iteration's own.
     float* gradient = (of == 0 ? work.left_gradient : work.pushed).data() + a * stride;
     if (of == 1) {
       std::fill_n(gradient, stride, 0.0F);

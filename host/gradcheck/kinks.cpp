@@ -4,6 +4,7 @@
 
 #include "host/gradcheck/cosines.hpp"
 #include "host/reference/backend.hpp"
+
 namespace tern::gradcheck_detail {
 namespace {
 

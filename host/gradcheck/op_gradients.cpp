@@ -96,7 +96,7 @@ class OpGradients {
     const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
     const SampledContrastOptions options =
         contrast_options(kind, first_batch(backend_, contrasted_), users, items, options_.width);
-    // Of a kink the differences keep away.
+    // A small step keeps the differences away from the kink.
     const double h = softmax ? difference_step(users) : 1e-5;
     Values of_users;
     Values of_items;

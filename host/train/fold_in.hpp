@@ -19,7 +19,8 @@ bool can_fold_in(const ModelOptions& options);
 ///
 /// e_i^l: layer l of the item in the graph of training; d_i: its degree there. The user's own layer 0,
 /// which only training could learn, is 0. With contrast.kind = xsimgcl, whose final embeddings are the
-/// mean without layer 0, 1/L takes the place of 1/(L+1). Each user is added alone: a row depends on no other user.
+/// mean without layer 0, 1/L takes the place of 1/(L+1). Each user is added alone: a row depends on no
+/// other user.
 ///
 /// graph and train: those of training. parameters: of a checkpoint. history: (new users, items).
 /// Returns (new users, D) row-major; a user without items gets zeros. Sums in f64 by ascending item.

@@ -10,7 +10,7 @@
 
 namespace tern {
 
-/// What the linear filter is applied to.
+/// The signal that the linear filter is applied to.
 enum class FilterSignal : std::uint8_t {
   kNormalized,  // rows of R̃, up to the user's own scale: a positive factor of the whole row
   kPlain,       // rows of R

@@ -30,8 +30,8 @@ class ItemScorer {
   virtual void score(std::span<const History> histories, Scratch& scratch,
                      MatrixView<double> scores) const = 0;
 
-  /// What is read once for all histories of a call, such as 256 numbers an item, is many times larger
-  /// than a cache: 16 histories share each read.
+  /// The data that a call reads once, such as 256 numbers an item, are many times larger than a cache:
+  /// 16 histories share each read.
   static constexpr std::int64_t kMaxHistories = kProductLanes;
 };
 

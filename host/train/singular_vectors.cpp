@@ -13,7 +13,7 @@
 namespace tern {
 namespace {
 
-/// Vectors in the block beyond the rank: they bring the last wanted ones home sooner.
+/// Vectors in the block beyond the rank: they make the last wanted ones converge sooner.
 constexpr std::int64_t kOversampling = 32;
 constexpr std::int64_t kNodesAtOnce = 64;
 /// How much more a round may amplify the greatest value than the block's least one. A column whose
@@ -81,7 +81,7 @@ TallMatrix random_block(std::int64_t rows, std::int64_t cols, Seed seed) {
   return x;
 }
 
-/// The values are then anything.
+/// The values are unspecified afterwards.
 void set_width(TallMatrix& matrix, std::int64_t cols) {
   matrix.cols = cols;
   matrix.values.resize(static_cast<std::size_t>(matrix.rows * cols));

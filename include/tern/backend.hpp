@@ -314,8 +314,9 @@ class Backend {
   /// ∂/∂u = 1/B Σ σ_t (n_t - p_t), ∂/∂p = -1/B Σ σ_t u_t, ∂/∂n = 1/B Σ σ_t u_t,
   /// σ_t = sigmoid(u_t·n_t - u_t·p_t).
   /// users: (U, D), items: (I, D), read at the batch's rows; gradients of the same shapes,
-  /// overwritten at the batch's rows, untouched elsewhere. losses: (2, num_batches); element
-  /// (0, current batch) is overwritten. Throws ShapeError on pairs, which have no negatives.
+  /// overwritten at the batch's rows, untouched elsewhere. losses: (2, num_batches), or
+  /// (4, num_batches) with those of info_nce; element (0, current batch) is overwritten. Throws
+  /// ShapeError on pairs, which have no negatives.
   /// Source: Rendle et al. 2009, eq. 4.
   virtual void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
                    Matrix& grad_items, Matrix& losses) = 0;

@@ -46,7 +46,7 @@ struct GfCfOptions {
 };
 
 /// GF-CF: scores R R̃ᵀR̃ + α R D_i^-½ V Vᵀ D_i^½, with R̃ as above and V its `rank` leading right
-/// singular vectors, which a randomised block method finds in f64 until the values settle. V is kept in
+/// singular vectors, which a randomised block method finds in f64 until the values settle (at most 40 rounds). V is kept in
 /// f32, and its products are summed in f32.
 /// Memory: 8 (rank + 32) (2 I + U) bytes. Throws MemoryError, with the need and what is free, and
 /// ConfigError on options out of range.

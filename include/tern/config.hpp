@@ -26,7 +26,7 @@ enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
 /// The split on which the best epoch is chosen. The LightGCN papers choose it on the test split.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
 
-/// The name in configurations, checkpoints and Model::name(): "lightgcn", "mf", "gcmc".
+/// The name in configurations and checkpoints: "lightgcn", "mf", "gcmc".
 std::string_view model_name(ModelKind kind);
 
 /// A second loss beside the ranking loss, over perturbed layers of lightgcn.
@@ -220,8 +220,8 @@ struct ConfigDifference {
 std::vector<ConfigDifference> compare_configs(const Config& from, const Config& to);
 
 /// Checks every value against the range of its key, that evaluation.ks has the k of train.metric, and
-/// that the model has the layers of its contrast. Throws ConfigError naming the key, its value and the expected range. Functions
-/// that take a Config, or one of its parts, check it the same way.
+/// that keys which exclude each other are not set together. Throws ConfigError naming the key, its value
+/// and the expected range. Functions that take a Config, or one of its parts, check it the same way.
 void validate(const Config& config);
 
 }  // namespace tern

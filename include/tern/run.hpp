@@ -82,9 +82,10 @@ class Run {
   /// Changes the configuration for the training to come.
   void set_config(const Config& config);
 
-  /// Appends one line, whole or not at all. JSON keys: epoch, loss, bpr_loss or softmax_loss, l2_loss,
-  /// contrast_loss if there is a contrast, seconds, triplets_per_second; if the epoch was evaluated, best and every metric by its name; if the
-  /// monitors checked it, evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
+  /// Appends one line, whole or not at all. JSON keys: epoch, loss, that of the ranking
+  /// loss (bpr_loss, softmax_loss, directau_loss or ccl_loss), l2_loss, contrast_loss if there is a
+  /// contrast, seconds, triplets_per_second; if the epoch was evaluated, best and every metric by its
+  /// name; if the monitors checked it, evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
   /// user_min_column_deviation, user_max_column_deviation, user_effective_rank,
   /// user_gradient_norm, and the same for item_...; if the embeddings have collapsed or blown up,
   /// collapse, a list of sentences. Numbers that are not finite become null.
