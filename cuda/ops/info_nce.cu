@@ -181,10 +181,11 @@ void CudaBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Si
   task.temperature = options.temperature;
   task.weight = std::min(options.weight, 1e30);
   task.sharpness = softmax_sharpness(options.temperature);
-  task.cuts = pair_cuts(state.batch_size);
-  task.size = state.batch_size;
+  // A node is one row, however many of the batch's triplets have it.
+  task.size = std::min<std::int64_t>(state.batch_size, views.rows());
+  task.cuts = pair_cuts(task.size);
   task.stride = view(views).stride;
-  task.cosines = state.terms.data() + state.batch_size;
+  task.cosines = state.terms.data() + task.size;
   task.terms = state.terms.data();
   const std::int64_t capacity = task.batch.sides[task.side].capacity;
   const std::int64_t before = nodes_floats(task.size, capacity);

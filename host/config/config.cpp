@@ -172,10 +172,12 @@ void validate(const Config& config) {
                       std::to_string(config.sampling.negatives_per_positive) +
                       " each, expected a product of at most " + std::to_string(kMaxBatchTriplets));
   }
-  if (config.loss.kind == LossKind::kSoftmax && config.loss.softmax.popularity_correction != 0.0) {
+  if (config.loss.softmax.popularity_correction != 0.0) {
+    const bool softmax = config.loss.kind == LossKind::kSoftmax;
     throw ConfigError("loss.popularity_correction: found " +
-                      to_toml(find_key("loss.popularity_correction").get(config)) +
-                      ", but loss.negatives = \"sampled\" corrects for nothing: set it to 0");
+                      to_toml(find_key("loss.popularity_correction").get(config)) + ", but " +
+                      (softmax ? "loss.negatives = \"sampled\"" : "loss.kind = \"ccl\"") +
+                      " corrects for nothing: set it to 0");
   }
 }
 

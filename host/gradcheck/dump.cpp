@@ -59,6 +59,39 @@ std::string loss_of(const LossOptions& loss) {
   return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
 }
 
+/// What step.json says, which tools/crosscheck_torch.py reads.
+nlohmann::ordered_json step_settings(const Backend& backend, const GradcheckOptions& options,
+                                     const gradcheck_detail::NamedModel& named,
+                                     gradcheck_detail::StepProblem& problem) {
+  const ContrastOptions& contrast = named.options.contrast;
+  nlohmann::ordered_json step{
+      {"model", problem.model().name()},
+      {"layers", named.options.kind == ModelKind::kGcMc
+                     ? static_cast<int>(named.options.hidden.size()) + 1
+                     : named.options.layers},
+      {"loss", loss_of(named.loss)},
+      {"temperature", named.loss.softmax.temperature},
+      {"negative_weight", named.loss.softmax.negative_weight},
+      {"uniformity_weight", named.loss.uniformity_weight},
+      {"margin", named.loss.margin},
+      {"negatives_per_positive",
+       contrasts_samples(named.loss) ? gradcheck_detail::kContrastNegatives : 1},
+      {"popularity_correction", named.loss.softmax.popularity_correction},
+      {"l2", options.l2},
+      {"users", options.users},
+      {"items", options.items},
+      {"backend", backend.name()},
+      {"precision", backend.describe().precision}};
+  if (contrast.kind == ContrastKind::kXSimGcl) {
+    step["contrast"] = {{"weight", contrast.weight},
+                        {"temperature", contrast.temperature},
+                        {"magnitude", contrast.magnitude},
+                        {"layer", contrast.layer},
+                        {"seed", problem.start().value}};
+  }
+  return step;
+}
+
 void dump_step(Backend& backend, const GradcheckOptions& options,
                const gradcheck_detail::NamedModel& named, const fs::path& directory) {
   gradcheck_detail::StepProblem problem(backend, options, named, options.seed);
@@ -95,34 +128,9 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
     write_matrix(side == Side::kUser ? "final_users" : "final_items", finals,
                  gradcheck_detail::download(backend, finals));
   }
-  const ContrastOptions& contrast = named.options.contrast;
-  nlohmann::ordered_json step{
-      {"model", problem.model().name()},
-      {"layers", named.options.kind == ModelKind::kGcMc
-                     ? static_cast<int>(named.options.hidden.size()) + 1
-                     : named.options.layers},
-      {"loss", loss_of(named.loss)},
-      {"temperature", named.loss.softmax.temperature},
-      {"negative_weight", named.loss.softmax.negative_weight},
-      {"uniformity_weight", named.loss.uniformity_weight},
-      {"margin", named.loss.margin},
-      {"negatives_per_positive",
-       contrasts_samples(named.loss) ? gradcheck_detail::kContrastNegatives : 1},
-      {"popularity_correction", named.loss.softmax.popularity_correction},
-      {"l2", options.l2},
-      {"users", options.users},
-      {"items", options.items},
-      {"backend", backend.name()},
-      {"precision", backend.describe().precision}};
-  if (contrast.kind == ContrastKind::kXSimGcl) {
-    step["contrast"] = {{"weight", contrast.weight},
-                        {"temperature", contrast.temperature},
-                        {"magnitude", contrast.magnitude},
-                        {"layer", contrast.layer},
-                        {"seed", problem.start().value}};
-  }
   // Written last: a directory with this file is complete.
-  write_file_atomically(directory / "step.json", step.dump(2) + "\n");
+  write_file_atomically(directory / "step.json",
+                        step_settings(backend, options, named, problem).dump(2) + "\n");
 }
 
 }  // namespace

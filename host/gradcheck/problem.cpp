@@ -69,6 +69,40 @@ AlignmentUniformityOptions alignment_options() {
   return {.uniformity_weight = 0.25};
 }
 
+namespace {
+
+/// The same models with each other loss.
+void add_losses(std::vector<NamedModel>& found, const GradcheckOptions& options) {
+  const std::vector<NamedModel> with_bpr = found;
+  const auto add_loss = [&](const char* name, const LossOptions& loss) {
+    for (NamedModel model : with_bpr) {
+      model.name += name;
+      model.loss = loss;
+      found.push_back(std::move(model));
+    }
+  };
+  LossOptions softmax;
+  softmax.kind = LossKind::kSoftmax;
+  softmax.softmax = softmax_options(SoftmaxMask::kObserved);
+  add_loss(" softmax", softmax);
+  if (!cosines_vary(options)) return;
+  LossOptions directau;
+  directau.kind = LossKind::kDirectAu;
+  directau.uniformity_weight = alignment_options().uniformity_weight;
+  add_loss(" directau", directau);
+  LossOptions contrast;
+  contrast.kind = LossKind::kSoftmax;
+  // Weighed more than the positive, few negatives leave no loss near 0, which would have no digits.
+  contrast.softmax = {.temperature = 0.5, .negative_weight = 1.5};
+  contrast.negatives = SoftmaxNegatives::kSampled;
+  add_loss(" sampled softmax", contrast);
+  contrast.kind = LossKind::kCcl;
+  contrast.margin = 0.1;  // cosines of random rows are on both sides
+  add_loss(" ccl", contrast);
+}
+
+}  // namespace
+
 std::vector<NamedModel> models(const GradcheckOptions& options) {
   std::vector<NamedModel> found;
   const auto add = [&](std::string name, ModelKind kind, int layers) {
@@ -103,32 +137,7 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   add_contrast(1, 1);
   if (options.layers > 1) add_contrast(options.layers, options.layers / 2 + 1);
   add_contrast(options.layers + 2, 1);
-  const std::vector<NamedModel> with_bpr = found;
-  const auto add_loss = [&](const char* name, const LossOptions& loss) {
-    for (NamedModel model : with_bpr) {
-      model.name += name;
-      model.loss = loss;
-      found.push_back(std::move(model));
-    }
-  };
-  LossOptions softmax;
-  softmax.kind = LossKind::kSoftmax;
-  softmax.softmax = softmax_options(SoftmaxMask::kObserved);
-  add_loss(" softmax", softmax);
-  if (!cosines_vary(options)) return found;
-  LossOptions directau;
-  directau.kind = LossKind::kDirectAu;
-  directau.uniformity_weight = alignment_options().uniformity_weight;
-  add_loss(" directau", directau);
-  LossOptions contrast;
-  contrast.kind = LossKind::kSoftmax;
-  // Weighed more than the positive, few negatives leave no loss near 0, which would have no digits.
-  contrast.softmax = {.temperature = 0.5, .negative_weight = 1.5};
-  contrast.negatives = SoftmaxNegatives::kSampled;
-  add_loss(" sampled softmax", contrast);
-  contrast.kind = LossKind::kCcl;
-  contrast.margin = 0.1;  // cosines of random rows are on both sides
-  add_loss(" ccl", contrast);
+  add_losses(found, options);
   return found;
 }
 

@@ -65,11 +65,18 @@ Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
   return bytes + bytes_of(data.user_features) + bytes_of(data.item_features);
 }
 
+std::int64_t triplets_of_epoch(const Interactions& train, const Config& config) {
+  return std::max<std::int64_t>(1, train.size() * sampling_of(config).triplets_per_positive());
+}
+
+std::int64_t triplets_of_batch(const Interactions& train, const Config& config) {
+  return std::clamp<std::int64_t>(batch_triplets(config), 1, triplets_of_epoch(train, config));
+}
+
 /// The tables of drawing, a batch with its rows, and the triplets that a backend keeps beyond it.
 Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
-  const std::int64_t drawn =
-      std::max<std::int64_t>(1, train.size() * sampling_of(config).triplets_per_positive());
-  const std::int64_t batch = std::clamp<std::int64_t>(batch_triplets(config), 1, drawn);
+  const std::int64_t drawn = triplets_of_epoch(train, config);
+  const std::int64_t batch = triplets_of_batch(train, config);
   // Participants and marks; losses of an epoch; of a batch triplets, rows, and the room to sort.
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
                       64 * (drawn / batch + 1) + 200 * batch;
@@ -105,11 +112,40 @@ bool reads_pairs(const LossOptions& loss) {
          (loss.kind == LossKind::kSoftmax && !contrasts_samples(loss));
 }
 
+/// `size` unit rows of two tables on a GPU: these and `more` of their gradients whole, and one in
+/// parts, which are added in order.
+Bytes device_rows_bytes(std::int64_t size, int width, int more) {
+  const std::int64_t tiles = (size + 63) / 64;
+  const std::int64_t most = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
+  const std::int64_t of_part = (tiles + most - 1) / most;
+  const std::int64_t parts = (tiles + of_part - 1) / of_part;
+  return (2 + more + parts) * matrix_bytes(Kind::kCuda, size, width) + (24 + 8 * parts) * size;
+}
+
+/// On a GPU the losses over pairs and info_nce share a workspace, for as many rows as a batch has
+/// triplets. info_nce takes a node once, and lists which nodes it takes.
+Bytes device_pair_bytes(const Interactions& train, const Config& config) {
+  const std::int64_t batch = triplets_of_batch(train, config);
+  const int width = config.model.width;
+  Bytes bytes = 0;
+  if (reads_pairs(config.loss)) {
+    bytes = device_rows_bytes(batch, width, config.loss.kind == LossKind::kDirectAu ? 2 : 1);
+  }
+  if (config.model.contrast.kind == ContrastKind::kNone) return bytes;
+  for (const std::int64_t nodes : {train.num_users(), train.num_items()}) {
+    const std::int64_t size = std::min(batch, nodes);
+    if (size == 0) continue;
+    bytes = std::max(
+        bytes, device_rows_bytes(size, width, 1) + 4 * (4 + size + std::min(2 * batch, nodes)));
+  }
+  return bytes;
+}
+
 /// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
 /// are added in order), and on a CPU the strips of logits that threads hold. alignment_uniformity: the
-/// same without those parts on a CPU; with gradients of both sides beside the parts on a GPU.
+/// same without those parts.
 Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
-  const bool spreads = config.loss.kind == LossKind::kDirectAu;
+  if (kind == Kind::kCuda) return device_pair_bytes(train, config);
   std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
   if (!reads_pairs(config.loss)) {  // info_nce takes each node once
@@ -117,13 +153,8 @@ Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int
   }
   const Bytes rows = matrix_bytes(kind, batch, config.model.width);
   if (kind == Kind::kReference) return 4 * rows + Bytes{8} * train.num_items();
-  if (kind == Kind::kCuda) {
-    const std::int64_t tiles = (batch + 63) / 64;
-    const std::int64_t splits = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
-    const int whole = spreads ? 4 : 3;
-    return (whole + splits) * rows + (24 + 8 * splits) * batch;
-  }
-  const bool sums_both = !spreads || config.model.contrast.kind != ContrastKind::kNone;
+  const bool sums_both =
+      config.loss.kind != LossKind::kDirectAu || config.model.contrast.kind != ContrastKind::kNone;
   const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
   const std::int64_t strip = std::int64_t{batch > 8192 ? 32 : 64} * threads;
   return 4 * rows + matrix_bytes(kind, groups * batch, config.model.width) +

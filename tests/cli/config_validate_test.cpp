@@ -28,6 +28,9 @@ TEST(Validate, RefusesLossesOverSamplesThatCannotBe) {
                      {"loss.popularity_correction", "0.5"}}),
             "loss.popularity_correction: found 0.5, but loss.negatives = \"sampled\" corrects for "
             "nothing: set it to 0");
+  EXPECT_EQ(refusal({{"loss.kind", "ccl"}, {"loss.popularity_correction", "0.5"}}),
+            "loss.popularity_correction: found 0.5, but loss.kind = \"ccl\" corrects for nothing: "
+            "set it to 0");
   EXPECT_EQ(refusal({{"loss.kind", "softmax"}, {"loss.popularity_correction", "0.5"}}), "");
   EXPECT_EQ(
       refusal({{"loss.kind", "ccl"},

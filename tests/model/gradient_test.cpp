@@ -175,6 +175,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{ModelKind::kLightGcn, 1, 5, LossKind::kDirectAu},
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kDirectAu},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kDirectAu},
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kDirectAu, SoftmaxNegatives::kBatch, 1},
 
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},

@@ -287,21 +287,33 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   }
 }
 
-TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
-  // One pair, (kRow, kRow), with the negatives kRow + 1 and kRow + 2; all rows and the plan are far out.
-  const std::int64_t first = std::int64_t{kRow} * kStride;
-  constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
-  Far<Triplet> triplets(kPlace, {{kRow, kRow, kRow + 1}, {kRow, kRow, kRow + 2}});
-  Far<NodeId> rows(kPlace, {kRow, kRow + 1, kRow + 2});
-  Far<std::int32_t> user_starts(kPlace, {0, 2});
-  Far<std::int32_t> item_starts(kPlace, {0, 2, 3, 4});
+/// A batch of one pair, (kRow, kRow), with the negatives kRow + 1 and kRow + 2; all rows and the plan are
+/// far out.
+struct FarContrastBatch {
+  static constexpr std::int64_t kPlace = (std::int64_t{1} << 33) + 1;
+  Far<Triplet> triplets{kPlace, {{kRow, kRow, kRow + 1}, {kRow, kRow, kRow + 2}}};
+  Far<NodeId> rows{kPlace, {kRow, kRow + 1, kRow + 2}};
+  Far<std::int32_t> user_starts{kPlace, {0, 2}};
+  Far<std::int32_t> item_starts{kPlace, {0, 2, 3, 4}};
   simt::Buffer<std::int32_t> user_occurrences{
       std::span<const std::int32_t>(std::vector<std::int32_t>{0, 1})};
   simt::Buffer<std::int32_t> item_occurrences{
       std::span<const std::int32_t>(std::vector<std::int32_t>{0, 2, 1, 3})};
-  const BatchState state{.first = kPlace, .count = 2, .rows = {{kPlace, 1}, {kPlace, 3}}};
-  simt::Buffer<BatchState> device_state{std::span<const BatchState>(&state, 1)};
+  BatchState host_state{.first = kPlace, .count = 2, .rows = {{kPlace, 1}, {kPlace, 3}}};
+  simt::Buffer<BatchState> state{std::span<const BatchState>(&host_state, 1)};
 
+  BatchView view() {
+    return {.state = state.data(),
+            .triplets = triplets.data(),
+            .sides = {{rows.data(), user_starts.data(), user_occurrences.data(), 1},
+                      {rows.data(), item_starts.data(), item_occurrences.data(), 3}},
+            .batch_size = 2};
+  }
+};
+
+TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
+  const std::int64_t first = std::int64_t{kRow} * kStride;
+  FarContrastBatch batch;
   // û = (1, 0), p̂ = (0, 1), n̂₁ = (1, 0), n̂₂ = (0, -1).
   std::vector<float> user(kStride, 0.0F);
   user[0] = 4;
@@ -318,28 +330,23 @@ TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
   simt::Buffer<float> losses(8);
   simt::Buffer<float> floats(kStride + 2);
   simt::Buffer<double> terms(1);
-  const ContrastTask task{
-      .batch = {.state = device_state.data(),
-                .triplets = triplets.data(),
-                .sides = {{rows.data(), user_starts.data(), user_occurrences.data(), 1},
-                          {rows.data(), item_starts.data(), item_occurrences.data(), 3}},
-                .batch_size = 2},
-      .values = {{users.data(), kRow + 1, kStride, kStride},
-                 {items.data(), kRow + 3, kStride, kStride}},
-      .gradients = {{grad_users.data(), kRow + 1, kStride, kStride},
-                    {grad_items.data(), kRow + 3, kStride, kStride}},
-      .losses = {losses.data(), 2, 1, 4},
-      .kind = SampledContrastKind::kCosineContrastive,
-      .margin = -0.5,
-      .negative_weight = 6.0,
-      .sharpness = 1.0F,
-      .negatives = 2,
-      .size = 2,
-      .stride = kStride,
-      .user_gradient = floats.data(),
-      .inverses = {user_inverses.data(), item_inverses.data()},
-      .weights = floats.data() + kStride,
-      .terms = terms.data()};
+  const ContrastTask task{.batch = batch.view(),
+                          .values = {{users.data(), kRow + 1, kStride, kStride},
+                                     {items.data(), kRow + 3, kStride, kStride}},
+                          .gradients = {{grad_users.data(), kRow + 1, kStride, kStride},
+                                        {grad_items.data(), kRow + 3, kStride, kStride}},
+                          .losses = {losses.data(), 2, 1, 4},
+                          .kind = SampledContrastKind::kCosineContrastive,
+                          .margin = -0.5,
+                          .negative_weight = 6.0,
+                          .sharpness = 1.0F,
+                          .negatives = 2,
+                          .size = 2,
+                          .stride = kStride,
+                          .user_gradient = floats.data(),
+                          .inverses = {user_inverses.data(), item_inverses.data()},
+                          .weights = floats.data() + kStride,
+                          .terms = terms.data()};
   launch_sampled_contrast(DeviceQueue(), task);
   // s⁺ = 0, s = 1, 0: both are above the margin.
   EXPECT_FLOAT_EQ(losses[0], 1 + 6.0F / 2 * (1.5F + 0.5F));

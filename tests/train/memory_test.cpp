@@ -190,6 +190,44 @@ TEST(MemoryEstimate, OfAContrastIsLittleMoreThanAllocated) {
   }
 }
 
+/// On a device the rest of such a job outweighs the workspaces of the losses, which are what is left of
+/// it after the bytes of the same job with neither.
+TEST(MemoryEstimate, OfALossBesideAContrastIsLittleMoreThanAllocatedOnADevice) {
+  const Dataset data = planted_dataset(240, 160);
+  for (const BackendCase& tested : backends_of_batches_under_test()) {
+    if (tested.name != "simt") continue;
+    const auto taken = [&](const Config& config) {
+      const auto device = tested.make();
+      const std::int64_t free = device->memory().free;
+      Trainer trainer(*device, data, config);
+      trainer.run();
+      return free - device->memory().free;
+    };
+    Config with = measured_config(ModelKind::kLightGcn);
+    with.model.layers = 2;
+    with.model.contrast.kind = ContrastKind::kXSimGcl;
+    with.loss.kind = LossKind::kCcl;
+    with.sampling.negatives_per_positive = 40;
+    with.batch_size = 100;
+    Config without = with;
+    without.model.contrast.kind = ContrastKind::kNone;
+    without.loss.kind = LossKind::kBpr;
+    without.batch_size = 40 * with.batch_size;  // the same triplets
+    const MemoryTarget target = memory_target(*tested.make());
+    const MemoryEstimate estimate = estimate_memory(target, data, with);
+    const MemoryEstimate rest = estimate_memory(target, data, without);
+    const auto more = [&](const char* name) {
+      return part(estimate, name, &MemoryPart::device) - part(rest, name, &MemoryPart::device);
+    };
+    EXPECT_EQ(more("triplets"), 0);
+    EXPECT_EQ(part(rest, "loss", &MemoryPart::device), 0);
+    constexpr std::int64_t kSmallBlocks = 1024;  // the formula leaves them out
+    const std::int64_t counted = taken(with) - taken(without) - more("layers");
+    EXPECT_THAT(more("loss"), little_above(counted - kSmallBlocks, 2 * kSmallBlocks));
+    EXPECT_GT(more("loss"), 100'000);
+  }
+}
+
 /// The workspace of each loss over all pairs of a batch, on a CPU; it outweighs the rest of such a job.
 TEST_P(Memory, OfALossIsLittleMoreThanAllocated) {
 #ifdef __SANITIZE_ADDRESS__

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <memory>
 #include <string>
 #include <tuple>
@@ -13,6 +14,7 @@
 #include "tern/device.hpp"
 #include "tern/trainer.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/train/job.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
@@ -107,6 +109,30 @@ TEST_P(SampledLosses, ResumeBitForBit) {
   }
 }
 
+TEST_P(SampledLosses, ResumeBitForBitWithinAnEpoch) {
+  config_.epochs = 2;
+  for (const BackendCase& tested : backends_under_test()) {
+    if (!tested.repeats) continue;
+    SCOPED_TRACE(tested.name);
+    const auto backend = tested.make();
+    Trainer whole(*backend, data_, config_);
+    whole.run();
+    Trainer first(*backend, data_, config_);
+    const std::int64_t middle = first.progress().steps / 2;
+    TrainerCallbacks callbacks;
+    callbacks.should_stop = [&] {
+      return first.progress().epoch == 1 && first.progress().step == middle;
+    };
+    first.run(callbacks);
+    const TrainingState saved = first.state();
+    ASSERT_EQ(saved.progress.step, middle);
+    Trainer second(*backend, data_, config_);
+    second.restore(saved, "state");
+    second.run();
+    EXPECT_TRUE(same(second.state(), whole.state()));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(, SampledLosses,
                          testing::Combine(testing::Values(LossKind::kSoftmax, LossKind::kCcl),
                                           testing::ValuesIn(kModels)),
@@ -128,6 +154,60 @@ TEST(BatchTriplets, AreWholePairsOnlyForLossesThatContrastSamples) {
   config.loss.kind = LossKind::kBpr;
   EXPECT_EQ(batch_triplets(config), 50) << "each negative makes a triplet of its own";
   EXPECT_EQ(sampling_of(config).negatives_per_positive, 4);
+}
+
+/// A loss that a job may change to between epochs.
+Config changed_loss(LossKind loss, SoftmaxNegatives negatives) {
+  Config config = sampled_config(loss, ModelKind::kLightGcn);
+  config.loss.negatives = negatives;
+  config.epochs = 2;
+  return config;
+}
+
+/// The steps of the epoch after that of `saved`. Checks that they are numbered, finite and counted.
+std::int64_t steps_after(Backend& backend, const Dataset& data, const Config& config,
+                         const TrainingState& saved) {
+  Trainer trainer(backend, data, config);
+  trainer.restore(saved, "state");
+  std::int64_t made = 0;
+  std::vector<EpochRecord> records;
+  TrainerCallbacks callbacks;
+  callbacks.on_step = [&](const StepProgress& progress) {
+    EXPECT_EQ(progress.epoch, 2);
+    EXPECT_EQ(progress.step, ++made);
+  };
+  callbacks.on_epoch = [&](const EpochRecord& record) { records.push_back(record); };
+  trainer.run(callbacks);
+  EXPECT_EQ(records.size(), 1u);
+  for (const EpochRecord& record : records) EXPECT_TRUE(std::isfinite(record.loss));
+  EXPECT_EQ(trainer.state().progress.updates, saved.progress.updates + made);
+  EXPECT_EQ(trainer.progress().steps, made);
+  return made;
+}
+
+/// With bpr each of a pair's 4 triplets counts in a batch, with a loss over samples the pair; in-batch
+/// softmax draws no negatives.
+TEST(SampledLossesResumed, AfterAnotherLossMakeTheStepsOfTheirOwn) {
+  const Dataset data = planted_dataset();
+  const auto batches = [](std::int64_t size) { return (size + 49) / 50; };
+  const std::int64_t pairs = data.train.size();
+  const Config bpr = changed_loss(LossKind::kBpr, SoftmaxNegatives::kBatch);
+  const Config ccl = changed_loss(LossKind::kCcl, SoftmaxNegatives::kBatch);
+  const Config batch = changed_loss(LossKind::kSoftmax, SoftmaxNegatives::kBatch);
+  const Config sampled = changed_loss(LossKind::kSoftmax, SoftmaxNegatives::kSampled);
+  for (const BackendCase& tested : backends_under_test()) {
+    SCOPED_TRACE(tested.name);
+    const auto backend = tested.make();
+    const auto after_epoch = [&](Config config) {
+      config.epochs = 1;
+      Trainer trainer(*backend, data, config);
+      trainer.run();
+      return trainer.state();
+    };
+    EXPECT_EQ(steps_after(*backend, data, ccl, after_epoch(bpr)), batches(pairs));
+    EXPECT_EQ(steps_after(*backend, data, bpr, after_epoch(ccl)), batches(4 * pairs));
+    EXPECT_EQ(steps_after(*backend, data, sampled, after_epoch(batch)), batches(pairs));
+  }
 }
 
 }  // namespace
