@@ -65,14 +65,14 @@ train() {
   touch "$run/trained"
 }
 
-# The metrics of two runs and of two rankings that need no training, side by side.
+# The metrics of two runs and of rankings that need no training, side by side.
 compare() {
   local softmax=$1 bpr=$2
   paste <("$kTern" evaluate "$softmax" --split test --quiet) \
     <("$kTern" evaluate "$bpr" --split test --baselines --quiet) |
     awk '
-      $1 ~ /@/ { printf "%-14s %9s %9s %11s %13s\n", $1, $2, $4, $5, $6 }
-      /popularity/ { printf "%-14s %9s %9s %11s %13s\n", "", "softmax", "bpr", "popularity", "graph_filter" }'
+      $1 ~ /@/ { printf "%-14s %9s %9s %11s %13s %7s %7s\n", $1, $2, $4, $5, $6, $7, $8 }
+      /popularity/ { printf "%-14s %9s %9s %11s %13s %7s %7s\n", "", "softmax", "bpr", $(NF-3), $(NF-2), $(NF-1), $NF }'
 }
 
 # For each package: the first recommendations, and the held-out dependencies with the best ranks.
@@ -135,7 +135,7 @@ main() {
     echo "BPR (--config tools/quickstart.toml):"
     train "$run-bpr" "${kBpr[@]}"
   fi
-  say "4. How well they rank held-out dependencies, compared with two rankings without training"
+  say "4. How well they rank held-out dependencies, compared with rankings without training"
   compare "$run" "$run-bpr"
   say "5. Recommendations; * marks held-out ones, and ranks among $(wc -l <"$run/items.tsv") are in brackets"
   recommend "$run"
