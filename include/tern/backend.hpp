@@ -360,8 +360,10 @@ class Backend {
   /// cosine contrastive:  loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ], gradient 0 at s_k = m
   /// Gradients go on to e as in in_batch_softmax. A batch begins with the first negative of a pair
   /// and ends with the last; throws ShapeError if the batch size is no multiple of M, or on pairs
-  /// without negatives. Shapes, rows and losses as for bpr. The largest s_k of a pair leaves its
-  /// exponents, so that nothing overflows.
+  /// without negatives. Of triplets that the caller set, each M consecutive ones, from the first, must
+  /// have one user and one positive item, which is not checked; else the result is undefined. Shapes,
+  /// rows and losses as for bpr. The largest s_k of a pair leaves its exponents, so that nothing
+  /// overflows.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation";
   /// Mao et al. 2021, "SimpleX" (CCL).
   virtual void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
