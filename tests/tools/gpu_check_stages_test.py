@@ -231,6 +231,13 @@ class Training(Carried):
             with self.subTest(text=text), self.assertRaises(StageFailure):
                 self.training().gradcheck(run)
 
+    def test_another_problem_of_gradient_checks_begins_only_if_it_fits(self):
+        self.tern("echo '{\"results\": [{\"passed\": true}]}'")
+        run = self.run_of()
+        run.remaining = lambda: 0.0
+        self.training().gradcheck(run)
+        self.assertEqual(run.figures, {"checks": 1, "failed": []})
+
     def test_gradient_checks_that_are_cut_off_keep_the_problems_before(self):
         self.tern("""case "$*" in *--seed\\ 1*) kill -KILL $$ ;; esac
                      echo '{"results": [{"passed": true}, {"passed": true}]}'""")

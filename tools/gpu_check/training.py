@@ -97,9 +97,14 @@ class Training:
     # --- Stages -----------------------------------------------------------------------------------
 
     def gradcheck(self, run):
-        """One problem at a time, so that a stage that is cut off keeps those before."""
+        """One problem at a time, so that a stage that is cut off keeps those before; another one only if
+        there is time for it."""
         run.figures.update(checks=0, failed=[])
+        longest = 0.0
         for seed in range(GRADCHECK_PROBLEMS):
+            if run.remaining() < 1.2 * longest:
+                break
+            begin = time.monotonic()
             text = run.command([self.carried.programs / "tern", "gradcheck", "--device", self.device, "--problems", 1,
                                 "--seed", seed, "--json"], self.carried.environment(run), accept=(0, 1))
             try:
@@ -111,6 +116,7 @@ class Training:
             run.figures["checks"] += len(results)
             run.figures["failed"] += [{"seed": seed, **result} for result in results if not result["passed"]]
             run.save()
+            longest = max(longest, time.monotonic() - begin)
         failed = run.figures["failed"]
         if failed:
             names = [f"{result['subject']} {result['quantity']}" for result in failed]
