@@ -59,7 +59,7 @@ std::string loss_of(const LossOptions& loss) {
   return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
 }
 
-/// What step.json says, which tools/crosscheck_torch.py reads.
+/// The contents of step.json, which tools/crosscheck_torch.py reads.
 nlohmann::ordered_json step_settings(const Backend& backend, const GradcheckOptions& options,
                                      const gradcheck_detail::NamedModel& named,
                                      gradcheck_detail::StepProblem& problem) {

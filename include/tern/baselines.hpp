@@ -41,7 +41,7 @@ struct GfCfOptions {
   int rank = 256;
   /// The weight of the low-pass filter. The authors' 0.3.
   double alpha = 0.3;
-  /// Of the random vectors that the singular vectors are found from.
+  /// The seed of the random vectors from which the singular vectors are computed.
   Seed seed{0};
 };
 

@@ -22,7 +22,7 @@ struct Case {
   SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
   int contrasted = 0;  // the layer; 0: no contrast
 
-  /// Of a positive pair.
+  /// The number of negatives of a positive pair.
   int negatives_each() const {
     const bool sampled = loss == LossKind::kCcl || negatives == SoftmaxNegatives::kSampled;
     return sampled ? 3 : 1;

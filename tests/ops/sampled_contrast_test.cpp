@@ -17,8 +17,8 @@ namespace tern::test {
 namespace {
 
 using ContrastOptions = SampledContrastOptions;
-/// Of a graph of the battery: 3 negatives a pair and the plain reference take their time.
-constexpr std::int64_t kMostElements = std::int64_t{1} << 19;
+/// The most elements of a table in the battery: the plain reference with 3 negatives a pair is slow.
+constexpr std::int64_t kMaxElements = std::int64_t{1} << 19;
 constexpr auto kSoftmaxContrast = SampledContrastKind::kSoftmax;
 constexpr auto kCosineContrast = SampledContrastKind::kCosineContrastive;
 
@@ -273,7 +273,7 @@ TEST_P(SampledContrast, MatchesHandComputationOfTheCosineContrastiveLoss) {
 }
 
 TEST_P(SampledContrast, MatchesTheReferenceOnTheBattery) {
-  for (const NamedGraph& named : graph_battery(std::min(GetParam().budget / 8, kMostElements))) {
+  for (const NamedGraph& named : graph_battery(std::min(GetParam().budget / 8, kMaxElements))) {
     if (!can_sample(named.interactions)) continue;
     for (const std::int64_t width : named.widths) {
       SCOPED_TRACE(named.name);

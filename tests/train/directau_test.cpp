@@ -11,6 +11,7 @@
 #include "tern/device.hpp"
 #include "tern/trainer.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/train/job.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
@@ -24,26 +25,6 @@ Config directau_config(ModelKind kind) {
   config.l2 = 1e-5;
   config.evaluate_every = 0;
   return config;
-}
-
-/// The parameters after these epochs.
-TensorFile directau_trained(Backend& backend, const Dataset& data, const Config& config) {
-  Trainer trainer(backend, data, config);
-  trainer.run();
-  return trainer.last();
-}
-
-/// Whether all tensors have the same names, shapes and numbers.
-testing::AssertionResult same_directau_tensors(const TensorFile& a, const TensorFile& b) {
-  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
-  for (const auto& [name, tensor] : a.tensors) {
-    const auto other = b.tensors.find(name);
-    if (other == b.tensors.end() || other->second.shape != tensor.shape ||
-        other->second.values != tensor.values) {
-      return testing::AssertionFailure() << name << " differs";
-    }
-  }
-  return testing::AssertionSuccess();
 }
 
 class DirectAuTraining : public testing::TestWithParam<ModelKind> {};
@@ -70,11 +51,9 @@ TEST_P(DirectAuTraining, TheNumberOfThreadsLeavesTheBits) {
   Config config = directau_config(GetParam());
   config.epochs = 3;
   config.batch_size = 600;  // several groups of rows
-  const TensorFile one = directau_trained(*make_cpu_backend(1), data, config);
+  const TensorFile one = trained_parameters(*make_cpu_backend(1), data, config);
   for (const int threads : {2, 3, 7}) {
-    EXPECT_TRUE(
-        same_directau_tensors(directau_trained(*make_cpu_backend(threads), data, config), one))
-        << threads;
+    EXPECT_TRUE(same(trained_parameters(*make_cpu_backend(threads), data, config), one)) << threads;
   }
 }
 
@@ -85,7 +64,7 @@ TEST_P(DirectAuTraining, ResumesBitForBit) {
     if (!tested.repeats) continue;
     config.epochs = 4;
     const auto backend = tested.make();
-    const TensorFile whole = directau_trained(*backend, data, config);
+    const TensorFile whole = trained_parameters(*backend, data, config);
     config.epochs = 2;
     Trainer first(*backend, data, config);
     first.run();
@@ -93,16 +72,12 @@ TEST_P(DirectAuTraining, ResumesBitForBit) {
     Trainer second(*backend, data, config);
     second.restore(first.state(), "state");
     second.run();
-    EXPECT_TRUE(same_directau_tensors(second.last(), whole)) << tested.name;
+    EXPECT_TRUE(same(second.last(), whole)) << tested.name;
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, DirectAuTraining, testing::ValuesIn(kModels),
-                         [](const auto& info) {
-                           return std::string(info.param == ModelKind::kLightGcn ? "lightgcn"
-                                              : info.param == ModelKind::kGcMc   ? "gcmc"
-                                                                                 : "mf");
-                         });
+                         [](const auto& info) { return std::string(model_name(info.param)); });
 
 }  // namespace
 }  // namespace tern::test

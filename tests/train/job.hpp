@@ -1,5 +1,7 @@
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,13 +21,23 @@ inline std::vector<double> values_of(const TensorFile& file, const std::string& 
 
 /// Whether both hold the same tensors, bit for bit. Each is a TensorFile or a TrainingState.
 template <typename One, typename Other>
-bool same(const One& a, const Other& b) {
-  if (a.tensors.size() != b.tensors.size()) return false;
+testing::AssertionResult same(const One& a, const Other& b) {
+  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
   for (const auto& [name, tensor] : a.tensors) {
     const auto found = b.tensors.find(name);
-    if (found == b.tensors.end() || found->second.values != tensor.values) return false;
+    if (found == b.tensors.end() || found->second.shape != tensor.shape ||
+        found->second.values != tensor.values) {
+      return testing::AssertionFailure() << name << " differs";
+    }
   }
-  return true;
+  return testing::AssertionSuccess();
+}
+
+/// The parameters after config.epochs epochs.
+inline TensorFile trained_parameters(Backend& backend, const Dataset& data, const Config& config) {
+  Trainer trainer(backend, data, config);
+  trainer.run();
+  return trainer.last();
 }
 
 /// A trainer on the reference backend, and its reports.

@@ -35,26 +35,6 @@ Config sampled_config(LossKind loss, ModelKind kind) {
   return config;
 }
 
-/// The parameters after these epochs.
-TensorFile sampled_trained(Backend& backend, const Dataset& data, const Config& config) {
-  Trainer trainer(backend, data, config);
-  trainer.run();
-  return trainer.last();
-}
-
-/// Whether all tensors have the same names, shapes and numbers.
-testing::AssertionResult equal_tensors(const TensorFile& a, const TensorFile& b) {
-  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
-  for (const auto& [name, tensor] : a.tensors) {
-    const auto other = b.tensors.find(name);
-    if (other == b.tensors.end() || other->second.shape != tensor.shape ||
-        other->second.values != tensor.values) {
-      return testing::AssertionFailure() << name << " differs";
-    }
-  }
-  return testing::AssertionSuccess();
-}
-
 class SampledLosses : public testing::TestWithParam<std::tuple<LossKind, ModelKind>> {
  protected:
   Dataset data_ = planted_dataset_for(std::get<1>(GetParam()));
@@ -82,9 +62,9 @@ TEST_P(SampledLosses, LearnThePlantedGroups) {
 TEST_P(SampledLosses, TheNumberOfThreadsLeavesTheBits) {
   config_.epochs = 3;
   config_.batch_size = 300;  // several blocks of pairs
-  const TensorFile one = sampled_trained(*make_cpu_backend(1), data_, config_);
+  const TensorFile one = trained_parameters(*make_cpu_backend(1), data_, config_);
   for (const int threads : {2, 3, 7}) {
-    EXPECT_TRUE(equal_tensors(sampled_trained(*make_cpu_backend(threads), data_, config_), one))
+    EXPECT_TRUE(same(trained_parameters(*make_cpu_backend(threads), data_, config_), one))
         << threads;
   }
 }
@@ -97,7 +77,7 @@ TEST_P(SampledLosses, ResumeBitForBit) {
     if (!tested.repeats) continue;
     config_.epochs = 4;
     const auto backend = tested.make();
-    const TensorFile whole = sampled_trained(*backend, data_, config_);
+    const TensorFile whole = trained_parameters(*backend, data_, config_);
     config_.epochs = 2;
     Trainer first(*backend, data_, config_);
     first.run();
@@ -105,7 +85,7 @@ TEST_P(SampledLosses, ResumeBitForBit) {
     Trainer second(*backend, data_, config_);
     second.restore(first.state(), "state");
     second.run();
-    EXPECT_TRUE(equal_tensors(second.last(), whole)) << tested.name;
+    EXPECT_TRUE(same(second.last(), whole)) << tested.name;
   }
 }
 

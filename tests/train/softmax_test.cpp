@@ -11,6 +11,7 @@
 #include "tern/device.hpp"
 #include "tern/trainer.hpp"
 #include "tests/support/backends.hpp"
+#include "tests/train/job.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
@@ -25,26 +26,6 @@ Config softmax_config(ModelKind kind) {
   config.l2 = 1e-5;
   config.evaluate_every = 0;
   return config;
-}
-
-/// The parameters after these epochs.
-TensorFile softmax_trained(Backend& backend, const Dataset& data, const Config& config) {
-  Trainer trainer(backend, data, config);
-  trainer.run();
-  return trainer.last();
-}
-
-/// Whether all tensors have the same names, shapes and numbers.
-testing::AssertionResult same_tensors(const TensorFile& a, const TensorFile& b) {
-  if (a.tensors.size() != b.tensors.size()) return testing::AssertionFailure() << "other tensors";
-  for (const auto& [name, tensor] : a.tensors) {
-    const auto other = b.tensors.find(name);
-    if (other == b.tensors.end() || other->second.shape != tensor.shape ||
-        other->second.values != tensor.values) {
-      return testing::AssertionFailure() << name << " differs";
-    }
-  }
-  return testing::AssertionSuccess();
 }
 
 class SoftmaxTraining : public testing::TestWithParam<ModelKind> {};
@@ -71,10 +52,9 @@ TEST_P(SoftmaxTraining, TheNumberOfThreadsLeavesTheBits) {
   Config config = softmax_config(GetParam());
   config.epochs = 3;
   config.batch_size = 600;  // several groups of rows
-  const TensorFile one = softmax_trained(*make_cpu_backend(1), data, config);
+  const TensorFile one = trained_parameters(*make_cpu_backend(1), data, config);
   for (const int threads : {2, 3, 7}) {
-    EXPECT_TRUE(same_tensors(softmax_trained(*make_cpu_backend(threads), data, config), one))
-        << threads;
+    EXPECT_TRUE(same(trained_parameters(*make_cpu_backend(threads), data, config), one)) << threads;
   }
 }
 
@@ -85,7 +65,7 @@ TEST_P(SoftmaxTraining, ResumesBitForBit) {
     if (!tested.repeats) continue;
     config.epochs = 4;
     const auto backend = tested.make();
-    const TensorFile whole = softmax_trained(*backend, data, config);
+    const TensorFile whole = trained_parameters(*backend, data, config);
     config.epochs = 2;
     Trainer first(*backend, data, config);
     first.run();
@@ -93,15 +73,12 @@ TEST_P(SoftmaxTraining, ResumesBitForBit) {
     Trainer second(*backend, data, config);
     second.restore(first.state(), "state");
     second.run();
-    EXPECT_TRUE(same_tensors(second.last(), whole)) << tested.name;
+    EXPECT_TRUE(same(second.last(), whole)) << tested.name;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Models, SoftmaxTraining, testing::ValuesIn(kModels), [](const auto& info) {
-  return std::string(info.param == ModelKind::kLightGcn ? "lightgcn"
-                     : info.param == ModelKind::kGcMc   ? "gcmc"
-                                                        : "mf");
-});
+INSTANTIATE_TEST_SUITE_P(Models, SoftmaxTraining, testing::ValuesIn(kModels),
+                         [](const auto& info) { return std::string(model_name(info.param)); });
 
 }  // namespace
 }  // namespace tern::test
