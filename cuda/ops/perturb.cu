@@ -104,7 +104,7 @@ void launch_perturb(const Queue& queue, const PerturbTask& task) {
 }
 
 void CudaBackend::perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-                          const RowSet* rows, const PerturbSum& sum) {
+                          const RowSet* rows, const RowSum& sum) {
   const Range range("perturb");
   check_perturb(options, step, values, rows, sum);
   const DeviceScope scope = use_device();
@@ -117,7 +117,7 @@ void CudaBackend::perturb(const PerturbOptions& options, const Counter& step, Ma
   if (sum.sum != nullptr) {
     task.sum = view(*sum.sum).data;
     task.weight = finite_factor(sum.weight);
-    task.kept = sum.begin == PerturbSum::Begin::kAtZero ? 0.0F : 1.0F;
+    task.kept = sum.begin == RowSum::Begin::kAtZero ? 0.0F : 1.0F;
     task.summed = row_view(sum.rows).marks;
   }
   if (task.magnitude > 0.0F || task.sum != nullptr) launch_perturb(queue(), task);

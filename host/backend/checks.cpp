@@ -272,7 +272,7 @@ void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Sid
 }
 
 void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
-                   const RowSet* rows, const PerturbSum& sum) {
+                   const RowSet* rows, const RowSum& sum) {
   constexpr std::string_view kOp = "perturb";
   expect_non_negative("magnitude", options.magnitude);
   expect_option("place of perturb", options.place, options.place < (1u << 16), "below 65536");

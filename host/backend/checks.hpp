@@ -65,7 +65,7 @@ void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Sid
                     const Matrix& views, const Matrix& others, const Matrix& grad_views,
                     const Matrix& grad_others, const Matrix& losses);
 void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
-                   const RowSet* rows, const PerturbSum& sum);
+                   const RowSet* rows, const RowSum& sum);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);

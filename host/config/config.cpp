@@ -49,6 +49,8 @@ void apply(Config& config, const KeySpec& spec, const ConfigValue& value) {
 std::string_view model_name(ModelKind kind) {
   if (kind == ModelKind::kLightGcn) return "lightgcn";
   if (kind == ModelKind::kMatrixFactorization) return "mf";
+  if (kind == ModelKind::kEase) return "ease";
+  if (kind == ModelKind::kGraphFilter) return "graph_filter";
   return kind == ModelKind::kGcMc ? "gcmc" : "";
 }
 

@@ -70,7 +70,10 @@ class CpuBackend final : public HostBackend {
                 const Matrix& others, Matrix& grad_views, Matrix& grad_others,
                 Matrix& losses) override;
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows, const PerturbSum& sum) override;
+               const RowSet* rows, const RowSum& sum) override;
+  void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) override;
+  void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                               const RowAddend& addend) override;
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,

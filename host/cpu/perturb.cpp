@@ -142,7 +142,7 @@ void perturb_row(const WordStream& stream, float magnitude, std::int64_t row,
 }  // namespace
 
 void CpuBackend::perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-                         const RowSet* rows, const PerturbSum& sum) {
+                         const RowSet* rows, const RowSum& sum) {
   check_perturb(options, step, values, rows, sum);
   const WordStream stream(Purpose::kPerturb, options.seed, storage(step).value, options.place);
   const float magnitude = finite_factor(options.magnitude);
@@ -151,7 +151,7 @@ void CpuBackend::perturb(const PerturbOptions& options, const Counter& step, Mat
   const MatrixView<float> total = sum.sum == nullptr ? MatrixView<float>() : view(*sum.sum);
   const std::uint8_t* const summed =
       sum.sum == nullptr || sum.rows == nullptr ? nullptr : storage(*sum.rows).marks.data();
-  const float kept = sum.begin == PerturbSum::Begin::kAtZero ? 0.0F : 1.0F;
+  const float kept = sum.begin == RowSum::Begin::kAtZero ? 0.0F : 1.0F;
   const auto weight = finite_factor(sum.weight);
   const auto add_weighted = HWY_DYNAMIC_DISPATCH(add_weighted);
   const std::vector<NodeId>* const wanted = rows == nullptr ? nullptr : &storage(*rows).rows;

@@ -34,7 +34,7 @@ class KinkWatch final : public reference::ReferenceBackend {
   }
 
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows, const PerturbSum& sum) override {
+               const RowSet* rows, const RowSum& sum) override {
     for (const double value : gradcheck_detail::download(*this, values)) {
       if (value != 0.0) note({value});  // 0: the row of a node without neighbours
     }

@@ -192,7 +192,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       graph_(backend.make_graph(interactions_)),
       triplets_(make_triplets_for(backend, graph_, options, model.loss, seed)),
       model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
-      loss_(make_loss(backend, model.loss, options.l2)),
+      loss_(make_loss(backend, model.loss, options.l2, interactions_.num_users())),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start);
   backend_.sample(triplets_, 1);

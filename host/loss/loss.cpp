@@ -9,7 +9,8 @@
 
 namespace tern {
 
-std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2) {
+std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2,
+                                NodeId /*num_users*/) {
   if (options.kind == LossKind::kCcl) return std::make_unique<CclLoss>(backend, options, l2);
   if (options.kind == LossKind::kSoftmax && contrasts_samples(options)) {
     return std::make_unique<SampledSoftmaxLoss>(backend, options.softmax, l2);

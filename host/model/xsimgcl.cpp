@@ -51,7 +51,7 @@ void XSimGcl::perturb(int number) {
                      number == options_.layers ? &batch : nullptr,
                      {.sum = &finals_[side],
                       .weight = 1.0 / options_.layers,
-                      .begin = number == 1 ? PerturbSum::Begin::kAtZero : PerturbSum::Begin::kAtSum,
+                      .begin = number == 1 ? RowSum::Begin::kAtZero : RowSum::Begin::kAtSum,
                       .rows = &batch});
   }
 }

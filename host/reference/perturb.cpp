@@ -10,7 +10,7 @@ namespace tern::reference {
 
 // values += ε · sign(values) ⊙ r / max(‖r‖, 1e-12), row by row; then sum += weight · values
 void ReferenceBackend::perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-                               const RowSet* rows, const PerturbSum& sum) {
+                               const RowSet* rows, const RowSum& sum) {
   check_perturb(options, step, values, rows, sum);
   const MatrixView<double> out = view(values, "perturb", "values");
   MatrixView<double> total;
@@ -42,7 +42,7 @@ void ReferenceBackend::perturb(const PerturbOptions& options, const Counter& ste
         out(row, c) += std::copysign(options.magnitude * r[c] / norm, out(row, c));
       }
       if (is_summed.empty() || !is_summed[row]) continue;
-      const double before = sum.begin == PerturbSum::Begin::kAtZero ? 0 : total(row, c);
+      const double before = sum.begin == RowSum::Begin::kAtZero ? 0 : total(row, c);
       total(row, c) = before + sum.weight * out(row, c);
     }
   }

@@ -274,7 +274,8 @@ void Trainer::Impl::fail(int epoch, const std::string& finding) {
 }
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
-    : Trainer(backend, data, config, make_loss(backend, config.loss, config.l2)) {}
+    : Trainer(backend, data, config,
+              make_loss(backend, config.loss, config.l2, data.train.num_users())) {}
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
                  std::unique_ptr<Loss> loss) {

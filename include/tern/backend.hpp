@@ -9,6 +9,7 @@
 
 #include "tern/dense_layer.hpp"
 #include "tern/interactions.hpp"
+#include "tern/op_options.hpp"
 #include "tern/sampling.hpp"
 #include "tern/statistics.hpp"
 #include "tern/storage.hpp"
@@ -27,122 +28,10 @@ namespace tern {
 // the same bits on the same backend, whatever the number of threads. Only a backend made with
 // Reproducibility::kNone may give other bits.
 
-/// How the rows of A are scaled in `propagate`.
-enum class Normalization : std::uint8_t {
-  kDegree,  // s = 1/sqrt(degree) on both sides, 0 for degree 0
-  kNone,    // s = 1: the plain product with R or Rᵀ, such as 0/1 features times weights
-};
-
-/// Options of `propagate`, which by default computes the normalised product alone.
-struct PropagateOptions {
-  Normalization normalization = Normalization::kDegree;
-  /// Only these rows of y are written; the others keep their content. Null: every row.
-  const RowSet* to = nullptr;
-  /// Only these rows of x are read; the others count as zero, whatever they hold. Null: every row.
-  const RowSet* from = nullptr;
-  /// Added to the product before scaling; same shape as y, never y itself. Null: nothing.
-  const Matrix* addend = nullptr;
-  /// Only these rows of the addend are read; the others count as zero. Null: every row.
-  const RowSet* addend_rows = nullptr;
-  double scale = 1.0;
-};
-
-/// Options of `dropout`.
-struct DropoutOptions {
-  enum class Unit : std::uint8_t {
-    kElement,  // elements; those kept are divided by 1 - probability (torch.nn.Dropout)
-    kRow,      // whole rows; those kept stay as they are
-  };
-  /// In [0, 1).
-  double probability = 0.0;
-  Unit unit = Unit::kElement;
-  Seed seed{};
-  /// The number of the place in the model, below 2¹⁶: each place has draws of its own.
-  std::uint32_t place = 0;
-};
-
-/// Columns that leave the sum of row t of `in_batch_softmax`, besides t itself.
-enum class SoftmaxMask : std::uint8_t {
-  kNone,
-  kSameItem,  // columns with the row's own item
-  kObserved,  // columns with an item that the row's user has in the graph
-};
-
-/// Options of `in_batch_softmax`.
-struct InBatchSoftmaxOptions {
-  double temperature = 0.1;      // τ > 0
-  double negative_weight = 1.0;  // t₂ >= 0; 1: SL, else BSL
-  SoftmaxMask mask = SoftmaxMask::kNone;
-  /// c >= 0: how much of log q_j leaves the logits of column j.
-  double popularity_correction = 0.0;
-};
-
-/// Options of `alignment_uniformity`.
-struct AlignmentUniformityOptions {
-  double uniformity_weight = 1.0;  // γ >= 0
-};
-
-/// The loss that `sampled_contrast` computes.
-enum class SampledContrastKind : std::uint8_t {
-  kSoftmax,
-  kCosineContrastive,  // CCL
-};
-
-/// Options of `sampled_contrast`.
-struct SampledContrastOptions {
-  SampledContrastKind kind = SampledContrastKind::kSoftmax;
-  double temperature = 0.1;      // τ > 0; only for kSoftmax
-  double margin = 0.0;           // m in [-1, 1]; only for kCosineContrastive
-  double negative_weight = 1.0;  // t₂ or w, >= 0
-};
-
-/// Options of `info_nce`.
-struct InfoNceOptions {
-  double temperature = 0.2;  // τ > 0
-  double weight = 1.0;       // λ >= 0
-};
-
-/// Options of `perturb`.
-struct PerturbOptions {
-  double magnitude = 0.1;  // ε >= 0
-  Seed seed{};
-  /// The number of the place in the model, below 2¹⁶: each place has draws of its own.
-  std::uint32_t place = 0;
-};
-
-/// A weighted sum that `perturb` adds its result to, such as the mean over layers.
-struct PerturbSum {
-  enum class Begin : std::uint8_t {
-    kAtZero,  // the sum is overwritten, never read
-    kAtSum,
-  };
-  /// The shape of the perturbed matrix. Null: nothing is added.
-  Matrix* sum = nullptr;
-  double weight = 1.0;
-  Begin begin = Begin::kAtSum;
-  /// Only these rows of the sum are read and written. Null: every row that is perturbed.
-  const RowSet* rows = nullptr;
-};
-
-struct AdamOptions {
-  double learning_rate = 1e-3;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  /// Adds weight_decay · parameter to the gradient (PyTorch's Adam; not AdamW).
-  double weight_decay = 0.0;
-};
-
 /// Both moments have the parameter's shape and start at zero.
 struct AdamState {
   Matrix first_moment;
   Matrix second_moment;
-};
-
-struct SgdOptions {
-  double learning_rate = 1e-2;
-  double momentum = 0.0;
-  double weight_decay = 0.0;
 };
 
 /// The velocity has the parameter's shape and starts at zero; it stays empty without momentum.
@@ -392,7 +281,16 @@ class Backend {
   /// Source: Yu et al. 2022, "Are Graph Augmentations Necessary?" (SimGCL); Yu et al. 2023
   /// (XSimGCL).
   virtual void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-                       const RowSet* rows = nullptr, const PerturbSum& sum = {}) = 0;
+                       const RowSet* rows = nullptr, const RowSum& sum = {}) = 0;
+
+  /// y = x̂, row by row: x / max(‖x‖, 1e-12), norms in f64. Then sum += weight · x in the rows of the
+  /// sum. x, y: (any, D), y overwritten, distinct from x and from the sum.
+  virtual void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum = {}) = 0;
+
+  /// grad_x = (grad_y - x̂ (x̂·grad_y)) / ‖x‖ if ‖x‖ > 1e-12, else grad_y / 1e-12; plus weight · addend.
+  /// All matrices have the shape of x; grad_x is overwritten, and may be grad_y itself.
+  virtual void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                                       const RowAddend& addend = {}) = 0;
 
   /// loss = λ/(2B) Σ_t (‖u_t‖² + ‖p_t‖² + ‖n_t‖²) over the current batch, repeats counted; adds its
   /// gradient λ/B · occurrences(row) · row to the batch's rows of grad_*. Pairs have no term of n_t.

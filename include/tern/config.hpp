@@ -8,12 +8,20 @@
 #include <vector>
 
 #include "tern/backend.hpp"
+#include "tern/baselines.hpp"
 #include "tern/dataset.hpp"
 #include "tern/sampling.hpp"
 
 namespace tern {
 
-enum class ModelKind : std::uint8_t { kLightGcn, kMatrixFactorization, kGcMc };
+enum class ModelKind : std::uint8_t {
+  kLightGcn,
+  kMatrixFactorization,
+  kGcMc,
+  // Without training: a user's items are scored by their neighbours, see tern/baselines.hpp.
+  kEase,
+  kGraphFilter,  // GF-CF
+};
 /// The inputs of a gcmc encoder on each side. Auto: the side's features if it has any, else learned
 /// ids.
 enum class InputKind : std::uint8_t { kAuto, kFeatures, kIds, kBoth };
@@ -26,7 +34,7 @@ enum class OptimizerKind : std::uint8_t { kAdam, kSgd };
 /// The split on which the best epoch is chosen. The LightGCN papers choose it on the test split.
 enum class SelectionSplit : std::uint8_t { kValid, kTest };
 
-/// The name in configurations and checkpoints: "lightgcn", "mf", "gcmc".
+/// The name in configurations and checkpoints: "lightgcn", "mf", "gcmc", "ease", "graph_filter".
 std::string_view model_name(ModelKind kind);
 
 /// A second loss beside the ranking loss, over perturbed layers of lightgcn.
@@ -40,6 +48,20 @@ struct ContrastOptions {
   double magnitude = 0.2;    // ε of the noise
   /// The layer that is contrasted with the final embeddings, from 1 to the number of layers.
   int layer = 1;
+};
+
+/// How lightgcn computes a layer from the one before, and joins the layers.
+enum class PropagationKind : std::uint8_t {
+  kLightGcn,          // E^l = D^-½ A D^-½ E^{l-1}, final = mean of E^0 .. E^L
+  kLightGcnPlusPlus,  // E^l = D^-α A D^-β Ê^{l-1}, final = γ E^0 + (1 - γ) mean of E^1 .. E^L
+};
+
+/// α, β and γ are only for kLightGcnPlusPlus, and have its published values. Ê: rows of length 1.
+struct PropagationOptions {
+  PropagationKind kind = PropagationKind::kLightGcn;
+  double alpha = 0.6;
+  double beta = -0.1;
+  double gamma = 0.2;  // in [0, 1)
 };
 
 struct ModelOptions {
@@ -66,6 +88,12 @@ struct ModelOptions {
 
   /// Only for lightgcn with at least one layer.
   ContrastOptions contrast;
+  PropagationOptions propagation;
+
+  /// Only for ease.
+  EaseOptions ease;
+  /// Only for graph_filter.
+  GfCfOptions graph_filter;
 };
 
 struct OptimizerOptions {
@@ -124,12 +152,22 @@ enum class LossKind : std::uint8_t {
   kSoftmax,   // each positive against the items of the batch's other pairs, or sampled ones
   kDirectAu,  // pairs close together, users and items each spread over the sphere
   kCcl,       // each positive against sampled negatives, by cosines with a margin
+  /// softmax, in which pairs count by their place in the user's ranking.
+  kSoftmaxAtK,
 };
 
 /// The negatives of the softmax loss.
 enum class SoftmaxNegatives : std::uint8_t {
   kBatch,    // the items of the batch's other pairs
   kSampled,  // sampling.negatives_per_positive items of each pair's own
+};
+
+/// A user's pairs are weighted against the user's k-th best score over all items.
+struct AtKOptions {
+  int k = 20;
+  double weight_temperature = 1.0;  // τ_w of PairWeight
+  /// Epochs between two measurements of the k-th best scores.
+  int refresh_every = 5;
 };
 
 struct LossOptions {
@@ -141,6 +179,8 @@ struct LossOptions {
   double margin = 0.5;
   /// Only for directau: γ.
   double uniformity_weight = 1.0;
+  /// Only for sl@k.
+  AtKOptions at_k;
 };
 
 /// Everything that a training job depends on besides its data. One TOML file describes it; the

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string_view>
+#include <vector>
 
 #include "tern/backend.hpp"
 #include "tern/config.hpp"
@@ -19,8 +20,14 @@ class Loss {
 
   virtual ~Loss() = default;
 
-  /// "bpr", "softmax", "directau", "ccl".
+  /// "bpr", "softmax", "directau", "ccl", "sl@k".
   virtual std::string_view name() const = 0;
+  /// What the loss keeps from step to step: part of a checkpoint, zeros at the start. The names begin
+  /// with "loss.".
+  virtual std::vector<NamedBuffer> buffers() { return {}; }
+  /// Called before the first step of every epoch, from 1. It may wait, allocate on the host, and
+  /// overwrite the model's embeddings.
+  virtual void begin_epoch(Model& /*model*/, int /*epoch*/) {}
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
   /// gradients of all parameters: it writes the loss into the batch's column of losses,
@@ -32,8 +39,9 @@ class Loss {
 /// The rows of `losses` for a model: Loss::kTerms, and two more if it has a contrast.
 std::int64_t loss_terms(const Model& model);
 
-/// l2: λ of the penalty. Throws ConfigError on options out of range.
-std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2);
+/// l2: λ of the penalty; num_users: of the graph. Throws ConfigError on options out of range.
+std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2,
+                                NodeId num_users);
 /// Whether the loss reads the negatives of triplets.
 bool reads_negatives(const LossOptions& options);
 

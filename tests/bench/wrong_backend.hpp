@@ -120,9 +120,18 @@ class WrongBackend final : public Backend {
     spoil("info_nce", grad_others);
   }
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows, const PerturbSum& sum) override {
+               const RowSet* rows, const RowSum& sum) override {
     right_->perturb(options, step, values, rows, sum);
     spoil("perturb", values);
+  }
+  void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) override {
+    right_->normalize_rows(x, y, sum);
+    spoil("normalize_rows", y);
+  }
+  void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                               const RowAddend& addend) override {
+    right_->normalize_rows_backward(x, grad_y, grad_x, addend);
+    spoil("normalize_rows_backward", grad_x);
   }
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {

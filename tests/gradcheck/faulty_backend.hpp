@@ -78,7 +78,7 @@ class FaultyBackend final : public reference::ReferenceBackend {
   }
 
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
-               const RowSet* rows, const PerturbSum& sum) override {
+               const RowSet* rows, const RowSum& sum) override {
     PerturbOptions used = options;
     if (fault_ == Fault::kPerturbTwofold) used.magnitude *= 2.0;
     ReferenceBackend::perturb(used, step, values, rows, sum);

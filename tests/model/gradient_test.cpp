@@ -65,7 +65,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
                                           .negatives = GetParam().negatives,
                                           .softmax = {.temperature = 0.5},
                                           .margin = 0.1},
-                                         kL2);
+                                         kL2, 12);
 
   /// The loss of current batch b at the current parameters, always with the same noise; also computes
   /// their gradients.

@@ -17,7 +17,7 @@
 namespace tern::test {
 namespace {
 
-using PerturbBegin = PerturbSum::Begin;
+using PerturbBegin = RowSum::Begin;
 
 /// r of element i by philox4x32() alone, which random_test.cpp checks against known answers: word
 /// i % 4 of block i / 4 in the stream of the place.
@@ -227,7 +227,7 @@ TEST_P(Perturb, OfNothingIsNothing) {
 TEST_P(Perturb, RefusesImpossibleOptionsAndShapes) {
   const Counter step = backend_.make_counter(1);
   Matrix values = backend_.allocate(2, 2);
-  const auto message = [&](const PerturbOptions& options, const PerturbSum& sum = {}) {
+  const auto message = [&](const PerturbOptions& options, const RowSum& sum = {}) {
     try {
       backend_.perturb(options, step, values, nullptr, sum);
     } catch (const ConfigError& error) {

@@ -1,0 +1,16 @@
+#include <stdexcept>
+
+#include "host/cpu/backend.hpp"
+
+namespace tern::cpu {
+
+void CpuBackend::normalize_rows(const Matrix& /*x*/, Matrix& /*y*/, const RowSum& /*sum*/) {
+  throw std::logic_error("normalize_rows");
+}
+
+void CpuBackend::normalize_rows_backward(const Matrix& /*x*/, const Matrix& /*grad_y*/,
+                                         Matrix& /*grad_x*/, const RowAddend& /*addend*/) {
+  throw std::logic_error("normalize_rows_backward");
+}
+
+}  // namespace tern::cpu
