@@ -12,6 +12,7 @@ void add_rivals(Cases& cases) {
   add_propagate_cusparse(cases);
   add_propagate_kernels(cases);
   add_bpr_cub(cases);
+  add_in_batch_softmax_cublas(cases);
   add_optimizer_rivals(cases);
   add_score_topk_cublas(cases);
   add_embedding_statistics_cublas(cases);

@@ -14,6 +14,8 @@ void add_propagate_cusparse(Cases& cases);
 void add_score_topk_cublas(Cases& cases);
 /// Scores by Thrust, losses and gradients by reductions of CUB.
 void add_bpr_cub(Cases& cases);
+/// The B×B matrix by cuBLAS, its rows by a softmax, its products with both sides by cuBLAS.
+void add_in_batch_softmax_cublas(Cases& cases);
 /// One loop of Thrust over the table, and axpy of cuBLAS.
 void add_optimizer_rivals(Cases& cases);
 /// The Gram matrix by cuBLAS in f32.
