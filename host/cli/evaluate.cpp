@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/data/cold_items.hpp"
+#include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 #include "tern/evaluation.hpp"
 
@@ -126,6 +128,23 @@ EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& load
                                 options.split == "test" ? "test" : "validation", cold));
 }
 
+// The model's metrics, by its embeddings.
+Metrics rank_embeddings(const EvaluateOptions& options, LoadedRun& loaded, const Contest& contest,
+                        std::span<const Interactions* const> observed_rows,
+                        const EvaluationOptions& lists) {
+  std::vector<Graph> graphs;
+  graphs.reserve(observed_rows.size());
+  for (const Interactions* rows : observed_rows) {
+    graphs.push_back(loaded.backend().make_graph(*rows));
+  }
+  std::vector<const Graph*> observed;
+  observed.reserve(graphs.size());
+  for (const Graph& graph : graphs) observed.push_back(&graph);
+  const Matrix& items = options.cold ? contest.cold_rows : loaded.embeddings(Side::kItem);
+  return evaluate(loaded.backend(), loaded.embeddings(Side::kUser), items, observed,
+                  contest.held_out, lists);
+}
+
 Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
              Console& console) {
   const Contest contest = make_contest(options, loaded, what);
@@ -135,19 +154,12 @@ Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& w
 
   // A user's known items are not candidates. They include the validation split, unless that is
   // measured.
-  std::vector<Graph> graphs;
   std::vector<const Interactions*> observed_rows{&contest.train};
   if (!what.is_valid) observed_rows.push_back(&contest.valid);
-  graphs.reserve(observed_rows.size());
-  for (const Interactions* rows : observed_rows) {
-    graphs.push_back(loaded.backend().make_graph(*rows));
-  }
-  std::vector<const Graph*> observed;
-  observed.reserve(graphs.size());
-  for (const Graph& graph : graphs) observed.push_back(&graph);
-  const Matrix& items = options.cold ? contest.cold_rows : loaded.embeddings(Side::kItem);
-  Results results{.model = evaluate(loaded.backend(), loaded.embeddings(Side::kUser), items,
-                                    observed, held_out, lists)};
+  Results results{
+      .model = loaded.is_fitted()
+                   ? evaluate_scorer(loaded.scorer(), contest.train, observed_rows, held_out, lists)
+                   : rank_embeddings(options, loaded, contest, observed_rows, lists)};
   if (options.baselines) {
     results.baselines =
         measure_baselines({contest.train, observed_rows, held_out, lists, options.ease}, console);
@@ -159,15 +171,21 @@ std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded, co
                      const Results& results) {
   const Config& config = loaded.run().config();
   std::string out = fmt::format(
-      "{}: {}, epoch {} ({})\n{}{}, {} users with held-out items; every metric is in 0..1\n",
-      loaded.run().path().string(), loaded.model_name(), loaded.epoch(), loaded.checkpoint(),
+      "{}: {}{}\n{}{}, {} users with held-out items; every metric is in 0..1\n",
+      loaded.run().path().string(), loaded.model_name(),
+      loaded.is_fitted() ? ", fitted without training"
+                         : fmt::format(", epoch {} ({})", loaded.epoch(), loaded.checkpoint()),
       what.name, options.cold ? ", only items without a training interaction" : "",
       grouped(static_cast<std::int64_t>(metric(results.model, "users"))));
   const bool on_test = !what.is_valid && !what.other;
-  if (on_test && config.select_on == SelectionSplit::kTest && loaded.checkpoint() == "best") {
+  if (on_test && config.select_on == SelectionSplit::kTest && loaded.checkpoint() == "best" &&
+      !loaded.is_fitted()) {
     out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
-  std::vector<std::string> header{"", std::string(loaded.model_name())};
+  // The baseline graph_filter is not the model of this name, which is gf_cf.
+  const bool is_baseline_too = loaded.is_fitted() && !results.baselines.empty();
+  std::vector<std::string> header{
+      "", fmt::format("{}{}", is_baseline_too ? "run's " : "", loaded.model_name())};
   std::vector<const Metrics*> columns{&results.model};
   for (const BaselineResult& baseline : results.baselines) {
     if (!baseline.metrics) continue;
@@ -241,9 +259,9 @@ int evaluate_run(const EvaluateOptions& options) {
   if (options.cold && !loaded.reads_features_of(Side::kItem)) {
     throw ConfigError(
         fmt::format("--cold: the run's model is {}, which reads no features of items, so that "
-                    "items without a training interaction have random embeddings; expected a gcmc "
-                    "with item features",
-                    loaded.model_name()));
+                    "items without a training interaction have {}; expected a gcmc with item "
+                    "features",
+                    loaded.model_name(), loaded.is_fitted() ? "no scores" : "random embeddings"));
   }
   const HeldOut what = find_held_out(options, loaded, console);
   const Results results = rank(options, loaded, what, console);

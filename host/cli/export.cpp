@@ -67,6 +67,31 @@ void write_safetensors_of(const fs::path& path, LoadedRun& loaded, Tensor users,
   write_safetensors(path, file);
 }
 
+/// The arrays of a run without embeddings, a file each; users need none.
+int export_fitted(const ExportOptions& options, LoadedRun& loaded, Console& console) {
+  if (options.format == "text") {
+    throw ConfigError(
+        fmt::format("--format: text is for embeddings, but the run's model is {}, which has none: "
+                    "expected npy or safetensors",
+                    loaded.model_name()));
+  }
+  const fs::path folder = options.to;
+  TensorFile arrays = loaded.run().read_fitted();
+  const Vocabulary& names = loaded.names(Side::kItem);
+  make_directory(folder);
+  for (const auto& [name, tensor] : arrays.tensors) {
+    if (options.format == "npy") write_npy(folder / (name + ".npy"), tensor);
+    console.line(fmt::format("wrote {}, {} x {}, f32, to {}", name, grouped(tensor.shape[0]),
+                             grouped(tensor.shape[1]), folder.string()));
+  }
+  if (options.format == "safetensors") {
+    arrays.metadata = {{"model", std::string(loaded.model_name())}};
+    write_safetensors(folder / "model.safetensors", arrays);
+  }
+  names.write(folder / "items.tsv");
+  return kDone;
+}
+
 int export_run(const ExportOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console);
@@ -76,6 +101,7 @@ int export_run(const ExportOptions& options) {
     throw ConfigError(
         "--to: this is the directory of the run, whose files would be replaced: choose another");
   }
+  if (loaded.is_fitted()) return export_fitted(options, loaded, console);
   make_directory(folder);
   Tensor users = tensor_of(loaded, Side::kUser);
   Tensor items = tensor_of(loaded, Side::kItem);
@@ -117,7 +143,10 @@ Command add_export(CLI::App& program) {
       "text: user_embeddings.txt, item_embeddings.txt in the format of word2vec\n"
       "Row n (from 0) belongs to line n of users.tsv or items.tsv, which are written beside them.\n"
       "A user's score for an item is the dot product of their rows, or the cosine in a run\n"
-      "with evaluation.score = cosine; the rows are the same.");
+      "with evaluation.score = cosine; the rows are the same.\n"
+      "A run of ease has item_weights instead: row i is what having item i adds to the score of\n"
+      "each item. A run of graph_filter has item_vectors V, the singular vectors of its low-pass\n"
+      "filter. Both are exported with items.tsv, as npy or in model.safetensors.");
   return {app, [options] { return export_run(*options); }};
 }
 

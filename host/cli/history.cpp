@@ -20,12 +20,12 @@ namespace tern::cli {
 namespace {
 
 void check_model(const LoadedRun& loaded) {
-  if (can_fold_in(loaded.run().config().model)) return;
+  if (loaded.is_fitted() || can_fold_in(loaded.run().config().model)) return;
   const bool is_gcmc = loaded.run().config().model.kind == ModelKind::kGcMc;
   throw ConfigError(fmt::format(
       "--history: the run's model is {}, expected a lightgcn with at least one layer, which places "
       "new "
-      "users by one propagation of their items{}",
+      "users by one propagation of their items, or a run of ease or graph_filter{}",
       loaded.model_name(), is_gcmc ? "; gcmc places them by their features: --new-users" : ""));
 }
 
@@ -117,12 +117,13 @@ HistoryUsers read_history(const std::string& file, const DataOptions& options, L
   users.names = std::move(known.names);
   users.observed =
       Interactions::from_pairs(users.names.size(), loaded.names(Side::kItem).size(), known.rows);
-  const Interactions history = informative(users.observed, find_cold(loaded, Side::kItem));
-  for (NodeId user = 0; user < history.num_users(); ++user) {
-    users.cold.push_back(history.row(user).empty());
+  users.history = informative(users.observed, find_cold(loaded, Side::kItem));
+  for (NodeId user = 0; user < users.history.num_users(); ++user) {
+    users.cold.push_back(users.history.row(user).empty());
   }
+  if (loaded.is_fitted()) return users;
   users.rows = fold_in(loaded.backend(), loaded.train_graph(), loaded.data().train,
-                       loaded.run().config().model, read_parameters(loaded), history);
+                       loaded.run().config().model, read_parameters(loaded), users.history);
   return users;
 }
 

@@ -14,11 +14,12 @@ namespace tern::cli {
 struct HistoryUsers {
   Vocabulary names;
   Interactions observed;    // (names, items of the run)
-  std::vector<float> rows;  // final embeddings, (names, D)
+  Interactions history;     // the same without items of which the run knows nothing
+  std::vector<float> rows;  // final embeddings, (names, D); empty in a run without embeddings
   std::vector<bool> cold;   // users with no item of which the run knows anything
 };
 
-/// Reads a file of interactions of new users and folds them into the run. Rows of known users and
+/// Reads a file of interactions of new users, and folds them into a run of embeddings. Rows of known users and
 /// rows with unknown items are left out; the console gets their numbers. Throws ConfigError if the
 /// model cannot place new users, DataError if no row is left, and as read_rows() does.
 HistoryUsers read_history(const std::string& file, const DataOptions& options, LoadedRun& loaded,

@@ -102,9 +102,12 @@ std::string memory_text(const MemoryReport& report, const Config& config) {
       contrasts_samples(config.loss)
           ? fmt::format(" pairs with {} negatives each", config.sampling.negatives_per_positive)
           : "";
-  return fmt::format("\ntraining {}, D {}, B {}{}, on {} needs about\n{}{}",
-                     model_name(config.model.kind), config.model.width, config.batch_size,
-                     negatives, report.on, table.text(),
+  const std::string work =
+      is_fitted(config.model.kind)
+          ? fmt::format("fitting {}", model_name(config.model.kind))
+          : fmt::format("training {}, D {}, B {}{}, on {}", model_name(config.model.kind),
+                        config.model.width, config.batch_size, negatives, report.on);
+  return fmt::format("\n{} needs about\n{}{}", work, table.text(),
                      report.shortage.empty() ? "" : "not enough memory: " + report.shortage + "\n");
 }
 

@@ -9,9 +9,27 @@
 #include "host/train/cosine.hpp"
 
 namespace tern::cli {
+namespace {
 
-Ranker::Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std::int64_t length)
+/// By score, ties by ascending id.
+RankedList ordered(std::vector<std::pair<float, NodeId>> scored) {
+  std::sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+  RankedList list;
+  for (const auto& [score, id] : scored) {
+    list.ids.push_back(id);
+    list.scores.push_back(score);
+  }
+  return list;
+}
+
+}  // namespace
+
+EmbeddingRanker::EmbeddingRanker(LoadedRun& loaded, Side side, QueryTable table,
+                                 std::vector<NodeId> candidates, std::int64_t length)
     : loaded_(loaded),
+      table_(table),
       candidates_(std::move(candidates)),
       length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))),
       score_(loaded.run().config().evaluation.score),
@@ -36,42 +54,57 @@ Ranker::Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std
   matrix_ = &own_;
 }
 
-void Ranker::leave_out(const Interactions& observed) {
+void EmbeddingRanker::leave_out(const Interactions& observed) {
   Backend& backend = loaded_.backend();
   observed_.push_back(backend.make_graph(all_ ? observed : restrict_items(observed, candidates_)));
 }
 
-RankedList Ranker::list_of(std::span<const float> query, std::span<const NodeId> places) const {
+RankedList EmbeddingRanker::list_of(std::span<const float> query,
+                                    std::span<const NodeId> places) const {
   std::vector<std::pair<float, NodeId>> scored;
   for (const NodeId place : places) {
     if (place < 0) break;
     const NodeId id = candidates_[static_cast<std::size_t>(place)];
     scored.emplace_back(printed_score(score_, query, row_of(rows_, loaded_.width(), id)), id);
   }
-  std::sort(scored.begin(), scored.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
-  RankedList list;
-  for (const auto& [score, id] : scored) {
-    list.ids.push_back(id);
-    list.scores.push_back(score);
-  }
-  return list;
+  return ordered(std::move(scored));
 }
 
-std::vector<RankedList> Ranker::rank(const QueryTable& table,
-                                     std::span<const NodeId> queries) const {
+std::vector<RankedList> EmbeddingRanker::rank(std::span<const NodeId> queries) const {
   std::vector<const Graph*> observed;
   observed.reserve(observed_.size());
   for (const Graph& graph : observed_) observed.push_back(&graph);
   TopItems top;
-  loaded_.backend().score_topk(*table.matrix, *matrix_, queries, observed, length_, top);
+  loaded_.backend().score_topk(*table_.matrix, *matrix_, queries, observed, length_, top);
   const auto k = static_cast<std::size_t>(top.k);
   std::vector<RankedList> lists;
   lists.reserve(queries.size());
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    lists.push_back(list_of(row_of(table.rows, loaded_.width(), queries[i]),
+    lists.push_back(list_of(row_of(table_.rows, loaded_.width(), queries[i]),
                             std::span(top.items).subspan(i * k, k)));
+  }
+  return lists;
+}
+
+HistoryRanker::HistoryRanker(const ItemScorer& scorer, const Interactions& histories,
+                             std::vector<NodeId> candidates, std::int64_t length)
+    : scorer_(scorer),
+      histories_(histories),
+      candidates_(std::move(candidates)),
+      length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))) {}
+
+std::vector<RankedList> HistoryRanker::rank(std::span<const NodeId> queries) const {
+  const ScoredLists found =
+      rank_items(scorer_, {histories_, queries, observed_, candidates_, length_});
+  const auto k = static_cast<std::size_t>(length_);
+  std::vector<RankedList> lists;
+  lists.reserve(queries.size());
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    std::vector<std::pair<float, NodeId>> scored;
+    for (std::size_t j = i * k; j < (i + 1) * k && found.items[j] >= 0; ++j) {
+      scored.emplace_back(static_cast<float>(found.scores[j]), found.items[j]);
+    }
+    lists.push_back(ordered(std::move(scored)));
   }
   return lists;
 }

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/train/item_scorer.hpp"
 #include "tern/backend.hpp"
 #include "tern/interactions.hpp"
 
@@ -18,26 +19,34 @@ struct QueryTable {
   std::span<const float> rows;
 };
 
-/// Ranks some nodes of one side, the candidates, by the run's evaluation.score. The backend selects
-/// the best by its scores; a list is ordered by the printed scores (host/cli/scores.hpp), ties by
-/// ascending id.
+/// Ranks some nodes of one side, the candidates, for queries. A list is ordered by the printed scores,
+/// ties by ascending id.
 class Ranker {
+ public:
+  virtual ~Ranker() = default;
+  /// Leaves out, for query q, what it has in these, which must outlive the ranker. (queries, nodes of
+  /// the side).
+  virtual void leave_out(const Interactions& observed) = 0;
+  virtual std::vector<RankedList> rank(std::span<const NodeId> queries) const = 0;
+};
+
+/// By the run's evaluation.score of a row of the table. The backend selects the best by its scores;
+/// the printed ones are those of host/cli/scores.hpp.
+class EmbeddingRanker final : public Ranker {
  public:
   /// candidates: ascending ids, at least one. length: of the lists, at least 1; lists are shorter if
   /// there are fewer candidates.
-  Ranker(LoadedRun& loaded, Side side, std::vector<NodeId> candidates, std::int64_t length);
+  EmbeddingRanker(LoadedRun& loaded, Side side, QueryTable table, std::vector<NodeId> candidates,
+                  std::int64_t length);
 
-  /// Leaves out, for row q of the table of queries, what q has in these. (rows of the table, nodes of
-  /// the side).
-  void leave_out(const Interactions& observed);
-
-  /// The lists of these rows of the table.
-  std::vector<RankedList> rank(const QueryTable& table, std::span<const NodeId> queries) const;
+  void leave_out(const Interactions& observed) override;
+  std::vector<RankedList> rank(std::span<const NodeId> queries) const override;
 
  private:
   RankedList list_of(std::span<const float> query, std::span<const NodeId> places) const;
 
   LoadedRun& loaded_;
+  QueryTable table_;
   std::vector<NodeId> candidates_;
   std::int64_t length_;
   ScoreKind score_;
@@ -46,6 +55,25 @@ class Ranker {
   Matrix own_;               // those of the candidates, on the backend, unless they are the run's
   const Matrix* matrix_ = nullptr;
   std::vector<Graph> observed_;
+};
+
+/// Ranks items by the scores of histories: row q of them is query q. The printed scores are these,
+/// rounded to f32.
+class HistoryRanker final : public Ranker {
+ public:
+  /// scorer and histories must outlive it. candidates and length: as above.
+  HistoryRanker(const ItemScorer& scorer, const Interactions& histories,
+                std::vector<NodeId> candidates, std::int64_t length);
+
+  void leave_out(const Interactions& observed) override { observed_.push_back(&observed); }
+  std::vector<RankedList> rank(std::span<const NodeId> queries) const override;
+
+ private:
+  const ItemScorer& scorer_;
+  const Interactions& histories_;
+  std::vector<NodeId> candidates_;
+  std::int64_t length_;
+  std::vector<const Interactions*> observed_;
 };
 
 }  // namespace tern::cli

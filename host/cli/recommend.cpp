@@ -155,13 +155,13 @@ void for_each_block(const std::vector<NodeId>& queries, const Use& use) {
 int list_audience(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
   const Dataset& data = loaded.data();
   const std::int64_t length = options.k.resolve(data.users.size(), "users");
-  Ranker ranker(loaded, Side::kUser, candidates_of(options, loaded, Side::kUser, console), length);
   const std::vector<float> rows = loaded.download(Side::kItem);
-  const QueryTable table{&loaded.embeddings(Side::kItem), rows};
+  const EmbeddingRanker ranker(loaded, Side::kUser, {&loaded.embeddings(Side::kItem), rows},
+                               candidates_of(options, loaded, Side::kUser, console), length);
   Output out(options.out);
   RankingWriter writer(out, options.format, {"item", "user", "score"});
   for_each_block(last_ids(data.items.size(), data.new_items), [&](std::span<const NodeId> block) {
-    const std::vector<RankedList> lists = ranker.rank(table, block);
+    const std::vector<RankedList> lists = ranker.rank(block);
     for (std::size_t i = 0; i < block.size(); ++i) {
       writer.write(data.items.name(block[i]), lists[i], data.users, {});
     }
@@ -207,11 +207,14 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
   if (!options.include_observed) {
     observed = {rows_of(data.train, users), rows_of(data.valid, users)};
   }
-  const std::vector<float> rows = loaded.download(Side::kUser);
-  const UserTable table{.names = &data.users,
-                        .embeddings = {&loaded.embeddings(Side::kUser), rows},
-                        .cold = find_cold(loaded, Side::kUser),
-                        .source = "model"};
+  UserTable table{.names = &data.users, .cold = find_cold(loaded, Side::kUser), .source = "model"};
+  std::vector<float> rows;
+  if (loaded.is_fitted()) {
+    table.histories = &data.train;
+  } else {
+    rows = loaded.download(Side::kUser);
+    table.embeddings = {&loaded.embeddings(Side::kUser), rows};
+  }
   write_lists(options, loaded, table, users, observed, console);
   return kDone;
 }
@@ -220,12 +223,15 @@ int list_for_history(const RecommendOptions& options, LoadedRun& loaded, Console
   loaded.expect_queries(1);
   const HistoryUsers found = read_history(
       options.history, reading_of_rows(options.sets, loaded.run().config()), loaded, console);
-  Matrix matrix = loaded.backend().allocate(found.names.size(), loaded.width());
-  loaded.backend().upload(std::span<const float>(found.rows), matrix);
-  const UserTable table{.names = &found.names,
-                        .embeddings = {&matrix, found.rows},
-                        .cold = found.cold,
-                        .source = "history"};
+  UserTable table{.names = &found.names, .cold = found.cold, .source = "history"};
+  Matrix matrix;
+  if (loaded.is_fitted()) {
+    table.histories = &found.history;
+  } else {
+    matrix = loaded.backend().allocate(found.names.size(), loaded.width());
+    loaded.backend().upload(std::span<const float>(found.rows), matrix);
+    table.embeddings = {&matrix, found.rows};
+  }
   std::vector<Interactions> observed;
   if (!options.include_observed) observed = {found.observed};
   write_lists(options, loaded, table, last_ids(found.names.size(), found.names.size()), observed,
@@ -253,9 +259,11 @@ Command add_recommend(CLI::App& program) {
                   "file with one user id per line; - is standard input")
       ->type_name("FILE");
   app->add_flag("--all", options->all, "every user");
-  app->add_option("--history", options->history,
-                  "users that training has not seen: file of a user and an item a line, recognised "
-                  "as DATA of tern train is; lightgcn computes their embeddings by one propagation")
+  app->add_option(
+         "--history", options->history,
+         "users that training has not seen: file of a user and an item a line, recognised "
+         "as DATA of tern train is; lightgcn computes their embeddings by one propagation, ease "
+         "and graph_filter score by these items")
       ->type_name("FILE");
   app->add_option("--set", options->sets,
                   "how to read --history, e.g. --set data.user_column=who (repeatable) [as the "
@@ -280,7 +288,8 @@ Command add_recommend(CLI::App& program) {
       ->capture_default_str();
   app->footer(
       "TSV: a header, then user, rank (from 1), item, score (the dot product of the embeddings,\n"
-      "or the cosine in a run with evaluation.score = cosine) and source.\n"
+      "the cosine in a run with evaluation.score = cosine, the sum over the user's items in a run\n"
+      "of ease or graph_filter) and source.\n"
       "JSON lines, one per user:\n"
       "{\"user\":...,\"source\":...,\"items\":[{\"item\":...,\"score\":...},...]}\n"
       "source is model; history for users of --history; or popularity for users without training\n"

@@ -12,6 +12,7 @@
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/run/checkpoint.hpp"
+#include "host/train/fitted_model.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -67,6 +68,14 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
       options_(options),
       limit_(limit_threads(options.threads)),
       run_(Run::open(options.path)) {
+  if (is_fitted()) {
+    if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
+    if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);
+    if (options.device.starts_with("cuda")) {
+      console.line(fmt::format("{} is computed on the CPU, whatever --device is", model_name()));
+    }
+    return;
+  }
   // An absent device is reported at once.
   if (options.device.starts_with("cuda")) backend();
   const bool has_new_nodes = !new_nodes.users.empty() || !new_nodes.items.empty();
@@ -90,8 +99,9 @@ void LoadedRun::add_nodes(Side side, const std::string& file) {
   if (!reads_features(model)) {
     throw ConfigError(fmt::format(
         "--new-{}: the run's model is {}, which knows nodes only by their ids, expected "
-        "a gcmc with features",
-        of_users ? "users" : "items", model_name()));
+        "a gcmc with features{}",
+        of_users ? "users" : "items", model_name(),
+        is_fitted() && of_users ? "; --history ranks items for new users by theirs" : ""));
   }
   if (file == "-") {
     throw ConfigError(
@@ -144,6 +154,14 @@ bool LoadedRun::reads_features_of(Side side) {
   }
   if (!reads) reads = run_.has_features(side);
   return *reads;
+}
+
+const ItemScorer& LoadedRun::scorer() {
+  if (!scorer_) {
+    const Dataset& data = this->data();
+    scorer_ = restore_model(data, run_.config(), run_.read_fitted(), run_.fitted_path().string());
+  }
+  return *scorer_;
 }
 
 Backend& LoadedRun::backend() {

@@ -10,6 +10,7 @@
 
 #include "host/cli/console.hpp"
 #include "host/support/parallel.hpp"
+#include "host/train/item_scorer.hpp"
 #include "tern/backend.hpp"
 #include "tern/dataset.hpp"
 #include "tern/model.hpp"
@@ -51,6 +52,11 @@ class LoadedRun {
   /// "best" or "last", and its epoch.
   const std::string& checkpoint() const { return options_.checkpoint; }
   int epoch() const { return epoch_; }
+
+  /// Whether the run's model was fitted without training. It has a scorer instead of embeddings:
+  /// neither backend(), model() nor embeddings() are then of use.
+  bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
+  const ItemScorer& scorer();
 
   /// The names of one side.
   const Vocabulary& names(Side side);
@@ -95,6 +101,7 @@ class LoadedRun {
   std::optional<Graph> train_;
   Triplets no_triplets_;
   std::unique_ptr<Model> model_;
+  std::unique_ptr<ItemScorer> scorer_;
 };
 
 /// Throws ConfigError if k is above the number of candidates. what: their name, e.g. "items".

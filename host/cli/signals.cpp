@@ -12,8 +12,7 @@ namespace tern::cli {
 namespace {
 
 constexpr std::array<int, 4> kStops{SIGINT, SIGTERM, SIGHUP, SIGUSR1};
-constexpr char kNothingToSave[] =
-    "tern: stopped by a signal before training began; there was nothing to save\n";
+constexpr char kNothingToSave[] = "tern: stopped by a signal before there was anything to save\n";
 
 // A signal handler can reach only globals.
 volatile std::sig_atomic_t stop_received = 0;

@@ -15,6 +15,7 @@
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/ranker.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/support/message.hpp"
@@ -84,6 +85,43 @@ RankedList nearest(const Embeddings& embeddings, NodeId row, const std::vector<N
   return list;
 }
 
+void expect_neighbours(const LoadedRun& loaded, Side side) {
+  if (!loaded.is_fitted() || side == Side::kItem) return;
+  throw ConfigError(fmt::format(
+      "--user: the run's model is {}, which has no embeddings of users, expected --item "
+      "ID ...",
+      loaded.model_name()));
+}
+
+/// The lists of items of a run without embeddings: a query is a history of one item.
+std::vector<RankedList> rank_for_items(LoadedRun& loaded, const std::vector<NodeId>& queries,
+                                       std::vector<NodeId> candidates, std::int64_t length) {
+  const NodeId items = loaded.names(Side::kItem).size();
+  std::vector<Interaction> pairs;
+  std::vector<NodeId> rows;
+  for (const NodeId item : queries) {
+    rows.push_back(static_cast<NodeId>(rows.size()));
+    pairs.push_back({rows.back(), item});
+  }
+  const auto histories = Interactions::from_pairs(static_cast<NodeId>(rows.size()), items, pairs);
+  HistoryRanker ranker(loaded.scorer(), histories, std::move(candidates), length);
+  ranker.leave_out(histories);
+  return ranker.rank(rows);
+}
+
+/// The lists of nodes by the cosines of their embeddings.
+std::vector<RankedList> rank_by_cosine(LoadedRun& loaded, Side side,
+                                       const std::vector<NodeId>& queries,
+                                       const std::vector<NodeId>& candidates, std::int64_t length) {
+  const Embeddings embeddings(loaded.download(side), loaded.names(side).size(), loaded.width());
+  std::vector<RankedList> lists;
+  lists.reserve(queries.size());
+  for (const NodeId query : queries) {
+    lists.push_back(nearest(embeddings, query, candidates, length));
+  }
+  return lists;
+}
+
 int similar(const SimilarOptions& options) {
   if (options.items.empty() == options.users.empty()) {
     throw ConfigError("expected either --item ID ... or --user ID ...");
@@ -93,6 +131,7 @@ int similar(const SimilarOptions& options) {
   Console console(options.run.console_mode());
   LoadedRun loaded(options.run, console, options.new_nodes);
   const Side side = of_items ? Side::kItem : Side::kUser;
+  expect_neighbours(loaded, side);
   const Vocabulary& names = loaded.names(side);
   std::vector<NodeId> queries =
       find_ids(of_items ? options.items : options.users, names, "--" + kind, kind, console);
@@ -111,12 +150,14 @@ int similar(const SimilarOptions& options) {
     }
     candidates = without_cold(candidates, cold, kind + "s", console);
   }
-  const Embeddings embeddings(loaded.download(side), names.size(), loaded.width());
-
+  const bool by_cosine = !loaded.is_fitted();
+  const std::vector<RankedList> lists =
+      by_cosine ? rank_by_cosine(loaded, side, queries, candidates, length)
+                : rank_for_items(loaded, queries, std::move(candidates), length);
   Output out;
-  RankingWriter writer(out, options.format, {kind, "neighbour", "cosine"});
-  for (const NodeId query : queries) {
-    writer.write(names.name(query), nearest(embeddings, query, candidates, length), names, {});
+  RankingWriter writer(out, options.format, {kind, "neighbour", by_cosine ? "cosine" : "score"});
+  for (std::size_t i = 0; i < queries.size(); ++i) {
+    writer.write(names.name(queries[i]), lists[i], names, {});
   }
   out.finish();
   return kDone;
@@ -135,7 +176,9 @@ Command add_similar(CLI::App& program) {
   app->add_flag("--cold", options->cold,
                 "also list nodes without training interactions, whose embeddings are random");
   add_choice(*app, "--format", options->format, {"tsv", "jsonl"}, "format of the lists");
-  app->footer("Cosine of the final embeddings, from -1 to 1; 0 if an embedding has norm 0.");
+  app->footer(
+      "Cosine of the final embeddings, from -1 to 1; 0 if an embedding has norm 0. In a run of\n"
+      "ease or graph_filter: the score of the neighbour for a user who has the item alone.");
   return {app, [options] { return similar(*options); }};
 }
 

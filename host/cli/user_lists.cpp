@@ -4,6 +4,19 @@
 #include <utility>
 
 namespace tern::cli {
+namespace {
+
+std::unique_ptr<Ranker> make_ranker(LoadedRun& loaded, const UserTable& table,
+                                    std::vector<NodeId> candidates, std::int64_t length) {
+  if (table.histories != nullptr) {
+    return std::make_unique<HistoryRanker>(loaded.scorer(), *table.histories, std::move(candidates),
+                                           length);
+  }
+  return std::make_unique<EmbeddingRanker>(loaded, Side::kItem, table.embeddings,
+                                           std::move(candidates), length);
+}
+
+}  // namespace
 
 UserLists::UserLists(LoadedRun& loaded, const UserTable& table, std::span<const NodeId> users,
                      std::vector<NodeId> candidates, std::int64_t length)
@@ -14,11 +27,11 @@ UserLists::UserLists(LoadedRun& loaded, const UserTable& table, std::span<const 
       popularity_(num_cold_ > 0
                       ? std::optional<Popularity>(std::in_place, loaded.data().train, candidates)
                       : std::nullopt),
-      ranker_(loaded, Side::kItem, std::move(candidates), length) {}
+      ranker_(make_ranker(loaded, table, std::move(candidates), length)) {}
 
 void UserLists::leave_out(const Interactions& observed) {
   observed_.push_back(&observed);
-  ranker_.leave_out(observed);
+  ranker_->leave_out(observed);
 }
 
 std::vector<RankedList> UserLists::rank(std::span<const NodeId> users) const {
@@ -26,7 +39,7 @@ std::vector<RankedList> UserLists::rank(std::span<const NodeId> users) const {
   for (const NodeId user : users) {
     if (!is_cold(user)) known.push_back(user);
   }
-  std::vector<RankedList> of_model = ranker_.rank(table_.embeddings, known);
+  std::vector<RankedList> of_model = ranker_->rank(known);
   std::vector<RankedList> lists;
   lists.reserve(users.size());
   std::size_t next = 0;

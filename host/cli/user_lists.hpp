@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -13,12 +14,13 @@
 
 namespace tern::cli {
 
-/// Users to rank items for. Their names and embeddings must outlive it.
+/// Users to rank items for. Their names, embeddings and histories must outlive it.
 struct UserTable {
   const Vocabulary* names = nullptr;
-  QueryTable embeddings;
-  std::vector<bool> cold;   // by user: whether nothing is known of it
-  std::string_view source;  // of the lists of all others
+  QueryTable embeddings{};                  // unless the run's model is fitted without training:
+  const Interactions* histories = nullptr;  // the items that it scores a user by
+  std::vector<bool> cold;                   // by user: whether nothing is known of it
+  std::string_view source;                  // of the lists of all others
 };
 
 /// Ranks items for users. Those of whom nothing is known get the popular ones.
@@ -45,7 +47,7 @@ class UserLists {
   std::int64_t length_;
   std::int64_t num_cold_ = 0;
   std::optional<Popularity> popularity_;  // if there are cold users
-  Ranker ranker_;
+  std::unique_ptr<Ranker> ranker_;
   std::vector<const Interactions*> observed_;
 };
 

@@ -68,9 +68,12 @@ int verify_determinism(const Config& config, const Dataset& data, Console& conso
     table.add({backend->name(), trial.threads == 0 ? "all" : std::to_string(trial.threads), bits,
                brief(seconds)});
   }
-  print(fmt::format("{} steps of {}: {} tensors of the state and {} metrics\n{}", kSteps,
+  const bool fitted = is_fitted(config.model.kind);
+  print(fmt::format("{} of {}: {} tensor{} of the state and {} metrics\n{}",
+                    fitted ? "A fit" : fmt::format("{} steps", kSteps),
                     model_name(config.model.kind), first->state.tensors.size(),
-                    first->metrics.size(), table.text()));
+                    first->state.tensors.size() == 1 ? "" : "s", first->metrics.size(),
+                    table.text()));
   return all_equal ? kDone : kFailed;
 }
 

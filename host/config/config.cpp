@@ -54,6 +54,10 @@ std::string_view model_name(ModelKind kind) {
   return kind == ModelKind::kGcMc ? "gcmc" : "";
 }
 
+bool is_fitted(ModelKind kind) {
+  return kind == ModelKind::kEase || kind == ModelKind::kGraphFilter;
+}
+
 const std::vector<ConfigKey>& config_keys() {
   static const std::vector<ConfigKey> keys = [] {
     const Config defaults;
@@ -160,6 +164,11 @@ void check_contrast(const ModelOptions& model) {
 void validate(const Config& config) {
   check_keys(config, "");
   check_contrast(config.model);
+  if (is_fitted(config.model.kind) && config.evaluation.score == ScoreKind::kCosine) {
+    throw ConfigError(fmt::format(
+        "evaluation.score: found cosine, but model.kind = {} has no embeddings: set it to dot",
+        model_name(config.model.kind)));
+  }
   const int k = std::stoi(config.metric.substr(config.metric.find('@') + 1));
   const std::vector<int>& ks = config.evaluation.ks;
   if (std::find(ks.begin(), ks.end(), k) == ks.end()) {

@@ -7,12 +7,16 @@ using enum OnResume;
 
 std::vector<KeySpec> model_keys() {
   return {
-      choice<ModelKind>("model.kind", kFixed,
-                        "lightgcn, matrix factorisation (mf), or the GC-MC encoder (gcmc)",
-                        at(&Config::model, &ModelOptions::kind),
-                        {{"lightgcn", ModelKind::kLightGcn},
-                         {"mf", ModelKind::kMatrixFactorization},
-                         {"gcmc", ModelKind::kGcMc}}),
+      choice<ModelKind>(
+          "model.kind", kFixed,
+          "lightgcn, matrix factorisation (mf), the GC-MC encoder (gcmc), or without training: "
+          "ease, or graph_filter (GF-CF)",
+          at(&Config::model, &ModelOptions::kind),
+          {{"lightgcn", ModelKind::kLightGcn},
+           {"mf", ModelKind::kMatrixFactorization},
+           {"gcmc", ModelKind::kGcMc},
+           {"ease", ModelKind::kEase},
+           {"graph_filter", ModelKind::kGraphFilter}}),
       integer("model.width", kFixed, "numbers per embedding (D)",
               at(&Config::model, &ModelOptions::width), 1, 65536),
       integer("model.layers", kFixed, "propagations (L) of lightgcn",
@@ -63,6 +67,26 @@ std::vector<KeySpec> contrast_keys() {
       integer("contrast.view_layer", kChangesResult,
               "xsimgcl: the layer that is contrasted with the final embeddings",
               kContrast(&ContrastOptions::layer), 1, 100),
+  };
+}
+
+std::vector<KeySpec> ease_keys() {
+  return {
+      number("ease.l2", kFixed, "ease: penalty of the item weights; more for denser data",
+             at(&Config::model, &ModelOptions::ease, &EaseOptions::l2), kPositive),
+  };
+}
+
+std::vector<KeySpec> graph_filter_keys() {
+  constexpr auto kFilter = [](auto member) {
+    return at(&Config::model, &ModelOptions::graph_filter, member);
+  };
+  return {
+      integer("graph_filter.rank", kFixed,
+              "graph_filter: singular vectors of the low-pass filter, which train.seed starts",
+              kFilter(&GfCfOptions::rank), 1, 65536),
+      number("graph_filter.alpha", kFixed, "graph_filter: weight of the low-pass filter",
+             kFilter(&GfCfOptions::alpha), kNotNegative),
   };
 }
 

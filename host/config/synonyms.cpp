@@ -31,7 +31,7 @@ constexpr std::array kSynonyms{
     Synonyms{"model.width",
              "dim dims emb_dim emb_size embed_dim embed_size embedding embedding_dim "
              "embedding_size latent_dim latent_dim_rec recdim factors n_factors num_factors "
-             "latent_factors no_components rank hidden_dim hidden_size hidden_channels "
+             "latent_factors no_components hidden_dim hidden_size hidden_channels "
              "out_channels"},
     Synonyms{"model.layers",
              "layer n_layer n_layers num_layers gcn_layers gnn_layers n_hops depth"},
@@ -60,7 +60,7 @@ constexpr std::array kSynonyms{
     Synonyms{"contrast.view_layer", "l_star layer_cl"},
     Synonyms{"sampling.negatives",
              "negative_sampling neg_sampling neg_sampler negative_sampler sampler"},
-    Synonyms{"sampling.popularity_exponent", "alpha ns_exponent neg_alpha"},
+    Synonyms{"sampling.popularity_exponent", "ns_exponent neg_alpha"},
     Synonyms{"sampling.negatives_per_positive",
              "n_negs neg_num num_neg num_negs num_ng neg_ratio n_negatives num_negatives "
              "negative_samples neg_sample_num train_neg_sample_num train_neg_sample_args"},

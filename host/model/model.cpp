@@ -1,10 +1,13 @@
 #include "tern/model.hpp"
 
+#include <fmt/format.h>
+
 #include "host/config/keys.hpp"
 #include "host/model/gcmc.hpp"
 #include "host/model/lightgcn.hpp"
 #include "host/model/matrix_factorization.hpp"
 #include "host/model/xsimgcl.hpp"
+#include "tern/error.hpp"
 
 namespace tern {
 
@@ -22,6 +25,13 @@ EncodedDataset features_for(const Dataset& data, const ModelOptions& options) {
 
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
                                   const ModelOptions& options, const NodeFeatures& features) {
+  if (is_fitted(options.kind)) {
+    throw ConfigError(
+        fmt::format("model.kind: found {}, which is fitted without training and has no embeddings, "
+                    "expected one "
+                    "of lightgcn|mf|gcmc",
+                    model_name(options.kind)));
+  }
   Config config;
   config.model = options;
   check_keys(config, "model.");

@@ -24,6 +24,7 @@ struct RunManifest {
 inline constexpr char kManifestFile[] = "run.json";
 inline constexpr char kMetricsFile[] = "metrics.jsonl";
 inline constexpr char kEmbeddingsFile[] = "embeddings.safetensors";
+inline constexpr char kFittedFile[] = "fitted.safetensors";
 inline constexpr char kCheckpointFolder[] = "checkpoints";
 /// Increased when an older program would misread a newer run.
 inline constexpr int kRunFormatVersion = 2;

@@ -57,13 +57,16 @@ void append_line(const fs::path& file, const std::string& line) {
 }  // namespace
 
 void append_metrics(const fs::path& file, const EpochRecord& record) {
-  Json line{{"epoch", record.epoch},
-            {"loss", record.loss},
-            {record.loss_name + "_loss", record.ranking_loss},
-            {"l2_loss", record.l2_loss}};
+  Json line{{"epoch", record.epoch}};
+  const bool is_trained = !record.loss_name.empty();
+  if (is_trained) {
+    line["loss"] = record.loss;
+    line[record.loss_name + "_loss"] = record.ranking_loss;
+    line["l2_loss"] = record.l2_loss;
+  }
   if (record.contrast_loss) line["contrast_loss"] = *record.contrast_loss;
   line["seconds"] = record.seconds;
-  line["triplets_per_second"] = record.triplets_per_second;
+  if (is_trained) line["triplets_per_second"] = record.triplets_per_second;
   if (record.metrics.has_value()) {
     line["best"] = record.best;
     for (const auto& [name, value] : *record.metrics) line[name] = value;

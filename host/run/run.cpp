@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -27,9 +28,9 @@ constexpr char kBegunFile[] = ".tern.begun";
 
 /// The files of a run besides its checkpoints, in the order of their removal. The manifest goes
 /// first: a directory without one is no run.
-constexpr const char* kRunFiles[] = {kManifestFile,     kConfigFile,   kMetricsFile,
-                                     kLogFile,          kUsersFile,    kItemsFile,
-                                     kInteractionsFile, kFeaturesFile, kEmbeddingsFile};
+constexpr const char* kRunFiles[] = {kManifestFile,   kConfigFile, kMetricsFile,      kLogFile,
+                                     kUsersFile,      kItemsFile,  kInteractionsFile, kFeaturesFile,
+                                     kEmbeddingsFile, kFittedFile};
 
 void make_directories(const fs::path& path) {
   std::error_code error;
@@ -88,6 +89,24 @@ Run::~Run() = default;
 
 bool Run::is_run(const fs::path& path) {
   return is_there(path / kManifestFile);
+}
+
+void Run::expect_room_for_run(const fs::path& path, Overwrite overwrite) {
+  if (is_run(path) && overwrite == Overwrite::kNo) {
+    throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
+  }
+  if (!is_run(path) && !is_there(path / kBegunFile)) expect_no_files(path);
+  std::error_code ignored;
+  fs::path place = fs::absolute(path).lexically_normal();
+  while (!fs::exists(place, ignored) && place.has_relative_path()) place = place.parent_path();
+  if (!fs::is_directory(place, ignored)) {
+    throw Error(fmt::format("{}: the directory cannot be created: {} is no directory",
+                            path.string(), place.string()));
+  }
+  if (::access(place.c_str(), W_OK | X_OK) != 0) {
+    throw Error(fmt::format("{}: {} cannot be written: {}", path.string(), place.string(),
+                            std::generic_category().message(errno)));
+  }
 }
 
 Run Run::create(const fs::path& path, const Config& config, const Dataset& data,

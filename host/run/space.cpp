@@ -39,7 +39,7 @@ double bytes_in(const fs::path& directory) {
 /// The files of the run that are there already: they are replaced, or not written again.
 double bytes_in_files(const fs::path& run) {
   double sum = 0.0;
-  for (const char* name : {kInteractionsFile, kFeaturesFile, kEmbeddingsFile}) {
+  for (const char* name : {kInteractionsFile, kFeaturesFile, kEmbeddingsFile, kFittedFile}) {
     std::error_code unknown;
     const std::uintmax_t size = fs::file_size(run / name, unknown);
     if (!unknown) sum += static_cast<double>(size);
@@ -67,13 +67,19 @@ double bytes_of_embeddings(const Dataset& data, const Config& config) {
   return 2.0 * nodes * config.model.width * sizeof(float);
 }
 
+/// The free bytes for a run in this directory, whose own files count as free; none if unknown.
+std::optional<double> free_bytes(const fs::path& run) {
+  std::error_code error;
+  const fs::space_info space = space_at(run, error);
+  if (error || space.capacity == 0) return std::nullopt;
+  return static_cast<double>(space.available) + bytes_in(run / kCheckpointFolder) +
+         bytes_in_files(run);
+}
+
 }  // namespace
 
 void check_space(const fs::path& run, const Config& config, const Dataset& data,
                  std::int64_t state_bytes) {
-  std::error_code error;
-  const fs::space_info space = space_at(run, error);
-  if (error || space.capacity == 0) return;  // unknown: nothing to compare with
   // Adam keeps two moments beside the parameters; SGD keeps a velocity if it has momentum.
   const bool is_adam = config.optimizer.kind == OptimizerKind::kAdam;
   const double tables = is_adam ? 3.0 : config.optimizer.sgd.momentum != 0.0 ? 2.0 : 1.0;
@@ -82,16 +88,28 @@ void check_space(const fs::path& run, const Config& config, const Dataset& data,
   const double states = std::min(config.checkpoint.keep, 2) + 1.0;
   const double need = states * (state + state / tables) + bytes_of_copy(data, config) +
                       bytes_of_embeddings(data, config);
-  const double free = static_cast<double>(space.available) + bytes_in(run / kCheckpointFolder) +
-                      bytes_in_files(run);
-  if (need <= free) return;
+  const std::optional<double> free = free_bytes(run);
+  if (!free || need <= *free) return;
   throw Error(fmt::format(
       "{}: not enough disk space for the run: {} needed ({:.0f} states of {}, one of them being "
       "written, with their best parameters, the final embeddings and a copy of the data), {} free: "
       "make room, choose another --out, or "
       "lower checkpoint.keep or model.width",
       run.string(), format_bytes(static_cast<std::int64_t>(need)), states,
-      format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(free))));
+      format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(*free))));
+}
+
+void check_fitted_space(const fs::path& run, const Config& config, const Dataset& data,
+                        std::int64_t array_bytes) {
+  const double need = static_cast<double>(array_bytes) + bytes_of_copy(data, config);
+  const std::optional<double> free = free_bytes(run);
+  if (!free || need <= *free) return;
+  throw Error(
+      fmt::format("{}: not enough disk space for the run: {} needed ({} for the model, and a copy "
+                  "of the data), "
+                  "{} free: make room, or choose another --out",
+                  run.string(), format_bytes(static_cast<std::int64_t>(need)),
+                  format_bytes(array_bytes), format_bytes(static_cast<std::int64_t>(*free))));
 }
 
 }  // namespace tern

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
 #include <span>
 #include <type_traits>
 
+#include "host/train/fitted_model.hpp"
 #include "host/train/selection.hpp"
 #include "tern/model.hpp"
 
@@ -37,10 +39,26 @@ std::optional<std::string> find_difference(const Tensor& a, const Tensor& b) {
       a.values);
 }
 
+/// The whole fit of a model without training.
+ShortTraining fit(const Dataset& data, const Config& config) {
+  const std::unique_ptr<ItemScorer> scorer = fit_model(data, config);
+  ShortTraining training;
+  const bool on_test = config.select_on == SelectionSplit::kTest;
+  const Interactions& held_out = on_test ? data.test : data.valid;
+  if (held_out.size() > 0) {
+    const Interactions* observed = &data.train;
+    training.metrics =
+        evaluate_scorer(*scorer, data.train, {&observed, 1}, held_out, config.evaluation);
+  }
+  training.state.tensors = scorer->take_arrays().tensors;
+  return training;
+}
+
 }  // namespace
 
 ShortTraining train_briefly(Backend& backend, const Dataset& data, const Config& config,
                             std::int64_t steps) {
+  if (is_fitted(config.model.kind)) return fit(data, config);
   Config brief = config;
   brief.epochs = static_cast<int>(std::min<std::int64_t>(steps, 1'000'000));
   brief.evaluate_every = 0;

@@ -20,7 +20,8 @@ struct ShortTraining {
 };
 
 /// Trains from the start for this many steps, across epochs if need be. The monitors' limits do not
-/// apply. Throws as Trainer does.
+/// apply. A model without training is fitted as a whole, on the host. Throws as Trainer and fit_model()
+/// do.
 ShortTraining train_briefly(Backend& backend, const Dataset& data, const Config& config,
                             std::int64_t steps);
 

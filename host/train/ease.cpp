@@ -6,6 +6,7 @@
 #include <cmath>
 #include <type_traits>
 #include <utility>
+#include <variant>
 
 #include "host/support/message.hpp"
 #include "host/support/parallel.hpp"
@@ -32,11 +33,7 @@ void check_ease(const Interactions& train, const EaseOptions& options, Ease::Pre
     throw ConfigError(fmt::format("l2 of EASE: found {}, expected a number above 0", options.l2));
   }
   const NodeId items = train.num_items();
-  if (items > kMaxEaseItems) {
-    throw ConfigError(fmt::format(
-        "EASE takes a number for every pair of items: found {} items, expected at most {}", items,
-        kMaxEaseItems));
-  }
+  check_ease_items(items);
   const std::int64_t needed = bytes_of_ease(items, precision);
   const std::int64_t free = host_memory().free;
   if (needed > free) {
@@ -117,6 +114,18 @@ std::vector<float> fit_ease(const Interactions& train, const EaseOptions& option
 
 }  // namespace
 
+void check_ease_items(NodeId items) {
+  if (items > kMaxEaseItems) {
+    throw ConfigError(fmt::format(
+        "EASE takes a number for every pair of items: found {} items, expected at most {}", items,
+        kMaxEaseItems));
+  }
+}
+
+std::int64_t ease_bytes(NodeId items) {
+  return bytes_of_ease(items, Ease::precision_for(items));
+}
+
 Ease::Precision Ease::precision_for(NodeId items) {
   return items <= kMaxDoubleItems ? Precision::kDouble : Precision::kSingle;
 }
@@ -130,6 +139,17 @@ Ease::Ease(const Interactions& train, const EaseOptions& options, const Baseline
   check_ease(train, options, precision);
   weights_ = precision == Precision::kDouble ? fit_ease<double>(train, options, progress)
                                              : fit_ease<float>(train, options, progress);
+}
+
+Ease::Ease(TensorFile arrays, NodeId items, std::string_view file) : items_(items) {
+  Tensor table = take_table(arrays, kWeights, items, items, file);
+  weights_ = std::move(std::get<std::vector<float>>(table.values));
+}
+
+TensorFile Ease::take_arrays() {
+  TensorFile file;
+  file.tensors[kWeights] = {{items_, items_}, std::move(weights_)};
+  return file;
 }
 
 void Ease::score(std::span<const History> histories, Scratch& /*scratch*/,

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+#include <variant>
 
 #include "host/support/lane_products.hpp"
 #include "host/support/message.hpp"
@@ -23,13 +25,6 @@ struct LinearScratch final : ItemScorer::Scratch {
   std::vector<NodeId> neighbours;  // users with a weight
 };
 
-std::int64_t bytes_of_gf_cf(const Interactions& train, int rank) {
-  const std::int64_t users = train.num_users(), items = train.num_items();
-  const std::int64_t a_thread = 8 * (users + ItemScorer::kMaxHistories * items);
-  return std::max(singular_vectors_bytes(users, items, rank), shared_pool().threads() * a_thread) +
-         12 * items * std::min<std::int64_t>(rank, items);
-}
-
 SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& options,
                             const BaselineProgress& progress) {
   if (options.rank < 1) {
@@ -39,7 +34,8 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
     throw ConfigError(
         fmt::format("alpha of GF-CF: found {}, expected a number from 0", options.alpha));
   }
-  const std::int64_t needed = bytes_of_gf_cf(linear.by_user(), options.rank);
+  const std::int64_t needed =
+      gf_cf_bytes(linear.by_user().num_users(), linear.num_items(), options.rank);
   const std::int64_t free = host_memory().free;
   if (needed > free) {
     throw MemoryError(fmt::format("not enough memory for GF-CF: {} needed, {} free",
@@ -54,6 +50,12 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
 }
 
 }  // namespace
+
+std::int64_t gf_cf_bytes(std::int64_t users, std::int64_t items, int rank) {
+  const std::int64_t a_thread = 8 * (users + ItemScorer::kMaxHistories * items);
+  return std::max(singular_vectors_bytes(users, items, rank), shared_pool().threads() * a_thread) +
+         12 * items * std::min<std::int64_t>(rank, items);
+}
 
 /// One thread's workspace of a GfCf.
 struct GfCfScratch final : ItemScorer::Scratch {
@@ -109,9 +111,28 @@ GfCf::GfCf(const Interactions& train, const GfCfOptions& options, const Baseline
   const SingularVectors found = low_pass_of(linear_, options, progress);
   rank_ = found.rank;
   vectors_.assign(found.items.begin(), found.items.end());
+  set_roots();
+}
+
+GfCf::GfCf(const Interactions& train, const GfCfOptions& options, TensorFile arrays,
+           std::string_view file)
+    : linear_(train, FilterSignal::kPlain), alpha_(options.alpha) {
+  Tensor table = take_table(arrays, kVectors, train.num_items(), -1, file);
+  rank_ = table.shape[1];
+  vectors_ = std::move(std::get<std::vector<float>>(table.values));
+  set_roots();
+}
+
+void GfCf::set_roots() {
   for (const double scale : linear_.item_scales()) {
     roots_.push_back(scale > 0.0 ? alpha_ / scale : 0.0);
   }
+}
+
+TensorFile GfCf::take_arrays() {
+  TensorFile file;
+  file.tensors[kVectors] = {{num_items(), rank_}, std::move(vectors_)};
+  return file;
 }
 
 std::unique_ptr<ItemScorer::Scratch> GfCf::make_scratch() const {

@@ -41,6 +41,9 @@ class LinearFilter final : public ItemScorer {
 
 struct GfCfScratch;
 
+/// Bytes that GF-CF takes at its peak besides the interactions, rankings included.
+std::int64_t gf_cf_bytes(std::int64_t users, std::int64_t items, int rank);
+
 /// GF-CF: the linear filter of the rows of R, and α times the ideal low-pass filter
 /// x D_i^-½ V Vᵀ D_i^½, V: (I, rank) the leading right singular vectors of R̃.
 class GfCf final : public ItemScorer {
@@ -49,12 +52,22 @@ class GfCf final : public ItemScorer {
   /// range.
   GfCf(const Interactions& train, const GfCfOptions& options, const BaselineProgress& progress);
 
+  /// The same from the arrays of another one's take_arrays(), of the same interactions. Throws
+  /// DataError, naming the file, if they are not those of GF-CF of so many items.
+  GfCf(const Interactions& train, const GfCfOptions& options, TensorFile arrays,
+       std::string_view file);
+
   NodeId num_items() const override { return linear_.num_items(); }
   std::unique_ptr<Scratch> make_scratch() const override;
   void score(std::span<const History> histories, Scratch& scratch,
              MatrixView<double> scores) const override;
+  /// item_vectors: V, (I, rank).
+  TensorFile take_arrays() override;
+
+  static constexpr char kVectors[] = "item_vectors";
 
  private:
+  void set_roots();
   void add_low_pass(std::span<const History> histories, GfCfScratch& scratch,
                     MatrixView<double> scores) const;
 

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
+#include <utility>
+#include <variant>
 
 #include "host/support/parallel.hpp"
 #include "tern/error.hpp"
@@ -46,11 +49,40 @@ class BestItems {
   std::vector<NodeId> heap_;
 };
 
+constexpr std::int64_t kAtOnce = ItemScorer::kMaxHistories;
+
+std::int64_t blocks_of(std::int64_t users) {
+  return (users + kAtOnce - 1) / kAtOnce;
+}
+
+/// One thread's workspace.
 struct RankingScratch {
+  RankingScratch(const ItemScorer& scorer_in, std::size_t k)
+      : scorer(scorer_in.make_scratch()),
+        scores(static_cast<std::size_t>(kAtOnce * scorer_in.num_items())),
+        best(k) {}
+
+  /// Row n of scores becomes that of users[n], at most kAtOnce.
+  void score(const ItemScorer& by, const Interactions& of, std::span<const NodeId> users) {
+    const std::int64_t items = by.num_items();
+    std::vector<ItemScorer::History> histories;
+    for (const NodeId user : users) histories.push_back(of.row(user));
+    by.score(histories, *scorer,
+             {scores.data(), static_cast<std::int64_t>(users.size()), items, items});
+  }
+
   std::unique_ptr<ItemScorer::Scratch> scorer;
-  std::vector<double> scores;
+  std::vector<double> scores;  // (kAtOnce, I)
   BestItems best;
 };
+
+/// By item: whether it is no candidate; empty if all are.
+std::vector<bool> outside(std::span<const NodeId> candidates, NodeId items) {
+  if (candidates.empty()) return {};
+  std::vector<bool> left_out(static_cast<std::size_t>(items), true);
+  for (const NodeId item : candidates) left_out[static_cast<std::size_t>(item)] = false;
+  return left_out;
+}
 
 }  // namespace
 
@@ -77,37 +109,98 @@ void check_rankings(const Interactions& train, std::span<const Interactions* con
   }
 }
 
-std::vector<NodeId> rankings_by(const ItemScorer& scorer, const Interactions& train,
-                                std::span<const Interactions* const> observed, std::int64_t k) {
-  const std::int64_t users = train.num_users(), items = train.num_items();
-  const auto width = static_cast<std::size_t>(k);
-  std::vector<NodeId> rankings(static_cast<std::size_t>(users) * width);
-  constexpr std::int64_t kAtOnce = ItemScorer::kMaxHistories;
-  const auto make = [&] {
-    return RankingScratch{scorer.make_scratch(),
-                          std::vector<double>(static_cast<std::size_t>(kAtOnce * items)),
-                          BestItems(width)};
-  };
-  const std::int64_t blocks = (users + kAtOnce - 1) / kAtOnce;
-  parallel_for_with(shared_pool(), blocks, make, [&](std::int64_t block, RankingScratch& scratch) {
+Tensor take_table(TensorFile& arrays, const char* name, std::int64_t rows, std::int64_t columns,
+                  std::string_view file) {
+  const auto found = arrays.tensors.find(name);
+  if (found == arrays.tensors.end()) {
+    throw DataError(file, 0, fmt::format("the tensor {} is missing", name));
+  }
+  Tensor& tensor = found->second;
+  const bool fits = tensor.shape.size() == 2 && tensor.shape[0] == rows &&
+                    (columns < 0 || tensor.shape[1] == columns);
+  if (!fits || !std::holds_alternative<std::vector<float>>(tensor.values)) {
+    throw DataError(file, 0,
+                    fmt::format("the tensor {} has another type or shape, expected f32 of {} rows",
+                                name, rows));
+  }
+  return std::move(tensor);
+}
+
+ScoredLists rank_items(const ItemScorer& scorer, const ListTask& task) {
+  check_rankings(task.histories, task.observed, task.k);
+  const std::int64_t items = scorer.num_items();
+  const auto lists = static_cast<std::int64_t>(task.users.size());
+  const auto width = static_cast<std::size_t>(task.k);
+  const std::vector<bool> left_out = outside(task.candidates, scorer.num_items());
+  ScoredLists found;
+  found.items.resize(static_cast<std::size_t>(lists) * width);
+  found.scores.resize(found.items.size());
+  const auto make = [&] { return RankingScratch(scorer, width); };
+  const auto rank = [&](std::int64_t block, RankingScratch& scratch) {
     const std::int64_t begin = block * kAtOnce;
-    const std::int64_t count = std::min(kAtOnce, users - begin);
-    std::vector<ItemScorer::History> histories;
-    for (std::int64_t u = 0; u < count; ++u) {
-      histories.push_back(train.row(static_cast<NodeId>(begin + u)));
-    }
-    scorer.score(histories, *scratch.scorer, {scratch.scores.data(), count, items, items});
-    for (std::int64_t u = 0; u < count; ++u) {
+    const auto users = task.users.subspan(begin, std::min(kAtOnce, lists - begin));
+    scratch.score(scorer, task.histories, users);
+    for (std::size_t u = 0; u < users.size(); ++u) {
       const auto scores = std::span(scratch.scores).subspan(u * items, items);
-      for (const Interactions* interactions : observed) {
-        for (const NodeId item : interactions->row(static_cast<NodeId>(begin + u))) {
+      for (const Interactions* interactions : task.observed) {
+        for (const NodeId item : interactions->row(users[u])) {
           scores[static_cast<std::size_t>(item)] = -HUGE_VAL;
         }
       }
-      scratch.best.select(scores, std::span(rankings).subspan((begin + u) * k, width));
+      for (std::size_t item = 0; item < left_out.size(); ++item) {
+        if (left_out[item]) scores[item] = -HUGE_VAL;
+      }
+      const std::size_t place = (begin + u) * width;
+      const auto best = std::span(found.items).subspan(place, width);
+      scratch.best.select(scores, best);
+      for (std::size_t j = 0; j < width && best[j] >= 0; ++j) {
+        found.scores[place + j] = scores[static_cast<std::size_t>(best[j])];
+      }
     }
-  });
-  return rankings;
+  };
+  parallel_for_with(shared_pool(), blocks_of(lists), make, rank);
+  return found;
+}
+
+std::vector<double> score_pairs(const ItemScorer& scorer, const Interactions& histories,
+                                std::span<const Interaction> pairs) {
+  // The pairs of a user one after the other, so that each user is scored once.
+  std::vector<std::size_t> order(pairs.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return pairs[a].user < pairs[b].user; });
+  std::vector<NodeId> users;
+  std::vector<std::size_t> begins;  // by user: its first place in the order
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const NodeId user = pairs[order[i]].user;
+    if (!users.empty() && users.back() == user) continue;
+    users.push_back(user);
+    begins.push_back(i);
+  }
+  begins.push_back(order.size());
+  const auto count = static_cast<std::int64_t>(users.size());
+  const std::int64_t items = scorer.num_items();
+  std::vector<double> found(pairs.size());
+  const auto make = [&] { return RankingScratch(scorer, 0); };
+  const auto look_up = [&](std::int64_t block, RankingScratch& scratch) {
+    const std::int64_t begin = block * kAtOnce;
+    const auto some = std::span(users).subspan(begin, std::min(kAtOnce, count - begin));
+    scratch.score(scorer, histories, some);
+    for (std::size_t u = 0; u < some.size(); ++u) {
+      for (std::size_t i = begins[begin + u]; i < begins[begin + u + 1]; ++i) {
+        found[order[i]] = scratch.scores[u * items + pairs[order[i]].item];
+      }
+    }
+  };
+  parallel_for_with(shared_pool(), blocks_of(count), make, look_up);
+  return found;
+}
+
+std::vector<NodeId> rankings_by(const ItemScorer& scorer, const Interactions& train,
+                                std::span<const Interactions* const> observed, std::int64_t k) {
+  std::vector<NodeId> users(static_cast<std::size_t>(train.num_users()));
+  std::iota(users.begin(), users.end(), NodeId{0});
+  return rank_items(scorer, {train, users, observed, {}, k}).items;
 }
 
 }  // namespace tern

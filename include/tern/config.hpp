@@ -36,6 +36,9 @@ enum class SelectionSplit : std::uint8_t { kValid, kTest };
 
 /// The name in configurations and checkpoints: "lightgcn", "mf", "gcmc", "ease", "graph_filter".
 std::string_view model_name(ModelKind kind);
+/// Whether the model is fitted in one go instead of trained (ease, graph_filter): it scores users by
+/// their items and has no embeddings.
+bool is_fitted(ModelKind kind);
 
 /// A second loss beside the ranking loss, over perturbed layers of lightgcn.
 enum class ContrastKind : std::uint8_t { kNone, kXSimGcl };

@@ -92,8 +92,8 @@ EncodedDataset features_for(const Dataset& data, const ModelOptions& options);
 /// graph and triplets must outlive the model. With empty triplets the model has no gradients, and
 /// can only initialize(), embed() and have its parameters loaded. Features are read while the model
 /// is made, and have a row for every node.
-/// Throws ConfigError on options out of range or on features that are missing, ShapeError on
-/// features of another number of nodes.
+/// Throws ConfigError on options out of range, on features that are missing or on a model that
+/// is_fitted() and has no embeddings, ShapeError on features of another number of nodes.
 std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Triplets& triplets,
                                   const ModelOptions& options, const NodeFeatures& features = {});
 

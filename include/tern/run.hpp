@@ -41,6 +41,7 @@ struct FinalEmbeddings {
 ///   metrics.jsonl              an object an epoch
 ///   log.txt                    messages
 ///   embeddings.safetensors     final embeddings of one checkpoint, which its metadata names
+///   fitted.safetensors         instead of both: the arrays of a model that is fitted, not trained
 ///   checkpoints/               training states, epoch-N.safetensors (N whole epochs) and
 ///                              epoch-N-step-S.safetensors (and S steps), and parameters alone,
 ///                              best-N.safetensors
@@ -68,6 +69,9 @@ class Run {
   static Run resume(const std::filesystem::path& path);
   /// Whether there is a run in this directory.
   static bool is_run(const std::filesystem::path& path);
+  /// Throws Error if create() would refuse this directory, or cannot write to it. Writes nothing. For
+  /// long work before create().
+  static void expect_room_for_run(const std::filesystem::path& path, Overwrite overwrite);
 
   Run(Run&&) noexcept;
   Run& operator=(Run&&) noexcept;
@@ -88,7 +92,7 @@ class Run {
   /// name; if the monitors checked it, evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
   /// user_min_column_deviation, user_max_column_deviation, user_effective_rank,
   /// user_gradient_norm, and the same for item_...; if the embeddings have collapsed or blown up,
-  /// collapse, a list of sentences. Numbers that are not finite become null.
+  /// collapse, a list of sentences. A fitted model has one line, of epoch 0, without losses. Numbers that are not finite become null.
   void append(const EpochRecord& record);
   /// A place in training, by which checkpoints are ordered: finished epochs, then steps.
   struct Place {
@@ -156,6 +160,14 @@ class Run {
   /// does.
   std::optional<FinalEmbeddings> read_embeddings(std::string_view name) const;
 
+  /// Writes the arrays of a fitted model (is_fitted()) as a checkpoint. The run is then complete.
+  void write_fitted(TensorFile arrays);
+  /// Whether they are there: a run of a fitted model without them was never completed.
+  bool has_fitted() const;
+  std::filesystem::path fitted_path() const;
+  /// Throws DataError if they are missing, damaged or of another run, and MemoryError.
+  TensorFile read_fitted() const;
+
  private:
   Run(std::filesystem::path path, Config config, std::unique_ptr<RunLock> lock);
   void describe_checkpoint(TensorFile& file) const;
@@ -178,5 +190,8 @@ class Run {
 /// directory need not exist yet.
 void check_space(const std::filesystem::path& run, const Config& config, const Dataset& data,
                  std::int64_t state_bytes);
+/// The same for a run of a fitted model, whose arrays take array_bytes.
+void check_fitted_space(const std::filesystem::path& run, const Config& config, const Dataset& data,
+                        std::int64_t array_bytes);
 
 }  // namespace tern

@@ -21,10 +21,10 @@ namespace tern {
 
 /// The results of one epoch: a line of metrics.jsonl.
 struct EpochRecord {
-  int epoch = 0;      // from 1
-  double loss = 0.0;  // mean over batches of the ranking loss + L2 + contrast
-  std::string loss_name = "bpr";
-  double ranking_loss = 0.0;  // of Loss::name()
+  int epoch = 0;                  // from 1
+  double loss = 0.0;              // mean over batches of the ranking loss + L2 + contrast
+  std::string loss_name = "bpr";  // empty: fitted without training, epoch is 0
+  double ranking_loss = 0.0;      // of Loss::name()
   double l2_loss = 0.0;
   std::optional<double> contrast_loss;  // of both sides, if the model has a contrast
   double seconds = 0.0;                 // of training, without evaluation

@@ -165,6 +165,25 @@ TEST(SetConfig, ReachesTheField) {
   EXPECT_EQ(config.data_path, "");
 }
 
+TEST(SetConfig, ReachesModelsWithoutTraining) {
+  Config config;
+  set_config(config, "model.kind", "ease");
+  EXPECT_EQ(config.model.kind, ModelKind::kEase);
+  set_config(config, "model.kind", "graph_filter");
+  EXPECT_EQ(config.model.kind, ModelKind::kGraphFilter);
+  set_config(config, "ease.l2", "0.5");
+  set_config(config, "graph_filter.rank", "32");
+  set_config(config, "graph_filter.alpha", "0");
+  EXPECT_EQ(config.model.ease.l2, 0.5);
+  EXPECT_EQ(config.model.graph_filter.rank, 32);
+  EXPECT_EQ(config.model.graph_filter.alpha, 0.0);
+  EXPECT_THAT(write_config(config),
+              HasSubstr("[ease]\nl2 = 0.5\n\n[graph_filter]\nrank = 32\nalpha = 0.0\n"));
+  EXPECT_THAT(complaint("ease.l2", "0"), HasSubstr("expected a number above 0"));
+  EXPECT_THAT(complaint("graph_filter.rank", "0"), HasSubstr("expected an integer from 1"));
+  EXPECT_THAT(complaint("graph_filter.alpha", "-1"), HasSubstr("expected a number of 0 or more"));
+}
+
 TEST(SetConfig, NumbersSharedByTheOptimisersAreSetForBoth) {
   for (const bool kind_first : {true, false}) {
     Config config;
@@ -243,7 +262,8 @@ TEST(SetConfig, SaysWhatWasFoundAndWhatIsAllowed) {
   EXPECT_EQ(complaint("loss.l2", "inf"),
             "loss.l2: found the number inf, expected a number of 0 or more");
   EXPECT_EQ(complaint("model.kind", "ligthgcn"),
-            "model.kind: found the string \"ligthgcn\", expected one of lightgcn|mf|gcmc");
+            "model.kind: found the string \"ligthgcn\", expected one of "
+            "lightgcn|mf|gcmc|ease|graph_filter");
   EXPECT_EQ(complaint("data.min_rating", "low"),
             "data.min_rating: found the string \"low\", expected a number, or \"none\"");
   EXPECT_THAT(complaint("evaluation.ks", "10,10"), HasSubstr("found 10 twice"));

@@ -62,7 +62,7 @@ TEST_F(InterruptedRun, ASignalWhileReadingEndsAtOnce) {
     child.kill(signal);
     const Outcome outcome = child.finish();
     EXPECT_EQ(outcome.exit_code, 75) << outcome.err;
-    EXPECT_THAT(outcome.err, HasSubstr("before training began; there was nothing to save"));
+    EXPECT_THAT(outcome.err, HasSubstr("before there was anything to save"));
     EXPECT_THAT(outcome.out, IsEmpty());
     EXPECT_FALSE(exists("run"));
   }
