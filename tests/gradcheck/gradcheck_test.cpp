@@ -91,6 +91,7 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "linear_relu_batchnorm",
                                                "dropout",
                                                "perturb",
+                                               "normalize_rows",
                                                "in_batch_softmax",
                                                "alignment_uniformity",
                                                "info_nce",
@@ -184,6 +185,8 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
               testing::ElementsAre("dropout: elements", "dropout: rows"));
   EXPECT_THAT(found(Fault::kPerturbTwofold), IsSupersetOf({"perturb: values", "perturb: sum"}));
   EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient of user_layer1_norm_scale"));
+  EXPECT_THAT(found(Fault::kNormalizeSum), Contains("normalize_rows: sum"));
+  EXPECT_THAT(found(Fault::kNormalizeSign), Contains("normalize_rows: gradient of x"));
 }
 
 /// The same faults in the f64 backend itself: then only differences of the loss can show them.
