@@ -15,6 +15,7 @@ namespace tern {
 std::vector<KeySpec> data_keys();
 std::vector<KeySpec> model_keys();
 std::vector<KeySpec> contrast_keys();
+std::vector<KeySpec> propagation_keys();
 std::vector<KeySpec> loss_keys();
 std::vector<KeySpec> sampling_keys();
 std::vector<KeySpec> optimizer_keys();
