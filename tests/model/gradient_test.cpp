@@ -54,7 +54,8 @@ class Gradient : public ::testing::TestWithParam<Case> {
   static ModelOptions options() {
     ModelOptions options = model_options(GetParam().kind, GetParam().width, GetParam().layers);
     options.init_std = 0.7;  // wide enough that softplus leaves its linear part
-    options.propagation.kind = GetParam().propagation;
+    // With γ = 0.2 the layers of a model of four would all have one weight.
+    options.propagation = {.kind = GetParam().propagation, .gamma = 0.3};
     if (GetParam().contrasted > 0) {
       options.contrast = {.kind = ContrastKind::kXSimGcl,
                           .weight = 0.8,
