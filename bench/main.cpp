@@ -46,6 +46,7 @@ Cases all_cases(DeviceKind device) {
   add_in_batch_softmax_cases(cases, device);
   add_sampled_contrast_cases(cases, device);
   add_perturb_cases(cases, device);
+  add_normalize_rows_cases(cases, device);
   add_alignment_uniformity_cases(cases, device);
   add_info_nce_cases(cases, device);
   add_l2_penalty_cases(cases, device);

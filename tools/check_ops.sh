@@ -43,6 +43,7 @@ get_triplets                    sample
 next_batch                      sample                 cuda/ops/<op>.cu tests/ops/<op>_test.cpp
 make_dense_state                linear_relu_batchnorm
 linear_relu_batchnorm_backward  linear_relu_batchnorm  cuda/ops/<op>.cu
+normalize_rows_backward         normalize_rows
 TABLE
 }
 

@@ -69,15 +69,16 @@ class Step:
         suffix = "_gradient.npy"
         return sorted(path.name[: -len(suffix)] for path in self.directory.glob(f"*{suffix}"))
 
-    def adjacency(self):
-        """D^-1/2 [[0, R], [R^T, 0]] D^-1/2, dense; a node without interactions has scale 0."""
+    def adjacency(self, left=0.5, right=0.5):
+        """D^-left [[0, R], [R^T, 0]] D^-right, dense; a node without interactions has scale 0."""
         users, items = self.settings["users"], self.settings["items"]
         a = torch.zeros(users + items, users + items, dtype=torch.float64)
         for user, item in self.array("interactions"):
             a[user, users + item] = a[users + item, user] = 1.0
         degrees = a.sum(dim=1)
-        scales = torch.where(degrees > 0, degrees.clamp(min=1.0).rsqrt(), degrees)
-        return scales[:, None] * a * scales[None, :]
+        scales = [torch.where(degrees > 0, degrees.clamp(min=1.0) ** -exponent, degrees)
+                  for exponent in (left, right)]
+        return scales[0][:, None] * a * scales[1][None, :]
 
     def encode(self, mode):
         """Final embeddings of gcmc: z = BN(ReLU(ReLU(x W1 + b1) + h W3 + b3)) a layer, with
@@ -133,6 +134,15 @@ class Step:
             layers.append(spread + contrast["magnitude"] * spread.sign() * drawn)
         return layers[1:]
 
+    def plus_plus(self, layer0):
+        """Final embeddings of lightgcn++: each layer from the unit rows of the one before."""
+        given = self.settings["propagation"]
+        adjacency = self.adjacency(given["alpha"], given["beta"])
+        layers = [layer0]
+        for _ in range(self.settings["layers"]):
+            layers.append(adjacency @ torch.nn.functional.normalize(layers[-1], dim=1))
+        return given["gamma"] * layers[0] + (1 - given["gamma"]) * torch.stack(layers[1:]).mean(dim=0)
+
     def contrasts(self):
         """InfoNCE between the final embeddings and one layer, over the distinct users and positive
         items of the batch."""
@@ -159,6 +169,9 @@ class Step:
         if self.settings["model"] == "xsimgcl":
             return torch.stack(self.perturbed_layers()).mean(dim=0).split(
                 [self.settings["users"], self.settings["items"]])
+        if self.settings["model"] == "lightgcn++":
+            return self.plus_plus(torch.cat(layer0)).split([self.settings["users"],
+                                                            self.settings["items"]])
         if self.settings["model"] != "lightgcn":
             sys.exit(f"crosscheck_torch: {self.directory}: no formula for model "
                      f"\"{self.settings['model']}\"")

@@ -53,6 +53,7 @@ void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind device);
 void add_sampled_contrast_cases(Cases& cases, DeviceKind device);
 void add_perturb_cases(Cases& cases, DeviceKind device);
+void add_normalize_rows_cases(Cases& cases, DeviceKind device);
 void add_alignment_uniformity_cases(Cases& cases, DeviceKind device);
 void add_info_nce_cases(Cases& cases, DeviceKind device);
 void add_l2_penalty_cases(Cases& cases, DeviceKind device);

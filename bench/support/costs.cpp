@@ -114,6 +114,18 @@ Cost perturb_cost(std::int64_t elements, std::int64_t summed) {
   return {.bytes = 2.0 * (n + s) * kValue, .flops = 4.0 * n + 2.0 * s};
 }
 
+Cost normalize_rows_cost(std::int64_t elements, std::int64_t summed) {
+  const auto n = static_cast<double>(elements);
+  const auto s = static_cast<double>(summed);
+  return {.bytes = 2.0 * (n + s) * kValue, .flops = 3.0 * n + 2.0 * s};
+}
+
+Cost normalize_rows_backward_cost(std::int64_t elements, std::int64_t added) {
+  const auto n = static_cast<double>(elements);
+  const auto a = static_cast<double>(added);
+  return {.bytes = (3.0 * n + a) * kValue, .flops = 7.0 * n + 2.0 * a};
+}
+
 Cost sample_cost(std::int64_t triplets) {
   const auto t = static_cast<double>(triplets);
   return {.bytes = t * (3.0 * kId + 2.0 * kOffset + kId), .flops = 0.0};

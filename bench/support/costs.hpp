@@ -76,6 +76,14 @@ Cost dropout_cost(std::int64_t elements);
 /// a square and its addition, a product and its addition, and in the sum one of each.
 Cost perturb_cost(std::int64_t elements, std::int64_t summed);
 
+/// normalize_rows of `elements`, of which `summed` are added to a sum: x read, y written, the sum read
+/// and written once; a square and its addition, a product, and in the sum one of each.
+Cost normalize_rows_cost(std::int64_t elements, std::int64_t summed);
+
+/// Its backward pass, with `added` elements of an addend: x, the gradient and the addend read, the
+/// result written once; two sums of products, the projection, a product, and the addend's two.
+Cost normalize_rows_backward_cost(std::int64_t elements, std::int64_t added);
+
 /// sample of `triplets`: the triplets written, and per triplet two offsets and one id read.
 Cost sample_cost(std::int64_t triplets);
 

@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/ops/pair_softmax.hpp"
+#include "cuda/ops/unit_rows.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/vector.cuh"
 
@@ -17,17 +18,11 @@ constexpr int kPairThreads = 256;
 /// Blocks on a multiprocessor: up to 80 registers a thread. Left to itself, ptxas aims at more blocks
 /// and spills, on each architecture in another kernel.
 constexpr int kPairBlocks = 3;
-constexpr double kSmallestNorm = 1e-12;
 
 /// This thread's pair, one group of `lanes` a pair.
 __device__ inline std::int64_t pair_of_group(int lanes) {
   return static_cast<std::int64_t>(blockIdx.x) * (kPairThreads / lanes) +
          static_cast<int>(threadIdx.x) / lanes;
-}
-
-__device__ inline float4 scale_f64(double factor, float4 x) {
-  return make_float4(static_cast<float>(factor * x.x), static_cast<float>(factor * x.y),
-                     static_cast<float>(factor * x.z), static_cast<float>(factor * x.w));
 }
 
 /// û·p̂, and ‖û‖, ‖p̂‖: 1, or less if ‖e‖ is below 1e-12.
@@ -37,7 +32,7 @@ struct PairProducts {
 };
 
 /// Writes the unit rows of row `left` of the first table and row `right` of the second as pair t, with
-/// their divisors and their cosine. Norms are f64: squares of 1e20 and 1e-20 fit.
+/// their divisors and their cosine.
 template <int kLanes, typename Task>
 __device__ inline PairProducts prepare_pair(const Task& task, const LaneGroup<kLanes>& group,
                                             std::int64_t t, NodeId left, NodeId right) {
@@ -54,9 +49,8 @@ __device__ inline PairProducts prepare_pair(const Task& task, const LaneGroup<kL
   }
   const double user_norm = sqrt(group.sum(user_square));
   const double item_norm = sqrt(group.sum(item_square));
-  // A comparison, not fmax, which would lose a NaN.
-  const double user_divisor = user_norm <= kSmallestNorm ? kSmallestNorm : user_norm;
-  const double item_divisor = item_norm <= kSmallestNorm ? kSmallestNorm : item_norm;
+  const double user_divisor = divisor_of(user_norm);
+  const double item_divisor = divisor_of(item_norm);
   const double user_factor = 1.0 / user_divisor;
   const double item_factor = 1.0 / item_divisor;
   float4* user_unit = as_vectors(task.units[0] + t * task.stride);

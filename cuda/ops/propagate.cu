@@ -374,19 +374,21 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
   GraphStorage& parts = storage(graph);
   const DeviceScope scope = use_device();
   Direction& rows = parts.direction(to);
-  const bool normalized = options.normalization == Normalization::kDegree;
-  PropagateTask task{
-      .csr = parts.csr(to),
-      .to_scale = normalized ? rows.scale.data() : nullptr,
-      .from_scale = normalized ? parts.direction(opposite(to)).scale.data() : nullptr,
-      .x = read_only_view(x),
-      .y = view(y),
-      .to = row_view(options.to),
-      .scale = static_cast<float>(options.scale),
-      .segments = rows.segments.data(),
-      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
-      .split = rows.split.data(),
-      .num_split = static_cast<std::int32_t>(rows.split.size())};
+  const auto scales_of = [&](Direction& direction, const Matrix* given) -> const float* {
+    if (given != nullptr) return view(*given).data;
+    return options.normalization == Normalization::kDegree ? direction.scale.data() : nullptr;
+  };
+  PropagateTask task{.csr = parts.csr(to),
+                     .to_scale = scales_of(rows, options.to_scales),
+                     .from_scale = scales_of(parts.direction(opposite(to)), options.from_scales),
+                     .x = read_only_view(x),
+                     .y = view(y),
+                     .to = row_view(options.to),
+                     .scale = static_cast<float>(options.scale),
+                     .segments = rows.segments.data(),
+                     .num_segments = static_cast<std::int32_t>(rows.segments.size()),
+                     .split = rows.split.data(),
+                     .num_split = static_cast<std::int32_t>(rows.split.size())};
   task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
   if (options.from != nullptr) task.from_marks = row_view(options.from).marks;
   if (options.addend != nullptr) task.addend = view(*options.addend).data;

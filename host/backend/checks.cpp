@@ -184,28 +184,6 @@ void check_sampled(std::string_view op, bool sampled) {
   }
 }
 
-void check_propagate(const Graph& graph, Side to, const Matrix& x, const Matrix& y,
-                     const PropagateOptions& options) {
-  constexpr std::string_view kOp = "propagate";
-  expect_present(kOp, "graph", graph);
-  expect_present(kOp, "x", x);
-  expect_shape(kOp, "x", x, graph.num_nodes(opposite(to)), x.cols());
-  expect_shape(kOp, "y", y, graph.num_nodes(to), x.cols());
-  expect_distinct(kOp, "x", x, "y", y);
-  if (options.to != nullptr) expect_row_set(kOp, "to", *options.to, graph.num_nodes(to));
-  if (options.from != nullptr) {
-    expect_row_set(kOp, "from", *options.from, graph.num_nodes(opposite(to)));
-  }
-  if (options.addend != nullptr) {
-    expect_shape(kOp, "addend", *options.addend, y.rows(), y.cols());
-    expect_distinct(kOp, "addend", *options.addend, "y", y);
-  }
-  if (options.addend_rows != nullptr) {
-    if (options.addend == nullptr) throw_shape("{}: found addend_rows without an addend", kOp);
-    expect_row_set(kOp, "addend_rows", *options.addend_rows, graph.num_nodes(to));
-  }
-}
-
 void check_bpr(const Triplets& triplets, const Matrix& users, const Matrix& items,
                const Matrix& grad_users, const Matrix& grad_items, const Matrix& losses) {
   check_batch_op("bpr", triplets, users, items, grad_users, grad_items, losses);

@@ -66,6 +66,9 @@ void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Sid
                     const Matrix& grad_others, const Matrix& losses);
 void check_perturb(const PerturbOptions& options, const Counter& step, const Matrix& values,
                    const RowSet* rows, const RowSum& sum);
+void check_normalize_rows(const Matrix& x, const Matrix& y, const RowSum& sum);
+void check_normalize_rows_backward(const Matrix& x, const Matrix& grad_y, const Matrix& grad_x,
+                                   const RowAddend& addend);
 void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& users,
                       const Matrix& items, const Matrix& grad_users, const Matrix& grad_items,
                       const Matrix& losses);

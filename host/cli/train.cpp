@@ -36,8 +36,14 @@ namespace tern::cli {
 namespace {
 
 std::string describe(const ModelOptions& model) {
-  std::string text(model_name(model.kind));
+  const PropagationOptions& propagation = model.propagation;
+  const bool plus = propagation.kind == PropagationKind::kLightGcnPlusPlus;
+  std::string text(plus ? "lightgcn++" : model_name(model.kind));
   if (model.kind == ModelKind::kLightGcn) text += fmt::format(", L {}", model.layers);
+  if (plus) {
+    text += fmt::format(", alpha {}, beta {}, gamma {}", propagation.alpha, propagation.beta,
+                        propagation.gamma);
+  }
   if (model.contrast.kind == ContrastKind::kXSimGcl) {
     text += fmt::format(" with xsimgcl (layer {})", model.contrast.layer);
   }

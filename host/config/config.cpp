@@ -161,8 +161,24 @@ void check_contrast(const ModelOptions& model) {
   }
 }
 
+void check_propagation(const ModelOptions& model) {
+  if (model.propagation.kind == PropagationKind::kLightGcn) return;
+  if (model.kind != ModelKind::kLightGcn || model.layers < 1) {
+    throw ConfigError(
+        fmt::format("propagation.kind = lightgcn++ needs model.kind = lightgcn with model.layers "
+                    "from 1, found {} with {}",
+                    model_name(model.kind), model.layers));
+  }
+  if (model.contrast.kind != ContrastKind::kNone) {
+    throw ConfigError(
+        "propagation.kind = lightgcn++ and contrast.kind = xsimgcl exclude each other: set one of "
+        "them to its default");
+  }
+}
+
 void validate(const Config& config) {
   check_keys(config, "");
+  check_propagation(config.model);
   check_contrast(config.model);
   if (is_fitted(config.model.kind) && config.evaluation.score == ScoreKind::kCosine) {
     throw ConfigError(fmt::format(

@@ -17,6 +17,7 @@ std::vector<KeySpec> model_keys();
 std::vector<KeySpec> contrast_keys();
 std::vector<KeySpec> ease_keys();
 std::vector<KeySpec> graph_filter_keys();
+std::vector<KeySpec> propagation_keys();
 std::vector<KeySpec> loss_keys();
 std::vector<KeySpec> sampling_keys();
 std::vector<KeySpec> optimizer_keys();

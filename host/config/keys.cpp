@@ -35,9 +35,9 @@ std::string nearest_key(std::string_view key) {
 const std::vector<KeySpec>& key_table() {
   static const std::vector<KeySpec> table = [] {
     std::vector<KeySpec> all;
-    for (auto section :
-         {data_keys, model_keys, ease_keys, graph_filter_keys, loss_keys, contrast_keys,
-          sampling_keys, optimizer_keys, train_keys, monitor_keys, checkpoint_keys}) {
+    for (auto section : {data_keys, model_keys, propagation_keys, ease_keys, graph_filter_keys,
+                         loss_keys, contrast_keys, sampling_keys, optimizer_keys, train_keys,
+                         monitor_keys, checkpoint_keys}) {
       for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;

@@ -35,5 +35,7 @@ void check_keys(const Config& config, std::string_view prefix);
 
 /// Throws ConfigError unless the model has the layers that its contrast needs.
 void check_contrast(const ModelOptions& model);
+/// Throws ConfigError unless the model can have its kind of propagation.
+void check_propagation(const ModelOptions& model);
 
 }  // namespace tern

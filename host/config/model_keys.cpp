@@ -47,6 +47,31 @@ std::vector<KeySpec> model_keys() {
   };
 }
 
+std::vector<KeySpec> propagation_keys() {
+  constexpr auto kPropagation = [](auto member) {
+    return at(&Config::model, &ModelOptions::propagation, member);
+  };
+  constexpr Range kExponent{-10.0, 10.0};
+  return {
+      choice<PropagationKind>(
+          "propagation.kind", kFixed,
+          "how lightgcn computes its layers; lightgcn++: from rows of length 1, with exponents of "
+          "the degrees",
+          kPropagation(&PropagationOptions::kind),
+          {{"lightgcn", PropagationKind::kLightGcn},
+           {"lightgcn++", PropagationKind::kLightGcnPlusPlus}}),
+      number("propagation.alpha", kChangesResult,
+             "lightgcn++: a node's sum over its neighbours is divided by degree^alpha",
+             kPropagation(&PropagationOptions::alpha), kExponent),
+      number("propagation.beta", kChangesResult,
+             "lightgcn++: each neighbour counts by its own degree^-beta",
+             kPropagation(&PropagationOptions::beta), kExponent),
+      number("propagation.gamma", kChangesResult,
+             "lightgcn++: weight of layer 0 in the final embeddings, beside the mean of the others",
+             kPropagation(&PropagationOptions::gamma), kBelowOne),
+  };
+}
+
 std::vector<KeySpec> contrast_keys() {
   constexpr auto kContrast = [](auto member) {
     return at(&Config::model, &ModelOptions::contrast, member);

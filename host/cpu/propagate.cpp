@@ -211,7 +211,7 @@ HWY_EXPORT(propagate_rows);
 namespace {
 
 /// Ones if the product is not normalised: the kernel always multiplies by scales.
-const float* scales_of(const Direction& direction, Normalization normalization) {
+const float* own_scales(const Direction& direction, Normalization normalization) {
   return normalization == Normalization::kDegree ? direction.scale.data() : direction.ones.data();
 }
 
@@ -224,9 +224,12 @@ void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix&
   const Direction& rows = parts.directions[static_cast<int>(to)];
   const Direction& columns = parts.directions[static_cast<int>(opposite(to))];
   const MatrixView<float> source = view(x);
+  const auto scales_of = [&](const Direction& direction, const Matrix* given) {
+    return given == nullptr ? own_scales(direction, options.normalization) : view(*given).data;
+  };
   PropagateTask task{.csr = parts.csr(to),
-                     .to_scale = scales_of(rows, options.normalization),
-                     .from_scale = scales_of(columns, options.normalization),
+                     .to_scale = scales_of(rows, options.to_scales),
+                     .from_scale = scales_of(columns, options.from_scales),
                      .x = {source.data, source.rows, source.cols, source.stride},
                      .y = view(y),
                      .scale = static_cast<float>(options.scale)};

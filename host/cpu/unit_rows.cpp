@@ -63,13 +63,26 @@ RowKernels choose_row_kernels() {
           .scale = HWY_DYNAMIC_DISPATCH(scale_row)};
 }
 
+namespace {
+
+/// Whether f32 holds the square of a row's norm, and that of each element that matters: squares of
+/// 1e-20 vanish, and those of 1e20 overflow.
+bool fits_f32(double square) {
+  return square > 1e-20 && square < 1e30;
+}
+
+double dot_f64(const float* a, const float* b, std::int64_t stride) {
+  double sum = 0.0;
+  for (std::int64_t f = 0; f < stride; ++f) sum += static_cast<double>(a[f]) * b[f];
+  return sum;
+}
+
+}  // namespace
+
 double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride) {
   double square = kernels.dot(row, row, stride);
-  const bool fits = square > 1e-20 && square < 1e30;
-  if (!fits) {  // in f64: in f32, squares of 1e-20 vanish, and those of 1e20 overflow
-    square = 0.0;
-    for (std::int64_t f = 0; f < stride; ++f) square += static_cast<double>(row[f]) * row[f];
-  }
+  const bool fits = fits_f32(square);
+  if (!fits) square = dot_f64(row, row, stride);
   const double norm = std::sqrt(square);
   const double divisor = std::max(norm, kSmallestNorm);
   if (fits) {
@@ -86,6 +99,25 @@ void project(const RowKernels& kernels, const float* unit, double norm, float* g
     kernels.add(-kernels.dot(unit, gradient, stride), unit, gradient, stride);
   }
   kernels.scale(finite_factor(1.0 / std::max(norm, kSmallestNorm)), gradient, gradient, stride);
+}
+
+void project_by_row(const RowKernels& kernels, const float* row, float* gradient,
+                    std::int64_t stride) {
+  double square = kernels.dot(row, row, stride);
+  if (fits_f32(square)) {
+    const auto inverse = static_cast<float>(1.0 / std::sqrt(square));
+    const float along = kernels.dot(row, gradient, stride) * inverse;
+    kernels.add(-along * inverse, row, gradient, stride);
+    kernels.scale(inverse, gradient, gradient, stride);
+    return;
+  }
+  square = dot_f64(row, row, stride);
+  const double norm = std::sqrt(square);
+  const double along = norm <= kSmallestNorm ? 0.0 : dot_f64(row, gradient, stride) / square;
+  const double divisor = std::max(norm, kSmallestNorm);
+  for (std::int64_t f = 0; f < stride; ++f) {
+    gradient[f] = static_cast<float>((gradient[f] - along * row[f]) / divisor);
+  }
 }
 
 }  // namespace tern::cpu

@@ -29,4 +29,8 @@ double normalize(const RowKernels& kernels, const float* row, float* unit, std::
 void project(const RowKernels& kernels, const float* unit, double norm, float* gradient,
              std::int64_t stride);
 
+/// The same from the row itself instead of its unit row.
+void project_by_row(const RowKernels& kernels, const float* row, float* gradient,
+                    std::int64_t stride);
+
 }  // namespace tern::cpu

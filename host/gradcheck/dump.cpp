@@ -89,6 +89,11 @@ nlohmann::ordered_json step_settings(const Backend& backend, const GradcheckOpti
                         {"layer", contrast.layer},
                         {"seed", problem.start().value}};
   }
+  const PropagationOptions& propagation = named.options.propagation;
+  if (propagation.kind == PropagationKind::kLightGcnPlusPlus) {
+    step["propagation"] = {
+        {"alpha", propagation.alpha}, {"beta", propagation.beta}, {"gamma", propagation.gamma}};
+  }
   return step;
 }
 

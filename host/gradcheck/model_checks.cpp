@@ -69,7 +69,9 @@ std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options
   if (model.kind != ModelKind::kGcMc) {
     // A contrast is a softmax more, and its view has propagations of its own.
     const std::int64_t parts = model.contrast.kind == ContrastKind::kNone ? 1 : 2;
-    return parts * (around + 2 * std::int64_t{model.layers} * nodes);
+    // Rows of length 1 need two sums over a row, and their gradients two more.
+    const std::int64_t norms = model.propagation.kind == PropagationKind::kLightGcn ? 0 : 2;
+    return parts * (around + 2 * std::int64_t{model.layers} * (nodes + norms * model.width));
   }
   // Each layer has three products and two sums over all nodes; normalisation cancels digits.
   const auto layers = static_cast<std::int64_t>(model.hidden.size()) + 1;

@@ -37,6 +37,7 @@ class Answers {
     dense(seed);
     dropout(seed);
     perturb(seed);
+    normalize_rows();
     losses();
     if (cosines_vary(options)) info_nce();
     if (cosines_vary(options)) contrasts(seed);
@@ -78,6 +79,13 @@ class Answers {
     if (to == Side::kUser) {
       backend_.propagate(graph_, to, x, y, {.normalization = Normalization::kNone});
       add("propagate", "y (without normalization)", download(backend_, y), nodes_);
+      const Matrix to_scales = upload(backend_, 1, random_values(rows, random_));
+      const Matrix from_scales = upload(backend_, 1, random_values(x.rows(), random_));
+      backend_.propagate(graph_, to, x, y,
+                         {.normalization = Normalization::kGiven,
+                          .to_scales = &to_scales,
+                          .from_scales = &from_scales});
+      add("propagate", "y (given scales)", download(backend_, y), nodes_);
     }
   }
 
@@ -116,6 +124,22 @@ class Answers {
                      {.sum = &sum, .weight = 0.5});
     add("perturb", "values", download(backend_, values), options_.width);
     add("perturb", "sum", download(backend_, sum), options_.width);
+  }
+
+  void normalize_rows() {
+    const std::int64_t rows = graph_.num_users();
+    const Matrix x = random_matrix(rows);
+    const Matrix addend = random_matrix(rows);
+    Matrix y = backend_.allocate(rows, options_.width);
+    Matrix sum = random_matrix(rows);
+    Matrix gradient = random_matrix(rows);
+    backend_.normalize_rows(x, y, {.sum = &sum, .weight = 0.5});
+    add("normalize_rows", "y", download(backend_, y), options_.width);
+    add("normalize_rows", "sum", download(backend_, sum), options_.width);
+    backend_.normalize_rows_backward(x, gradient, gradient, {.matrix = &addend, .weight = 0.5});
+    // In rows of one element, whose unit rows are constant, only rounding errors are left.
+    if (!cosines_vary(options_)) return;
+    add("normalize_rows", "gradient of x", download(backend_, gradient), 2 * options_.width);
   }
 
   void losses() {

@@ -54,6 +54,29 @@ class OpGradients {
         numeric_gradient(addend, [&](const Values& at) { return f(x, at); }));
   }
 
+  /// f(x) = ⟨c, x̂⟩ + ⟨d, weight · x⟩, the second by the op's sum.
+  void check_normalize_rows() {
+    const std::int64_t rows = graph_.num_users();
+    const Values x = random_values(rows * options_.width, random_);
+    const Values c = random_values(rows * options_.width, random_);
+    const Values d = random_values(rows * options_.width, random_);
+    constexpr double kWeight = 0.75;
+    const auto f = [&](const Values& at) {
+      Matrix y = backend_.allocate(rows, options_.width);
+      Matrix sum = backend_.allocate(rows, options_.width);
+      backend_.normalize_rows(upload(backend_, rows, at), y, {.sum = &sum, .weight = kWeight});
+      const Values units = download(backend_, y);
+      const Values weighted = download(backend_, sum);
+      return std::inner_product(c.begin(), c.end(), units.begin(), 0.0) +
+             std::inner_product(d.begin(), d.end(), weighted.begin(), 0.0);
+    };
+    Matrix gradient = upload(backend_, rows, c);
+    const Matrix addend = upload(backend_, rows, d);
+    backend_.normalize_rows_backward(upload(backend_, rows, x), gradient, gradient,
+                                     {.matrix = &addend, .weight = kWeight});
+    add("normalize_rows", "gradient of x", download(backend_, gradient), numeric_gradient(x, f));
+  }
+
   enum class Term { kBpr, kSoftmax, kAlignment, kL2 };
 
   void check_loss(Term term) {
@@ -198,6 +221,7 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   OpGradients checks(reference, options, seed, report);
   checks.check_propagate(Side::kUser);
   checks.check_propagate(Side::kItem);
+  if (cosines_vary(options)) checks.check_normalize_rows();
   checks.check_loss(OpGradients::Term::kBpr);
   checks.check_loss(OpGradients::Term::kSoftmax);
   if (cosines_vary(options)) {

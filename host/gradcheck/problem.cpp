@@ -137,6 +137,15 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
   add_contrast(1, 1);
   if (options.layers > 1) add_contrast(options.layers, options.layers / 2 + 1);
   add_contrast(options.layers + 2, 1);
+  const auto add_plus = [&](int layers) {
+    add(fmt::format("lightgcn++ L{}", layers), ModelKind::kLightGcn, layers);
+    found.back().options.propagation = {.kind = PropagationKind::kLightGcnPlusPlus};
+  };
+  if (cosines_vary(options)) {
+    add_plus(1);
+    if (options.layers > 1) add_plus(options.layers);
+    add_plus(options.layers + 2);
+  }
   add_losses(found, options);
   return found;
 }

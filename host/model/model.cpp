@@ -5,6 +5,7 @@
 #include "host/config/keys.hpp"
 #include "host/model/gcmc.hpp"
 #include "host/model/lightgcn.hpp"
+#include "host/model/lightgcnpp.hpp"
 #include "host/model/matrix_factorization.hpp"
 #include "host/model/xsimgcl.hpp"
 #include "tern/error.hpp"
@@ -36,7 +37,12 @@ std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Tr
   config.model = options;
   check_keys(config, "model.");
   check_keys(config, "contrast.");
+  check_keys(config, "propagation.");
+  check_propagation(options);
   check_contrast(options);
+  if (options.propagation.kind == PropagationKind::kLightGcnPlusPlus) {
+    return std::make_unique<LightGcnPlusPlus>(backend, graph, triplets, options);
+  }
   if (options.contrast.kind == ContrastKind::kXSimGcl) {
     return std::make_unique<XSimGcl>(backend, graph, triplets, options);
   }

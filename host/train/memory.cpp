@@ -256,6 +256,11 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     const int more = contrasts ? 2 + (options.layers - contrast.layer > 1 ? 1 : 0) : 0;
     memory.layers = (2 + more) * memory.parameters;
   }
+  if (options.propagation.kind == PropagationKind::kLightGcnPlusPlus) {
+    // The final embeddings, unit rows, sums, and layers 1 to L-1; two scales a node.
+    memory.layers = (2 + options.layers) * memory.parameters;
+    for (const MessageSizes& x : inputs) memory.layers += 2 * matrix_bytes(kind, 1, x.senders);
+  }
   if (options.kind != ModelKind::kGcMc) return memory;
   std::vector<int> widths = options.hidden;
   widths.push_back(options.width);

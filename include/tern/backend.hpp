@@ -160,9 +160,10 @@ class Backend {
 
   /// y = scale · (s_to ⊙ (A (s_from ⊙ x)) + addend): one degree-normalised propagation to one side.
   /// A is R for to = kUser, Rᵀ for kItem; x: (nodes of the other side, D), y: (nodes of `to`, D),
-  /// y overwritten and distinct from x; scales s as options.normalization says. The backward
-  /// pass of a propagation is the propagation to the other side. Neighbours are summed in CSR
-  /// order. Source: He et al. 2020, eq. 7; the addend is one step of Horner's rule on Σ Âˡ.
+  /// y overwritten and distinct from x; scales s as options.normalization says: 1/sqrt(degree),
+  /// ones, or given ones, which are finite. The backward pass of a propagation is the propagation to
+  /// the other side, with the given scales exchanged. Neighbours are summed in CSR order. Source: He
+  /// et al. 2020, eq. 7; the addend is one step of Horner's rule on Σ Âˡ.
   virtual void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                          const PropagateOptions& options = {}) = 0;
 
@@ -283,10 +284,13 @@ class Backend {
   virtual void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
                        const RowSet* rows = nullptr, const RowSum& sum = {}) = 0;
 
-  /// y = x̂, row by row: x / max(‖x‖, 1e-12), norms in f64. Then sum += weight · x in the rows of the
-  /// sum. x, y: (any, D), y overwritten, distinct from x and from the sum.
+  /// y = x̂, row by row: x / max(‖x‖, 1e-12), norms as in in_batch_softmax. Then sum += weight · x in
+  /// the rows of the sum. x, y, sum: (any number of rows, D), distinct; y is overwritten.
+  /// Throws ConfigError on a weight that is not finite. Source: PyTorch's
+  /// torch.nn.functional.normalize; Lee, Kim and Shin 2024 (LightGCN++).
   virtual void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum = {}) = 0;
 
+  /// The gradient of x from that of x̂, which is not read:
   /// grad_x = (grad_y - x̂ (x̂·grad_y)) / ‖x‖ if ‖x‖ > 1e-12, else grad_y / 1e-12; plus weight · addend.
   /// All matrices have the shape of x; grad_x is overwritten, and may be grad_y itself.
   virtual void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,

@@ -19,7 +19,8 @@ enum class Normalization : std::uint8_t {
 /// Options of `propagate`, which by default computes the normalised product alone.
 struct PropagateOptions {
   Normalization normalization = Normalization::kDegree;
-  /// Only for kGiven: s of the rows of y and of x, (1, nodes of the side).
+  /// Only for kGiven: s of the rows of y and of x, (1, nodes of the side), never y itself. Only those
+  /// of rows that are written, and of neighbours that are read, are read.
   const Matrix* to_scales = nullptr;
   const Matrix* from_scales = nullptr;
   /// Only these rows of y are written; the others keep their content. Null: every row.

@@ -154,6 +154,10 @@ TEST(Costs, TheDenseLayerCountsEveryPass) {
   EXPECT_EQ(dropout_cost(6), (Cost{.bytes = 48.0, .flops = 6.0}));
   EXPECT_EQ(perturb_cost(6, 0), (Cost{.bytes = 48.0, .flops = 24.0}));
   EXPECT_EQ(perturb_cost(6, 2), (Cost{.bytes = 64.0, .flops = 28.0}));
+  EXPECT_EQ(normalize_rows_cost(6, 0), (Cost{.bytes = 48.0, .flops = 18.0}));
+  EXPECT_EQ(normalize_rows_cost(6, 2), (Cost{.bytes = 64.0, .flops = 22.0}));
+  EXPECT_EQ(normalize_rows_backward_cost(6, 0), (Cost{.bytes = 72.0, .flops = 42.0}));
+  EXPECT_EQ(normalize_rows_backward_cost(6, 2), (Cost{.bytes = 80.0, .flops = 46.0}));
 }
 
 TEST(Costs, SizesBeyondThirtyTwoBitsDoNotOverflow) {

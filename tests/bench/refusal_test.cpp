@@ -69,6 +69,7 @@ Cases all_cases() {
   add_in_batch_softmax_cases(cases, DeviceKind::kCpu);
   add_sampled_contrast_cases(cases, DeviceKind::kCpu);
   add_perturb_cases(cases, DeviceKind::kCpu);
+  add_normalize_rows_cases(cases, DeviceKind::kCpu);
   add_alignment_uniformity_cases(cases, DeviceKind::kCpu);
   add_info_nce_cases(cases, DeviceKind::kCpu);
   add_l2_penalty_cases(cases, DeviceKind::kCpu);
@@ -135,8 +136,9 @@ TEST_P(WrongOp, EveryCaseOfItIsRefused) {
 INSTANTIATE_TEST_SUITE_P(, WrongOp,
                          testing::Values("propagate", "linear_relu_batchnorm", "dropout", "sample",
                                          "bpr", "in_batch_softmax", "sampled_contrast", "perturb",
-                                         "alignment_uniformity", "info_nce", "l2_penalty", "adam",
-                                         "sgd", "score_topk", "embedding_statistics"),
+                                         "normalize_rows", "alignment_uniformity", "info_nce",
+                                         "l2_penalty", "adam", "sgd", "score_topk",
+                                         "embedding_statistics"),
                          [](const auto& info) { return std::string(info.param); });
 
 TEST(Refusal, NoCaseOfRightOpsIsRefused) {

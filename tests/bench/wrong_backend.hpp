@@ -131,7 +131,7 @@ class WrongBackend final : public Backend {
   void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
                                const RowAddend& addend) override {
     right_->normalize_rows_backward(x, grad_y, grad_x, addend);
-    spoil("normalize_rows_backward", grad_x);
+    spoil("normalize_rows", grad_x);
   }
   void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override {

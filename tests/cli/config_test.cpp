@@ -208,7 +208,8 @@ TEST(SetConfig, NamesTheNearestKey) {
   EXPECT_THAT(complaint("optimizer.lerning_rate", "3"), HasSubstr("optimizer.learning_rate?"));
   EXPECT_THAT(complaint("train.Patience", "3"), HasSubstr("mean train.patience?"));
   EXPECT_THAT(complaint("kind", "mf"),
-              HasSubstr("mean model.kind or loss.kind or contrast.kind or optimizer.kind?"));
+              HasSubstr("mean model.kind or propagation.kind or loss.kind or contrast.kind or "
+                        "optimizer.kind?"));
   EXPECT_THAT(complaint("", "3"), HasSubstr("unknown key \"\""));
   EXPECT_THAT(complaint(std::string(1 << 20, 'x'), "3"), HasSubstr("unknown key \"xxx"));
   EXPECT_THAT(complaint("a\nb\x1b[31m", "3"), AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\x1b"))));

@@ -36,6 +36,22 @@ TEST(Recipes, SoftmaxHasThePublishedSettings) {
   EXPECT_EQ(config.epochs, 7);  // what a recipe does not name stays
 }
 
+TEST(Recipes, LightGcnPlusPlusHasThePublishedSettings) {
+  Config config;
+  apply_recipe(config, "lightgcn++");
+  validate(config);
+  const PropagationOptions& propagation = config.model.propagation;
+  EXPECT_EQ(propagation.kind, PropagationKind::kLightGcnPlusPlus);
+  EXPECT_EQ(propagation.alpha, 0.6);
+  EXPECT_EQ(propagation.beta, -0.1);
+  EXPECT_EQ(propagation.gamma, 0.2);
+  EXPECT_EQ(config.model.layers, 2);
+  EXPECT_EQ(config.loss.kind, LossKind::kBpr);
+  EXPECT_EQ(config.optimizer.adam.learning_rate, 1e-3);
+  EXPECT_EQ(config.l2, 1e-4);
+  EXPECT_EQ(config.batch_size, 2048);
+}
+
 TEST(Recipes, XSimGclHasThePublishedSettings) {
   Config config;
   apply_recipe(config, "xsimgcl");
@@ -82,8 +98,8 @@ TEST(Recipes, AnUnknownNameListsAll) {
   } catch (const ConfigError& error) {
     EXPECT_STREQ(
         error.what(),
-        "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, xsimgcl, mf-softmax, "
-        "directau, mf-directau, ccl, auto");
+        "unknown recipe \"softmx\": expected one of lightgcn, lightgcn++, softmax, bsl, xsimgcl, "
+        "mf-softmax, directau, mf-directau, ccl, auto");
   }
 }
 

@@ -31,6 +31,8 @@ enum class Fault {
   kDenseScale,         // that of γ
   kDropoutUnscaled,    // kept elements are not divided
   kPerturbTwofold,     // the noise is twice as long
+  kNormalizeSum,       // the sum is not added to
+  kNormalizeSign,      // the gradient points the other way
 };
 
 /// A reference backend with one fault. It has another name, so that it is compared.
@@ -82,6 +84,19 @@ class FaultyBackend final : public reference::ReferenceBackend {
     PerturbOptions used = options;
     if (fault_ == Fault::kPerturbTwofold) used.magnitude *= 2.0;
     ReferenceBackend::perturb(used, step, values, rows, sum);
+  }
+
+  void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) override {
+    ReferenceBackend::normalize_rows(x, y, fault_ == Fault::kNormalizeSum ? RowSum() : sum);
+  }
+
+  void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                               const RowAddend& addend) override {
+    ReferenceBackend::normalize_rows_backward(x, grad_y, grad_x, addend);
+    if (fault_ != Fault::kNormalizeSign) return;
+    change(grad_x, [](std::vector<double>& values) {
+      for (double& value : values) value = -value;
+    });
   }
 
   void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,

@@ -91,6 +91,7 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "linear_relu_batchnorm",
                                                "dropout",
                                                "perturb",
+                                               "normalize_rows",
                                                "in_batch_softmax",
                                                "alignment_uniformity",
                                                "info_nce",
@@ -140,7 +141,22 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "xsimgcl L4 ccl",
                                                "xsimgcl L1 sampled softmax",
                                                "xsimgcl L2 sampled softmax",
-                                               "xsimgcl L4 sampled softmax"}));
+                                               "xsimgcl L4 sampled softmax",
+                                               "lightgcn++ L1",
+                                               "lightgcn++ L2",
+                                               "lightgcn++ L4",
+                                               "lightgcn++ L1 softmax",
+                                               "lightgcn++ L2 softmax",
+                                               "lightgcn++ L4 softmax",
+                                               "lightgcn++ L1 directau",
+                                               "lightgcn++ L2 directau",
+                                               "lightgcn++ L4 directau",
+                                               "lightgcn++ L1 sampled softmax",
+                                               "lightgcn++ L2 sampled softmax",
+                                               "lightgcn++ L4 sampled softmax",
+                                               "lightgcn++ L1 ccl",
+                                               "lightgcn++ L2 ccl",
+                                               "lightgcn++ L4 ccl"}));
   }
 }
 
@@ -184,6 +200,11 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
               testing::ElementsAre("dropout: elements", "dropout: rows"));
   EXPECT_THAT(found(Fault::kPerturbTwofold), IsSupersetOf({"perturb: values", "perturb: sum"}));
   EXPECT_THAT(found(Fault::kDenseScale), Contains("gcmc ids: gradient of user_layer1_norm_scale"));
+  EXPECT_THAT(found(Fault::kNormalizeSum),
+              IsSupersetOf({"normalize_rows: sum", "lightgcn++ L1: loss"}));
+  EXPECT_THAT(
+      found(Fault::kNormalizeSign),
+      IsSupersetOf({"normalize_rows: gradient of x", "lightgcn++ L2: gradient of user_embedding"}));
 }
 
 /// The same faults in the f64 backend itself: then only differences of the loss can show them.
@@ -210,6 +231,9 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
               Contains("alignment_uniformity: gradient of users"));
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
               Contains("lightgcn L1 directau: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kNormalizeSign),
+              IsSupersetOf({"normalize_rows: gradient of x",
+                            "lightgcn++ L1: gradient along all parameters"}));
   EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (users)"));
   EXPECT_THAT(found(Fault::kContrastItemSign),
               Contains("sampled_contrast: gradient of items (softmax)"));
@@ -256,7 +280,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 45u);
+  ASSERT_EQ(places.size(), 60u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));
@@ -272,7 +296,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   EXPECT_EQ(read_npy(place / "final_users.npy").shape, (std::vector<std::int64_t>{7, 3}));
   // gcmc's features and running statistics.
   EXPECT_EQ(places[5].filename(), "gcmc-both-L2");
-  const fs::path gcmc = places[14];
+  const fs::path gcmc = places[17];
   EXPECT_EQ(gcmc.filename(), "gcmc-both-L2-softmax");
   EXPECT_EQ(read_npy(gcmc / "user_numbers.npy").shape, (std::vector<std::int64_t>{7, 3}));
   EXPECT_EQ(read_npy(gcmc / "item_categories.npy").shape, (std::vector<std::int64_t>{6, 5}));

@@ -21,6 +21,7 @@ struct Case {
   LossKind loss = LossKind::kBpr;
   SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
   int contrasted = 0;  // the layer; 0: no contrast
+  PropagationKind propagation = PropagationKind::kLightGcn;
 
   /// The number of negatives of a positive pair.
   int negatives_each() const {
@@ -28,6 +29,14 @@ struct Case {
     return sampled ? 3 : 1;
   }
 };
+
+Case plus_plus(int layers, int width, LossKind loss = LossKind::kBpr) {
+  return {.kind = ModelKind::kLightGcn,
+          .layers = layers,
+          .width = width,
+          .loss = loss,
+          .propagation = PropagationKind::kLightGcnPlusPlus};
+}
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
@@ -37,6 +46,7 @@ void PrintTo(const Case& c, std::ostream* out) {
            : c.loss == LossKind::kDirectAu ? " directau"
                                            : "");
   if (c.contrasted > 0) *out << " contrast of " << c.contrasted;
+  if (c.propagation == PropagationKind::kLightGcnPlusPlus) *out << " lightgcn++";
 }
 
 class Gradient : public ::testing::TestWithParam<Case> {
@@ -44,6 +54,8 @@ class Gradient : public ::testing::TestWithParam<Case> {
   static ModelOptions options() {
     ModelOptions options = model_options(GetParam().kind, GetParam().width, GetParam().layers);
     options.init_std = 0.7;  // wide enough that softplus leaves its linear part
+    // With γ = 0.2 the layers of a model of four would all have one weight.
+    options.propagation = {.kind = GetParam().propagation, .gamma = 0.3};
     if (GetParam().contrasted > 0) {
       options.contrast = {.kind = ContrastKind::kXSimGcl,
                           .weight = 0.8,
@@ -64,7 +76,8 @@ class Gradient : public ::testing::TestWithParam<Case> {
                                          {.kind = GetParam().loss,
                                           .negatives = GetParam().negatives,
                                           .softmax = {.temperature = 0.5},
-                                          .margin = 0.1},
+                                          .margin = 0.1,
+                                          .at_k = {}},
                                          kL2, 12);
 
   /// The loss of current batch b at the current parameters, always with the same noise; also computes
@@ -181,7 +194,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kCcl},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kCcl},
-        Case{ModelKind::kLightGcn, 2, 5, LossKind::kCcl, SoftmaxNegatives::kBatch, 1}));
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kCcl, SoftmaxNegatives::kBatch, 1},
+        plus_plus(1, 5), plus_plus(2, 7), plus_plus(3, 3), plus_plus(4, 5),
+        plus_plus(2, 5, LossKind::kSoftmax), plus_plus(3, 7, LossKind::kDirectAu)));
 
 }  // namespace
 }  // namespace tern::test

@@ -31,9 +31,10 @@ std::vector<Combination> all_combinations() {
     Combination c{(bits & 1) != 0, (bits & 2) != 0, (bits & 4) != 0, (bits & 8) != 0};
     if (c.addend_rows && !c.addend) continue;
     if (all.size() % 2 == 1) c.scale = -0.25;
-    all.push_back(c);
-    c.normalization = Normalization::kNone;
-    all.push_back(c);
+    for (const auto n : {Normalization::kDegree, Normalization::kNone, Normalization::kGiven}) {
+      c.normalization = n;
+      all.push_back(c);
+    }
   }
   all.push_back({.scale = 3});
   all.push_back({.to = true, .from = true, .addend = true, .addend_rows = true});
@@ -44,8 +45,10 @@ std::string describe(const std::string& name, Side to, std::int64_t width, const
   return name + (to == Side::kUser ? " to users" : " to items") + ", D " + std::to_string(width) +
          (c.to ? ", to" : "") + (c.from ? ", from" : "") + (c.addend ? ", addend" : "") +
          (c.addend_rows ? ", addend_rows" : "") +
-         (c.normalization == Normalization::kNone ? ", no normalization" : "") + ", scale " +
-         std::to_string(c.scale);
+         (c.normalization == Normalization::kNone    ? ", no normalization"
+          : c.normalization == Normalization::kGiven ? ", given scales"
+                                                     : "") +
+         ", scale " + std::to_string(c.scale);
 }
 
 /// A graph of the battery on both backends, and the neighbours of either side.
@@ -64,6 +67,13 @@ struct Loaded {
 
 class Propagate : public BackendTest {
  protected:
+  /// Scales of a side's nodes, not negative; NaN outside the rows of a set, which must not be read.
+  static Matrix make_scales(Backend& backend, NodeId nodes, std::uint64_t seed, bool some) {
+    Values scales = absolute(random_values(nodes, seed));
+    if (some) scales = poison_rows(scales, 1, marks(nodes, random_rows(nodes, seed, 0.5)));
+    return make_matrix(backend, 1, nodes, scales);
+  }
+
   /// Runs the op on a backend; y is poisoned before.
   static Values run(Backend& backend, const Graph& graph, Side to, std::int64_t width,
                     const Values& x, const Values& addend, const Combination& c) {
@@ -76,8 +86,13 @@ class Propagate : public BackendTest {
     const RowSet to_rows = backend.make_row_set(num_to, random_rows(num_to, 11, 0.5));
     const RowSet from_rows = backend.make_row_set(num_from, random_rows(num_from, 12, 0.5));
     const RowSet added_rows = backend.make_row_set(num_to, random_rows(num_to, 13, 0.5));
+    const bool given = c.normalization == Normalization::kGiven;
+    const Matrix to_scales = make_scales(backend, num_to, 11, c.to);
+    const Matrix from_scales = make_scales(backend, num_from, 12, c.from);
     backend.propagate(graph, to, in, out,
                       {.normalization = c.normalization,
+                       .to_scales = given ? &to_scales : nullptr,
+                       .from_scales = given ? &from_scales : nullptr,
                        .to = c.to ? &to_rows : nullptr,
                        .from = c.from ? &from_rows : nullptr,
                        .addend = c.addend ? &added : nullptr,
@@ -168,6 +183,44 @@ TEST_P(Propagate, IsTheProductWithTheGraphItselfWithoutNormalization) {
   backend_.propagate(graph, Side::kUser, x, y,
                      {.normalization = none, .from = &from, .addend = &addend});
   EXPECT_TRUE(same_bits(values_of(backend_, y), {13, 16, 33, 36, 50, 60}));
+}
+
+TEST_P(Propagate, MultipliesByGivenScales) {
+  // Small integers, so that every bit is known.
+  const Graph graph = backend_.make_graph(small_graph());
+  const Matrix x = make_matrix(backend_, 3, 2, Values{1, 2, 3, -4, 100, 100});
+  const Matrix user_scales = make_matrix(backend_, 1, 3, Values{2, -1, 4});
+  const Matrix item_scales = make_matrix(backend_, 1, 3, Values{8, 0.5, 3});
+  Matrix y = make_poisoned(backend_, 3, 2);
+  const auto given = Normalization::kGiven;
+  backend_.propagate(
+      graph, Side::kUser, x, y,
+      {.normalization = given, .to_scales = &user_scales, .from_scales = &item_scales});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), {19, 28, -1.5, 2, 0, 0}));
+  backend_.propagate(
+      graph, Side::kItem, x, y,
+      {.normalization = given, .to_scales = &item_scales, .from_scales = &user_scales, .scale = 2});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), {32, 64, -1, 8, 0, 0}));
+}
+
+TEST_P(Propagate, GivesTheSameBitsByItsOwnScales) {
+  const Interactions interactions = random_interactions(90, 70, 0.3, 6);
+  const Graph graph = backend_.make_graph(interactions);
+  const Values x = random_values(70 * 33, 1);
+  const auto scales_of = [&](const Interactions& side) {
+    Values scales(side.num_users());
+    for (NodeId node = 0; node < side.num_users(); ++node) {
+      if (!side.row(node).empty()) scales[node] = 1 / std::sqrt(side.row(node).size());
+    }
+    return make_matrix(backend_, 1, side.num_users(), scales);
+  };
+  const Matrix users = scales_of(interactions);
+  const Matrix items = scales_of(interactions.transposed());
+  Matrix y = make_poisoned(backend_, 90, 33);
+  backend_.propagate(
+      graph, Side::kUser, make_matrix(backend_, 70, 33, x), y,
+      {.normalization = Normalization::kGiven, .to_scales = &users, .from_scales = &items});
+  EXPECT_TRUE(same_bits(values_of(backend_, y), run(backend_, graph, Side::kUser, 33, x, {}, {})));
 }
 
 TEST_P(Propagate, MatchesTheDenseMatrix) {
@@ -285,6 +338,17 @@ TEST_P(Propagate, RefusesWrongShapes) {
   refuses(graph, Side::kUser, x, y, {.addend = &y});
   refuses(graph, Side::kUser, x, y, {.addend_rows = &users});
   refuses(graph, Side::kUser, x, y, {.addend = &addend, .addend_rows = &items});
+  const auto given = Normalization::kGiven;
+  const Matrix of_users = backend_.allocate(1, 4);
+  const Matrix of_items = backend_.allocate(1, 3);
+  refuses(graph, Side::kUser, x, y, {.normalization = given});
+  refuses(graph, Side::kUser, x, y, {.normalization = given, .to_scales = &of_users});
+  refuses(graph, Side::kUser, x, y, {.normalization = given, .from_scales = &of_items});
+  refuses(graph, Side::kUser, x, y, {.to_scales = &of_users, .from_scales = &of_items});
+  refuses(graph, Side::kUser, x, y,
+          {.normalization = given, .to_scales = &of_items, .from_scales = &of_users});
+  refuses(graph, Side::kUser, x, y,
+          {.normalization = given, .to_scales = &of_users, .from_scales = &none});
   const RowSet empty_handle;
   const RowSet foreign_rows(std::make_unique<StrangerStorage>(), 4, 4);
   refuses(graph, Side::kUser, x, y, {.to = &empty_handle});
@@ -292,6 +356,11 @@ TEST_P(Propagate, RefusesWrongShapes) {
 
   const Graph loop = backend_.make_graph({3, 3, {0, 1, 1, 1}, {0}});
   refuses(loop, Side::kUser, square, square, {});  // y must not be x
+  const Graph pair = backend_.make_graph({1, 1, {0, 1}, {0}});
+  const Matrix one = backend_.allocate(1, 1);
+  Matrix other = backend_.allocate(1, 1);
+  refuses(pair, Side::kUser, one, other,
+          {.normalization = given, .to_scales = &other, .from_scales = &one});
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, Propagate, testing::ValuesIn(backends_under_test()),

@@ -89,7 +89,13 @@ TEST(SimtDense, PaddingStaysZero) {
         backend->dropout({.probability = 0.3, .unit = DropoutOptions::Unit::kRow}, step, dropped);
         Matrix sum = backend->allocate(300, cols);
         backend->perturb({.magnitude = 0.3}, step, dropped, nullptr, {.sum = &sum, .weight = 0.5});
+        Matrix units = backend->allocate(300, cols);
+        backend->normalize_rows(dropped, units, {.sum = &sum});
+        Matrix gradient = make_matrix(*backend, 300, cols, random_values(300 * cols, 3));
+        backend->normalize_rows_backward(dropped, gradient, gradient, {.matrix = &sum});
         backend->synchronize();
+        EXPECT_TRUE(padding_is_zero(units));
+        EXPECT_TRUE(padding_is_zero(gradient));
         EXPECT_TRUE(padding_is_zero(sum));
         EXPECT_TRUE(padding_is_zero(dropped));
         EXPECT_TRUE(padding_is_zero(layer.z)) << cols;

@@ -151,6 +151,35 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
 #endif
 }
 
+TEST(MemoryEstimate, OfLightGcnPlusPlusIsLittleMoreThanAllocated) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
+#endif
+  for (const int layers : {1, 2, 4}) {
+    SCOPED_TRACE(layers);
+    Config config = measured_config(ModelKind::kLightGcn);
+    config.model.layers = layers;
+    config.model.propagation.kind = PropagationKind::kLightGcnPlusPlus;
+    const Dataset data = planted_dataset(12'000, 8'000);
+    const auto backend = make_cpu_backend(config.threads);
+    const std::int64_t before = allocated();
+    Trainer trainer(*backend, data, config);
+    trainer.run();
+    const TrainingState checkpoint = trainer.state();
+    EXPECT_THAT(estimate_memory({.kind = Kind::kCpu}, data, config).host_to_come(),
+                little_above(allocated() - before));
+    for (const BackendCase& tested : backends_of_batches_under_test()) {
+      if (tested.name != "simt") continue;
+      const auto device = tested.make();
+      const MemoryEstimate estimate = estimate_memory(memory_target(*device), data, config);
+      const std::int64_t free = device->memory().free;
+      const Trainer kept(*device, data, config);
+      EXPECT_THAT(estimate.device() - part(estimate, "scratch", &MemoryPart::device),
+                  little_above(free - device->memory().free, 2 << 20));
+    }
+  }
+}
+
 TEST(MemoryEstimate, OfAContrastIsLittleMoreThanAllocated) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer's allocator does not count";
