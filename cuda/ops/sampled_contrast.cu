@@ -1,8 +1,10 @@
 // sampled_contrast: the loss of a batch of P positive pairs (u, p), each against its own M sampled
-// negatives, and its gradient. Sources: Wu et al. 2024 (sampled softmax); Mao et al. 2021 (CCL).
+// negatives, and its gradient. Sources: Wu et al. 2024 (sampled softmax); Mao et al. 2021 (CCL);
+// Yang et al. 2025 (thresholds).
 //
 //   s⁺ = û·p̂, s_k = û·n̂_k, ê = e / max(‖e‖, 1e-12)
-//   softmax:            loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+//   softmax:            loss = 1/P Σ w ℓ, ℓ = -s⁺/τ + t₂ log Σ_k exp(s_k / τ)
+//                       w = 1, or with thresholds sigmoid((s⁺ - β_u) / τ_w)
 //   cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
 //   ∂/∂e = (g - ê (ê·g)) / ‖e‖, g the gradient of ê over its occurrences
 //
@@ -36,6 +38,7 @@
 #include "cuda/support/lanes.hpp"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -107,10 +110,17 @@ __device__ inline float contrast_cosines(const ContrastTask& task, const LaneGro
   return largest;
 }
 
-/// Turns the pair's cosines into weights, each lane its own. Returns the negatives' part of P · loss.
+/// A pair's share of P · loss, and -∂loss/∂s⁺.
+struct PairScore {
+  double term;
+  float pull;
+};
+
+/// Turns the cosines of the pair's negatives into weights, each lane its own.
 template <int kLanes>
-__device__ inline double softmax_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
-                                         float largest, float* weights) {
+__device__ inline PairScore softmax_weights(const ContrastTask& task,
+                                            const LaneGroup<kLanes>& group, NodeId user,
+                                            double cosine, float largest, float* weights) {
   float sum = 0.0F;
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
     const float exponent = expf((weights[k] - largest) * task.sharpness);
@@ -118,15 +128,26 @@ __device__ inline double softmax_weights(const ContrastTask& task, const LaneGro
     sum += exponent;
   }
   sum = group.sum(sum);
-  const auto push = static_cast<float>(contrast_pull(task) * task.negative_weight / sum);
+  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
+  const auto pull = static_cast<float>(fmin(share / task.temperature, 1e38));
+  const double term =
+      task.negative_weight * (largest / task.temperature + log(static_cast<double>(sum))) -
+      cosine / task.temperature;
+  PairFactor factor;
+  if (task.thresholds != nullptr) {
+    factor = pair_factor(cosine, task.thresholds[user], task.weight_temperature);
+  }
+  const auto push = static_cast<float>(factor.weight * (pull * task.negative_weight / sum));
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) weights[k] *= push;
-  return task.negative_weight * (largest / task.temperature + log(static_cast<double>(sum)));
+  return {factor.weight * term,
+          static_cast<float>(factor.weight * pull - share * factor.slope * term)};
 }
 
 template <int kLanes>
-__device__ inline double cosine_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
-                                        float* weights) {
+__device__ inline PairScore cosine_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                           double cosine, float* weights) {
   const double weight = task.negative_weight / task.negatives;
+  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
   const auto push = static_cast<float>(weight / static_cast<double>(contrast_pairs(task)));
   const auto margin = static_cast<float>(task.margin);
   double above = 0.0;
@@ -136,7 +157,7 @@ __device__ inline double cosine_weights(const ContrastTask& task, const LaneGrou
     above += s <= margin ? 0.0 : s - task.margin;
     weights[k] = s <= margin ? 0.0F : s > margin ? push : s;
   }
-  return weight * group.sum(above);
+  return {weight * group.sum(above) + (1.0 - cosine), static_cast<float>(share)};
 }
 
 /// Σ_k ∂loss/∂s_k n̂_k, vector `place`.
@@ -175,13 +196,15 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   const float largest = contrast_cosines(task, group, own, user, weights);
   __syncwarp(group.mask());
   const bool softmax = task.kind == SampledContrastKind::kSoftmax;
-  const double term = softmax ? softmax_weights(task, group, largest, weights)
-                              : cosine_weights(task, group, weights);
+  const PairScore score = softmax
+                              ? softmax_weights(task, group, own->user, cosine, largest, weights)
+                              : cosine_weights(task, group, cosine, weights);
   if (group.lane == 0) {
-    task.terms[pair] = softmax ? term - cosine / task.temperature : term + (1.0 - cosine);
+    task.terms[pair] = score.term;
+    task.pulls[pair] = score.pull;
   }
   __syncwarp(group.mask());
-  const float pull = contrast_pull(task);
+  const float pull = score.pull;
   float4* gradient = as_vectors(task.user_gradient + pair * task.stride);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
     gradient[v] = fma(-pull, positive.unit(v), pushed_negatives(task, own, weights, v));
@@ -218,6 +241,7 @@ void carve_contrast_workspace(ContrastTask& task, float* workspace) {
   task.user_gradient = workspace;  // rows of vectors first, so that they start on 16 bytes
   task.inverses[0] = workspace + task.pairs() * task.stride;
   task.inverses[1] = task.inverses[0] + task.values[0].rows;
+  task.pulls = task.inverses[1] + task.values[1].rows;
 }
 
 void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
@@ -242,6 +266,10 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
                     .stride = view(users).stride,
                     .weights = state.weights.data(),
                     .terms = state.terms.data()};
+  if (const Matrix* thresholds = options.pair_weight.thresholds) {
+    task.thresholds = read_only_view(*thresholds).row(0);
+    task.weight_temperature = options.pair_weight.temperature;
+  }
   carve_contrast_workspace(task,
                            grow(state.contrast, contrast_workspace_size(task), "sampled_contrast"));
   state.fused ? launch_sampled_contrast_fused(queue(), task)

@@ -23,7 +23,6 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
                                       std::int32_t begin, std::int32_t end, std::int64_t place) {
   const Triplet* triplets = task.batch.triplets + task.batch.state->first;
   const std::int32_t* occurrences = task.batch.sides[row.side].occurrences;
-  const float pull = contrast_pull(task);
   float4 sum = zero_vector();
   for (std::int32_t k = begin; k < end; k += kContrastAtOnce) {
     float weight[kContrastAtOnce];
@@ -43,7 +42,7 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
       const std::int32_t t = occurrence / 2;
       // The positive of a pair counts once, with the first of its triplets.
       weight[j] = occurrence % 2 == 1       ? __ldg(task.weights + t)
-                  : t % task.negatives == 0 ? -pull
+                  : t % task.negatives == 0 ? -__ldg(task.pulls + t / task.negatives)
                                             : 0.0F;
       if (weight[j] != 0.0F) value[j] = ContrastRow(task, 0, triplets[t].user).unit(place);
     }
@@ -144,7 +143,7 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   };
   const float4* of_user = as_vectors(task.user_gradient + pair * task.stride);
   add_projected(0, own->user, [&](std::int64_t v) { return __ldg(of_user + v); });
-  const float pull = contrast_pull(task);
+  const float pull = __ldg(task.pulls + pair);
   add_projected(1, own->positive, [&](std::int64_t v) { return scale(-pull, user.unit(v)); });
   for (std::int32_t k = 0; k < task.negatives; ++k) {
     const float weight = __ldg(weights + k);
