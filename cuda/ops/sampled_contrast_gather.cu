@@ -40,10 +40,7 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
       }
       const std::int32_t occurrence = __ldg(occurrences + k + j);
       const std::int32_t t = occurrence / 2;
-      // The positive of a pair counts once, with the first of its triplets.
-      weight[j] = occurrence % 2 == 1       ? __ldg(task.weights + t)
-                  : t % task.negatives == 0 ? -__ldg(task.pulls + t / task.negatives)
-                                            : 0.0F;
+      weight[j] = __ldg(task.weights + occurrence);
       if (weight[j] != 0.0F) value[j] = ContrastRow(task, 0, triplets[t].user).unit(place);
     }
 #pragma unroll
@@ -134,7 +131,7 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   const LaneGroup<kLanes> group;
   const Triplet* own =
       task.batch.triplets + task.batch.state->first + pair * std::int64_t{task.negatives};
-  const float* weights = task.weights + pair * std::int64_t{task.negatives};
+  const float* weights = task.weights + 2 * pair * task.negatives;
   const ContrastRow user(task, 0, own->user);
   const auto add_projected = [&](int side, NodeId node, const auto& gradient) {
     float4* to = as_vectors(task.gradients[side].row(node));
@@ -143,10 +140,10 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   };
   const float4* of_user = as_vectors(task.user_gradient + pair * task.stride);
   add_projected(0, own->user, [&](std::int64_t v) { return __ldg(of_user + v); });
-  const float pull = __ldg(task.pulls + pair);
-  add_projected(1, own->positive, [&](std::int64_t v) { return scale(-pull, user.unit(v)); });
+  const float slope = __ldg(weights);
+  add_projected(1, own->positive, [&](std::int64_t v) { return scale(slope, user.unit(v)); });
   for (std::int32_t k = 0; k < task.negatives; ++k) {
-    const float weight = __ldg(weights + k);
+    const float weight = __ldg(weights + 2 * k + 1);
     if (weight == 0.0F) continue;
     add_projected(1, own[k].negative, [&](std::int64_t v) { return scale(weight, user.unit(v)); });
   }

@@ -328,7 +328,7 @@ TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
   Far<float> user_inverses(kRow, std::vector<float>(1));
   Far<float> item_inverses(kRow, std::vector<float>(3));
   simt::Buffer<float> losses(8);
-  simt::Buffer<float> floats(kStride + 3);
+  simt::Buffer<float> floats(kStride + 4);
   simt::Buffer<double> terms(1);
   const ContrastTask task{.batch = batch.view(),
                           .values = {{users.data(), kRow + 1, kStride, kStride},
@@ -345,8 +345,7 @@ TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
                           .stride = kStride,
                           .user_gradient = floats.data(),
                           .inverses = {user_inverses.data(), item_inverses.data()},
-                          .pulls = floats.data() + kStride,
-                          .weights = floats.data() + kStride + 1,
+                          .weights = floats.data() + kStride,
                           .terms = terms.data()};
   launch_sampled_contrast(DeviceQueue(), task);
   // s⁺ = 0, s = 1, 0: both are above the margin.
