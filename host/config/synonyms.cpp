@@ -48,6 +48,8 @@ constexpr std::array kSynonyms{
     Synonyms{"model.message_dropout", "node_dropout edge_dropout"},
     Synonyms{"loss.kind", "loss loss_fn loss_function loss_name loss_type criterion objective"},
     Synonyms{"loss.temperature", "tau temp softmax_temperature ssm_temp"},
+    Synonyms{"loss.weight_temperature", "tau_w tau_beta"},
+    Synonyms{"loss.refresh_every", "epoch_quantile"},
     Synonyms{"loss.negative_weight", "t2 tau2 positive_temperature temperature_2"},
     Synonyms{"loss.popularity_correction", "logq log_q logq_correction"},
     Synonyms{"loss.l2",

@@ -47,7 +47,7 @@ ContrastTerm cosine_term(const SampledContrastOptions& options, double positive,
 }
 
 /// w · term, with the derivative of w.
-ContrastTerm weighed(ContrastTerm term, const PairFactor& factor) {
+ContrastTerm weighted_term(ContrastTerm term, const PairFactor& factor) {
   term.positive = factor.weight * term.positive + factor.slope * term.loss;
   term.loss *= factor.weight;
   for (double& slope : term.negatives) slope *= factor.weight;
@@ -100,8 +100,8 @@ void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContras
                             : cosine_term(options, positive, cosines);
     if (const Matrix* thresholds = options.pair_weight.thresholds) {
       const double threshold = view(*thresholds, kOp, "thresholds")(0, batch[q * negatives].user);
-      term = weighed(std::move(term),
-                     pair_factor(positive, threshold, options.pair_weight.temperature));
+      term = weighted_term(std::move(term),
+                           pair_factor(positive, threshold, options.pair_weight.temperature));
     }
     loss += term.loss;
     const double slope = term.positive / static_cast<double>(pairs);

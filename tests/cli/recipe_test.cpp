@@ -36,6 +36,20 @@ TEST(Recipes, SoftmaxHasThePublishedSettings) {
   EXPECT_EQ(config.epochs, 7);  // what a recipe does not name stays
 }
 
+TEST(Recipes, SlAtKIsSoftmaxWithWeights) {
+  Config config;
+  Config softmax;
+  apply_recipe(config, "sl@k");
+  apply_recipe(softmax, "softmax");
+  EXPECT_EQ(config.loss.kind, LossKind::kSoftmaxAtK);
+  EXPECT_EQ(config.loss.at_k.k, 20);
+  EXPECT_GE(config.loss.at_k.weight_temperature, 0.5);  // where its authors search
+  EXPECT_LE(config.loss.at_k.weight_temperature, 3.0);
+  EXPECT_EQ(config.loss.at_k.refresh_every, 5);
+  config.loss = softmax.loss;
+  EXPECT_EQ(write_config(config), write_config(softmax));
+}
+
 TEST(Recipes, XSimGclHasThePublishedSettings) {
   Config config;
   apply_recipe(config, "xsimgcl");
@@ -82,8 +96,8 @@ TEST(Recipes, AnUnknownNameListsAll) {
   } catch (const ConfigError& error) {
     EXPECT_STREQ(
         error.what(),
-        "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, xsimgcl, mf-softmax, "
-        "directau, mf-directau, ccl, auto");
+        "unknown recipe \"softmx\": expected one of lightgcn, softmax, bsl, sl@k, xsimgcl, "
+        "mf-softmax, directau, mf-directau, ccl, auto");
   }
 }
 
