@@ -21,7 +21,8 @@ void check_pair_weight(const InBatchSoftmaxOptions& options, NodeId num_users) {
 void check_pair_weight(const SampledContrastOptions& options, NodeId num_users) {
   check("sampled_contrast", options.pair_weight, num_users);
   if (options.kind != SampledContrastKind::kSoftmax && options.pair_weight.thresholds != nullptr) {
-    throw ConfigError("sampled_contrast: found thresholds, expected none, as only softmax has them");
+    throw ConfigError(
+        "sampled_contrast: found thresholds, expected none, as only softmax has them");
   }
 }
 

@@ -172,8 +172,8 @@ PairScore softmax_weights(const ContrastCall& call, std::int64_t pair, double s,
   const double largest =
       call.exponents(weights, room, finite_factor(1.0 / call.options.temperature), &sum);
   const double pull = 1.0 / (static_cast<double>(call.pairs) * call.options.temperature);
-  const double loss = weight * (largest / call.options.temperature + std::log(sum)) -
-                      s / call.options.temperature;
+  const double loss =
+      weight * (largest / call.options.temperature + std::log(sum)) - s / call.options.temperature;
   PairFactor factor;
   if (call.thresholds != nullptr) {
     const NodeId user = call.state.current[pair * call.negatives].user;

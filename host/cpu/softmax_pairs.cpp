@@ -21,8 +21,7 @@ void SoftmaxPairs::finish_row(std::int64_t t, const ExponentRow& row) const {
   if (thresholds != nullptr) {
     const std::int64_t at = t * tables.stride;
     const double cosine = kernels.dot(tables.left + at, tables.right + at, tables.stride);
-    const PairFactor factor =
-        pair_factor(cosine, thresholds[triplets[t].user], weight_temperature);
+    const PairFactor factor = pair_factor(cosine, thresholds[triplets[t].user], weight_temperature);
     pull = factor.weight * pull - weight / static_cast<double>(tables.count) * factor.slope * loss;
     push *= factor.weight;
     loss *= factor.weight;

@@ -22,9 +22,9 @@ struct SoftmaxThresholds {
 
 PairLoss weighted_softmax(Backend& backend, const InBatchSoftmaxOptions& options,
                           const Matrix& thresholds, double temperature) {
-  return [&backend, options, &thresholds, temperature](
-             Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
-             Matrix& grad_items, Matrix& losses) {
+  return [&backend, options, &thresholds, temperature](Triplets& triplets, const Matrix& users,
+                                                       const Matrix& items, Matrix& grad_users,
+                                                       Matrix& grad_items, Matrix& losses) {
     InBatchSoftmaxOptions weighted = options;
     weighted.pair_weight = {.thresholds = &thresholds, .temperature = temperature};
     backend.in_batch_softmax(triplets, weighted, users, items, grad_users, grad_items, losses);
@@ -67,8 +67,8 @@ PairProblem crossed_pairs() {
 
 TEST_P(InBatchSoftmaxWeight, MatchesHandComputation) {
   // τ = 1/2: ℓ = 0 + log(exp(2)) = 2 of both pairs. τ_w = 1: w = 1/2 and 3/4.
-  const PairOutputs out = run_weighted_softmax(backend_, crossed_pairs(), {.temperature = 0.5},
-                                               {{0, -std::log(3.0)}});
+  const PairOutputs out =
+      run_weighted_softmax(backend_, crossed_pairs(), {.temperature = 0.5}, {{0, -std::log(3.0)}});
   EXPECT_NEAR(out.losses[0], (0.5 * 2 + 0.75 * 2) / 2, 64 * epsilon());
   // ∂/∂s_00 = 1/2 (-1/2 · 2 + 1/4 · 2) = -1/4, ∂/∂s_01 = 1/2 · 1/2 · 2 = 1/2;
   // ∂/∂s_11 = 1/2 (-3/4 · 2 + 3/16 · 2) = -9/16, ∂/∂s_10 = 3/4.
@@ -122,8 +122,8 @@ TEST_P(InBatchSoftmaxWeight, ARowWithoutColumnsAddsNothing) {
                             3,
                             random_values(6, 1),
                             random_values(6, 2)};
-  const PairOutputs out = run_weighted_softmax(
-      backend_, problem, {.mask = SoftmaxMask::kSameItem}, {{0.25, -0.25}, 0.5});
+  const PairOutputs out = run_weighted_softmax(backend_, problem, {.mask = SoftmaxMask::kSameItem},
+                                               {{0.25, -0.25}, 0.5});
   EXPECT_EQ(out.losses[0], 0);
   EXPECT_EQ(out.grad_users, Values(6, 0));
   EXPECT_EQ(out.grad_items, Values(6, 0));
@@ -138,8 +138,7 @@ TEST_P(InBatchSoftmaxWeight, StaysFiniteAtTheLeastTemperature) {
 }
 
 TEST_P(InBatchSoftmaxWeight, KeepsAThresholdOfNaN) {
-  const PairOutputs out =
-      run_weighted_softmax(backend_, crossed_pairs(), {}, {{0, std::nan("")}});
+  const PairOutputs out = run_weighted_softmax(backend_, crossed_pairs(), {}, {{0, std::nan("")}});
   EXPECT_TRUE(std::isnan(out.losses[0]));
 }
 

@@ -55,13 +55,8 @@ class SampledContrastWeight : public BackendTest {
 /// The pairs (0, 0) and (1, 1), each with s⁺ = 0 and the negatives 2 and 3 of s = 1 and 0, rows on the
 /// axes.
 ContrastProblem crossed_contrasts() {
-  return {{2, 4, {0, 1, 2}, {0, 1}},
-          {{0, 0, 2}, {0, 0, 3}, {1, 1, 2}, {1, 1, 3}},
-          2,
-          4,
-          3,
-          {2, 0, 0, 4, 0, 0},
-          {0, 5, 0, 0, 10, 0, 3, 0, 0, 0, 0, 1}};
+  return {{2, 4, {0, 1, 2}, {0, 1}}, {{0, 0, 2}, {0, 0, 3}, {1, 1, 2}, {1, 1, 3}}, 2, 4, 3,
+          {2, 0, 0, 4, 0, 0},        {0, 5, 0, 0, 10, 0, 3, 0, 0, 0, 0, 1}};
 }
 
 TEST_P(SampledContrastWeight, MatchesHandComputation) {
@@ -80,11 +75,9 @@ TEST_P(SampledContrastWeight, MatchesHandComputation) {
         64, epsilon()));
   };
   // Across û = (1, 0, 0): item 2 is along it.
-  expect(out.grad_users,
-         {0, first / 2, 0.5 * least / 2, 0, second / 4, 0.25 * least / 4});
+  expect(out.grad_users, {0, first / 2, 0.5 * least / 2, 0, second / 4, 0.25 * least / 4});
   // Items 0 and 1: û over their norms. Item 2 is along û; item 3 gets both pairs' parts.
-  expect(out.grad_items,
-         {first / 5, 0, 0, second / 10, 0, 0, 0, 0, 0, (0.5 + 0.25) * least, 0, 0});
+  expect(out.grad_items, {first / 5, 0, 0, second / 10, 0, 0, 0, 0, 0, (0.5 + 0.25) * least, 0, 0});
 }
 
 TEST_P(SampledContrastWeight, MatchesTheReference) {
