@@ -11,6 +11,10 @@
 namespace tern::cuda {
 namespace {
 
+/// Rows that a group gathers at a time: with kContrastAtOnce, four, the weights of both kinds of
+/// occurrences would spill on sm_80 and sm_90.
+constexpr int kGatheredAtOnce = 3;
+
 /// A distinct row of the batch. For a user, begin and end count pairs, not triplets.
 __device__ inline BatchRow contrast_row(const ContrastTask& task, std::int64_t index) {
   BatchRow row = batch_row(task.batch, index);
@@ -24,11 +28,11 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
   const Triplet* triplets = task.batch.triplets + task.batch.state->first;
   const std::int32_t* occurrences = task.batch.sides[row.side].occurrences;
   float4 sum = zero_vector();
-  for (std::int32_t k = begin; k < end; k += kContrastAtOnce) {
-    float weight[kContrastAtOnce];
-    float4 value[kContrastAtOnce];
+  for (std::int32_t k = begin; k < end; k += kGatheredAtOnce) {
+    float weight[kGatheredAtOnce];
+    float4 value[kGatheredAtOnce];
 #pragma unroll
-    for (int j = 0; j < kContrastAtOnce; ++j) {
+    for (int j = 0; j < kGatheredAtOnce; ++j) {
       weight[j] = 0.0F;
       if (k + j >= end) continue;
       if (row.side == 0) {
@@ -44,7 +48,7 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
       if (weight[j] != 0.0F) value[j] = ContrastRow(task, 0, triplets[t].user).unit(place);
     }
 #pragma unroll
-    for (int j = 0; j < kContrastAtOnce; ++j) {
+    for (int j = 0; j < kGatheredAtOnce; ++j) {
       if (weight[j] != 0.0F) sum = fma(weight[j], value[j], sum);
     }
   }
