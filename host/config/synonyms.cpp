@@ -91,7 +91,7 @@ constexpr std::array kSynonyms{
     Synonyms{"train.threads",
              "n_threads num_threads nthreads n_jobs jobs num_workers workers cores multicore"},
     Synonyms{"train.reproducibility", "deterministic reproducible"},
-    Synonyms{"evaluation.ks", "k topk topks cutoff cutoffs at_k"},
+    Synonyms{"evaluation.ks", "topk topks cutoff cutoffs at_k"},
     Synonyms{"evaluation.score", "similarity score_function scoring distance"},
     Synonyms{"checkpoint.every_epochs",
              "save_every save_freq save_interval checkpoint_every checkpoint_interval"},
