@@ -214,9 +214,18 @@ class Step:
         masked = observed[u][:, p] | torch.eye(len(u), dtype=torch.bool)
         logits = logits.masked_fill(masked, -torch.inf)
         counted = ~masked.all(dim=1)  # a row without columns adds nothing
+        own = cosines.diagonal()[counted]
         terms = (self.settings["negative_weight"] * logits[counted].logsumexp(dim=1) -
-                 cosines.diagonal()[counted] / self.settings["temperature"])
-        return terms.sum() / len(u)
+                 own / self.settings["temperature"])
+        return (self.pair_weights(u[counted], own) * terms).sum() / len(u)
+
+    def pair_weights(self, u, cosines):
+        """SL@K: how much pairs count, by how far they are above the thresholds of their users, which
+        are constants; 1 with other losses."""
+        if not (self.directory / "loss.thresholds.npy").exists():
+            return torch.ones_like(cosines)
+        thresholds = torch.from_numpy(self.array("loss.thresholds").astype(np.float64))[0]
+        return torch.sigmoid((cosines - thresholds[u]) / self.settings["weight_temperature"])
 
     def directau(self, users, items, u, p):
         """DirectAU, as its authors' code computes it: alignment of the pairs' unit rows, and the mean
@@ -242,8 +251,8 @@ class Step:
             above = torch.relu(negative - self.settings["margin"])
             return (1 - positive[:, 0] + weight * above.mean(dim=1)).mean()
         temperature = self.settings["temperature"]
-        return (weight * (negative / temperature).logsumexp(dim=1) -
-                positive[:, 0] / temperature).mean()
+        terms = weight * (negative / temperature).logsumexp(dim=1) - positive[:, 0] / temperature
+        return (self.pair_weights(u[::each], positive[:, 0]) * terms).mean()
 
     def recompute(self):
         """{name: what should have been dumped under that name}."""

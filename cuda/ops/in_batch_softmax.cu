@@ -1,9 +1,11 @@
 // in_batch_softmax: the softmax loss of a batch of B pairs (u_t, p_t) and its gradient, with the
-// other pairs' items as negatives. Sources: Wu et al. 2024 (SL, BSL); Yi et al. 2019.
+// other pairs' items as negatives. Sources: Wu et al. 2024 (SL, BSL); Yi et al. 2019;
+// Yang et al. 2025 (SL@K).
 //
 //   s_tj = û_t·p̂_j,  ê = e / max(‖e‖, 1e-12),  l_tj = s_tj / τ - c log q_j
-//   loss = 1/B Σ_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj) ]
-//   ∂/∂s_tj = t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l),  ∂/∂s_tt = -1/(Bτ)
+//   loss = 1/B Σ_t w_t ℓ_t,  ℓ_t = -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj)
+//   w_t = 1, or with thresholds sigmoid((s_tt - β_u) / τ_w)
+//   ∂/∂s_tj = w_t t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l),  ∂/∂s_tt = -w_t/(Bτ) + ℓ_t/B ∂w_t/∂s_tt
 //   ∂/∂e = (g - ê (ê·g)) / ‖e‖,  g the gradient of ê over its occurrences
 //
 // users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone.
@@ -94,6 +96,10 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
   task.mask = options.mask;
   task.temperature = options.temperature;
   task.negative_weight = options.negative_weight;
+  if (const Matrix* thresholds = options.pair_weight.thresholds) {
+    task.thresholds = read_only_view(*thresholds).row(0);
+    task.weight_temperature = options.pair_weight.temperature;
+  }
   task.correction = finite_factor(options.popularity_correction);
   task.sharpness = softmax_sharpness(options.temperature);
   task.cuts = pair_cuts(state.batch_size);

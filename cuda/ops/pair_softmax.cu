@@ -22,6 +22,7 @@
 #include "cuda/support/launch.hpp"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cuda {
@@ -32,6 +33,32 @@ constexpr int kSoftmaxJoinThreads = 256;
 /// and spills, on each architecture in another kernel.
 constexpr int kSoftmaxJoinBlocks = 2;
 constexpr double kLn2 = 0.6931471805599453;
+
+/// A row's share of B · loss / weight, and the factors of its gradients: -∂loss/∂s_tt, and ∂loss/∂s_tj
+/// of a column over its power.
+struct SoftmaxRow {
+  double term;
+  double pull;
+  double push;
+};
+
+/// sum: of the powers 2^(l - largest) of the row's columns, which has some.
+__device__ inline SoftmaxRow softmax_row(const SoftmaxTask& task, std::int64_t t, float largest,
+                                         float sum) {
+  const auto count = static_cast<double>(*task.count);
+  const double t2 = task.negative_weight;
+  const double log_sum = (largest + log2(static_cast<double>(sum))) * kLn2;
+  const double pull = task.weight / (count * task.temperature);
+  SoftmaxRow row{t2 * log_sum - task.cosines[t] / task.temperature, pull, pull * t2 / sum};
+  if (task.thresholds == nullptr) return row;
+  const NodeId user = task.batch.triplets[task.batch.state->first + t].user;
+  const PairFactor factor =
+      pair_factor(task.cosines[t], task.thresholds[user], task.weight_temperature);
+  row.pull = factor.weight * row.pull - task.weight / count * factor.slope * row.term;
+  row.push *= factor.weight;
+  row.term *= factor.weight;
+  return row;
+}
 
 /// One group a row.
 template <int kLanes>
@@ -53,10 +80,9 @@ __global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
     sum = fmaf(exp2f(task.split_maxima[at] - largest), task.split_sums[at], sum);
   }
   const bool empty = sum == 0.0F;
-  const double pull = task.weight / (static_cast<double>(count) * task.temperature);
-  const double t2 = task.negative_weight;
-  const float weight = empty ? 0.0F : static_cast<float>(pull * t2 / sum);
-  const float own = empty ? 0.0F : static_cast<float>(pull);
+  const SoftmaxRow row = empty ? SoftmaxRow{0.0, 0.0, 0.0} : softmax_row(task, t, largest, sum);
+  const auto weight = static_cast<float>(row.push);
+  const auto own = static_cast<float>(row.pull);
   const float4* unit = as_vectors(task.units[1] + t * task.stride);
   float4* gradient = as_vectors(task.left_gradient + t * task.stride);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
@@ -72,8 +98,7 @@ __global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
   task.maxima[t] = largest;
   task.weights[t] = weight;
   task.pulls[t] = own;
-  const double log_sum = (largest + log2(static_cast<double>(sum))) * kLn2;
-  task.terms[t] = empty ? 0.0 : t2 * log_sum - task.cosines[t] / task.temperature;
+  task.terms[t] = row.term;
 }
 
 }  // namespace

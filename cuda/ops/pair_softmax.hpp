@@ -7,16 +7,19 @@
 
 namespace tern::cuda {
 
-/// weight/B Σ_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count, with
-/// s_tj = left_t·right_j, and its gradients with respect to the unit rows. B = *count.
+/// weight/B Σ_t w_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count,
+/// with s_tj = left_t·right_j, and its gradients with respect to the unit rows. B = *count.
 struct SoftmaxTask : PairTiles {
   double temperature = 1.0;      // τ
   double negative_weight = 1.0;  // t₂
   double weight = 1.0;
+  /// Null: each w_t is 1. Else the β of pair_factor() by user; row t is triplet t of the batch.
+  const float* thresholds = nullptr;
+  double weight_temperature = 1.0;  // τ_w
 
   float* left_gradient = nullptr;  // (size, stride)
   float* divisors[2] = {};         // [table] (size): max(‖e‖, 1e-12)
-  float* pulls = nullptr;          // (size): weight / (Bτ), 0 without columns
+  float* pulls = nullptr;          // (size): -∂loss/∂s_tt, 0 without columns
   double* cosines = nullptr;       // (size): s_tt
   double* terms = nullptr;         // (size): the row's share of B · loss / weight
 };

@@ -1,8 +1,10 @@
 // sampled_contrast: the loss of a batch of P positive pairs (u, p), each against its own M sampled
-// negatives, and its gradient. Sources: Wu et al. 2024 (sampled softmax); Mao et al. 2021 (CCL).
+// negatives, and its gradient. Sources: Wu et al. 2024 (sampled softmax); Mao et al. 2021 (CCL);
+// Yang et al. 2025 (thresholds).
 //
 //   s⁺ = û·p̂, s_k = û·n̂_k, ê = e / max(‖e‖, 1e-12)
-//   softmax:            loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+//   softmax:            loss = 1/P Σ w ℓ, ℓ = -s⁺/τ + t₂ log Σ_k exp(s_k / τ)
+//                       w = 1, or with thresholds sigmoid((s⁺ - β_u) / τ_w)
 //   cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
 //   ∂/∂e = (g - ê (ê·g)) / ‖e‖, g the gradient of ê over its occurrences
 //
@@ -36,6 +38,7 @@
 #include "cuda/support/lanes.hpp"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -101,42 +104,62 @@ __device__ inline float contrast_cosines(const ContrastTask& task, const LaneGro
       const float cosine = group.sum(sums[j]);
       if (k + j >= task.negatives) continue;
       largest = fmaxf(largest, cosine);
-      if (group.lane == 0) weights[k + j] = cosine;
+      if (group.lane == 0) weights[2 * (k + j) + 1] = cosine;
     }
   }
   return largest;
 }
 
-/// Turns the pair's cosines into weights, each lane its own. Returns the negatives' part of P · loss.
+/// A pair's share of P · loss, and ∂loss/∂s⁺.
+struct PairScore {
+  double term;
+  float slope;
+};
+
+/// Turns the cosines of the pair's negatives into weights, each lane its own.
 template <int kLanes>
-__device__ inline double softmax_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
-                                         float largest, float* weights) {
+__device__ inline PairScore softmax_weights(const ContrastTask& task,
+                                            const LaneGroup<kLanes>& group, NodeId user,
+                                            double cosine, float largest, float* weights) {
   float sum = 0.0F;
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
-    const float exponent = expf((weights[k] - largest) * task.sharpness);
-    weights[k] = exponent;
+    const float exponent = expf((weights[2 * k + 1] - largest) * task.sharpness);
+    weights[2 * k + 1] = exponent;
     sum += exponent;
   }
   sum = group.sum(sum);
-  const auto push = static_cast<float>(contrast_pull(task) * task.negative_weight / sum);
-  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) weights[k] *= push;
-  return task.negative_weight * (largest / task.temperature + log(static_cast<double>(sum)));
+  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
+  const auto pull = static_cast<float>(fmin(share / task.temperature, 1e38));
+  const double term =
+      task.negative_weight * (largest / task.temperature + log(static_cast<double>(sum))) -
+      cosine / task.temperature;
+  PairFactor factor;
+  if (task.thresholds != nullptr) {
+    factor = pair_factor(cosine, task.thresholds[user], task.weight_temperature);
+  }
+  const auto push = static_cast<float>(factor.weight * (pull * task.negative_weight / sum));
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    weights[2 * k + 1] *= push;
+  }
+  return {factor.weight * term,
+          static_cast<float>(share * factor.slope * term - factor.weight * pull)};
 }
 
 template <int kLanes>
-__device__ inline double cosine_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
-                                        float* weights) {
+__device__ inline PairScore cosine_weights(const ContrastTask& task, const LaneGroup<kLanes>& group,
+                                           double cosine, float* weights) {
   const double weight = task.negative_weight / task.negatives;
+  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
   const auto push = static_cast<float>(weight / static_cast<double>(contrast_pairs(task)));
   const auto margin = static_cast<float>(task.margin);
   double above = 0.0;
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
-    const float s = weights[k];
+    const float s = weights[2 * k + 1];
     // Not a comparison with the margin alone, which would lose a NaN.
     above += s <= margin ? 0.0 : s - task.margin;
-    weights[k] = s <= margin ? 0.0F : s > margin ? push : s;
+    weights[2 * k + 1] = s <= margin ? 0.0F : s > margin ? push : s;
   }
-  return weight * group.sum(above);
+  return {weight * group.sum(above) + (1.0 - cosine), -static_cast<float>(share)};
 }
 
 /// Σ_k ∂loss/∂s_k n̂_k, vector `place`.
@@ -148,7 +171,7 @@ __device__ inline float4 pushed_negatives(const ContrastTask& task, const Triple
     float4 value[kContrastAtOnce];
 #pragma unroll
     for (int j = 0; j < kContrastAtOnce; ++j) {
-      weight[j] = k + j < task.negatives ? weights[k + j] : 0.0F;
+      weight[j] = k + j < task.negatives ? weights[2 * (k + j) + 1] : 0.0F;
       if (weight[j] != 0.0F) value[j] = ContrastRow(task, 1, own[k + j].negative).unit(place);
     }
 #pragma unroll
@@ -168,23 +191,24 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   const LaneGroup<kLanes> group;
   const Triplet* own =
       task.batch.triplets + task.batch.state->first + pair * std::int64_t{task.negatives};
-  float* weights = task.weights + pair * std::int64_t{task.negatives};
+  float* weights = task.weights + 2 * pair * task.negatives;
   const ContrastRow user(task, 0, own->user);
   const ContrastRow positive(task, 1, own->positive);
   const double cosine = contrast_cosine(task, group, user, positive);
   const float largest = contrast_cosines(task, group, own, user, weights);
   __syncwarp(group.mask());
   const bool softmax = task.kind == SampledContrastKind::kSoftmax;
-  const double term = softmax ? softmax_weights(task, group, largest, weights)
-                              : cosine_weights(task, group, weights);
-  if (group.lane == 0) {
-    task.terms[pair] = softmax ? term - cosine / task.temperature : term + (1.0 - cosine);
+  const PairScore score = softmax
+                              ? softmax_weights(task, group, own->user, cosine, largest, weights)
+                              : cosine_weights(task, group, cosine, weights);
+  if (group.lane == 0) task.terms[pair] = score.term;
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    weights[2 * k] = k == 0 ? score.slope : 0.0F;  // the positive of a pair counts once
   }
   __syncwarp(group.mask());
-  const float pull = contrast_pull(task);
   float4* gradient = as_vectors(task.user_gradient + pair * task.stride);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
-    gradient[v] = fma(-pull, positive.unit(v), pushed_negatives(task, own, weights, v));
+    gradient[v] = fma(score.slope, positive.unit(v), pushed_negatives(task, own, weights, v));
   }
 }
 
@@ -218,6 +242,7 @@ void carve_contrast_workspace(ContrastTask& task, float* workspace) {
   task.user_gradient = workspace;  // rows of vectors first, so that they start on 16 bytes
   task.inverses[0] = workspace + task.pairs() * task.stride;
   task.inverses[1] = task.inverses[0] + task.values[0].rows;
+  task.weights = task.inverses[1] + task.values[1].rows;
 }
 
 void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
@@ -240,8 +265,11 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
                     .negatives = triplets.negatives_per_positive(),
                     .size = state.batch_size,
                     .stride = view(users).stride,
-                    .weights = state.weights.data(),
                     .terms = state.terms.data()};
+  if (const Matrix* thresholds = options.pair_weight.thresholds) {
+    task.thresholds = read_only_view(*thresholds).row(0);
+    task.weight_temperature = options.pair_weight.temperature;
+  }
   carve_contrast_workspace(task,
                            grow(state.contrast, contrast_workspace_size(task), "sampled_contrast"));
   state.fused ? launch_sampled_contrast_fused(queue(), task)

@@ -11,6 +11,10 @@
 namespace tern::cuda {
 namespace {
 
+/// Rows that a group gathers at a time: with kContrastAtOnce, four, the weights of both kinds of
+/// occurrences would spill on sm_80 and sm_90.
+constexpr int kGatheredAtOnce = 3;
+
 /// A distinct row of the batch. For a user, begin and end count pairs, not triplets.
 __device__ inline BatchRow contrast_row(const ContrastTask& task, std::int64_t index) {
   BatchRow row = batch_row(task.batch, index);
@@ -23,13 +27,12 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
                                       std::int32_t begin, std::int32_t end, std::int64_t place) {
   const Triplet* triplets = task.batch.triplets + task.batch.state->first;
   const std::int32_t* occurrences = task.batch.sides[row.side].occurrences;
-  const float pull = contrast_pull(task);
   float4 sum = zero_vector();
-  for (std::int32_t k = begin; k < end; k += kContrastAtOnce) {
-    float weight[kContrastAtOnce];
-    float4 value[kContrastAtOnce];
+  for (std::int32_t k = begin; k < end; k += kGatheredAtOnce) {
+    float weight[kGatheredAtOnce];
+    float4 value[kGatheredAtOnce];
 #pragma unroll
-    for (int j = 0; j < kContrastAtOnce; ++j) {
+    for (int j = 0; j < kGatheredAtOnce; ++j) {
       weight[j] = 0.0F;
       if (k + j >= end) continue;
       if (row.side == 0) {
@@ -41,14 +44,11 @@ __device__ inline float4 contrast_sum(const ContrastTask& task, const BatchRow& 
       }
       const std::int32_t occurrence = __ldg(occurrences + k + j);
       const std::int32_t t = occurrence / 2;
-      // The positive of a pair counts once, with the first of its triplets.
-      weight[j] = occurrence % 2 == 1       ? __ldg(task.weights + t)
-                  : t % task.negatives == 0 ? -pull
-                                            : 0.0F;
+      weight[j] = __ldg(task.weights + occurrence);
       if (weight[j] != 0.0F) value[j] = ContrastRow(task, 0, triplets[t].user).unit(place);
     }
 #pragma unroll
-    for (int j = 0; j < kContrastAtOnce; ++j) {
+    for (int j = 0; j < kGatheredAtOnce; ++j) {
       if (weight[j] != 0.0F) sum = fma(weight[j], value[j], sum);
     }
   }
@@ -135,7 +135,7 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   const LaneGroup<kLanes> group;
   const Triplet* own =
       task.batch.triplets + task.batch.state->first + pair * std::int64_t{task.negatives};
-  const float* weights = task.weights + pair * std::int64_t{task.negatives};
+  const float* weights = task.weights + 2 * pair * task.negatives;
   const ContrastRow user(task, 0, own->user);
   const auto add_projected = [&](int side, NodeId node, const auto& gradient) {
     float4* to = as_vectors(task.gradients[side].row(node));
@@ -144,10 +144,10 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   };
   const float4* of_user = as_vectors(task.user_gradient + pair * task.stride);
   add_projected(0, own->user, [&](std::int64_t v) { return __ldg(of_user + v); });
-  const float pull = contrast_pull(task);
-  add_projected(1, own->positive, [&](std::int64_t v) { return scale(-pull, user.unit(v)); });
+  const float slope = __ldg(weights);
+  add_projected(1, own->positive, [&](std::int64_t v) { return scale(slope, user.unit(v)); });
   for (std::int32_t k = 0; k < task.negatives; ++k) {
-    const float weight = __ldg(weights + k);
+    const float weight = __ldg(weights + 2 * k + 1);
     if (weight == 0.0F) continue;
     add_projected(1, own[k].negative, [&](std::int64_t v) { return scale(weight, user.unit(v)); });
   }

@@ -30,13 +30,6 @@ __device__ inline std::int64_t contrast_pairs(const ContrastTask& task) {
   return task.batch.state->count / task.negatives;
 }
 
-/// -∂loss/∂s⁺, of every pair.
-__device__ inline float contrast_pull(const ContrastTask& task) {
-  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
-  if (task.kind == SampledContrastKind::kCosineContrastive) return static_cast<float>(share);
-  return static_cast<float>(fmin(share / task.temperature, 1e38));
-}
-
 /// A row of one side, from which unit vectors are read.
 struct ContrastRow {
   const float4* vectors;

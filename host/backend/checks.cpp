@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "host/backend/expect.hpp"
+#include "host/backend/pair_weight.hpp"
 #include "host/config/keys.hpp"
 #include "tern/error.hpp"
 
@@ -200,6 +201,7 @@ void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOption
   expect_non_negative("negative_weight", options.negative_weight);
   expect_non_negative("popularity_correction", options.popularity_correction);
   check_batch_op("in_batch_softmax", triplets, users, items, grad_users, grad_items, losses);
+  check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
 }
 
 void check_alignment_uniformity(const Triplets& triplets, const AlignmentUniformityOptions& options,
@@ -217,6 +219,7 @@ void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptio
   expect_option("margin", options.margin, options.margin >= -1 && options.margin <= 1, "[-1, 1]");
   expect_non_negative("negative_weight", options.negative_weight);
   check_batch_op(kOp, triplets, users, items, grad_users, grad_items, losses);
+  check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
   const int negatives = triplets.negatives_per_positive();
   if (negatives == 0) {
     throw_shape("{}: the triplets have no negatives; make them with negatives_per_positive from 1",

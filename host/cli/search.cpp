@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "host/cli/format.hpp"
+#include "host/config/batch.hpp"
 #include "host/train/search.hpp"
 
 namespace tern::cli {
@@ -28,7 +29,7 @@ std::int64_t trial_steps(const Dataset& data, const Config& config) {
 /// Whether the key has an effect on this training.
 bool has_effect(std::string_view key, const Config& config) {
   if (key == "model.layers") return config.model.kind == ModelKind::kLightGcn;
-  return config.loss.kind == LossKind::kSoftmax;
+  return is_softmax(config.loss.kind);
 }
 
 /// The grids of the recipe's keys that the command line leaves open.

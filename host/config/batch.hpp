@@ -6,11 +6,16 @@
 
 namespace tern {
 
+/// Whether the loss is a softmax, whose negatives loss.negatives chooses.
+constexpr bool is_softmax(LossKind kind) {
+  return kind == LossKind::kSoftmax || kind == LossKind::kSoftmaxAtK;
+}
+
 /// Whether the loss sets each positive pair against all of its sampled negatives together. Then
 /// train.batch_size counts pairs, and a batch has the triplets of whole pairs.
 constexpr bool contrasts_samples(const LossOptions& options) {
   return options.kind == LossKind::kCcl ||
-         (options.kind == LossKind::kSoftmax && options.negatives == SoftmaxNegatives::kSampled);
+         (is_softmax(options.kind) && options.negatives == SoftmaxNegatives::kSampled);
 }
 
 /// Triplets of a batch: train.batch_size, or sampling.negatives_per_positive times as many if the loss

@@ -200,7 +200,7 @@ void validate(const Config& config) {
                       " each, expected a product of at most " + std::to_string(kMaxBatchTriplets));
   }
   if (config.loss.softmax.popularity_correction != 0.0) {
-    const bool softmax = config.loss.kind == LossKind::kSoftmax;
+    const bool softmax = is_softmax(config.loss.kind);
     throw ConfigError("loss.popularity_correction: found " +
                       to_toml(find_key("loss.popularity_correction").get(config)) + ", but " +
                       (softmax ? "loss.negatives = \"sampled\"" : "loss.kind = \"ccl\"") +

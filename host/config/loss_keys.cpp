@@ -16,19 +16,22 @@ std::vector<KeySpec> loss_keys() {
   constexpr auto kSoftmax = [](auto member) {
     return at(&Config::loss, &LossOptions::softmax, member);
   };
+  constexpr auto kAtK = [](auto member) { return at(&Config::loss, &LossOptions::at_k, member); };
   return {
       choice<LossKind>("loss.kind", kBetweenEpochs,
                        "bpr: each item against a sampled one; softmax: against those of the "
                        "batch's other pairs (loss.negatives); directau: pairs close together, all "
-                       "else spread out; ccl: cosines against sampled items, with a margin",
+                       "else spread out; ccl: cosines against sampled items, with a margin; sl@k: "
+                       "softmax in which pairs near the first loss.k places count most",
                        at(&Config::loss, &LossOptions::kind),
                        {{"bpr", LossKind::kBpr},
                         {"softmax", LossKind::kSoftmax},
                         {"directau", LossKind::kDirectAu},
-                        {"ccl", LossKind::kCcl}}),
+                        {"ccl", LossKind::kCcl},
+                        {"sl@k", LossKind::kSoftmaxAtK}}),
       choice<SoftmaxNegatives>(
           "loss.negatives", kBetweenEpochs,
-          "softmax: the items of the batch's other pairs, or "
+          "softmax, sl@k: the items of the batch's other pairs, or "
           "sampling.negatives_per_positive items sampled for each pair, which loss.mask does not "
           "concern, as none of them is observed",
           at(&Config::loss, &LossOptions::negatives),
@@ -36,11 +39,12 @@ std::vector<KeySpec> loss_keys() {
       number("loss.l2", kChangesResult,
              "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
              at(&Config::l2), kNotNegative),
-      number("loss.temperature", kChangesResult,
-             "softmax: cosines are divided by this; smaller: the hardest negatives count more",
-             kSoftmax(&InBatchSoftmaxOptions::temperature), kPositive),
+      number(
+          "loss.temperature", kChangesResult,
+          "softmax, sl@k: cosines are divided by this; smaller: the hardest negatives count more",
+          kSoftmax(&InBatchSoftmaxOptions::temperature), kPositive),
       number("loss.negative_weight", kChangesResult,
-             "softmax: weight of the logarithm of the negatives' sum; 1: SL, else BSL, whose "
+             "softmax, sl@k: weight of the logarithm of the negatives' sum; 1: SL, else BSL, whose "
              "positive temperature is loss.temperature times this; ccl: weight of the negatives' "
              "mean",
              kSoftmax(&InBatchSoftmaxOptions::negative_weight), kNotNegative),
@@ -49,18 +53,31 @@ std::vector<KeySpec> loss_keys() {
       number("loss.uniformity_weight", kChangesResult,
              "directau: weight of the uniformity of users and items",
              at(&Config::loss, &LossOptions::uniformity_weight), kNotNegative),
-      choice<SoftmaxMask>(
-          "loss.mask", kChangesResult,
-          "softmax: items of the batch that are no negatives of a pair: none, its own item in "
-          "other pairs, or all that its user has in training",
-          kSoftmax(&InBatchSoftmaxOptions::mask),
-          {{"none", SoftmaxMask::kNone},
-           {"same-item", SoftmaxMask::kSameItem},
-           {"observed", SoftmaxMask::kObserved}}),
+      choice<SoftmaxMask>("loss.mask", kChangesResult,
+                          "softmax, sl@k: items of the batch that are no negatives of a pair: "
+                          "none, its own item in "
+                          "other pairs, or all that its user has in training",
+                          kSoftmax(&InBatchSoftmaxOptions::mask),
+                          {{"none", SoftmaxMask::kNone},
+                           {"same-item", SoftmaxMask::kSameItem},
+                           {"observed", SoftmaxMask::kObserved}}),
       number("loss.popularity_correction", kChangesResult,
-             "softmax: this times the logarithm of an item's share of the interactions leaves its "
+             "softmax, sl@k: this times the logarithm of an item's share of the interactions "
+             "leaves its "
              "logit as a negative; 0: none, 1: full correction",
              kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
+      integer("loss.k", kChangesResult,
+              "sl@k: pairs are weighted by their cosine against the user's best but k - 1 over all "
+              "items",
+              kAtK(&AtKOptions::k), 1, 65536),
+      number("loss.weight_temperature", kChangesResult,
+             "sl@k: the difference from that cosine is divided by this; smaller: pairs beyond the "
+             "first loss.k places count less",
+             kAtK(&AtKOptions::weight_temperature), kPositive),
+      integer(
+          "loss.refresh_every", kChangesResult,
+          "sl@k: epochs between two measurements of those cosines, which are 0 before the first",
+          kAtK(&AtKOptions::refresh_every), 1, 1'000'000'000),
   };
 }
 
@@ -86,7 +103,7 @@ std::vector<KeySpec> sampling_keys() {
               at(&Config::sampling, &SamplingOptions::popularity_tries), 0, 1000),
       integer("sampling.negatives_per_positive", kBetweenEpochs,
               "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
-              "softmax with loss.negatives = sampled: the pair is set against all of them",
+              "softmax and sl@k with loss.negatives = sampled: the pair is set against all of them",
               at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
   };
 }

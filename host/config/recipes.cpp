@@ -69,6 +69,15 @@ std::vector<Recipe> make_recipes() {
       {"bsl", "softmax with a positive temperature of its own (BSL; Wu et al. 2024)",
        softmax_with(
            {{"model.kind", "lightgcn"}, {"model.layers", "1"}, {"loss.negative_weight", "0.84"}})},
+      {"sl@k",
+       "softmax in which pairs near the first loss.k places count most (SL@K; Yang et al. 2025). "
+       "loss.weight_temperature 0.5 to 3 by data set; compare with softmax",
+       softmax_with({{"model.kind", "lightgcn"},
+                     {"model.layers", "1"},
+                     {"loss.kind", "sl@k"},
+                     {"loss.k", "20"},
+                     {"loss.weight_temperature", "2.25"},
+                     {"loss.refresh_every", "5"}})},
       {"xsimgcl",
        "LightGCN with BPR and a contrast of perturbed layers (XSimGCL; Yu et al. 2023, with the "
        "settings of its code for Yelp2018)",

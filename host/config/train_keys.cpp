@@ -68,7 +68,7 @@ std::vector<KeySpec> train_keys() {
               at(&Config::epochs), 0, 1'000'000'000),
       integer("train.batch_size", kBetweenEpochs,
               "triplets per step (B); pairs for losses that set a pair against several items: "
-              "softmax, directau, ccl",
+              "softmax, sl@k, directau, ccl",
               at(&Config::batch_size), 1, 1 << 30),
       integer("train.seed", kBetweenEpochs, "seed of the initial embeddings and of sampling",
               at(&Config::seed, &Seed::value), 0, kLargest),

@@ -58,6 +58,8 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
   const bool corrects = options.popularity_correction != 0.0;
   if (corrects) fill_bias(state, options.popularity_correction, work.bias.data());
   normalize_pairs(pool_, state, view(users), view(items));
+  const PairWeight& weighed = options.pair_weight;
+  const bool weighs = weighed.thresholds != nullptr;
   const SoftmaxPairs pairs{.tables = {.left = work.units[0].data(),
                                       .right = work.units[1].data(),
                                       .count = count,
@@ -68,7 +70,10 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
                            .kernels = choose_row_kernels(),
                            .temperature = options.temperature,
                            .negative_weight = options.negative_weight,
-                           .weight = 1.0};
+                           .weight = 1.0,
+                           .thresholds = weighs ? view(*weighed.thresholds).row(0) : nullptr,
+                           .weight_temperature = weighed.temperature,
+                           .triplets = state.current.data()};
   const auto mask = [&](std::int64_t t, float* logits) {
     mask_row(state, options.mask, t, logits);
   };

@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 #include "host/cpu/backend.hpp"
 #include "host/cpu/unit_rows.hpp"
 
@@ -134,12 +135,9 @@ struct ContrastCall {
     return work.user_gradient.data() + pair * stride;
   }
   float* weights(std::int64_t pair) const { return work.weights.data() + pair * padded(negatives); }
+  const float* thresholds;  // by user; null: each pair counts 1
   bool softmax() const { return options.kind == SampledContrastKind::kSoftmax; }
-  /// -∂loss/∂s⁺, of every pair.
-  float pull() const {
-    const double share = 1.0 / static_cast<double>(pairs);
-    return finite_factor(softmax() ? share / options.temperature : share);
-  }
+  float pull(std::int64_t pair) const { return work.pulls[static_cast<std::size_t>(pair)]; }
 };
 
 /// Distinct row r of a side: its unit row, and its place with the pairs in which it occurs.
@@ -159,8 +157,14 @@ void prepare_row(const ContrastCall& call, std::size_t side, std::int64_t r, con
   }
 }
 
-/// Turns the pair's cosines into weights. Returns the negatives' part of its loss, without 1/P.
-double softmax_weights(const ContrastCall& call, float* weights) {
+/// The loss of a pair, without 1/P, and -∂loss/∂s⁺ with it.
+struct PairScore {
+  double loss;
+  double pull;
+};
+
+/// Turns the cosines of the pair's negatives into weights; s: its own.
+PairScore softmax_weights(const ContrastCall& call, std::int64_t pair, double s, float* weights) {
   const std::int64_t room = padded(call.negatives);
   const double weight = call.options.negative_weight;
   std::fill(weights + call.negatives, weights + room, -std::numeric_limits<float>::infinity());
@@ -168,12 +172,20 @@ double softmax_weights(const ContrastCall& call, float* weights) {
   const double largest =
       call.exponents(weights, room, finite_factor(1.0 / call.options.temperature), &sum);
   const double pull = 1.0 / (static_cast<double>(call.pairs) * call.options.temperature);
-  const float push = finite_factor(pull * weight / sum);
-  call.rows.scale(push, weights, weights, room);
-  return weight * (largest / call.options.temperature + std::log(sum));
+  const double loss =
+      weight * (largest / call.options.temperature + std::log(sum)) - s / call.options.temperature;
+  PairFactor factor;
+  if (call.thresholds != nullptr) {
+    const NodeId user = call.state.current[pair * call.negatives].user;
+    factor = pair_factor(s, call.thresholds[user], call.options.pair_weight.temperature);
+  }
+  call.rows.scale(finite_factor(factor.weight * (pull * weight / sum)), weights, weights, room);
+  const double share = 1.0 / static_cast<double>(call.pairs);
+  return {factor.weight * loss,
+          factor.weight * (share / call.options.temperature) - factor.slope * loss * share};
 }
 
-double cosine_weights(const ContrastCall& call, float* weights) {
+PairScore cosine_weights(const ContrastCall& call, double s, float* weights) {
   const double weight = call.options.negative_weight / static_cast<double>(call.negatives);
   const float push = finite_factor(weight / static_cast<double>(call.pairs));
   const auto margin = static_cast<float>(call.options.margin);
@@ -184,7 +196,7 @@ double cosine_weights(const ContrastCall& call, float* weights) {
     above += s <= margin ? 0.0 : static_cast<double>(s) - call.options.margin;
     weights[k] = s <= margin ? 0.0F : s > margin ? push : s;
   }
-  return weight * above;
+  return {weight * above + (1.0 - s), 1.0 / static_cast<double>(call.pairs)};
 }
 
 /// The pair's loss, the weights of its negatives, and the gradient of its user's unit row.
@@ -195,10 +207,12 @@ void score_pair(const ContrastCall& call, std::int64_t pair, double* loss) {
   float* weights = call.weights(pair);
   call.cosines(user, call.unit(1, 0), slots, call.negatives, call.stride, weights);
   const double s = call.rows.dot(user, positive, call.stride);
-  *loss = call.softmax() ? softmax_weights(call, weights) - s / call.options.temperature
-                         : cosine_weights(call, weights) + (1.0 - s);
+  const PairScore score =
+      call.softmax() ? softmax_weights(call, pair, s, weights) : cosine_weights(call, s, weights);
+  *loss = score.loss;
+  call.work.pulls[pair] = finite_factor(score.pull);
   float* gradient = call.user_gradient(pair);
-  call.rows.scale(-call.pull(), positive, gradient, call.stride);
+  call.rows.scale(-call.pull(pair), positive, gradient, call.stride);
   for (std::int64_t k = 0; k < call.negatives; ++k) {
     if (weights[k] != 0.0F)
       call.rows.add(weights[k], call.unit(1, slots[k]), gradient, call.stride);
@@ -219,7 +233,7 @@ void gather_contrast(const ContrastCall& call, std::size_t side, std::int64_t r,
     const std::int64_t pair = occurrence / 2 / call.negatives;
     const std::int64_t k = occurrence / 2 % call.negatives;
     if (occurrence % 2 == 0 && k != 0) continue;  // the positive of a pair counts once
-    const float weight = occurrence % 2 == 0 ? -call.pull() : call.weights(pair)[k];
+    const float weight = occurrence % 2 == 0 ? -call.pull(pair) : call.weights(pair)[k];
     if (weight != 0.0F)
       call.rows.add(weight, call.unit(0, call.work.users[pair]), out, call.stride);
   }
@@ -235,6 +249,7 @@ void CpuBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptio
   TripletsStorage& state = storage(triplets);
   check_sampled("sampled_contrast", state.sampled());
   const std::int64_t negatives = triplets.negatives_per_positive();
+  const Matrix* thresholds = options.pair_weight.thresholds;
   const ContrastCall call{.state = state,
                           .options = options,
                           .work = state.contrast,
@@ -243,7 +258,8 @@ void CpuBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptio
                           .stride = view(users).stride,
                           .rows = choose_row_kernels(),
                           .cosines = HWY_DYNAMIC_DISPATCH(contrast_cosines),
-                          .exponents = HWY_DYNAMIC_DISPATCH(contrast_exponents)};
+                          .exponents = HWY_DYNAMIC_DISPATCH(contrast_exponents),
+                          .thresholds = thresholds == nullptr ? nullptr : view(*thresholds).row(0)};
   const MatrixView<float> tables[] = {view(users), view(items)};
   const MatrixView<float> gradients[] = {view(grad_users), view(grad_items)};
   const std::int64_t rows[] = {std::ssize(state.occurrences[0].set->rows),

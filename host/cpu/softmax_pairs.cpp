@@ -3,19 +3,37 @@
 #include <cmath>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 
 namespace tern::cpu {
 
+/// The loss of a row, and the factors of its gradients.
+void SoftmaxPairs::finish_row(std::int64_t t, const ExponentRow& row) const {
+  if (row.empty()) {
+    work.losses[t] = 0.0;
+    work.pulls[t] = work.pushes[t] = 0.0F;
+    return;
+  }
+  const double log_sum = row.largest + static_cast<double>(std::log(row.sum));
+  double loss = negative_weight * log_sum - row.own;
+  double pull = weight / (static_cast<double>(tables.count) * temperature);
+  double push = pull * negative_weight / row.sum;
+  if (thresholds != nullptr) {
+    const std::int64_t at = t * tables.stride;
+    const double cosine = kernels.dot(tables.left + at, tables.right + at, tables.stride);
+    const PairFactor factor = pair_factor(cosine, thresholds[triplets[t].user], weight_temperature);
+    pull = factor.weight * pull - weight / static_cast<double>(tables.count) * factor.slope * loss;
+    push *= factor.weight;
+    loss *= factor.weight;
+  }
+  work.losses[t] = loss;
+  work.pulls[t] = finite_factor(pull);
+  work.pushes[t] = finite_factor(push);
+}
+
 void SoftmaxPairs::run_strip(const Strip& strip, const RemoveColumns& remove) const {
-  const double pull = weight / (static_cast<double>(tables.count) * temperature);
   exponentiate_strip(tables, strip.begin, strip.rows, remove, strip.values,
-                     [&](std::int64_t t, const ExponentRow& row) {
-                       const double log_sum = row.largest + static_cast<double>(std::log(row.sum));
-                       work.losses[t] = row.empty() ? 0.0 : negative_weight * log_sum - row.own;
-                       work.pulls[t] = row.empty() ? 0.0F : finite_factor(pull);
-                       work.pushes[t] =
-                           row.empty() ? 0.0F : finite_factor(pull * negative_weight / row.sum);
-                     });
+                     [&](std::int64_t t, const ExponentRow& row) { finish_row(t, row); });
   const std::int64_t stride = tables.stride;
   float* gradients = work.left_gradient.data() + strip.begin * stride;
   float* pushed = work.pushed.data() + strip.begin * stride;

@@ -6,8 +6,8 @@
 
 namespace tern::cpu {
 
-/// weight/B Σ_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count, with
-/// s_tj = left_t·right_j, and its gradients with respect to the unit rows.
+/// weight/B Σ_t w_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count,
+/// with s_tj = left_t·right_j, and its gradients with respect to the unit rows.
 /// Three products of B·B·D multiply-adds: logits, and the gradients of left and right.
 struct SoftmaxPairs {
   PairTables tables;    // with sharpness 1/τ
@@ -16,6 +16,11 @@ struct SoftmaxPairs {
   double temperature;
   double negative_weight;  // t₂
   double weight;
+  /// Null: each w_t is 1. Else the β of pair_factor() by user, τ_w, and the triplets with the users of
+  /// the rows, (B).
+  const float* thresholds = nullptr;
+  double weight_temperature = 1.0;
+  const Triplet* triplets = nullptr;
 
   /// Fills work.losses with a term for each row t, and the gradients.
   void run(ThreadPool& pool, const RemoveColumns& remove) const;
@@ -30,6 +35,7 @@ struct SoftmaxPairs {
   float* right_part(std::int64_t group, std::int64_t t) const {
     return work.right_gradients.data() + (group * tables.count + t) * tables.stride;
   }
+  void finish_row(std::int64_t t, const ExponentRow& row) const;
   void run_strip(const Strip& strip, const RemoveColumns& remove) const;
 };
 

@@ -51,6 +51,7 @@ void ContrastWorkspace::grow(std::int64_t pairs, std::int64_t negatives_each,
   }
   reserve(weights, pairs * padded(negatives_each));
   reserve(user_gradient, pairs * stride);
+  extend(pulls, pairs);
   extend(users, pairs);
   extend(positives, pairs);
   extend(negatives, pairs * negatives_each);

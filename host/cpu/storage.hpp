@@ -97,7 +97,7 @@ struct PairWorkspace {
   FloatBlock bias;             // (B padded): added to each column
   std::vector<double> norms[2];
   std::vector<double> losses;  // of each row
-  std::vector<float> pulls;    // weight/(Bτ); 0 in a row without columns
+  std::vector<float> pulls;    // -∂loss/∂(a row's own cosine); 0 in a row without columns
   std::vector<float> pushes;   // ∂loss/∂logit = push · exponent
   std::vector<NodeId> nodes;   // of info_nce: the distinct nodes
 
@@ -112,6 +112,7 @@ struct ContrastWorkspace {
   FloatBlock weights;                   // (P, M padded): cosines, then ∂loss/∂s_k
   FloatBlock user_gradient;             // (P, stride): ∂loss/∂û
   std::vector<double> norms[2];         // [side] of the distinct rows
+  std::vector<float> pulls;             // (P): -∂loss/∂s⁺
   std::vector<std::int32_t> users;      // (P): which distinct row the pair's user is
   std::vector<std::int32_t> positives;  // (P): likewise its item
   std::vector<std::int32_t> negatives;  // (P M): likewise

@@ -56,7 +56,7 @@ std::string loss_of(const LossOptions& loss) {
   if (loss.kind == LossKind::kCcl) return "ccl";
   if (loss.kind == LossKind::kBpr) return "bpr";
   if (loss.kind == LossKind::kDirectAu) return "directau";
-  return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
+  return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";  // or sl@k
 }
 
 /// The contents of step.json, which tools/crosscheck_torch.py reads.
@@ -74,6 +74,7 @@ nlohmann::ordered_json step_settings(const Backend& backend, const GradcheckOpti
       {"negative_weight", named.loss.softmax.negative_weight},
       {"uniformity_weight", named.loss.uniformity_weight},
       {"margin", named.loss.margin},
+      {"weight_temperature", named.loss.at_k.weight_temperature},
       {"negatives_per_positive",
        contrasts_samples(named.loss) ? gradcheck_detail::kContrastNegatives : 1},
       {"popularity_correction", named.loss.softmax.popularity_correction},
@@ -123,6 +124,9 @@ void dump_step(Backend& backend, const GradcheckOptions& options,
     write_matrix(parameter.name, *parameter.value,
                  gradcheck_detail::download(backend, *parameter.value));
     write_matrix(parameter.name + "_gradient", *parameter.gradient, problem.gradient(parameter));
+  }
+  for (const NamedBuffer& buffer : problem.loss().buffers()) {
+    write_matrix(buffer.name, *buffer.value, gradcheck_detail::download(backend, *buffer.value));
   }
   for (const NamedBuffer& buffer : problem.model().buffers()) {
     write_matrix(buffer.name, *buffer.value, gradcheck_detail::download(backend, *buffer.value));

@@ -52,6 +52,10 @@ class Answers {
   Matrix random_matrix(std::int64_t rows) {
     return upload(backend_, rows, random_values(rows * options_.width, random_));
   }
+  /// Thresholds among the cosines, (1, U).
+  Matrix random_thresholds() {
+    return upload(backend_, 1, random_values(graph_.num_users(), random_));
+  }
 
   void add(const char* op, std::string quantity, Values values, std::int64_t terms) {
     all_.push_back({op, std::move(quantity), std::move(values), terms});
@@ -149,16 +153,21 @@ class Answers {
     Matrix grad_items = backend_.allocate(items.rows(), items.cols());
     // A score of D products, its sigmoid, and a sum over the occurrences of a row.
     const std::int64_t terms = 2 * (options_.width + triplets_.batch_size());
-    const auto report = [&](const char* op, std::size_t loss) {
-      add(op, "loss", {download(backend_, losses_)[loss]}, terms);
-      add(op, "gradient of users", download(backend_, grad_users), terms);
-      add(op, "gradient of items", download(backend_, grad_items), terms);
+    const auto report = [&](const char* op, std::size_t loss, const char* of = "") {
+      add(op, std::string("loss") + of, {download(backend_, losses_)[loss]}, terms);
+      add(op, std::string("gradient of users") + of, download(backend_, grad_users), terms);
+      add(op, std::string("gradient of items") + of, download(backend_, grad_items), terms);
     };
     backend_.bpr(triplets_, users, items, grad_users, grad_items, losses_);
     report("bpr", 0);
     backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kObserved), users, items,
                               grad_users, grad_items, losses_);
     report("in_batch_softmax", 0);
+    const Matrix thresholds = random_thresholds();
+    InBatchSoftmaxOptions weighted = softmax_options(SoftmaxMask::kObserved);
+    weighted.pair_weight = weighted_by(&thresholds);
+    backend_.in_batch_softmax(triplets_, weighted, users, items, grad_users, grad_items, losses_);
+    report("in_batch_softmax", 0, " (weighted)");
     if (cosines_vary(options_)) {
       backend_.alignment_uniformity(triplets_, alignment_options(), users, items, grad_users,
                                     grad_items, losses_);
@@ -201,17 +210,20 @@ class Answers {
     Matrix grad_users = backend_.allocate(user_table.rows(), user_table.cols());
     Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
     const std::int64_t terms = 2 * (options_.width + triplets.batch_size());
-    for (const auto kind :
-         {SampledContrastKind::kSoftmax, SampledContrastKind::kCosineContrastive}) {
-      const SampledContrastOptions options =
+    const Matrix thresholds = random_thresholds();
+    const auto compare = [&](SampledContrastKind kind, const Matrix* beta, const std::string& of) {
+      SampledContrastOptions options =
           contrast_options(kind, first_batch(backend_, triplets), users, items, options_.width);
+      options.pair_weight = weighted_by(beta);
       backend_.sampled_contrast(triplets, options, user_table, item_table, grad_users, grad_items,
                                 losses_);
-      const std::string of = kind == SampledContrastKind::kSoftmax ? " (softmax)" : " (cosine)";
       add("sampled_contrast", "loss" + of, {download(backend_, losses_)[0]}, terms);
       add("sampled_contrast", "gradient of users" + of, download(backend_, grad_users), terms);
       add("sampled_contrast", "gradient of items" + of, download(backend_, grad_items), terms);
-    }
+    };
+    compare(SampledContrastKind::kSoftmax, nullptr, " (softmax)");
+    compare(SampledContrastKind::kSoftmax, &thresholds, " (weighted softmax)");
+    compare(SampledContrastKind::kCosineContrastive, nullptr, " (cosine)");
   }
 
   void optimizers() {

@@ -79,22 +79,29 @@ class OpGradients {
 
   enum class Term { kBpr, kSoftmax, kAlignment, kL2 };
 
-  void check_loss(Term term) {
+  /// thresholds: the β of pair weights, (1, U); null: pairs count alike.
+  void check_loss(Term term, const Matrix* thresholds = nullptr) {
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
     const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
     Values of_users;
     Values of_items;
-    loss(term, users, items, &of_users, &of_items);
+    loss(term, thresholds, users, items, &of_users, &of_items);
     const char* op = term == Term::kBpr         ? "bpr"
                      : term == Term::kSoftmax   ? "in_batch_softmax"
                      : term == Term::kAlignment ? "alignment_uniformity"
                                                 : "l2_penalty";
-    add(op, "gradient of users", of_users, numeric_gradient(users, [&](const Values& at) {
-          return loss(term, at, items, nullptr, nullptr);
+    const std::string of = thresholds == nullptr ? "" : " (weighted)";
+    add(op, "gradient of users" + of, of_users, numeric_gradient(users, [&](const Values& at) {
+          return loss(term, thresholds, at, items, nullptr, nullptr);
         }));
-    add(op, "gradient of items", of_items, numeric_gradient(items, [&](const Values& at) {
-          return loss(term, users, at, nullptr, nullptr);
+    add(op, "gradient of items" + of, of_items, numeric_gradient(items, [&](const Values& at) {
+          return loss(term, thresholds, users, at, nullptr, nullptr);
         }));
+  }
+
+  /// Thresholds among the cosines, (1, U).
+  Matrix random_thresholds() {
+    return upload(backend_, 1, random_values(graph_.num_users(), random_));
   }
 
   void check_info_nce(Side side) {
@@ -113,18 +120,21 @@ class OpGradients {
             others, [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); }));
   }
 
-  void check_contrast(SampledContrastKind kind) {
+  void check_contrast(SampledContrastKind kind, const Matrix* thresholds = nullptr) {
     const bool softmax = kind == SampledContrastKind::kSoftmax;
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
     const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
-    const SampledContrastOptions options =
+    SampledContrastOptions options =
         contrast_options(kind, first_batch(backend_, contrasted_), users, items, options_.width);
+    options.pair_weight = weighted_by(thresholds);
     // A small step keeps the differences away from the kink.
     const double h = softmax ? difference_step(users) : 1e-5;
     Values of_users;
     Values of_items;
     contrast(options, users, items, &of_users, &of_items);
-    const std::string of = softmax ? " (softmax)" : " (cosine)";
+    const std::string of = thresholds != nullptr ? " (weighted softmax)"
+                           : softmax             ? " (softmax)"
+                                                 : " (cosine)";
     const auto numeric = [&](const Values& x, const auto& f) { return numeric_gradient(x, f, h); };
     add("sampled_contrast", "gradient of users" + of, of_users,
         numeric(users, [&](const Values& at) { return contrast(options, at, items); }));
@@ -146,8 +156,8 @@ class OpGradients {
     return download(backend_, losses_)[0];
   }
 
-  double loss(Term term, const Values& users, const Values& items, Values* of_users,
-              Values* of_items) {
+  double loss(Term term, const Matrix* thresholds, const Values& users, const Values& items,
+              Values* of_users, Values* of_items) {
     const Matrix user_table = upload(backend_, graph_.num_users(), users);
     const Matrix item_table = upload(backend_, graph_.num_items(), items);
     Matrix grad_users = backend_.allocate(user_table.rows(), user_table.cols());
@@ -155,8 +165,10 @@ class OpGradients {
     if (term == Term::kBpr) {
       backend_.bpr(triplets_, user_table, item_table, grad_users, grad_items, losses_);
     } else if (term == Term::kSoftmax) {
-      backend_.in_batch_softmax(triplets_, softmax_options(SoftmaxMask::kSameItem), user_table,
-                                item_table, grad_users, grad_items, losses_);
+      InBatchSoftmaxOptions options = softmax_options(SoftmaxMask::kSameItem);
+      options.pair_weight = weighted_by(thresholds);
+      backend_.in_batch_softmax(triplets_, options, user_table, item_table, grad_users, grad_items,
+                                losses_);
     } else if (term == Term::kAlignment) {
       backend_.alignment_uniformity(triplets_, alignment_options(), user_table, item_table,
                                     grad_users, grad_items, losses_);
@@ -233,6 +245,9 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
   if (cosines_vary(options)) {
     checks.check_contrast(SampledContrastKind::kSoftmax);
     checks.check_contrast(SampledContrastKind::kCosineContrastive);
+    const Matrix thresholds = checks.random_thresholds();
+    checks.check_loss(OpGradients::Term::kSoftmax, &thresholds);
+    checks.check_contrast(SampledContrastKind::kSoftmax, &thresholds);
   }
   for (const DenseProblem::Form form : DenseProblem::kForms) {
     check_dense(reference, options, form, seed, report);

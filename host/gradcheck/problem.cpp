@@ -63,6 +63,10 @@ InBatchSoftmaxOptions softmax_options(SoftmaxMask mask) {
   return {.temperature = 0.5, .negative_weight = 0.75, .mask = mask, .popularity_correction = 0.25};
 }
 
+PairWeight weighted_by(const Matrix* thresholds) {
+  return {.thresholds = thresholds, .temperature = 0.5};
+}
+
 AlignmentUniformityOptions alignment_options() {
   // Uniformity is negative: with a weight about 1 it may cancel the alignment, and errors relative to
   // the loss would have no meaning.
@@ -96,6 +100,15 @@ void add_losses(std::vector<NamedModel>& found, const GradcheckOptions& options)
   contrast.softmax = {.temperature = 0.5, .negative_weight = 1.5};
   contrast.negatives = SoftmaxNegatives::kSampled;
   add_loss(" sampled softmax", contrast);
+  LossOptions at_k = softmax;
+  at_k.kind = LossKind::kSoftmaxAtK;
+  // Measured at the first parameters; not so few that the weights, or their slopes, are all near 0.
+  at_k.at_k = {.k = 2, .weight_temperature = weighted_by(nullptr).temperature, .refresh_every = 1};
+  add_loss(" sl@k", at_k);
+  LossOptions sampled_at_k = contrast;
+  sampled_at_k.kind = LossKind::kSoftmaxAtK;
+  sampled_at_k.at_k = at_k.at_k;
+  add_loss(" sampled sl@k", sampled_at_k);
   contrast.kind = LossKind::kCcl;
   contrast.margin = 0.1;  // cosines of random rows are on both sides
   add_loss(" ccl", contrast);
@@ -204,6 +217,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       loss_(make_loss(backend, model.loss, options.l2, interactions_.num_users())),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start);
+  loss_->begin_epoch(*model_, 1 + model.loss.at_k.refresh_every);
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
     for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);

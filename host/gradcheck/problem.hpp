@@ -49,6 +49,7 @@ class StepProblem {
               Seed start);
 
   Model& model() { return *model_; }
+  Loss& loss() { return *loss_; }
   const Interactions& interactions() const { return interactions_; }
   const EncodedDataset& features() const { return features_; }
   /// The seed of the initial parameters and of the noise.
@@ -98,6 +99,9 @@ inline bool cosines_vary(const GradcheckOptions& options) {
 
 /// Options with which no term of in_batch_softmax vanishes.
 InBatchSoftmaxOptions softmax_options(SoftmaxMask mask);
+
+/// Pair weights with which no term vanishes; every pair counts 1 without thresholds.
+PairWeight weighted_by(const Matrix* thresholds);
 
 /// Options with which no term of alignment_uniformity vanishes.
 AlignmentUniformityOptions alignment_options();

@@ -5,13 +5,17 @@
 #include "host/loss/ccl_loss.hpp"
 #include "host/loss/directau_loss.hpp"
 #include "host/loss/sampled_softmax_loss.hpp"
+#include "host/loss/softmax_at_k_loss.hpp"
 #include "host/loss/softmax_loss.hpp"
 
 namespace tern {
 
 std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2,
-                                NodeId /*num_users*/) {
+                                NodeId num_users) {
   if (options.kind == LossKind::kCcl) return std::make_unique<CclLoss>(backend, options, l2);
+  if (options.kind == LossKind::kSoftmaxAtK) {
+    return std::make_unique<SoftmaxAtKLoss>(backend, options, l2, num_users);
+  }
   if (options.kind == LossKind::kSoftmax && contrasts_samples(options)) {
     return std::make_unique<SampledSoftmaxLoss>(backend, options.softmax, l2);
   }

@@ -4,11 +4,13 @@
 #include <vector>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 #include "host/reference/backend.hpp"
 #include "host/reference/unit_rows.hpp"
 
 namespace tern::reference {
-// loss = 1/B Σ_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(s_tj / τ - c log q_j) ]
+// loss = 1/B Σ_t w_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(s_tj / τ - c log q_j) ], w_t = 1 without
+// thresholds
 void ReferenceBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                                         const Matrix& users, const Matrix& items,
                                         Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
@@ -46,6 +48,7 @@ void ReferenceBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmax
     return std::find(row.begin(), row.end(), item) != row.end();
   };
   const double pull = 1 / (static_cast<double>(size) * options.temperature);
+  const PairWeight& weighed = options.pair_weight;
   double loss = 0;
   std::vector<double> logits(batch.size());
   for (std::int64_t t = 0; t < size; ++t) {
@@ -63,12 +66,20 @@ void ReferenceBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmax
     for (std::int64_t j = 0; j < size; ++j) {
       if (!leaves(t, j)) sum += std::exp(logits[j] - largest);
     }
-    loss += options.negative_weight * (largest + std::log(sum)) -
-            dot(u.value(t), p.value(t), width) / options.temperature;
+    const double own = dot(u.value(t), p.value(t), width);
+    const double term =
+        options.negative_weight * (largest + std::log(sum)) - own / options.temperature;
+    PairFactor factor;
+    if (weighed.thresholds != nullptr) {
+      const double threshold = view(*weighed.thresholds, kOp, "thresholds")(0, batch[t].user);
+      factor = pair_factor(own, threshold, weighed.temperature);
+    }
+    loss += factor.weight * term;
     for (std::int64_t j = 0; j < size; ++j) {
       if (j != t && leaves(t, j)) continue;
       const double share = j == t ? 0 : std::exp(logits[j] - largest) / sum;
-      const double slope = pull * (j == t ? -1 : options.negative_weight * share);
+      double slope = factor.weight * pull * (j == t ? -1 : options.negative_weight * share);
+      if (j == t) slope += factor.slope * term / static_cast<double>(size);
       add(slope, p.value(j), width, u.grad(t));
       add(slope, u.value(t), width, p.grad(j));
     }

@@ -1,15 +1,17 @@
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_weight.hpp"
 #include "host/reference/backend.hpp"
 #include "host/reference/unit_rows.hpp"
 
 namespace tern::reference {
 namespace {
 
-/// A pair's loss without the factor 1/P, and its slopes: of s⁺, and of each s_k.
+/// A pair's loss without the factor 1/P, and its slopes: by s⁺, and by each s_k.
 struct ContrastTerm {
   double loss = 0;
   double positive = 0;
@@ -44,9 +46,17 @@ ContrastTerm cosine_term(const SampledContrastOptions& options, double positive,
   return term;
 }
 
+/// w · term, with the derivative of w.
+ContrastTerm weighted_term(ContrastTerm term, const PairFactor& factor) {
+  term.positive = factor.weight * term.positive + factor.slope * term.loss;
+  term.loss *= factor.weight;
+  for (double& slope : term.negatives) slope *= factor.weight;
+  return term;
+}
+
 }  // namespace
 
-// softmax: loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+// softmax: loss = 1/P Σ w [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ], w = 1 without thresholds
 // cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
 void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
                                         const Matrix& users, const Matrix& items,
@@ -85,9 +95,14 @@ void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContras
     for (std::int64_t k = 0; k < negatives; ++k) {
       cosines[static_cast<std::size_t>(k)] = dot(u.value(q), n.value(q * negatives + k), width);
     }
-    const ContrastTerm term = options.kind == SampledContrastKind::kSoftmax
-                                  ? softmax_term(options, positive, cosines)
-                                  : cosine_term(options, positive, cosines);
+    ContrastTerm term = options.kind == SampledContrastKind::kSoftmax
+                            ? softmax_term(options, positive, cosines)
+                            : cosine_term(options, positive, cosines);
+    if (const Matrix* thresholds = options.pair_weight.thresholds) {
+      const double threshold = view(*thresholds, kOp, "thresholds")(0, batch[q * negatives].user);
+      term = weighted_term(std::move(term),
+                           pair_factor(positive, threshold, options.pair_weight.temperature));
+    }
     loss += term.loss;
     const double slope = term.positive / static_cast<double>(pairs);
     add(slope, p.value(q), width, u.grad(q));

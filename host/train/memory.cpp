@@ -100,17 +100,16 @@ Bytes sampled_bytes(Kind kind, const Interactions& train, const Config& config) 
   };
   const std::int64_t nodes = std::int64_t{train.num_users()} + train.num_items();
   if (kind == Kind::kReference) return 2 * (2 * rows(pairs) + rows(pairs * each));
-  if (kind == Kind::kCuda) return rows(pairs) + 4 * nodes;
+  if (kind == Kind::kCuda) return rows(pairs) + 4 * (nodes + 2 * pairs * each);
   const std::int64_t users = std::min<std::int64_t>(pairs, train.num_users());
   const std::int64_t items = std::min<std::int64_t>(pairs * (each + 1), train.num_items());
   return rows(users) + rows(items) + rows(pairs) + matrix_bytes(kind, pairs, each) +
-         8 * (users + items) + 4 * pairs * (each + 2);
+         8 * (users + items) + 4 * pairs * (each + 3);
 }
 
 /// Whether the loss is one of the unit rows of a batch's pairs.
 bool reads_pairs(const LossOptions& loss) {
-  return loss.kind == LossKind::kDirectAu ||
-         (loss.kind == LossKind::kSoftmax && !contrasts_samples(loss));
+  return loss.kind == LossKind::kDirectAu || (is_softmax(loss.kind) && !contrasts_samples(loss));
 }
 
 /// `size` unit rows of two tables on a GPU: these and `more` of their gradients whole, and one in
@@ -168,14 +167,30 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
   if (contrasts_samples(config.loss)) bytes += sampled_bytes(kind, train, config);
   const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
   if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(kind, train, config, threads);
+  if (config.loss.kind == LossKind::kSoftmaxAtK) bytes += matrix_bytes(kind, 1, train.num_users());
   return bytes;
+}
+
+/// Unit rows that are copied at one time: an evaluation by cosine ranks those of items, sl@k measures
+/// its thresholds with those of all nodes. One side at a time is on the way over the host.
+struct UnitCopies {
+  std::int64_t on_host = 0;
+  std::int64_t on_device = 0;
+};
+
+UnitCopies unit_copies(const Interactions& train, const Config& config) {
+  const std::int64_t users = train.num_users(), items = train.num_items();
+  if (config.loss.kind == LossKind::kSoftmaxAtK) return {std::max(users, items), users + items};
+  if (config.evaluation.score == ScoreKind::kCosine) return {items, items};
+  return {};
 }
 
 /// The ranking of a block of users, and the statistics of an embedding table.
 Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   constexpr std::int64_t kUsers = 4096;  // ranked at a time (evaluation.cpp)
   const std::vector<int>& ks = config.evaluation.ks;
-  const std::int64_t k = ks.empty() ? 1 : *std::ranges::max_element(ks);
+  std::int64_t k = ks.empty() ? 1 : *std::ranges::max_element(ks);
+  if (config.loss.kind == LossKind::kSoftmaxAtK) k = std::max<std::int64_t>(k, config.loss.at_k.k);
   const std::int64_t width = config.model.width;
   const Bytes lists = 16 * k * std::min<std::int64_t>(kUsers, train.num_users());
   if (kind == Kind::kCuda) {
@@ -301,9 +316,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;
   const Bytes element = kind == Kind::kReference ? 8 : 4;
   const Bytes copy = element * model.values;
-  // An evaluation by cosine ranks a copy of the item rows, which it makes on the host.
-  const bool by_cosine = config.evaluation.score == ScoreKind::kCosine;
-  const std::int64_t copied_items = by_cosine ? data.train.num_items() : 0;
+  const UnitCopies copies = unit_copies(data.train, config);
   const bool on_test = config.select_on == SelectionSplit::kTest && data.valid.size() > 0;
 
   MemoryEstimate estimate;
@@ -323,17 +336,17 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("layers", model.layers, "model.width, model.hidden");
   add("scratch",
       model.scratch + evaluation_bytes(kind, data.train, config, threads) +
-          matrix_bytes(kind, copied_items, config.model.width),
+          matrix_bytes(kind, copies.on_device, config.model.width),
       "model.width, train.threads");
   const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {
     estimate.parts.push_back({name, bytes, 0, keys});
   };
   // A checkpoint copies parameters and moments to the host. Encoded features, the sorting of a CPU's
-  // graph and an evaluation by cosine take room there at other times.
+  // graph and unit rows take room there at other times.
   add_host("best", copy, "model.width");
   add_host("checkpoint",
            std::max({(1 + moments) * copy, model.encoded, gpu ? 0 : 4 * data.train.size(),
-                     element * copied_items * config.model.width}),
+                     element * copies.on_host * config.model.width}),
            "model.width");
   // The C library keeps some of the freed blocks. Without this part the formula was 0.7 to 1.8% above
   // the measured peak (200k users, 100k items, 3M interactions); it is a margin for other machines.

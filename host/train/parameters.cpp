@@ -67,9 +67,10 @@ void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
 
 void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
                     const std::map<std::string, Tensor>& tensors, std::string_view owner,
-                    std::string_view where) {
+                    std::string_view where, std::string_view ignored) {
   for (const auto& entry : tensors) {
     const std::string& name = entry.first;
+    if (!ignored.empty() && name.starts_with(ignored)) continue;
     if (std::none_of(to.begin(), to.end(),
                      [&](const NamedBuffer& wanted) { return wanted.name == name; })) {
       throw DataError(where, 0, fmt::format("{} is not a parameter of {}", name, owner));

@@ -27,10 +27,11 @@ void download_tensors(Backend& backend, const std::vector<NamedBuffer>& from,
                       std::map<std::string, Tensor>& tensors);
 
 /// Uploads exactly these tensors. All are checked before the first is uploaded: throws DataError if
-/// one is missing, left over, of another shape, or holds integers. For the message: the tensors
-/// belong to owner and come from the file `where`.
+/// one is missing, left over, of another shape, or holds integers; those whose names begin with
+/// `ignored` may be left over, unless it is empty. For the message: the tensors belong to owner and come
+/// from the file `where`.
 void upload_tensors(Backend& backend, const std::vector<NamedBuffer>& to,
                     const std::map<std::string, Tensor>& tensors, std::string_view owner,
-                    std::string_view where);
+                    std::string_view where, std::string_view ignored = {});
 
 }  // namespace tern

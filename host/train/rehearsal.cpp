@@ -21,6 +21,7 @@ void rank_one_block(const Selection& selection, const Model& model) {
 
 void Trainer::rehearse() {
   Impl& impl = *impl_;
+  impl.loss->begin_epoch(*impl.model, 1 + impl.config.loss.at_k.refresh_every);  // measures
   impl.backend.sample(impl.triplets, 1);
   impl.recording->replay();
   impl.model->embed();

@@ -70,16 +70,19 @@ void Trainer::Impl::report_notes(const TrainerCallbacks& callbacks) const {
   }
 }
 
+void Trainer::Impl::begin_epoch(int epoch) {
+  loss->begin_epoch(*model, epoch);
+  backend.sample(triplets, static_cast<std::uint32_t>(epoch));
+  backend.fill(losses, 0.0);  // a state holds all of them, also those of later steps
+}
+
 /// Trains the remaining steps of the epoch. False after a request to stop.
 bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const Clock::time_point begin = Clock::now();
   const double before = progress.seconds;
   const std::int64_t steps = progress.steps;
   std::optional<double> loss;
-  if (progress.step == 0) {
-    backend.sample(triplets, static_cast<std::uint32_t>(epoch));
-    backend.fill(losses, 0.0);  // a state holds all of them, also those of later steps
-  }
+  if (progress.step == 0) begin_epoch(epoch);
   while (progress.step < steps) {
     const bool watched = progress.step + 1 == steps && monitors_due(epoch);
     if (watched) clear_partial_gradients(backend, *model);
@@ -265,6 +268,7 @@ void Trainer::Impl::fail(int epoch, const std::string& finding) {
     inspect(parameter.name, *parameter.value);
   }
   for (const NamedBuffer& buffer : model->buffers()) inspect(buffer.name, *buffer.value);
+  for (const NamedBuffer& buffer : loss->buffers()) inspect(buffer.name, *buffer.value);
   throw NumericalFault(fmt::format(
       "training diverged in epoch {}: {}; not finite: {}; {}; a smaller learning rate may help",
       epoch, finding, tensors.empty() ? "only the loss" : tensors,

@@ -3,16 +3,25 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
+namespace {
+
+/// What the names of a loss's buffers begin with.
+constexpr std::string_view kLossPrefix = "loss.";
+
+}  // namespace
 
 void Trainer::Impl::restart() {
   model->initialize(config.seed);
   for (const NamedBuffer& buffer : optimizer.buffers()) backend.fill(*buffer.value, 0.0);
+  for (const NamedBuffer& buffer : loss->buffers()) backend.fill(*buffer.value, 0.0);
   optimizer.restore(0, 1.0);
   record_step();
   selection.restore(std::nullopt, 0);
@@ -31,8 +40,9 @@ void Trainer::Impl::set_rollbacks(int rollbacks) {
 /// The tensors of a state that is saved after this step of an epoch.
 std::vector<NamedBuffer> Trainer::Impl::tensors(std::int64_t step) {
   std::vector<NamedBuffer> all = contents(*model);
-  const std::vector<NamedBuffer> more = optimizer.buffers();
-  all.insert(all.end(), more.begin(), more.end());
+  for (const std::vector<NamedBuffer>& more : {optimizer.buffers(), loss->buffers()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
   if (step > 0) all.push_back({"training.losses", &losses});
   return all;
 }
@@ -62,9 +72,19 @@ void Trainer::Impl::restore(const TrainingState& state, std::string_view file) {
     if (state.counters.contains(counter.name)) continue;
     throw DataError(file, 0, fmt::format("the counter {} is missing", counter.name));
   }
-  upload_tensors(backend, tensors(saved.step), state.tensors,
-                 fmt::format("a state of {}", model->name()), file);
+  std::vector<NamedBuffer> wanted = tensors(saved.step);
+  // Between epochs another loss may go on: it starts from zeros, and what the first one kept is left.
+  const auto is_new = [&](const NamedBuffer& buffer) {
+    return saved.step == 0 && buffer.name.starts_with(kLossPrefix) &&
+           !state.tensors.contains(buffer.name);
+  };
+  std::erase_if(wanted, is_new);
+  upload_tensors(backend, wanted, state.tensors, fmt::format("a state of {}", model->name()), file,
+                 saved.step == 0 ? kLossPrefix : "");
   // Nothing below fails.
+  for (const NamedBuffer& buffer : loss->buffers()) {
+    if (is_new(buffer)) backend.fill(*buffer.value, 0.0);
+  }
   for (const NamedCounter& counter : counters) {
     backend.set(*counter.value, state.counters.at(counter.name));
   }

@@ -215,16 +215,18 @@ class Backend {
   /// negatives, and its gradient with respect to the final embeddings.
   /// With ê = e / max(‖e‖, 1e-12), s_tj = û_t·p̂_j and logits l_tj = s_tj / τ - c log q_j, where
   /// q_j = degree(p_j) / E, at least 1/E:
-  /// loss = 1/B Σ_t [ -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj) ], C_t = all columns but t and those
-  /// that options.mask takes away; a row without columns adds nothing.
-  /// ∂/∂s_tj = t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l), ∂/∂s_tt = -1/(Bτ); with g the gradient of a row's
-  /// ê, summed over its occurrences: ∂/∂e = (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
+  /// loss = 1/B Σ_t w_t ℓ_t, ℓ_t = -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj), C_t = all columns but t
+  /// and those that options.mask takes away; a row without columns adds nothing.
+  /// w_t = 1, or with thresholds sigmoid((s_tt - β_u) / τ_w), β_u that of the pair's user.
+  /// ∂/∂s_tj = w_t t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l), ∂/∂s_tt = -w_t/(Bτ) + ℓ_t/B ∂w_t/∂s_tt, with
+  /// ∂w_t/∂s_tt = w_t (1 - w_t) / τ_w, 0 without thresholds; with g the gradient of a row's ê, summed
+  /// over its occurrences: ∂/∂e = (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
   /// Negatives of the triplets are ignored. Shapes, rows and losses as for bpr; the B×B matrix never
   /// exists. Norms are taken in f64, and the largest logit of a row leaves its exponents, so that
   /// nothing overflows.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation"
   /// (SL) and "BSL: Understanding and Improving Softmax Loss for Recommendation"; correction: Yi et
-  /// al. 2019.
+  /// al. 2019; thresholds: Yang et al. 2025, "Breaking the Top-K Barrier" (SL@K).
   virtual void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                                 const Matrix& users, const Matrix& items, Matrix& grad_users,
                                 Matrix& grad_items, Matrix& losses) = 0;
@@ -246,16 +248,16 @@ class Backend {
   /// A loss of the current batch over each positive pair (u, p) and its M = negatives_per_positive
   /// sampled negatives n_1..n_M, which are consecutive triplets, and its gradient with respect to
   /// the final embeddings. s⁺ = û·p̂, s_k = û·n̂_k with ê = e / max(‖e‖, 1e-12); P = B / M pairs:
-  /// softmax:             loss = 1/P Σ [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ]
+  /// softmax:             loss = 1/P Σ w [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ], w as in in_batch_softmax
   /// cosine contrastive:  loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ], gradient 0 at s_k = m
   /// Gradients go on to e as in in_batch_softmax. A batch begins with the first negative of a pair
   /// and ends with the last; throws ShapeError if the batch size is no multiple of M, or on pairs
   /// without negatives. Of triplets that the caller set, each M consecutive ones, from the first, must
   /// have one user and one positive item, which is not checked; else the result is undefined. Shapes,
   /// rows and losses as for bpr. The largest s_k of a pair leaves its exponents, so that nothing
-  /// overflows.
+  /// overflows. Throws ConfigError on thresholds with the cosine contrastive loss.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation";
-  /// Mao et al. 2021, "SimpleX" (CCL).
+  /// Mao et al. 2021, "SimpleX" (CCL); thresholds: Yang et al. 2025 (SL@K).
   virtual void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
                                 const Matrix& users, const Matrix& items, Matrix& grad_users,
                                 Matrix& grad_items, Matrix& losses) = 0;

@@ -22,11 +22,11 @@ class Loss {
 
   /// "bpr", "softmax", "directau", "ccl", "sl@k".
   virtual std::string_view name() const = 0;
-  /// What the loss keeps from step to step: part of a checkpoint, zeros at the start. The names begin
-  /// with "loss.".
+  /// What the loss keeps from step to step: part of a checkpoint, zeros at the start, and after a resume
+  /// between epochs from a checkpoint of another loss. The names begin with "loss.".
   virtual std::vector<NamedBuffer> buffers() { return {}; }
-  /// Called before the first step of every epoch, from 1. It may wait, allocate on the host, and
-  /// overwrite the model's embeddings.
+  /// Called before the first step of every epoch, from 1, not if training goes on within an epoch. It
+  /// may wait, allocate, and overwrite the model's embeddings.
   virtual void begin_epoch(Model& /*model*/, int /*epoch*/) {}
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the

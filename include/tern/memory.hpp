@@ -55,7 +55,8 @@ struct MemoryEstimate {
 ///               or 5 T if two layers or more follow the view); gcmc: T and the weights,
 ///               as much again, and for every layer 8 T to 13 T with its width for D
 ///   optimizer   m times the parameters
-///   scratch     work space of operations; with evaluation.score = cosine also a copy of the item rows
+///   scratch     work space of operations; with evaluation.score = cosine also a copy of the item rows,
+///               with loss.kind = sl@k of all rows
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts

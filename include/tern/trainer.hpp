@@ -79,8 +79,8 @@ struct TrainingState {
   TrainingProgress progress;
   /// The model's counters by their names, such as the steps that dropout has drawn for.
   std::map<std::string, std::int64_t> counters;
-  /// The model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), and
-  /// within an epoch the losses of its steps so far ("training.losses").
+  /// The model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), the loss's
+  /// ("loss.thresholds"), and within an epoch the losses of its steps so far ("training.losses").
   std::map<std::string, Tensor> tensors;
 };
 
@@ -138,7 +138,8 @@ class Trainer {
   /// but not in the state: a longer run would not have made it. Throws NumericalFault as run()
   /// does.
   TrainingState state();
-  /// Continues from a state of a trainer with the same data, model and optimiser. best() has no
+  /// Continues from a state of a trainer with the same data, model and optimiser, and, within an epoch,
+  /// the same loss. best() has no
   /// tensors until there is a better epoch. Throws DataError, naming file, if something is missing
   /// or does not fit; the trainer is then unchanged.
   void restore(const TrainingState& state, std::string_view file = "training state");

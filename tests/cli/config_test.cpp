@@ -118,6 +118,10 @@ TEST(SetConfig, ReachesTheField) {
   set_config(config, "model.width", "128");
   set_config(config, "model.layers", "2");
   set_config(config, "loss.l2", "1e-3");
+  set_config(config, "loss.kind", "sl@k");
+  set_config(config, "loss.k", "10");
+  set_config(config, "loss.weight_temperature", "2.25");
+  set_config(config, "loss.refresh_every", "3");
   set_config(config, "sampling.positives", "interaction");
   set_config(config, "sampling.negatives", "popularity");
   set_config(config, "sampling.popularity_exponent", "1");
@@ -141,6 +145,10 @@ TEST(SetConfig, ReachesTheField) {
   EXPECT_EQ(config.model.width, 128);
   EXPECT_EQ(config.model.layers, 2);
   EXPECT_EQ(config.l2, 1e-3);
+  EXPECT_EQ(config.loss.kind, LossKind::kSoftmaxAtK);
+  EXPECT_EQ(config.loss.at_k.k, 10);
+  EXPECT_EQ(config.loss.at_k.weight_temperature, 2.25);
+  EXPECT_EQ(config.loss.at_k.refresh_every, 3);
   EXPECT_EQ(config.sampling.positives, PositiveSampling::kInteraction);
   EXPECT_EQ(config.sampling.negatives, NegativeSampling::kPopularity);
   EXPECT_EQ(config.sampling.popularity_exponent, 1.0);
@@ -382,6 +390,8 @@ TEST_F(ConfigFile, RoundTripIsExact) {
   config.model.width = 33;
   config.model.init_std = std::numeric_limits<double>::denorm_min();
   config.l2 = std::numeric_limits<double>::max();
+  config.loss.kind = LossKind::kSoftmaxAtK;
+  config.loss.at_k = {.k = 7, .weight_temperature = 0.1 + 0.2, .refresh_every = 11};
   config.sampling.positives = PositiveSampling::kInteraction;
   config.sampling.negatives = NegativeSampling::kPopularity;
   config.optimizer.adam.learning_rate = 1.0 / 3.0;
@@ -405,6 +415,9 @@ TEST_F(ConfigFile, RoundTripIsExact) {
   EXPECT_EQ(back.data.item_column, "3");
   EXPECT_EQ(back.model.init_std, config.model.init_std);
   EXPECT_EQ(back.l2, config.l2);
+  EXPECT_EQ(back.loss.kind, LossKind::kSoftmaxAtK);
+  EXPECT_EQ(back.loss.at_k.weight_temperature, config.loss.at_k.weight_temperature);
+  EXPECT_EQ(back.loss.at_k.refresh_every, 11);
   EXPECT_EQ(back.optimizer.adam.learning_rate, config.optimizer.adam.learning_rate);
   EXPECT_EQ(back.evaluation.ks, config.evaluation.ks);
   EXPECT_EQ(back.monitor.min_rank, 0.75);

@@ -31,7 +31,14 @@ TEST(Validate, RefusesLossesOverSamplesThatCannotBe) {
   EXPECT_EQ(refusal({{"loss.kind", "ccl"}, {"loss.popularity_correction", "0.5"}}),
             "loss.popularity_correction: found 0.5, but loss.kind = \"ccl\" corrects for nothing: "
             "set it to 0");
-  EXPECT_EQ(refusal({{"loss.kind", "softmax"}, {"loss.popularity_correction", "0.5"}}), "");
+  EXPECT_EQ(refusal({{"loss.kind", "sl@k"},
+                     {"loss.negatives", "sampled"},
+                     {"loss.popularity_correction", "0.5"}}),
+            "loss.popularity_correction: found 0.5, but loss.negatives = \"sampled\" corrects for "
+            "nothing: set it to 0");
+  for (const char* kind : {"softmax", "sl@k"}) {
+    EXPECT_EQ(refusal({{"loss.kind", kind}, {"loss.popularity_correction", "0.5"}}), "");
+  }
   EXPECT_EQ(
       refusal({{"loss.kind", "ccl"},
                {"train.batch_size", "1073742"},

@@ -52,6 +52,20 @@ TEST(Recipes, LightGcnPlusPlusHasThePublishedSettings) {
   EXPECT_EQ(config.batch_size, 2048);
 }
 
+TEST(Recipes, SlAtKIsSoftmaxWithWeights) {
+  Config config;
+  Config softmax;
+  apply_recipe(config, "sl@k");
+  apply_recipe(softmax, "softmax");
+  EXPECT_EQ(config.loss.kind, LossKind::kSoftmaxAtK);
+  EXPECT_EQ(config.loss.at_k.k, 20);
+  EXPECT_GE(config.loss.at_k.weight_temperature, 0.5);  // where its authors search
+  EXPECT_LE(config.loss.at_k.weight_temperature, 3.0);
+  EXPECT_EQ(config.loss.at_k.refresh_every, 5);
+  config.loss = softmax.loss;
+  EXPECT_EQ(write_config(config), write_config(softmax));
+}
+
 TEST(Recipes, XSimGclHasThePublishedSettings) {
   Config config;
   apply_recipe(config, "xsimgcl");
@@ -98,7 +112,8 @@ TEST(Recipes, AnUnknownNameListsAll) {
   } catch (const ConfigError& error) {
     EXPECT_STREQ(
         error.what(),
-        "unknown recipe \"softmx\": expected one of lightgcn, lightgcn++, softmax, bsl, xsimgcl, "
+        "unknown recipe \"softmx\": expected one of lightgcn, lightgcn++, softmax, bsl, sl@k, "
+        "xsimgcl, "
         "mf-softmax, directau, mf-directau, ccl, auto");
   }
 }

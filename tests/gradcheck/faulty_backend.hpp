@@ -13,26 +13,27 @@ namespace tern::test {
 enum class Fault {
   kNone,
   kPropagateSkipsAddend,
-  kPropagateScale,     // only in the backward direction
-  kBprItemSign,        // the gradient of items points the other way
-  kBprUserNan,         // one element is not a number
-  kSoftmaxItemSign,    // the gradient of items points the other way
-  kAlignmentUserSign,  // the gradient of users points the other way
-  kInfoNceForgotten,   // the loss is right, the gradient of others missing
-  kContrastItemSign,   // likewise
-  kContrastMargin,     // the cosine contrastive loss has no margin
-  kL2Forgotten,        // the loss is right, its gradient missing
-  kAdamWithoutWarmUp,  // no bias correction
-  kTopItemsSwapped,    // right scores under wrong items
-  kSampleOffByOne,     // one triplet differs
-  kDenseInputSign,     // the gradient of a dense layer's first input points the other way
-  kDenseWeightSign,    // that of its first weight
-  kDenseOuterDropped,  // that of the outer sum's weight is missing
-  kDenseScale,         // that of γ
-  kDropoutUnscaled,    // kept elements are not divided
-  kPerturbTwofold,     // the noise is twice as long
-  kNormalizeSum,       // the sum is not added to
-  kNormalizeSign,      // the gradient points the other way
+  kPropagateScale,       // only in the backward direction
+  kBprItemSign,          // the gradient of items points the other way
+  kBprUserNan,           // one element is not a number
+  kSoftmaxItemSign,      // the gradient of items points the other way
+  kPairWeightForgotten,  // the loss is right, its gradient that of pairs that count alike
+  kAlignmentUserSign,    // the gradient of users points the other way
+  kInfoNceForgotten,     // the loss is right, the gradient of others missing
+  kContrastItemSign,     // likewise
+  kContrastMargin,       // the cosine contrastive loss has no margin
+  kL2Forgotten,          // the loss is right, its gradient missing
+  kAdamWithoutWarmUp,    // no bias correction
+  kTopItemsSwapped,      // right scores under wrong items
+  kSampleOffByOne,       // one triplet differs
+  kDenseInputSign,       // the gradient of a dense layer's first input points the other way
+  kDenseWeightSign,      // that of its first weight
+  kDenseOuterDropped,    // that of the outer sum's weight is missing
+  kDenseScale,           // that of γ
+  kDropoutUnscaled,      // kept elements are not divided
+  kPerturbTwofold,       // the noise is twice as long
+  kNormalizeSum,         // the sum is not added to
+  kNormalizeSign,        // the gradient points the other way
 };
 
 /// A reference backend with one fault. It has another name, so that it is compared.
@@ -117,6 +118,13 @@ class FaultyBackend final : public reference::ReferenceBackend {
                         Matrix& grad_items, Matrix& losses) override {
     ReferenceBackend::in_batch_softmax(triplets, options, users, items, grad_users, grad_items,
                                        losses);
+    if (fault_ == Fault::kPairWeightForgotten) {
+      InBatchSoftmaxOptions changed = options;
+      changed.pair_weight.thresholds = nullptr;
+      Matrix unused = allocate(losses.rows(), losses.cols());
+      ReferenceBackend::in_batch_softmax(triplets, changed, users, items, grad_users, grad_items,
+                                         unused);
+    }
     if (fault_ != Fault::kSoftmaxItemSign) return;
     change(grad_items, [](std::vector<double>& values) {
       for (double& value : values) value = -value;
@@ -149,6 +157,12 @@ class FaultyBackend final : public reference::ReferenceBackend {
     if (fault_ == Fault::kContrastMargin) changed.margin = -1.0;
     ReferenceBackend::sampled_contrast(triplets, changed, users, items, grad_users, grad_items,
                                        losses);
+    if (fault_ == Fault::kPairWeightForgotten) {
+      changed.pair_weight.thresholds = nullptr;
+      Matrix unused = allocate(losses.rows(), losses.cols());
+      ReferenceBackend::sampled_contrast(triplets, changed, users, items, grad_users, grad_items,
+                                         unused);
+    }
     if (fault_ != Fault::kContrastItemSign) return;
     change(grad_items, [](std::vector<double>& values) {
       for (double& value : values) value = -value;

@@ -156,7 +156,31 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "lightgcn++ L4 sampled softmax",
                                                "lightgcn++ L1 ccl",
                                                "lightgcn++ L2 ccl",
-                                               "lightgcn++ L4 ccl"}));
+                                               "lightgcn++ L4 ccl",
+                                               "lightgcn++ L1 sl@k",
+                                               "lightgcn++ L2 sl@k",
+                                               "lightgcn++ L4 sl@k",
+                                               "lightgcn++ L1 sampled sl@k",
+                                               "lightgcn++ L2 sampled sl@k",
+                                               "lightgcn++ L4 sampled sl@k",
+                                               "mf sl@k",
+                                               "lightgcn L1 sl@k",
+                                               "lightgcn L2 sl@k",
+                                               "gcmc ids sl@k",
+                                               "gcmc features sl@k",
+                                               "gcmc both L2 sl@k",
+                                               "xsimgcl L1 sl@k",
+                                               "xsimgcl L2 sl@k",
+                                               "xsimgcl L4 sl@k",
+                                               "mf sampled sl@k",
+                                               "lightgcn L1 sampled sl@k",
+                                               "lightgcn L2 sampled sl@k",
+                                               "gcmc ids sampled sl@k",
+                                               "gcmc features sampled sl@k",
+                                               "gcmc both L2 sampled sl@k",
+                                               "xsimgcl L1 sampled sl@k",
+                                               "xsimgcl L2 sampled sl@k",
+                                               "xsimgcl L4 sampled sl@k"}));
   }
 }
 
@@ -191,6 +215,11 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kContrastMargin),
               Contains("sampled_contrast: gradient of items (cosine)"));
   EXPECT_THAT(found(Fault::kContrastMargin), Contains("mf ccl: loss"));
+  EXPECT_THAT(found(Fault::kPairWeightForgotten),
+              IsSupersetOf({"in_batch_softmax: gradient of users (weighted)",
+                            "sampled_contrast: gradient of items (weighted softmax)",
+                            "mf sl@k: gradient of user_embedding",
+                            "mf sampled sl@k: gradient of item_embedding"}));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
@@ -243,6 +272,11 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
               Contains("mf sampled softmax: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kContrastItemSign),
               Contains("gcmc ids ccl: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kPairWeightForgotten),
+              IsSupersetOf({"in_batch_softmax: gradient of items (weighted)",
+                            "sampled_contrast: gradient of users (weighted softmax)",
+                            "lightgcn L1 sl@k: gradient along all parameters",
+                            "gcmc ids sampled sl@k: gradient along all parameters"}));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of items"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("mf: gradient along all parameters"));
   EXPECT_THAT(found(Fault::kDenseInputSign),
@@ -280,7 +314,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 60u);
+  ASSERT_EQ(places.size(), 84u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));

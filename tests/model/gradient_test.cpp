@@ -41,10 +41,11 @@ Case plus_plus(int layers, int width, LossKind loss = LossKind::kBpr) {
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
        << c.width << (c.negatives == SoftmaxNegatives::kSampled ? " sampled" : "")
-       << (c.loss == LossKind::kSoftmax    ? " softmax"
-           : c.loss == LossKind::kCcl      ? " ccl"
-           : c.loss == LossKind::kDirectAu ? " directau"
-                                           : "");
+       << (c.loss == LossKind::kSoftmax      ? " softmax"
+           : c.loss == LossKind::kSoftmaxAtK ? " sl@k"
+           : c.loss == LossKind::kCcl        ? " ccl"
+           : c.loss == LossKind::kDirectAu   ? " directau"
+                                             : "");
   if (c.contrasted > 0) *out << " contrast of " << c.contrasted;
   if (c.propagation == PropagationKind::kLightGcnPlusPlus) *out << " lightgcn++";
 }
@@ -77,7 +78,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
                                           .negatives = GetParam().negatives,
                                           .softmax = {.temperature = 0.5},
                                           .margin = 0.1,
-                                          .at_k = {}},
+                                          .at_k = {.k = 3, .weight_temperature = 0.3}},
                                          kL2, 12);
 
   /// The loss of current batch b at the current parameters, always with the same noise; also computes
@@ -128,6 +129,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(Gradient, EqualsCentralDifferencesElementByElement) {
+  loss->begin_epoch(*f.model, 6);  // measures what a loss keeps
   // The second batch: whatever the first one left in the buffers must not matter.
   loss_of(0);
   f.backend->next_batch(f.triplets);
@@ -147,6 +149,7 @@ TEST_P(Gradient, EqualsCentralDifferencesElementByElement) {
 }
 
 TEST_P(Gradient, EqualsDirectionalDerivatives) {
+  loss->begin_epoch(*f.model, 6);
   const std::int64_t last = f.triplets.num_batches() - 1;  // a short batch
   for (std::int64_t b = 0; b < last; ++b) f.backend->next_batch(f.triplets);
   ASSERT_NE(f.triplets.size() % f.triplets.batch_size(), 0);
@@ -192,6 +195,13 @@ INSTANTIATE_TEST_SUITE_P(
 
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmaxAtK},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmaxAtK},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmaxAtK},
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmaxAtK, SoftmaxNegatives::kBatch, 1},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmaxAtK, SoftmaxNegatives::kSampled},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmaxAtK,
+             SoftmaxNegatives::kSampled},
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kCcl},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kCcl},
         Case{ModelKind::kLightGcn, 2, 5, LossKind::kCcl, SoftmaxNegatives::kBatch, 1},

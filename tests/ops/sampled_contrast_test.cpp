@@ -9,6 +9,7 @@
 #include "tern/error.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/compare.hpp"
+#include "tests/support/contrasts.hpp"
 #include "tests/support/graphs.hpp"
 #include "tests/support/matrices.hpp"
 #include "tests/support/sampling.hpp"
@@ -21,84 +22,6 @@ using ContrastOptions = SampledContrastOptions;
 constexpr std::int64_t kMaxElements = std::int64_t{1} << 19;
 constexpr auto kSoftmaxContrast = SampledContrastKind::kSoftmax;
 constexpr auto kCosineContrast = SampledContrastKind::kCosineContrastive;
-
-/// An epoch of pairs with M negatives each over a graph, and the embeddings of both sides.
-struct ContrastProblem {
-  Interactions graph;
-  std::vector<Triplet> triplets;
-  int negatives;       // M
-  std::int64_t batch;  // triplets of a batch
-  std::int64_t width;
-  Values users, items;
-};
-
-/// `pairs` interactions, each with M negatives. Items are few, so that they occur often, twice with one
-/// pair and as the positives of others.
-ContrastProblem contrast_problem_of(std::int64_t pairs, int negatives, std::int64_t batch_pairs,
-                                    std::int64_t width, double scale = 1.0) {
-  const auto users = static_cast<NodeId>(pairs / 3 + 2);
-  const auto items = static_cast<NodeId>(pairs / 4 + 5);
-  std::vector<EdgeOffset> offsets{0};
-  std::vector<NodeId> columns;
-  for (NodeId user = 0; user < users; ++user) {
-    const std::int64_t missing = pairs - static_cast<std::int64_t>(columns.size());
-    for (NodeId k = 0; k < std::min<std::int64_t>(3, missing); ++k) {
-      columns.push_back((user + k) % (items - 3) + k % 2);
-    }
-    const auto begin = columns.begin() + offsets.back();
-    std::sort(begin, columns.end());
-    columns.erase(std::unique(begin, columns.end()), columns.end());
-    offsets.push_back(static_cast<EdgeOffset>(columns.size()));
-  }
-  ContrastProblem problem{{users, items, offsets, columns},
-                          {},
-                          negatives,
-                          batch_pairs * negatives,
-                          width,
-                          random_values(users * width, 4, scale),
-                          random_values(items * width, 5, scale)};
-  for (NodeId user = users; user-- > 0;) {
-    for (const NodeId item : problem.graph.row(user)) {
-      for (NodeId k = 0; k < negatives; ++k) {
-        problem.triplets.push_back({user, item, (user * 5 + k * k + 1) % items});
-      }
-    }
-  }
-  return problem;
-}
-
-/// Outputs of the op for one batch, poisoned before the call.
-struct ContrastOutputs {
-  Values grad_users, grad_items, losses;
-};
-
-/// The outputs of every batch.
-std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProblem& problem,
-                                          const ContrastOptions& options) {
-  const Graph graph = backend.make_graph(problem.graph);
-  Triplets triplets = backend.make_triplets(
-      graph,
-      {.positives = PositiveSampling::kInteraction, .negatives_per_positive = problem.negatives},
-      problem.batch);
-  backend.set_triplets(triplets, problem.triplets);
-  const NodeId num_users = problem.graph.num_users();
-  const NodeId num_items = problem.graph.num_items();
-  const Matrix users = make_matrix(backend, num_users, problem.width, problem.users);
-  const Matrix items = make_matrix(backend, num_items, problem.width, problem.items);
-  std::vector<ContrastOutputs> outputs;
-  for (std::int64_t batch = 0; batch < triplets.num_batches(); ++batch) {
-    Matrix grad_users = make_poisoned(backend, num_users, problem.width);
-    Matrix grad_items = make_poisoned(backend, num_items, problem.width);
-    Matrix losses = make_poisoned(backend, 2, triplets.num_batches());
-    for (int call = 0; call < 2; ++call) {  // the second finds the workspace of the first
-      backend.sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
-    }
-    outputs.push_back({values_of(backend, grad_users), values_of(backend, grad_items),
-                       values_of(backend, losses)});
-    backend.next_batch(triplets);
-  }
-  return outputs;
-}
 
 double contrast_norm(const Values& rows, NodeId node, std::int64_t width) {
   double square = 0;

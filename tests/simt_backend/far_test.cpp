@@ -328,7 +328,7 @@ TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
   Far<float> user_inverses(kRow, std::vector<float>(1));
   Far<float> item_inverses(kRow, std::vector<float>(3));
   simt::Buffer<float> losses(8);
-  simt::Buffer<float> floats(kStride + 2);
+  simt::Buffer<float> floats(kStride + 4);
   simt::Buffer<double> terms(1);
   const ContrastTask task{.batch = batch.view(),
                           .values = {{users.data(), kRow + 1, kStride, kStride},

@@ -109,7 +109,7 @@ TEST(Sizes, ContrastsOfBatchesBeyond32BitsCoverPairsAndRows) {
   task.values[0].rows = task.values[1].rows = kMaxNodes;
   task.batch.sides[0].capacity = task.batch.sides[1].capacity = kMaxNodes;
   EXPECT_EQ(task.pairs(), kMaxPlanned / 1000);
-  EXPECT_EQ(contrast_workspace_size(task), kMaxPlanned / 1000 * 64 + kOne * 2 * kMaxNodes);
+  EXPECT_EQ(contrast_workspace_size(task), kMaxPlanned / 1000 * 2064 + kOne * 2 * kMaxNodes);
   const DeviceQueue queue;
   const auto shapes = queue.shapes_of([&] { launch_sampled_contrast(queue, task); });
   ASSERT_EQ(shapes.size(), 3u);

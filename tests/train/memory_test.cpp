@@ -135,8 +135,8 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     // With scratch, nearly all of which is constant in a small job.
     const Dataset small = planted_dataset_for(GetParam(), 240, 160);
     config.batch_size = 500;
-    for (const LossKind loss :
-         {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu, LossKind::kCcl}) {
+    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu,
+                                LossKind::kCcl, LossKind::kSoftmaxAtK}) {
       config.loss.kind = loss;
       const auto unused = backend_case.make();  // without the scratch of earlier jobs
       before = unused->memory().free;
@@ -263,7 +263,7 @@ TEST_P(Memory, OfALossIsLittleMoreThanAllocated) {
   GTEST_SKIP() << "AddressSanitizer's allocator does not count";
 #endif
   const Dataset data = planted_dataset_for(GetParam(), 1'500, 1'000);
-  for (const LossKind loss : {LossKind::kSoftmax, LossKind::kDirectAu}) {
+  for (const LossKind loss : {LossKind::kSoftmax, LossKind::kDirectAu, LossKind::kSoftmaxAtK}) {
     Config config = measured_config(GetParam());
     config.loss.kind = loss;
     config.batch_size = 5'000;

@@ -30,6 +30,8 @@ std::string xsimgcl_loss_name(const RankingLoss& loss) {
       return "bpr";
     case LossKind::kSoftmax:
       return loss.samples() ? "sampled_softmax" : "softmax";
+    case LossKind::kSoftmaxAtK:
+      return "at_k";
     case LossKind::kDirectAu:
       return "directau";
     case LossKind::kCcl:
@@ -170,6 +172,7 @@ INSTANTIATE_TEST_SUITE_P(
     Losses, XSimGclTraining,
     testing::Values(RankingLoss{LossKind::kBpr}, RankingLoss{LossKind::kSoftmax},
                     RankingLoss{LossKind::kDirectAu}, RankingLoss{LossKind::kCcl},
+                    RankingLoss{LossKind::kSoftmaxAtK},
                     RankingLoss{LossKind::kSoftmax, SoftmaxNegatives::kSampled}),
     [](const auto& info) { return xsimgcl_loss_name(info.param); });
 

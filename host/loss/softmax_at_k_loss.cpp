@@ -1,0 +1,105 @@
+#include "host/loss/softmax_at_k_loss.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include "host/config/batch.hpp"
+#include "host/loss/penalty.hpp"
+
+namespace tern {
+namespace {
+
+/// Users that are ranked at a time: their lists of k items take 8 MB at most.
+NodeId users_at_once(std::int64_t k) {
+  constexpr std::int64_t kMost = 4096;
+  constexpr std::int64_t kItems = std::int64_t{1} << 20;
+  return static_cast<NodeId>(std::clamp<std::int64_t>(kItems / k, 1, kMost));
+}
+
+/// A new matrix with the unit rows of another, e / max(‖e‖, 1e-12), norms in f64. The rows make a round
+/// trip over the host, in the precision of the backend, once in several epochs.
+template <typename Value>
+Matrix unit_rows(Backend& backend, const Matrix& matrix) {
+  constexpr double kMinNorm = 1e-12;
+  std::vector<Value> values(static_cast<std::size_t>(matrix.size()));
+  backend.download(matrix, std::span(values));
+  const auto width = static_cast<std::size_t>(matrix.cols());
+  for (std::size_t begin = 0; begin < values.size(); begin += width) {
+    const auto row = std::span(values).subspan(begin, width);
+    double square = 0.0;
+    for (const double value : row) square += value * value;
+    const double norm = std::max(std::sqrt(square), kMinNorm);
+    for (Value& value : row) value = static_cast<Value>(value / norm);
+  }
+  Matrix unit = backend.allocate(matrix.rows(), matrix.cols());
+  backend.upload(std::span<const Value>(values), unit);
+  return unit;
+}
+
+Matrix unit_rows_of(Backend& backend, const Matrix& matrix) {
+  return backend.describe().precision == "f64" ? unit_rows<double>(backend, matrix)
+                                               : unit_rows<float>(backend, matrix);
+}
+
+/// The last score of a list, best first; 0 if it has none.
+double worst_of(std::span<const NodeId> items, std::span<const float> scores) {
+  const auto end = std::find(items.begin(), items.end(), NodeId{-1});
+  return end == items.begin() ? 0.0 : scores[static_cast<std::size_t>(end - items.begin() - 1)];
+}
+
+}  // namespace
+
+SoftmaxAtKLoss::SoftmaxAtKLoss(Backend& backend, const LossOptions& options, double l2,
+                               NodeId num_users)
+    : backend_(backend), options_(options), l2_(l2), thresholds_(backend.allocate(1, num_users)) {}
+
+void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch) {
+  if (epoch == 1 || (epoch - 1) % options_.at_k.refresh_every != 0) return;
+  model.embed();
+  const Matrix users = unit_rows_of(backend_, model.embeddings(Side::kUser));
+  const Matrix items = unit_rows_of(backend_, model.embeddings(Side::kItem));
+  const auto k = std::min<std::int64_t>(options_.at_k.k, items.rows());
+  std::vector<double> thresholds(static_cast<std::size_t>(users.rows()));
+  if (k > 0 && !thresholds.empty()) {
+    TopItems top;
+    const std::int64_t step = users_at_once(k);
+    for (std::int64_t first = 0; first < users.rows(); first += step) {
+      std::vector<NodeId> block(static_cast<std::size_t>(std::min(step, users.rows() - first)));
+      std::iota(block.begin(), block.end(), static_cast<NodeId>(first));
+      backend_.score_topk(users, items, block, {}, k, top);
+      for (std::size_t q = 0; q < block.size(); ++q) {
+        const auto length = static_cast<std::size_t>(k);
+        thresholds[static_cast<std::size_t>(block[q])] =
+            worst_of(std::span(top.items).subspan(q * length, length),
+                     std::span(top.scores).subspan(q * length, length));
+      }
+    }
+  }
+  backend_.upload(std::span<const double>(thresholds), thresholds_);
+}
+
+void SoftmaxAtKLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {
+  const PairWeight weight{.thresholds = &thresholds_,
+                          .temperature = options_.at_k.weight_temperature};
+  const Matrix& users = model.embeddings(Side::kUser);
+  const Matrix& items = model.embeddings(Side::kItem);
+  Matrix& grad_users = model.embedding_gradient(Side::kUser);
+  Matrix& grad_items = model.embedding_gradient(Side::kItem);
+  if (contrasts_samples(options_)) {
+    const SampledContrastOptions sampled{.kind = SampledContrastKind::kSoftmax,
+                                         .temperature = options_.softmax.temperature,
+                                         .negative_weight = options_.softmax.negative_weight,
+                                         .pair_weight = weight};
+    backend_.sampled_contrast(triplets, sampled, users, items, grad_users, grad_items, losses);
+  } else {
+    InBatchSoftmaxOptions in_batch = options_.softmax;
+    in_batch.pair_weight = weight;
+    backend_.in_batch_softmax(triplets, in_batch, users, items, grad_users, grad_items, losses);
+  }
+  backward_with_penalty(backend_, l2_, model, triplets, losses);
+}
+
+}  // namespace tern
