@@ -177,6 +177,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kContrastMargin), Contains("mf ccl: loss"));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
+  EXPECT_THAT(found(Fault::kAdamMissesAStep), Contains("adam: parameter after 3 missed steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
               testing::ElementsAre("score_topk: items of the best"));
   EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));
