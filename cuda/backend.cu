@@ -33,6 +33,9 @@ TripletsStorage& storage(const Triplets& triplets) {
 CounterStorage& storage(const Counter& counter) {
   return storage_of<CounterStorage>(counter, "cuda", "counter");
 }
+RowStepsStorage& storage(const RowSteps& steps) {
+  return storage_of<RowStepsStorage>(steps, "cuda", "row_steps");
+}
 DenseStateStorage& storage(const DenseState& state) {
   return storage_of<DenseStateStorage>(state, "cuda", "state");
 }
@@ -227,6 +230,20 @@ std::int64_t CudaBackend::get(const Counter& counter) {
   std::int64_t value = 0;
   storage(counter).value.download(std::span<std::int64_t>(&value, 1));
   return value;
+}
+
+RowSteps CudaBackend::make_row_steps(std::int64_t rows) {
+  expect_not_recording("make_row_steps");
+  check_make_row_steps(rows);
+  const DeviceScope scope = use_device();
+  return {std::make_unique<RowStepsStorage>(rows, pool_memory()), rows};
+}
+
+void CudaBackend::set(RowSteps& steps, std::int64_t step) {
+  expect_not_recording("set");
+  const DeviceScope scope = use_device();
+  DeviceArray<std::int64_t>& last = storage(steps).last;
+  last.upload(std::vector<std::int64_t>(static_cast<std::size_t>(last.size()), step));
 }
 
 void CudaBackend::synchronize() {

@@ -60,6 +60,8 @@ class CudaBackend final : public Backend {
   void set(Counter& counter, std::int64_t value) override;
   std::int64_t get(const Counter& counter) override;
   void increment(Counter& counter) override;
+  RowSteps make_row_steps(std::int64_t rows) override;
+  void set(RowSteps& steps, std::int64_t step) override;
 
   void synchronize() override;
   double seconds(const std::function<void()>& work) override;
@@ -105,6 +107,8 @@ class CudaBackend final : public Backend {
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
             Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override;
   void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
@@ -185,6 +189,7 @@ GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
+RowStepsStorage& storage(const RowSteps& steps);
 DenseStateStorage& storage(const DenseState& state);
 
 /// A row set as kernels see it; null: every row.

@@ -172,4 +172,9 @@ struct CounterStorage final : Storage {
   double beta2 = 0.0;
 };
 
+struct RowStepsStorage final : Storage {
+  RowStepsStorage(std::int64_t rows, const Memory& memory) : last(rows, memory) { last.zero(); }
+  DeviceArray<std::int64_t> last;  // by row
+};
+
 }  // namespace tern::cuda

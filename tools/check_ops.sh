@@ -42,6 +42,8 @@ set_triplets                    sample
 get_triplets                    sample
 next_batch                      sample                 cuda/ops/<op>.cu tests/ops/<op>_test.cpp
 make_dense_state                linear_relu_batchnorm
+make_row_steps                  adam
+adam_catch_up                   adam                   tests/ops/<op>_test.cpp
 linear_relu_batchnorm_backward  linear_relu_batchnorm  cuda/ops/<op>.cu
 normalize_rows_backward         normalize_rows
 TABLE

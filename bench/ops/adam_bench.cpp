@@ -1,6 +1,8 @@
-// adam: the item table, dense and for a batch's rows.
+// adam: the item table, dense and for a batch's rows; and steps that every row has missed.
 
 #include <memory>
+#include <span>
+#include <vector>
 
 #include "bench/ops/expected.hpp"
 #include "bench/support/batch.hpp"
@@ -20,7 +22,9 @@ struct Tables {
               backend.allocate(parameter.rows(), parameter.cols())},
         step(backend.make_counter(1)),
         fault(backend.make_counter()),
-        batch(rows == Rows::kAll ? Triplets() : first_batch(w, backend, graph)) {}
+        batch(rows == Rows::kAll ? Triplets() : first_batch(w, backend, graph)) {
+    if (rows != Rows::kAll) state.row_steps = backend.make_row_steps(parameter.rows());
+  }
 
   void run(Backend& backend, Rows rows) {
     backend.adam({}, step, gradient, parameter, state,
@@ -51,6 +55,54 @@ PreparedCase prepare(Workload& w, Rows rows) {
                  expected.parameter);
     expect_equal("adam, second moment", w.backend(), tables->state.second_moment, w.reference(),
                  expected.state.second_moment);
+  };
+  return ready;
+}
+
+/// Steps that a row has missed when it is next read: about as many as on Gowalla with 2048 pairs a
+/// batch.
+constexpr std::int64_t kMissedSteps = 20;
+
+/// A table that moves by its moments alone. They hardly decay, so that every repetition computes with
+/// ordinary numbers.
+struct LateTable {
+  LateTable(const Workload& w, Backend& backend)
+      : parameter(w.table(backend, Side::kItem, 2)),
+        state{w.table(backend, Side::kItem, 1), w.table(backend, Side::kItem, 3),
+              backend.make_row_steps(parameter.rows())},
+        step(backend.make_counter()) {
+    // Squares of gradients are not negative.
+    std::vector<float> squares(static_cast<std::size_t>(parameter.size()));
+    backend.download(state.second_moment, std::span<float>(squares));
+    for (float& value : squares) value *= value;
+    backend.upload(std::span<const float>(squares), state.second_moment);
+  }
+
+  void run(Backend& backend) {
+    steps += kMissedSteps;
+    backend.set(step, steps);
+    backend.adam_catch_up({.beta1 = 1 - 1e-6, .beta2 = 1 - 1e-6}, step, parameter, state);
+  }
+
+  Matrix parameter;
+  AdamState state;
+  Counter step;
+  std::int64_t steps = 0;
+};
+
+PreparedCase prepare_catch_up(Workload& w) {
+  auto table = std::make_shared<LateTable>(w, w.backend());
+  PreparedCase ready;
+  ready.cost = adam_catch_up_cost(w.nodes(Side::kItem) * w.width(), kMissedSteps);
+  ready.run = [&w, table] { table->run(w.backend()); };
+  ready.verify = [&w, table] {
+    LateTable expected(w, w.reference());
+    expected.run(w.reference());
+    table->run(w.backend());
+    expect_equal("adam_catch_up, parameter", w.backend(), table->parameter, w.reference(),
+                 expected.parameter);
+    expect_equal("adam_catch_up, first moment", w.backend(), table->state.first_moment,
+                 w.reference(), expected.state.first_moment);
   };
   return ready;
 }
@@ -97,6 +149,7 @@ void add_adam_cases(Cases& cases, DeviceKind device) {
   }
   cases.push_back({"adam", "batch_rows", "tern", Bound::kGather,
                    [](Workload& w) { return prepare(w, Rows::kBatch); }});
+  cases.push_back({"adam", "missed_steps", "tern", Bound::kNone, prepare_catch_up});
 }
 
 }  // namespace tern::bench

@@ -69,6 +69,11 @@ Cost adam_cost(std::int64_t elements) {
   return {.bytes = 7.0 * n * kValue, .flops = 14.0 * n};
 }
 
+Cost adam_catch_up_cost(std::int64_t elements, std::int64_t steps) {
+  const auto n = static_cast<double>(elements);
+  return {.bytes = 6.0 * n * kValue, .flops = 8.0 * n * static_cast<double>(steps)};
+}
+
 Cost sgd_cost(std::int64_t elements, bool with_momentum) {
   const auto n = static_cast<double>(elements);
   return {.bytes = (with_momentum ? 5.0 : 3.0) * n * kValue,

@@ -47,6 +47,9 @@ Cost l2_penalty_cost(std::int64_t rows, std::int64_t width);
 
 /// adam on `elements`: gradient read; parameter and both moments read and written.
 Cost adam_cost(std::int64_t elements);
+/// adam_catch_up of `elements` by as many steps each, without weight decay: parameter and both moments
+/// read and written once.
+Cost adam_catch_up_cost(std::int64_t elements, std::int64_t steps);
 
 /// sgd on `elements`: gradient read; parameter, and with momentum the velocity, read and written.
 Cost sgd_cost(std::int64_t elements, bool with_momentum);

@@ -13,6 +13,10 @@
 // The step number is in device memory, so that a recorded step can be replayed; one thread of each
 // block computes the two bias corrections in f64, from powers that increment has left beside the
 // step number. If they are of another step or other betas, it computes them: the same bits.
+//
+// adam_catch_up: the steps that rows have missed, with gradient 0, in registers: 24 bytes an element
+// however many steps. The threads of a block compute the corrections of as many steps at a time,
+// from the oldest that one of its rows has missed.
 
 #include "cuda/ops/adam.hpp"
 
@@ -28,6 +32,9 @@ constexpr int kAdamThreads = 256;
 /// Blocks that a multiprocessor holds at once, at 48 registers a thread. A grid of one such wave
 /// computes the corrections a few hundred times instead of once for every kilobyte.
 constexpr int kAdamBlocks = 5;
+/// The same of the catch-up, whose loop over steps needs up to 64 registers a thread: arithmetic bounds
+/// it, not latency.
+constexpr int kCatchUpBlocks = 4;
 
 struct AdamCoefficients {
   float beta1;
@@ -38,6 +45,17 @@ struct AdamCoefficients {
   float root_correction;  // 1 / sqrt(1 - β2ᵗ)
 };
 
+/// Of step t, from β1ᵗ and β2ᵗ.
+__device__ inline AdamCoefficients adam_coefficients(const AdamTask& task, double power1,
+                                                     double power2) {
+  return {static_cast<float>(task.beta1),
+          static_cast<float>(1.0 - task.beta1),
+          static_cast<float>(task.beta2),
+          static_cast<float>(1.0 - task.beta2),
+          static_cast<float>(task.learning_rate / (1.0 - power1)),
+          static_cast<float>(1.0 / sqrt(1.0 - power2))};
+}
+
 __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
   const std::int64_t step = *task.step;
   const StepDecay* decay = task.decay;
@@ -46,12 +64,7 @@ __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
   const auto t = static_cast<double>(step);
   const double power1 = known ? decay->power1 : pow(task.beta1, t);
   const double power2 = known ? decay->power2 : pow(task.beta2, t);
-  return {static_cast<float>(task.beta1),
-          static_cast<float>(1.0 - task.beta1),
-          static_cast<float>(task.beta2),
-          static_cast<float>(1.0 - task.beta2),
-          static_cast<float>(task.learning_rate / (1.0 - power1)),
-          static_cast<float>(1.0 / sqrt(1.0 - power2))};
+  return adam_coefficients(task, power1, power2);
 }
 
 __device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
@@ -63,6 +76,16 @@ __device__ inline void adam_element(const AdamTask& task, const AdamCoefficients
   parameter = fmaf(-c.step_size, first / denominator, parameter);
 }
 
+/// The first `used` elements of a vector. The padding beyond the columns must stay zero: without ε it
+/// would become 0 / 0.
+__device__ inline void adam_elements(const AdamTask& task, const AdamCoefficients& c,
+                                     std::int64_t used, float4 g, float4& p, float4& m, float4& v) {
+  adam_element(task, c, g.x, p.x, m.x, v.x);
+  if (used > 1) adam_element(task, c, g.y, p.y, m.y, v.y);
+  if (used > 2) adam_element(task, c, g.z, p.z, m.z, v.z);
+  if (used > 3) adam_element(task, c, g.w, p.w, m.w, v.w);
+}
+
 /// Updates vector `at` of the table; `place` is its index within its row.
 __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients& c, std::int64_t at,
                                    std::int64_t place) {
@@ -70,13 +93,7 @@ __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients&
   float4 m = __ldcs(as_vectors(task.first_moment) + at);
   float4 v = __ldcs(as_vectors(task.second_moment) + at);
   float4 p = as_vectors(task.parameter)[at];
-  // The number of columns from here on. The padding beyond them must stay zero: without ε it would
-  // become 0 / 0.
-  const std::int64_t used = task.cols - place * kVector;
-  adam_element(task, c, g.x, p.x, m.x, v.x);
-  if (used > 1) adam_element(task, c, g.y, p.y, m.y, v.y);
-  if (used > 2) adam_element(task, c, g.z, p.z, m.z, v.z);
-  if (used > 3) adam_element(task, c, g.w, p.w, m.w, v.w);
+  adam_elements(task, c, task.cols - place * kVector, g, p, m, v);
   __stcs(as_vectors(task.first_moment) + at, m);
   __stcs(as_vectors(task.second_moment) + at, v);
   as_vectors(task.parameter)[at] = p;
@@ -115,10 +132,66 @@ __global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
   if (index >= task.only.span->count) return;
   const std::int64_t vectors = task.stride / kVector;
   const std::int64_t row = task.only.rows[task.only.span->begin + index];
-  for (std::int64_t place = static_cast<int>(threadIdx.x) % lanes; place < vectors;
-       place += lanes) {
+  const int lane = static_cast<int>(threadIdx.x) % lanes;
+  for (std::int64_t place = lane; place < vectors; place += lanes) {
     adam_vector(task, c, row * vectors + place, place);
   }
+  if (lane == 0) task.row_steps[row] = *task.step;
+}
+
+/// Steps begin + 1 .. end of vector `at`, with gradient 0; corrections of these steps in turn.
+__device__ inline void adam_skipped_steps(const AdamTask& task, const AdamCoefficients* corrections,
+                                          std::int64_t begin, std::int64_t end, std::int64_t at,
+                                          std::int64_t place) {
+  float4 m = as_vectors(task.first_moment)[at];
+  float4 v = as_vectors(task.second_moment)[at];
+  float4 p = as_vectors(task.parameter)[at];
+  std::int64_t fault = 0;
+  for (std::int64_t t = begin + 1; t <= end; ++t) {
+    adam_elements(task, corrections[t - begin - 1], task.cols - place * kVector, zero_vector(), p,
+                  m, v);
+    if (fault == 0 && !(all_finite(p) && all_finite(v))) fault = t;
+  }
+  as_vectors(task.first_moment)[at] = m;
+  as_vectors(task.second_moment)[at] = v;
+  as_vectors(task.parameter)[at] = p;
+  if (fault != 0 && task.fault != nullptr) note_earlier_fault(task.fault, fault);
+}
+
+/// The missed steps of the rows of a set, or of every row; `lanes` threads a row.
+__global__ void __launch_bounds__(kAdamThreads, kCatchUpBlocks)
+    adam_catch_up_kernel(const __grid_constant__ AdamTask task, int lanes) {
+  __shared__ AdamCoefficients corrections[kAdamThreads];
+  __shared__ long long oldest;
+  const auto thread = static_cast<int>(threadIdx.x);
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * (kAdamThreads / lanes) + thread / lanes;
+  const bool every = task.only.rows == nullptr;
+  const std::int64_t count = every ? task.rows : task.only.span->count;
+  const std::int64_t end = *task.step;
+  std::int64_t row = index;
+  if (!every && index < count) row = task.only.rows[task.only.span->begin + index];
+  const std::int64_t begin = index < count ? task.row_steps[row] : end;
+  if (thread == 0) oldest = end;
+  __syncthreads();
+  if (thread % lanes == 0) atomicMin(&oldest, static_cast<long long>(begin));
+  __syncthreads();
+  const std::int64_t vectors = task.stride / kVector;
+  for (std::int64_t chunk = oldest; chunk < end; chunk += kAdamThreads) {
+    if (chunk + thread < end) {
+      const auto t = static_cast<double>(chunk + thread + 1);
+      corrections[thread] = adam_coefficients(task, pow(task.beta1, t), pow(task.beta2, t));
+    }
+    __syncthreads();
+    const std::int64_t from = begin > chunk ? begin : chunk;
+    const std::int64_t to = end < chunk + kAdamThreads ? end : chunk + kAdamThreads;
+    for (std::int64_t place = thread % lanes; from < to && place < vectors; place += lanes) {
+      adam_skipped_steps(task, corrections + (from - chunk), from, to, row * vectors + place,
+                         place);
+    }
+    __syncthreads();
+  }
+  if (begin < end && thread % lanes == 0) task.row_steps[row] = end;
 }
 
 /// From now on increment computes the powers of these betas; this step's follow too.
@@ -147,6 +220,42 @@ void launch_adam(const Queue& queue, const AdamTask& task) {
          adam_rows_kernel, task, lanes);
 }
 
+void launch_adam_catch_up(const Queue& queue, const AdamTask& task) {
+  const Launcher launch(queue);
+  const std::int64_t vectors = task.stride / kVector;
+  if (task.rows * vectors == 0) return;
+  const int lanes = lanes_for(vectors);
+  const std::int64_t rows = task.only.every() ? task.rows : task.only.capacity;
+  launch({.blocks = ceil_div(rows, kAdamThreads / lanes), .threads = kAdamThreads},
+         adam_catch_up_kernel, task, lanes);
+}
+
+namespace {
+
+/// What both ops tell a kernel; without a gradient.
+AdamTask adam_task(const AdamOptions& options, const CounterStorage& steps, const Matrix& parameter,
+                   const AdamState& state, const RowSet* rows, const Counter* fault) {
+  const MatrixView<float> p = view(parameter);
+  return {.learning_rate = options.learning_rate,
+          .beta1 = options.beta1,
+          .beta2 = options.beta2,
+          .epsilon = static_cast<float>(options.epsilon),
+          .weight_decay = static_cast<float>(options.weight_decay),
+          .step = steps.value.data(),
+          .decay = steps.decay.data(),
+          .parameter = p.data,
+          .first_moment = view(state.first_moment).data,
+          .second_moment = view(state.second_moment).data,
+          .rows = p.rows,
+          .cols = p.cols,
+          .stride = p.stride,
+          .only = row_view(rows),
+          .fault = counter_value(fault),
+          .row_steps = state.row_steps.empty() ? nullptr : storage(state.row_steps).last.data()};
+}
+
+}  // namespace
+
 void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                        Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) {
   const Range range("adam");
@@ -160,23 +269,17 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
     steps.beta1 = options.beta1;
     steps.beta2 = options.beta2;
   }
-  const MatrixView<float> p = view(parameter);
-  launch_adam(queue(), {.learning_rate = options.learning_rate,
-                        .beta1 = options.beta1,
-                        .beta2 = options.beta2,
-                        .epsilon = static_cast<float>(options.epsilon),
-                        .weight_decay = static_cast<float>(options.weight_decay),
-                        .step = steps.value.data(),
-                        .decay = steps.decay.data(),
-                        .gradient = view(gradient).data,
-                        .parameter = p.data,
-                        .first_moment = view(state.first_moment).data,
-                        .second_moment = view(state.second_moment).data,
-                        .rows = p.rows,
-                        .cols = p.cols,
-                        .stride = p.stride,
-                        .only = row_view(rows),
-                        .fault = counter_value(fault)});
+  AdamTask task = adam_task(options, steps, parameter, state, rows, fault);
+  task.gradient = view(gradient).data;
+  launch_adam(queue(), task);
+}
+
+void CudaBackend::adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                                AdamState& state, const RowSet* rows, Counter* fault) {
+  const Range range("adam_catch_up");
+  check_adam_catch_up(options, step, parameter, state, rows, fault);
+  const DeviceScope scope = use_device();
+  launch_adam_catch_up(queue(), adam_task(options, storage(step), parameter, state, rows, fault));
 }
 
 }  // namespace tern::cuda

@@ -27,9 +27,12 @@ struct AdamTask {
   std::int64_t stride = 0;
   RowsView only;                  // the rows to update
   std::int64_t* fault = nullptr;  // null, or where to note the first step with a non-finite result
+  std::int64_t* row_steps = nullptr;  // (rows), or null: the last step of each row
 };
 
 /// See adam.cu.
 void launch_adam(const Queue& queue, const AdamTask& task);
+/// The steps that rows have missed up to `step`; the task has row_steps, and no gradient.
+void launch_adam_catch_up(const Queue& queue, const AdamTask& task);
 
 }  // namespace tern::cuda

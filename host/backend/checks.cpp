@@ -45,14 +45,6 @@ void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix&
   expect_distinct(op, "items", items, "grad_items", grad_items);
 }
 
-void check_fault(std::string_view op, const Counter& step, const Counter* fault) {
-  if (fault == nullptr) return;
-  expect_present(op, "fault", *fault);
-  if (fault->storage() == step.storage()) {
-    throw_shape("{}: fault and step are the same counter, expected two", op);
-  }
-}
-
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
@@ -277,54 +269,6 @@ void check_l2_penalty(const Triplets& triplets, double lambda, const Matrix& use
 float finite_factor(double value) {
   constexpr double kMax = std::numeric_limits<float>::max();
   return static_cast<float>(std::clamp(value, -kMax, kMax));
-}
-
-void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
-                const Matrix& parameter, const AdamState& state, const RowSet* rows,
-                const Counter* fault) {
-  constexpr std::string_view kOp = "adam";
-  expect_non_negative("learning_rate", options.learning_rate);
-  expect_option("beta1", options.beta1, options.beta1 >= 0 && options.beta1 < 1, "[0, 1)");
-  expect_option("beta2", options.beta2, options.beta2 >= 0 && options.beta2 < 1, "[0, 1)");
-  expect_non_negative("epsilon", options.epsilon);
-  expect_non_negative("weight_decay", options.weight_decay);
-  expect_present(kOp, "step", step);
-  expect_present(kOp, "parameter", parameter);
-  expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
-  expect_shape(kOp, "first_moment", state.first_moment, parameter.rows(), parameter.cols());
-  expect_shape(kOp, "second_moment", state.second_moment, parameter.rows(), parameter.cols());
-  expect_distinct(kOp, {{"gradient", &gradient},
-                        {"parameter", &parameter},
-                        {"first_moment", &state.first_moment},
-                        {"second_moment", &state.second_moment}});
-  if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
-  check_fault(kOp, step, fault);
-}
-
-void check_step_count(std::string_view op, std::int64_t step) {
-  if (step < 1) {
-    throw ConfigError(fmt::format("{}: found step {}, expected 1 for the first", op, step));
-  }
-}
-
-void check_sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
-               const Matrix& parameter, const SgdState& state, const RowSet* rows,
-               const Counter* fault) {
-  constexpr std::string_view kOp = "sgd";
-  expect_present(kOp, "step", step);
-  expect_non_negative("learning_rate", options.learning_rate);
-  expect_non_negative("momentum", options.momentum);
-  expect_non_negative("weight_decay", options.weight_decay);
-  expect_present(kOp, "parameter", parameter);
-  expect_shape(kOp, "gradient", gradient, parameter.rows(), parameter.cols());
-  expect_distinct(kOp, "parameter", parameter, "gradient", gradient);
-  if (options.momentum != 0) {
-    expect_shape(kOp, "velocity", state.velocity, parameter.rows(), parameter.cols());
-    expect_distinct(kOp, "velocity", state.velocity, "parameter", parameter);
-    expect_distinct(kOp, "velocity", state.velocity, "gradient", gradient);
-  }
-  if (rows != nullptr) expect_row_set(kOp, "rows", *rows, parameter.rows());
-  check_fault(kOp, step, fault);
 }
 
 void check_score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,

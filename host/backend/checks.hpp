@@ -78,6 +78,9 @@ float finite_factor(double value);
 void check_adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                 const Matrix& parameter, const AdamState& state, const RowSet* rows,
                 const Counter* fault);
+void check_make_row_steps(std::int64_t rows);
+void check_adam_catch_up(const AdamOptions& options, const Counter& step, const Matrix& parameter,
+                         const AdamState& state, const RowSet* rows, const Counter* fault);
 /// Steps of adam and sgd count from 1. The CUDA backend, which would have to wait for the value,
 /// skips this check.
 void check_step_count(std::string_view op, std::int64_t step);

@@ -104,8 +104,7 @@ std::vector<Recipe> make_recipes() {
        "LightGCN, one layer, CCL over 64 sampled negatives (SimpleX; Mao et al. 2021)",
        // Margin, weight and score of their matrix factorisation for Gowalla, MF_CCL_gowalla_m1 in
        // github.com/reczoo/RecZoo, matching/cf/SimpleX. It draws 800 negatives, 12 times the work, for
-       // batches of 256 pairs. mf learns far slower here (Recall@20 .023 after 4 epochs): its Adam steps
-       // the rows of the batch alone, theirs all rows.
+       // batches of 256 pairs.
        {{"model.kind", "lightgcn"},
         {"model.layers", "1"},
         {"model.init", "xavier"},

@@ -87,6 +87,9 @@ TripletsStorage& storage(const Triplets& triplets) {
 CounterStorage& storage(const Counter& counter) {
   return storage_of<CounterStorage>(counter, "cpu", "counter");
 }
+RowStepsStorage& storage(const RowSteps& steps) {
+  return storage_of<RowStepsStorage>(steps, "cpu", "row_steps");
+}
 DenseStateStorage& storage(const DenseState& state) {
   return storage_of<DenseStateStorage>(state, "cpu", "state");
 }
@@ -184,12 +187,28 @@ void CpuBackend::increment(Counter& counter) {
   ++storage(counter).value;
 }
 
+RowSteps CpuBackend::make_row_steps(std::int64_t rows) {
+  check_make_row_steps(rows);
+  auto steps = std::make_unique<RowStepsStorage>();
+  reserve_memory("make_row_steps", 8.0 * static_cast<double>(rows),
+                 [&] { steps->last.assign(static_cast<std::size_t>(rows), 0); });
+  return {std::move(steps), rows};
+}
+void CpuBackend::set(RowSteps& steps, std::int64_t step) {
+  std::ranges::fill(storage(steps).last, step);
+}
+
 CounterStorage* fault_storage(Counter* fault) {
   return fault == nullptr ? nullptr : &storage(*fault);
 }
 
 void note_fault(CounterStorage* fault, std::int64_t step) {
   if (fault != nullptr && fault->value == 0) fault->value = step;
+}
+
+void note_earlier_fault(CounterStorage* fault, std::int64_t step) {
+  if (fault == nullptr || step == 0) return;
+  if (fault->value == 0 || step < fault->value) fault->value = step;
 }
 
 }  // namespace tern::cpu

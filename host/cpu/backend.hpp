@@ -37,6 +37,8 @@ class CpuBackend final : public HostBackend {
   void set(Counter& counter, std::int64_t value) override;
   std::int64_t get(const Counter& counter) override;
   void increment(Counter& counter) override;
+  RowSteps make_row_steps(std::int64_t rows) override;
+  void set(RowSteps& steps, std::int64_t step) override;
 
   Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                          std::int64_t batch_size) override;
@@ -78,6 +80,8 @@ class CpuBackend final : public HostBackend {
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
             Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override;
   void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
@@ -97,6 +101,7 @@ const GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);
 CounterStorage& storage(const Counter& counter);
+RowStepsStorage& storage(const RowSteps& steps);
 DenseStateStorage& storage(const DenseState& state);
 
 /// The counter in which adam and sgd record the first faulty step; null if there is none. Throws
@@ -104,5 +109,7 @@ DenseStateStorage& storage(const DenseState& state);
 CounterStorage* fault_storage(Counter* fault);
 /// Records the step in the counter, if there is one and it does not hold an earlier step.
 void note_fault(CounterStorage* fault, std::int64_t step);
+/// The same for a step that may be earlier than the one that it holds; 0: none.
+void note_earlier_fault(CounterStorage* fault, std::int64_t step);
 
 }  // namespace tern::cpu

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "host/cpu/adam.hpp"
 #include "tern/alias_table.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
@@ -149,6 +150,11 @@ struct TripletsStorage final : Storage {
 struct CounterStorage final : Storage {
   explicit CounterStorage(std::int64_t start) : value(start) {}
   std::int64_t value;
+};
+
+struct RowStepsStorage final : Storage {
+  std::vector<std::int64_t> last;  // by row
+  AdamCorrections corrections;     // workspace of adam_catch_up
 };
 
 }  // namespace tern::cpu

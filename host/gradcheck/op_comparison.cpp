@@ -246,6 +246,12 @@ class Answers {
     add("adam", "parameter after 3 steps", download(backend_, by_adam), kTerms);
     add("adam", "first moment", download(backend_, adam.first_moment), kTerms);
     add("adam", "second moment", download(backend_, adam.second_moment), kTerms);
+    adam.row_steps = backend_.make_row_steps(rows);
+    backend_.set(adam.row_steps, kSteps);
+    backend_.set(step, 2 * kSteps);
+    backend_.adam_catch_up({.learning_rate = 0.1, .weight_decay = 0.01}, step, by_adam, adam);
+    add("adam", "parameter after 3 missed steps", download(backend_, by_adam), 2 * kTerms);
+    add("adam", "second moment after them", download(backend_, adam.second_moment), 2 * kTerms);
     add("sgd", "parameter after 3 steps", download(backend_, by_sgd), kTerms);
     add("sgd", "velocity", download(backend_, sgd.velocity), kTerms);
   }

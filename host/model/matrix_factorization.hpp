@@ -9,7 +9,7 @@
 namespace tern {
 
 /// Matrix factorisation: the final embeddings are the parameters, final = E⁰. Gradients exist at
-/// the batch's rows only, so that the optimiser may skip all other rows.
+/// the batch's rows only, so that the optimiser may update all other rows later.
 /// Memory: 2 N D numbers. Source: Rendle et al. 2009, "BPR", section 4.3.1.
 class MatrixFactorization final : public Model {
  public:

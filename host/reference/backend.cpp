@@ -121,6 +121,17 @@ void ReferenceBackend::increment(Counter& counter) {
   ++storage_of<CounterStorage>(counter, "increment", "counter").value;
 }
 
+RowSteps ReferenceBackend::make_row_steps(std::int64_t rows) {
+  check_make_row_steps(rows);
+  auto storage = std::make_unique<RowStepsStorage>();
+  storage->last.assign(static_cast<std::size_t>(rows), 0);
+  return {std::move(storage), rows};
+}
+
+void ReferenceBackend::set(RowSteps& steps, std::int64_t step) {
+  std::ranges::fill(storage_of<RowStepsStorage>(steps, "set", "row_steps").last, step);
+}
+
 MatrixView<double> view(Matrix& matrix, std::string_view op, std::string_view what) {
   auto& storage = storage_of<MatrixStorage>(matrix, op, what);
   return {storage.values.data(), matrix.rows(), matrix.cols(), matrix.cols()};
@@ -137,6 +148,11 @@ CounterStorage* fault_storage(Counter* fault) {
 
 void note_fault(CounterStorage* fault, std::int64_t step) {
   if (fault != nullptr && fault->value == 0) fault->value = step;
+}
+
+void note_earlier_fault(CounterStorage* fault, std::int64_t step) {
+  if (fault == nullptr || step == 0) return;
+  if (fault->value == 0 || step < fault->value) fault->value = step;
 }
 
 std::vector<NodeId> rows_to_visit(const RowSet* rows, std::int64_t num_rows, std::string_view op) {

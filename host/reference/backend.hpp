@@ -34,6 +34,8 @@ class ReferenceBackend : public HostBackend {
   void set(Counter& counter, std::int64_t value) override;
   std::int64_t get(const Counter& counter) override;
   void increment(Counter& counter) override;
+  RowSteps make_row_steps(std::int64_t rows) override;
+  void set(RowSteps& steps, std::int64_t step) override;
 
   Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
                          std::int64_t batch_size) override;
@@ -75,6 +77,8 @@ class ReferenceBackend : public HostBackend {
                   Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
   void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
             Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override;
   void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
@@ -96,6 +100,8 @@ std::vector<bool> rows_to_read(const RowSet* rows, std::int64_t num_rows, std::s
 CounterStorage* fault_storage(Counter* fault);
 /// Records the step in the counter, if there is one and it does not hold an earlier step.
 void note_fault(CounterStorage* fault, std::int64_t step);
+/// The same for a step that may be earlier than the one that it holds; 0: none.
+void note_earlier_fault(CounterStorage* fault, std::int64_t step);
 
 /// The triplets of the current batch. Throws ShapeError before the first sample().
 std::span<const Triplet> current_batch(const Triplets& triplets, std::string_view op);

@@ -40,6 +40,10 @@ struct CounterStorage final : Storage {
   std::int64_t value = 0;
 };
 
+struct RowStepsStorage final : Storage {
+  std::vector<std::int64_t> last;  // by row
+};
+
 struct DenseStateStorage final : Storage {
   std::int64_t rows = 0;
   std::int64_t cols = 0;

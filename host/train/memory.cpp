@@ -314,6 +314,11 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const ModelMemory model = model_memory(kind, data, config.model);
   const OptimizerOptions& optimizer = config.optimizer;
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;
+  // Which steps each row has had.
+  const bool by_rows = config.model.kind == ModelKind::kMatrixFactorization;
+  const Bytes row_steps = by_rows && optimizer.kind == OptimizerKind::kAdam
+                              ? 8 * (Bytes{data.train.num_users()} + data.train.num_items())
+                              : 0;
   const Bytes element = kind == Kind::kReference ? 8 : 4;
   const Bytes copy = element * model.values;
   const UnitCopies copies = unit_copies(data.train, config);
@@ -331,7 +336,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("triplets", triplet_bytes(target, data.train, config), batch_keys);
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
-  add("optimizer", moments * model.parameters, "model.width, optimizer.kind");
+  add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
   add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
   add("layers", model.layers, "model.width, model.hidden");
   add("scratch",

@@ -11,24 +11,33 @@
 
 namespace tern {
 
-/// Adam or SGD over all parameters of a model, with their moments. If a parameter's gradient is
-/// confined to some rows, only these rows and their moments are read and written.
+/// Adam or SGD over all parameters of a model, with their moments: the bits of a dense update of
+/// every row in every step. If a parameter's gradient is confined to some rows, a step of Adam reads
+/// and writes these rows alone; the others make it later, before somebody reads them:
+///
+///     catch_up();  forward, loss, backward;  step();    and so on, and in the end    settle();
 class Optimizer {
  public:
   /// The parameters must outlive the optimiser.
   Optimizer(Backend& backend, const std::vector<Parameter>& parameters,
             const OptimizerOptions& options);
 
+  /// Begins a step, before anything reads the parameters: the rows of its gradients make the updates
+  /// that they have missed. A step op.
+  void catch_up();
   /// One update of every parameter from its gradient. A step op. Throws ConfigError on options out
   /// of range.
   void step();
+  /// All rows make the updates that they have missed. Needed before somebody else than a step reads
+  /// parameters or buffers, and before the learning rate changes.
+  void settle();
 
   /// The first update whose result was not finite, and the parameters that it made so.
   struct Fault {
     std::int64_t update = 0;  // from 1
     std::vector<std::string> parameters;
   };
-  /// Waits for submitted work.
+  /// Of updates that were made: settle() makes those that rows have missed. Waits for submitted work.
   std::optional<Fault> first_fault();
 
   /// The moments by name, "optimizer.first_moment.user_embedding"; zeros at the start.
@@ -36,11 +45,14 @@ class Optimizer {
   /// Updates begun; Adam's t.
   std::int64_t updates() { return backend_.get(count_); }
 
-  /// Continues after this number of updates, without faults; the caller sets the buffers. The
-  /// learning rate becomes that of the options times this scale; recorded steps keep the old one.
+  /// Continues after this number of updates, without faults; the caller sets the buffers, or has
+  /// settled them. The learning rate becomes that of the options times this scale; recorded steps
+  /// keep the old one.
   void restore(std::int64_t updates, double learning_rate_scale);
 
  private:
+  bool moves_every_row() const;
+
   Backend& backend_;
   const std::vector<Parameter>& parameters_;
   OptimizerOptions options_;

@@ -154,9 +154,10 @@ void Trainer::Impl::read_losses(EpochRecord& record) {
 }
 
 /// Fails on the first step of the epoch whose loss or update is not finite. A backend marks a
-/// faulty update in the pass that makes it; this reads the marks and the losses back. Waits for the
-/// steps. Returns their mean loss.
+/// faulty update in the pass that makes it; this settles the optimiser, so that all updates are made,
+/// and reads the marks and the losses back. Waits for the steps. Returns their mean loss.
 double Trainer::Impl::check_numbers(int epoch) {
+  optimizer.settle();
   std::vector<double> values(static_cast<std::size_t>(losses.size()));
   if (progress.step > 0) backend.download(losses, values);
   const auto row = [&](std::int64_t term) { return values.data() + term * losses.cols(); };
@@ -343,6 +344,7 @@ std::int64_t Trainer::state_bytes() {
 }
 
 Model& Trainer::model() {
+  impl_->optimizer.settle();
   return *impl_->model;
 }
 
@@ -351,6 +353,7 @@ const TensorFile& Trainer::best() const {
 }
 
 TensorFile Trainer::last() {
+  impl_->optimizer.settle();
   return snapshot(impl_->backend, *impl_->model);
 }
 

@@ -38,6 +38,7 @@ struct Trainer::Impl {
     recording = backend.record([this] { step(); });
   }
   void step() {
+    optimizer.catch_up();
     model->forward();
     loss->backward(*model, triplets, losses);
     optimizer.step();

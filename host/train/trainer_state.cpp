@@ -33,6 +33,7 @@ void Trainer::Impl::restart() {
 
 void Trainer::Impl::set_rollbacks(int rollbacks) {
   progress.rollbacks = rollbacks;
+  optimizer.settle();  // missed updates are those of the old learning rate
   optimizer.restore(optimizer.updates(), std::ldexp(1.0, -rollbacks));
   record_step();
 }

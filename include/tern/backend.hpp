@@ -32,6 +32,8 @@ namespace tern {
 struct AdamState {
   Matrix first_moment;
   Matrix second_moment;
+  /// Only if adam gets rows: which steps the rows of parameter and moments have had.
+  RowSteps row_steps = {};
 };
 
 /// The velocity has the parameter's shape and starts at zero; it stays empty without momentum.
@@ -107,6 +109,11 @@ class Backend {
   virtual std::int64_t get(const Counter& counter) = 0;
   /// A step op: adds one.
   virtual void increment(Counter& counter) = 0;
+
+  /// For a table of this many rows, all at step 0. Throws as allocate() does.
+  virtual RowSteps make_row_steps(std::int64_t rows) = 0;
+  /// All rows are at this step.
+  virtual void set(RowSteps& steps, std::int64_t step) = 0;
 
   /// Waits until all submitted work is done.
   virtual void synchronize() = 0;
@@ -309,14 +316,27 @@ class Backend {
   /// One step of Adam, t = step (1 at the first):
   /// g = gradient + weight_decay · parameter; m = β1 m + (1-β1) g; v = β2 v + (1-β2) g²;
   /// parameter -= lr / (1-β1ᵗ) · m / (sqrt(v / (1-β2ᵗ)) + ε).
-  /// With rows: only these rows are read and written, moments included, t counts all steps
-  /// (torch.optim.SparseAdam). Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
+  /// With rows: only these rows are read and written, moments included, and state.row_steps of them
+  /// becomes t. The gradient of all other rows counts as 0; adam_catch_up makes the step there.
+  /// The rows must be at step t - 1, which not every backend checks (Error). Without rows,
+  /// state.row_steps must be empty.
   /// fault, a counter other than step, records the first faulty step: if fault is 0 and this step
   /// writes a non-finite element of the parameter or the moments, fault becomes t. Only written
   /// rows are checked.
+  /// Source: Kingma and Ba 2015; PyTorch's torch.optim.Adam.
   virtual void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
                     Matrix& parameter, AdamState& state, const RowSet* rows = nullptr,
                     Counter* fault = nullptr) = 0;
+
+  /// Makes the steps of adam that rows have missed: steps state.row_steps[r] + 1 .. step of row r
+  /// with gradient 0, one after the other in adam's own arithmetic, so that parameter and moments
+  /// get the bits of adam over every row in every step. state.row_steps[r] becomes step; rows at
+  /// step or later stay as they are. The options must be those of the missed steps.
+  /// rows: only these; null: every row. Faulty steps are recorded as by adam, but an earlier one
+  /// takes the place of a later one.
+  virtual void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                             AdamState& state, const RowSet* rows = nullptr,
+                             Counter* fault = nullptr) = 0;
 
   /// g = gradient + weight_decay · parameter; v = momentum v + g; parameter -= lr · v.
   /// Without momentum v is g and the state stays empty. With rows: only these rows are read and

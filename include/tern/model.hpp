@@ -18,7 +18,8 @@ struct Parameter {
   Side side = Side::kUser;
   Matrix* value = nullptr;
   Matrix* gradient = nullptr;
-  /// Null: the gradient is dense. Else only these rows of it are valid.
+  /// Null: the gradient is dense. Else only these rows of it are valid, and all others count as 0; in a
+  /// step, only these rows of the value are read.
   const RowSet* rows = nullptr;
 };
 

@@ -132,4 +132,17 @@ class Counter : public Owner {
   explicit Counter(std::unique_ptr<Storage> storage) : Owner(std::move(storage)) {}
 };
 
+/// For each row of a table, the last step of adam that the row has had.
+class RowSteps : public Owner {
+ public:
+  RowSteps() = default;
+  RowSteps(std::unique_ptr<Storage> storage, std::int64_t rows)
+      : Owner(std::move(storage)), rows_(rows) {}
+
+  std::int64_t rows() const noexcept { return rows_; }
+
+ private:
+  std::int64_t rows_ = 0;
+};
+
 }  // namespace tern

@@ -156,6 +156,8 @@ class Trainer {
   /// The size of a state's tensors in a file.
   std::int64_t state_bytes();
 
+  /// All updates of its parameters are made. Later steps may leave some for later: ask again after
+  /// them.
   Model& model();
   /// The parameters of the best epoch so far; no tensors before there is one. After a run() without
   /// an evaluation, those of the last epoch.

@@ -115,6 +115,13 @@ TEST(Costs, OptimisersCountEachArrayOnce) {
     momentum.compute(2 + 2 + 2);
   }
   expect_tally(adam_cost(11), adam);
+  Tally late;
+  for (int element = 0; element < 11; ++element) {
+    late.touch_values(3 * 2);
+    // both moments 2, root, its correction and ε 3, quotient 1, step 2
+    for (int step = 0; step < 4; ++step) late.compute(2 + 3 + 1 + 2);
+  }
+  expect_tally(adam_catch_up_cost(11, 4), late);
   expect_tally(sgd_cost(11, false), sgd);
   expect_tally(sgd_cost(11, true), momentum);
 }

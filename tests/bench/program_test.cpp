@@ -125,7 +125,9 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
 TEST_F(Program, ListsWithoutRunning) {
   const Outcome outcome = run({"ops", "--list", "--filter", "^adam/"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out, "adam/dense/tern\nadam/dense/plain_loop\nadam/batch_rows/tern\n");
+  EXPECT_EQ(outcome.out,
+            "adam/dense/tern\nadam/dense/plain_loop\nadam/batch_rows/tern\n"
+            "adam/missed_steps/tern\n");
 }
 
 TEST_F(Program, HelpNamesEveryOption) {

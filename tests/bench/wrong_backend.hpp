@@ -44,6 +44,8 @@ class WrongBackend final : public Backend {
   void set(Counter& counter, std::int64_t value) override { right_->set(counter, value); }
   std::int64_t get(const Counter& counter) override { return right_->get(counter); }
   void increment(Counter& counter) override { right_->increment(counter); }
+  RowSteps make_row_steps(std::int64_t rows) override { return right_->make_row_steps(rows); }
+  void set(RowSteps& steps, std::int64_t step) override { right_->set(steps, step); }
   void synchronize() override { right_->synchronize(); }
   double seconds(const std::function<void()>& work) override { return right_->seconds(work); }
   std::unique_ptr<Recording> record(std::function<void()> step) override {
@@ -142,6 +144,11 @@ class WrongBackend final : public Backend {
             Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override {
     right_->adam(options, step, gradient, parameter, state, rows, fault);
     spoil("adam", state.second_moment);
+  }
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override {
+    right_->adam_catch_up(options, step, parameter, state, rows, fault);
+    spoil("adam", parameter);
   }
   void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override {

@@ -24,6 +24,7 @@ enum class Fault {
   kContrastMargin,       // the cosine contrastive loss has no margin
   kL2Forgotten,          // the loss is right, its gradient missing
   kAdamWithoutWarmUp,    // no bias correction
+  kAdamMissesAStep,      // one step too few is made later
   kTopItemsSwapped,      // right scores under wrong items
   kSampleOffByOne,       // one triplet differs
   kDenseInputSign,       // the gradient of a dense layer's first input points the other way
@@ -189,6 +190,12 @@ class FaultyBackend final : public reference::ReferenceBackend {
     }
     const Counter late = make_counter(1'000'000);  // the correction has died away by then
     ReferenceBackend::adam(options, late, gradient, parameter, state, rows, fault);
+  }
+
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override {
+    const Counter until = make_counter(get(step) - (fault_ == Fault::kAdamMissesAStep ? 1 : 0));
+    ReferenceBackend::adam_catch_up(options, until, parameter, state, rows, fault);
   }
 
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,

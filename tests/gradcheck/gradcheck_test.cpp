@@ -222,6 +222,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
                             "mf sampled sl@k: gradient of item_embedding"}));
   EXPECT_THAT(found(Fault::kL2Forgotten), Contains("l2_penalty: gradient of users"));
   EXPECT_THAT(found(Fault::kAdamWithoutWarmUp), Contains("adam: parameter after 3 steps"));
+  EXPECT_THAT(found(Fault::kAdamMissesAStep), Contains("adam: parameter after 3 missed steps"));
   EXPECT_THAT(found(Fault::kTopItemsSwapped),
               testing::ElementsAre("score_topk: items of the best"));
   EXPECT_THAT(found(Fault::kSampleOffByOne), testing::ElementsAre("sample: triplets that differ"));

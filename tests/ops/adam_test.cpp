@@ -56,7 +56,11 @@ class Adam : public BackendTest {
     AdamState state{make_matrix(backend_, rows, cols, first),
                     make_matrix(backend_, rows, cols, second)};
     RowSet set;
-    if (chosen != nullptr) set = backend_.make_row_set(static_cast<NodeId>(rows), *chosen);
+    if (chosen != nullptr) {
+      set = backend_.make_row_set(static_cast<NodeId>(rows), *chosen);
+      state.row_steps = backend_.make_row_steps(rows);
+      backend_.set(state.row_steps, t - 1);
+    }
     backend_.adam(options, backend_.make_counter(t), make_matrix(backend_, rows, cols, gradient),
                   values, state, chosen != nullptr ? &set : nullptr);
 
@@ -201,9 +205,11 @@ TEST_P(Adam, RefusesWrongShapesAndOptions) {
   const RowSet other = backend_.make_row_set(5, {});
   const RowSet no_rows;
   const RowSet foreign_rows(std::make_unique<StrangerStorage>(), 4, 4);
+  state.row_steps = backend_.make_row_steps(4);
   refuses(step, gradient, parameter, state, &other);
   refuses(step, gradient, parameter, state, &no_rows);
   refuses(step, gradient, parameter, state, &foreign_rows);
+  state.row_steps = {};
 
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const AdamOptions& options :

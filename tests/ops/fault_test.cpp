@@ -41,6 +41,10 @@ struct Table {
     Values values(static_cast<std::size_t>(gradient.size()), 1.0);
     if (place >= 0) values.at(static_cast<std::size_t>(place)) = value;
     backend.upload(values, gradient);
+    if (op == Op::kAdam && rows != nullptr && adam.row_steps.empty()) {
+      adam.row_steps = backend.make_row_steps(parameter.rows());
+      backend.set(adam.row_steps, backend.get(step));
+    }
     backend.increment(step);
     if (op == Op::kAdam) {
       backend.adam(adam_options, step, gradient, parameter, adam, rows, &fault);

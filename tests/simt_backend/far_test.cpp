@@ -143,21 +143,32 @@ TEST(Far, AdamAndSgdStepRowsBeyond32Bits) {
   Far<float> square(first, std::vector<float>(2 * kStride, 0));
   Far<float> stepped(first, std::vector<float>(2 * kStride, 1));
   simt::Buffer<std::int64_t> step(std::span<const std::int64_t>(std::vector<std::int64_t>{1}));
-  launch_adam(DeviceQueue(), {.learning_rate = 0.125,
-                              .beta1 = 0.9,
-                              .beta2 = 0.999,
-                              .step = step.data(),
-                              .gradient = gradient.data(),
-                              .parameter = stepped.data(),
-                              .first_moment = moment.data(),
-                              .second_moment = square.data(),
-                              .rows = kRow + 2,
-                              .cols = kStride,
-                              .stride = kStride,
-                              .only = rows.view});
+  Far<std::int64_t> row_steps(kRow, {0, 0});
+  AdamTask task{.learning_rate = 0.125,
+                .beta1 = 0.9,
+                .beta2 = 0.999,
+                .step = step.data(),
+                .gradient = gradient.data(),
+                .parameter = stepped.data(),
+                .first_moment = moment.data(),
+                .second_moment = square.data(),
+                .rows = kRow + 2,
+                .cols = kStride,
+                .stride = kStride,
+                .only = rows.view,
+                .row_steps = row_steps.data()};
+  launch_adam(DeviceQueue(), task);
   for (std::int64_t i = 0; i < 2 * kStride; ++i) {
     EXPECT_NEAR(stepped[first + i], 0.875, 1e-6) << "the first step is the rate";
   }
+  simt::Buffer<std::int64_t> next(std::span<const std::int64_t>(std::vector<std::int64_t>{2}));
+  task.step = next.data();
+  launch_adam_catch_up(DeviceQueue(), task);
+  for (std::int64_t i = 0; i < 2 * kStride; ++i) {
+    EXPECT_LT(stepped[first + i], 0.875F) << "it goes on by its momentum";
+  }
+  EXPECT_EQ(row_steps[kRow], 2);
+  EXPECT_EQ(row_steps[kRow + 1], 2);
 }
 
 TEST(Far, BprAndL2ReachRowsBeyond32Bits) {

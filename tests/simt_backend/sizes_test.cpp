@@ -173,6 +173,8 @@ TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
   }
   shapes = queue.shapes_of([&] { launch_adam(queue, adam_task(kRows, 64)); });
   EXPECT_EQ(shapes.at(0).grid.x, 132u * 5) << "one wave of five blocks a multiprocessor";
+  shapes = queue.shapes_of([&] { launch_adam_catch_up(queue, adam_task(kRows, 64)); });
+  EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
   PropagateTask task = propagate_task(kRows);
   shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
   EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
@@ -191,6 +193,7 @@ TEST(Sizes, EmptyTasksLaunchNothing) {
   const auto shapes = queue.shapes_of([&] {
     launch_sgd(queue, sgd_task(0));
     launch_adam(queue, adam_task(10, 0));
+    launch_adam_catch_up(queue, adam_task(10, 0));
     launch_propagate(queue, propagate_task(0));
   });
   EXPECT_TRUE(shapes.empty());

@@ -5,8 +5,8 @@
 
 namespace tern::test {
 
-/// A minimal training step, for tests of recorded steps: matrix factorisation with BPR, L2 and
-/// row-sparse Adam.
+/// A minimal training step, for tests of recorded steps: matrix factorisation with BPR, L2, and Adam
+/// that steps the batch's rows and lets the others catch up.
 class TrainingStep {
  public:
   TrainingStep(Backend& backend, const Interactions& interactions, std::int64_t width,
@@ -23,30 +23,43 @@ class TrainingStep {
   std::int64_t num_batches() const { return triplets_.num_batches(); }
 
   void run() {
+    users_.catch_up(backend_, step_, &triplets_.rows(Side::kUser));
+    items_.catch_up(backend_, step_, &triplets_.rows(Side::kItem));
     backend_.increment(step_);
     backend_.bpr(triplets_, users_.values, items_.values, users_.gradient, items_.gradient,
                  losses_);
     backend_.l2_penalty(triplets_, 0.01, users_.values, items_.values, users_.gradient,
                         items_.gradient, losses_);
-    const AdamOptions options{.learning_rate = 0.05};
-    backend_.adam(options, step_, users_.gradient, users_.values, users_.state,
+    backend_.adam(kOptions, step_, users_.gradient, users_.values, users_.state,
                   &triplets_.rows(Side::kUser));
-    backend_.adam(options, step_, items_.gradient, items_.values, items_.state,
+    backend_.adam(kOptions, step_, items_.gradient, items_.values, items_.state,
                   &triplets_.rows(Side::kItem));
     backend_.next_batch(triplets_);
   }
 
-  Values users() const { return values_of(backend_, users_.values); }
-  Values items() const { return values_of(backend_, items_.values); }
+  /// Every row after all steps so far.
+  Values users() { return users_.settled(backend_, step_); }
+  Values items() { return items_.settled(backend_, step_); }
   Values losses() const { return values_of(backend_, losses_); }
   std::int64_t steps() const { return backend_.get(step_); }
 
  private:
+  static constexpr AdamOptions kOptions{.learning_rate = 0.05};
+
   struct Table {
     Table(Backend& backend, std::int64_t rows, std::int64_t width, std::uint64_t seed)
         : values(make_matrix(backend, rows, width, random_values(rows * width, seed, 0.5))),
           gradient(backend.allocate(rows, width)),
-          state{backend.allocate(rows, width), backend.allocate(rows, width)} {}
+          state{backend.allocate(rows, width), backend.allocate(rows, width),
+                backend.make_row_steps(rows)} {}
+
+    void catch_up(Backend& backend, const Counter& step, const RowSet* rows) {
+      backend.adam_catch_up(kOptions, step, values, state, rows);
+    }
+    Values settled(Backend& backend, const Counter& step) {
+      catch_up(backend, step, nullptr);
+      return values_of(backend, values);
+    }
 
     Matrix values;
     Matrix gradient;

@@ -38,11 +38,13 @@ AfterSteps run_steps(Backend& backend, const Dataset& data, const Config& config
   Matrix losses = backend.allocate(BprLoss::kTerms, triplets.num_batches());
   backend.sample(triplets, 1);
   for (int step = 0; step < steps; ++step) {
+    optimizer.catch_up();
     model->forward();
     loss.backward(*model, triplets, losses);
     optimizer.step();
     backend.next_batch(triplets);
   }
+  optimizer.settle();
   AfterSteps after;
   for (int i = 0; i < 2; ++i) {
     after.parameters[i] = values_of(backend, *model->parameters()[i].value);

@@ -303,7 +303,7 @@ TEST(Trainer, NotesWhoIsLeftOutOfSampling) {
   EXPECT_THAT(job.notes, ::testing::Contains(HasSubstr("2 of 5 users have no training")));
 }
 
-TEST(Trainer, MatrixFactorizationLeavesUntouchedRowsAlone) {
+TEST(Trainer, MatrixFactorizationLeavesRowsWithoutGradientsAlone) {
   Config config = planted_config(ModelKind::kMatrixFactorization);
   config.epochs = 2;
   Job job(planted_dataset(), config);
