@@ -1,7 +1,6 @@
 #include "host/loss/softmax_at_k_loss.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -19,29 +18,10 @@ NodeId users_at_once(std::int64_t k) {
   return static_cast<NodeId>(std::clamp<std::int64_t>(kItems / k, 1, kMost));
 }
 
-/// A new matrix with the unit rows of another, e / max(‖e‖, 1e-12), norms in f64. The rows make a round
-/// trip over the host, in the precision of the backend, once in several epochs.
-template <typename Value>
-Matrix unit_rows(Backend& backend, const Matrix& matrix) {
-  constexpr double kMinNorm = 1e-12;
-  std::vector<Value> values(static_cast<std::size_t>(matrix.size()));
-  backend.download(matrix, std::span(values));
-  const auto width = static_cast<std::size_t>(matrix.cols());
-  for (std::size_t begin = 0; begin < values.size(); begin += width) {
-    const auto row = std::span(values).subspan(begin, width);
-    double square = 0.0;
-    for (const double value : row) square += value * value;
-    const double norm = std::max(std::sqrt(square), kMinNorm);
-    for (Value& value : row) value = static_cast<Value>(value / norm);
-  }
-  Matrix unit = backend.allocate(matrix.rows(), matrix.cols());
-  backend.upload(std::span<const Value>(values), unit);
-  return unit;
-}
-
 Matrix unit_rows_of(Backend& backend, const Matrix& matrix) {
-  return backend.describe().precision == "f64" ? unit_rows<double>(backend, matrix)
-                                               : unit_rows<float>(backend, matrix);
+  Matrix unit = backend.allocate(matrix.rows(), matrix.cols());
+  backend.normalize_rows(matrix, unit);
+  return unit;
 }
 
 /// The last score of a list, best first; 0 if it has none.

@@ -172,7 +172,7 @@ Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int
 }
 
 /// Unit rows that are copied at one time: an evaluation by cosine ranks those of items, sl@k measures
-/// its thresholds with those of all nodes. One side at a time is on the way over the host.
+/// its thresholds with those of all nodes. The first are made on the host.
 struct UnitCopies {
   std::int64_t on_host = 0;
   std::int64_t on_device = 0;
@@ -180,9 +180,9 @@ struct UnitCopies {
 
 UnitCopies unit_copies(const Interactions& train, const Config& config) {
   const std::int64_t users = train.num_users(), items = train.num_items();
-  if (config.loss.kind == LossKind::kSoftmaxAtK) return {std::max(users, items), users + items};
-  if (config.evaluation.score == ScoreKind::kCosine) return {items, items};
-  return {};
+  const bool by_cosine = config.evaluation.score == ScoreKind::kCosine;
+  const std::int64_t ranked = by_cosine ? items : 0;
+  return {ranked, config.loss.kind == LossKind::kSoftmaxAtK ? users + items : ranked};
 }
 
 /// The ranking of a block of users, and the statistics of an embedding table.
