@@ -20,7 +20,20 @@ TEST(Recipes, HaveNamesOfTheirOwnAndValidSettings) {
     Config config;
     apply_recipe(config, recipe.name);
     EXPECT_NO_THROW(validate(config)) << recipe.name;
+    std::set<std::string_view> keys;
+    for (const auto& [key, value] : recipe.settings) EXPECT_TRUE(keys.insert(key).second) << key;
   }
+}
+
+TEST(Recipes, MfSoftmaxHasThePublishedSettingsButTheRate) {
+  Config config;
+  apply_recipe(config, "mf-softmax");
+  EXPECT_EQ(config.model.kind, ModelKind::kMatrixFactorization);
+  EXPECT_EQ(config.loss.kind, LossKind::kSoftmax);
+  EXPECT_EQ(config.loss.softmax.temperature, 0.08);
+  EXPECT_EQ(config.loss.softmax.negative_weight, 1.22);
+  EXPECT_EQ(config.loss.softmax.popularity_correction, 1.0);
+  EXPECT_EQ(config.evaluation.score, ScoreKind::kCosine);
 }
 
 TEST(Recipes, SoftmaxHasThePublishedSettings) {

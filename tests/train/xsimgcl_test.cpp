@@ -36,8 +36,6 @@ std::string xsimgcl_loss_name(const RankingLoss& loss) {
       return "directau";
     case LossKind::kCcl:
       return "ccl";
-    case LossKind::kSoftmaxAtK:
-      return "sl@k";
   }
   return "unknown";
 }
