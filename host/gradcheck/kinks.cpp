@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "host/gradcheck/cosines.hpp"
 #include "host/reference/backend.hpp"
@@ -9,18 +10,35 @@ namespace tern::gradcheck_detail {
 namespace {
 
 /// A reference backend that records the argument of a ReLU or of a sign nearest to 0, the cosine nearest
-/// to the margin, and the least standard deviation of a column that was normalised.
+/// to the margin, and the least standard deviation of a column, and length of a row, that were divided by.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
   /// At least 1 if differences and rounding are safe.
   double safety() const {
     return std::min({nearest_ / kKinkMargin, nearest_cosine_ / kCosineMargin,
-                     least_deviation_ / kMinDeviation});
+                     least_deviation_ / kMinDeviation, least_norm_ / kLeastNorm});
+  }
+
+  void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override {
+    measure_norms(triplets, users, items);
+    ReferenceBackend::in_batch_softmax(triplets, options, users, items, grad_users, grad_items,
+                                       losses);
+  }
+
+  void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                            const Matrix& users, const Matrix& items, Matrix& grad_users,
+                            Matrix& grad_items, Matrix& losses) override {
+    measure_norms(triplets, users, items);
+    ReferenceBackend::alignment_uniformity(triplets, options, users, items, grad_users, grad_items,
+                                           losses);
   }
 
   void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
                         const Matrix& users, const Matrix& items, Matrix& grad_users,
                         Matrix& grad_items, Matrix& losses) override {
+    measure_norms(triplets, users, items);
     if (options.kind == SampledContrastKind::kCosineContrastive) {
       for (const double cosine :
            negative_cosines(reference::current_batch(triplets, "sampled_contrast"),
@@ -86,9 +104,29 @@ class KinkWatch final : public reference::ReferenceBackend {
     }
   }
 
+  /// Of the batch's rows. If ReLU has left no column to a node, its row is 0, where a cosine has no
+  /// derivative.
+  void measure_norms(Triplets& triplets, const Matrix& users, const Matrix& items) {
+    const auto width = static_cast<std::size_t>(users.cols());
+    const Values user_values = gradcheck_detail::download(*this, users);
+    const Values item_values = gradcheck_detail::download(*this, items);
+    const auto measure_row = [&](const Values& values, NodeId node) {
+      if (node < 0) return;
+      const double* row = values.data() + static_cast<std::size_t>(node) * width;
+      const double norm = std::sqrt(std::inner_product(row, row + width, row, 0.0));
+      least_norm_ = std::min(least_norm_, norm);
+    };
+    for (const auto& [user, positive, negative] : reference::current_batch(triplets, "gradcheck")) {
+      measure_row(user_values, user);
+      measure_row(item_values, positive);
+      measure_row(item_values, negative);
+    }
+  }
+
   double nearest_ = std::numeric_limits<double>::infinity();
   double nearest_cosine_ = std::numeric_limits<double>::infinity();
   double least_deviation_ = std::numeric_limits<double>::infinity();
+  double least_norm_ = std::numeric_limits<double>::infinity();
 };
 
 }  // namespace

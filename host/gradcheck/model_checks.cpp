@@ -62,10 +62,13 @@ double step_for(const NamedModel& model, const Values& parameters) {
 }
 
 /// The largest number of terms that are summed for an element of a result.
-std::int64_t terms_of(const ModelOptions& model, const GradcheckOptions& options) {
+std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) {
+  const ModelOptions& model = named.options;
+  // A weight of SL@K pulls back what its pair pulls: two parts, of which little may remain.
+  const std::int64_t pulls = named.loss.kind == LossKind::kSoftmaxAtK ? 4 : 1;
   // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);
-  const std::int64_t around = 2 * (std::int64_t{options.width} + options.batch_size);
+  const std::int64_t around = 2 * pulls * (std::int64_t{options.width} + options.batch_size);
   if (model.kind != ModelKind::kGcMc) {
     // A contrast is a softmax more, and its view has propagations of its own.
     const std::int64_t parts = model.contrast.kind == ContrastKind::kNone ? 1 : 2;
@@ -127,7 +130,7 @@ void compare_model(Backend& backend, Backend& reference, const GradcheckOptions&
                    const NamedModel& model, Seed seed, Report& report) {
   StepProblem found(backend, options, model, seed);
   StepProblem truth(reference, options, model, seed);
-  const double bound = summation_bound(terms_of(model.options, options), 0x1p-24);
+  const double bound = summation_bound(terms_of(model, options), 0x1p-24);
   report.add({model.name, "loss", kAgainstReference, backend.name(),
               relative_error(found.step(), truth.step()), bound});
   std::vector<Values> expected;

@@ -153,10 +153,11 @@ class Answers {
     Matrix grad_items = backend_.allocate(items.rows(), items.cols());
     // A score of D products, its sigmoid, and a sum over the occurrences of a row.
     const std::int64_t terms = 2 * (options_.width + triplets_.batch_size());
-    const auto report = [&](const char* op, std::size_t loss, const char* of = "") {
-      add(op, std::string("loss") + of, {download(backend_, losses_)[loss]}, terms);
-      add(op, std::string("gradient of users") + of, download(backend_, grad_users), terms);
-      add(op, std::string("gradient of items") + of, download(backend_, grad_items), terms);
+    const auto report = [&](const char* op, std::size_t loss, const char* of = "",
+                            std::int64_t parts = 1) {
+      add(op, std::string("loss") + of, {download(backend_, losses_)[loss]}, parts * terms);
+      add(op, std::string("gradient of users") + of, download(backend_, grad_users), parts * terms);
+      add(op, std::string("gradient of items") + of, download(backend_, grad_items), parts * terms);
     };
     backend_.bpr(triplets_, users, items, grad_users, grad_items, losses_);
     report("bpr", 0);
@@ -167,7 +168,8 @@ class Answers {
     InBatchSoftmaxOptions weighted = softmax_options(SoftmaxMask::kObserved);
     weighted.pair_weight = weighted_by(&thresholds);
     backend_.in_batch_softmax(triplets_, weighted, users, items, grad_users, grad_items, losses_);
-    report("in_batch_softmax", 0, " (weighted)");
+    // A weight pulls back what its pair pulls: two parts, of which little may remain.
+    report("in_batch_softmax", 0, " (weighted)", 4);
     if (cosines_vary(options_)) {
       backend_.alignment_uniformity(triplets_, alignment_options(), users, items, grad_users,
                                     grad_items, losses_);
@@ -217,9 +219,10 @@ class Answers {
       options.pair_weight = weighted_by(beta);
       backend_.sampled_contrast(triplets, options, user_table, item_table, grad_users, grad_items,
                                 losses_);
-      add("sampled_contrast", "loss" + of, {download(backend_, losses_)[0]}, terms);
-      add("sampled_contrast", "gradient of users" + of, download(backend_, grad_users), terms);
-      add("sampled_contrast", "gradient of items" + of, download(backend_, grad_items), terms);
+      const std::int64_t all = beta == nullptr ? terms : 4 * terms;
+      add("sampled_contrast", "loss" + of, {download(backend_, losses_)[0]}, all);
+      add("sampled_contrast", "gradient of users" + of, download(backend_, grad_users), all);
+      add("sampled_contrast", "gradient of items" + of, download(backend_, grad_items), all);
     };
     compare(SampledContrastKind::kSoftmax, nullptr, " (softmax)");
     compare(SampledContrastKind::kSoftmax, &thresholds, " (weighted softmax)");

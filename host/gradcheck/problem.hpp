@@ -80,11 +80,13 @@ class StepProblem {
 /// at 0, the cosine contrastive loss none at a cosine equal to its margin, and normalising a column
 /// divides its rounding errors by its deviation. So, for a model with any of them, seeds are tried in turn
 /// until no argument of a ReLU or sign is within kKinkMargin of 0 (an element that is always 0 does not
-/// count), no cosine within kCosineMargin of the margin, and no column deviates by less than
-/// kMinDeviation; if all of 200 seeds fail, the best of them is used.
+/// count), no cosine within kCosineMargin of the margin, no column deviates by less than kMinDeviation,
+/// and no row of the batch whose cosines are taken is shorter than kLeastNorm; if all of 200 seeds fail,
+/// the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kCosineMargin = 3e-3;
 inline constexpr double kMinDeviation = 0.03;
+inline constexpr double kLeastNorm = 0.2;
 Seed first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed);
 /// Whether a loss or model has such a kink.
 bool has_kinks(const NamedModel& model);

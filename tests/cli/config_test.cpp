@@ -192,6 +192,13 @@ TEST(SetConfig, NamesTheNearestKey) {
   EXPECT_THAT(complaint("a\nb\x1b[31m", "3"), AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\x1b"))));
 }
 
+// In a file it is ignored with a note; on a command line it can be corrected at once.
+TEST(SetConfig, NamesTheSuccessorOfAKeyOfAnEarlierVersion) {
+  EXPECT_THAT(complaint("monitor.min_rank_share", "0.1"),
+              AllOf(StartsWith("the key \"monitor.min_rank_share\" is gone"),
+                    HasSubstr("set monitor.min_rank (")));
+}
+
 TEST(SetConfig, ReachesWhatGcMcReads) {
   Config config;
   set_config(config, "data.split", "cold-items");
