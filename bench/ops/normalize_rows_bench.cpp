@@ -1,5 +1,6 @@
-// normalize_rows of the user table and its backward pass, in place: alone, and with a sum and an addend, as
-// layers of lightgcn++ have them.
+// normalize_rows of the user table and its backward pass: alone, and with a sum and an addend, as layers of
+// lightgcn++ have them. The backward pass may work in place, but repeated over its own result, gradients
+// would become infinite or denormal.
 
 #include <memory>
 
@@ -14,20 +15,23 @@ enum class Extra { kNone, kMatrix };
 struct NormalizeTables {
   NormalizeTables(const Workload& w, Backend& backend)
       : x(w.table(backend, Side::kUser, 1)),
-        y(w.table(backend, Side::kUser, 2)),  // in the backward pass the gradient
-        extra(w.table(backend, Side::kUser, 3)) {}
+        gradient(w.table(backend, Side::kUser, 2)),
+        extra(w.table(backend, Side::kUser, 3)),
+        result(backend.allocate(x.rows(), x.cols())) {}
 
   void forward(Backend& backend, Extra with) {
-    backend.normalize_rows(x, y, {.sum = with == Extra::kMatrix ? &extra : nullptr, .weight = 0.5});
+    backend.normalize_rows(x, result,
+                           {.sum = with == Extra::kMatrix ? &extra : nullptr, .weight = 0.5});
   }
   void backward(Backend& backend, Extra with) {
     backend.normalize_rows_backward(
-        x, y, y, {.matrix = with == Extra::kMatrix ? &extra : nullptr, .weight = 0.5});
+        x, gradient, result, {.matrix = with == Extra::kMatrix ? &extra : nullptr, .weight = 0.5});
   }
 
   Matrix x;
-  Matrix y;
+  Matrix gradient;
   Matrix extra;
+  Matrix result;
 };
 
 using NormalizePass = void (NormalizeTables::*)(Backend&, Extra);
@@ -45,7 +49,7 @@ PreparedCase prepare_normalize(Workload& w) {
     NormalizeTables expected(w, w.reference());
     (expected.*kPass)(w.reference(), kWith);
     run();
-    expect_equal("normalize_rows", w.backend(), tables->y, w.reference(), expected.y);
+    expect_equal("normalize_rows", w.backend(), tables->result, w.reference(), expected.result);
     expect_equal("normalize_rows", w.backend(), tables->extra, w.reference(), expected.extra);
   };
   return ready;

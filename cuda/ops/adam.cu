@@ -15,7 +15,7 @@
 // step number. If they are of another step or other betas, it computes them: the same bits.
 //
 // adam_catch_up: the steps that rows have missed, with gradient 0, in registers: 24 bytes an element
-// however many steps. The threads of a block compute the corrections of as many steps at a time,
+// for up to 256 steps. The threads of a block compute the corrections of as many steps at a time,
 // from the oldest that one of its rows has missed.
 
 #include "cuda/ops/adam.hpp"
@@ -45,7 +45,7 @@ struct AdamCoefficients {
   float root_correction;  // 1 / sqrt(1 - β2ᵗ)
 };
 
-/// Of step t, from β1ᵗ and β2ᵗ.
+/// The coefficients of step t, from β1ᵗ and β2ᵗ.
 __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task, double power1,
                                                      double power2) {
   return {static_cast<float>(task.beta1),
@@ -232,7 +232,7 @@ void launch_adam_catch_up(const Queue& queue, const AdamTask& task) {
 
 namespace {
 
-/// What both ops tell a kernel; without a gradient.
+/// The task of both ops, without a gradient.
 AdamTask adam_task(const AdamOptions& options, const CounterStorage& steps, const Matrix& parameter,
                    const AdamState& state, const RowSet* rows, const Counter* fault) {
   const MatrixView<float> p = view(parameter);

@@ -51,7 +51,7 @@ enum class OwnColumn : std::uint8_t { kLeaves, kCounts };
 /// All pointers on the device.
 struct PairTiles {
   const std::int64_t* count = nullptr;  // rows of both tables, at most size
-  BatchView batch;                      // only for masks: row t is triplet t
+  BatchView batch;                      // for masks and thresholds: row t is triplet t
   CsrView observed;                     // R, only for SoftmaxMask::kObserved
   SoftmaxMask mask = SoftmaxMask::kNone;
   OwnColumn own = OwnColumn::kLeaves;

@@ -150,7 +150,7 @@ __device__ inline PairScore cosine_weights(const ContrastTask& task, const LaneG
                                            double cosine, float* weights) {
   const double weight = task.negative_weight / task.negatives;
   const double share = 1.0 / static_cast<double>(contrast_pairs(task));
-  const auto push = static_cast<float>(weight / static_cast<double>(contrast_pairs(task)));
+  const auto push = static_cast<float>(weight * share);
   const auto margin = static_cast<float>(task.margin);
   double above = 0.0;
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {

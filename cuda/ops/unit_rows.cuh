@@ -1,7 +1,7 @@
 #pragma once
 
-// Unit rows x̂ = x / max(‖x‖, 1e-12): what all ops that make them share. Norms are f64: squares of 1e20
-// and 1e-20 fit.
+// Helpers of all ops that make unit rows x̂ = x / max(‖x‖, 1e-12). Norms are f64: squares of 1e20 and
+// 1e-20 fit.
 
 #include <cuda_runtime.h>
 
@@ -10,7 +10,7 @@ namespace {
 
 constexpr double kSmallestNorm = 1e-12;
 
-/// What a row of this norm is divided by. A comparison, not fmax, which would lose a NaN.
+/// The divisor of a row of this norm. A comparison, not fmax, which would lose a NaN.
 __device__ inline double divisor_of(double norm) {
   return norm <= kSmallestNorm ? kSmallestNorm : norm;
 }

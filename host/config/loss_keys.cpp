@@ -55,20 +55,17 @@ std::vector<KeySpec> loss_keys() {
              at(&Config::loss, &LossOptions::uniformity_weight), kNotNegative),
       choice<SoftmaxMask>("loss.mask", kChangesResult,
                           "softmax, sl@k: items of the batch that are no negatives of a pair: "
-                          "none, its own item in "
-                          "other pairs, or all that its user has in training",
+                          "none, its own item in other pairs, or all that its user has in training",
                           kSoftmax(&InBatchSoftmaxOptions::mask),
                           {{"none", SoftmaxMask::kNone},
                            {"same-item", SoftmaxMask::kSameItem},
                            {"observed", SoftmaxMask::kObserved}}),
       number("loss.popularity_correction", kChangesResult,
              "softmax, sl@k: this times the logarithm of an item's share of the interactions "
-             "leaves its "
-             "logit as a negative; 0: none, 1: full correction",
+             "leaves its logit as a negative; 0: none, 1: full correction",
              kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
       integer("loss.k", kChangesResult,
-              "sl@k: pairs are weighted by their cosine against the user's best but k - 1 over all "
-              "items",
+              "sl@k: pairs are weighted by their cosine against the user's k-th best of all items",
               kAtK(&AtKOptions::k), 1, 65536),
       number("loss.weight_temperature", kChangesResult,
              "sl@k: the difference from that cosine is divided by this; smaller: pairs beyond the "

@@ -22,7 +22,7 @@ struct AdamCoefficients {
   float weight_decay = 0.0F;
 };
 
-/// Those of one step t.
+/// The coefficients of one step t.
 struct AdamCorrection {
   float step_size = 0.0F;        // lr / (1 - β1ᵗ)
   float root_correction = 0.0F;  // 1 / sqrt(1 - β2ᵗ)
@@ -33,8 +33,9 @@ struct AdamCorrection {
 AdamCorrection adam_correction(const AdamOptions& options, std::int64_t step);
 
 /// The corrections of steps from the first, computed once: adam_catch_up needs those of many steps, and
-/// a power takes longer than a row's step. They end where they stop changing (after 17,000 steps with
-/// the default betas), so that a table does not grow with the length of a training.
+/// a power takes longer than a row's step. They end where they stop changing: after 17,000 steps with the
+/// default betas, in general after about 17 / (1 - β) steps, β the larger one. Until then the table grows
+/// by 8 bytes a step.
 class AdamCorrections {
  public:
   /// For correction_at, with steps up to `last`, at least 1.

@@ -217,7 +217,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       loss_(make_loss(backend, model.loss, options.l2, interactions_.num_users())),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start);
-  loss_->begin_epoch(*model_, 1 + model.loss.at_k.refresh_every);
+  loss_->begin_epoch(*model_, 1 + model.loss.at_k.refresh_every, {});
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
     for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);

@@ -7,16 +7,10 @@
 
 #include "host/config/batch.hpp"
 #include "host/loss/penalty.hpp"
+#include "tern/error.hpp"
 
 namespace tern {
 namespace {
-
-/// Users that are ranked at a time: their lists of k items take 8 MB at most.
-NodeId users_at_once(std::int64_t k) {
-  constexpr std::int64_t kMost = 4096;
-  constexpr std::int64_t kItems = std::int64_t{1} << 20;
-  return static_cast<NodeId>(std::clamp<std::int64_t>(kItems / k, 1, kMost));
-}
 
 Matrix unit_rows_of(Backend& backend, const Matrix& matrix) {
   Matrix unit = backend.allocate(matrix.rows(), matrix.cols());
@@ -32,11 +26,18 @@ double worst_of(std::span<const NodeId> items, std::span<const float> scores) {
 
 }  // namespace
 
+NodeId users_at_once(std::int64_t k) {
+  constexpr std::int64_t kMaxUsers = 4096;
+  constexpr std::int64_t kItems = std::int64_t{1} << 20;
+  return static_cast<NodeId>(std::clamp<std::int64_t>(kItems / k, 1, kMaxUsers));
+}
+
 SoftmaxAtKLoss::SoftmaxAtKLoss(Backend& backend, const LossOptions& options, double l2,
                                NodeId num_users)
     : backend_(backend), options_(options), l2_(l2), thresholds_(backend.allocate(1, num_users)) {}
 
-void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch) {
+void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch,
+                                 const std::function<bool()>& should_stop) {
   if (epoch == 1 || (epoch - 1) % options_.at_k.refresh_every != 0) return;
   model.embed();
   const Matrix users = unit_rows_of(backend_, model.embeddings(Side::kUser));
@@ -47,6 +48,7 @@ void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch) {
     TopItems top;
     const std::int64_t step = users_at_once(k);
     for (std::int64_t first = 0; first < users.rows(); first += step) {
+      if (should_stop && should_stop()) throw Interrupted("the measurement was stopped");
       std::vector<NodeId> block(static_cast<std::size_t>(std::min(step, users.rows() - first)));
       std::iota(block.begin(), block.end(), static_cast<NodeId>(first));
       backend_.score_topk(users, items, block, {}, k, top);

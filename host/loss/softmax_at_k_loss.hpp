@@ -1,9 +1,17 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <string_view>
+#include <vector>
+
 #include "tern/backend.hpp"
 #include "tern/loss.hpp"
 
 namespace tern {
+
+/// Users whose lists of k items SoftmaxAtKLoss measures at a time: lists of 8 MB at most.
+NodeId users_at_once(std::int64_t k);
 
 /// SL@K with an L2 penalty: softmax in which a pair (u, p) with cosine s⁺ is weighted by
 /// w = sigmoid((s⁺ - β_u) / τ_w), so that the pairs that decide the first K places of a ranking count
@@ -26,7 +34,7 @@ class SoftmaxAtKLoss final : public Loss {
   std::string_view name() const override { return "sl@k"; }
   /// "loss.thresholds", (1, U): β.
   std::vector<NamedBuffer> buffers() override { return {{"loss.thresholds", &thresholds_}}; }
-  void begin_epoch(Model& model, int epoch) override;
+  void begin_epoch(Model& model, int epoch, const std::function<bool()>& should_stop) override;
   void backward(Model& model, Triplets& triplets, Matrix& losses) override;
 
  private:

@@ -11,9 +11,9 @@ namespace tern {
 
 /// LightGCN++: with Ê the rows of E divided by their lengths, and d the degrees,
 ///   E^l = D^-α A D^-β Ê^{l-1},  final = γ E⁰ + (1-γ)/L Σ_{l=1..L} E^l,
-/// a node of degree 0 having scale 0. α weighs what a node gets by its own degree, β what it gets from
-/// each neighbour by the neighbour's. With g the gradient of final, J(x) the Jacobian of x̂ and
-/// c = (1-γ)/L:
+/// a node of degree 0 having scale 0. A node's sum is scaled by its own degree to the power -α, each
+/// term of the sum by the neighbour's degree to the power -β. With g the gradient of final, J(x) the
+/// Jacobian of x̂ and c = (1-γ)/L:
 ///   G_L = c g,  G_{l-1} = J(E^{l-1})ᵀ D^-β A D^-α G_l + c g, at l = 1 with γ instead of c;
 /// G_0 is the gradient of E⁰. No layer is linear in E⁰, so there is no Horner's rule as in LightGcn: every
 /// layer but the last is kept for J.

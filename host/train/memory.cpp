@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "host/loss/softmax_at_k_loss.hpp"
 #include "host/model/message.hpp"
 #include "host/support/processors.hpp"
 #include "host/train/fitted_model.hpp"
@@ -185,14 +186,19 @@ UnitCopies unit_copies(const Interactions& train, const Config& config) {
   return {ranked, config.loss.kind == LossKind::kSoftmaxAtK ? users + items : ranked};
 }
 
-/// The ranking of a block of users, and the statistics of an embedding table.
+/// The ranking of a block of users by an evaluation or by sl@k, and the statistics of an embedding table.
 Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   constexpr std::int64_t kUsers = 4096;  // ranked at a time (evaluation.cpp)
   const std::vector<int>& ks = config.evaluation.ks;
   std::int64_t k = ks.empty() ? 1 : *std::ranges::max_element(ks);
-  if (config.loss.kind == LossKind::kSoftmaxAtK) k = std::max<std::int64_t>(k, config.loss.at_k.k);
+  std::int64_t listed = k * std::min<std::int64_t>(kUsers, train.num_users());
+  if (config.loss.kind == LossKind::kSoftmaxAtK && train.num_items() > 0) {
+    const std::int64_t measured = std::min<std::int64_t>(config.loss.at_k.k, train.num_items());
+    listed = std::max(listed, measured * std::min(users_at_once(measured), train.num_users()));
+    k = std::max(k, measured);
+  }
   const std::int64_t width = config.model.width;
-  const Bytes lists = 16 * k * std::min<std::int64_t>(kUsers, train.num_users());
+  const Bytes lists = 16 * listed;
   if (kind == Kind::kCuda) {
     // A block of scores fills half of the cache (H200: 60 MB). Beyond k = 1024 its rows are sorted.
     const Bytes scores =

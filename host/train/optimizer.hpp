@@ -28,8 +28,8 @@ class Optimizer {
   /// One update of every parameter from its gradient. A step op. Throws ConfigError on options out
   /// of range.
   void step();
-  /// All rows make the updates that they have missed. Needed before somebody else than a step reads
-  /// parameters or buffers, and before the learning rate changes.
+  /// All rows make the updates that they have missed. Call it before anything but a step reads parameters
+  /// or buffers, and before the learning rate changes.
   void settle();
 
   /// The first update whose result was not finite, and the parameters that it made so.
@@ -37,7 +37,8 @@ class Optimizer {
     std::int64_t update = 0;  // from 1
     std::vector<std::string> parameters;
   };
-  /// Of updates that were made: settle() makes those that rows have missed. Waits for submitted work.
+  /// The first fault among the updates made so far; those that rows have missed are not among them before
+  /// settle(). Waits for submitted work.
   std::optional<Fault> first_fault();
 
   /// The moments by name, "optimizer.first_moment.user_embedding"; zeros at the start.

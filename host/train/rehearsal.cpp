@@ -8,11 +8,12 @@
 namespace tern {
 namespace {
 
-/// Ranks the first block of users as an evaluation does.
-void rank_one_block(const Selection& selection, const Model& model) {
+/// Stops `work` before its second block of users.
+template <typename Work>
+void do_one_block(const Work& work) {
   int blocks = 0;
   try {
-    selection.evaluate(model, [&] { return ++blocks > 1; });
+    work([&] { return ++blocks > 1; });
   } catch (const Interrupted&) {
   }
 }
@@ -21,14 +22,20 @@ void rank_one_block(const Selection& selection, const Model& model) {
 
 void Trainer::rehearse() {
   Impl& impl = *impl_;
-  impl.loss->begin_epoch(*impl.model, 1 + impl.config.loss.at_k.refresh_every);  // measures
+  do_one_block([&](const auto& should_stop) {
+    const int measuring = 1 + impl.config.loss.at_k.refresh_every;  // sl@k measures before it
+    impl.loss->begin_epoch(*impl.model, measuring, should_stop);
+  });
   impl.backend.sample(impl.triplets, 1);
   impl.recording->replay();
   impl.model->embed();
   for (const Side side : {Side::kUser, Side::kItem}) {
     impl.backend.embedding_statistics(impl.model->embeddings(side));
   }
-  if (impl.selection.possible()) rank_one_block(impl.selection, *impl.model);
+  if (impl.selection.possible()) {
+    do_one_block(
+        [&](const auto& should_stop) { impl.selection.evaluate(*impl.model, should_stop); });
+  }
   {
     // A checkpoint is copied to the host while the best parameters are there.
     const TensorFile best = snapshot(impl.backend, *impl.model);

@@ -70,10 +70,16 @@ void Trainer::Impl::report_notes(const TrainerCallbacks& callbacks) const {
   }
 }
 
-void Trainer::Impl::begin_epoch(int epoch) {
-  loss->begin_epoch(*model, epoch);
+/// False after a request to stop: the next call begins again.
+bool Trainer::Impl::begin_epoch(int epoch, const TrainerCallbacks& callbacks) {
+  try {
+    loss->begin_epoch(*model, epoch, callbacks.should_stop);
+  } catch (const Interrupted&) {
+    return false;
+  }
   backend.sample(triplets, static_cast<std::uint32_t>(epoch));
   backend.fill(losses, 0.0);  // a state holds all of them, also those of later steps
+  return true;
 }
 
 /// Trains the remaining steps of the epoch. False after a request to stop.
@@ -82,7 +88,7 @@ bool Trainer::Impl::train_epoch(int epoch, const TrainerCallbacks& callbacks) {
   const double before = progress.seconds;
   const std::int64_t steps = progress.steps;
   std::optional<double> loss;
-  if (progress.step == 0) begin_epoch(epoch);
+  if (progress.step == 0 && !begin_epoch(epoch, callbacks)) return false;
   while (progress.step < steps) {
     const bool watched = progress.step + 1 == steps && monitors_due(epoch);
     if (watched) clear_partial_gradients(backend, *model);

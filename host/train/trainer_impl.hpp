@@ -53,7 +53,7 @@ struct Trainer::Impl {
 
   void measure_start();
   void report_notes(const TrainerCallbacks& callbacks) const;
-  void begin_epoch(int epoch);
+  bool begin_epoch(int epoch, const TrainerCallbacks& callbacks);
   bool train_epoch(int epoch, const TrainerCallbacks& callbacks);
   bool finish_epoch(EpochRecord& record, const TrainerCallbacks& callbacks);
   void read_losses(EpochRecord& record);

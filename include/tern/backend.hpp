@@ -302,6 +302,7 @@ class Backend {
   /// The gradient of x from that of x̂, which is not read:
   /// grad_x = (grad_y - x̂ (x̂·grad_y)) / ‖x‖ if ‖x‖ > 1e-12, else grad_y / 1e-12; plus weight · addend.
   /// All matrices have the shape of x; grad_x is overwritten, and may be grad_y itself.
+  /// Throws ShapeError on other shapes, ConfigError on a weight that is not finite.
   virtual void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
                                        const RowAddend& addend = {}) = 0;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -26,8 +27,11 @@ class Loss {
   /// between epochs from a checkpoint of another loss. The names begin with "loss.".
   virtual std::vector<NamedBuffer> buffers() { return {}; }
   /// Called before the first step of every epoch, from 1, not if training goes on within an epoch. It
-  /// may wait, allocate, and overwrite the model's embeddings.
-  virtual void begin_epoch(Model& /*model*/, int /*epoch*/) {}
+  /// may wait, allocate, and overwrite the model's embeddings. If that takes long, it calls should_stop()
+  /// (unless it is empty) now and then, and throws Interrupted if it returns true, with its buffers
+  /// unchanged: the same call can be made again.
+  virtual void begin_epoch(Model& /*model*/, int /*epoch*/,
+                           const std::function<bool()>& /*should_stop*/) {}
 
   /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
   /// gradients of all parameters: it writes the loss into the batch's column of losses,

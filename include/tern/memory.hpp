@@ -52,14 +52,18 @@ struct MemoryEstimate {
 ///   graph       8 E + 16 N, on a GPU 8 E + 12 N
 ///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T (with a contrast 4 T,
-///               or 5 T if two layers or more follow the view); gcmc: T and the weights,
-///               as much again, and for every layer 8 T to 13 T with its width for D
-///   optimizer   m times the parameters
+///               or 5 T if two layers or more follow the view); lightgcn++ of L layers: T, T,
+///               (L + 2) T + 2 p N; gcmc: T and the weights, as much again, and for every layer
+///               8 T to 13 T with its width for D
+///   optimizer   m times the parameters; mf with Adam 8 N more
+///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user
 ///   scratch     work space of operations; with evaluation.score = cosine also a copy of the item rows,
 ///               with loss.kind = sl@k of all rows
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts
+/// A fitted model (ease, graph_filter) has none of these parts, but `fit` on the host, whatever the device:
+/// its arrays (ease 4 I², graph_filter 4 I times the rank at most), the work space of fitting, rankings.
 /// The aim is 0 to 25% above the measured peak. The estimate encodes the features of a gcmc, and
 /// allocates nothing else that is large.
 MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,

@@ -7,7 +7,7 @@
 
 namespace tern {
 
-// What the ops of tern/backend.hpp can be told.
+// Options of the ops in tern/backend.hpp.
 
 /// How the rows of A are scaled in `propagate`.
 enum class Normalization : std::uint8_t {
@@ -19,8 +19,9 @@ enum class Normalization : std::uint8_t {
 /// Options of `propagate`, which by default computes the normalised product alone.
 struct PropagateOptions {
   Normalization normalization = Normalization::kDegree;
-  /// Only for kGiven: s of the rows of y and of x, (1, nodes of the side), never y itself. Only those
-  /// of rows that are written, and of neighbours that are read, are read.
+  /// Only for kGiven: s of the rows of y and of x, (1, nodes of the side), never y itself. The caller
+  /// makes them finite, and 0 for degree 0, as kDegree does: propagate does not check it. It reads the
+  /// scales of the rows of y that it writes and of the rows of x that it reads, no others.
   const Matrix* to_scales = nullptr;
   const Matrix* from_scales = nullptr;
   /// Only these rows of y are written; the others keep their content. Null: every row.

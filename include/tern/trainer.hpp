@@ -100,8 +100,8 @@ struct TrainerCallbacks {
   std::function<void(const EpochRecord&)> on_epoch;
   /// Gets sentences on unusual properties of the job, before its first epoch, for the log.
   std::function<void(std::string_view)> on_note;
-  /// Called after every step, and repeatedly during an evaluation. Training ends if it returns
-  /// true, as after a signal.
+  /// Called after every step, and repeatedly during an evaluation and a measurement of sl@k. Training
+  /// ends if it returns true, as after a signal.
   std::function<bool()> should_stop;
 };
 
@@ -139,15 +139,14 @@ class Trainer {
   /// does.
   TrainingState state();
   /// Continues from a state of a trainer with the same data, model and optimiser, and, within an epoch,
-  /// the same loss. best() has no
-  /// tensors until there is a better epoch. Throws DataError, naming file, if something is missing
-  /// or does not fit; the trainer is then unchanged.
+  /// the same loss. best() has no tensors until there is a better epoch. Throws DataError, naming file,
+  /// if something is missing or does not fit; the trainer is then unchanged.
   void restore(const TrainingState& state, std::string_view file = "training state");
   /// Starts over from the initial parameters of the seed.
   void restart();
-  /// Allocates what the job keeps: runs one step, ranks one block of users, copies a checkpoint to
-  /// the host, and then starts over as restart() does. Later results have the same bits as without
-  /// a rehearsal. Throws MemoryError or std::bad_alloc if memory is short.
+  /// Allocates what the job keeps: runs one step, ranks one block of users (with sl@k measures one
+  /// too), copies a checkpoint to the host, and then starts over as restart() does. Later results have
+  /// the same bits as without a rehearsal. Throws MemoryError or std::bad_alloc if memory is short.
   void rehearse();
   /// From now on the learning rate is the configured one, halved this many times. A state holds the
   /// number: restore() sets it as saved, restart() to 0.
@@ -156,8 +155,8 @@ class Trainer {
   /// The size of a state's tensors in a file.
   std::int64_t state_bytes();
 
-  /// All updates of its parameters are made. Later steps may leave some for later: ask again after
-  /// them.
+  /// The model, with all updates of its parameters made. Later steps may postpone some: call model()
+  /// again after further steps.
   Model& model();
   /// The parameters of the best epoch so far; no tensors before there is one. After a run() without
   /// an evaluation, those of the last epoch.

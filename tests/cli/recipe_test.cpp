@@ -126,8 +126,7 @@ TEST(Recipes, AnUnknownNameListsAll) {
     EXPECT_STREQ(
         error.what(),
         "unknown recipe \"softmx\": expected one of lightgcn, lightgcn++, softmax, bsl, sl@k, "
-        "xsimgcl, "
-        "mf-softmax, directau, mf-directau, ccl, auto");
+        "xsimgcl, mf-softmax, directau, mf-directau, ccl, auto");
   }
 }
 

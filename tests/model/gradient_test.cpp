@@ -129,7 +129,7 @@ class Gradient : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(Gradient, EqualsCentralDifferencesElementByElement) {
-  loss->begin_epoch(*f.model, 6);  // measures what a loss keeps
+  loss->begin_epoch(*f.model, 6, {});  // measures what a loss keeps
   // The second batch: whatever the first one left in the buffers must not matter.
   loss_of(0);
   f.backend->next_batch(f.triplets);
@@ -149,7 +149,7 @@ TEST_P(Gradient, EqualsCentralDifferencesElementByElement) {
 }
 
 TEST_P(Gradient, EqualsDirectionalDerivatives) {
-  loss->begin_epoch(*f.model, 6);
+  loss->begin_epoch(*f.model, 6, {});
   const std::int64_t last = f.triplets.num_batches() - 1;  // a short batch
   for (std::int64_t b = 0; b < last; ++b) f.backend->next_batch(f.triplets);
   ASSERT_NE(f.triplets.size() % f.triplets.batch_size(), 0);

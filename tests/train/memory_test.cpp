@@ -316,6 +316,24 @@ TEST(MemoryEstimate, OfAJobThatNoMachineHoldsNamesTheLargestPartsAndTheirKeys) {
   EXPECT_THROW(expect_memory(estimate, *backend), Error);
 }
 
+/// More than all items are not ranked, and the lists of sl@k have 2²⁰ items at most.
+TEST(MemoryEstimate, OfALargeKIsThatOfAllItems) {
+  const Dataset data = planted_dataset(12'000, 8'000);
+  Config config = measured_config(ModelKind::kMatrixFactorization);
+  config.loss.kind = LossKind::kSoftmaxAtK;
+  for (const Kind kind : {Kind::kReference, Kind::kCpu, Kind::kCuda}) {
+    const auto scratch = [&](int k) {
+      config.loss.at_k.k = k;
+      const MemoryEstimate estimate = estimate_memory({.kind = kind}, data, config);
+      return part(estimate, "scratch") + part(estimate, "scratch", &MemoryPart::device);
+    };
+    EXPECT_EQ(scratch(65536), scratch(8'000));
+    const std::int64_t more = scratch(1'000) - scratch(10);  // on a GPU no rows are sorted
+    EXPECT_GT(more, 8 * (1 << 20) - 8 * 10 * 4096);
+    EXPECT_LE(more, 16 * (1 << 20) + 768 * 1'000);
+  }
+}
+
 /// Pairs are not reached by a key of the configuration, so that no trainer makes them here.
 TEST(MemoryEstimate, OfPairsIsThatOfOneNegative) {
   const Dataset data = planted_dataset(9'000, 6'000);

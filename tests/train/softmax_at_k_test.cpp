@@ -204,15 +204,15 @@ TEST_P(Thresholds, AreTheKthBestCosinesOverAllItems) {
   for (const int k : {1, 7, 50, 51, 65536}) {
     RowsAtK rows(backend_, kUsers, users, kItems, items, {.k = k, .refresh_every = 3});
     EXPECT_EQ(rows.thresholds(), Values(kUsers, 0.0)) << "before the first measurement";
-    for (const int epoch : {1, 2, 3}) rows.loss->begin_epoch(*rows.model, epoch);
+    for (const int epoch : {1, 2, 3}) rows.loss->begin_epoch(*rows.model, epoch, {});
     EXPECT_EQ(rows.thresholds(), Values(kUsers, 0.0)) << "not yet";
-    rows.loss->begin_epoch(*rows.model, 4);
+    rows.loss->begin_epoch(*rows.model, 4, {});
     const Values measured = rows.thresholds();
     expect_near(measured, kth_cosines(users, items, kWidth, static_cast<std::size_t>(k)));
     backend_.fill(*rows.model->parameters()[0].value, 1.0);
-    rows.loss->begin_epoch(*rows.model, 5);
+    rows.loss->begin_epoch(*rows.model, 5, {});
     EXPECT_EQ(rows.thresholds(), measured) << "not again";
-    rows.loss->begin_epoch(*rows.model, 7);
+    rows.loss->begin_epoch(*rows.model, 7, {});
     EXPECT_NE(rows.thresholds(), measured);
   }
 }
@@ -222,10 +222,10 @@ TEST_P(Thresholds, OfRowsWithoutDirectionOrNumbersAreFinite) {
   // User 0 is zero, user 1 is not a number, user 2 is ordinary; so are the items.
   const Values rows{0, 0, nan, 1, 3, 4};
   RowsAtK all(backend_, 3, rows, 3, rows, {.k = 2, .refresh_every = 1});
-  all.loss->begin_epoch(*all.model, 2);
+  all.loss->begin_epoch(*all.model, 2, {});
   expect_near(all.thresholds(), {0, 0, 0});  // of user 2: 1 with item 2, 0 with item 0
   RowsAtK best(backend_, 3, rows, 3, rows, {.k = 1, .refresh_every = 1});
-  best.loss->begin_epoch(*best.model, 2);
+  best.loss->begin_epoch(*best.model, 2, {});
   expect_near(best.thresholds(), {0, 0, 1});
 }
 
@@ -271,6 +271,35 @@ TEST_P(Thresholds, OfAnUnfinishedEpochMustBeThere) {
   state.tensors.erase("loss.thresholds");
   Trainer second(backend_, data, config);
   EXPECT_THROW(second.restore(state, "state"), DataError);
+}
+
+/// The first question of an epoch that measures, which comes before its first step, is answered with a
+/// stop. The state is that before the epoch, so that both trainers measure again.
+TEST_P(Thresholds, AMeasurementMayBeInterrupted) {
+  const Dataset data = planted_dataset();
+  Config config = at_k_config(ModelKind::kLightGcn);
+  config.epochs = 2;
+  Trainer whole(backend_, data, config);
+  whole.run();
+  Trainer first(backend_, data, config);
+  int questions = 0;
+  TrainerCallbacks callbacks;
+  callbacks.should_stop = [&] {
+    const TrainingProgress at = first.progress();
+    return at.epoch == 1 && (at.step > 0 || ++questions == 1);
+  };
+  EXPECT_EQ(first.run(callbacks).reason, StopReason::kRequested);
+  EXPECT_EQ(first.progress().epoch, 1);
+  EXPECT_EQ(first.progress().step, 0);
+  EXPECT_EQ(questions, 1);
+  const TrainingState saved = first.state();
+  first.run();
+  Trainer second(backend_, data, config);
+  second.restore(saved, "state");
+  second.run();
+  if (!GetParam().repeats) return;
+  EXPECT_TRUE(same(first.state(), whole.state()));
+  EXPECT_TRUE(same(second.state(), whole.state()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, Thresholds, testing::ValuesIn(backends_under_test()),
