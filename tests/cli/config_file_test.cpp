@@ -104,10 +104,6 @@ TEST_F(ConfigFile, AKeyOfAnEarlierVersionIsIgnoredWithANote) {
                          AllOf(StartsWith(path_.string() + ":2: monitor.min_rank_share is ignored"),
                                HasSubstr("monitor.min_rank ("))));
   EXPECT_NO_THROW(read_config(config, path_));
-  // On a command line it can be corrected at once.
-  EXPECT_THAT(complaint("monitor.min_rank_share", "0.1"),
-              AllOf(StartsWith("the key \"monitor.min_rank_share\" is gone"),
-                    HasSubstr("set monitor.min_rank (")));
 }
 
 TEST_F(ConfigFile, AnErrorLeavesTheConfigurationAlone) {
