@@ -15,6 +15,7 @@
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/support/message.hpp"
+#include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -76,7 +77,11 @@ int export_fitted(const ExportOptions& options, LoadedRun& loaded, Console& cons
                     loaded.model_name()));
   }
   const fs::path folder = options.to;
-  TensorFile arrays = loaded.run().read_fitted();
+  // The file is not trusted: a model takes the arrays, which checks their names and shapes.
+  const Run& run = loaded.run();
+  TensorFile arrays =
+      restore_model(loaded.data(), run.config(), run.read_fitted(), run.fitted_path().string())
+          ->take_arrays();
   const Vocabulary& names = loaded.names(Side::kItem);
   make_directory(folder);
   for (const auto& [name, tensor] : arrays.tensors) {

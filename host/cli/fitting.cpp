@@ -54,9 +54,9 @@ class FitProgress {
 };
 
 bool reads_key(ModelKind kind, std::string_view key) {
-  constexpr std::array<std::string_view, 8> kRead{
-      "model.kind",      "data.",        "evaluation.",   "train.metric",
-      "train.select_on", "train.device", "train.threads", "train.reproducibility"};
+  constexpr std::array<std::string_view, 7> kRead{"model.kind",   "data.",           "evaluation.",
+                                                  "train.metric", "train.select_on", "train.device",
+                                                  "train.threads"};
   const auto is_read = [&](std::string_view known) { return key.starts_with(known); };
   if (std::ranges::any_of(kRead, is_read)) return true;
   if (kind == ModelKind::kEase) return key.starts_with("ease.");
@@ -81,7 +81,31 @@ bool is_complete(const Run& run, Console& console) {
   }
 }
 
-/// Of the split that other models select their best epoch on; none if it has no interactions.
+/// Reports changed keys of a complete run, whose arrays and metrics stay. Throws ConfigError if the
+/// arrays would be others.
+void note_complete(const Config& fitted, const Config& config, Console& console) {
+  const ModelKind kind = config.model.kind;
+  std::vector<std::string> without_effect;
+  for (const ConfigDifference& change : compare_configs(fitted, config)) {
+    if (!reads_key(kind, change.key) || change.key == "train.threads" ||
+        change.key == "train.device" || change.key == "data.path") {
+      continue;
+    }
+    if (change.key == "train.seed") {
+      throw ConfigError(
+          fmt::format("the run was fitted with {} = {}, found {}: use another --out to fit it anew",
+                      change.key, change.from, change.to));
+    }
+    without_effect.push_back(change.key);
+  }
+  console.line(fmt::format("nothing to do: {} is fitted", model_name(kind)));
+  if (!without_effect.empty()) {
+    console.line(
+        fmt::format("these changes have no effect any more: {}", fmt::join(without_effect, ", ")));
+  }
+}
+
+/// Metrics of the split that other models select their best epoch on; none if it has no interactions.
 std::optional<Metrics> measure_split(const ItemScorer& scorer, const Dataset& data,
                                      const Config& config) {
   const bool on_test = config.select_on == SelectionSplit::kTest;
@@ -110,11 +134,12 @@ std::unique_ptr<ItemScorer> fit_in_memory(const Dataset& data, const Config& con
     finding = error.what();
   } catch (const std::bad_alloc&) {
   }
+  const std::string_view keys = fit_memory(data, config).keys;
   throw Error(fmt::format("{}: {}", finding,
-                          config.model.kind == ModelKind::kEase
-                              ? "a larger data.k_core leaves fewer items, --model graph_filter "
-                                "needs less memory"
-                              : "reduce graph_filter.rank"));
+                          keys == "data.k_core"
+                              ? "a larger data.k_core leaves fewer items, --model "
+                                "graph_filter needs less memory"
+                              : fmt::format("reduce {}", keys)));
 }
 
 void check_places(const Plan& plan, const TrainOptions& options, const Dataset& data) {
@@ -170,7 +195,7 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   prepare_fit(options, config, console);
   const Dataset data = load_data(plan, console);
   if (plan.run && is_complete(*plan.run, console)) {
-    console.line(fmt::format("nothing to do: {} is fitted", model_name(config.model.kind)));
+    note_complete(plan.run->config(), config, console);
     return kDone;
   }
   for (const std::string& note : data.notes) console.line(note);

@@ -19,9 +19,9 @@ struct HistoryUsers {
   std::vector<bool> cold;   // users with no item of which the run knows anything
 };
 
-/// Reads a file of interactions of new users, and folds them into a run of embeddings. Rows of known users and
-/// rows with unknown items are left out; the console gets their numbers. Throws ConfigError if the
-/// model cannot place new users, DataError if no row is left, and as read_rows() does.
+/// Reads a file of interactions of new users, and folds them into a run of embeddings. Rows of known
+/// users and rows with unknown items are left out; the console gets their numbers. Throws ConfigError
+/// if the model cannot place new users, DataError if no row is left, and as read_rows() does.
 HistoryUsers read_history(const std::string& file, const DataOptions& options, LoadedRun& loaded,
                           Console& console);
 

@@ -104,10 +104,7 @@ Config resolve_config(const TrainOptions& options, Console& console) {
 Plan make_plan(const TrainOptions& options, Console& console) {
   if (options.resumes()) return plan_resumed(options, console);
   // Checked before the data is read; Run::create() checks it again.
-  if (!options.out.empty() && !options.overwrite && Run::is_run(options.out)) {
-    throw Error(options.out +
-                " holds a run already: --resume it, --overwrite it, or choose another --out");
-  }
+  if (!options.out.empty() && !options.overwrite) Run::expect_no_run(options.out);
   Plan plan;
   plan.out = options.out;
   plan.config = resolve_config(options, console);

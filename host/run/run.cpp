@@ -91,10 +91,14 @@ bool Run::is_run(const fs::path& path) {
   return is_there(path / kManifestFile);
 }
 
+void Run::expect_no_run(const fs::path& path) {
+  if (!is_run(path)) return;
+  throw Error(path.string() +
+              " holds a run already: --resume it, --overwrite it, or choose another --out");
+}
+
 void Run::expect_room_for_run(const fs::path& path, Overwrite overwrite) {
-  if (is_run(path) && overwrite == Overwrite::kNo) {
-    throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
-  }
+  if (overwrite == Overwrite::kNo) expect_no_run(path);
   if (!is_run(path) && !is_there(path / kBegunFile)) expect_no_files(path);
   std::error_code ignored;
   fs::path place = fs::absolute(path).lexically_normal();
@@ -115,9 +119,7 @@ Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
   if (!is_ours()) expect_no_files(path);  // before anything is written
   make_directories(path);
   auto lock = std::make_unique<RunLock>(path);
-  if (is_run(path) && overwrite == Overwrite::kNo) {
-    throw Error(fmt::format("{}: there is a run in this directory already", path.string()));
-  }
+  if (overwrite == Overwrite::kNo) expect_no_run(path);
   if (is_ours()) {
     remove_run(path);
   } else {

@@ -139,7 +139,9 @@ fs::path Run::find_checkpoint(std::string_view name) const {
 TensorFile Run::read_checkpoint(std::string_view name) const {
   TensorFile file = read_own_checkpoint(find_checkpoint(name));
   std::erase_if(file.tensors, [](const auto& tensor) {
-    return tensor.first.starts_with("optimizer.") || tensor.first.starts_with("training.");
+    const std::string& name = tensor.first;
+    return name.starts_with("optimizer.") || name.starts_with("loss.") ||
+           name.starts_with("training.");
   });
   return file;
 }

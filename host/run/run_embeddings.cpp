@@ -31,7 +31,8 @@ std::string value_of(const std::map<std::string, std::string>& metadata, const c
   return found == metadata.end() ? "" : found->second;
 }
 
-Tensor take_table(TensorFile& file, const char* name, std::int64_t rows, const fs::path& path) {
+Tensor take_embeddings(TensorFile& file, const char* name, std::int64_t rows,
+                       const fs::path& path) {
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end() || found->second.shape.size() != 2 ||
       found->second.shape[0] != rows || found->second.values.index() > 1) {
@@ -78,8 +79,8 @@ std::optional<FinalEmbeddings> Run::read_embeddings(std::string_view name) const
   // A training may have replaced the file in between.
   if (!are_embeddings_of(file.metadata, name)) return std::nullopt;
   const RunManifest manifest = read_manifest(path_ / kManifestFile);
-  FinalEmbeddings embeddings{.users = take_table(file, kUsers, manifest.users, path),
-                             .items = take_table(file, kItems, manifest.items, path),
+  FinalEmbeddings embeddings{.users = take_embeddings(file, kUsers, manifest.users, path),
+                             .items = take_embeddings(file, kItems, manifest.items, path),
                              .epoch = read_epoch(file.metadata, path.string())};
   if (embeddings.users.shape[1] != embeddings.items.shape[1]) {
     throw DataError(path.string(), 0, "the file is damaged: its tensors have different widths");

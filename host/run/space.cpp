@@ -93,8 +93,7 @@ void check_space(const fs::path& run, const Config& config, const Dataset& data,
   throw Error(fmt::format(
       "{}: not enough disk space for the run: {} needed ({:.0f} states of {}, one of them being "
       "written, with their best parameters, the final embeddings and a copy of the data), {} free: "
-      "make room, choose another --out, or "
-      "lower checkpoint.keep or model.width",
+      "make room, choose another --out, or lower checkpoint.keep or model.width",
       run.string(), format_bytes(static_cast<std::int64_t>(need)), states,
       format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(*free))));
 }
@@ -106,8 +105,7 @@ void check_fitted_space(const fs::path& run, const Config& config, const Dataset
   if (!free || need <= *free) return;
   throw Error(
       fmt::format("{}: not enough disk space for the run: {} needed ({} for the model, and a copy "
-                  "of the data), "
-                  "{} free: make room, or choose another --out",
+                  "of the data), {} free: make room, or choose another --out",
                   run.string(), format_bytes(static_cast<std::int64_t>(need)),
                   format_bytes(array_bytes), format_bytes(static_cast<std::int64_t>(*free))));
 }

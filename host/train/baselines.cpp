@@ -63,7 +63,7 @@ std::vector<NodeId> gf_cf_rankings(const Interactions& train,
                                    std::span<const Interactions* const> observed, std::int64_t k,
                                    const GfCfOptions& options, const BaselineProgress& progress) {
   check_rankings(train, observed, k);
-  const GfCf filter(train, options, progress);
+  const GfCf filter(train, options, progress, k);
   note_ranking(progress, "GF-CF: ranking");
   return rankings_by(filter, train, observed, k);
 }
@@ -72,7 +72,7 @@ std::vector<NodeId> ease_rankings(const Interactions& train,
                                   std::span<const Interactions* const> observed, std::int64_t k,
                                   const EaseOptions& options, const BaselineProgress& progress) {
   check_rankings(train, observed, k);
-  const Ease ease(train, options, progress);
+  const Ease ease(train, options, progress, k);
   note_ranking(progress, "EASE: ranking");
   return rankings_by(ease, train, observed, k);
 }

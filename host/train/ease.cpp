@@ -21,20 +21,22 @@ namespace {
 constexpr NodeId kMaxDoubleItems = 8192;
 constexpr std::int64_t kEaseRowsAtOnce = 16;
 
-std::int64_t bytes_of_ease(std::int64_t items, Ease::Precision precision) {
+std::int64_t bytes_of_ease(std::int64_t users, std::int64_t items, std::int64_t k,
+                           Ease::Precision precision) {
   const std::int64_t value = precision == Ease::Precision::kDouble ? 8 : 4;
   const std::int64_t copy = precision == Ease::Precision::kDouble ? 4 : 0;
-  const std::int64_t ranking = shared_pool().threads() * ItemScorer::kMaxHistories * 8 * items;
-  return (value + copy) * items * items + std::max(value * kInverseTile * items, ranking);
+  return (value + copy) * items * items +
+         std::max(value * kInverseTile * items, ranking_bytes(users, items, k));
 }
 
-void check_ease(const Interactions& train, const EaseOptions& options, Ease::Precision precision) {
+void check_ease(const Interactions& train, const EaseOptions& options, std::int64_t k,
+                Ease::Precision precision) {
   if (!(options.l2 > 0.0) || !std::isfinite(options.l2)) {
     throw ConfigError(fmt::format("l2 of EASE: found {}, expected a number above 0", options.l2));
   }
   const NodeId items = train.num_items();
   check_ease_items(items);
-  const std::int64_t needed = bytes_of_ease(items, precision);
+  const std::int64_t needed = bytes_of_ease(train.num_users(), items, k, precision);
   const std::int64_t free = host_memory().free;
   if (needed > free) {
     throw MemoryError(fmt::format("not enough memory for EASE of {} items: {} needed, {} free",
@@ -122,21 +124,22 @@ void check_ease_items(NodeId items) {
   }
 }
 
-std::int64_t ease_bytes(NodeId items) {
-  return bytes_of_ease(items, Ease::precision_for(items));
+std::int64_t ease_bytes(std::int64_t users, std::int64_t items, std::int64_t k) {
+  return bytes_of_ease(users, items, k, Ease::precision_for(items));
 }
 
-Ease::Precision Ease::precision_for(NodeId items) {
+Ease::Precision Ease::precision_for(std::int64_t items) {
   return items <= kMaxDoubleItems ? Precision::kDouble : Precision::kSingle;
 }
 
-Ease::Ease(const Interactions& train, const EaseOptions& options, const BaselineProgress& progress)
-    : Ease(train, options, progress, precision_for(train.num_items())) {}
+Ease::Ease(const Interactions& train, const EaseOptions& options, const BaselineProgress& progress,
+           std::int64_t k)
+    : Ease(train, options, progress, precision_for(train.num_items()), k) {}
 
 Ease::Ease(const Interactions& train, const EaseOptions& options, const BaselineProgress& progress,
-           Precision precision)
+           Precision precision, std::int64_t k)
     : items_(train.num_items()) {
-  check_ease(train, options, precision);
+  check_ease(train, options, k, precision);
   weights_ = precision == Precision::kDouble ? fit_ease<double>(train, options, progress)
                                              : fit_ease<float>(train, options, progress);
 }

@@ -12,22 +12,22 @@ namespace tern {
 /// Throws ConfigError beyond kMaxEaseItems.
 void check_ease_items(NodeId items);
 
-/// Bytes that EASE takes at its peak, rankings included.
-std::int64_t ease_bytes(NodeId items);
+/// Bytes that EASE takes at its peak, rankings of length k of all users included.
+std::int64_t ease_bytes(std::int64_t users, std::int64_t items, std::int64_t k);
 
 /// EASE, see ease_rankings(): scores Σ_i B_ij over the items i of a history.
 class Ease final : public ItemScorer {
  public:
   static constexpr char kWeights[] = "item_weights";
   enum class Precision : std::uint8_t { kSingle, kDouble };
-  static Precision precision_for(NodeId items);
+  static Precision precision_for(std::int64_t items);
 
-  /// Computes B. Throws as ease_rankings() does.
-  Ease(const Interactions& train, const EaseOptions& options,
-       const BaselineProgress& progress = {});
+  /// Computes B. Throws as ease_rankings() does; k: the length of the rankings to come.
+  Ease(const Interactions& train, const EaseOptions& options, const BaselineProgress& progress = {},
+       std::int64_t k = 0);
   /// The same in this precision, for tests.
   Ease(const Interactions& train, const EaseOptions& options, const BaselineProgress& progress,
-       Precision precision);
+       Precision precision, std::int64_t k = 0);
 
   /// From the arrays of another one's take_arrays(). Throws DataError, naming the file, if they are
   /// not those of EASE of so many items.

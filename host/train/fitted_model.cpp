@@ -20,6 +20,12 @@ GfCfOptions filter_of(const Config& config) {
   return options;
 }
 
+/// The length of the lists that are ranked for the metrics.
+std::int64_t greatest_k(const Config& config) {
+  const std::vector<int>& ks = config.evaluation.ks;
+  return ks.empty() ? 0 : *std::ranges::max_element(ks);
+}
+
 void expect_fitted(const Config& config) {
   check_keys(config, "ease.");
   check_keys(config, "graph_filter.");
@@ -35,9 +41,9 @@ std::unique_ptr<ItemScorer> fit_model(const Dataset& data, const Config& config,
                                       const BaselineProgress& progress) {
   expect_fitted(config);
   if (config.model.kind == ModelKind::kEase) {
-    return std::make_unique<Ease>(data.train, config.model.ease, progress);
+    return std::make_unique<Ease>(data.train, config.model.ease, progress, greatest_k(config));
   }
-  return std::make_unique<GfCf>(data.train, filter_of(config), progress);
+  return std::make_unique<GfCf>(data.train, filter_of(config), progress, greatest_k(config));
 }
 
 std::unique_ptr<ItemScorer> restore_model(const Dataset& data, const Config& config,
@@ -69,9 +75,14 @@ std::int64_t array_bytes(const Dataset& data, const ModelOptions& options) {
   return 4 * items * std::min<std::int64_t>(items, options.graph_filter.rank);
 }
 
-std::int64_t fit_bytes(const Dataset& data, const ModelOptions& options) {
-  if (options.kind == ModelKind::kEase) return ease_bytes(data.train.num_items());
-  return gf_cf_bytes(data.train.num_users(), data.train.num_items(), options.graph_filter.rank);
+FitMemory fit_memory(const Dataset& data, const Config& config) {
+  const std::int64_t users = data.train.num_users();
+  const std::int64_t items = data.train.num_items();
+  const std::int64_t k = greatest_k(config);
+  if (config.model.kind == ModelKind::kEase) return {ease_bytes(users, items, k), "data.k_core"};
+  const GfCfMemory need = gf_cf_memory(users, items, config.model.graph_filter.rank, k);
+  return {need.peak(),
+          need.ranking > need.vectors ? "train.threads, evaluation.ks" : "graph_filter.rank"};
 }
 
 }  // namespace tern

@@ -37,7 +37,14 @@ void expect_fittable(const Dataset& data, const Config& config);
 /// most.
 std::int64_t array_bytes(const Dataset& data, const ModelOptions& options);
 
-/// The memory of a fit at its peak, rankings included.
-std::int64_t fit_bytes(const Dataset& data, const ModelOptions& options);
+/// The memory of a fit at its peak, and the keys that shrink its largest part: data.k_core for the
+/// numbers of all pairs of items, graph_filter.rank for singular vectors, train.threads and
+/// evaluation.ks for rankings.
+struct FitMemory {
+  std::int64_t bytes = 0;
+  std::string_view keys;
+};
+/// The lists of the greatest evaluation.ks are included.
+FitMemory fit_memory(const Dataset& data, const Config& config);
 
 }  // namespace tern

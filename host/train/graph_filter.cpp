@@ -26,7 +26,7 @@ struct LinearScratch final : ItemScorer::Scratch {
 };
 
 SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& options,
-                            const BaselineProgress& progress) {
+                            const BaselineProgress& progress, std::int64_t k) {
   if (options.rank < 1) {
     throw ConfigError(fmt::format("rank of GF-CF: found {}, expected 1 or more", options.rank));
   }
@@ -35,7 +35,7 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
         fmt::format("alpha of GF-CF: found {}, expected a number from 0", options.alpha));
   }
   const std::int64_t needed =
-      gf_cf_bytes(linear.by_user().num_users(), linear.num_items(), options.rank);
+      gf_cf_memory(linear.by_user().num_users(), linear.num_items(), options.rank, k).peak();
   const std::int64_t free = host_memory().free;
   if (needed > free) {
     throw MemoryError(fmt::format("not enough memory for GF-CF: {} needed, {} free",
@@ -51,10 +51,10 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
 
 }  // namespace
 
-std::int64_t gf_cf_bytes(std::int64_t users, std::int64_t items, int rank) {
-  const std::int64_t a_thread = 8 * (users + ItemScorer::kMaxHistories * items);
-  return std::max(singular_vectors_bytes(users, items, rank), shared_pool().threads() * a_thread) +
-         12 * items * std::min<std::int64_t>(rank, items);
+GfCfMemory gf_cf_memory(std::int64_t users, std::int64_t items, int rank, std::int64_t k) {
+  return {.vectors = singular_vectors_bytes(users, items, rank),
+          .ranking = ranking_bytes(users, items, k) + shared_pool().threads() * 8 * users,
+          .kept = 12 * items * std::min<std::int64_t>(rank, items)};
 }
 
 /// One thread's workspace of a GfCf.
@@ -106,9 +106,10 @@ void LinearFilter::score(std::span<const History> histories, Scratch& scratch,
   }
 }
 
-GfCf::GfCf(const Interactions& train, const GfCfOptions& options, const BaselineProgress& progress)
+GfCf::GfCf(const Interactions& train, const GfCfOptions& options, const BaselineProgress& progress,
+           std::int64_t k)
     : linear_(train, FilterSignal::kPlain), alpha_(options.alpha) {
-  const SingularVectors found = low_pass_of(linear_, options, progress);
+  const SingularVectors found = low_pass_of(linear_, options, progress, k);
   rank_ = found.rank;
   vectors_.assign(found.items.begin(), found.items.end());
   set_roots();

@@ -41,16 +41,25 @@ class LinearFilter final : public ItemScorer {
 
 struct GfCfScratch;
 
-/// Bytes that GF-CF takes at its peak besides the interactions, rankings included.
-std::int64_t gf_cf_bytes(std::int64_t users, std::int64_t items, int rank);
+/// Bytes that GF-CF takes besides the interactions.
+struct GfCfMemory {
+  std::int64_t vectors = 0;  // while the singular vectors are computed
+  std::int64_t ranking = 0;  // while users are ranked
+  std::int64_t kept = 0;     // at both times
+
+  std::int64_t peak() const { return (vectors > ranking ? vectors : ranking) + kept; }
+};
+/// k: the length of the rankings of all users.
+GfCfMemory gf_cf_memory(std::int64_t users, std::int64_t items, int rank, std::int64_t k);
 
 /// GF-CF: the linear filter of the rows of R, and α times the ideal low-pass filter
 /// x D_i^-½ V Vᵀ D_i^½, V: (I, rank) the leading right singular vectors of R̃.
 class GfCf final : public ItemScorer {
  public:
-  /// train must outlive it. Throws MemoryError if memory is short, and ConfigError on options out of
-  /// range.
-  GfCf(const Interactions& train, const GfCfOptions& options, const BaselineProgress& progress);
+  /// train must outlive it. Throws MemoryError if memory is short, rankings of length k included, and
+  /// ConfigError on options out of range.
+  GfCf(const Interactions& train, const GfCfOptions& options, const BaselineProgress& progress,
+       std::int64_t k = 0);
 
   /// The same from the arrays of another one's take_arrays(), of the same interactions. Throws
   /// DataError, naming the file, if they are not those of GF-CF of so many items.

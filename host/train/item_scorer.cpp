@@ -126,17 +126,20 @@ Tensor take_table(TensorFile& arrays, const char* name, std::int64_t rows, std::
   return std::move(tensor);
 }
 
-ScoredLists rank_items(const ItemScorer& scorer, const ListTask& task) {
+namespace {
+
+/// (lists, k) items. *found_scores, if not null, gets their scores.
+std::vector<NodeId> rank_lists(const ItemScorer& scorer, const ListTask& task,
+                               std::vector<double>* found_scores) {
   check_rankings(task.histories, task.observed, task.k);
   const std::int64_t items = scorer.num_items();
   const auto lists = static_cast<std::int64_t>(task.users.size());
   const auto width = static_cast<std::size_t>(task.k);
   const std::vector<bool> left_out = outside(task.candidates, scorer.num_items());
-  ScoredLists found;
-  found.items.resize(static_cast<std::size_t>(lists) * width);
-  found.scores.resize(found.items.size());
+  std::vector<NodeId> found(static_cast<std::size_t>(lists) * width);
+  if (found_scores != nullptr) found_scores->resize(found.size());
   const auto make = [&] { return RankingScratch(scorer, width); };
-  const auto rank = [&](std::int64_t block, RankingScratch& scratch) {
+  const auto rank_block = [&](std::int64_t block, RankingScratch& scratch) {
     const std::int64_t begin = block * kAtOnce;
     const auto users = task.users.subspan(begin, std::min(kAtOnce, lists - begin));
     scratch.score(scorer, task.histories, users);
@@ -151,15 +154,24 @@ ScoredLists rank_items(const ItemScorer& scorer, const ListTask& task) {
         if (left_out[item]) scores[item] = -HUGE_VAL;
       }
       const std::size_t place = (begin + u) * width;
-      const auto best = std::span(found.items).subspan(place, width);
+      const auto best = std::span(found).subspan(place, width);
       scratch.best.select(scores, best);
+      if (found_scores == nullptr) continue;
       for (std::size_t j = 0; j < width && best[j] >= 0; ++j) {
-        found.scores[place + j] = scores[static_cast<std::size_t>(best[j])];
+        (*found_scores)[place + j] = scores[static_cast<std::size_t>(best[j])];
       }
     }
   };
-  parallel_for_with(shared_pool(), blocks_of(lists), make, rank);
+  parallel_for_with(shared_pool(), blocks_of(lists), make, rank_block);
   return found;
+}
+
+}  // namespace
+
+ScoredLists rank_items(const ItemScorer& scorer, const ListTask& task) {
+  ScoredLists lists;
+  lists.items = rank_lists(scorer, task, &lists.scores);
+  return lists;
 }
 
 std::vector<double> score_pairs(const ItemScorer& scorer, const Interactions& histories,
@@ -196,11 +208,17 @@ std::vector<double> score_pairs(const ItemScorer& scorer, const Interactions& hi
   return found;
 }
 
+std::int64_t ranking_bytes(std::int64_t users, std::int64_t items, std::int64_t k) {
+  const auto threads = static_cast<std::int64_t>(shared_pool().threads());
+  return threads * kAtOnce * items * static_cast<std::int64_t>(sizeof(double)) +
+         users * k * static_cast<std::int64_t>(sizeof(NodeId));
+}
+
 std::vector<NodeId> rankings_by(const ItemScorer& scorer, const Interactions& train,
                                 std::span<const Interactions* const> observed, std::int64_t k) {
   std::vector<NodeId> users(static_cast<std::size_t>(train.num_users()));
   std::iota(users.begin(), users.end(), NodeId{0});
-  return rank_items(scorer, {train, users, observed, {}, k}).items;
+  return rank_lists(scorer, {train, users, observed, {}, k}, nullptr);
 }
 
 }  // namespace tern

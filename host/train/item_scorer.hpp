@@ -74,6 +74,10 @@ ScoredLists rank_items(const ItemScorer& scorer, const ListTask& task);
 std::vector<double> score_pairs(const ItemScorer& scorer, const Interactions& histories,
                                 std::span<const Interaction> pairs);
 
+/// Bytes that rankings_by() takes: 128 I in each thread, and its result, 4 U k. A scorer's scratch is
+/// not included.
+std::int64_t ranking_bytes(std::int64_t users, std::int64_t items, std::int64_t k);
+
 /// (U, k) items by the scores of each user's training items, see tern/baselines.hpp.
 std::vector<NodeId> rankings_by(const ItemScorer& scorer, const Interactions& train,
                                 std::span<const Interactions* const> observed, std::int64_t k);

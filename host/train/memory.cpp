@@ -298,13 +298,12 @@ MemoryPart process_part(int threads) {
   return {"process", (24 + threads) * kMiB, 0, "train.threads"};
 }
 
-/// Of a model without training: it is fitted on the host, whatever the device.
+/// The estimate for a model without training, which is fitted on the host, whatever the device.
 MemoryEstimate estimate_fit(const Dataset& data, const Config& config, int threads) {
-  const bool is_filter = config.model.kind == ModelKind::kGraphFilter;
   MemoryEstimate estimate;
   estimate.parts.push_back({"data", data_bytes(data, config.model), 0, "data.k_core"});
-  estimate.parts.push_back({"fit", fit_bytes(data, config.model), 0,
-                            is_filter ? "graph_filter.rank, train.threads" : "data.k_core"});
+  const FitMemory fit = fit_memory(data, config);
+  estimate.parts.push_back({"fit", fit.bytes, 0, std::string(fit.keys)});
   estimate.parts.push_back(process_part(threads));
   return estimate;
 }
@@ -320,7 +319,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const ModelMemory model = model_memory(kind, data, config.model);
   const OptimizerOptions& optimizer = config.optimizer;
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;
-  // Which steps each row has had.
+  // The numbers of the steps that have updated each row.
   const bool by_rows = config.model.kind == ModelKind::kMatrixFactorization;
   const Bytes row_steps = by_rows && optimizer.kind == OptimizerKind::kAdam
                               ? 8 * (Bytes{data.train.num_users()} + data.train.num_items())

@@ -48,7 +48,7 @@ struct GfCfOptions {
 /// GF-CF: scores R R̃ᵀR̃ + α R D_i^-½ V Vᵀ D_i^½, with R̃ as above and V its `rank` leading right
 /// singular vectors, which a randomised block method finds in f64 until the values settle (at most 40 rounds). V is kept in
 /// f32, and its products are summed in f32.
-/// Memory: 8 (rank + 32) (2 I + U) bytes. Throws MemoryError, with the need and what is free, and
+/// Memory: 8 (rank + 32) (2 I + U) bytes, or 4 U k for long rankings. Throws MemoryError, with the need and what is free, and
 /// ConfigError on options out of range.
 /// Source: Shen et al. 2021; the weights as in the authors' code (github.com/yshenaw/GF_CF).
 std::vector<NodeId> gf_cf_rankings(const Interactions& train,
@@ -71,7 +71,7 @@ struct EaseOptions {
 /// Up to 8,192 items in f64, else in f32. The error of P is about eps · κ, with κ at most 1 + (the
 /// greatest row sum of RᵀR) / λ; a usual κ of 10² to 10⁴ costs f32 digits that move no ranking, and f64
 /// would take twice the memory, which is what limits EASE, and twice the time. B is kept in f32.
-/// Memory: 4 I² bytes (12 I² up to 8,192 items). I³ flops.
+/// Memory: 4 I² bytes (12 I² up to 8,192 items), and 4 U k for the rankings. I³ flops.
 /// Throws ConfigError on λ out of range or more than kMaxEaseItems items, MemoryError with the need and
 /// what is free, NumericalFault if λ is too small for the precision.
 /// Source: Steck 2019, "Embarrassingly shallow autoencoders for sparse data".

@@ -69,6 +69,8 @@ class Run {
   static Run resume(const std::filesystem::path& path);
   /// Whether there is a run in this directory.
   static bool is_run(const std::filesystem::path& path);
+  /// Throws Error, with what to do, if there is one.
+  static void expect_no_run(const std::filesystem::path& path);
   /// Throws Error if create() would refuse this directory, or cannot write to it. Writes nothing. For
   /// long work before create().
   static void expect_room_for_run(const std::filesystem::path& path, Overwrite overwrite);
@@ -86,13 +88,16 @@ class Run {
   /// Changes the configuration for the training to come.
   void set_config(const Config& config);
 
-  /// Appends one line, whole or not at all. JSON keys: epoch, loss, that of the ranking
-  /// loss (bpr_loss, softmax_loss, directau_loss or ccl_loss), l2_loss, contrast_loss if there is a
-  /// contrast, seconds, triplets_per_second; if the epoch was evaluated, best and every metric by its
-  /// name; if the monitors checked it, evaluation_seconds, user_mean_norm, user_max_norm, user_mean_cosine,
-  /// user_min_column_deviation, user_max_column_deviation, user_effective_rank,
-  /// user_gradient_norm, and the same for item_...; if the embeddings have collapsed or blown up,
-  /// collapse, a list of sentences. A fitted model has one line, of epoch 0, without losses. Numbers that are not finite become null.
+  /// Appends one line, whole or not at all. JSON keys:
+  ///   always: epoch, seconds
+  ///   if the model is trained: loss, that of the ranking loss (bpr_loss, softmax_loss, directau_loss
+  ///     or ccl_loss), l2_loss, triplets_per_second, and contrast_loss if there is a contrast
+  ///   if the epoch was evaluated: best, and every metric by its name
+  ///   if the monitors checked it: evaluation_seconds, user_mean_norm, user_max_norm,
+  ///     user_mean_cosine, user_min_column_deviation, user_max_column_deviation,
+  ///     user_effective_rank, user_gradient_norm, and the same for item_...
+  ///   if the embeddings have collapsed or blown up: collapse, a list of sentences
+  /// A fitted model has one line, for epoch 0. Numbers that are not finite become null.
   void append(const EpochRecord& record);
   /// A place in training, by which checkpoints are ordered: finished epochs, then steps.
   struct Place {

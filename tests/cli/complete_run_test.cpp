@@ -217,5 +217,20 @@ TEST_F(CompleteRun, RunsOfOldVersionsBecomeComplete) {
   EXPECT_EQ(run(ask).out, before);
 }
 
+// The thresholds of sl@k are part of its states. Without a validation split, the best epoch is the last.
+TEST_F(CompleteRun, AStateOfTheLossIsNoParameter) {
+  for (const char* share : {"0.1", "0"}) {
+    SCOPED_TRACE(share);
+    const std::string split = std::string("data.valid_fraction=") + share;
+    ASSERT_EQ(train_films({"--overwrite", "--set", "loss.kind=sl@k", "--set", split}).exit_code, 0);
+    for (const char* checkpoint : {"best", "last"}) {
+      const Outcome outcome =
+          run({"recommend", "run", "--all", "-k", "3", "--checkpoint", checkpoint});
+      EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+      EXPECT_EQ(run({"evaluate", "run", "--checkpoint", checkpoint}).exit_code, 0);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tern::test

@@ -184,19 +184,16 @@ TEST(SetConfig, NamesTheNearestKey) {
   EXPECT_THAT(complaint("model.batch_size", "3"), HasSubstr("mean train.batch_size?"));
   EXPECT_THAT(complaint("optimizer.lerning_rate", "3"), HasSubstr("optimizer.learning_rate?"));
   EXPECT_THAT(complaint("train.Patience", "3"), HasSubstr("mean train.patience?"));
+  // A file with a key of an earlier version is read; on a command line it can be corrected at once.
+  EXPECT_THAT(complaint("monitor.min_rank_share", "0.1"),
+              AllOf(StartsWith("the key \"monitor.min_rank_share\" is gone"),
+                    HasSubstr("set monitor.min_rank (")));
   EXPECT_THAT(complaint("kind", "mf"),
               HasSubstr("mean model.kind or propagation.kind or loss.kind or contrast.kind or "
                         "optimizer.kind?"));
   EXPECT_THAT(complaint("", "3"), HasSubstr("unknown key \"\""));
   EXPECT_THAT(complaint(std::string(1 << 20, 'x'), "3"), HasSubstr("unknown key \"xxx"));
   EXPECT_THAT(complaint("a\nb\x1b[31m", "3"), AllOf(Not(HasSubstr("\n")), Not(HasSubstr("\x1b"))));
-}
-
-// In a file it is ignored with a note; on a command line it can be corrected at once.
-TEST(SetConfig, NamesTheSuccessorOfAKeyOfAnEarlierVersion) {
-  EXPECT_THAT(complaint("monitor.min_rank_share", "0.1"),
-              AllOf(StartsWith("the key \"monitor.min_rank_share\" is gone"),
-                    HasSubstr("set monitor.min_rank (")));
 }
 
 TEST(SetConfig, ReachesWhatGcMcReads) {

@@ -69,7 +69,9 @@ TEST_F(RunTest, CheckpointsCarryTheirOrigin) {
   TensorFile parameters = some_parameters();
   parameters.metadata["note"] = "kept";
   run.write_best(parameters, 17, 17);
-  run.write_state(some_state(18, 3, 17));
+  TrainingState state = some_state(18, 3, 17);
+  state.tensors["loss.user_thresholds"] = {{3, 1}, std::vector<float>(3, 0.25F)};
+  run.write_state(state);
   EXPECT_THAT(names_in(path / "checkpoints"),
               ElementsAre("best-000017.safetensors", "epoch-000018-step-000003.safetensors"));
   const TensorFile file = Run::open(path).read_checkpoint("best");

@@ -95,7 +95,12 @@ TEST_F(RunTest, DoesNotReplaceARunUnlessAsked) {
 
   config.l2 = 0.25;
   { const Run released = std::move(first); }
-  EXPECT_THROW(create(), Error);
+  try {
+    create();
+    FAIL() << "replaced a run";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("holds a run already: --resume it, --overwrite it, or"));
+  }
   create(Run::Overwrite::kYes);
   EXPECT_EQ(Run::open(path).config().l2, 0.25);
   EXPECT_FALSE(fs::exists(path / "metrics.jsonl"));

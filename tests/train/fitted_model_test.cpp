@@ -116,7 +116,24 @@ TEST_P(Fitted, HasNothingToTrainAndNeedsItsMemoryOnTheHost) {
   const MemoryEstimate estimate =
       estimate_memory({.kind = MemoryTarget::Kind::kCuda}, data, config);
   EXPECT_EQ(estimate.device(), 0);
-  EXPECT_EQ(estimate.host_to_come(), fit_bytes(data, config.model));
+  EXPECT_EQ(estimate.host_to_come(), fit_memory(data, config).bytes);
+}
+
+TEST_P(Fitted, MemoryHasTheRankingsOfAllUsersAndNamesTheKeyThatShrinksIt) {
+  const Dataset data = planted_dataset();
+  Config config = fitted_config(GetParam());
+  const auto limit = limit_threads(1);
+  const bool is_ease = GetParam() == ModelKind::kEase;
+  const auto need = [&](int k) {
+    config.evaluation.ks = {1, k};
+    return fit_memory(data, config);
+  };
+  // From the k on for which the lists are the largest part, a list takes 4 bytes a place.
+  constexpr int kLong = 10'000'000;
+  EXPECT_EQ(need(kLong + 1).bytes - need(kLong).bytes, 4 * data.train.num_users());
+  EXPECT_EQ(need(kLong).keys, is_ease ? "data.k_core" : "train.threads, evaluation.ks");
+  config.model.graph_filter.rank = 2000;
+  EXPECT_EQ(need(1).keys, is_ease ? "data.k_core" : "graph_filter.rank");
 }
 
 INSTANTIATE_TEST_SUITE_P(Models, Fitted, testing::Values(ModelKind::kEase, ModelKind::kGraphFilter),
