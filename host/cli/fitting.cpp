@@ -146,9 +146,7 @@ void check_places(const Plan& plan, const TrainOptions& options, const Dataset& 
   const std::filesystem::path out = plan.run           ? plan.run->path()
                                     : plan.out.empty() ? "runs"
                                                        : std::filesystem::path(plan.out);
-  if (!plan.run && !plan.out.empty()) {
-    Run::expect_room_for_run(out, options.overwrite ? Run::Overwrite::kYes : Run::Overwrite::kNo);
-  }
+  if (!plan.run) expect_room_for_run(plan, options);
   check_fitted_space(out, plan.config, data, array_bytes(data, plan.config.model));
 }
 

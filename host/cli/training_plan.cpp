@@ -141,6 +141,15 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
   check_ks(config.evaluation, data.items.size());
 }
 
+void expect_room_for_run(const Plan& plan, const TrainOptions& options) {
+  if (plan.out.empty()) {
+    Run::expect_room_for_run(free_run_path(plan.config), Run::Overwrite::kNo);
+  } else {
+    Run::expect_room_for_run(plan.out,
+                             options.overwrite ? Run::Overwrite::kYes : Run::Overwrite::kNo);
+  }
+}
+
 Run create_run(const Plan& plan, const TrainOptions& options, const Dataset& data) {
   if (!plan.out.empty()) {
     return Run::create(plan.out, plan.config, data,

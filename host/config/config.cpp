@@ -147,14 +147,21 @@ void check_keys(const Config& config, std::string_view prefix) {
   }
 }
 
+namespace {
+
+void expect_layers(std::string_view setting, const ModelOptions& model) {
+  if (model.kind == ModelKind::kLightGcn && model.layers >= 1) return;
+  throw ConfigError(fmt::format(
+      "{} needs model.kind = lightgcn with model.layers from 1, found {}", setting,
+      model.kind == ModelKind::kLightGcn ? fmt::format("model.layers = {}", model.layers)
+                                         : fmt::format("model.kind = {}", model_name(model.kind))));
+}
+
+}  // namespace
+
 void check_contrast(const ModelOptions& model) {
   if (model.contrast.kind == ContrastKind::kNone) return;
-  if (model.kind != ModelKind::kLightGcn || model.layers < 1) {
-    throw ConfigError(
-        fmt::format("contrast.kind = xsimgcl needs model.kind = lightgcn with model.layers from 1, "
-                    "found {} with {}",
-                    model_name(model.kind), model.layers));
-  }
+  expect_layers("contrast.kind = xsimgcl", model);
   if (model.contrast.layer > model.layers) {
     throw ConfigError(fmt::format("contrast.view_layer: found {}, but model.layers is {}",
                                   model.contrast.layer, model.layers));
@@ -163,12 +170,7 @@ void check_contrast(const ModelOptions& model) {
 
 void check_propagation(const ModelOptions& model) {
   if (model.propagation.kind == PropagationKind::kLightGcn) return;
-  if (model.kind != ModelKind::kLightGcn || model.layers < 1) {
-    throw ConfigError(
-        fmt::format("propagation.kind = lightgcn++ needs model.kind = lightgcn with model.layers "
-                    "from 1, found {} with {}",
-                    model_name(model.kind), model.layers));
-  }
+  expect_layers("propagation.kind = lightgcn++", model);
   if (model.contrast.kind != ContrastKind::kNone) {
     throw ConfigError(
         "propagation.kind = lightgcn++ and contrast.kind = xsimgcl exclude each other: set one of "

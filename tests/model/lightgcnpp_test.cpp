@@ -253,7 +253,7 @@ TEST(LightGcnPlusPlus, RefusesWhatItCannotBe) {
   };
   EXPECT_THAT(message(plus_options(0)),
               HasSubstr("propagation.kind = lightgcn++ needs model.kind = lightgcn with "
-                        "model.layers from 1, found lightgcn with 0"));
+                        "model.layers from 1, found model.layers = 0"));
   for (const ModelKind kind : {ModelKind::kMatrixFactorization, ModelKind::kGcMc}) {
     ModelOptions options = plus_options(2);
     options.kind = kind;

@@ -217,8 +217,9 @@ TEST(XSimGcl, RefusesModelsWithoutItsLayers) {
     return found;
   };
   using testing::HasSubstr;
-  EXPECT_THAT(message(xsimgcl_options(0, 1)),
-              HasSubstr("needs model.kind = lightgcn with model.layers from 1, found lightgcn"));
+  EXPECT_THAT(
+      message(xsimgcl_options(0, 1)),
+      HasSubstr("needs model.kind = lightgcn with model.layers from 1, found model.layers = 0"));
   EXPECT_THAT(message(xsimgcl_options(2, 3)), HasSubstr("contrast.view_layer: found 3"));
   EXPECT_THAT(message(xsimgcl_options(2, 0)), HasSubstr("contrast.view_layer: found"));
   for (const ModelKind kind : {ModelKind::kMatrixFactorization, ModelKind::kGcMc}) {
