@@ -51,9 +51,14 @@ bool ConfigOptions::given(std::string_view option) const {
   });
 }
 
-Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
+Config ConfigOptions::recipe_defaults() const {
   Config config;
   if (!recipe_.empty()) apply_recipe(config, recipe_);
+  return config;
+}
+
+Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
+  Config config = recipe_defaults();
   apply_given(config, notes);
   validate(config);
   if (config.data_path.empty()) {

@@ -28,6 +28,8 @@ class ConfigOptions {
   /// The defaults with everything given on the command line. Throws ConfigError, also if DATA is
   /// missing. *notes gets those of read_config().
   Config resolve(std::vector<std::string>* notes = nullptr) const;
+  /// The defaults with the recipe alone. Throws ConfigError on an unknown recipe.
+  Config recipe_defaults() const;
   /// `base`, the configuration of a run, with everything given on the command line; DATA may be
   /// missing. A recipe that searches keys sets none: the run has the values that were found. Throws
   /// ConfigError.

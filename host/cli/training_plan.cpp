@@ -10,6 +10,7 @@
 
 #include "host/cli/complete_run.hpp"
 #include "host/cli/resume.hpp"
+#include "host/config/unread_keys.hpp"
 #include "host/train/metric_sums.hpp"
 #include "tern/error.hpp"
 #include "tern/model.hpp"
@@ -31,6 +32,14 @@ fs::path free_run_path(const Config& config) {
     fs::path path = fs::path("runs") / fmt::format("{}-{}-{}", stem, model, n);
     std::error_code ignored;
     if (!fs::exists(fs::symlink_status(path, ignored))) return path;
+  }
+}
+
+// Names keys that were set in vain. A model without training names those that it does not read.
+void note_unread(const Config& base, const Config& config, Console& console) {
+  if (is_fitted(config.model.kind)) return;
+  for (const UnreadKey& unread : unread_keys(base, config)) {
+    console.line(fmt::format("{} has no effect here: only {} reads it", unread.key, unread.reader));
   }
 }
 
@@ -70,6 +79,7 @@ void resolve_resumed(Plan& plan, const TrainOptions& options, Console& console) 
     console.line(fmt::format("{} is gone: the run's own copy of the data is used", data));
   }
   plan.changes = allowed_changes(run.config(), plan.config);
+  note_unread(run.config(), plan.config, console);
 }
 
 // The same command, repeated as by a scheduler, first begins a run and then resumes it.
@@ -98,6 +108,7 @@ Config resolve_config(const TrainOptions& options, Console& console) {
   Config config = options.config.resolve(&notes);
   for (const std::string& note : notes) console.line(note);
   if (options.nondeterministic) config.reproducibility = Reproducibility::kNone;
+  note_unread(options.config.recipe_defaults(), config, console);
   return config;
 }
 
