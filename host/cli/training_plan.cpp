@@ -96,6 +96,10 @@ Plan plan_resumed(const TrainOptions& options, Console& console) {
     resolve_resumed(plan, options, console);
     return plan;
   }
+  if (options.config.apply_to(Config()).data_path.empty()) {
+    throw ConfigError(
+        fmt::format("{} is no run: name a run to resume, or DATA to start one with", plan.out));
+  }
   console.line(fmt::format("{} holds no run yet: starting one", plan.out));
   plan.config = resolve_config(options, console);
   return plan;

@@ -157,8 +157,7 @@ TEST_F(ResumeRun, SaysWhatDoesNotFit) {
   EXPECT_THAT(resumed({"--overwrite"}), FailsAtOnceWith(2, "either --resume or --overwrite"));
   EXPECT_THAT(run({"train", "films", "--resume"}), FailsAtOnceWith(2, "the run is missing"));
   EXPECT_THAT(run({"train", "--resume", "nowhere"}),
-              AllOf(FailsWith(2, "DATA is missing"),
-                    testing::Field(&Outcome::err, HasSubstr("nowhere holds no run yet"))));
+              FailsWith(2, "nowhere is no run: name a run to resume, or DATA to start one with"));
   EXPECT_THAT(resumed({"--verify-determinism"}), FailsAtOnceWith(2, "writes no run"));
   write("others/interactions.tsv", "a\tb\na\tc\nd\tb\ne\tc\n");
   EXPECT_THAT(resumed({"others"}),
