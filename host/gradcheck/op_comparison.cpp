@@ -143,7 +143,8 @@ class Answers {
     backend_.normalize_rows_backward(x, gradient, gradient, {.matrix = &addend, .weight = 0.5});
     // In rows of one element, whose unit rows are constant, only rounding errors are left.
     if (!cosines_vary(options_)) return;
-    add("normalize_rows", "gradient of x", download(backend_, gradient), 2 * options_.width);
+    add("normalize_rows", "gradient of x", download(backend_, gradient),
+        std::int64_t{2} * options_.width);
   }
 
   void losses() {
