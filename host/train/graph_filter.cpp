@@ -53,7 +53,7 @@ SingularVectors low_pass_of(const LinearFilter& linear, const GfCfOptions& optio
 
 GfCfMemory gf_cf_memory(std::int64_t users, std::int64_t items, int rank, std::int64_t k) {
   return {.vectors = singular_vectors_bytes(users, items, rank),
-          .ranking = ranking_bytes(users, items, k) + shared_pool().threads() * 8 * users,
+          .ranking = ranking_bytes(users, items, k) + 8 * users * shared_pool().threads(),
           .kept = 12 * items * std::min<std::int64_t>(rank, items)};
 }
 
