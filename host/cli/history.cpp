@@ -24,8 +24,7 @@ void check_model(const LoadedRun& loaded) {
   const bool is_gcmc = loaded.run().config().model.kind == ModelKind::kGcMc;
   throw ConfigError(fmt::format(
       "--history: the run's model is {}, expected a lightgcn with at least one layer, which places "
-      "new "
-      "users by one propagation of their items, or a run of ease or graph_filter{}",
+      "new users by one propagation of their items, or a run of ease or graph_filter{}",
       loaded.model_name(), is_gcmc ? "; gcmc places them by their features: --new-users" : ""));
 }
 

@@ -27,11 +27,11 @@ struct TrainOptions {
   bool resumes() const { return resume->count() > 0; }
 };
 
-/// What to train and where, decided before data is read or anything is written.
+/// The job and its place, decided before data is read or anything is written.
 struct Plan {
   Config config;
   std::string out;  // directory of a new run; empty: a new one below runs/
-  // Of a run to resume:
+  // If a run is resumed:
   std::optional<Run> run;
   bool reads_own_copy = false;  // of its data
   std::vector<ConfigDifference> changes;

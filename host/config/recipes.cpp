@@ -107,8 +107,7 @@ std::vector<Recipe> make_recipes() {
       // their rate is 1e-4, with which 200 epochs are needed.
       {"mf-softmax",
        "matrix factorisation with in-batch softmax (BSL; Wu et al. 2024), corrected for "
-       "popularity; "
-       "about 10 epochs on Gowalla",
+       "popularity; about 10 epochs on Gowalla",
        softmax_with({{"model.kind", "mf"},
                      {"loss.temperature", "0.08"},
                      {"loss.negative_weight", "1.22"},

@@ -127,6 +127,7 @@ struct ContrastCall {
   RowKernels rows;
   ContrastCosines cosines;
   ContrastExponents exponents;
+  const float* thresholds;  // by user; null: each pair counts 1
 
   float* unit(std::size_t side, std::int64_t row) const {
     return work.units[side].data() + row * stride;
@@ -135,7 +136,6 @@ struct ContrastCall {
     return work.user_gradient.data() + pair * stride;
   }
   float* weights(std::int64_t pair) const { return work.weights.data() + pair * padded(negatives); }
-  const float* thresholds;  // by user; null: each pair counts 1
   bool softmax() const { return options.kind == SampledContrastKind::kSoftmax; }
   float pull(std::int64_t pair) const { return work.pulls[static_cast<std::size_t>(pair)]; }
 };

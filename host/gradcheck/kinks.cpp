@@ -104,8 +104,8 @@ class KinkWatch final : public reference::ReferenceBackend {
     }
   }
 
-  /// Of the batch's rows. If ReLU has left no column to a node, its row is 0, where a cosine has no
-  /// derivative.
+  /// Measures the batch's rows. If ReLU has left no column to a node, its row is 0, and there a cosine has
+  /// no derivative.
   void measure_norms(Triplets& triplets, const Matrix& users, const Matrix& items) {
     const auto width = static_cast<std::size_t>(users.cols());
     const Values user_values = gradcheck_detail::download(*this, users);

@@ -64,7 +64,8 @@ double step_for(const NamedModel& model, const Values& parameters) {
 /// The largest number of terms that are summed for an element of a result.
 std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) {
   const ModelOptions& model = named.options;
-  // A weight of SL@K pulls back what its pair pulls: two parts, of which little may remain.
+  // A weight of SL@K pulls back what its pair pulls, so that digits cancel: twice the bound, which grows
+  // with the root of the terms.
   const std::int64_t pulls = named.loss.kind == LossKind::kSoftmaxAtK ? 4 : 1;
   // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);

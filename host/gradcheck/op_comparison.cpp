@@ -169,7 +169,8 @@ class Answers {
     InBatchSoftmaxOptions weighted = softmax_options(SoftmaxMask::kObserved);
     weighted.pair_weight = weighted_by(&thresholds);
     backend_.in_batch_softmax(triplets_, weighted, users, items, grad_users, grad_items, losses_);
-    // A weight pulls back what its pair pulls: two parts, of which little may remain.
+    // A weight pulls back what its pair pulls, so that digits cancel: twice the bound, which grows with
+    // the root of the terms.
     report("in_batch_softmax", 0, " (weighted)", 4);
     if (cosines_vary(options_)) {
       backend_.alignment_uniformity(triplets_, alignment_options(), users, items, grad_users,

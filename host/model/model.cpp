@@ -29,8 +29,7 @@ std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Tr
   if (is_fitted(options.kind)) {
     throw ConfigError(
         fmt::format("model.kind: found {}, which is fitted without training and has no embeddings, "
-                    "expected one "
-                    "of lightgcn|mf|gcmc",
+                    "expected one of lightgcn|mf|gcmc",
                     model_name(options.kind)));
   }
   Config config;

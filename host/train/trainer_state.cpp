@@ -13,7 +13,7 @@
 namespace tern {
 namespace {
 
-/// What the names of a loss's buffers begin with.
+/// The names of a loss's buffers begin with this.
 constexpr std::string_view kLossPrefix = "loss.";
 
 }  // namespace

@@ -48,8 +48,8 @@ struct GfCfOptions {
 /// GF-CF: scores R R̃ᵀR̃ + α R D_i^-½ V Vᵀ D_i^½, with R̃ as above and V its `rank` leading right
 /// singular vectors, which a randomised block method finds in f64 until the values settle (at most 40 rounds). V is kept in
 /// f32, and its products are summed in f32.
-/// Memory: 8 (rank + 32) (2 I + U) bytes, or 4 U k for long rankings. Throws MemoryError, with the need and what is free, and
-/// ConfigError on options out of range.
+/// Memory: 8 (rank + 32) (2 I + U) bytes, or 4 U k for long rankings. Throws MemoryError, with the need
+/// and what is free, and ConfigError on options out of range.
 /// Source: Shen et al. 2021; the weights as in the authors' code (github.com/yshenaw/GF_CF).
 std::vector<NodeId> gf_cf_rankings(const Interactions& train,
                                    std::span<const Interactions* const> observed, std::int64_t k,

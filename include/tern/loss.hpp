@@ -23,8 +23,8 @@ class Loss {
 
   /// "bpr", "softmax", "directau", "ccl", "sl@k".
   virtual std::string_view name() const = 0;
-  /// What the loss keeps from step to step: part of a checkpoint, zeros at the start, and after a resume
-  /// between epochs from a checkpoint of another loss. The names begin with "loss.".
+  /// The state of the loss, a part of checkpoints. It is 0 at the start, and after a resume between epochs
+  /// from a checkpoint of another loss. The names begin with "loss.".
   virtual std::vector<NamedBuffer> buffers() { return {}; }
   /// Called before the first step of every epoch, from 1, not if training goes on within an epoch. It
   /// may wait, allocate, and overwrite the model's embeddings. If that takes long, it calls should_stop()

@@ -1,4 +1,4 @@
-// Keys that a training does not read: which, and that the user is told.
+// Keys that a training does not read are found, and the user is told of them.
 
 #include "host/config/unread_keys.hpp"
 
