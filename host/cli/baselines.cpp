@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <functional>
 #include <new>
 #include <string_view>
 #include <utility>
 
 #include "host/cli/format.hpp"
+#include "host/support/clock.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -31,7 +31,7 @@ std::optional<Metrics> measure(std::string_view name, const BaselineTask& task, 
   const Clock::time_point begin = Clock::now();
   try {
     Metrics metrics = evaluate_rankings(make(), k, task.held_out, task.lists);
-    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    const double seconds = seconds_since(begin);
     if (seconds >= kLongSeconds) console.line(fmt::format("{} took {}", name, duration(seconds)));
     return metrics;
   } catch (const MemoryError& error) {

@@ -5,12 +5,10 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
 #include <new>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,6 +18,7 @@
 #include "host/cli/format.hpp"
 #include "host/cli/search.hpp"
 #include "host/run/checkpoint.hpp"
+#include "host/support/clock.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
 #include "tern/device.hpp"
@@ -28,12 +27,6 @@
 
 namespace tern::cli {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 /// Lines of progress: live on a terminal, elsewhere every half minute.
 class FitProgress {
@@ -103,17 +96,6 @@ void note_complete(const Config& fitted, const Config& config, Console& console)
     console.line(
         fmt::format("these changes have no effect any more: {}", fmt::join(without_effect, ", ")));
   }
-}
-
-/// Metrics of the split that other models select their best epoch on; none if it has no interactions.
-std::optional<Metrics> measure_split(const ItemScorer& scorer, const Dataset& data,
-                                     const Config& config) {
-  const bool on_test = config.select_on == SelectionSplit::kTest;
-  const Interactions& held_out = on_test ? data.test : data.valid;
-  if (held_out.size() == 0) return std::nullopt;
-  std::vector<const Interactions*> observed{&data.train};
-  if (on_test) observed.push_back(&data.valid);
-  return evaluate_scorer(scorer, data.train, observed, held_out, config.evaluation);
 }
 
 std::string summary_of(const EpochRecord& record, const Config& config) {
@@ -216,7 +198,7 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   record.seconds = seconds_since(begin);
   record.best = true;
   progress(fmt::format("{}: ranking", model_name(config.model.kind)));
-  record.metrics = measure_split(*scorer, data, config);
+  record.metrics = evaluate_selection_split(*scorer, data, config);
   signals.note_from_now_on();  // writing is not interrupted
   write_run(plan, options, data, record, scorer->take_arrays(), console);
   console.line(summary_of(record, config));

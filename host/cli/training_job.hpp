@@ -1,12 +1,12 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 
 #include "host/cli/console.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/signals.hpp"
+#include "host/support/clock.hpp"
 #include "tern/error.hpp"
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
@@ -24,8 +24,6 @@ class TrainingJob {
   TrainingResult run();
 
  private:
-  using Clock = std::chrono::steady_clock;
-
   TrainerCallbacks callbacks();
   void on_step(const StepProgress& step);
   void on_epoch(const EpochRecord& record);

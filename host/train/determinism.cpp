@@ -43,13 +43,7 @@ std::optional<std::string> find_difference(const Tensor& a, const Tensor& b) {
 ShortTraining fit(const Dataset& data, const Config& config) {
   const std::unique_ptr<ItemScorer> scorer = fit_model(data, config);
   ShortTraining training;
-  const bool on_test = config.select_on == SelectionSplit::kTest;
-  const Interactions& held_out = on_test ? data.test : data.valid;
-  if (held_out.size() > 0) {
-    const Interactions* observed = &data.train;
-    training.metrics =
-        evaluate_scorer(*scorer, data.train, {&observed, 1}, held_out, config.evaluation);
-  }
+  training.metrics = evaluate_selection_split(*scorer, data, config).value_or(Metrics{});
   training.state.tensors = scorer->take_arrays().tensors;
   return training;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 #include "host/config/keys.hpp"
 #include "host/train/ease.hpp"
@@ -62,6 +63,16 @@ Metrics evaluate_scorer(const ItemScorer& scorer, const Interactions& train,
   const std::int64_t k = *std::max_element(options.ks.begin(), options.ks.end());
   check_rankings(train, observed, k);
   return evaluate_rankings(rankings_by(scorer, train, observed, k), k, held_out, options);
+}
+
+std::optional<Metrics> evaluate_selection_split(const ItemScorer& scorer, const Dataset& data,
+                                                const Config& config) {
+  const bool on_test = config.select_on == SelectionSplit::kTest;
+  const Interactions& held_out = on_test ? data.test : data.valid;
+  if (held_out.size() == 0) return std::nullopt;
+  std::vector<const Interactions*> observed{&data.train};
+  if (on_test) observed.push_back(&data.valid);
+  return evaluate_scorer(scorer, data.train, observed, held_out, config.evaluation);
 }
 
 void expect_fittable(const Dataset& data, const Config& config) {

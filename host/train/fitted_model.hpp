@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -29,6 +30,11 @@ std::unique_ptr<ItemScorer> restore_model(const Dataset& data, const Config& con
 Metrics evaluate_scorer(const ItemScorer& scorer, const Interactions& train,
                         std::span<const Interactions* const> observed, const Interactions& held_out,
                         const EvaluationOptions& options);
+
+/// Those on the split that trained models select their best epoch on (train.select_on); none if it has no
+/// interactions. With the test split, items of the validation split are left out too.
+std::optional<Metrics> evaluate_selection_split(const ItemScorer& scorer, const Dataset& data,
+                                                const Config& config);
 
 /// Throws ConfigError if the model cannot be fitted to data of this size.
 void expect_fittable(const Dataset& data, const Config& config);

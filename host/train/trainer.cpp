@@ -4,11 +4,11 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <numeric>
 #include <optional>
 
+#include "host/support/clock.hpp"
 #include "host/train/monitor.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_impl.hpp"
@@ -20,15 +20,9 @@
 namespace tern {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 /// Steps between two checks for numbers that are not finite. On a GPU a check waits for all
 /// submitted steps; a training that has become NaN wastes at most this number of steps.
 constexpr std::int64_t kStepsBetweenChecks = 1000;
-
-double seconds_since(Clock::time_point begin) {
-  return std::chrono::duration<double>(Clock::now() - begin).count();
-}
 
 }  // namespace
 
