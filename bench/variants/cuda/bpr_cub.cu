@@ -11,10 +11,9 @@
 #include <memory>
 #include <vector>
 
-#include "bench/support/batch.hpp"
-#include "bench/support/compare.hpp"
 #include "bench/variants/cuda/cuda_device.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
+#include "bench/variants/cuda/rival_batch.hpp"
 #include "bench/variants/cuda/rivals.hpp"
 
 // bpr from libraries: Thrust scores the triplets, one a thread; CUB sums the losses; a segmented
@@ -139,11 +138,6 @@ struct SidePlan {
   cuda::DeviceArray<NodeId> rows;
 };
 
-std::span<const Triplet> first_triplets(const Workload& w) {
-  return std::span(w.epoch()).first(
-      std::min(w.epoch().size(), static_cast<std::size_t>(Workload::kBatchSize)));
-}
-
 class CubBpr {
  public:
   CubBpr(const Workload& w, CudaDevice& device)
@@ -221,21 +215,9 @@ class CubBpr {
 };
 
 void expect_right(const Workload& w, const CubBpr& rival) {
-  Backend& reference = w.reference();
-  BatchTables expected(w, reference, w.reference_graph());
-  reference.bpr(expected.triplets, expected.users, expected.items, expected.grad_users,
-                expected.grad_items, expected.losses);
-  const auto values = [&](const Matrix& matrix) {
-    std::vector<double> found(static_cast<std::size_t>(matrix.size()));
-    reference.download(matrix, found);
-    return found;
-  };
-  expect_equal("bpr, gradient of users", rival.gradient(Side::kUser).download(),
-               values(expected.grad_users), w.width());
-  expect_equal("bpr, gradient of items", rival.gradient(Side::kItem).download(),
-               values(expected.grad_items), w.width());
-  const std::vector<float> loss{rival.loss()};
-  expect_equal("bpr, loss", loss, std::vector<double>{values(expected.losses).front()}, 1);
+  expect_right_batch("bpr", w, rival, [](Backend& reference, BatchTables& t) {
+    reference.bpr(t.triplets, t.users, t.items, t.grad_users, t.grad_items, t.losses);
+  });
 }
 
 PreparedCase prepare(Workload& w) {

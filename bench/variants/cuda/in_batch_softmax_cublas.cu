@@ -1,14 +1,11 @@
 #include "bench/variants/cuda/in_batch_softmax_cublas.cuh"
 
-#include <algorithm>
 #include <array>
 #include <memory>
-#include <vector>
 
-#include "bench/support/batch.hpp"
-#include "bench/support/compare.hpp"
 #include "bench/variants/cuda/cuda_device.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
+#include "bench/variants/cuda/rival_batch.hpp"
 #include "bench/variants/cuda/rivals.hpp"
 
 // in_batch_softmax as a framework computes it: cuBLAS makes the B×B matrix of cosines, a kernel turns
@@ -20,16 +17,11 @@ namespace {
 
 constexpr double kTemperature = 0.12;
 
-std::span<const Triplet> first_pairs(const Workload& w) {
-  return std::span(w.epoch()).first(
-      std::min(w.epoch().size(), static_cast<std::size_t>(Workload::kBatchSize)));
-}
-
 class SoftmaxMatrix {
  public:
   SoftmaxMatrix(const Workload& w, CudaDevice& device)
       : device_(device),
-        pairs_(cuda::to_device(first_pairs(w), device.memory())),
+        pairs_(cuda::to_device(first_triplets(w), device.memory())),
         tables_{DeviceTable(w, Side::kUser, 1, device.memory()),
                 DeviceTable(w, Side::kItem, 2, device.memory())},
         gradients_{DeviceTable(w.nodes(Side::kUser), w.width(), device.memory()),
@@ -105,23 +97,10 @@ class SoftmaxMatrix {
 };
 
 void expect_right(const Workload& w, const SoftmaxMatrix& rival) {
-  Backend& reference = w.reference();
-  BatchTables expected(w, reference, w.reference_graph());
-  reference.in_batch_softmax(expected.triplets, {.temperature = kTemperature}, expected.users,
-                             expected.items, expected.grad_users, expected.grad_items,
-                             expected.losses);
-  const auto values = [&](const Matrix& matrix) {
-    std::vector<double> found(static_cast<std::size_t>(matrix.size()));
-    reference.download(matrix, found);
-    return found;
-  };
-  expect_equal("in_batch_softmax, gradient of users", rival.gradient(Side::kUser).download(),
-               values(expected.grad_users), w.width());
-  expect_equal("in_batch_softmax, gradient of items", rival.gradient(Side::kItem).download(),
-               values(expected.grad_items), w.width());
-  const std::vector<float> loss{rival.loss()};
-  expect_equal("in_batch_softmax, loss", loss, std::vector<double>{values(expected.losses).front()},
-               1);
+  expect_right_batch("in_batch_softmax", w, rival, [](Backend& reference, BatchTables& t) {
+    reference.in_batch_softmax(t.triplets, {.temperature = kTemperature}, t.users, t.items,
+                               t.grad_users, t.grad_items, t.losses);
+  });
 }
 
 PreparedCase prepare(Workload& w) {
