@@ -18,6 +18,11 @@ constexpr bool contrasts_samples(const LossOptions& options) {
          (is_softmax(options.kind) && options.negatives == SoftmaxNegatives::kSampled);
 }
 
+/// Whether the loss reads negatives that the sampler draws.
+constexpr bool draws_negatives(const LossOptions& options) {
+  return options.kind == LossKind::kBpr || contrasts_samples(options);
+}
+
 /// Triplets of a batch: train.batch_size, or sampling.negatives_per_positive times as many if the loss
 /// contrasts samples.
 constexpr std::int64_t batch_triplets(const Config& config) {

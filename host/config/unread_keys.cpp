@@ -8,12 +8,12 @@
 namespace tern {
 namespace {
 
-bool is_softmax_loss(const Config& config) {
-  return config.loss.kind == LossKind::kSoftmax || config.loss.kind == LossKind::kSoftmaxAtK;
+bool has_softmax(const Config& config) {
+  return is_softmax(config.loss.kind);
 }
 
-bool samples_negatives(const Config& config) {
-  return config.loss.kind == LossKind::kBpr || contrasts_samples(config.loss);
+bool has_negatives(const Config& config) {
+  return draws_negatives(config.loss);
 }
 
 /// Keys, and the configurations that read them, in words and as a test.
@@ -48,13 +48,13 @@ const std::vector<Reading>& readings() {
       {{"contrast.weight", "contrast.temperature", "contrast.magnitude", "contrast.view_layer"},
        "contrast.kind = xsimgcl",
        [](const Config& c) { return c.model.contrast.kind == ContrastKind::kXSimGcl; }},
-      {{"loss.temperature", "loss.negatives"}, "loss.kind = softmax or sl@k", is_softmax_loss},
+      {{"loss.temperature", "loss.negatives"}, "loss.kind = softmax or sl@k", has_softmax},
       {{"loss.negative_weight"},
        "loss.kind = softmax, sl@k or ccl",
-       [](const Config& c) { return is_softmax_loss(c) || c.loss.kind == LossKind::kCcl; }},
+       [](const Config& c) { return has_softmax(c) || c.loss.kind == LossKind::kCcl; }},
       {{"loss.mask", "loss.popularity_correction"},
        "loss.kind = softmax or sl@k, with loss.negatives = batch",
-       [](const Config& c) { return is_softmax_loss(c) && !contrasts_samples(c.loss); }},
+       [](const Config& c) { return has_softmax(c) && !contrasts_samples(c.loss); }},
       {{"loss.margin"},
        "loss.kind = ccl",
        [](const Config& c) { return c.loss.kind == LossKind::kCcl; }},
@@ -66,11 +66,11 @@ const std::vector<Reading>& readings() {
        [](const Config& c) { return c.loss.kind == LossKind::kSoftmaxAtK; }},
       {{"sampling.negatives", "sampling.negatives_per_positive"},
        "a loss.kind that samples negatives",
-       samples_negatives},
+       has_negatives},
       {{"sampling.popularity_exponent", "sampling.popularity_tries"},
        "sampling.negatives = popularity",
        [](const Config& c) {
-         return samples_negatives(c) && c.sampling.negatives == NegativeSampling::kPopularity;
+         return has_negatives(c) && c.sampling.negatives == NegativeSampling::kPopularity;
        }},
       {{"optimizer.beta1", "optimizer.beta2", "optimizer.epsilon"},
        "optimizer.kind = adam",

@@ -34,7 +34,7 @@ std::int64_t loss_terms(const Model& model) {
 }
 
 bool reads_negatives(const LossOptions& options) {
-  return options.kind == LossKind::kBpr || contrasts_samples(options);
+  return draws_negatives(options);
 }
 
 }  // namespace tern

@@ -9,7 +9,8 @@ SampledSoftmaxLoss::SampledSoftmaxLoss(Backend& backend, const InBatchSoftmaxOpt
     : backend_(backend),
       options_{.kind = SampledContrastKind::kSoftmax,
                .temperature = options.temperature,
-               .negative_weight = options.negative_weight},
+               .negative_weight = options.negative_weight,
+               .pair_weight = options.pair_weight},
       l2_(l2) {}
 
 void SampledSoftmaxLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {

@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "host/config/batch.hpp"
-#include "host/loss/penalty.hpp"
+#include "host/loss/sampled_softmax_loss.hpp"
+#include "host/loss/softmax_loss.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -34,15 +35,23 @@ NodeId users_at_once(std::int64_t k) {
 
 SoftmaxAtKLoss::SoftmaxAtKLoss(Backend& backend, const LossOptions& options, double l2,
                                NodeId num_users)
-    : backend_(backend), options_(options), l2_(l2), thresholds_(backend.allocate(1, num_users)) {}
+    : backend_(backend), options_(options.at_k), thresholds_(backend.allocate(1, num_users)) {
+  InBatchSoftmaxOptions weighted = options.softmax;
+  weighted.pair_weight = {.thresholds = &thresholds_, .temperature = options_.weight_temperature};
+  if (contrasts_samples(options)) {
+    softmax_ = std::make_unique<SampledSoftmaxLoss>(backend, weighted, l2);
+  } else {
+    softmax_ = std::make_unique<SoftmaxLoss>(backend, weighted, l2);
+  }
+}
 
 void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch,
                                  const std::function<bool()>& should_stop) {
-  if (epoch == 1 || (epoch - 1) % options_.at_k.refresh_every != 0) return;
+  if (epoch == 1 || (epoch - 1) % options_.refresh_every != 0) return;
   model.embed();
   const Matrix users = unit_rows_of(backend_, model.embeddings(Side::kUser));
   const Matrix items = unit_rows_of(backend_, model.embeddings(Side::kItem));
-  const auto k = std::min<std::int64_t>(options_.at_k.k, items.rows());
+  const auto k = std::min<std::int64_t>(options_.k, items.rows());
   std::vector<double> thresholds(static_cast<std::size_t>(users.rows()));
   if (k > 0 && !thresholds.empty()) {
     TopItems top;
@@ -61,27 +70,6 @@ void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch,
     }
   }
   backend_.upload(std::span<const double>(thresholds), thresholds_);
-}
-
-void SoftmaxAtKLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {
-  const PairWeight weight{.thresholds = &thresholds_,
-                          .temperature = options_.at_k.weight_temperature};
-  const Matrix& users = model.embeddings(Side::kUser);
-  const Matrix& items = model.embeddings(Side::kItem);
-  Matrix& grad_users = model.embedding_gradient(Side::kUser);
-  Matrix& grad_items = model.embedding_gradient(Side::kItem);
-  if (contrasts_samples(options_)) {
-    const SampledContrastOptions sampled{.kind = SampledContrastKind::kSoftmax,
-                                         .temperature = options_.softmax.temperature,
-                                         .negative_weight = options_.softmax.negative_weight,
-                                         .pair_weight = weight};
-    backend_.sampled_contrast(triplets, sampled, users, items, grad_users, grad_items, losses);
-  } else {
-    InBatchSoftmaxOptions in_batch = options_.softmax;
-    in_batch.pair_weight = weight;
-    backend_.in_batch_softmax(triplets, in_batch, users, items, grad_users, grad_items, losses);
-  }
-  backward_with_penalty(backend_, l2_, model, triplets, losses);
 }
 
 }  // namespace tern

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -35,13 +36,15 @@ class SoftmaxAtKLoss final : public Loss {
   /// "loss.thresholds", (1, U): β.
   std::vector<NamedBuffer> buffers() override { return {{"loss.thresholds", &thresholds_}}; }
   void begin_epoch(Model& model, int epoch, const std::function<bool()>& should_stop) override;
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Triplets& triplets, Matrix& losses) override {
+    softmax_->backward(model, triplets, losses);
+  }
 
  private:
   Backend& backend_;
-  LossOptions options_;
-  double l2_;
+  AtKOptions options_;
   Matrix thresholds_;
+  std::unique_ptr<Loss> softmax_;  // over the batch or over samples, weighted by the thresholds
 };
 
 }  // namespace tern
