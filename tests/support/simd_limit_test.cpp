@@ -42,5 +42,12 @@ TEST(SimdLimit, HoldsForTheCpuBackend) {
   }
 }
 
+/// A pointer to a kernel that is taken before the choice chooses in every call.
+TEST(SimdLimit, TheCpuBackendChoosesBeforeItsFirstOp) {
+  hwy::GetChosenTarget().DeInit();
+  const auto backend = make_backend("cpu", 1);
+  EXPECT_TRUE(hwy::GetChosenTarget().IsInitialized());
+}
+
 }  // namespace
 }  // namespace tern::test
