@@ -75,9 +75,9 @@ def situations():
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("data", type=pathlib.Path, help="anything that tern train reads")
-    parser.add_argument("--tern", type=pathlib.Path, default=programs.TERN,
+    parser.add_argument("--tern", type=programs.program, default=programs.TERN,
                         help="the program to measure")
-    parser.add_argument("--against", type=pathlib.Path, help="another build, measured in turn")
+    parser.add_argument("--against", type=programs.program, help="another build, measured in turn")
     parser.add_argument("--epochs", type=int, default=6, help="the first is not timed")
     parser.add_argument("--runs", type=int, default=3, help="how often each situation is measured")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")

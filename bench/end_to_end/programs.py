@@ -1,7 +1,9 @@
 """Runs the two programs that the benchmarks compare, each in a process of its own."""
 
+import argparse
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -10,9 +12,17 @@ HERE = pathlib.Path(__file__).resolve().parent
 TERN = HERE.parent.parent / "build" / "release" / "bin" / "tern"
 
 
+def program(text):
+    """A path, or a name to be looked up in PATH."""
+    found = shutil.which(text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"{text} is no program")
+    return found
+
+
 def add_options(parser):
     parser.add_argument("data", type=pathlib.Path, help="directory with train.txt and test.txt")
-    parser.add_argument("--tern", type=pathlib.Path, default=TERN, help="the program to measure")
+    parser.add_argument("--tern", type=program, default=TERN, help="the program to measure")
     parser.add_argument("--torch-python", default="/usr/bin/python3", metavar="PYTHON",
                         help="a Python with torch and numpy (Debian: python3-torch, python3-numpy)")
     parser.add_argument("--threads", type=int, default=2)
