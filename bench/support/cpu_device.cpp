@@ -1,5 +1,3 @@
-#include <cblas.h>
-
 #include <algorithm>
 #include <chrono>
 #include <limits>
@@ -8,6 +6,9 @@
 
 #include "bench/support/device.hpp"
 #include "bench/support/workload.hpp"
+#include "host/cpu/storage.hpp"
+#include "host/cpu/table_products.hpp"
+#include "host/support/parallel.hpp"
 
 namespace tern::bench {
 namespace {
@@ -110,17 +111,34 @@ class CpuDevice final : public Device {
     return static_cast<double>(ids.size()) * static_cast<double>(width) * sizeof(float) / seconds;
   }
 
+  /// Products of blocks that stay in each core's first cache.
   double measure_product() {
-    constexpr int kSize = 1536;
-    const std::vector<float> a(static_cast<std::size_t>(kSize) * kSize, 0.5F);
-    std::vector<float> c(a.size());
-    openblas_set_num_threads(threads_);
+    constexpr std::int64_t kSize = cpu::kPanel;
+    constexpr std::int64_t kRows = 10 * cpu::kTileRows;
+    constexpr std::int64_t kProducts = 64;  // that a thread makes in a row
+    constexpr std::int64_t kRounds = 64;
+    const auto multiply = cpu::choose_product_kernels().multiply;
+    ThreadPool pool(threads_);
     const double seconds = best_seconds([&] {
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kSize, kSize, kSize, 1.0F, a.data(),
-                  kSize, a.data(), kSize, 0.0F, c.data(), kSize);
+      parallel_for(pool, kRounds, [&](std::int64_t /*round*/) {
+        const cpu::FloatBlock a(kRows * kSize);
+        const cpu::FloatBlock b(kSize * kSize);
+        const cpu::FloatBlock c(kRows * kSize);
+        for (std::int64_t i = 0; i < kProducts; ++i) {
+          multiply({.a = a.data(),
+                    .a_row = kSize,
+                    .a_depth = 1,
+                    .b = b.data(),
+                    .b_stride = kSize,
+                    .c = c.data(),
+                    .c_stride = kSize,
+                    .rows = kRows,
+                    .depth = kSize,
+                    .cols = kSize});
+        }
+      });
     });
-    openblas_set_num_threads(1);  // the CPU backend needs this
-    return 2.0 * kSize * kSize * static_cast<double>(kSize) / seconds;
+    return 2.0 * kRows * kSize * kSize * kProducts * kRounds / seconds;
   }
 
   CpuTimer timer_;

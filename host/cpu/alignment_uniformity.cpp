@@ -38,7 +38,8 @@ double spread(ThreadPool& pool, PairWorkspace& work, std::size_t side, std::int6
                           .count = count,
                           .stride = stride,
                           .sharpness = 4.0,
-                          .bias = bias};
+                          .bias = bias,
+                          .panels = work.panels.data()};
   const auto remove_own = [](std::int64_t t, float* logits) { logits[t] = kAbsent; };
   for_strips(pool, tables, work.strips.data(), [&](const Strip& strip) {
     exponentiate_strip(tables, strip.begin, strip.rows, remove_own, strip.values,

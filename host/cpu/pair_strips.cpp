@@ -1,7 +1,5 @@
 #include "host/cpu/pair_strips.hpp"
 
-#include <cblas.h>
-
 #include <cmath>
 
 #include "host/backend/checks.hpp"
@@ -55,11 +53,10 @@ HWY_EXPORT(exponentiate);
 
 namespace {
 
-/// Rows of a strip: at B = 2048 it takes 512 KiB, half of an L2 cache. On an EPYC 9004, OpenBLAS makes
-/// 54, 68, 72, 74 GFLOP/s a thread with 16, 32, 64, 128 rows.
-constexpr std::int64_t kRows = 64;
+/// Rows of a strip: at B = 2048 it takes 480 KiB, half of an L2 cache.
+constexpr std::int64_t kRows = 10 * kTileRows;
 constexpr std::int64_t kLargeBatch = 8192;
-constexpr std::int64_t kRowsOfLargeBatch = 32;
+constexpr std::int64_t kRowsOfLargeBatch = 5 * kTileRows;
 /// Rows of a group, and the most groups: each has a table of gradients of its own.
 constexpr std::int64_t kGroupRows = 256;
 constexpr std::int64_t kMaxGroups = 16;
@@ -69,40 +66,72 @@ constexpr std::int64_t kMaxGroups = 16;
 void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64_t rows,
                         const RemoveColumns& remove, float* strip,
                         const std::function<void(std::int64_t, const ExponentRow&)>& finish) {
-  const auto m = static_cast<int>(rows);
-  const auto n = static_cast<int>(tables.count);
-  const auto ld = static_cast<int>(tables.strip_stride());
-  const auto width = static_cast<int>(tables.stride);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, width, finite_factor(tables.sharpness),
-              tables.left + begin * tables.stride, width, tables.right, width, 0.0F, strip, ld);
+  const std::int64_t size = padded(tables.count);
+  const std::int64_t ld = tables.strip_stride();
+  const ProductKernels products = choose_product_kernels();
+  for (std::int64_t j = 0; j < size; j += kPanel) {
+    products.multiply({.a = tables.left + begin * tables.stride,
+                       .a_row = tables.stride,
+                       .a_depth = 1,
+                       .b = tables.panels + j * tables.stride,
+                       .b_stride = kPanel,
+                       .c = strip + j,
+                       .c_stride = ld,
+                       .rows = rows,
+                       .depth = tables.stride,
+                       .cols = std::min(kPanel, size - j),
+                       .factor = finite_factor(tables.sharpness)});
+  }
   const RowKernels kernels = choose_row_kernels();
   const auto to_exponents = HWY_DYNAMIC_DISPATCH(exponentiate);
   for (std::int64_t r = 0; r < rows; ++r) {
     const std::int64_t t = begin + r;
     float* logits = strip + r * ld;
     ExponentRow row{.own = logits[t]};
-    std::fill(logits + n, logits + ld, kAbsent);
-    if (tables.bias != nullptr) kernels.add(1.0F, tables.bias, logits, ld);
+    std::fill(logits + tables.count, logits + size, kAbsent);
+    if (tables.bias != nullptr) kernels.add(1.0F, tables.bias, logits, size);
     remove(t, logits);
-    row.largest = to_exponents(logits, ld, &row.sum);
+    row.largest = to_exponents(logits, size, &row.sum);
     finish(t, row);
   }
 }
 
 void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                           float* to) {
-  const auto width = static_cast<int>(tables.stride);
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(rows), width,
-              static_cast<int>(tables.count), 1.0F, strip, static_cast<int>(tables.strip_stride()),
-              tables.right, width, 0.0F, to, width);
+  choose_product_kernels().multiply({.a = strip,
+                                     .a_row = tables.strip_stride(),
+                                     .a_depth = 1,
+                                     .b = tables.right,
+                                     .b_stride = tables.stride,
+                                     .c = to,
+                                     .c_stride = tables.stride,
+                                     .rows = rows,
+                                     .depth = tables.count,
+                                     .cols = tables.stride});
 }
 
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
-                       const float* factors, float keep, float* to) {
-  const auto width = static_cast<int>(tables.stride);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(tables.count), width,
-              static_cast<int>(rows), 1.0F, strip, static_cast<int>(tables.strip_stride()), factors,
-              width, keep, to, width);
+                       const float* factors, bool add, float* to) {
+  choose_product_kernels().multiply({.a = strip,
+                                     .a_row = 1,
+                                     .a_depth = tables.strip_stride(),
+                                     .b = factors,
+                                     .b_stride = tables.stride,
+                                     .c = to,
+                                     .c_stride = tables.stride,
+                                     .rows = tables.count,
+                                     .depth = rows,
+                                     .cols = tables.stride,
+                                     .add = add});
+}
+
+void pack_right(ThreadPool& pool, const PairTables& tables) {
+  const ProductKernels products = choose_product_kernels();
+  const std::int64_t panels = (tables.count + kPanel - 1) / kPanel;
+  parallel_for(pool, panels, [&](std::int64_t p) {
+    products.pack(tables.right, tables.count, tables.stride, p * kPanel,
+                  tables.panels + p * kPanel * tables.stride);
+  });
 }
 
 std::int64_t pair_groups(std::int64_t count) {

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "host/cpu/storage.hpp"
+#include "host/cpu/table_products.hpp"
 #include "host/cpu/unit_rows.hpp"
 #include "host/support/parallel.hpp"
 
@@ -15,6 +16,16 @@ namespace tern::cpu {
 // time: this strip, (rows, B), stays in its cache from the product to the exponents and on to the
 // gradients, so that nothing is computed twice, and the B×B matrix never exists.
 
+/// Between rows of a strip: a block more than the columns, since rows apart by a power of two would
+/// share few sets of a cache.
+inline std::int64_t strip_stride(std::int64_t count) {
+  return padded(count) + kBlock;
+}
+
+inline std::int64_t panels_size(std::int64_t count, std::int64_t stride) {
+  return (count + kPanel - 1) / kPanel * kPanel * stride;
+}
+
 /// The logits sharpness · left_t·right_j + bias_j of all rows t and columns j.
 struct PairTables {
   const float* left = nullptr;   // (count, stride)
@@ -23,8 +34,9 @@ struct PairTables {
   std::int64_t stride = 0;
   double sharpness = 1.0;
   const float* bias = nullptr;  // (padded(count)); null: zeros
+  float* panels = nullptr;      // panels_size(count, stride): room for a packed copy of right
 
-  std::int64_t strip_stride() const { return padded(count); }
+  std::int64_t strip_stride() const { return cpu::strip_stride(count); }
 };
 
 /// A column of row t does not count if remove(t, logits) writes this to logits[j].
@@ -50,10 +62,10 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
 void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                           float* to);
 
-/// to = keep · to + stripᵀ · factors, (count, stride): a sum over rows for each column.
+/// to = stripᵀ · factors, or that added to it, (count, stride): a sum over rows for each column.
 /// factors: (rows, stride).
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
-                       const float* factors, float keep, float* to);
+                       const float* factors, bool add, float* to);
 
 /// Groups of rows, whose number depends on the number of rows alone: sums over rows are collected in
 /// one part for each group, and the parts are added in order.
@@ -69,12 +81,16 @@ struct Strip {
   bool first = false;  // of its group
 };
 
+/// Packs right into its panels.
+void pack_right(ThreadPool& pool, const PairTables& tables);
+
 /// Calls body(strip) for every strip; those of a group in order. memory: for each thread
 /// max_strip_rows() · strip_stride().
 template <typename Body>
 void for_strips(ThreadPool& pool, const PairTables& tables, float* memory, const Body& body) {
   const std::int64_t groups = pair_groups(tables.count);
   const std::int64_t rows = max_strip_rows(tables.count);
+  pack_right(pool, tables);
   parallel_for_slots(pool, groups, [&](std::int64_t group, int slot) {
     const std::int64_t begin = group * tables.count / groups;
     const std::int64_t end = (group + 1) * tables.count / groups;

@@ -45,7 +45,7 @@ void SoftmaxPairs::run_strip(const Strip& strip, const RemoveColumns& remove) co
     kernels.add(-work.pulls[t], tables.right + t * stride, gradient, stride);
     kernels.scale(work.pushes[t], tables.left + t * stride, pushed + r * stride, stride);
   }
-  sum_rows_of_strip(tables, strip.rows, strip.values, pushed, strip.first ? 0.0F : 1.0F,
+  sum_rows_of_strip(tables, strip.rows, strip.values, pushed, !strip.first,
                     right_part(strip.group, 0));
 }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "host/cpu/pair_strips.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cpu {
@@ -66,7 +67,8 @@ void PairWorkspace::grow(std::int64_t count, std::int64_t stride, std::int64_t g
     reserve(*block, count * stride);
   }
   reserve(right_gradients, groups * count * stride);
-  reserve(strips, strip_rows * padded(count));
+  reserve(panels, panels_size(count, stride));
+  reserve(strips, strip_rows * strip_stride(count));
   reserve(bias, padded(count));
   const auto pairs = static_cast<std::size_t>(count);
   for (std::vector<double>* values : {&norms[0], &norms[1], &losses}) {

@@ -94,6 +94,7 @@ struct PairWorkspace {
   FloatBlock pushed;           // (B, stride): left rows times the factor of their exponents
   FloatBlock left_gradient;    // (B, stride): ∂loss/∂left
   FloatBlock right_gradients;  // (groups, B, stride): parts of ∂loss/∂right
+  FloatBlock panels;           // right by columns (table_products.hpp)
   FloatBlock strips;           // (rows that threads hold, B padded): logits, then exponents
   FloatBlock bias;             // (B padded): added to each column
   std::vector<double> norms[2];

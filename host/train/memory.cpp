@@ -143,8 +143,8 @@ Bytes device_pair_bytes(const Interactions& train, const Config& config) {
 }
 
 /// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
-/// are added in order), and on a CPU the strips of logits that threads hold. alignment_uniformity: the
-/// same without those parts.
+/// are added in order), and on a CPU a packed copy of one side and the strips of logits that threads
+/// hold. alignment_uniformity: the same without those parts.
 Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   if (kind == Kind::kCuda) return device_pair_bytes(train, config);
   std::int64_t batch =
@@ -157,8 +157,8 @@ Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int
   const bool sums_both =
       config.loss.kind != LossKind::kDirectAu || config.model.contrast.kind != ContrastKind::kNone;
   const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
-  const std::int64_t strip = std::int64_t{batch > 8192 ? 32 : 64} * threads;
-  return 4 * rows + matrix_bytes(kind, groups * batch, config.model.width) +
+  const std::int64_t strip = std::int64_t{batch > 8192 ? 30 : 60} * threads;
+  return 5 * rows + matrix_bytes(kind, groups * batch, config.model.width) +
          matrix_bytes(kind, strip, batch) + 36 * batch;
 }
 
