@@ -1,22 +1,19 @@
 // The best items of each query, see Backend::score_topk.
 //
-// Queries are processed in blocks, items in tiles: a tile of scores (block × tile) comes from one
-// matrix product and stays in the core's own cache; its observed items are masked, and only scores
-// above a query's k-th best so far are compared one by one. U × I scores never exist.
+// Queries are processed in blocks, items in tiles: a tile of scores (items × block) comes from one
+// product and stays in the core's own cache; its observed items are masked, and only scores above a
+// query's k-th best so far are compared one by one. U × I scores never exist.
 //
-// OpenBLAS chooses its kernel by the sizes of a product, and some kernels round by the place in the
-// product: the last bits of a score depend on both. So every block has the same size, with empty
-// slots if there are few queries, and a user goes to slots of its residue class only: its scores are
-// the same bits alone and among others.
+// A score is one sum in the order of the columns, wherever its query is in a block: a user's scores
+// are the same bits alone and among others.
 
 #include <algorithm>
 #include <limits>
 #include <vector>
 
-#include <cblas.h>
-
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
+#include "host/cpu/table_products.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/score_topk.cpp"
@@ -26,21 +23,24 @@
 HWY_BEFORE_NAMESPACE();
 namespace tern::cpu::HWY_NAMESPACE {
 
-/// The first index in [begin, size) whose score is above the threshold; size if there is none.
+/// The first index i in [begin, size) with scores[i] > thresholds[i % cols]; size if there is none.
+/// size and cols are whole blocks.
 std::int64_t find_above(const float* HWY_RESTRICT scores, std::int64_t begin, std::int64_t size,
-                        float threshold) {
+                        const float* HWY_RESTRICT thresholds, std::int64_t cols) {
   namespace hn = hwy::HWY_NAMESPACE;
   const hn::CappedTag<float, kBlock> tag;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(tag));
-  const auto limit = hn::Set(tag, threshold);
-  std::int64_t f = begin;
-  for (; f + lanes <= size; f += lanes) {
-    const auto above = hn::Gt(hn::LoadU(tag, scores + f), limit);
-    const auto found = hn::FindFirstTrue(tag, above);
+  std::int64_t f = begin / lanes * lanes;
+  auto skipped = hn::FirstN(tag, static_cast<std::size_t>(begin - f));
+  for (std::int64_t col = f % cols; f < size; f += lanes) {
+    const auto above = hn::Gt(hn::Load(tag, scores + f), hn::Load(tag, thresholds + col));
+    const auto found = hn::FindFirstTrue(tag, hn::AndNot(skipped, above));
     if (found >= 0) return f + found;
+    skipped = hn::FirstN(tag, 0);
+    col += lanes;
+    if (col == cols) col = 0;
   }
-  while (f < size && !(scores[f] > threshold)) ++f;
-  return f;
+  return size;
 }
 
 }  // namespace tern::cpu::HWY_NAMESPACE
@@ -52,13 +52,9 @@ HWY_EXPORT(find_above);
 
 namespace {
 
-/// OpenBLAS takes 3 register tiles of 2, 4, 8 or 16 queries at a time, and the rest by other code with
-/// other roundings: a multiple of all leaves no rest.
-constexpr std::int64_t kQueryBlock = 48;
-/// Its kernel for Haswell and Zen rounds the first six of 12 queries otherwise than the others.
-constexpr std::int64_t kSlotClasses = 12;
-/// 48 × 1024 scores are 192 KiB: they fit the second-level cache of common cores since 2015.
-constexpr std::int64_t kItemTile = 1024;
+constexpr std::int64_t kQueryBlock = kPanel;
+/// 126 × 64 scores are 32 KiB, and fit the first-level cache of many cores.
+constexpr std::int64_t kItemTile = 21 * kTileRows;
 constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 struct Candidate {
@@ -102,34 +98,16 @@ class BestItems {
 
 /// One thread's workspace for one block of queries.
 struct Workspace {
-  std::vector<float> queries = std::vector<float>();
-  std::vector<float> tile = std::vector<float>(kQueryBlock * kItemTile);
+  explicit Workspace(std::int64_t stride)
+      : queries(kQueryBlock * stride), panel(kQueryBlock * stride) {}
+
+  FloatBlock queries;                                     // (block, stride): their rows
+  FloatBlock panel;                                       // (stride, block): by columns
+  FloatBlock tile = FloatBlock(kItemTile * kQueryBlock);  // (items, block padded): scores
+  FloatBlock thresholds = FloatBlock(kQueryBlock);        // that the next item must exceed
   std::vector<BestItems> best = std::vector<BestItems>(kQueryBlock);
   std::vector<EdgeOffset> masked;  // (block, observed graphs): how far each row is masked
 };
-
-/// A function of the user alone. Multiples of the golden ratio fill the classes evenly, whatever the step from
-/// one user to the next.
-std::int64_t slot_class_of(NodeId user) {
-  constexpr std::uint32_t kGolden = 0x9E3779B9u;  // 2³² / golden ratio
-  const std::uint32_t mixed = static_cast<std::uint32_t>(user) * kGolden;
-  return static_cast<std::int64_t>(std::uint64_t{mixed} * kSlotClasses >> 32);
-}
-
-/// The slots of whole blocks: places in `queries`, or -1. A user is in slots of its class.
-std::vector<std::int64_t> slots_of(std::span<const NodeId> queries) {
-  std::vector<std::int64_t> slots;
-  std::int64_t used[kSlotClasses] = {};
-  for (std::size_t q = 0; q < queries.size(); ++q) {
-    const std::int64_t slot_class = slot_class_of(queries[q]);
-    const std::int64_t slot = used[slot_class]++ * kSlotClasses + slot_class;
-    while (static_cast<std::int64_t>(slots.size()) <= slot) {
-      slots.insert(slots.end(), kQueryBlock, -1);
-    }
-    slots[slot] = static_cast<std::int64_t>(q);
-  }
-  return slots;
-}
 
 class BlockScorer {
  public:
@@ -137,54 +115,69 @@ class BlockScorer {
               std::int64_t k)
       : users_(users), items_(items), observed_(std::move(observed)), k_(k) {}
 
-  /// Ranks the queries in the slots of one block into their rows of items and scores.
-  void score(std::span<const std::int64_t> slots, std::span<const NodeId> queries, Workspace& work,
-             NodeId* items, float* scores) const {
-    work.queries.resize(static_cast<std::size_t>(kQueryBlock * users_.stride));
-    work.masked.resize(static_cast<std::size_t>(kQueryBlock) * observed_.size());
-    for (std::int64_t q = 0; q < kQueryBlock; ++q) {
-      if (slots[q] < 0) continue;
-      const NodeId user = queries[slots[q]];
-      std::copy_n(users_.row(user), users_.stride, work.queries.data() + q * users_.stride);
-      for (std::size_t g = 0; g < observed_.size(); ++g) {
-        work.masked[q * observed_.size() + g] = observed_[g].offsets[user];
-      }
-      work.best[q].reset(k_);
-    }
+  /// Ranks a block of queries into their rows of items and scores.
+  void score(std::span<const NodeId> queries, Workspace& work, NodeId* items, float* scores) const {
+    const auto count = static_cast<std::int64_t>(queries.size());
+    const std::int64_t cols = padded(count);
+    begin(queries, work);
     for (std::int64_t first = 0; first < items_.rows; first += kItemTile) {
-      const std::int64_t width = std::min(kItemTile, items_.rows - first);
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, kQueryBlock, static_cast<int>(width),
-                  static_cast<int>(users_.cols), 1.0F, work.queries.data(),
-                  static_cast<int>(users_.stride), items_.row(first),
-                  static_cast<int>(items_.stride), 0.0F, work.tile.data(), kItemTile);
-      for (std::int64_t q = 0; q < kQueryBlock; ++q) {
-        if (slots[q] < 0) continue;
-        float* row = work.tile.data() + q * kItemTile;
-        mask(queries[slots[q]], first, width, work.masked.data() + q * observed_.size(), row);
-        collect(row, first, width, work.best[q]);
-      }
+      const std::int64_t rows = std::min(kItemTile, items_.rows - first);
+      products_.multiply({.a = items_.row(first),
+                          .a_row = items_.stride,
+                          .a_depth = 1,
+                          .b = work.panel.data(),
+                          .b_stride = kPanel,
+                          .c = work.tile.data(),
+                          .c_stride = cols,
+                          .rows = rows,
+                          .depth = items_.cols,
+                          .cols = cols});
+      mask(queries, first, rows, cols, work);
+      collect(first, rows, cols, work);
     }
-    for (std::int64_t q = 0; q < kQueryBlock; ++q) {
-      if (slots[q] >= 0) work.best[q].write(items + slots[q] * k_, scores + slots[q] * k_);
-    }
+    for (std::int64_t q = 0; q < count; ++q) work.best[q].write(items + q * k_, scores + q * k_);
   }
 
  private:
-  void mask(NodeId query, std::int64_t first, std::int64_t width, EdgeOffset* position,
-            float* row) const {
-    for (std::size_t g = 0; g < observed_.size(); ++g) {
-      const CsrView& csr = observed_[g];
-      const EdgeOffset end = csr.offsets[query + 1];
-      while (position[g] < end && csr.columns[position[g]] < first + width) {
-        row[csr.columns[position[g]++] - first] = kNone;
+  void begin(std::span<const NodeId> queries, Workspace& work) const {
+    const auto count = static_cast<std::int64_t>(queries.size());
+    work.masked.resize(queries.size() * observed_.size());
+    std::fill_n(work.thresholds.data(), kQueryBlock, -kNone);  // of columns without a query
+    for (std::int64_t q = 0; q < count; ++q) {
+      std::copy_n(users_.row(queries[q]), users_.stride, work.queries.data() + q * users_.stride);
+      for (std::size_t g = 0; g < observed_.size(); ++g) {
+        work.masked[q * observed_.size() + g] = observed_[g].offsets[queries[q]];
+      }
+      work.best[q].reset(k_);
+      work.thresholds.data()[q] = work.best[q].threshold();
+    }
+    products_.pack(work.queries.data(), count, users_.stride, 0, work.panel.data());
+  }
+
+  void mask(std::span<const NodeId> queries, std::int64_t first, std::int64_t rows,
+            std::int64_t cols, Workspace& work) const {
+    for (std::size_t q = 0; q < queries.size(); ++q) {
+      for (std::size_t g = 0; g < observed_.size(); ++g) {
+        const CsrView& csr = observed_[g];
+        EdgeOffset& position = work.masked[q * observed_.size() + g];
+        const EdgeOffset end = csr.offsets[queries[q] + 1];
+        while (position < end && csr.columns[position] < first + rows) {
+          const std::int64_t row = csr.columns[position++] - first;
+          work.tile.data()[row * cols + static_cast<std::int64_t>(q)] = kNone;
+        }
       }
     }
   }
 
-  static void collect(const float* row, std::int64_t first, std::int64_t width, BestItems& best) {
+  static void collect(std::int64_t first, std::int64_t rows, std::int64_t cols, Workspace& work) {
     const auto find_above = HWY_DYNAMIC_DISPATCH(find_above);
-    for (std::int64_t f = 0; (f = find_above(row, f, width, best.threshold())) < width; ++f) {
-      best.offer({row[f], static_cast<NodeId>(first + f)});
+    const float* scores = work.tile.data();
+    float* thresholds = work.thresholds.data();
+    const std::int64_t size = rows * cols;
+    for (std::int64_t i = 0; (i = find_above(scores, i, size, thresholds, cols)) < size; ++i) {
+      const std::int64_t q = i % cols;
+      work.best[q].offer({scores[i], static_cast<NodeId>(first + i / cols)});
+      thresholds[q] = work.best[q].threshold();
     }
   }
 
@@ -192,6 +185,7 @@ class BlockScorer {
   MatrixView<float> items_;
   std::vector<CsrView> observed_;
   std::int64_t k_;
+  ProductKernels products_ = choose_product_kernels();
 };
 
 }  // namespace
@@ -203,14 +197,15 @@ void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
   std::vector<CsrView> masks;
   for (const Graph* graph : observed) masks.push_back(storage(*graph).csr(Side::kUser));
   const BlockScorer scorer(view(users), view(items), std::move(masks), k);
-  const std::vector<std::int64_t> slots = slots_of(queries);
-  const auto count = static_cast<std::int64_t>(slots.size());
+  const auto count = static_cast<std::int64_t>(queries.size());
   resize_top_items(queries.size(), k, top);
-  const auto make = [] { return Workspace(); };
-  parallel_for_with(pool_, count / kQueryBlock, make, [&](std::int64_t block, Workspace& work) {
-    const auto first = static_cast<std::size_t>(block * kQueryBlock);
-    scorer.score(std::span(slots).subspan(first, kQueryBlock), queries, work, top.items.data(),
-                 top.scores.data());
+  const std::int64_t blocks = (count + kQueryBlock - 1) / kQueryBlock;
+  const auto make = [&] { return Workspace(view(users).stride); };
+  parallel_for_with(pool_, blocks, make, [&](std::int64_t block, Workspace& work) {
+    const std::int64_t first = block * kQueryBlock;
+    const std::int64_t size = std::min(kQueryBlock, count - first);
+    scorer.score(queries.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(size)),
+                 work, top.items.data() + first * k, top.scores.data() + first * k);
   });
 }
 
