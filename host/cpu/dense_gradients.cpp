@@ -60,7 +60,7 @@ void SumGradients::add_block(DenseStateStorage& state, std::int64_t s, std::int6
                              const DenseWorkspace& work) const {
   for (const Term& term : terms_) {
     if (term.gradients.weight != nullptr) {
-      add_weight_gradient(term.of.input, begin, rows, state.cols, state.stride, grad,
+      add_weight_gradient(term.of.input, begin, rows, state.stride, grad,
                           weight_sum(state, term, s));
     }
     if (term.gradients.input != nullptr) {

@@ -1,10 +1,9 @@
 #include "host/cpu/dense_products.hpp"
 
-#include <cblas.h>
-
 #include <algorithm>
 
 #include "host/cpu/backend.hpp"
+#include "host/cpu/table_products.hpp"
 
 namespace tern::cpu {
 
@@ -21,41 +20,61 @@ SumView view(const DenseSum& sum) {
 
 void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::int64_t stride,
               float* block) {
+  const ProductKernels products = choose_product_kernels();
   bool started = sum.addend != nullptr;
   if (started) std::copy_n(sum.addend + begin * stride, rows * stride, block);
   for (const auto& [input, weight] : sum.terms) {
-    if (input.cols == 0 || weight.cols == 0) continue;  // BLAS refuses a stride of 0
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(rows),
-                static_cast<int>(weight.cols), static_cast<int>(input.cols), 1.0F, input.row(begin),
-                static_cast<int>(input.stride), weight.data, static_cast<int>(weight.stride),
-                started ? 1.0F : 0.0F, block, static_cast<int>(stride));
+    if (input.cols == 0) continue;
+    products.multiply({.a = input.row(begin),
+                       .a_row = input.stride,
+                       .a_depth = 1,
+                       .b = weight.data,
+                       .b_stride = weight.stride,
+                       .c = block,
+                       .c_stride = stride,
+                       .rows = rows,
+                       .depth = input.cols,
+                       .cols = weight.stride,
+                       .add = started});
     started = true;
   }
   if (!started) std::fill_n(block, rows * stride, 0.0F);
 }
 
 void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std::int64_t rows,
-                         std::int64_t cols, std::int64_t stride, const float* grad, float* sum) {
-  if (input.cols == 0 || cols == 0) return;
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(input.cols),
-              static_cast<int>(cols), static_cast<int>(rows), 1.0F, input.row(begin),
-              static_cast<int>(input.stride), grad, static_cast<int>(stride), 1.0F, sum,
-              static_cast<int>(stride));
+                         std::int64_t stride, const float* grad, float* sum) {
+  choose_product_kernels().multiply({.a = input.row(begin),
+                                     .a_row = 1,
+                                     .a_depth = input.stride,
+                                     .b = grad,
+                                     .b_stride = stride,
+                                     .c = sum,
+                                     .c_stride = stride,
+                                     .rows = input.cols,
+                                     .depth = rows,
+                                     .cols = stride,
+                                     .add = true});
 }
 
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,
                           std::int64_t begin, std::int64_t rows, std::int64_t stride,
                           const float* grad, const MatrixView<float>& grad_input) {
-  if (grad_input.cols == 0) return;
-  const bool adds = write == DenseTermGradients::Write::kAdd;
-  if (weight.cols == 0) {
-    if (!adds) std::fill_n(grad_input.row(begin), rows * grad_input.stride, 0.0F);
-    return;
+  const ProductKernels products = choose_product_kernels();
+  const FloatBlock panel(kPanel * stride);  // of weightᵀ
+  for (std::int64_t first = 0; first < grad_input.stride; first += kPanel) {
+    products.pack(weight.data, weight.rows, stride, first, panel.data());
+    products.multiply({.a = grad,
+                       .a_row = stride,
+                       .a_depth = 1,
+                       .b = panel.data(),
+                       .b_stride = kPanel,
+                       .c = grad_input.row(begin) + first,
+                       .c_stride = grad_input.stride,
+                       .rows = rows,
+                       .depth = weight.cols,
+                       .cols = std::min(kPanel, grad_input.stride - first),
+                       .add = write == DenseTermGradients::Write::kAdd});
   }
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(rows),
-              static_cast<int>(grad_input.cols), static_cast<int>(weight.cols), 1.0F, grad,
-              static_cast<int>(stride), weight.data, static_cast<int>(weight.stride),
-              adds ? 1.0F : 0.0F, grad_input.row(begin), static_cast<int>(grad_input.stride));
 }
 
 }  // namespace tern::cpu

@@ -22,7 +22,7 @@ struct SumView {
 
 SumView view(const DenseSum& sum);
 
-// Products of a block of rows, on the calling thread: OpenBLAS is set to one thread.
+// Products of a block of rows, on the calling thread.
 
 /// block = Σ input · weight + addend for `rows` rows from `begin`; whole strides, without the bias.
 void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::int64_t stride,
@@ -30,7 +30,7 @@ void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::in
 
 /// sum += inputᵀ · grad of the block's rows. sum: (F, stride).
 void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std::int64_t rows,
-                         std::int64_t cols, std::int64_t stride, const float* grad, float* sum);
+                         std::int64_t stride, const float* grad, float* sum);
 
 /// The block's rows of grad_input = grad · weightᵀ, or += with Write::kAdd.
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,

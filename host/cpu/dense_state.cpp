@@ -4,7 +4,7 @@ namespace tern::cpu {
 namespace {
 
 /// A block and its sums fit a second-level cache of 1 MiB beside the inputs of its products. With
-/// fewer than 64 rows, packing would take longer than the products themselves.
+/// fewer than 64 rows, packing the weight would take longer than the product.
 constexpr std::int64_t kBlockFloats = std::int64_t{1} << 14;
 constexpr std::int64_t kMinBlock = 64;
 constexpr std::int64_t kMaxBlock = 512;
