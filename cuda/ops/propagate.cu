@@ -8,9 +8,7 @@
 // Moves E·D·4 bytes of x (gathered), E·4 of ids, E·4 of scales (gathered), R·D·4 of y, and as much
 // of the addend; the arithmetic, 2·E·D flops, hides behind the gather. So the mapping serves the
 // gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
-// rows of several neighbours before it uses the first. The ids of the next neighbours are read one
-// a lane, coalesced, and passed around by shuffles. If rows are so narrow that a group has fewer
-// lanes than gathers in flight, every lane reads all ids itself.
+// rows of several neighbours before it uses the first (propagate_neighbours.cuh).
 //
 // Groups take rows in order. Rows of more than kHeavyDegree neighbours are left to whole blocks,
 // which come first in the grid so that the longest work starts first. Order of a sum: FMAs in CSR
@@ -22,7 +20,7 @@
 #include <limits>
 
 #include "cuda/backend.hpp"
-#include "cuda/support/group.cuh"
+#include "cuda/ops/propagate_neighbours.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -30,157 +28,10 @@
 namespace tern::cuda {
 namespace {
 
-/// The part of a row that one lane holds: kChunks vectors, kLanes apart.
-template <int kChunks>
-struct RowSum {
-  float4 chunk[kChunks];
-
-  __device__ RowSum() {
-    for (float4& c : chunk) c = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
-  }
-};
-
-/// Which vectors of a row belong to this lane of the group.
-template <int kLanes, int kChunks>
-struct RowLanes {
-  LaneGroup<kLanes> group;
-  int vectors;          // of a whole row
-  int offset[kChunks];  // of this lane; lanes beyond the row reread its last vector, and store none
-
-  __device__ explicit RowLanes(const PropagateTask& task)
-      : vectors(static_cast<int>(task.x.stride / kVector)) {
-    for (int c = 0; c < kChunks; ++c) offset[c] = min(place(c), vectors - 1);
-  }
-  __device__ int place(int c) const {
-    return (static_cast<int>(blockIdx.y) * kChunks + c) * kLanes + group.lane;
-  }
-};
-
-/// Neighbours whose rows a group loads before it uses the first. Four if a lane holds one
-/// vector: with 32 warps on a multiprocessor that is 64 KiB under way, several times the product of
-/// latency and bandwidth, and rows of some 20 neighbours waste little in their last round. Wider
-/// rows run with fewer warps, and have eight vectors a lane under way.
-template <int kChunks>
-constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
-
 /// The fewest blocks of 256 threads that a multiprocessor must hold: ptxas may spend 64 or 128 of
 /// its 65536 registers on a thread.
 template <int kChunks>
 constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
-
-/// A node's scale; 1 if the product is not normalised.
-__device__ inline float scale_of(const float* scales, std::int64_t node) {
-  return scales == nullptr ? 1.0F : __ldg(scales + node);
-}
-
-/// Adds neighbours [begin, end), ids one a lane. The unroll divides kLanes.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                             EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  constexpr int kAtOnce = kUnroll<kChunks>;
-  static_assert(kLanes % kAtOnce == 0);
-  const LaneGroup<kLanes>& group = lanes.group;
-  const float4* x = as_vectors(task.x.data);
-  // In 32 bits, as a portion is at most a segment: 64-bit positions made ptxas spill for sm_100.
-  const NodeId* ids = task.csr.columns + begin;
-  const int size = static_cast<int>(end - begin);
-  NodeId next = group.lane < size ? __ldg(ids + group.lane) : 0;
-  for (int base = 0; base < size; base += kLanes) {
-    const int count = min(size - base, kLanes);
-    const NodeId id = next;
-    bool wanted = group.lane < count;
-    if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
-    const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
-    const int ahead = base + kLanes + group.lane;
-    next = ahead < size ? __ldg(ids + ahead) : 0;
-    // Bit i: neighbour base + i counts.
-    unsigned left = kMarked ? group.ballot(wanted) : 0u;
-    for (int j = 0; kMarked ? left != 0 : j < count; j += kAtOnce) {
-      float4 value[kAtOnce][kChunks];
-      float weights[kAtOnce];
-      bool present[kAtOnce];
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        int source = j + u;
-        present[u] = source < count;
-        if constexpr (kMarked) {
-          present[u] = left != 0;
-          source = present[u] ? __ffs(static_cast<int>(left)) - 1 : 0;
-          left &= left - 1;
-        }
-        const std::int64_t row = group.broadcast(id, source);
-        weights[u] = group.broadcast(weight, source);
-        if (present[u]) {
-          const float4* from = x + row * lanes.vectors;
-#pragma unroll
-          for (int c = 0; c < kChunks; ++c) value[u][c] = __ldg(from + lanes.offset[c]);
-        }
-      }
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        if (present[u]) {
-#pragma unroll
-          for (int c = 0; c < kChunks; ++c) {
-            sum.chunk[c] = fma(weights[u], value[u][c], sum.chunk[c]);
-          }
-        }
-      }
-    }
-  }
-}
-
-/// Adds neighbours [begin, end) of a narrow row: every lane reads all ids.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                           EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  static_assert(kChunks == 1);
-  constexpr int kAtOnce = kUnroll<kChunks>;
-  const float4* x = as_vectors(task.x.data) + lanes.offset[0];
-  for (EdgeOffset base = begin; base < end; base += kAtOnce) {
-    NodeId id[kAtOnce];
-    bool present[kAtOnce];
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      present[u] = base + u < end;
-      if (present[u]) id[u] = __ldg(task.csr.columns + base + u);
-    }
-    if constexpr (kMarked) {
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        present[u] = present[u] && __ldg(task.from_marks + id[u]) != 0;
-      }
-    }
-    float weight[kAtOnce];
-    float4 value[kAtOnce];
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      if (present[u]) {
-        weight[u] = 1.0F;
-        value[u] = __ldg(x + static_cast<std::int64_t>(id[u]) * lanes.vectors);
-      }
-    }
-    if (task.from_scale != nullptr) {
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        if (present[u]) weight[u] = __ldg(task.from_scale + id[u]);
-      }
-    }
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      if (present[u]) sum.chunk[0] = fma(weight[u], value[u], sum.chunk[0]);
-    }
-  }
-}
-
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                               EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  if constexpr (kLanes < kUnroll<kChunks>) {
-    add_direct<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
-  } else {
-    add_shuffled<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
-  }
-}
 
 /// The epilogue of one vector of a row's sum.
 __device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
@@ -256,10 +107,12 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
                                                            task.num_segments) *
                                          kGroups +
                                      group);
-  if (portion.row < 0) return;
   const RowLanes<kLanes, kChunks> lanes(task);
   RowSum<kChunks> sum;
-  add_neighbours<kLanes, kChunks, kMarked>(task, lanes, portion.begin, portion.end, sum);
+  add_neighbours<kLanes, kChunks, kMarked>(
+      task, lanes,
+      {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
+  if (portion.row < 0) return;
   if (whole_block) {
     join_groups(lanes, sum);
     if (group != 0) return;
