@@ -10,13 +10,17 @@
 // gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
 // rows of several neighbours before it uses the first (propagate_neighbours.cuh).
 //
-// Groups take rows in order. Rows of more than kHeavyDegree neighbours are left to whole blocks,
-// which come first in the grid so that the longest work starts first. Order of a sum: FMAs in CSR
-// order within a group; the contiguous portions of a heavy row, one a group, joined by a tree; the
-// segments of a heavy row, joined in order by a second kernel.
+// A group takes a row of at most kSegment neighbours, or a segment of a longer row: no group works
+// much longer than another, and no block waits for one row. Segments come first in the grid, and rows
+// are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
+// as the set has them. Order of a sum: FMAs in CSR order within a group; the segments of a row, joined
+// in order by a second kernel.
 
 #include "cuda/ops/propagate.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 
 #include "cuda/backend.hpp"
@@ -43,27 +47,6 @@ __device__ inline void finish(const PropagateTask& task, std::int64_t row, int p
   as_vectors(task.y.data)[at] = scale(task.scale, value);
 }
 
-/// Joins the sums of a block's groups by a tree; group 0 gets the total. All threads take part.
-template <int kLanes, int kChunks>
-__device__ void join_groups(const RowLanes<kLanes, kChunks>& lanes, RowSum<kChunks>& sum) {
-  __shared__ float4 joined[kPropagateThreads / 2 * kChunks];
-  const int group = static_cast<int>(threadIdx.x) / kLanes;
-  for (int half = kPropagateThreads / kLanes / 2; half > 0; half /= 2) {
-    if (group >= half && group < 2 * half) {
-      for (int c = 0; c < kChunks; ++c) {
-        joined[((group - half) * kChunks + c) * kLanes + lanes.group.lane] = sum.chunk[c];
-      }
-    }
-    __syncthreads();
-    if (group < half) {
-      for (int c = 0; c < kChunks; ++c) {
-        sum.chunk[c] = add(sum.chunk[c], joined[(group * kChunks + c) * kLanes + lanes.group.lane]);
-      }
-    }
-    __syncthreads();
-  }
-}
-
 /// The work of one group: neighbours [begin, end) of a row.
 struct Portion {
   std::int64_t row = -1;   // -1: nothing to do
@@ -72,51 +55,40 @@ struct Portion {
   EdgeOffset end = 0;
 };
 
-/// A contiguous portion of the block's heavy segment; the same row in the whole block.
-__device__ inline Portion portion_of_segment(const PropagateTask& task, int group, int groups) {
-  const HeavySegment segment = task.segments[blockIdx.x];
-  if (task.to.marks != nullptr && task.to.marks[segment.row] == 0) return {};
-  const EdgeOffset size = (segment.end - segment.begin + groups - 1) / groups;
-  const EdgeOffset begin = min(segment.begin + group * size, segment.end);
-  return {segment.row, segment.slot, begin, min(begin + size, segment.end)};
+__device__ inline Portion portion_of_segment(const HeavySegment& segment, const RowsView& to) {
+  if (to.marks != nullptr && to.marks[segment.row] == 0) return {};
+  return {segment.row, segment.slot, segment.begin, segment.end};
 }
 
-/// A whole row, unless it is heavy.
+/// A whole row, unless it is cut into segments.
 __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t index) {
   const bool every = task.to.rows == nullptr;
-  if (index >= (every ? task.y.rows : task.to.span->count)) return {};
-  const std::int64_t row = every ? index : task.to.rows[task.to.span->begin + index];
+  if (index >= (every ? task.num_short : task.to.span->count)) return {};
+  const std::int64_t row =
+      every ? task.short_rows[index] : task.to.rows[task.to.span->begin + index];
   const EdgeOffset begin = __ldg(task.csr.offsets + row);
   const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
-  if (end - begin > kHeavyDegree) return {};
+  if (end - begin > kSegment) return {};
   return {row, -1, begin, end};
 }
 
-/// One group a row; the first num_segments blocks take one heavy segment each.
-/// Grid: (num_segments + rows / groups, tiles of kLanes · kChunks vectors).
+/// One group a segment, then one a row.
+/// Grid: ((segments + rows) / groups, tiles of kLanes · kChunks vectors).
 template <int kLanes, int kChunks, bool kMarked>
 __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
     propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
   constexpr int kGroups = kPropagateThreads / kLanes;
-  const int group = static_cast<int>(threadIdx.x) / kLanes;
-  const bool whole_block = static_cast<std::int32_t>(blockIdx.x) < task.num_segments;
-  const Portion portion =
-      whole_block
-          ? portion_of_segment(task, group, kGroups)
-          : portion_of_row(task, static_cast<std::int64_t>(static_cast<std::int32_t>(blockIdx.x) -
-                                                           task.num_segments) *
-                                         kGroups +
-                                     group);
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * kGroups + static_cast<int>(threadIdx.x) / kLanes;
+  const Portion portion = index < task.num_segments
+                              ? portion_of_segment(task.segments[index], task.to)
+                              : portion_of_row(task, index - task.num_segments);
   const RowLanes<kLanes, kChunks> lanes(task);
   RowSum<kChunks> sum;
   add_neighbours<kLanes, kChunks, kMarked>(
       task, lanes,
       {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
   if (portion.row < 0) return;
-  if (whole_block) {
-    join_groups(lanes, sum);
-    if (group != 0) return;
-  }
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int place = lanes.place(c);
@@ -130,7 +102,8 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
   }
 }
 
-/// Joins the partial sums of rows of several segments, in order. One thread a vector.
+/// Joins the partial sums of rows of several segments, in order. One thread a vector; eight of its
+/// loads are under way at a time.
 __global__ void __launch_bounds__(kPropagateThreads)
     propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
   const int vectors = static_cast<int>(task.y.stride / kVector);
@@ -143,6 +116,7 @@ __global__ void __launch_bounds__(kPropagateThreads)
   const float4* partial =
       as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
   float4 sum = partial[0];
+#pragma unroll 8
   for (int s = 1; s < split.count; ++s) {
     sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
   }
@@ -151,9 +125,9 @@ __global__ void __launch_bounds__(kPropagateThreads)
 
 template <int kLanes, int kChunks>
 void launch_rows(const Launcher& launch, const PropagateTask& task) {
-  const std::int64_t rows = task.to.every() ? task.y.rows : task.to.capacity;
+  const std::int64_t rows = task.to.every() ? task.num_short : task.to.capacity;
   const std::int64_t vectors = task.x.stride / kVector;
-  const LaunchShape shape{.blocks = task.num_segments + ceil_div(rows, kPropagateThreads / kLanes),
+  const LaunchShape shape{.blocks = ceil_div(task.num_segments + rows, kPropagateThreads / kLanes),
                           .threads = kPropagateThreads,
                           .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (task.from_marks == nullptr) {
@@ -200,24 +174,38 @@ void launch_propagate(const Queue& queue, const PropagateTask& task) {
   }
 }
 
-HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets) {
-  HeavyRows heavy;
+EdgeOffset segment_size(EdgeOffset degree) {
+  const auto root = static_cast<EdgeOffset>(std::ceil(std::sqrt(static_cast<double>(degree))));
+  return std::max(kSegment, root);
+}
+
+RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
+  RowCuts cuts;
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
     const EdgeOffset degree = offsets[r + 1] - offsets[r];
-    if (degree <= kHeavyDegree) continue;
     const auto row = static_cast<NodeId>(r);
-    const EdgeOffset count = ceil_div(degree, kSegment);
-    if (heavy.slots + count > std::numeric_limits<std::int32_t>::max()) {
+    if (degree <= kSegment) {
+      cuts.short_rows.push_back(row);
+      continue;
+    }
+    const EdgeOffset size = segment_size(degree);
+    const EdgeOffset count = ceil_div(degree, size);
+    if (cuts.slots + count > std::numeric_limits<std::int32_t>::max()) {
       throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
                         " neighbours need more than 2147483647 segments");
     }
-    if (count > 1) heavy.split.push_back({row, heavy.slots, static_cast<std::int32_t>(count)});
-    for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += kSegment) {
-      const EdgeOffset end = begin + kSegment < offsets[r + 1] ? begin + kSegment : offsets[r + 1];
-      heavy.segments.push_back({row, count > 1 ? heavy.slots++ : -1, begin, end});
+    cuts.split.push_back({row, cuts.slots, static_cast<std::int32_t>(count)});
+    for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += size) {
+      cuts.segments.push_back({row, cuts.slots++, begin, std::min(begin + size, offsets[r + 1])});
     }
   }
-  return heavy;
+  // Stable: rows and segments of one length stay in the order of memory.
+  std::ranges::stable_sort(cuts.short_rows, std::greater(), [&](NodeId row) {
+    return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
+  });
+  std::ranges::stable_sort(cuts.segments, std::greater(),
+                           [](const HeavySegment& segment) { return segment.end - segment.begin; });
+  return cuts;
 }
 
 void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
@@ -238,6 +226,8 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .y = view(y),
                      .to = row_view(options.to),
                      .scale = static_cast<float>(options.scale),
+                     .short_rows = rows.short_rows.data(),
+                     .num_short = rows.short_rows.size(),
                      .segments = rows.segments.data(),
                      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
                      .split = rows.split.data(),
