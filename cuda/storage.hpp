@@ -41,11 +41,12 @@ struct Workspace {
   bool recorded = false;
 };
 
-/// One direction of the graph, and how its heavy rows are cut (cuda/ops/propagate.hpp).
+/// One direction of the graph, and how its rows are shared (cuda/ops/propagate.hpp).
 struct Direction {
   DeviceArray<EdgeOffset> offsets;
   DeviceArray<NodeId> columns;
   DeviceArray<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
+  DeviceArray<NodeId> short_rows;
   DeviceArray<HeavySegment> segments;
   DeviceArray<SplitRow> split;
   std::int32_t slots = 0;

@@ -19,7 +19,10 @@ and those that are the same for every width. Not hot: the other widths, and the 
 Reports are kept in the build directory, and used again until a source, a header of cuda/ or include/, or
 the options change.
 
-  --check      exit 1 if a hot instance has a stack or spills; print only those
+  --check      exit 1 if a hot instance has a stack or spills, or if the inner loop of propagate breaks
+               its limits; print only those. The loop is read from the machine code for 9.0, by nvdisasm
+               (on PATH, beside nvcc, or in NVIDIA's Python wheel); without it, a line says that it is not
+               checked
   --json       an array with one object per instance
   --build DIR  a configured build directory with the options to use (default: build/release)
   --arch SM    90, or 80,90, ... (default: the architectures of the build; with --check also those of
@@ -61,6 +64,49 @@ architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
 # Those of the preset `distribution`, without its PTX.
 distributed_architectures() { grep -o '"[0-9af;a-z-]*-real;[^"]*"' CMakePresets.json | grep -o '[0-9]*[af]\{0,1\}-real' | sed 's/-real//'; }
 
+# The kernel of propagate for width 64 without marks, and the limits of its inner loop in machine code for
+# 9.0. A turn adds four neighbours: a warp has four loads under way for each of its rows if nothing but
+# the computing of addresses stands between them. With 64 registers a multiprocessor holds 32 warps.
+limited_kernel='propagate_group_per_row_kernel<16, 1, false>'
+most_instructions=64
+loads_of_turn=4
+most_instructions_of_loads=8
+most_registers=64
+
+find_disassembler() {
+  local compiler wheels
+  compiler=$(grep -o -m 1 '[^" ]*/nvcc ' "$build/compile_commands.json" || true)
+  wheels=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null || true)
+  PATH=$PATH:${compiler%/*}:$wheels/nvidia/cu13/bin command -v nvdisasm || true
+}
+
+# Whether the loop of this source is read: architecture, source.
+has_limits() { [[ -n $disassembler && $1 == 90 ]] && grep -q "${limited_kernel%%<*}" "$2"; }
+
+# The innermost loops of a cubin that load 16 bytes, in lines of "source, instructions, loads, instructions
+# from the first load to the last, symbol".
+gathering_loops() {
+  "$disassembler" -c "$2" | awk -v OFS='\t' -v source="$1" '
+    function report(first, last,   i, loads, from, to) {
+      for (i = first; i <= last; ++i) {
+        if (i in inner) return
+        if (line[i] ~ /LDG\.E\.128/) { if (!loads++) from = i; to = i }
+      }
+      for (i = first; i <= last; ++i) inner[i]
+      if (loads) print source, last - first + 1, loads, to - from + 1, symbol
+    }
+    /^\.text\./ { symbol = substr($1, 7); sub(/:$/, "", symbol); count = 0; split("", label); split("", inner) }
+    /^\.L_x_[0-9]+:/ { sub(/:.*/, ""); label[$0] = count + 1 }
+    /^ *\/\*[0-9a-f]+\*\// {
+      line[++count] = $0
+      if (match($0, /BRA.*\.L_x_[0-9]+/)) {
+        target = substr($0, RSTART, RLENGTH)
+        sub(/.*\.L_x_/, ".L_x_", target)
+        if (target in label) report(label[target], count)
+      }
+    }'
+}
+
 # The report of ptxas on one source for one architecture, in lines of "arch, file, figures..., symbol".
 assemble() {
   local architecture=$1 source=$2 folder word words=() skip=yes output out kept
@@ -77,8 +123,9 @@ assemble() {
   done < <(build_command "$source")
   kept=$build/kernel_resources/$( (printf '%s\n' "$headers" "$architecture" "$source" "${words[@]}" &&
     cat "$source") | sha256sum | cut -c -32)
-  if [[ -f $kept ]]; then
+  if [[ -f $kept ]] && { [[ -f $kept.loops ]] || ! has_limits "$architecture" "$source"; }; then
     cp "$kept" "$out.lines"
+    [[ ! -f $kept.loops ]] || cp "$kept.loops" "$out.loops"
     return
   fi
   # Run it in that folder, as its words may name files there.
@@ -96,9 +143,14 @@ assemble() {
       print arch, source, registers, shared, stack, stores, loads, symbol
       symbol = ""
     }' >"$out.lines"
-  mkdir -p "${kept%/*}" && cp "$out.lines" "$kept.$$" && mv "$kept.$$" "$kept"
+  mkdir -p "${kept%/*}"
+  if has_limits "$architecture" "$source"; then
+    gathering_loops "$source" "$out.cubin" >"$out.loops"
+    cp "$out.loops" "$kept.$$" && mv "$kept.$$" "$kept.loops"
+  fi
+  cp "$out.lines" "$kept.$$" && mv "$kept.$$" "$kept"
 }
-export -f assemble build_command fail
+export -f assemble build_command fail has_limits gathering_loops
 
 # Adds a short name and "hot" or "-", from demangled lines: arch, file, figures, hot, name.
 classify() {
@@ -158,6 +210,33 @@ check() {
     END {
       printf "kernel_resources: %d of %d hot instances have a stack or spill\n", bad, hot
       exit bad > 0 || hot == 0
+    }' && check_loops
+}
+
+# The loops of the limited kernel, if one of the sources has it.
+check_loops() {
+  local loops=("$work"/*.loops) registers
+  if [[ ! -f ${loops[0]} ]]; then
+    [[ -n $disassembler ]] || echo "kernel_resources: the loop of propagate is not checked, as there is no nvdisasm"
+    return 0
+  fi
+  registers=$(awk -F '\t' -v kernel="$limited_kernel" '$9 == kernel && $1 == "sm_90" { print $3 }' "$work/all")
+  cat "${loops[@]}" | c++filt | awk -F '\t' -v kernel="$limited_kernel" -v registers="$registers" \
+    -v most_instructions="$most_instructions" -v most_registers="$most_registers" \
+    -v loads="$loads_of_turn" -v within="$most_instructions_of_loads" '
+    index($5, kernel) {
+      ++found
+      printf "%s (%s, sm_90): a turn has %d instructions, %d loads within %d, %d registers\n", \
+             kernel, $1, $2, $3, $4, registers
+      if ($2 > most_instructions || $3 != loads || $4 > within || registers > most_registers) {
+        printf "expected at most %d instructions, %d loads within %d, %d registers\n", most_instructions, \
+               loads, within, most_registers > "/dev/stderr"
+        bad = 1
+      }
+    }
+    END {
+      if (!found) print kernel ": no loop that loads 16 bytes" > "/dev/stderr"
+      exit bad || !found
     }'
 }
 
@@ -196,7 +275,8 @@ main() {
   # A checksum of all headers and of the compiler's version: all sources are assembled again if it changes.
   headers=$(find cuda include host/backend -name '*.hpp' -o -name '*.cuh' | sort | xargs sha256sum | sha256sum &&
     { nvcc --version || /usr/local/cuda/bin/nvcc --version || true; } 2>/dev/null | tail -n 1)
-  export build work headers
+  disassembler=$(find_disassembler)
+  export build work headers disassembler limited_kernel
   for source in "${sources[@]}"; do
     for architecture in ${architectures//,/ }; do
       printf '%s\0' "$architecture" "$source"

@@ -110,7 +110,7 @@ void launch_transpose(const Queue& queue, const TransposeTask& task, void* tempo
   launch(graph_shape(EdgeOffset{task.csr.num_columns} + 1), make_graph_offsets_kernel, task);
 }
 
-/// Completes a direction that has its offsets and columns: scales, and how its heavy rows are cut.
+/// Completes a direction that has its offsets and columns: scales, and how its rows are shared.
 void finish_direction(Direction& direction, std::span<const EdgeOffset> offsets,
                       const Memory& memory, const Queue& queue) {
   const auto rows = static_cast<NodeId>(offsets.size() - 1);
@@ -118,10 +118,11 @@ void finish_direction(Direction& direction, std::span<const EdgeOffset> offsets,
   const Launcher launch(queue);
   launch(graph_shape(rows), make_graph_scale_kernel, direction.offsets.data(), rows,
          direction.scale.data());
-  const HeavyRows heavy = find_heavy_rows(offsets);
-  direction.segments = to_device(std::span(heavy.segments), memory);
-  direction.split = to_device(std::span(heavy.split), memory);
-  direction.slots = heavy.slots;
+  const RowCuts cuts = cut_rows(offsets);
+  direction.short_rows = to_device(std::span(cuts.short_rows), memory);
+  direction.segments = to_device(std::span(cuts.segments), memory);
+  direction.split = to_device(std::span(cuts.split), memory);
+  direction.slots = cuts.slots;
 }
 
 }  // namespace

@@ -8,21 +8,23 @@
 // Moves E·D·4 bytes of x (gathered), E·4 of ids, E·4 of scales (gathered), R·D·4 of y, and as much
 // of the addend; the arithmetic, 2·E·D flops, hides behind the gather. So the mapping serves the
 // gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
-// rows of several neighbours before it uses the first. The ids of the next neighbours are read one
-// a lane, coalesced, and passed around by shuffles. If rows are so narrow that a group has fewer
-// lanes than gathers in flight, every lane reads all ids itself.
+// rows of several neighbours before it uses the first (propagate_neighbours.cuh).
 //
-// Groups take rows in order. Rows of more than kHeavyDegree neighbours are left to whole blocks,
-// which come first in the grid so that the longest work starts first. Order of a sum: FMAs in CSR
-// order within a group; the contiguous portions of a heavy row, one a group, joined by a tree; the
-// segments of a heavy row, joined in order by a second kernel.
+// A group takes a row of at most kSegment neighbours, or a segment of a longer row: no group works
+// much longer than another, and no block waits for one row. Segments come first in the grid, and rows
+// are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
+// as the set has them. Order of a sum: FMAs in CSR order within a group; the segments of a row, joined
+// in order by a second kernel.
 
 #include "cuda/ops/propagate.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <functional>
 #include <limits>
 
 #include "cuda/backend.hpp"
-#include "cuda/support/group.cuh"
+#include "cuda/ops/propagate_neighbours.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -30,157 +32,10 @@
 namespace tern::cuda {
 namespace {
 
-/// The part of a row that one lane holds: kChunks vectors, kLanes apart.
-template <int kChunks>
-struct RowSum {
-  float4 chunk[kChunks];
-
-  __device__ RowSum() {
-    for (float4& c : chunk) c = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
-  }
-};
-
-/// Which vectors of a row belong to this lane of the group.
-template <int kLanes, int kChunks>
-struct RowLanes {
-  LaneGroup<kLanes> group;
-  int vectors;          // of a whole row
-  int offset[kChunks];  // of this lane; lanes beyond the row reread its last vector, and store none
-
-  __device__ explicit RowLanes(const PropagateTask& task)
-      : vectors(static_cast<int>(task.x.stride / kVector)) {
-    for (int c = 0; c < kChunks; ++c) offset[c] = min(place(c), vectors - 1);
-  }
-  __device__ int place(int c) const {
-    return (static_cast<int>(blockIdx.y) * kChunks + c) * kLanes + group.lane;
-  }
-};
-
-/// Neighbours whose rows a group loads before it uses the first. Four if a lane holds one
-/// vector: with 32 warps on a multiprocessor that is 64 KiB under way, several times the product of
-/// latency and bandwidth, and rows of some 20 neighbours waste little in their last round. Wider
-/// rows run with fewer warps, and have eight vectors a lane under way.
-template <int kChunks>
-constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
-
 /// The fewest blocks of 256 threads that a multiprocessor must hold: ptxas may spend 64 or 128 of
 /// its 65536 registers on a thread.
 template <int kChunks>
 constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
-
-/// A node's scale; 1 if the product is not normalised.
-__device__ inline float scale_of(const float* scales, std::int64_t node) {
-  return scales == nullptr ? 1.0F : __ldg(scales + node);
-}
-
-/// Adds neighbours [begin, end), ids one a lane. The unroll divides kLanes.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_shuffled(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                             EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  constexpr int kAtOnce = kUnroll<kChunks>;
-  static_assert(kLanes % kAtOnce == 0);
-  const LaneGroup<kLanes>& group = lanes.group;
-  const float4* x = as_vectors(task.x.data);
-  // In 32 bits, as a portion is at most a segment: 64-bit positions made ptxas spill for sm_100.
-  const NodeId* ids = task.csr.columns + begin;
-  const int size = static_cast<int>(end - begin);
-  NodeId next = group.lane < size ? __ldg(ids + group.lane) : 0;
-  for (int base = 0; base < size; base += kLanes) {
-    const int count = min(size - base, kLanes);
-    const NodeId id = next;
-    bool wanted = group.lane < count;
-    if constexpr (kMarked) wanted = wanted && __ldg(task.from_marks + id) != 0;
-    const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
-    const int ahead = base + kLanes + group.lane;
-    next = ahead < size ? __ldg(ids + ahead) : 0;
-    // Bit i: neighbour base + i counts.
-    unsigned left = kMarked ? group.ballot(wanted) : 0u;
-    for (int j = 0; kMarked ? left != 0 : j < count; j += kAtOnce) {
-      float4 value[kAtOnce][kChunks];
-      float weights[kAtOnce];
-      bool present[kAtOnce];
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        int source = j + u;
-        present[u] = source < count;
-        if constexpr (kMarked) {
-          present[u] = left != 0;
-          source = present[u] ? __ffs(static_cast<int>(left)) - 1 : 0;
-          left &= left - 1;
-        }
-        const std::int64_t row = group.broadcast(id, source);
-        weights[u] = group.broadcast(weight, source);
-        if (present[u]) {
-          const float4* from = x + row * lanes.vectors;
-#pragma unroll
-          for (int c = 0; c < kChunks; ++c) value[u][c] = __ldg(from + lanes.offset[c]);
-        }
-      }
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        if (present[u]) {
-#pragma unroll
-          for (int c = 0; c < kChunks; ++c) {
-            sum.chunk[c] = fma(weights[u], value[u][c], sum.chunk[c]);
-          }
-        }
-      }
-    }
-  }
-}
-
-/// Adds neighbours [begin, end) of a narrow row: every lane reads all ids.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                           EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  static_assert(kChunks == 1);
-  constexpr int kAtOnce = kUnroll<kChunks>;
-  const float4* x = as_vectors(task.x.data) + lanes.offset[0];
-  for (EdgeOffset base = begin; base < end; base += kAtOnce) {
-    NodeId id[kAtOnce];
-    bool present[kAtOnce];
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      present[u] = base + u < end;
-      if (present[u]) id[u] = __ldg(task.csr.columns + base + u);
-    }
-    if constexpr (kMarked) {
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        present[u] = present[u] && __ldg(task.from_marks + id[u]) != 0;
-      }
-    }
-    float weight[kAtOnce];
-    float4 value[kAtOnce];
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      if (present[u]) {
-        weight[u] = 1.0F;
-        value[u] = __ldg(x + static_cast<std::int64_t>(id[u]) * lanes.vectors);
-      }
-    }
-    if (task.from_scale != nullptr) {
-#pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) {
-        if (present[u]) weight[u] = __ldg(task.from_scale + id[u]);
-      }
-    }
-#pragma unroll
-    for (int u = 0; u < kAtOnce; ++u) {
-      if (present[u]) sum.chunk[0] = fma(weight[u], value[u], sum.chunk[0]);
-    }
-  }
-}
-
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                               EdgeOffset begin, EdgeOffset end, RowSum<kChunks>& sum) {
-  if constexpr (kLanes < kUnroll<kChunks>) {
-    add_direct<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
-  } else {
-    add_shuffled<kLanes, kChunks, kMarked>(task, lanes, begin, end, sum);
-  }
-}
 
 /// The epilogue of one vector of a row's sum.
 __device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
@@ -192,27 +47,6 @@ __device__ inline void finish(const PropagateTask& task, std::int64_t row, int p
   as_vectors(task.y.data)[at] = scale(task.scale, value);
 }
 
-/// Joins the sums of a block's groups by a tree; group 0 gets the total. All threads take part.
-template <int kLanes, int kChunks>
-__device__ void join_groups(const RowLanes<kLanes, kChunks>& lanes, RowSum<kChunks>& sum) {
-  __shared__ float4 joined[kPropagateThreads / 2 * kChunks];
-  const int group = static_cast<int>(threadIdx.x) / kLanes;
-  for (int half = kPropagateThreads / kLanes / 2; half > 0; half /= 2) {
-    if (group >= half && group < 2 * half) {
-      for (int c = 0; c < kChunks; ++c) {
-        joined[((group - half) * kChunks + c) * kLanes + lanes.group.lane] = sum.chunk[c];
-      }
-    }
-    __syncthreads();
-    if (group < half) {
-      for (int c = 0; c < kChunks; ++c) {
-        sum.chunk[c] = add(sum.chunk[c], joined[(group * kChunks + c) * kLanes + lanes.group.lane]);
-      }
-    }
-    __syncthreads();
-  }
-}
-
 /// The work of one group: neighbours [begin, end) of a row.
 struct Portion {
   std::int64_t row = -1;   // -1: nothing to do
@@ -221,49 +55,40 @@ struct Portion {
   EdgeOffset end = 0;
 };
 
-/// A contiguous portion of the block's heavy segment; the same row in the whole block.
-__device__ inline Portion portion_of_segment(const PropagateTask& task, int group, int groups) {
-  const HeavySegment segment = task.segments[blockIdx.x];
-  if (task.to.marks != nullptr && task.to.marks[segment.row] == 0) return {};
-  const EdgeOffset size = (segment.end - segment.begin + groups - 1) / groups;
-  const EdgeOffset begin = min(segment.begin + group * size, segment.end);
-  return {segment.row, segment.slot, begin, min(begin + size, segment.end)};
+__device__ inline Portion portion_of_segment(const HeavySegment& segment, const RowsView& to) {
+  if (to.marks != nullptr && to.marks[segment.row] == 0) return {};
+  return {segment.row, segment.slot, segment.begin, segment.end};
 }
 
-/// A whole row, unless it is heavy.
+/// A whole row, unless it is cut into segments.
 __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t index) {
   const bool every = task.to.rows == nullptr;
-  if (index >= (every ? task.y.rows : task.to.span->count)) return {};
-  const std::int64_t row = every ? index : task.to.rows[task.to.span->begin + index];
+  if (index >= (every ? task.num_short : task.to.span->count)) return {};
+  const std::int64_t row =
+      every ? task.short_rows[index] : task.to.rows[task.to.span->begin + index];
   const EdgeOffset begin = __ldg(task.csr.offsets + row);
   const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
-  if (end - begin > kHeavyDegree) return {};
+  if (end - begin > kSegment) return {};
   return {row, -1, begin, end};
 }
 
-/// One group a row; the first num_segments blocks take one heavy segment each.
-/// Grid: (num_segments + rows / groups, tiles of kLanes · kChunks vectors).
+/// One group a segment, then one a row.
+/// Grid: ((segments + rows) / groups, tiles of kLanes · kChunks vectors).
 template <int kLanes, int kChunks, bool kMarked>
 __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
     propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
   constexpr int kGroups = kPropagateThreads / kLanes;
-  const int group = static_cast<int>(threadIdx.x) / kLanes;
-  const bool whole_block = static_cast<std::int32_t>(blockIdx.x) < task.num_segments;
-  const Portion portion =
-      whole_block
-          ? portion_of_segment(task, group, kGroups)
-          : portion_of_row(task, static_cast<std::int64_t>(static_cast<std::int32_t>(blockIdx.x) -
-                                                           task.num_segments) *
-                                         kGroups +
-                                     group);
-  if (portion.row < 0) return;
+  const std::int64_t index =
+      static_cast<std::int64_t>(blockIdx.x) * kGroups + static_cast<int>(threadIdx.x) / kLanes;
+  const Portion portion = index < task.num_segments
+                              ? portion_of_segment(task.segments[index], task.to)
+                              : portion_of_row(task, index - task.num_segments);
   const RowLanes<kLanes, kChunks> lanes(task);
   RowSum<kChunks> sum;
-  add_neighbours<kLanes, kChunks, kMarked>(task, lanes, portion.begin, portion.end, sum);
-  if (whole_block) {
-    join_groups(lanes, sum);
-    if (group != 0) return;
-  }
+  add_neighbours<kLanes, kChunks, kMarked>(
+      task, lanes,
+      {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
+  if (portion.row < 0) return;
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int place = lanes.place(c);
@@ -277,7 +102,8 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
   }
 }
 
-/// Joins the partial sums of rows of several segments, in order. One thread a vector.
+/// Joins the partial sums of rows of several segments, in order. One thread a vector; eight of its
+/// loads are under way at a time.
 __global__ void __launch_bounds__(kPropagateThreads)
     propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
   const int vectors = static_cast<int>(task.y.stride / kVector);
@@ -290,6 +116,7 @@ __global__ void __launch_bounds__(kPropagateThreads)
   const float4* partial =
       as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
   float4 sum = partial[0];
+#pragma unroll 8
   for (int s = 1; s < split.count; ++s) {
     sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
   }
@@ -298,9 +125,9 @@ __global__ void __launch_bounds__(kPropagateThreads)
 
 template <int kLanes, int kChunks>
 void launch_rows(const Launcher& launch, const PropagateTask& task) {
-  const std::int64_t rows = task.to.every() ? task.y.rows : task.to.capacity;
+  const std::int64_t rows = task.to.every() ? task.num_short : task.to.capacity;
   const std::int64_t vectors = task.x.stride / kVector;
-  const LaunchShape shape{.blocks = task.num_segments + ceil_div(rows, kPropagateThreads / kLanes),
+  const LaunchShape shape{.blocks = ceil_div(task.num_segments + rows, kPropagateThreads / kLanes),
                           .threads = kPropagateThreads,
                           .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (task.from_marks == nullptr) {
@@ -347,24 +174,38 @@ void launch_propagate(const Queue& queue, const PropagateTask& task) {
   }
 }
 
-HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets) {
-  HeavyRows heavy;
+EdgeOffset segment_size(EdgeOffset degree) {
+  const auto root = static_cast<EdgeOffset>(std::ceil(std::sqrt(static_cast<double>(degree))));
+  return std::max(kSegment, root);
+}
+
+RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
+  RowCuts cuts;
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
     const EdgeOffset degree = offsets[r + 1] - offsets[r];
-    if (degree <= kHeavyDegree) continue;
     const auto row = static_cast<NodeId>(r);
-    const EdgeOffset count = ceil_div(degree, kSegment);
-    if (heavy.slots + count > std::numeric_limits<std::int32_t>::max()) {
+    if (degree <= kSegment) {
+      cuts.short_rows.push_back(row);
+      continue;
+    }
+    const EdgeOffset size = segment_size(degree);
+    const EdgeOffset count = ceil_div(degree, size);
+    if (cuts.slots + count > std::numeric_limits<std::int32_t>::max()) {
       throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
                         " neighbours need more than 2147483647 segments");
     }
-    if (count > 1) heavy.split.push_back({row, heavy.slots, static_cast<std::int32_t>(count)});
-    for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += kSegment) {
-      const EdgeOffset end = begin + kSegment < offsets[r + 1] ? begin + kSegment : offsets[r + 1];
-      heavy.segments.push_back({row, count > 1 ? heavy.slots++ : -1, begin, end});
+    cuts.split.push_back({row, cuts.slots, static_cast<std::int32_t>(count)});
+    for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += size) {
+      cuts.segments.push_back({row, cuts.slots++, begin, std::min(begin + size, offsets[r + 1])});
     }
   }
-  return heavy;
+  // Stable: rows and segments of one length stay in the order of memory.
+  std::ranges::stable_sort(cuts.short_rows, std::greater(), [&](NodeId row) {
+    return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
+  });
+  std::ranges::stable_sort(cuts.segments, std::greater(),
+                           [](const HeavySegment& segment) { return segment.end - segment.begin; });
+  return cuts;
 }
 
 void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
@@ -385,6 +226,8 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .y = view(y),
                      .to = row_view(options.to),
                      .scale = static_cast<float>(options.scale),
+                     .short_rows = rows.short_rows.data(),
+                     .num_short = rows.short_rows.size(),
                      .segments = rows.segments.data(),
                      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
                      .split = rows.split.data(),

@@ -13,22 +13,26 @@ namespace tern::cuda {
 
 struct Queue;
 
-/// Rows with more neighbours are summed by a whole block. 256 because a group's serial sum of that
-/// many costs about as much as a few hundred short rows beside it; on Gowalla 243 rows are longer,
-/// with 6% of the edges (counted, not measured on a GPU).
-inline constexpr EdgeOffset kHeavyDegree = 256;
-/// The most neighbours of a heavy row that one block sums; longer rows are shared by several
-/// blocks.
-inline constexpr EdgeOffset kSegment = 2048;
+/// The most neighbours of a row that one group sums alone; longer rows are cut into segments. 64
+/// because then a group takes at most 16 turns, so that no other has to wait long for it, and the
+/// partial sums are few: on Gowalla 3669 rows are longer, with 33% of the edges of users and 25% of
+/// those of items, and their partial sums add 1% to the bytes (counted, not measured on a GPU).
+inline constexpr EdgeOffset kSegment = 64;
 /// 256 threads a block: 8 warps, so that a block of the widest rows (one a warp) still fills a
-/// multiprocessor in a few blocks, and a heavy row has 8 warps.
+/// multiprocessor in a few blocks.
 inline constexpr int kPropagateThreads = 256;
 
-/// The heavy rows of one direction of a graph. The cuts depend on a row's degree alone, so that a
-/// row is summed in the same order whichever rows are wanted.
-struct HeavyRows {
-  std::vector<HeavySegment> segments;
-  std::vector<SplitRow> split;
+/// The neighbours of a segment of a row with `degree` neighbours. The segments of a row are joined
+/// one after the other, so that a row of more than 64² has as many segments as a segment neighbours.
+EdgeOffset segment_size(EdgeOffset degree);
+
+/// How the rows of one direction of a graph are shared. The cuts depend on a row's degree alone, so
+/// that a row is summed in the same order whichever rows are wanted. Work is sorted by length, so
+/// that the groups of a warp take equally many turns.
+struct RowCuts {
+  std::vector<NodeId> short_rows;      // of at most kSegment neighbours, longest first
+  std::vector<HeavySegment> segments;  // of the others, longest first
+  std::vector<SplitRow> split;         // the others
   std::int32_t slots = 0;
 };
 /// Floats of workspace for the partial sums in these slots.
@@ -36,7 +40,7 @@ constexpr std::int64_t partials_size(std::int32_t slots, std::int64_t stride) {
   return slots * stride;
 }
 /// Throws DeviceError if there are more slots than 32 bits count.
-HeavyRows find_heavy_rows(std::span<const EdgeOffset> offsets);
+RowCuts cut_rows(std::span<const EdgeOffset> offsets);
 
 /// One propagation, all pointers on the device; strides in floats, whole vectors.
 struct PropagateTask {
@@ -51,6 +55,8 @@ struct PropagateTask {
   const std::uint8_t* addend_marks = nullptr;  // null: every row of the addend counts
   float scale = 1.0F;
 
+  const NodeId* short_rows = nullptr;  // what `to` takes if it is every row
+  std::int64_t num_short = 0;
   const HeavySegment* segments = nullptr;
   std::int32_t num_segments = 0;
   const SplitRow* split = nullptr;

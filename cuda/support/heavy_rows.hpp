@@ -6,11 +6,10 @@
 
 namespace tern::cuda {
 
-/// A stretch [begin, end) of one heavy row's neighbours. slot: where its partial sum goes; -1 if
-/// the stretch is the whole row.
+/// A stretch [begin, end) of one long row's neighbours; its partial sum goes to the slot.
 struct HeavySegment {
   NodeId row = 0;
-  std::int32_t slot = -1;
+  std::int32_t slot = 0;
   EdgeOffset begin = 0;
   EdgeOffset end = 0;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <vector>
 
 #include "host/loss/softmax_at_k_loss.hpp"
 #include "host/model/message.hpp"
@@ -53,10 +54,27 @@ Bytes matrix_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
   return cpu && bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
 }
 
-/// Columns in both directions, offsets, scales.
-Bytes graph_bytes(const Interactions& interactions) {
-  return 8 * interactions.size() +
-         16 * (Bytes{interactions.num_users()} + interactions.num_items());
+/// The segments into which propagate cuts rows of more than 64 neighbours on a GPU, in both
+/// directions (cuda/ops/propagate.hpp). Longer segments, of very long rows, are counted as several.
+std::int64_t segments_of(const Interactions& interactions) {
+  std::vector<EdgeOffset> degrees(static_cast<std::size_t>(interactions.num_items()));
+  std::int64_t segments = 0;
+  const auto add = [&](EdgeOffset degree) { segments += degree > 64 ? (degree + 63) / 64 : 0; };
+  for (const NodeId item : interactions.items()) ++degrees[static_cast<std::size_t>(item)];
+  for (const EdgeOffset degree : degrees) add(degree);
+  for (NodeId user = 0; user < interactions.num_users(); ++user) {
+    add(std::ssize(interactions.row(user)));
+  }
+  return segments;
+}
+
+/// Columns in both directions, offsets, scales; on a CPU as many ones, on a GPU the shorter rows in
+/// order, the segments of the others (24 bytes), and where these rows' segments are (12 bytes; each
+/// has two segments or more).
+Bytes graph_bytes(Kind kind, const Interactions& interactions) {
+  const Bytes bytes =
+      8 * interactions.size() + 16 * (Bytes{interactions.num_users()} + interactions.num_items());
+  return kind == Kind::kCuda ? bytes + 30 * segments_of(interactions) : bytes;
 }
 
 /// Training loads features only if the model reads them.
@@ -262,7 +280,8 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
       x.numbers = std::ssize(encoded->number_names);
       x.categories = encoded->categories.num_items();
       x.ones = encoded->categories.size();
-      memory.layers += matrix_bytes(kind, x.senders, x.numbers) + graph_bytes(encoded->categories);
+      memory.layers +=
+          matrix_bytes(kind, x.senders, x.numbers) + graph_bytes(kind, encoded->categories);
       memory.encoded += 4 * std::ssize(encoded->numbers) + bytes_of(encoded->categories);
     }
     if (encoded && options.inputs != InputKind::kBoth) continue;
@@ -334,7 +353,8 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
     estimate.parts.push_back({name, gpu ? 0 : bytes, gpu ? bytes : 0, keys});
   };
   estimate.parts.push_back({"data", data_bytes(data, config.model), 0, "data.k_core"});
-  add("graph", graph_bytes(data.train) + (on_test ? graph_bytes(data.valid) : 0), "data.k_core");
+  add("graph", graph_bytes(kind, data.train) + (on_test ? graph_bytes(kind, data.valid) : 0),
+      "data.k_core");
   const char* batch_keys = contrasts_samples(config.loss)
                                ? "train.batch_size, sampling.negatives_per_positive"
                                : "train.batch_size";
@@ -344,8 +364,10 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
   add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
   add("layers", model.layers, "model.width, model.hidden");
+  const Bytes partial_sums =
+      gpu ? matrix_bytes(kind, segments_of(data.train), config.model.width) : 0;
   add("scratch",
-      model.scratch + evaluation_bytes(kind, data.train, config, threads) +
+      model.scratch + partial_sums + evaluation_bytes(kind, data.train, config, threads) +
           matrix_bytes(kind, copies.on_device, config.model.width),
       "model.width, train.threads");
   const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {

@@ -49,7 +49,7 @@ struct MemoryEstimate {
 /// The memory formula. With N nodes, E training interactions, width D, batch B, m moments of the
 /// optimiser (Adam 2, SGD with momentum 1, else 0) and p bytes an element (reference 8, else 4), a
 /// table takes T = p N D bytes, D rounded up to 16 elements on a CPU and to 4 on a GPU:
-///   graph       8 E + 16 N, on a GPU 8 E + 12 N
+///   graph       8 E + 16 N, on a GPU 30 more for every 64 interactions of a node that has more
 ///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T (with a contrast 4 T,
 ///               or 5 T if two layers or more follow the view); lightgcn++ of L layers: T, T,

@@ -72,17 +72,18 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   Far<float> addend(kRow * stride, counting(stride));
   FarRows rows(1);
 
-  // Heavy rows as find_heavy_rows cuts them, but with their slots far out.
+  // Segments as cut_rows makes them, but with their slots far out.
   constexpr std::int32_t kSlot = (1 << 30) + 7;
   std::vector<HeavySegment> segments;
   std::vector<SplitRow> split;
-  const std::int64_t count = degree > kHeavyDegree ? ceil_div(degree, kSegment) : 0;
+  const EdgeOffset size = segment_size(degree);
+  const std::int64_t count = degree > kSegment ? ceil_div(degree, size) : 0;
   for (std::int64_t s = 0; s < count; ++s) {
-    const EdgeOffset begin = kEdge + s * kSegment;
-    segments.push_back({kRow, count > 1 ? kSlot + static_cast<std::int32_t>(s) : -1, begin,
-                        std::min(begin + kSegment, kEdge + degree)});
+    const EdgeOffset begin = kEdge + s * size;
+    segments.push_back({kRow, kSlot + static_cast<std::int32_t>(s), begin,
+                        std::min(begin + size, kEdge + degree)});
   }
-  if (count > 1) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
+  if (count > 0) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
   simt::Buffer<HeavySegment> device_segments{std::span<const HeavySegment>(segments)};
   simt::Buffer<SplitRow> device_split{std::span<const SplitRow>(split)};
   Far<float> partials(kSlot * stride,
@@ -115,8 +116,8 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
 TEST(Far, PropagateReadsAndWritesRowsBeyond32Bits) {
   for (const std::int64_t stride : {8, 64}) {  // ids read directly, ids shuffled
     propagate_one_row(5, stride);              // by one group
-    propagate_one_row(300, stride);            // by one block
-    propagate_one_row(5000, stride);           // by three blocks, joined
+    propagate_one_row(300, stride);            // by five groups, joined
+    propagate_one_row(5000, stride);           // by 71 groups, joined
   }
 }
 

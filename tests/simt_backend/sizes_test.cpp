@@ -119,24 +119,40 @@ TEST(Sizes, ContrastsOfBatchesBeyond32BitsCoverPairsAndRows) {
   EXPECT_EQ(shapes[2].grid.x, 1 + ceil_div(kOne * 2 * kMaxNodes, 16)) << "the loss, and rows";
 }
 
-TEST(Sizes, HeavyRowsAreCutWhereverTheirEdgesLie) {
+TEST(Sizes, LongRowsAreCutWhereverTheirEdgesLie) {
   const EdgeOffset far = kOne << 33;
-  const HeavyRows heavy = find_heavy_rows(
-      std::vector<EdgeOffset>{far, far + 256, far + 513, far + 513 + 2 * kSegment + 1});
-  ASSERT_EQ(heavy.segments.size(), 4u);
-  EXPECT_EQ(heavy.segments[0].row, 1);
-  EXPECT_EQ(heavy.segments[0].slot, -1) << "one segment: the row itself";
-  EXPECT_EQ(heavy.segments[0].begin, far + 256);
-  EXPECT_EQ(heavy.segments[0].end, far + 513);
-  for (int s = 0; s < 3; ++s) {
-    EXPECT_EQ(heavy.segments[s + 1].slot, s);
-    EXPECT_EQ(heavy.segments[s + 1].begin, far + 513 + s * kSegment);
+  std::vector<EdgeOffset> offsets{far};
+  for (const EdgeOffset degree : {2, 64, 65, 0, 200, 5000, 64}) {
+    offsets.push_back(offsets.back() + degree);
   }
-  EXPECT_EQ(heavy.segments[3].end, far + 513 + 2 * kSegment + 1);
-  ASSERT_EQ(heavy.split.size(), 1u);
-  EXPECT_EQ(heavy.split[0].row, 2);
-  EXPECT_EQ(heavy.split[0].count, 3);
-  EXPECT_EQ(heavy.slots, 3);
+  const RowCuts cuts = cut_rows(offsets);
+  EXPECT_EQ(cuts.short_rows, (std::vector<NodeId>{1, 6, 0, 3})) << "longest first";
+  ASSERT_EQ(cuts.split.size(), 3u);
+  EXPECT_EQ(cuts.slots, 2 + 4 + 71) << "71 segments of 71: the next whole number to the root";
+  EXPECT_EQ(segment_size(4096), 64);
+  EXPECT_EQ(segment_size(4097), 65);
+
+  // Every row's segments cover its edges, in the order of their slots.
+  std::vector<HeavySegment> by_slot(static_cast<std::size_t>(cuts.slots));
+  EdgeOffset before = kOne << 40;
+  for (const HeavySegment& segment : cuts.segments) {
+    by_slot.at(static_cast<std::size_t>(segment.slot)) = segment;
+    EXPECT_LE(segment.end - segment.begin, before) << "longest first";
+    before = segment.end - segment.begin;
+  }
+  std::int32_t slot = 0;
+  for (const SplitRow& split : cuts.split) {
+    EdgeOffset edge = offsets[static_cast<std::size_t>(split.row)];
+    EXPECT_EQ(split.first_slot, slot);
+    for (; slot < split.first_slot + split.count; ++slot) {
+      const HeavySegment& segment = by_slot[static_cast<std::size_t>(slot)];
+      EXPECT_EQ(segment.row, split.row);
+      EXPECT_EQ(segment.begin, edge);
+      EXPECT_GT(segment.end, segment.begin);
+      edge = segment.end;
+    }
+    EXPECT_EQ(edge, offsets[static_cast<std::size_t>(split.row) + 1]);
+  }
 }
 
 PropagateTask propagate_task(std::int64_t rows) {
@@ -176,6 +192,7 @@ TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
   shapes = queue.shapes_of([&] { launch_adam_catch_up(queue, adam_task(kRows, 64)); });
   EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
   PropagateTask task = propagate_task(kRows);
+  task.num_short = kRows;
   shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
   EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
   const NodeId row = 0;
@@ -184,7 +201,7 @@ TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
   task.num_segments = 7;
   task.num_split = 1 << 30;
   shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
-  EXPECT_EQ(shapes.at(0).grid.x, 7 + ceil_div(1000, 16)) << "rows of a set";
+  EXPECT_EQ(shapes.at(0).grid.x, ceil_div(7 + 1000, 16)) << "segments, and rows of a set";
   EXPECT_EQ(shapes.at(1).grid.x, ceil_div((kOne << 30) * 16, kPropagateThreads));
 }
 
@@ -215,6 +232,7 @@ TEST(Sizes, ALauncherRefusesMoreBlocksThanAGridHas) {
   });
   EXPECT_EQ(shapes.at(0).grid.y, 65'535u);
   PropagateTask wide = propagate_task(1);
+  wide.num_short = 1;
   wide.x.cols = wide.x.stride = wide.y.cols = wide.y.stride = 65'536 * std::int64_t{1024};
   EXPECT_THROW(launch_propagate(queue, wide), DeviceError) << "a table of 67 million columns";
   launch({.blocks = 0, .threads = 32}, idle_kernel);  // skipped

@@ -79,7 +79,8 @@ Interactions thresholds() {
   constexpr NodeId kItems = 4100;
   Pairs pairs;
   NodeId user = 0;
-  for (const NodeId degree : {31, 32, 33, 255, 256, 257, 2047, 2048, 2049, 4096, 4097}) {
+  for (const NodeId degree : {1,  3,  4,   5,   15,  16,  17,  31,   32,   33,   63,   64,  65,
+                              80, 81, 128, 129, 255, 256, 257, 2047, 2048, 2049, 4096, 4097}) {
     for (NodeId item = 0; item < degree; ++item) pairs.push_back({user, kItems - 1 - item});
     ++user;
   }
@@ -110,7 +111,7 @@ std::vector<NamedGraph> graph_battery(std::int64_t budget) {
       {"complete", random_interactions(9, 7, 1.0, 1), {3, 33, 200}},
       {"hub_user", hub_user(5, 5000), {1, 33}},
       {"hub_item", hub_item(3000, 11), {8, 31}},
-      {"thresholds", thresholds(), {3}},
+      {"thresholds", thresholds(), {3, 64}},
       {"banded", banded(257, 251, 3), {16, 64, 100}},
       {"power_law", power_law(700, 500, 6000), {32, 64, 128}},
       {"gaps", with_gaps(50, 43), {2, 256, 512}},

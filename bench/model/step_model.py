@@ -1,0 +1,322 @@
+#!/usr/bin/env python3
+"""Predicts the kernels of one LightGCN training step on a GPU that is described by six numbers.
+
+Reads a graph (train.txt: a user and its items a line) or makes one whose degrees fall like a power of
+the rank, and prints for every kernel the bytes that it must move, the turns of propagate's groups, how
+many of them are waste, and microseconds. Nothing here has been measured on a GPU: all are predictions,
+for comparing two mappings of the same work and for finding what limits a step.
+
+A kernel takes the longest of three times, and a launch:
+  bytes     what is gathered at the L2's speed, as far as the table fits there, else at the HBM's
+  issue     instructions of all warps, at four a clock and multiprocessor
+  waiting   blocks in the order of the grid on the first free place of a multiprocessor; a block lasts
+            as long as its longest warp: a wait for offsets, ids and scales, and those of its turns
+Standard library only.
+"""
+
+import argparse
+import dataclasses
+import heapq
+import itertools
+import math
+import pathlib
+import random
+
+MIB = 2**20
+# cuda/ops/propagate.hpp, propagate_neighbours.cuh
+LANES, AT_ONCE, GROUPS_OF_WARP, GROUPS_OF_BLOCK = 16, 4, 2, 16
+BLOCKS_OF_MULTIPROCESSOR = 4
+WIDTH = 64  # of the embeddings, to which the constants above belong
+
+
+@dataclasses.dataclass
+class Gpu:
+    """Defaults: an H200. Bandwidths in GB/s, sizes in MiB, latency of a gather in µs, clock in GHz."""
+
+    hbm: float = 4300.0
+    l2: float = 9700.0
+    l2_size: float = 44.0
+    latency: float = 0.3
+    multiprocessors: int = 132
+    clock: float = 1.98
+    launch = 1.5  # µs from one kernel of a recorded step to the next: an assumption
+
+    def gather_us(self, size, table):
+        """Microseconds for gathering `size` bytes in all from a table of `table` bytes."""
+        inside = min(1.0, self.l2_size * MIB / max(table, 1))
+        return size * (inside / self.l2 + (1 - inside) / self.hbm) / 1e3
+
+    def issue_us(self, instructions):
+        return instructions / (4 * self.multiprocessors * self.clock * 1e3)
+
+
+@dataclasses.dataclass
+class Loop:
+    """An inner loop of propagate: instructions of a warp a turn of four neighbours, waits for memory a
+    turn, and waits for the marks of a step of 16 neighbours."""
+
+    instructions: int
+    waits: float
+    mark_waits: float
+
+
+@dataclasses.dataclass
+class Mapping:
+    name: str
+    loop: Loop
+    cut: object  # from degrees and the wanted rows to neighbours a group, in launch order
+
+
+@dataclasses.dataclass
+class Work:
+    """Turns of the groups of a launch. ideal: if no group waited for another of its warp."""
+
+    ideal: int = 0
+    lockstep: int = 0
+    blocks: list = dataclasses.field(default_factory=list)  # waits of the longest warp
+
+    @property
+    def waste(self):
+        return self.lockstep / max(1, self.ideal)
+
+
+# --- Graphs ------------------------------------------------------------------------------------
+
+
+def read_degrees(path):
+    """Degrees of users and of items, by id, from train.txt."""
+    users, items = {}, {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.strip():
+            continue
+        user, *row = map(int, line.split())
+        users[user] = len(row)
+        for item in row:
+            items[item] = items.get(item, 0) + 1
+    return [[of.get(i, 0) for i in range(max(of, default=-1) + 1)] for of in (users, items)]
+
+
+def power_law_degrees(nodes, edges, most, generator):
+    """Degrees that fall like rank^(-2/3), at most `most`, in random order."""
+    degrees, before = [], 0
+    for rank in range(1, nodes + 1):
+        until = round(edges * (rank / nodes) ** (1 / 3))
+        degrees.append(min(until - before, most))
+        before = until
+    generator.shuffle(degrees)
+    return degrees
+
+
+# --- How rows become the work of groups -----------------------------------------------------------
+
+
+def by_rows(degrees, rows):
+    """A group a row, in order; a block for each 2048 neighbours of a row of more than 256."""
+    wanted, groups = set(rows), []
+    for row, degree in enumerate(degrees):
+        for begin in range(0, degree if degree > 256 else 0, 2048):
+            size = min(2048, degree - begin) if row in wanted else 0
+            share = -(-size // GROUPS_OF_BLOCK)
+            groups += [min(share, max(0, size - i * share)) for i in range(GROUPS_OF_BLOCK)]
+    return groups + [degrees[row] if degrees[row] <= 256 else 0 for row in rows]
+
+
+def by_items(degrees, rows):
+    """A group a row, the longest first, or a segment of a longer row; rows of a set in its order.
+
+    A segment has 64 neighbours, or the root of a row of more than 64².
+    """
+    wanted, segments = set(rows), []
+    for row, degree in enumerate(degrees):
+        if degree > 64:
+            size = max(64, math.isqrt(degree - 1) + 1)
+            segments += [(min(size, degree - begin), row in wanted) for begin in range(0, degree, size)]
+    segments.sort(key=lambda segment: -segment[0])
+    whole = [degrees[row] if degrees[row] <= 64 else 0 for row in rows]
+    if len(wanted) == len(degrees):
+        whole = sorted((degree for degree in degrees if degree <= 64), reverse=True)
+    return [size if there else 0 for size, there in segments] + whole
+
+
+def turns_of(size):
+    return -(-size // AT_ONCE)
+
+
+def every_neighbour(groups, loop):
+    """The work of a launch that adds all neighbours."""
+    work = Work(ideal=sum(map(turns_of, groups)))
+    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
+        block = groups[begin:begin + GROUPS_OF_BLOCK]
+        warps = [turns_of(max(block[i:i + GROUPS_OF_WARP])) for i in range(0, len(block), GROUPS_OF_WARP)]
+        work.lockstep += GROUPS_OF_WARP * sum(warps)
+        work.blocks.append(loop.waits * max(warps))
+    return work
+
+
+def marked_neighbours(groups, loop, share, generator):
+    """The work of a launch that adds a neighbour with the probability `share`."""
+    chances = [1.0]
+    for _ in range(LANES):
+        chances = [a * (1 - share) + b * share for a, b in zip(chances + [0.0], [0.0] + chances)]
+    chances = list(itertools.accumulate(chances))
+    work = Work()
+
+    def turns(left):
+        if left < LANES:
+            return turns_of(sum(generator.random() < share for _ in range(left)))
+        return turns_of(generator.choices(range(LANES + 1), cum_weights=chances)[0])
+
+    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
+        block, longest = groups[begin:begin + GROUPS_OF_BLOCK], 0.0
+        for i in range(0, len(block), GROUPS_OF_WARP):
+            warp, waits = block[i:i + GROUPS_OF_WARP], 0.0
+            for step in range(0, max(warp), LANES):
+                own = [turns(size - step) if size > step else 0 for size in warp]
+                work.ideal += sum(own)
+                work.lockstep += GROUPS_OF_WARP * max(own)
+                waits += loop.mark_waits + loop.waits * max(own)
+            longest = max(longest, waits)
+        work.blocks.append(longest)
+    return work
+
+
+# --- Microseconds --------------------------------------------------------------------------------
+
+
+def waiting_us(gpu, blocks):
+    """Blocks in order, each on the place that is free first."""
+    places = [0.0] * (gpu.multiprocessors * BLOCKS_OF_MULTIPROCESSOR)
+    end = 0.0
+    for waits in blocks:
+        done = heapq.heappop(places) + (3 + waits) * gpu.latency
+        end = max(end, done)
+        heapq.heappush(places, done)
+    return end
+
+
+def propagation_us(gpu, mapping, work, gathered, streamed, table):
+    return gpu.launch + max(gpu.gather_us(gathered, table) + streamed / gpu.hbm / 1e3,
+                            gpu.issue_us(work.lockstep / GROUPS_OF_WARP * mapping.loop.instructions),
+                            waiting_us(gpu, work.blocks))
+
+
+def plain_us(gpu, launches, size, flops=0.0):
+    """A kernel that streams, or computes at two flops a lane and clock."""
+    compute = flops / (gpu.multiprocessors * 256 * gpu.clock * 1e3)
+    return launches * (gpu.launch + 2 * gpu.latency) + max(size / gpu.hbm / 1e3, compute)
+
+
+BEFORE = Loop(instructions=102, waits=2.0, mark_waits=2.0)
+NOW = Loop(instructions=44, waits=1.0, mark_waits=1.0)
+MAPPINGS = (Mapping("before", BEFORE, by_rows), Mapping("loop", NOW, by_rows), Mapping("items", NOW, by_items))
+
+
+class Step:
+    """The kernels of a step: [(name, times, bytes, {mapping: (turns, waste, µs)})]."""
+
+    def __init__(self, gpu, degrees, options):
+        self.gpu, self.degrees = gpu, degrees
+        self.edges = sum(degrees[0])
+        self.generator = random.Random(options.seed)
+        users, items = (range(len(of)) for of in degrees)
+        drawn = self.generator.choices(users, k=options.batch)
+        chosen = self.generator.choices(items, weights=degrees[1], k=options.batch)
+        if options.loss == "bpr":
+            chosen += self.generator.choices(items, k=options.batch)
+        self.batch = [sorted(set(drawn)), sorted(set(chosen))]
+        self.kernels = []
+        self.fill(options)
+
+    def propagation(self, name, times, side, rows=None, marked=False):
+        """To the rows of a side (default: all), from all rows of the other or those of the batch."""
+        degrees, source = self.degrees[side], self.degrees[1 - side]
+        rows = range(len(degrees)) if rows is None else rows
+        share = sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
+        edges = sum(degrees[row] for row in rows)
+        row_bytes = 4 * WIDTH
+        gathered = edges * (share if marked else 1.0) * (row_bytes + 4)
+        streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes)
+        figures = {}
+        for mapping in MAPPINGS:
+            groups = mapping.cut(degrees, rows)
+            work = (marked_neighbours(groups, mapping.loop, share, self.generator) if marked
+                    else every_neighbour(groups, mapping.loop))
+            us = propagation_us(self.gpu, mapping, work, gathered, streamed, len(source) * row_bytes)
+            if mapping.cut is by_items:
+                us += self.gpu.launch + 2 * self.gpu.latency  # joins the items of long rows
+            figures[mapping.name] = (work.ideal, work.waste, us)
+        self.kernels.append((name, times, gathered + streamed, figures))
+
+    def plain(self, name, launches, size, flops=0.0):
+        us = plain_us(self.gpu, launches, size, flops)
+        self.kernels.append((name, 1, size, {mapping.name: (0, 1.0, us) for mapping in MAPPINGS}))
+
+    def fill(self, options):
+        for side, to in enumerate(("users", "items")):
+            if options.layers > 1:
+                self.propagation(f"propagate to {to}", 2 * (options.layers - 1), side)
+            self.propagation(f"propagate to the batch's {to}", 1, side, self.batch[side])
+            self.propagation(f"propagate from the batch to {to}", 1, side, marked=True)
+        row_bytes = 4 * WIDTH
+        rows = sum(map(len, self.batch))
+        self.plain("next_batch", 1, 16 * options.batch)
+        if options.loss == "bpr":
+            self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
+        else:
+            self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
+                       6.0 * options.batch**2 * WIDTH)
+        self.plain("l2_penalty", 2, 3 * rows * row_bytes)
+        self.plain("adam", 2, 7 * sum(map(len, self.degrees)) * row_bytes)
+
+    def total(self, mapping):
+        return sum(times * figures[mapping.name][2] for _, times, _, figures in self.kernels)
+
+
+def print_step(step, options):
+    print(f"predicted: LightGCN L {options.layers} {options.loss}, D {WIDTH}, B {options.batch}, "
+          f"{len(step.degrees[0])} users, {len(step.degrees[1])} items, {step.edges} edges")
+    columns = "".join(f" | {m.name + ': turns':>14} {'waste':>5} {'µs':>7}" for m in MAPPINGS)
+    print(f"{'kernel':<32} {'times':>5} {'MB':>7}{columns}")
+    for name, times, size, figures in step.kernels:
+        cells = "".join(f" | {turns or '':>14} {f'{waste:.2f}' if turns else '':>5} {us:7.1f}"
+                        for turns, waste, us in (figures[m.name] for m in MAPPINGS))
+        print(f"{name:<32} {times:>5} {size / 1e6:7.1f}{cells}")
+    totals = "".join(f" | {'':>14} {'':>5} {step.total(m):7.1f}" for m in MAPPINGS)
+    print(f"{'step, predicted µs':<32} {'':>5} {'':>7}{totals}")
+
+
+def parse_arguments(words=None):
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", nargs="?", type=pathlib.Path, help="a directory with train.txt")
+    parser.add_argument("--power-law", nargs=3, type=int, metavar=("USERS", "ITEMS", "EDGES"))
+    parser.add_argument("--loss", choices=("bpr", "softmax"), default="bpr")
+    parser.add_argument("--layers", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--hbm", type=float, default=Gpu.hbm, help="bandwidth of the memory, GB/s")
+    parser.add_argument("--l2", type=float, default=Gpu.l2, help="bandwidth of the L2, GB/s")
+    parser.add_argument("--l2-size", type=float, default=Gpu.l2_size, help="MiB")
+    parser.add_argument("--latency", type=float, default=Gpu.latency, help="of a gather, microseconds")
+    parser.add_argument("--multiprocessors", type=int, default=Gpu.multiprocessors)
+    parser.add_argument("--clock", type=float, default=Gpu.clock, help="GHz")
+    options = parser.parse_args(words)
+    if (options.data is None) == (options.power_law is None):
+        parser.error("give a directory with train.txt, or --power-law")
+    return options
+
+
+def main(words=None):
+    options = parse_arguments(words)
+    if options.data is not None:
+        degrees = read_degrees(options.data / "train.txt")
+    else:
+        generator = random.Random(options.seed)
+        users, items, edges = options.power_law
+        degrees = [power_law_degrees(users, edges, items, generator),
+                   power_law_degrees(items, edges, users, generator)]
+    gpu = Gpu(*(getattr(options, field.name) for field in dataclasses.fields(Gpu)))
+    print_step(Step(gpu, degrees, options), options)
+
+
+if __name__ == "__main__":
+    main()
