@@ -91,8 +91,13 @@ float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op
   return workspace.values.data();
 }
 
-Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols) {
+Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
   expect_not_recording("allocate");
+  if (options.gather != GatherPrecision::kOwn) {
+    throw ConfigError(
+        "train.precision: found bf16, but a GPU propagates in f32 alone: set it to f32, or the "
+        "device to cpu");
+  }
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));
   const DeviceScope scope = use_device();

@@ -45,7 +45,7 @@ class CudaBackend final : public Backend {
   DeviceDescription describe() const override { return description_; }
   MemoryInfo memory() const override;
 
-  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override;
   void upload(std::span<const float> values, Matrix& to) override;
   void upload(std::span<const double> values, Matrix& to) override;
   void download(const Matrix& from, std::span<float> values) override;

@@ -90,6 +90,7 @@ constexpr std::array kSynonyms{
     Synonyms{"train.device", "gpu gpus gpu_id use_gpu cuda use_cuda no_cuda device_id accelerator"},
     Synonyms{"train.threads",
              "n_threads num_threads nthreads n_jobs jobs num_workers workers cores multicore"},
+    Synonyms{"train.precision", "bf16 bfloat16 fp16 half amp mixed_precision dtype"},
     Synonyms{"train.reproducibility", "deterministic reproducible"},
     Synonyms{"evaluation.ks", "topk topks cutoff cutoffs at_k"},
     Synonyms{"evaluation.score", "similarity score_function scoring distance"},

@@ -98,6 +98,11 @@ std::vector<KeySpec> train_keys() {
            is_device),
       integer("train.threads", kHarmless, "threads on a CPU; 0: as many as it may use (tern info)",
               at(&Config::threads), 0, 4096),
+      choice<GatherPrecision>("train.precision", kChangesResult,
+                              "how propagations read embeddings; bf16: as copies of half the size, "
+                              "all else in f32; not on a GPU",
+                              at(&Config::model, &ModelOptions::gather),
+                              {{"f32", GatherPrecision::kOwn}, {"bf16", GatherPrecision::kBf16}}),
       choice<Reproducibility>(
           "train.reproducibility", kChangesResult,
           "bitwise: equal runs give equal bits; none: a GPU adds in any order, by atomics",

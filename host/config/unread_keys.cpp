@@ -28,6 +28,11 @@ const std::vector<Reading>& readings() {
       {{"model.layers"},
        "model.kind = lightgcn",
        [](const Config& c) { return c.model.kind == ModelKind::kLightGcn; }},
+      {{"train.precision"},
+       "model.kind = lightgcn or gcmc",
+       [](const Config& c) {
+         return c.model.kind == ModelKind::kLightGcn || c.model.kind == ModelKind::kGcMc;
+       }},
       {{"model.hidden", "model.inputs", "model.dropout", "model.message_dropout"},
        "model.kind = gcmc",
        [](const Config& c) { return c.model.kind == ModelKind::kGcMc; }},

@@ -10,6 +10,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
+#include "host/cpu/gather_copy.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/adam.cpp"
@@ -178,6 +179,7 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
   CounterStorage* noted = fault_storage(fault);
   const AdamCoefficients coefficients(options);
   const AdamCorrection correction = adam_correction(options, t);
+  const CopyRefresh copied(parameter, rows);
   const auto g = view(gradient);
   const auto p = view(parameter);
   const auto m = view(state.first_moment);
@@ -195,6 +197,7 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
                                          m.data + begin, v.data + begin, size, size)) {
                             sound.store(false, std::memory_order_relaxed);
                           }
+                          copied.copy(begin, end);
                         });
   } else {
     const NodeId* wanted = rows == nullptr ? nullptr : storage(*rows).rows.data();
@@ -207,9 +210,11 @@ void CpuBackend::adam(const AdamOptions& options, const Counter& step, const Mat
                      p.stride, p.cols)) {
         sound.store(false, std::memory_order_relaxed);
       }
+      copied.copy(row * p.stride, (row + 1) * p.stride);
       if (last != nullptr) last[row] = t;
     });
   }
+  copied.finish();
   if (!sound) note_fault(noted, t);
 }
 

@@ -75,6 +75,11 @@ MatrixView<float> view(const Matrix& matrix) {
   auto& found = storage_of<MatrixStorage>(matrix, "cpu", "matrix");
   return {found.values.data(), matrix.rows(), matrix.cols(), found.stride};
 }
+MatrixView<float> view(Matrix& matrix) {
+  auto& found = storage_of<MatrixStorage>(matrix, "cpu", "matrix");
+  if (found.copy != nullptr) found.copy->stale.store(true, std::memory_order_relaxed);
+  return view(std::as_const(matrix));
+}
 const GraphStorage& storage(const Graph& graph) {
   return storage_of<GraphStorage>(graph, "cpu", "graph");
 }
@@ -110,10 +115,10 @@ DeviceDescription CpuBackend::describe() const {
                      ", OpenBLAS " + openblas_get_corename()};
 }
 
-Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols) {
+Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
   check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));
-  return {std::make_unique<MatrixStorage>(rows, cols), rows, cols};
+  return {std::make_unique<MatrixStorage>(rows, cols, options), rows, cols};
 }
 
 void CpuBackend::upload(std::span<const float> values, Matrix& to) {

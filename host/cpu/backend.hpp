@@ -22,7 +22,7 @@ class CpuBackend final : public HostBackend {
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override;
 
-  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override;
   void upload(std::span<const float> values, Matrix& to) override;
   void upload(std::span<const double> values, Matrix& to) override;
   void download(const Matrix& from, std::span<float> values) override;
@@ -95,8 +95,10 @@ class CpuBackend final : public HostBackend {
 /// Rows that a thread takes at a time, where a row is the work of one vector operation.
 inline constexpr std::int64_t kRowBlock = 64;
 
-/// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one.
+/// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one. An op
+/// writes a matrix through its view of a Matrix&, which makes the matrix's copy for gathers stale.
 MatrixView<float> view(const Matrix& matrix);
+MatrixView<float> view(Matrix& matrix);
 const GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "host/support/bf16.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cpu {
@@ -12,6 +13,7 @@ struct PropagateTask {
   const float* to_scale = nullptr;
   const float* from_scale = nullptr;
   MatrixView<const float> x;
+  const Bf16* copy = nullptr;  // of x, with its stride: read in its place; null: none
   MatrixView<float> y;
   const NodeId* rows = nullptr;                // the rows to write; null: row i is i
   const std::uint8_t* from_marks = nullptr;    // null: every column counts

@@ -5,6 +5,7 @@
 
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
+#include "host/cpu/gather_copy.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "host/cpu/sgd.cpp"
@@ -54,6 +55,7 @@ void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matri
   const auto rate = finite_factor(options.learning_rate);
   const auto momentum = static_cast<float>(options.momentum);
   const auto decay = finite_factor(options.weight_decay);
+  const CopyRefresh copied(parameter, rows);
   const auto g = view(gradient);
   const auto p = view(parameter);
   float* velocity = options.momentum == 0.0 ? nullptr : view(state.velocity).data;
@@ -70,6 +72,7 @@ void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matri
                                         at(begin), end - begin)) {
                             sound.store(false, std::memory_order_relaxed);
                           }
+                          copied.copy(begin, end);
                         });
   } else {
     const std::vector<NodeId>& wanted = storage(*rows).rows;
@@ -79,8 +82,10 @@ void CpuBackend::sgd(const SgdOptions& options, const Counter& step, const Matri
       if (!sgd_step(rate, momentum, decay, g.data + f, p.data + f, at(f), p.stride)) {
         sound.store(false, std::memory_order_relaxed);
       }
+      copied.copy(f, f + p.stride);
     });
   }
+  copied.finish();
   if (!sound) note_fault(noted, storage(step).value);
 }
 

@@ -13,14 +13,15 @@
 
 namespace tern::cpu {
 
-FloatBlock::FloatBlock(std::int64_t size) : size_(size) {
+template <typename Number>
+Block<Number>::Block(std::int64_t size) : size_(size) {
   constexpr std::size_t kLine = 64;
   constexpr std::size_t kHugePage = std::size_t{2} << 20;
   if (size < 0 || size > std::numeric_limits<std::int64_t>::max() / 8) {
     throw MemoryError("out of host memory: " + std::to_string(size) +
-                      " floats needed for a matrix");
+                      " numbers needed for a matrix");
   }
-  const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(float);
+  const std::size_t bytes = static_cast<std::size_t>(size) * sizeof(Number);
   const std::size_t alignment = bytes >= 2 * kHugePage ? kHugePage : kLine;
   const std::size_t rounded = (std::max(bytes, kLine) + alignment - 1) / alignment * alignment;
   void* block = std::aligned_alloc(alignment, rounded);
@@ -28,15 +29,19 @@ FloatBlock::FloatBlock(std::int64_t size) : size_(size) {
     throw MemoryError("out of host memory: " + std::to_string(rounded) +
                       " bytes needed for a matrix");
   }
-  data_.reset(static_cast<float*>(block));
+  data_.reset(static_cast<Number*>(block));
   // A hint: if the kernel declines it, the block works as well.
   if (alignment == kHugePage) (void)madvise(block, rounded, MADV_HUGEPAGE);
   std::memset(block, 0, rounded);
 }
 
-void FloatBlock::Free::operator()(float* block) const noexcept {
+template <typename Number>
+void Block<Number>::Free::operator()(Number* block) const noexcept {
   std::free(block);
 }
+
+template class Block<float>;
+template class Block<Bf16>;
 
 void ContrastWorkspace::grow(std::int64_t pairs, std::int64_t negatives_each,
                              const std::int64_t (&rows)[2], std::int64_t stride) {

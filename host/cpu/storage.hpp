@@ -1,13 +1,16 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <vector>
 
 #include "host/cpu/adam.hpp"
+#include "host/support/bf16.hpp"
 #include "tern/alias_table.hpp"
+#include "tern/op_options.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
 #include "tern/view.hpp"
@@ -22,29 +25,48 @@ constexpr std::int64_t padded(std::int64_t cols) {
   return (cols + kBlock - 1) / kBlock * kBlock;
 }
 
-/// An owned block of zeroed floats, aligned to a cache line; on huge pages if it is large, since a
+/// An owned block of zeroed numbers, aligned to a cache line; on huge pages if it is large, since a
 /// gather over a table of many small pages spends its time in the TLB.
-class FloatBlock {
+template <typename Number>
+class Block {
  public:
   /// Throws DeviceError, with the need in bytes, if memory is short.
-  explicit FloatBlock(std::int64_t size);
-  FloatBlock() = default;
-  float* data() const noexcept { return data_.get(); }
+  explicit Block(std::int64_t size);
+  Block() = default;
+  Number* data() const noexcept { return data_.get(); }
   std::int64_t size() const noexcept { return size_; }
 
  private:
   struct Free {
-    void operator()(float* block) const noexcept;
+    void operator()(Number* block) const noexcept;
   };
-  std::unique_ptr<float, Free> data_;
+  std::unique_ptr<Number, Free> data_;
   std::int64_t size_ = 0;
+};
+extern template class Block<float>;
+extern template class Block<Bf16>;
+using FloatBlock = Block<float>;
+
+/// The elements of a matrix in bf16, for propagate to gather from: half of the bytes. Of the matrix's
+/// stride.
+struct GatherCopy {
+  explicit GatherCopy(std::int64_t size) : values(size) {}
+  Block<Bf16> values;
+  /// Whether the matrix has changed since: an op that writes it says so (view()), and propagate then
+  /// copies it. Atomic, because threads of an op may say so at one time.
+  std::atomic<bool> stale = false;
 };
 
 struct MatrixStorage final : Storage {
-  MatrixStorage(std::int64_t rows, std::int64_t cols)
-      : stride(padded(cols)), values(rows * stride) {}
+  MatrixStorage(std::int64_t rows, std::int64_t cols, const MatrixOptions& options)
+      : stride(padded(cols)), values(rows * stride) {
+    if (options.gather == GatherPrecision::kBf16) {
+      copy = std::make_unique<GatherCopy>(values.size());
+    }
+  }
   std::int64_t stride;
   FloatBlock values;
+  std::unique_ptr<GatherCopy> copy;  // null: propagate gathers from the values
 };
 
 /// One direction of the graph, and the cuts of its rows for the threads.

@@ -77,7 +77,7 @@ class KinkWatch final : public reference::ReferenceBackend {
  private:
   Values evaluate(const DenseSum& sum, const Matrix& like) {
     DenseState state = make_dense_state(like.rows(), like.cols());
-    Matrix result = allocate(like.rows(), like.cols());
+    Matrix result = allocate(like.rows(), like.cols(), {});
     ReferenceBackend::linear_relu_batchnorm({.inner = sum, .activation = Activation::kNone},
                                             DenseMode::kTraining, state, result);
     return gradcheck_detail::download(*this, result);

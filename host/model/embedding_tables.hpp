@@ -15,9 +15,10 @@ class SidePair {
  public:
   SidePair() = default;
   /// Two matrices of zeros, (nodes of the side, width).
-  SidePair(Backend& backend, const Graph& graph, std::int64_t width)
-      : matrices_{backend.allocate(graph.num_users(), width),
-                  backend.allocate(graph.num_items(), width)} {}
+  SidePair(Backend& backend, const Graph& graph, std::int64_t width,
+           const MatrixOptions& options = {})
+      : matrices_{backend.allocate(graph.num_users(), width, options),
+                  backend.allocate(graph.num_items(), width, options)} {}
 
   Matrix& operator[](Side side) { return matrices_[static_cast<std::size_t>(side)]; }
   const Matrix& operator[](Side side) const { return matrices_[static_cast<std::size_t>(side)]; }
@@ -25,6 +26,11 @@ class SidePair {
  private:
   std::array<Matrix, 2> matrices_;
 };
+
+/// The options of a table that a model propagates, if it does.
+inline MatrixOptions gathered_if(bool propagated, const ModelOptions& options) {
+  return {.gather = propagated ? options.gather : GatherPrecision::kOwn};
+}
 
 inline constexpr std::array<Side, 2> kSides{Side::kUser, Side::kItem};
 

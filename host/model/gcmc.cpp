@@ -47,17 +47,17 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
     layers_.push_back(
         std::make_unique<GcMcLayer>(backend, graph, trainables_, number, inputs, width));
     for (const Side side : kSides) {
-      inputs[static_cast<std::size_t>(side)] = {
-          .nodes = graph.num_nodes(side),
-          .learned = &layers_.back()->output(side),
-          .learned_gradient = &layers_.back()->gradient(side)};
+      inputs[static_cast<std::size_t>(side)] = {.nodes = graph.num_nodes(side),
+                                                .learned = &layers_.back()->output(side),
+                                                .learned_gradient = &layers_.back()->gradient(side),
+                                                .gather = options.gather};
     }
   }
 }
 
 LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* features) {
   NodeInput& own = inputs_[static_cast<std::size_t>(side)];
-  LayerInput input{.nodes = nodes};
+  LayerInput input{.nodes = nodes, .gather = options_.gather};
   if (takes_features(options_.inputs, side, features)) {
     if (features->num_nodes() != nodes) {
       throw ShapeError(fmt::format("features: found {} {}s, expected {}", features->num_nodes(),
@@ -75,7 +75,8 @@ LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* feat
     }
   }
   if (learns_ids(options_.inputs, features)) {
-    own.ids = &trainables_.make(side, "embedding", nodes, options_.width);
+    own.ids =
+        &trainables_.make(side, "embedding", nodes, options_.width, {.gather = options_.gather});
     input.learned = &own.ids->value;
     input.learned_gradient = &own.ids->gradient;
   }

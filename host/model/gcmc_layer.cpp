@@ -21,9 +21,12 @@ GcMcLayer::Half::Half(Backend& backend, const Graph& graph, Side side, Trainable
       running_variance(backend.allocate(1, width)),
       state(backend.make_dense_state(graph.num_nodes(side), width)),
       h(backend.allocate(graph.num_nodes(side), width)),
-      z(backend.allocate(graph.num_nodes(side), width)) {
+      z(backend.allocate(graph.num_nodes(side), width, {.gather = self.input().gather})) {
   if (!trainables.train()) return;
-  h_gradient = backend.allocate(h.rows(), width);
+  const bool propagated = message.order() == MessageOrder::kLinearFirst;
+  const GatherPrecision own = GatherPrecision::kOwn;
+  h_gradient =
+      backend.allocate(h.rows(), width, {.gather = propagated ? self.input().gather : own});
   z_gradient = backend.allocate(z.rows(), width);
 }
 

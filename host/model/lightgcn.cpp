@@ -8,10 +8,12 @@ LightGcn::LightGcn(Backend& backend, const Graph& graph, const Triplets& triplet
       graph_(graph),
       triplets_(triplets),
       options_(options),
-      tables_(backend, graph, options.width) {
+      tables_(backend, graph, options.width, gathered_if(options.layers >= 1, options)) {
   if (!triplets.empty()) gradients_ = SidePair(backend, graph, options.width);
   if (options_.layers > 0) {
-    for (SidePair& turn : turns_) turn = SidePair(backend, graph, options.width);
+    // Layer 1 is propagated, not the last layer, nor the gradient of E⁰.
+    turns_[0] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 3, options));
+    turns_[1] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 2, options));
   }
   parameters_ = table_parameters(tables_, options_.layers == 0 ? gradients_ : turns_[0]);
 }

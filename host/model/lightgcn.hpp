@@ -17,6 +17,9 @@ namespace tern {
 /// backward() starts from is zero elsewhere; so the last step of forward() and the first step of
 /// backward() touch only edges of the batch's rows.
 ///
+/// options.gather is the precision in which layers and their gradients are propagated. The gradient of
+/// the final embeddings is propagated unrounded: it has rows of the batch alone, which fit a cache.
+///
 /// Memory: 4 N D numbers: E⁰, the gradient of the final embeddings, and two tables that all layers
 /// of both passes use in turn. backward() therefore overwrites embeddings().
 /// Source: He et al. 2020, "LightGCN", eq. 7 and 8, with α_l = 1/(L+1).

@@ -64,8 +64,8 @@ LightGcnPlusPlus::LightGcnPlusPlus(Backend& backend, const Graph& graph, const T
       options_(options),
       tables_(backend, graph, options.width),
       finals_(backend, graph, options.width),
-      units_(backend, graph, options.width),
-      sums_(backend, graph, options.width) {
+      units_(backend, graph, options.width, gathered_if(true, options)),
+      sums_(backend, graph, options.width, gathered_if(options.layers >= 2, options)) {
   for (const Side side : kSides) {
     const auto s = static_cast<std::size_t>(side);
     const std::vector<double> degrees = degrees_of(backend, graph, side);

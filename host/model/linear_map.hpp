@@ -20,6 +20,8 @@ struct LayerInput {
   const Matrix* learned = nullptr;
   /// Its gradient, overwritten by the layer's backward pass.
   Matrix* learned_gradient = nullptr;
+  /// How the layer propagates what it computes from the input. Constant parts are propagated unrounded.
+  GatherPrecision gather = GatherPrecision::kOwn;
 
   std::int64_t num_numbers() const { return numbers == nullptr ? 0 : numbers->cols(); }
   std::int64_t num_categories() const {

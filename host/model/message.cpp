@@ -60,7 +60,7 @@ Message::Message(Backend& backend, const Graph& graph, Side to, Trainables& trai
   const std::int64_t receivers = graph.num_nodes(to);
   if (order_ == MessageOrder::kLinearFirst) {
     state_ = backend.make_dense_state(x.nodes, width);
-    sent_ = backend.allocate(x.nodes, width);
+    sent_ = backend.allocate(x.nodes, width, {.gather = x.gather});
     if (trainables.train()) sent_gradient_ = backend.allocate(x.nodes, width);
     return;
   }
@@ -75,7 +75,9 @@ Message::Message(Backend& backend, const Graph& graph, Side to, Trainables& trai
   if (x.categories != nullptr) categories_ = gather(dense_categories(backend, *x.categories));
   if (x.learned != nullptr) {
     learned_ = backend.allocate(receivers, x.learned_width());
-    if (trainables.train()) learned_gradient_ = backend.allocate(receivers, x.learned_width());
+    if (trainables.train()) {
+      learned_gradient_ = backend.allocate(receivers, x.learned_width(), {.gather = x.gather});
+    }
   }
   Matrix ones = backend.allocate(x.nodes, 1);
   backend.fill(ones, 1.0);

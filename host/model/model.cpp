@@ -37,6 +37,7 @@ std::unique_ptr<Model> make_model(Backend& backend, const Graph& graph, const Tr
   check_keys(config, "model.");
   check_keys(config, "contrast.");
   check_keys(config, "propagation.");
+  check_keys(config, "train.precision");
   check_propagation(options);
   check_contrast(options);
   if (options.propagation.kind == PropagationKind::kLightGcnPlusPlus) {

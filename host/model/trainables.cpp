@@ -72,10 +72,10 @@ void initialize_embedding(Backend& backend, Matrix& table, Side side, const Mode
   initialize_uniform(backend, table, bound, seed, tensor);
 }
 
-Trainable& Trainables::make(Side side, std::string_view what, std::int64_t rows,
-                            std::int64_t cols) {
+Trainable& Trainables::make(Side side, std::string_view what, std::int64_t rows, std::int64_t cols,
+                            const MatrixOptions& options) {
   Trainable& made = store_.emplace_back();
-  made.value = backend_.allocate(rows, cols);
+  made.value = backend_.allocate(rows, cols, options);
   if (train()) made.gradient = backend_.allocate(rows, cols);
   parameters_.push_back(
       {fmt::format("{}_{}", to_string(side), what), side, &made.value, &made.gradient, nullptr});

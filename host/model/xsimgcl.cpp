@@ -9,15 +9,19 @@ XSimGcl::XSimGcl(Backend& backend, const Graph& graph, const Triplets& triplets,
       triplets_(triplets),
       options_(options),
       steps_(backend.make_counter()),
-      tables_(backend, graph, options.width),
-      finals_(backend, graph, options.width) {
-  for (SidePair& turn : turns_) turn = SidePair(backend, graph, options.width);
+      tables_(backend, graph, options.width, gathered_if(true, options)),
+      finals_(backend, graph, options.width, gathered_if(options.contrast.layer >= 3, options)) {
+  turns_[0] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 3, options));
+  turns_[1] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 2, options));
   parameters_ = table_parameters(tables_, turns_[0]);
   if (triplets.empty()) return;
   gradients_ = SidePair(backend, graph, options.width);
   view_gradients_ = SidePair(backend, graph, options.width);
   const ContrastOptions& contrast = options.contrast;
-  if (options.layers - contrast.layer > 1) spare_ = SidePair(backend, graph, options.width);
+  const int after_view = options.layers - contrast.layer;
+  if (after_view > 1) {
+    spare_ = SidePair(backend, graph, options.width, gathered_if(after_view > 2, options));
+  }
   contrast_.options = {.temperature = contrast.temperature, .weight = contrast.weight};
   for (const Side side : kSides) {
     const auto s = static_cast<std::size_t>(side);

@@ -40,9 +40,11 @@ DeviceDescription ReferenceBackend::describe() const {
   return {.name = "CPU", .precision = "f64", .details = "plain loops, one thread"};
 }
 
-Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols) {
+Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols,
+                                  const MatrixOptions& options) {
   const std::int64_t size = check_allocate(rows, cols, sizeof(double));
   auto storage = std::make_unique<MatrixStorage>();
+  storage->gather = options.gather;
   reserve_memory("allocate", static_cast<double>(size) * sizeof(double),
                  [&] { storage->values.assign(static_cast<std::size_t>(size), 0.0); });
   return {std::move(storage), rows, cols};

@@ -19,7 +19,7 @@ class ReferenceBackend : public HostBackend {
   std::string name() const override { return "reference"; }
   DeviceDescription describe() const override;
 
-  Matrix allocate(std::int64_t rows, std::int64_t cols) override;
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override;
   void upload(std::span<const float> values, Matrix& to) override;
   void upload(std::span<const double> values, Matrix& to) override;
   void download(const Matrix& from, std::span<float> values) override;

@@ -1,5 +1,6 @@
 #include "host/backend/checks.hpp"
 #include "host/reference/backend.hpp"
+#include "host/support/bf16.hpp"
 
 namespace tern::reference {
 namespace {
@@ -10,6 +11,11 @@ std::vector<double> scales_of(const Direction& side, Normalization normalization
   if (normalization == Normalization::kDegree) return side.scales;
   if (normalization == Normalization::kNone) return std::vector<double>(side.scales.size(), 1.0);
   return storage_of<MatrixStorage>(*given, "propagate", "scales").values;
+}
+
+/// An element of x as propagate reads it.
+double gathered(double value, GatherPrecision precision) {
+  return precision == GatherPrecision::kBf16 ? round_to_bf16(static_cast<float>(value)) : value;
 }
 
 }  // namespace
@@ -25,6 +31,7 @@ void ReferenceBackend::propagate(const Graph& graph, Side to, const Matrix& x, M
   const std::vector<double> scales_from =
       scales_of(storage.rows_of(opposite(to)), options.normalization, options.from_scales);
   const MatrixView<const double> in = view(x, "propagate", "x");
+  const GatherPrecision precision = storage_of<MatrixStorage>(x, "propagate", "x").gather;
   const MatrixView<double> out = view(y, "propagate", "y");
   MatrixView<const double> addend;
   if (options.addend != nullptr) addend = view(*options.addend, "propagate", "addend");
@@ -35,7 +42,8 @@ void ReferenceBackend::propagate(const Graph& graph, Side to, const Matrix& x, M
     for (std::int64_t d = 0; d < out.cols; ++d) {
       double sum = 0;
       for (const NodeId neighbour : neighbours.row(row)) {
-        if (reads_x[neighbour]) sum += scales_from[neighbour] * in(neighbour, d);
+        if (!reads_x[neighbour]) continue;
+        sum += scales_from[neighbour] * gathered(in(neighbour, d), precision);
       }
       sum *= scales_to[row];
       if (options.addend != nullptr && reads_addend[row]) sum += addend(row, d);

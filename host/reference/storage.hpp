@@ -7,6 +7,7 @@
 
 #include "tern/alias_table.hpp"
 #include "tern/interactions.hpp"
+#include "tern/op_options.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
 #include "tern/view.hpp"
@@ -16,6 +17,7 @@ namespace tern::reference {
 
 struct MatrixStorage final : Storage {
   std::vector<double> values;
+  GatherPrecision gather = GatherPrecision::kOwn;
 };
 
 /// One direction of the graph: the neighbours of every node of one side, and that side's scales.

@@ -230,9 +230,17 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
          (16 + threads) * statistics;
 }
 
+/// The copy of such a matrix that propagate gathers from.
+Bytes copy_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
+  if (kind != Kind::kCpu) return 0;
+  const Bytes bytes = 2 * rows * round_up(cols, 16);
+  return bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
+}
+
 struct ModelMemory {
   std::int64_t values = 0;  // elements in a checkpoint, without the optimiser's
   Bytes parameters = 0, layers = 0, scratch = 0;
+  Bytes copies = 0;   // for gathers in bf16
   Bytes encoded = 0;  // features, while the model is built
 };
 
@@ -251,9 +259,13 @@ void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSize
                    (y.categories > 0 ? 2 * m(y.senders, width) : 0);
   y.receivers = x.senders;
   y.width = width;
+  const auto copy = [&](auto rows, auto cols) { return copy_bytes(kind, rows, cols); };
+  memory.copies += copy(x.senders, width);
   if (cheaper_order(y) == MessageOrder::kLinearFirst) {
     memory.layers += 3 * m(y.senders, width);
+    memory.copies += copy(y.senders, width) + copy(y.receivers, width);
   } else {
+    memory.copies += copy(y.receivers, y.learned);
     memory.layers += m(y.receivers, width) + m(y.receivers, y.numbers) + m(y.receivers, 1) +
                      m(y.receivers, y.categories) + 2 * m(y.receivers, y.learned) +
                      m(y.senders, y.learned);
@@ -271,6 +283,7 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
   ModelMemory memory;
   const EncodedDataset features = features_for(data, options);
   std::array<MessageSizes, 2> inputs;
+  Bytes table_copies = 0;
   for (const std::size_t side : {0, 1}) {
     MessageSizes& x = inputs[side];
     const auto& encoded = side == 0 ? features.users : features.items;
@@ -288,6 +301,7 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     x.learned = options.width;
     memory.values += x.senders * x.learned;
     memory.parameters += matrix_bytes(kind, x.senders, x.learned);
+    table_copies += copy_bytes(kind, x.senders, x.learned);
   }
   if (options.kind == ModelKind::kLightGcn && options.layers > 0) {
     // Two tables in turn; with a contrast the final embeddings, the view's gradient, and a spare table.
@@ -295,13 +309,19 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     const bool contrasts = contrast.kind != ContrastKind::kNone;
     const int more = contrasts ? 2 + (options.layers - contrast.layer > 1 ? 1 : 0) : 0;
     memory.layers = (2 + more) * memory.parameters;
+    int copied = std::min(options.layers, 3);
+    if (contrasts && options.layers - contrast.layer > 2) ++copied;
+    if (contrasts && contrast.layer > 2) ++copied;
+    memory.copies = copied * table_copies;
   }
   if (options.propagation.kind == PropagationKind::kLightGcnPlusPlus) {
     // The final embeddings, unit rows, sums, and layers 1 to L-1; two scales a node.
     memory.layers = (2 + options.layers) * memory.parameters;
+    memory.copies = std::min(options.layers, 2) * table_copies;
     for (const MessageSizes& x : inputs) memory.layers += 2 * matrix_bytes(kind, 1, x.senders);
   }
   if (options.kind != ModelKind::kGcMc) return memory;
+  memory.copies = table_copies;
   std::vector<int> widths = options.hidden;
   widths.push_back(options.width);
   for (const int width : widths) {
@@ -364,6 +384,10 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
   add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
   add("layers", model.layers, "model.width, model.hidden");
+  add("layers", model.layers, "model.width, model.hidden");
+  if (config.model.gather == GatherPrecision::kBf16) {
+    add("copies", model.copies, "model.width, train.precision");
+  }
   const Bytes partial_sums =
       gpu ? matrix_bytes(kind, segments_of(data.train), config.model.width) : 0;
   add("scratch",

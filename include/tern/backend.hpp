@@ -89,8 +89,9 @@ class Backend {
   /// tern/memory.hpp. Throws DeviceError if the device does not answer.
   virtual MemoryInfo memory() const = 0;
   /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError if memory is
-  /// short, with the need in bytes.
-  virtual Matrix allocate(std::int64_t rows, std::int64_t cols) = 0;
+  /// short, with the need in bytes, ConfigError on a precision that the backend does not have.
+  virtual Matrix allocate(std::int64_t rows, std::int64_t cols,
+                          const MatrixOptions& options = {}) = 0;
   /// values.size() == to.size(), row-major.
   virtual void upload(std::span<const float> values, Matrix& to) = 0;
   virtual void upload(std::span<const double> values, Matrix& to) = 0;
@@ -169,8 +170,10 @@ class Backend {
   /// A is R for to = kUser, Rᵀ for kItem; x: (nodes of the other side, D), y: (nodes of `to`, D),
   /// y overwritten and distinct from x; scales s as options.normalization says: 1/sqrt(degree),
   /// ones, or given ones, which are finite. The backward pass of a propagation is the propagation to
-  /// the other side, with the given scales exchanged. Neighbours are summed in CSR order. Source: He
-  /// et al. 2020, eq. 7; the addend is one step of Horner's rule on Σ Âˡ.
+  /// the other side, with the given scales exchanged. Neighbours are summed in CSR order. The elements
+  /// of x are read in the precision that x was allocated with (MatrixOptions); scales, addend, sums
+  /// and y have the backend's own. Source: He et al. 2020, eq. 7; the addend is one step of Horner's
+  /// rule on Σ Âˡ.
   virtual void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                          const PropagateOptions& options = {}) = 0;
 

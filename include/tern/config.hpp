@@ -76,6 +76,8 @@ struct ModelOptions {
   EmbeddingInit init = EmbeddingInit::kNormal;
   /// Only for kNormal.
   double init_std = 0.1;
+  /// How the tables that the model propagates are read; the key is train.precision.
+  GatherPrecision gather = GatherPrecision::kOwn;
 
   // Only for gcmc:
 

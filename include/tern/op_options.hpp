@@ -9,6 +9,18 @@ namespace tern {
 
 // Options of the ops in tern/backend.hpp.
 
+/// The numbers as which `propagate` reads the elements of its source.
+enum class GatherPrecision : std::uint8_t {
+  kOwn,   // the backend's own
+  kBf16,  // rounded to 8 significant bits, to nearest, ties to even; NaN stays NaN, infinity itself
+};
+
+/// Options of `allocate`.
+struct MatrixOptions {
+  /// How propagate reads the matrix as its source. All other ops, and downloads, read it unrounded.
+  GatherPrecision gather = GatherPrecision::kOwn;
+};
+
 /// How the rows of A are scaled in `propagate`.
 enum class Normalization : std::uint8_t {
   kDegree,  // s = 1/sqrt(degree) on both sides, 0 for degree 0

@@ -21,8 +21,8 @@ class WrongBackend final : public Backend {
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override { return right_->describe(); }
   MemoryInfo memory() const override { return right_->memory(); }
-  Matrix allocate(std::int64_t rows, std::int64_t cols) override {
-    return right_->allocate(rows, cols);
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override {
+    return right_->allocate(rows, cols, options);
   }
   void upload(std::span<const float> values, Matrix& to) override { right_->upload(values, to); }
   void upload(std::span<const double> values, Matrix& to) override { right_->upload(values, to); }

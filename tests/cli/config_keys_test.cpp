@@ -195,6 +195,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"train.max_rollbacks", [](Config& c) { c.max_rollbacks = 101; }},
       {"train.device", [](Config& c) { c.device = "gpu"; }},
       {"train.threads", [](Config& c) { c.threads = 4097; }},
+      {"train.precision", [](Config& c) { c.model.gather = static_cast<GatherPrecision>(99); }},
       {"train.reproducibility",
        [](Config& c) { c.reproducibility = static_cast<Reproducibility>(99); }},
       {"evaluation.ks",
@@ -274,6 +275,7 @@ TEST(ConfigTable, GivesEachKeyItsRuleForResuming) {
                                                                    "optimizer.beta2",
                                                                    "optimizer.epsilon",
                                                                    "train.device",
+                                                                   "train.precision",
                                                                    "train.reproducibility"}));
 }
 

@@ -30,6 +30,9 @@ std::vector<std::string> unread_of(
 TEST(UnreadKeys, AreThoseOfOtherModelsAndLosses) {
   EXPECT_THAT(unread_of({{"model.kind", "mf"}, {"model.layers", "2"}}),
               ElementsAre("model.layers"));
+  EXPECT_THAT(unread_of({{"model.kind", "mf"}, {"train.precision", "bf16"}}),
+              ElementsAre("train.precision"));
+  EXPECT_THAT(unread_of({{"model.kind", "gcmc"}, {"train.precision", "bf16"}}), IsEmpty());
   EXPECT_THAT(unread_of({{"model.layers", "2"}, {"model.hidden", "[8]"}}),
               ElementsAre("model.hidden"));
   EXPECT_THAT(unread_of({{"propagation.gamma", "0.5"}}), ElementsAre("propagation.gamma"));

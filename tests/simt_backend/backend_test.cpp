@@ -248,12 +248,12 @@ TEST(SimtMemory, IsTriedForOnceMoreWhenTheStreamHasFreedIt) {
   simt::set_devices({{.memory_bytes = 1 << 20, .timing = simt::Timing::late}});
   cuda::CudaBackend backend({});
   for (int i = 0; i < 5; ++i) {  // freed, but the stream has not reached the free
-    const Matrix matrix = backend.allocate(700, 256);
+    const Matrix matrix = backend.allocate(700, 256, {});
     EXPECT_EQ(matrix.size(), 700 * 256);
   }
-  const Matrix most = backend.allocate(700, 256);
+  const Matrix most = backend.allocate(700, 256, {});
   try {
-    backend.allocate(400, 256);
+    backend.allocate(400, 256, {});
     FAIL() << "there is no room";
   } catch (const DeviceError& error) {
     const std::string what = error.what();
@@ -288,7 +288,7 @@ void use_every_handle(const cuda::CudaOptions& options) {
   cuda::CudaBackend backend(options);
   const Graph graph = backend.make_graph(random_interactions(20, 30, 0.4, 2));
   const Matrix items = make_matrix(backend, 30, 8, random_values(30 * 8, 1));
-  Matrix users = backend.allocate(20, 8);
+  Matrix users = backend.allocate(20, 8, {});
   const auto recording =
       backend.record([&] { backend.propagate(graph, Side::kUser, items, users, {}); });
   for (int i = 0; i < 3; ++i) recording->replay();
@@ -299,7 +299,7 @@ void use_every_handle(const cuda::CudaOptions& options) {
   DenseLayer layer;
   layer.inner.terms = {{&items, &weight}};
   DenseState state = backend.make_dense_state(30, 8);
-  Matrix out = backend.allocate(30, 8);
+  Matrix out = backend.allocate(30, 8, {});
   backend.linear_relu_batchnorm(layer, DenseMode::kTraining, state, out);
 }
 

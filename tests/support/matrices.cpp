@@ -63,10 +63,14 @@ Values poison_rows(Values values, std::int64_t cols, const std::vector<bool>& ke
 }
 
 Matrix make_matrix(Backend& backend, std::int64_t rows, std::int64_t cols,
-                   std::span<const double> values) {
-  Matrix matrix = backend.allocate(rows, cols);
+                   std::span<const double> values, const MatrixOptions& options) {
+  Matrix matrix = backend.allocate(rows, cols, options);
   backend.upload(values, matrix);
   return matrix;
+}
+
+bool gathers_bf16(const Backend& backend) {
+  return !backend.name().starts_with("cuda");
 }
 
 Matrix make_poisoned(Backend& backend, std::int64_t rows, std::int64_t cols) {

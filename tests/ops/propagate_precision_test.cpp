@@ -1,0 +1,238 @@
+// propagate from matrices that it reads in bf16: the same sums, of rounded elements, whoever wrote them.
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/support/bf16.hpp"
+#include "tern/error.hpp"
+#include "tests/support/backends.hpp"
+#include "tests/support/compare.hpp"
+#include "tests/support/graphs.hpp"
+#include "tests/support/matrices.hpp"
+
+namespace tern::test {
+namespace {
+
+constexpr MatrixOptions kRounded{.gather = GatherPrecision::kBf16};
+
+/// n users and n items, user i with item i.
+Interactions diagonal(NodeId n) {
+  std::vector<Interaction> pairs;
+  for (NodeId node = 0; node < n; ++node) pairs.push_back({node, node});
+  return Interactions::from_pairs(n, n, pairs);
+}
+
+Values rounded(Values values) {
+  for (double& value : values) value = round_to_bf16(static_cast<float>(value));
+  return values;
+}
+
+class PropagatePrecision : public BackendTest {
+ protected:
+  void SetUp() override {
+    if (!gathers_bf16(backend_)) GTEST_SKIP() << backend_.name() << " propagates in f32 alone";
+  }
+
+  /// The elements of a matrix as propagate reads them.
+  Values read_by_propagate(const Matrix& matrix) {
+    const auto n = static_cast<NodeId>(matrix.rows());
+    const Graph graph = backend_.make_graph(diagonal(n));
+    Matrix y = make_poisoned(backend_, n, matrix.cols());
+    backend_.propagate(graph, Side::kUser, matrix, y, {.normalization = Normalization::kNone});
+    return values_of(backend_, y);
+  }
+
+  void assign(Matrix& matrix, std::uint64_t seed) {
+    const Values values = random_values(matrix.size(), seed);
+    backend_.upload(std::span<const double>(values), matrix);
+  }
+
+  /// Expects that propagate reads the matrix as it is now.
+  void expect_fresh(const Matrix& matrix, const std::string& writer) {
+    EXPECT_TRUE(same_bits(read_by_propagate(matrix), rounded(values_of(backend_, matrix))))
+        << "after " << writer;
+  }
+
+  struct Options {
+    bool to = false;
+    bool from = false;
+    bool addend = false;
+  };
+
+  static Values run(Backend& backend, const Interactions& interactions, Side to, std::int64_t width,
+                    const Values& x, const Values& addend, const Options& options) {
+    const Graph graph = backend.make_graph(interactions);
+    const NodeId num_to = graph.num_nodes(to);
+    const NodeId num_from = graph.num_nodes(opposite(to));
+    const Matrix in = make_matrix(backend, num_from, width, x, kRounded);
+    const Matrix added = make_matrix(backend, num_to, width, addend);
+    Matrix out = make_poisoned(backend, num_to, width);
+    const RowSet to_rows = backend.make_row_set(num_to, random_rows(num_to, 11, 0.5));
+    const RowSet from_rows = backend.make_row_set(num_from, random_rows(num_from, 12, 0.5));
+    backend.propagate(graph, to, in, out,
+                      {.to = options.to ? &to_rows : nullptr,
+                       .from = options.from ? &from_rows : nullptr,
+                       .addend = options.addend ? &added : nullptr,
+                       .scale = 0.5});
+    return values_of(backend, out);
+  }
+};
+
+TEST_P(PropagatePrecision, RoundsEachElementOnce) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const std::int64_t width : {1, 2, 16, 17, 48, 64, 130, 512}) {
+    Values x = random_values(40 * width, 3);
+    x[0] = 1.0 + std::ldexp(1.0, -8);  // a tie
+    x[1] = infinity;
+    x[2] = std::ldexp(1.0, -140);  // rounds to 0
+    x[3] = std::ldexp(3.0, -134);  // between the smallest bf16 and twice that
+    x[4] = std::nanf("0x3fffff");  // rounded as a number it would be 0
+    const Matrix matrix = make_matrix(backend_, 40, width, x, kRounded);
+    EXPECT_TRUE(same_bits(read_by_propagate(matrix), rounded(x))) << width;
+    EXPECT_TRUE(same_bits(values_of(backend_, matrix), x)) << "a download is not rounded";
+  }
+}
+
+TEST_P(PropagatePrecision, MatchesTheReferenceOnTheBattery) {
+  const Options combinations[] = {
+      {}, {.to = true}, {.from = true, .addend = true}, {.to = true, .from = true}};
+  for (const NamedGraph& named : graph_battery(GetParam().budget)) {
+    const Interactions sides[] = {named.interactions, named.interactions.transposed()};
+    for (const Side to : {Side::kUser, Side::kItem}) {
+      const Interactions& rows = sides[static_cast<int>(to)];
+      for (const std::int64_t width : named.widths) {
+        const Values x = random_values(rows.num_items() * width, 1);
+        const Values addend = random_values(rows.num_users() * width, 2);
+        for (const Options& options : combinations) {
+          const auto of = [&](Backend& backend, const Values& source, const Values& added) {
+            return run(backend, named.interactions, to, width, source, added, options);
+          };
+          Comparison result{.actual = of(backend_, x, addend),
+                            .expected = of(reference_, x, addend),
+                            .magnitude = of(reference_, absolute(x), absolute(addend)),
+                            .cols = width};
+          for (std::size_t i = 0; i < result.magnitude.size(); ++i) {
+            const auto degree = rows.row(static_cast<NodeId>(i / width)).size();
+            result.magnitude[i] *= summation_factor(static_cast<double>(degree));
+          }
+          if (options.to) {
+            result.written = marks(rows.num_users(), random_rows(rows.num_users(), 11, 0.5));
+          }
+          EXPECT_TRUE(within_bound(result, 1, epsilon())) << named.name << ", D " << width;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(PropagatePrecision, ReadsWhatTheLastOpWrote) {
+  constexpr NodeId kNodes = 70;
+  constexpr std::int64_t kWidth = 20;
+  const Graph graph = backend_.make_graph(random_interactions(kNodes, kNodes, 0.1, 5));
+  const Matrix other = make_matrix(backend_, kNodes, kWidth, random_values(kNodes * kWidth, 1));
+  const RowSet some = backend_.make_row_set(kNodes, random_rows(kNodes, 4, 0.4));
+  const Counter step = backend_.make_counter(1);
+  Triplets triplets = backend_.make_triplets(graph, {}, 30);
+  Matrix losses = backend_.allocate(4, triplets.num_batches());
+  backend_.sample(triplets, 1);
+  Matrix third = backend_.allocate(kNodes, kWidth);
+  const auto adam_state = [&] {
+    return AdamState{backend_.allocate(kNodes, kWidth), backend_.allocate(kNodes, kWidth)};
+  };
+  const auto adam_state_by_rows = [&] {
+    AdamState state = adam_state();
+    state.row_steps = backend_.make_row_steps(kNodes);
+    return state;
+  };
+  SgdState velocity{backend_.allocate(kNodes, kWidth)};
+
+  struct Writer {
+    std::string name;
+    std::function<void(Matrix&)> write;
+  };
+  const std::vector<Writer> writers{
+      {"upload", [&](Matrix& m) { assign(m, 2); }},
+      {"fill", [&](Matrix& m) { backend_.fill(m, 0.1); }},
+      {"copy", [&](Matrix& m) { backend_.copy(other, m); }},
+      {"adam",
+       [&](Matrix& m) {
+         AdamState state = adam_state();
+         backend_.adam({.learning_rate = 0.1}, step, other, m, state);
+       }},
+      {"adam without epsilon",
+       [&](Matrix& m) {
+         AdamState state = adam_state();
+         backend_.adam({.learning_rate = 0.1, .epsilon = 0.0}, step, other, m, state);
+       }},
+      {"adam of rows",
+       [&](Matrix& m) {
+         AdamState state = adam_state_by_rows();
+         backend_.adam({.learning_rate = 0.1}, step, other, m, state, &some);
+       }},
+      {"adam_catch_up",
+       [&](Matrix& m) {
+         AdamState state = adam_state_by_rows();
+         backend_.adam_catch_up({.learning_rate = 0.1, .weight_decay = 0.1}, step, m, state);
+       }},
+      {"sgd", [&](Matrix& m) { backend_.sgd({.momentum = 0.5}, step, other, m, velocity); }},
+      {"sgd of rows",
+       [&](Matrix& m) { backend_.sgd({.momentum = 0.5}, step, other, m, velocity, &some); }},
+      {"propagate", [&](Matrix& m) { backend_.propagate(graph, Side::kUser, other, m); }},
+      {"propagate to rows",
+       [&](Matrix& m) {
+         backend_.propagate(graph, Side::kItem, other, m, {.to = &some, .addend = &other});
+       }},
+      {"dropout", [&](Matrix& m) { backend_.dropout({.probability = 0.3}, step, m); }},
+      {"perturb", [&](Matrix& m) { backend_.perturb({}, step, m); }},
+      {"perturb's sum",
+       [&](Matrix& m) { backend_.perturb({}, step, third, nullptr, {.sum = &m, .weight = 0.3}); }},
+      {"normalize_rows", [&](Matrix& m) { backend_.normalize_rows(other, m); }},
+      {"normalize_rows_backward",
+       [&](Matrix& m) { backend_.normalize_rows_backward(other, m, m); }},
+      {"bpr", [&](Matrix& m) { backend_.bpr(triplets, other, other, m, third, losses); }},
+      {"l2_penalty",
+       [&](Matrix& m) { backend_.l2_penalty(triplets, 0.5, other, other, third, m, losses); }},
+      {"in_batch_softmax",
+       [&](Matrix& m) { backend_.in_batch_softmax(triplets, {}, other, other, m, third, losses); }},
+  };
+  for (const Writer& first : writers) {
+    for (const Writer& second : writers) {
+      Matrix matrix = backend_.allocate(kNodes, kWidth, kRounded);
+      assign(matrix, 7);
+      first.write(matrix);
+      second.write(matrix);
+      expect_fresh(matrix, first.name + " and " + second.name);
+      first.write(matrix);
+      expect_fresh(matrix, first.name);
+    }
+  }
+}
+
+TEST_P(PropagatePrecision, RepeatsBitForBit) {
+  const Interactions interactions = random_interactions(90, 70, 0.3, 6);
+  const Values x = random_values(70 * 33, 1);
+  const auto once = [&] {
+    return run(backend_, interactions, Side::kUser, 33, x, Values(90 * 33), {});
+  };
+  EXPECT_TRUE(same_bits(once(), once()));
+}
+
+INSTANTIATE_TEST_SUITE_P(Backends, PropagatePrecision, testing::ValuesIn(backends_under_test()),
+                         backend_name);
+
+TEST(PropagatePrecisionOfAGpu, IsRefused) {
+  for (const BackendCase& tested : backends_under_test()) {
+    const auto backend = tested.make();
+    if (gathers_bf16(*backend)) continue;
+    EXPECT_THROW(backend->allocate(3, 2, kRounded), ConfigError) << tested.name;
+  }
+}
+
+}  // namespace
+}  // namespace tern::test
