@@ -58,11 +58,11 @@ std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console&
     live("ranking by popularity");
     return popularity_rankings(task.train, task.observed, k);
   });
-  add("graph_filter", [&] {
-    live("ranking by the one-hop graph filter");
-    return graph_filter_rankings(task.train, task.observed, k);
+  add("linear_filter", [&] {
+    live("ranking by the linear graph filter");
+    return linear_filter_rankings(task.train, task.observed, k);
   });
-  add("gf_cf", [&] { return gf_cf_rankings(task.train, task.observed, k, {}, live); });
+  add("graph_filter", [&] { return gf_cf_rankings(task.train, task.observed, k, {}, live); });
   add("ease", [&] { return ease_rankings(task.train, task.observed, k, task.ease, live); });
   return results;
 }

@@ -182,7 +182,7 @@ std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded, co
       !loaded.is_fitted()) {
     out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
-  // The baseline graph_filter is not the model of this name, which is gf_cf.
+  // The baseline of this name can have other options.
   const bool is_baseline_too = loaded.is_fitted() && !results.baselines.empty();
   std::vector<std::string> header{
       "", fmt::format("{}{}", is_baseline_too ? "run's " : "", loaded.model_name())};
@@ -293,8 +293,8 @@ Command add_evaluate(CLI::App& program) {
       "--cold", options->cold,
       "rank only items without a training interaction (gcmc places them by their features)");
   app->add_flag("--baselines", options->baselines,
-                "also measure rankings without training: popularity, graph_filter (one hop), gf_cf "
-                "and ease; one that needs more memory than is free is left out (in JSON: null)");
+                "also measure rankings without training: popularity, linear_filter (one hop), "
+                "graph_filter (GF-CF) and ease; one that needs more memory than is free is left out (in JSON: null)");
   options->ease_given =
       add_number(*app, "--ease-l2", options->ease.l2, "the penalty of the baseline ease, above 0");
   app->footer(

@@ -26,7 +26,8 @@ TEST_F(Baselines, AllAreMeasured) {
   const Outcome table = run({"evaluate", "run", "--baselines"});
   ASSERT_EQ(table.exit_code, 0) << table.err;
   EXPECT_THAT(table.err, IsEmpty());
-  EXPECT_THAT(table.out, AllOf(HasSubstr("gf_cf"), HasSubstr("ease")));
+  EXPECT_THAT(table.out, AllOf(HasSubstr("linear_filter"), HasSubstr("graph_filter"),
+                               HasSubstr("ease")));
   const json answer = json::parse(run({"evaluate", "run", "--json", "--baselines"}).out);
   std::vector<std::string> names;
   for (const auto& [name, metrics] : answer["baselines"].items()) {
@@ -36,7 +37,7 @@ TEST_F(Baselines, AllAreMeasured) {
     if (name == "popularity") continue;
     EXPECT_GT(metrics["recall@5"], answer["baselines"]["popularity"]["recall@5"]) << name;
   }
-  EXPECT_THAT(names, ElementsAre("ease", "gf_cf", "graph_filter", "popularity"));
+  EXPECT_THAT(names, ElementsAre("ease", "graph_filter", "linear_filter", "popularity"));
 }
 
 TEST_F(Baselines, ThePenaltyOfEaseIsAnOption) {
@@ -50,7 +51,7 @@ TEST_F(Baselines, ThePenaltyOfEaseIsAnOption) {
       ease("200"),
       json::parse(run({"evaluate", "run", "--json", "--baselines", "-k", "5"}).out)["baselines"]);
   EXPECT_NE(ease("200")["ease"], ease("0.01")["ease"]);
-  EXPECT_EQ(ease("200")["gf_cf"], ease("0.01")["gf_cf"]);
+  EXPECT_EQ(ease("200")["graph_filter"], ease("0.01")["graph_filter"]);
   EXPECT_THAT(run({"evaluate", "run", "--baselines", "--ease-l2", "0"}),
               FailsAtOnceWith(2, "--ease-l2: found 0, expected a number above 0"));
   EXPECT_THAT(run({"evaluate", "run", "--baselines", "--ease-l2", "much"}),

@@ -70,7 +70,7 @@ TEST_F(FittedModels, RankAsTheBaselinesDo) {
       return json::parse(output({"evaluate", name, "--split", split, "--json", "--baselines"}));
     };
     EXPECT_EQ(answer("ease")["metrics"], answer("ease")["baselines"]["ease"]);
-    EXPECT_EQ(answer("filter")["metrics"], answer("filter")["baselines"]["gf_cf"]);
+    EXPECT_EQ(answer("filter")["metrics"], answer("filter")["baselines"]["graph_filter"]);
   }
   EXPECT_THAT(output({"evaluate", "filter", "--baselines"}),
               AllOf(HasSubstr("filter: graph_filter, fitted without training"),
