@@ -27,6 +27,17 @@ class Train : public Workspace {
   }
 };
 
+TEST_F(Train, CountsPairsIfTheLossDrawsNoNegatives) {
+  const auto output_with = [&](const char* loss) {
+    return train_films({"--overwrite", "--set", std::string("loss.kind=") + loss}).err;
+  };
+  for (const char* loss : {"softmax", "directau", "sl@k"}) {
+    EXPECT_THAT(output_with(loss), AllOf(HasSubstr(" pairs/s"), Not(HasSubstr("triplets/s"))));
+  }
+  EXPECT_THAT(output_with("ccl"), AllOf(HasSubstr(" triplets/s"), Not(HasSubstr("pairs/s"))));
+  EXPECT_THAT(read("run/metrics.jsonl"), HasSubstr("\"triplets_per_second\":"));
+}
+
 TEST_F(Train, LeavesARunDirectory) {
   const Outcome outcome = train_films();
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
