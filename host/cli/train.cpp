@@ -24,6 +24,8 @@
 #include "host/cli/training_job.hpp"
 #include "host/cli/training_plan.hpp"
 #include "host/cli/verify_determinism.hpp"
+#include "host/config/batch.hpp"
+#include "host/config/keys.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -53,11 +55,20 @@ std::string describe(const ModelOptions& model) {
   return text + fmt::format(", D {}", model.width);
 }
 
+/// "bpr", "softmax over 64 sampled items".
+std::string describe_loss(const Config& config) {
+  const ConfigValue value = find_key("loss.kind").get(config);
+  const std::string& kind = *value.get<std::string>();
+  if (!contrasts_samples(config.loss)) return kind;
+  const int items = config.sampling.negatives_per_positive;
+  return fmt::format("{} over {} sampled item{}", kind, items, items == 1 ? "" : "s");
+}
+
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
   for (const std::string& note : data.notes) console.line(note);
   const DeviceDescription device = backend.describe();
-  console.line(fmt::format("{} on {}: {} ({})", describe(config.model), backend.name(), device.name,
-                           device.details));
+  console.line(fmt::format("{}, {} on {}: {} ({})", describe(config.model), describe_loss(config),
+                           backend.name(), device.name, device.details));
 }
 
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse

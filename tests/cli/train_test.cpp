@@ -38,6 +38,24 @@ TEST_F(Train, CountsPairsIfTheLossDrawsNoNegatives) {
   EXPECT_THAT(read("run/metrics.jsonl"), HasSubstr("\"triplets_per_second\":"));
 }
 
+TEST_F(Train, BeginsWithModelAndLoss) {
+  const auto begins = [&](const std::vector<std::string>& settings, const std::string& line) {
+    std::vector<std::string> more{"--overwrite", "--set"};
+    more.insert(more.end(), settings.begin(), settings.end());
+    EXPECT_THAT(train_films(more).err, HasSubstr("\n" + line + " on cpu: "));
+  };
+  begins({"model.layers=1"}, "lightgcn, L 1, D 8, bpr");
+  begins({"model.kind=mf", "loss.kind=softmax"}, "mf, D 8, softmax");
+  begins({"model.layers=2", "loss.kind=ccl", "sampling.negatives_per_positive=3"},
+         "lightgcn, L 2, D 8, ccl over 3 sampled items");
+  begins({"model.layers=2", "loss.kind=sl@k", "loss.negatives=sampled", "loss.k=5"},
+         "lightgcn, L 2, D 8, sl@k over 1 sampled item");
+  begins({"model.layers=2", "loss.kind=directau", "contrast.kind=xsimgcl"},
+         "lightgcn, L 2 with xsimgcl (layer 1), D 8, directau");
+  begins({"model.layers=2", "propagation.kind=lightgcn++"},
+         "lightgcn++, L 2, alpha 0.6, beta -0.1, gamma 0.2, D 8, bpr");
+}
+
 TEST_F(Train, LeavesARunDirectory) {
   const Outcome outcome = train_films();
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
