@@ -249,7 +249,7 @@ Command add_train(CLI::App& program) {
       "ease and graph_filter are fitted in one go, on the CPU: a signal ends the fit, and nothing\n"
       "is written. Keys of training have no effect on them.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
-      "Recipes of --recipe:\n" +
+      "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +
       ConfigOptions::recipe_help() +
       "\n"
       "Keys of --config (TOML) and --set, with their defaults:\n" +
