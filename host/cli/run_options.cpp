@@ -76,18 +76,20 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
     }
     return;
   }
+  // Without an evaluation, as after an early stop, there is no best epoch: the last one is used.
+  if (options_.checkpoint == "best" && !run_.has_best()) options_.checkpoint = "last";
   // An absent device is reported at once.
   if (options.device.starts_with("cuda")) backend();
   const bool has_new_nodes = !new_nodes.users.empty() || !new_nodes.items.empty();
   // The reference backend checks others, so that it computes everything itself.
   if (!has_new_nodes && options.device != "reference") {
-    stored_ = run_.read_embeddings(options.checkpoint);
+    stored_ = run_.read_embeddings(options_.checkpoint);
   }
   if (stored_) {
     epoch_ = stored_->epoch;
     return;
   }
-  parameters_ = run_.read_checkpoint(options.checkpoint);
+  parameters_ = run_.read_checkpoint(options_.checkpoint);
   epoch_ = read_epoch(parameters_->metadata, options.path);
   if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
   if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);

@@ -49,7 +49,7 @@ class LoadedRun {
 
   const Run& run() const { return run_; }
   std::string_view model_name() const { return tern::model_name(run_.config().model.kind); }
-  /// "best" or "last", and its epoch.
+  /// "best" or "last", and its epoch. "last" too if a best one was wanted and none was selected.
   const std::string& checkpoint() const { return options_.checkpoint; }
   int epoch() const { return epoch_; }
 
