@@ -37,8 +37,8 @@ const Tensor& table_of(const FinalEmbeddings& embeddings, Side side) {
 
 void RunOptions::add_to(CLI::App& app) {
   app.add_option("RUN", path, "the run directory that tern train made")->required();
-  add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
-             "the epoch whose parameters to use");
+  checkpoint_given = add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
+                                "the epoch whose parameters to use");
   app.add_option("--device", device,
                  "auto|cpu|cuda|cuda:N|reference; auto: a GPU, if there is one, but the CPU for "
                  "little work such as the lists of a few users")
@@ -71,6 +71,10 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
   if (is_fitted()) {
     if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
     if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);
+    if (options.checkpoint_given != nullptr && options.checkpoint_given->count() > 0) {
+      console.line(fmt::format("{} is fitted and has one state: --checkpoint has no effect",
+                               model_name()));
+    }
     if (options.device.starts_with("cuda")) {
       console.line(fmt::format("{} is computed on the CPU, whatever --device is", model_name()));
     }

@@ -22,6 +22,7 @@ namespace tern::cli {
 struct RunOptions {
   std::string path;
   std::string checkpoint = "best";
+  CLI::Option* checkpoint_given = nullptr;
   std::string device = "auto";
   int threads = 0;
   bool quiet = false;

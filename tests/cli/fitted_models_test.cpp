@@ -77,6 +77,16 @@ TEST_F(FittedModels, RankAsTheBaselinesDo) {
                     HasSubstr("run's graph_filter")));
 }
 
+TEST_F(FittedModels, HaveOneStateWhateverTheCheckpoint) {
+  ASSERT_EQ(fit("ease", "run").exit_code, 0);
+  for (const char* checkpoint : {"best", "last"}) {
+    const Outcome outcome = run({"evaluate", "run", "--checkpoint", checkpoint});
+    EXPECT_EQ(outcome.err, "ease is fitted and has one state: --checkpoint has no effect\n");
+    EXPECT_EQ(outcome.out, output({"evaluate", "run"}));
+  }
+  EXPECT_EQ(run({"evaluate", "run"}).err, "");
+}
+
 TEST_F(FittedModels, KeysDecideTheResult) {
   ASSERT_EQ(fit("ease", "a").exit_code, 0);
   ASSERT_EQ(fit("ease", "b", {"--set", "ease.l2=0.5"}).exit_code, 0);
