@@ -157,6 +157,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   }
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
+  note_k(config, data, console);
   if (!plan.run) fit_batch_size(options.config, data, config);
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));

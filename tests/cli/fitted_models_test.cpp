@@ -77,6 +77,16 @@ TEST_F(FittedModels, RankAsTheBaselinesDo) {
                     HasSubstr("run's graph_filter")));
 }
 
+TEST_F(FittedModels, ARankBeyondTheDataIsNamedWithTheOneUsed) {
+  const Outcome outcome = fit("graph_filter", "run", {"--set", "graph_filter.rank=256"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ASSERT_EQ(run({"export", "run", "--to", "v", "--format", "npy"}).exit_code, 0);
+  const std::string rank = std::to_string(read_npy(path("v/item_vectors.npy")).shape[1]);
+  EXPECT_THAT(outcome.err, HasSubstr("The data has only " + rank +
+                                     " singular vectors: graph_filter.rank counts as " + rank));
+  EXPECT_THAT(fit("graph_filter", "four").err, Not(HasSubstr("counts as")));
+}
+
 TEST_F(FittedModels, HaveOneStateWhateverTheCheckpoint) {
   ASSERT_EQ(fit("ease", "run").exit_code, 0);
   for (const char* checkpoint : {"best", "last"}) {

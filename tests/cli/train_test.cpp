@@ -56,6 +56,15 @@ TEST_F(Train, BeginsWithModelAndLoss) {
          "lightgcn++, L 2, alpha 0.6, beta -0.1, gamma 0.2, D 8, bpr");
 }
 
+TEST_F(Train, AKBeyondTheCatalogueIsNamedWithTheOneUsed) {
+  const auto output_of = [&](const char* k) {
+    return train_films({"--overwrite", "--set", "loss.kind=sl@k", k}).err;
+  };
+  EXPECT_THAT(output_of("loss.k=21"),
+              HasSubstr("The data has only 20 items: loss.k counts as 20."));
+  EXPECT_THAT(output_of("loss.k=20"), Not(HasSubstr("counts as")));
+}
+
 TEST_F(Train, LeavesARunDirectory) {
   const Outcome outcome = train_films();
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
