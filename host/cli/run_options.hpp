@@ -58,6 +58,9 @@ class LoadedRun {
   /// neither backend(), model() nor embeddings() are then of use.
   bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
   const ItemScorer& scorer();
+  /// A scorer of one's own. Throws DataError, with the way to fit the model again, if its file is damaged or
+  /// holds something else.
+  std::unique_ptr<ItemScorer> read_scorer();
 
   /// The names of one side.
   const Vocabulary& names(Side side);

@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
@@ -366,7 +367,18 @@ TEST_F(FittedModels, AnIncompleteRunIsNotReadAndIsFittedAgain) {
   std::string damaged = arrays;
   damaged[damaged.size() - 2] ^= 1;
   write("run/fitted.safetensors", damaged);
-  EXPECT_THAT(run({"recommend", "run", "--all"}), FailsWith(65, "the checkpoint is damaged"));
+  const std::vector<std::vector<std::string>> readers{
+      {"recommend", "run", "--all"}, {"evaluate", "run"}, {"export", "run", "--to", "v"}};
+  for (const std::string& text : {damaged, arrays.substr(0, 100), std::string()}) {
+    write("run/fitted.safetensors", text);
+    for (const std::vector<std::string>& command : readers) {
+      const Outcome outcome = run(command);
+      EXPECT_THAT(outcome, FailsAtOnceWith(65, "run/fitted.safetensors: the checkpoint is damaged: "));
+      EXPECT_THAT(outcome.err, EndsWith("; to fit the model again: tern train --resume run\n"));
+    }
+  }
+  write("run/fitted.safetensors", damaged);
+  EXPECT_THAT(run({"evaluate", "run"}), FailsWith(65, ", expected "));
   const Outcome again = run({"train", "--resume", "run"});
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.err, AllOf(HasSubstr("damaged"), HasSubstr("fitted again")));
