@@ -13,6 +13,13 @@
 
 namespace tern::cli {
 
+/// A baseline by its name in tables and JSON, which is that of the model if there is one. No metrics if
+/// it was left out; a line on the console gives the reason.
+struct BaselineResult {
+  std::string name;
+  std::optional<Metrics> metrics;
+};
+
 /// The data of the baselines, and the lists that are measured.
 struct BaselineTask {
   const Interactions& train;
@@ -20,13 +27,8 @@ struct BaselineTask {
   const Interactions& held_out;
   const EvaluationOptions& lists;
   EaseOptions ease;
-};
-
-/// A baseline by its name in tables and JSON, which is that of the model if there is one. No metrics if it was left out; a line on the
-/// console gives the reason.
-struct BaselineResult {
-  std::string name;
-  std::optional<Metrics> metrics;
+  /// One that is measured already, which is reported and not computed again.
+  std::optional<BaselineResult> known = {};
 };
 
 /// Measures popularity, linear_filter, graph_filter (GF-CF) and ease, in this order. One that needs
