@@ -158,7 +158,10 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
   note_k(config, data, console);
-  if (!plan.run) fit_batch_size(options.config, data, config);
+  if (!plan.run) {
+    fit_batch_size(options.config, data, config);
+    fit_weight_temperature(options.config, config);
+  }
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);

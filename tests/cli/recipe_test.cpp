@@ -275,5 +275,18 @@ TEST_F(SearchingRecipe, LeavesWhatTheCommandLineSets) {
   EXPECT_EQ(config.batch_size, 64);
 }
 
+TEST_F(SearchingRecipe, StartsSlAtKFromTheWeightTemperatureOfItsRecipe) {
+  const std::vector<std::string> at_k{"--recipe",       "auto",           "--set",
+                                      "loss.kind=sl@k", "model.layers=1", "loss.negative_weight=1"};
+  Config published;
+  apply_recipe(published, "sl@k");
+  EXPECT_EQ(trained(at_k).loss.at_k.weight_temperature, published.loss.at_k.weight_temperature);
+  std::vector<std::string> own = at_k;
+  own.emplace_back("loss.weight_temperature=0.5");
+  EXPECT_EQ(trained(own).loss.at_k.weight_temperature, 0.5);
+  EXPECT_THAT(run({"train", "films", "--recipe", "auto", "--out", "plain", "--epochs", "1"}).err,
+              testing::Not(HasSubstr("has no effect")));
+}
+
 }  // namespace
 }  // namespace tern::test
