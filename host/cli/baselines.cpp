@@ -51,6 +51,11 @@ std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console&
   const std::int64_t k = *std::max_element(task.lists.ks.begin(), task.lists.ks.end());
   std::vector<BaselineResult> results;
   const auto add = [&](const char* name, const std::function<Rankings()>& make) {
+    if (task.known && task.known->name == name) {
+      console.line(fmt::format("{} is the run's own model: it is not fitted again", name));
+      results.push_back(*task.known);
+      return;
+    }
     results.push_back({name, measure(name, task, k, make, console)});
   };
   const auto live = [&](std::string_view text) { console.live(text); };
@@ -58,11 +63,11 @@ std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console&
     live("ranking by popularity");
     return popularity_rankings(task.train, task.observed, k);
   });
-  add("graph_filter", [&] {
-    live("ranking by the one-hop graph filter");
-    return graph_filter_rankings(task.train, task.observed, k);
+  add("linear_filter", [&] {
+    live("ranking by the linear graph filter");
+    return linear_filter_rankings(task.train, task.observed, k);
   });
-  add("gf_cf", [&] { return gf_cf_rankings(task.train, task.observed, k, {}, live); });
+  add("graph_filter", [&] { return gf_cf_rankings(task.train, task.observed, k, {}, live); });
   add("ease", [&] { return ease_rankings(task.train, task.observed, k, task.ease, live); });
   return results;
 }

@@ -29,9 +29,12 @@ void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
 }
 
 void ConfigOptions::add_recipe(CLI::App& app) {
-  app.add_option("--recipe", recipe_,
-                 "settings of a publication under a name, listed below; they override the defaults")
-      ->type_name("NAME");
+  // Its name may lack, so that recipe() can list the names.
+  recipe_given_ = app.add_option("--recipe", recipe_,
+                                 "settings of a publication under a name (tern train --help lists "
+                                 "all); they override the defaults")
+                      ->type_name("NAME")
+                      ->expected(0, 1);
 }
 
 void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::string_view key) {
@@ -51,10 +54,21 @@ bool ConfigOptions::given(std::string_view option) const {
   });
 }
 
+const Recipe* ConfigOptions::recipe() const {
+  const bool given = recipe_given_ != nullptr && recipe_given_->count() > 0;
+  return given ? &find_recipe(recipe_) : nullptr;
+}
+
 Config ConfigOptions::recipe_defaults() const {
   Config config;
-  if (!recipe_.empty()) apply_recipe(config, recipe_);
+  if (recipe() != nullptr) apply_recipe(config, recipe()->name);
   return config;
+}
+
+bool ConfigOptions::names_data() const {
+  Config config;
+  apply_given(config, nullptr);
+  return !config.data_path.empty();
 }
 
 Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
@@ -69,7 +83,7 @@ Config ConfigOptions::resolve(std::vector<std::string>* notes) const {
 
 Config ConfigOptions::apply_to(const Config& base, std::vector<std::string>* notes) const {
   Config config = base;
-  if (recipe() != nullptr && recipe()->searched.empty()) apply_recipe(config, recipe_);
+  if (recipe() != nullptr && recipe()->searched.empty()) apply_recipe(config, recipe()->name);
   apply_given(config, notes);
   validate(config);
   return config;

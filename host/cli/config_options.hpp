@@ -38,8 +38,10 @@ class ConfigOptions {
   /// Whether the file, --set or a short option sets the key. value, other: two valid values.
   bool fixes(std::string_view key, std::string_view value, std::string_view other) const;
 
-  /// The recipe; null without --recipe. Throws ConfigError on an unknown name.
-  const Recipe* recipe() const { return recipe_.empty() ? nullptr : &find_recipe(recipe_); }
+  /// The recipe; null without --recipe. Throws ConfigError on an unknown name, and if none is given.
+  const Recipe* recipe() const;
+  /// Whether DATA, or data.path in the file, is given. Throws ConfigError.
+  bool names_data() const;
 
   /// Help for --recipe: every recipe with its settings.
   static std::string recipe_help();
@@ -58,6 +60,7 @@ class ConfigOptions {
 
   std::string data_;
   std::string recipe_;
+  CLI::Option* recipe_given_ = nullptr;
   std::string file_;
   std::vector<std::string> sets_;
   std::deque<Short> shorts_;  // CLI11 keeps pointers to the values

@@ -145,6 +145,19 @@ Metrics rank_embeddings(const EvaluateOptions& options, LoadedRun& loaded, const
                   contest.held_out, lists);
 }
 
+/// The run's model as the baseline that it is, if both have the same options.
+std::optional<BaselineResult> known_baseline(const Config& config, const EaseOptions& ease,
+                                             const Metrics& metrics) {
+  const ModelOptions& model = config.model;
+  const GfCfOptions filter;
+  const bool is_ease = model.kind == ModelKind::kEase && model.ease.l2 == ease.l2;
+  const bool is_filter = model.kind == ModelKind::kGraphFilter &&
+                         model.graph_filter.rank == filter.rank &&
+                         model.graph_filter.alpha == filter.alpha && config.seed == filter.seed;
+  if (!is_ease && !is_filter) return std::nullopt;
+  return BaselineResult{std::string(model_name(model.kind)), metrics};
+}
+
 Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
              Console& console) {
   const Contest contest = make_contest(options, loaded, what);
@@ -162,7 +175,9 @@ Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& w
                    : rank_embeddings(options, loaded, contest, observed_rows, lists)};
   if (options.baselines) {
     results.baselines =
-        measure_baselines({contest.train, observed_rows, held_out, lists, options.ease}, console);
+        measure_baselines({contest.train, observed_rows, held_out, lists, options.ease,
+                           known_baseline(loaded.run().config(), options.ease, results.model)},
+                          console);
   }
   return results;
 }
@@ -182,7 +197,7 @@ std::string as_table(const EvaluateOptions& options, const LoadedRun& loaded, co
       !loaded.is_fitted()) {
     out += "The epoch was selected on this same split: the figures are optimistic.\n";
   }
-  // The baseline graph_filter is not the model of this name, which is gf_cf.
+  // The baseline of this name can have other options.
   const bool is_baseline_too = loaded.is_fitted() && !results.baselines.empty();
   std::vector<std::string> header{
       "", fmt::format("{}{}", is_baseline_too ? "run's " : "", loaded.model_name())};
@@ -293,8 +308,9 @@ Command add_evaluate(CLI::App& program) {
       "--cold", options->cold,
       "rank only items without a training interaction (gcmc places them by their features)");
   app->add_flag("--baselines", options->baselines,
-                "also measure rankings without training: popularity, graph_filter (one hop), gf_cf "
-                "and ease; one that needs more memory than is free is left out (in JSON: null)");
+                "also measure rankings without training: popularity, linear_filter (one hop), "
+                "graph_filter (GF-CF) and ease; one that needs more memory than is free is left "
+                "out (in JSON: null)");
   options->ease_given =
       add_number(*app, "--ease-l2", options->ease.l2, "the penalty of the baseline ease, above 0");
   app->footer(

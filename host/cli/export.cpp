@@ -15,7 +15,6 @@
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
 #include "host/support/message.hpp"
-#include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -78,10 +77,7 @@ int export_fitted(const ExportOptions& options, LoadedRun& loaded, Console& cons
   }
   const fs::path folder = options.to;
   // The file is not trusted: a model takes the arrays, which checks their names and shapes.
-  const Run& run = loaded.run();
-  TensorFile arrays =
-      restore_model(loaded.data(), run.config(), run.read_fitted(), run.fitted_path().string())
-          ->take_arrays();
+  TensorFile arrays = loaded.read_scorer()->take_arrays();
   const Vocabulary& names = loaded.names(Side::kItem);
   make_directory(folder);
   for (const auto& [name, tensor] : arrays.tensors) {

@@ -21,6 +21,7 @@
 #include "host/support/clock.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
+#include "host/train/graph_filter.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -124,6 +125,15 @@ std::unique_ptr<ItemScorer> fit_in_memory(const Dataset& data, const Config& con
                               : fmt::format("reduce {}", keys)));
 }
 
+/// Reports a rank beyond that of the data, which the model cannot have.
+void note_rank(const Config& config, const TensorFile& arrays, Console& console) {
+  if (config.model.kind != ModelKind::kGraphFilter) return;
+  const std::int64_t rank = arrays.tensors.at(GfCf::kVectors).shape[1];
+  if (rank >= config.model.graph_filter.rank) return;
+  console.line(fmt::format("The data has only {} singular vectors: graph_filter.rank counts as {}.",
+                           rank, rank));
+}
+
 void check_places(const Plan& plan, const TrainOptions& options, const Dataset& data) {
   const std::filesystem::path out = plan.run           ? plan.run->path()
                                     : plan.out.empty() ? "runs"
@@ -199,8 +209,10 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   record.best = true;
   progress(fmt::format("{}: ranking", model_name(config.model.kind)));
   record.metrics = evaluate_selection_split(*scorer, data, config);
+  TensorFile arrays = scorer->take_arrays();
+  note_rank(config, arrays, console);
   signals.note_from_now_on();  // writing is not interrupted
-  write_run(plan, options, data, record, scorer->take_arrays(), console);
+  write_run(plan, options, data, record, std::move(arrays), console);
   console.line(summary_of(record, config));
   return kDone;
 }

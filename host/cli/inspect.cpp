@@ -18,6 +18,7 @@
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "host/config/batch.hpp"
+#include "host/config/recipes.hpp"
 #include "tern/dataset.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -227,6 +228,15 @@ std::string as_text(const std::string& path, const Dataset& data, const DatasetS
 }
 
 int inspect_data(const InspectOptions& options) {
+  const Recipe* recipe = options.config.recipe();
+  if (recipe != nullptr && !options.config.names_data()) {
+    if (options.json || options.memory) {
+      throw ConfigError(
+          "--recipe without DATA prints TOML: expected no --json or --memory with it");
+    }
+    print(write_recipe(*recipe));
+    return kDone;
+  }
   const Config config = options.config.resolve();
   const auto limit = limit_threads(config.threads);
   const Dataset data = load_dataset(config.data_path, config.data);
@@ -244,7 +254,10 @@ int inspect_data(const InspectOptions& options) {
 Command add_inspect(CLI::App& program) {
   const auto options = std::make_shared<InspectOptions>();
   CLI::App* app = program.add_subcommand("inspect", "Summarise a data set and its splits");
-  options->config.add_to(*app, "directory, file or - (standard input) to read");
+  options->config.add_to(*app,
+                         "directory, file or - (standard input) to read; optional with --recipe, "
+                         "whose settings are then printed, as a file for --config");
+  options->config.add_recipe(*app);
   options->config.add_short(*app, "--model", "model.kind");
   options->config.add_short(*app, "--device", "train.device");
   options->config.add_short(*app, "--threads", "train.threads");

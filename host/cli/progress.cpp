@@ -11,16 +11,15 @@ constexpr std::chrono::milliseconds kBetweenUpdates{100};
 
 }  // namespace
 
-Progress::Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin,
+Progress::Progress(Console& console, ProgressWords words, const TrainingProgress& begin,
                    std::function<Time()> clock)
     : console_(console),
       clock_(std::move(clock)),
-      epochs_(epochs),
-      metric_(std::move(metric)),
-      text_(epochs_, metric_, begin, clock_()) {}
+      words_(std::move(words)),
+      text_(words_, begin, clock_()) {}
 
 void Progress::restart_at(const TrainingProgress& begin) {
-  text_ = ProgressText(epochs_, metric_, begin, clock_());
+  text_ = ProgressText(words_, begin, clock_());
 }
 
 void Progress::on_step(const StepProgress& step) {

@@ -18,9 +18,8 @@ class Progress {
  public:
   using Time = ProgressText::Time;
 
-  /// epochs: all of the job; metric: the one that selects the best epoch; begin: the place from
-  /// which this process trains; clock: the time now.
-  Progress(Console& console, int epochs, std::string metric, const TrainingProgress& begin,
+  /// begin: the place from which this process trains; clock: the time now.
+  Progress(Console& console, ProgressWords words, const TrainingProgress& begin,
            std::function<Time()> clock = std::chrono::steady_clock::now);
 
   /// Training continues from another place.
@@ -32,8 +31,7 @@ class Progress {
  private:
   Console& console_;
   std::function<Time()> clock_;
-  int epochs_;
-  std::string metric_;
+  ProgressWords words_;
   ProgressText text_;
   Time shown_;
 };

@@ -45,9 +45,8 @@ std::string fit_line(const std::vector<LinePart>& parts, std::size_t columns) {
   return std::string(first_columns(line, columns));
 }
 
-ProgressText::ProgressText(int epochs, std::string metric, const TrainingProgress& begin, Time now)
-    : epochs_(epochs),
-      metric_(std::move(metric)),
+ProgressText::ProgressText(ProgressWords words, const TrainingProgress& begin, Time now)
+    : words_(std::move(words)),
       start_(now),
       start_epochs_(begin.epoch + share_of(begin.step, begin.steps)),
       epoch_start_(now),
@@ -65,7 +64,7 @@ void ProgressText::on_step(const StepProgress& step) {
 void ProgressText::on_epoch(const EpochRecord& record, Time now) {
   last_ = record;
   if (record.best) {
-    best_ = metric(*record.metrics, metric_);
+    best_ = metric(*record.metrics, words_.metric);
     best_epoch_ = record.epoch;
   }
   step_ = {record.epoch, step_.steps, step_.steps, step_.triplets, record.loss};
@@ -74,7 +73,7 @@ void ProgressText::on_epoch(const EpochRecord& record, Time now) {
 }
 
 std::string ProgressText::epoch_name(int epoch) const {
-  return fmt::format("epoch {:>{}}/{}", epoch, std::to_string(epochs_).size(), epochs_);
+  return fmt::format("epoch {:>{}}/{}", epoch, std::to_string(words_.epochs).size(), words_.epochs);
 }
 
 /// The figures of the current epoch; at its beginning, those of the epoch before.
@@ -84,14 +83,14 @@ std::string ProgressText::rate(Time now) const {
       share_of(step_.step - epoch_start_step_, step_.steps) * static_cast<double>(step_.triplets);
   double rate = last_.triplets_per_second;
   if (triplets > 0.0 && seconds > 0.0) rate = triplets / seconds;
-  return rate > 0.0 ? fmt::format("{} triplets/s", brief(rate)) : "";
+  return rate > 0.0 ? fmt::format("{} {}/s", brief(rate), words_.samples) : "";
 }
 
 std::string ProgressText::time_left(Time now) const {
   const double done = step_.epoch - 1 + share_of(step_.step, step_.steps);
   if (done <= start_epochs_) return "";
   const double seconds = seconds_between(start_, now) / (done - start_epochs_);
-  return duration(seconds * std::max(epochs_ - done, 0.0)) + " left";
+  return duration(seconds * std::max(words_.epochs - done, 0.0)) + " left";
 }
 
 std::string ProgressText::live(std::size_t columns, Time now) const {
@@ -100,7 +99,7 @@ std::string ProgressText::live(std::size_t columns, Time now) const {
   return fit_line({{epoch_name(step_.epoch), 0},
                    {fmt::format("{:3.0f}%", 100.0 * share_of(step_.step, step_.steps)), 1},
                    {loss ? "loss " + brief(*loss) : "", 4},
-                   {best_ ? fmt::format("best {} {}", metric_, brief(*best_)) : "", 2},
+                   {best_ ? fmt::format("best {} {}", words_.metric, brief(*best_)) : "", 2},
                    {best_ ? fmt::format("(epoch {})", best_epoch_) : "", 6, true},
                    {rate(now), 5},
                    {time_left(now), 3}},
@@ -120,7 +119,7 @@ std::optional<std::string> ProgressText::next_line(Time now) {
 std::string ProgressText::epoch_line(std::size_t columns) const {
   std::string measured;
   if (last_.metrics) {
-    measured = fmt::format("{} {}{}", metric_, brief(metric(*last_.metrics, metric_)),
+    measured = fmt::format("{} {}{}", words_.metric, brief(metric(*last_.metrics, words_.metric)),
                            last_.best ? " (best)" : "");
   }
   std::string best;
@@ -129,7 +128,7 @@ std::string ProgressText::epoch_line(std::size_t columns) const {
                    {fmt::format("loss {:>7}", brief(last_.loss)), 2},
                    {std::move(measured), 1},
                    {std::move(best), 3},
-                   {fmt::format("{} triplets/s", brief(last_.triplets_per_second)), 5},
+                   {fmt::format("{} {}/s", brief(last_.triplets_per_second), words_.samples), 5},
                    {duration(last_.seconds), 4}},
                   columns);
 }

@@ -27,6 +27,13 @@ inline constexpr std::size_t kNoLimit = std::numeric_limits<std::size_t>::max();
 /// ones. If even the most important part is too long, its beginning.
 std::string fit_line(const std::vector<LinePart>& parts, std::size_t columns);
 
+/// The words of a job that its lines use.
+struct ProgressWords {
+  int epochs = 0;       // all of the job
+  std::string metric;   // the one that selects the best epoch
+  std::string samples;  // what an epoch consists of: "triplets", or "pairs" without negatives
+};
+
 /// The texts that show how far a training has come. It has no clock and no terminal: times and
 /// widths are given.
 class ProgressText {
@@ -34,9 +41,9 @@ class ProgressText {
   using Time = std::chrono::steady_clock::time_point;
   static constexpr std::chrono::seconds kBetweenLines{30};
 
-  /// epochs: all of the job; metric: the one that selects the best epoch; begin: the progress at the
-  /// start of this process, from which rates and the remaining time are estimated.
-  ProgressText(int epochs, std::string metric, const TrainingProgress& begin, Time now);
+  /// begin: the progress at the start of this process, from which rates and the remaining time are
+  /// estimated.
+  ProgressText(ProgressWords words, const TrainingProgress& begin, Time now);
 
   void on_step(const StepProgress& step);
   void on_epoch(const EpochRecord& record, Time now);
@@ -57,8 +64,7 @@ class ProgressText {
   std::string rate(Time now) const;
   std::string time_left(Time now) const;
 
-  int epochs_;
-  std::string metric_;
+  ProgressWords words_;
   Time start_;
   double start_epochs_ = 0.0;  // finished before this process
   Time epoch_start_;

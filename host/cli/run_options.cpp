@@ -37,8 +37,8 @@ const Tensor& table_of(const FinalEmbeddings& embeddings, Side side) {
 
 void RunOptions::add_to(CLI::App& app) {
   app.add_option("RUN", path, "the run directory that tern train made")->required();
-  add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
-             "the epoch whose parameters to use");
+  checkpoint_given = add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
+                                "the epoch whose parameters to use");
   app.add_option("--device", device,
                  "auto|cpu|cuda|cuda:N|reference; auto: a GPU, if there is one, but the CPU for "
                  "little work such as the lists of a few users")
@@ -71,23 +71,29 @@ LoadedRun::LoadedRun(const RunOptions& options, Console& console, const NewNodeO
   if (is_fitted()) {
     if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
     if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);
+    if (options.checkpoint_given != nullptr && options.checkpoint_given->count() > 0) {
+      console.line(
+          fmt::format("{} is fitted and has one state: --checkpoint has no effect", model_name()));
+    }
     if (options.device.starts_with("cuda")) {
       console.line(fmt::format("{} is computed on the CPU, whatever --device is", model_name()));
     }
     return;
   }
+  // Without an evaluation, as after an early stop, there is no best epoch: the last one is used.
+  if (options_.checkpoint == "best" && !run_.has_best()) options_.checkpoint = "last";
   // An absent device is reported at once.
   if (options.device.starts_with("cuda")) backend();
   const bool has_new_nodes = !new_nodes.users.empty() || !new_nodes.items.empty();
   // The reference backend checks others, so that it computes everything itself.
   if (!has_new_nodes && options.device != "reference") {
-    stored_ = run_.read_embeddings(options.checkpoint);
+    stored_ = run_.read_embeddings(options_.checkpoint);
   }
   if (stored_) {
     epoch_ = stored_->epoch;
     return;
   }
-  parameters_ = run_.read_checkpoint(options.checkpoint);
+  parameters_ = run_.read_checkpoint(options_.checkpoint);
   epoch_ = read_epoch(parameters_->metadata, options.path);
   if (!new_nodes.users.empty()) add_nodes(Side::kUser, new_nodes.users);
   if (!new_nodes.items.empty()) add_nodes(Side::kItem, new_nodes.items);
@@ -156,11 +162,28 @@ bool LoadedRun::reads_features_of(Side side) {
   return *reads;
 }
 
-const ItemScorer& LoadedRun::scorer() {
-  if (!scorer_) {
-    const Dataset& data = this->data();
-    scorer_ = restore_model(data, run_.config(), run_.read_fitted(), run_.fitted_path().string());
+std::unique_ptr<ItemScorer> LoadedRun::read_scorer() {
+  const std::string file = run_.fitted_path().string();
+  const std::string place = run_.path().string();
+  const auto with_way_on = [&](const DataError& error, const std::string& command) {
+    const std::string finding = std::string(error.what()).substr(file.size() + 2);
+    return DataError(file, 0, fmt::format("{}; to fit the model again: {}", finding, command));
+  };
+  const Dataset& data = this->data();
+  try {
+    return restore_model(data, run_.config(), run_.read_fitted(), file);
+  } catch (const DamagedCheckpoint& error) {
+    throw with_way_on(error, fmt::format("tern train --resume {}", place));
+  } catch (const DataError& error) {
+    if (error.file() != file) throw;  // the run lacks it, and the message says so
+    // Whole, but of something else: a resumed training would not doubt it.
+    throw with_way_on(
+        error, fmt::format("tern train --config {0}/config.toml --out {0} --overwrite", place));
   }
+}
+
+const ItemScorer& LoadedRun::scorer() {
+  if (!scorer_) scorer_ = read_scorer();
   return *scorer_;
 }
 

@@ -22,6 +22,7 @@ namespace tern::cli {
 struct RunOptions {
   std::string path;
   std::string checkpoint = "best";
+  CLI::Option* checkpoint_given = nullptr;
   std::string device = "auto";
   int threads = 0;
   bool quiet = false;
@@ -49,7 +50,7 @@ class LoadedRun {
 
   const Run& run() const { return run_; }
   std::string_view model_name() const { return tern::model_name(run_.config().model.kind); }
-  /// "best" or "last", and its epoch.
+  /// "best" or "last", and its epoch. "last" too if a best one was wanted and none was selected.
   const std::string& checkpoint() const { return options_.checkpoint; }
   int epoch() const { return epoch_; }
 
@@ -57,6 +58,9 @@ class LoadedRun {
   /// neither backend(), model() nor embeddings() are then of use.
   bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
   const ItemScorer& scorer();
+  /// A scorer of one's own. Throws DataError, with the way to fit the model again, if its file is damaged or
+  /// holds something else.
+  std::unique_ptr<ItemScorer> read_scorer();
 
   /// The names of one side.
   const Vocabulary& names(Side side);

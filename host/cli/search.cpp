@@ -11,6 +11,7 @@
 
 #include "host/cli/format.hpp"
 #include "host/config/batch.hpp"
+#include "host/config/recipes.hpp"
 #include "host/train/search.hpp"
 
 namespace tern::cli {
@@ -77,6 +78,14 @@ bool searches(const ConfigOptions& options) {
 void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& config) {
   if (!searches(options) || options.fixes("train.batch_size", "256", "2048")) return;
   config.batch_size = batch_size_for(data.train.size());
+}
+
+void fit_weight_temperature(const ConfigOptions& options, Config& config) {
+  if (!searches(options) || config.loss.kind != LossKind::kSoftmaxAtK) return;
+  if (options.fixes("loss.weight_temperature", "1", "2")) return;
+  Config published;
+  apply_recipe(published, "sl@k");
+  config.loss.at_k.weight_temperature = published.loss.at_k.weight_temperature;
 }
 
 void search_recipe(const ConfigOptions& options, Backend& backend, const Dataset& data,

@@ -24,6 +24,8 @@
 #include "host/cli/training_job.hpp"
 #include "host/cli/training_plan.hpp"
 #include "host/cli/verify_determinism.hpp"
+#include "host/config/batch.hpp"
+#include "host/config/keys.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -53,11 +55,20 @@ std::string describe(const ModelOptions& model) {
   return text + fmt::format(", D {}", model.width);
 }
 
+/// "bpr", "softmax over 64 sampled items".
+std::string describe_loss(const Config& config) {
+  const ConfigValue value = find_key("loss.kind").get(config);
+  const std::string& kind = *value.get<std::string>();
+  if (!contrasts_samples(config.loss)) return kind;
+  const int items = config.sampling.negatives_per_positive;
+  return fmt::format("{} over {} sampled item{}", kind, items, items == 1 ? "" : "s");
+}
+
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
   for (const std::string& note : data.notes) console.line(note);
   const DeviceDescription device = backend.describe();
-  console.line(fmt::format("{} on {}: {} ({})", describe(config.model), backend.name(), device.name,
-                           device.details));
+  console.line(fmt::format("{}, {} on {}: {} ({})", describe(config.model), describe_loss(config),
+                           backend.name(), device.name, device.details));
 }
 
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse
@@ -146,7 +157,11 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   }
   describe(data, *backend, config, console);
   fit_ks(config, data, console);
-  if (!plan.run) fit_batch_size(options.config, data, config);
+  note_k(config, data, console);
+  if (!plan.run) {
+    fit_batch_size(options.config, data, config);
+    fit_weight_temperature(options.config, config);
+  }
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);
@@ -238,7 +253,7 @@ Command add_train(CLI::App& program) {
       "ease and graph_filter are fitted in one go, on the CPU: a signal ends the fit, and nothing\n"
       "is written. Keys of training have no effect on them.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
-      "Recipes of --recipe:\n" +
+      "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +
       ConfigOptions::recipe_help() +
       "\n"
       "Keys of --config (TOML) and --set, with their defaults:\n" +

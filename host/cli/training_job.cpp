@@ -8,15 +8,23 @@
 #include <vector>
 
 #include "host/cli/format.hpp"
+#include "host/config/batch.hpp"
 
 namespace tern::cli {
+namespace {
+
+ProgressWords words_of(const Config& config) {
+  return {config.epochs, config.metric, draws_negatives(config.loss) ? "triplets" : "pairs"};
+}
+
+}  // namespace
 
 TrainingJob::TrainingJob(Run& run, Trainer& trainer, Console& console, const StopSignals& signals)
     : run_(run),
       trainer_(trainer),
       console_(console),
       signals_(signals),
-      progress_(console, run.config().epochs, run.config().metric, trainer.progress()) {
+      progress_(console, words_of(run.config()), trainer.progress()) {
   const TrainingProgress begin = trainer.progress();
   if (begin.updates == 0) return;
   saved_epoch_ = begin.epoch;

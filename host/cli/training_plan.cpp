@@ -156,6 +156,12 @@ void fit_ks(Config& config, const Dataset& data, Console& console) {
   check_ks(config.evaluation, data.items.size());
 }
 
+void note_k(const Config& config, const Dataset& data, Console& console) {
+  const NodeId items = data.items.size();
+  if (config.loss.kind != LossKind::kSoftmaxAtK || config.loss.at_k.k <= items) return;
+  console.line(fmt::format("The data has only {} items: loss.k counts as {}.", items, items));
+}
+
 void expect_room_for_run(const Plan& plan, const TrainOptions& options) {
   if (plan.out.empty()) {
     Run::expect_room_for_run(free_run_path(plan.config), Run::Overwrite::kNo);

@@ -51,6 +51,9 @@ Dataset load_data(Plan& plan, Console& console);
 /// catalogue, others are an error, before anything is written.
 void fit_ks(Config& config, const Dataset& data, Console& console);
 
+/// Reports a loss.k that is longer than the catalogue, which the loss cuts.
+void note_k(const Config& config, const Dataset& data, Console& console);
+
 /// Throws Error if create_run() cannot make its directory, for jobs that create a run at their end.
 void expect_room_for_run(const Plan& plan, const TrainOptions& options);
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "host/config/keys.hpp"
+#include "host/config/value_synonyms.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -134,16 +135,20 @@ KeySpec choice(std::string key, OnResume resume, std::string help, Member member
     if (!spec.type.ends_with(' ')) spec.type += '|';
     spec.type += name;
   }
-  spec.set = [member, names, type = spec.type](Config& config, const ConfigValue& value) {
-    if (const std::string* text = value.get<std::string>()) {
-      for (const auto& [name, meaning] : names) {
-        if (*text == name) {
-          member(config) = meaning;
-          return;
-        }
+  spec.set = [member, names, key = spec.key, type = spec.type](Config& config,
+                                                               const ConfigValue& value) {
+    const std::string* text = value.get<std::string>();
+    if (text == nullptr) reject(value, type);
+    std::vector<std::string_view> known;
+    for (const auto& [name, meaning] : names) {
+      if (*text == name) {
+        member(config) = meaning;
+        return;
       }
+      known.emplace_back(name);
     }
-    reject(value, type);
+    const std::string meant = value_meant_by(key, *text, known);
+    reject(value, meant.empty() ? type : type + ": did you mean " + meant + "?");
   };
   spec.get = [member, names](const Config& config) {
     for (const auto& [name, meaning] : names) {

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "host/config/keys.hpp"
+#include "host/config/value.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
@@ -167,8 +169,33 @@ const Recipe& find_recipe(std::string_view name) {
   if (found != recipes().end()) return *found;
   std::vector<std::string_view> names;
   for (const Recipe& recipe : recipes()) names.push_back(recipe.name);
-  throw ConfigError(
-      fmt::format("unknown recipe {}: expected one of {}", quote(name), fmt::join(names, ", ")));
+  throw ConfigError(fmt::format(
+      "{}: expected one of {}",
+      name.empty() ? "the name of the recipe is missing" : "unknown recipe " + quote(name),
+      fmt::join(names, ", ")));
+}
+
+std::string write_recipe(const Recipe& recipe) {
+  Config config;
+  apply_recipe(config, recipe.name);
+  std::string out = fmt::format("# {}: {}\n", recipe.name, recipe.summary);
+  for (const auto& [key, values] : recipe.searched) {
+    out += fmt::format("# searched: {} in {}\n", key, fmt::join(values, ", "));
+  }
+  std::string_view section;
+  for (const KeySpec& spec : key_table()) {
+    const std::string_view key = spec.key;
+    if (std::ranges::find(recipe.settings, key, &Recipe::Setting::key) == recipe.settings.end()) {
+      continue;
+    }
+    const std::size_t dot = key.find('.');
+    if (section != key.substr(0, dot)) {
+      section = key.substr(0, dot);
+      out += fmt::format("\n[{}]\n", section);
+    }
+    out += fmt::format("{} = {}\n", key.substr(dot + 1), to_toml(spec.get(config)));
+  }
+  return out;
 }
 
 void apply_recipe(Config& config, std::string_view name) {

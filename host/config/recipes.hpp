@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -27,8 +28,11 @@ struct Recipe {
 
 std::span<const Recipe> recipes();
 
-/// Throws ConfigError on an unknown name, with all known ones.
+/// Throws ConfigError on an unknown or empty name, with all known ones.
 const Recipe& find_recipe(std::string_view name);
+
+/// The settings as TOML, a file for --config, with name, summary and searched keys as comments.
+std::string write_recipe(const Recipe& recipe);
 
 /// Sets the keys of the recipe; all other keys keep their values. Throws ConfigError as
 /// find_recipe().

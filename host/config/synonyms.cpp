@@ -60,6 +60,10 @@ constexpr std::array kSynonyms{
     Synonyms{"contrast.temperature", "tau temp ssl_temp cl_temp"},
     Synonyms{"contrast.magnitude", "eps noise noise_eps"},
     Synonyms{"contrast.view_layer", "l_star layer_cl"},
+    Synonyms{"ease.l2",
+             "lambda reg reg_lambda reg_weight regularization l2_reg l2_weight l2_lambda"},
+    Synonyms{"graph_filter.rank", "n_components svd_rank factor_dim"},
+    Synonyms{"graph_filter.alpha", "idl_beta"},
     Synonyms{"sampling.negatives",
              "negative_sampling neg_sampling neg_sampler negative_sampler sampler"},
     Synonyms{"sampling.popularity_exponent", "ns_exponent neg_alpha"},
@@ -74,7 +78,7 @@ constexpr std::array kSynonyms{
     Synonyms{"optimizer.epsilon", "eps adam_eps adam_epsilon"},
     Synonyms{"train.epochs",
              "iterations iters n_iter max_iter num_iterations n_epochs num_epochs "
-             "max_epochs epoch_num"},
+             "max_epoch max_epochs epoch_num"},
     Synonyms{"train.batch_size",
              "batch bs bpr_batch bpr_batch_size train_batch train_batch_size "
              "minibatch mini_batch_size"},
@@ -107,6 +111,20 @@ std::string_view name_of(std::string_view key) {
   return key.substr(key.rfind('.') + 1);
 }
 
+/// The keys of this name; if there are none, those with this synonym.
+std::vector<std::string_view> keys_called(const std::string& word) {
+  std::vector<std::string_view> keys;
+  for (const KeySpec& spec : key_table()) {
+    if (plain_word(name_of(spec.key)) == word) keys.push_back(spec.key);
+  }
+  if (keys.empty()) {
+    for (const Synonyms& row : kSynonyms) {
+      if (is_among(word, row.words)) keys.push_back(row.key);
+    }
+  }
+  return keys;
+}
+
 }  // namespace
 
 std::span<const Synonyms> synonyms() {
@@ -132,16 +150,11 @@ bool is_among(std::string_view plain, std::string_view words) {
 }
 
 std::vector<std::string_view> keys_meant_by(std::string_view unknown) {
-  const std::string word = plain_word(name_of(unknown));
-  std::vector<std::string_view> keys;
-  for (const KeySpec& spec : key_table()) {
-    if (plain_word(name_of(spec.key)) == word) keys.push_back(spec.key);
-  }
-  if (keys.empty()) {
-    for (const Synonyms& row : kSynonyms) {
-      if (is_among(word, row.words)) keys.push_back(row.key);
-    }
-  }
+  // "max.epoch" as one word, else "epoch" of a section.
+  std::string whole(unknown);
+  std::erase(whole, '.');
+  std::vector<std::string_view> keys = keys_called(plain_word(whole));
+  if (keys.empty()) keys = keys_called(plain_word(name_of(unknown)));
   // "optimizer.decay" means the optimiser's key, although other sections know a decay too.
   const auto elsewhere = [&](std::string_view key) {
     return section_of(key) != section_of(unknown);

@@ -1,6 +1,9 @@
 #include "host/gradcheck/differences.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
 
 #include "host/gradcheck/report.hpp"
 
@@ -8,6 +11,18 @@ namespace tern::gradcheck_detail {
 
 double difference_step(const Values& x) {
   return 1e-3 * std::max(1.0, largest(x));
+}
+
+double difference_step(const Values& x, double least) {
+  return difference_step(x) * std::clamp(least, 1e-3, 1.0);
+}
+
+double shortest_row(const Values& x, std::int64_t width) {
+  double least = std::numeric_limits<double>::infinity();
+  for (auto row = x.begin(); row != x.end(); row += width) {
+    least = std::min(least, std::inner_product(row, row + width, row, 0.0));
+  }
+  return std::sqrt(least);
 }
 
 double derivative(const std::function<double(double)>& f, double h) {

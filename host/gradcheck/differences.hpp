@@ -8,6 +8,12 @@ namespace tern::gradcheck_detail {
 
 /// 10⁻³ max(1, ‖x‖∞): a step for inputs of this size.
 double difference_step(const Values& x);
+/// The same for rows that are divided by their lengths, of which the shortest is `least`: the derivatives of
+/// x / ‖x‖ grow with the powers of 1 / ‖x‖, and the step falls with ‖x‖. Steps below 10⁻⁶ would leave
+/// rounding alone.
+double difference_step(const Values& x, double least);
+/// The length of the shortest row.
+double shortest_row(const Values& x, std::int64_t width);
 
 /// f'(0) by the five-point rule (8 [f(h) - f(-h)] - [f(2h) - f(-2h)]) / 12h. Error: h⁴ f⁽⁵⁾ / 30 of
 /// truncation, about ε |f| / h of rounding.

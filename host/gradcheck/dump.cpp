@@ -88,7 +88,7 @@ nlohmann::ordered_json step_settings(const Backend& backend, const GradcheckOpti
                         {"temperature", contrast.temperature},
                         {"magnitude", contrast.magnitude},
                         {"layer", contrast.layer},
-                        {"seed", problem.start().value}};
+                        {"seed", problem.start().seed.value}};
   }
   const PropagationOptions& propagation = named.options.propagation;
   if (propagation.kind == PropagationKind::kLightGcnPlusPlus) {

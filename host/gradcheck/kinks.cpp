@@ -13,6 +13,9 @@ namespace {
 /// to the margin, and the least standard deviation of a column, and length of a row, that were divided by.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
+  explicit KinkWatch(const NamedModel& model) : model_(model) {}
+
+  double least_norm() const { return least_norm_; }
   /// At least 1 if differences and rounding are safe.
   double safety() const {
     return std::min({nearest_ / kKinkMargin, nearest_cosine_ / kCosineMargin,
@@ -49,6 +52,12 @@ class KinkWatch final : public reference::ReferenceBackend {
     }
     ReferenceBackend::sampled_contrast(triplets, options, users, items, grad_users, grad_items,
                                        losses);
+  }
+
+  void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) override {
+    const Values values = gradcheck_detail::download(*this, x);
+    for (NodeId row = 0; row < x.rows(); ++row) measure_row(values, row, x.cols());
+    ReferenceBackend::normalize_rows(x, y, sum);
   }
 
   void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
@@ -104,24 +113,28 @@ class KinkWatch final : public reference::ReferenceBackend {
     }
   }
 
-  /// Measures the batch's rows. If ReLU has left no column to a node, its row is 0, and there a cosine has
-  /// no derivative.
-  void measure_norms(Triplets& triplets, const Matrix& users, const Matrix& items) {
-    const auto width = static_cast<std::size_t>(users.cols());
-    const Values user_values = gradcheck_detail::download(*this, users);
-    const Values item_values = gradcheck_detail::download(*this, items);
-    const auto measure_row = [&](const Values& values, NodeId node) {
-      if (node < 0) return;
-      const double* row = values.data() + static_cast<std::size_t>(node) * width;
-      const double norm = std::sqrt(std::inner_product(row, row + width, row, 0.0));
+  /// If ReLU has left no column to a node of gcmc, its row is 0, and there a cosine has no derivative.
+  /// Elsewhere a row is 0 only if the node has no neighbour, and then it always is.
+  void measure_row(const Values& values, NodeId node, std::int64_t width) {
+    const double* row = values.data() + node * width;
+    const double norm = std::sqrt(std::inner_product(row, row + width, row, 0.0));
+    if (norm > 0.0 || model_.options.kind == ModelKind::kGcMc) {
       least_norm_ = std::min(least_norm_, norm);
-    };
-    for (const auto& [user, positive, negative] : reference::current_batch(triplets, "gradcheck")) {
-      measure_row(user_values, user);
-      measure_row(item_values, positive);
-      measure_row(item_values, negative);
     }
   }
+
+  /// Measures the batch's rows.
+  void measure_norms(Triplets& triplets, const Matrix& users, const Matrix& items) {
+    const Values user_values = gradcheck_detail::download(*this, users);
+    const Values item_values = gradcheck_detail::download(*this, items);
+    for (const auto& [user, positive, negative] : reference::current_batch(triplets, "gradcheck")) {
+      measure_row(user_values, user, users.cols());
+      measure_row(item_values, positive, users.cols());
+      if (negative >= 0) measure_row(item_values, negative, users.cols());
+    }
+  }
+
+  const NamedModel& model_;
 
   double nearest_ = std::numeric_limits<double>::infinity();
   double nearest_cosine_ = std::numeric_limits<double>::infinity();
@@ -136,15 +149,22 @@ bool has_kinks(const NamedModel& model) {
          model.options.contrast.kind != ContrastKind::kNone;
 }
 
-Seed first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed) {
-  if (!has_kinks(model)) return seed;
+bool divides_rows(const NamedModel& model) {
+  return model.loss.kind != LossKind::kBpr ||
+         model.options.propagation.kind == PropagationKind::kLightGcnPlusPlus;
+}
+
+Start first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed) {
+  // Rows of one number are as short as they are, and their cosines do not vary.
+  if (!has_kinks(model) && !(divides_rows(model) && cosines_vary(options))) return {seed};
   constexpr std::uint64_t kTries = 200;
   double safest = -1.0;
-  Seed best = seed;
+  Start best{seed};
   for (std::uint64_t i = 0; i < kTries; ++i) {
-    const Seed start{seed.value + (i << 32)};
-    KinkWatch watch;
+    Start start{Seed{seed.value + (i << 32)}};
+    KinkWatch watch(model);
     StepProblem(watch, options, model, seed, start).step();
+    start.least_norm = watch.least_norm();
     if (watch.safety() >= 1.0) return start;
     if (watch.safety() > safest) {
       safest = watch.safety();

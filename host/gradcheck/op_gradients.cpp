@@ -74,7 +74,7 @@ class OpGradients {
     const Matrix addend = upload(backend_, rows, d);
     backend_.normalize_rows_backward(upload(backend_, rows, x), gradient, gradient,
                                      {.matrix = &addend, .weight = kWeight});
-    add("normalize_rows", "gradient of x", download(backend_, gradient), numeric_gradient(x, f));
+    add("normalize_rows", "gradient of x", download(backend_, gradient), of_rows(x, f));
   }
 
   enum class Term { kBpr, kSoftmax, kAlignment, kL2 };
@@ -91,10 +91,14 @@ class OpGradients {
                      : term == Term::kAlignment ? "alignment_uniformity"
                                                 : "l2_penalty";
     const std::string of = thresholds == nullptr ? "" : " (weighted)";
-    add(op, "gradient of users" + of, of_users, numeric_gradient(users, [&](const Values& at) {
+    const bool divides = term == Term::kSoftmax || term == Term::kAlignment;
+    const auto numeric = [&](const Values& x, const auto& f) {
+      return divides ? of_rows(x, f) : numeric_gradient(x, f);
+    };
+    add(op, "gradient of users" + of, of_users, numeric(users, [&](const Values& at) {
           return loss(term, thresholds, at, items, nullptr, nullptr);
         }));
-    add(op, "gradient of items" + of, of_items, numeric_gradient(items, [&](const Values& at) {
+    add(op, "gradient of items" + of, of_items, numeric(items, [&](const Values& at) {
           return loss(term, thresholds, users, at, nullptr, nullptr);
         }));
   }
@@ -112,12 +116,12 @@ class OpGradients {
     Values of_others;
     contrast(side, views, others, &of_views, &of_others);
     const std::string place = side == Side::kUser ? " (users)" : " (items)";
-    add("info_nce", "gradient of views" + place, of_views,
-        numeric_gradient(
-            views, [&](const Values& at) { return contrast(side, at, others, nullptr, nullptr); }));
-    add("info_nce", "gradient of others" + place, of_others,
-        numeric_gradient(
-            others, [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); }));
+    add("info_nce", "gradient of views" + place, of_views, of_rows(views, [&](const Values& at) {
+          return contrast(side, at, others, nullptr, nullptr);
+        }));
+    add("info_nce", "gradient of others" + place, of_others, of_rows(others, [&](const Values& at) {
+          return contrast(side, views, at, nullptr, nullptr);
+        }));
   }
 
   void check_contrast(SampledContrastKind kind, const Matrix* thresholds = nullptr) {
@@ -127,15 +131,16 @@ class OpGradients {
     SampledContrastOptions options =
         contrast_options(kind, first_batch(backend_, contrasted_), users, items, options_.width);
     options.pair_weight = weighted_by(thresholds);
-    // A small step keeps the differences away from the kink.
-    const double h = softmax ? difference_step(users) : 1e-5;
     Values of_users;
     Values of_items;
     contrast(options, users, items, &of_users, &of_items);
     const std::string of = thresholds != nullptr ? " (weighted softmax)"
                            : softmax             ? " (softmax)"
                                                  : " (cosine)";
-    const auto numeric = [&](const Values& x, const auto& f) { return numeric_gradient(x, f, h); };
+    // A small step keeps the differences away from the kink.
+    const auto numeric = [&](const Values& x, const auto& f) {
+      return softmax ? of_rows(x, f) : numeric_gradient(x, f, 1e-5);
+    };
     add("sampled_contrast", "gradient of users" + of, of_users,
         numeric(users, [&](const Values& at) { return contrast(options, at, items); }));
     add("sampled_contrast", "gradient of items" + of, of_items,
@@ -143,6 +148,11 @@ class OpGradients {
   }
 
  private:
+  /// The gradient of a function that divides the rows of x by their lengths.
+  Values of_rows(const Values& x, const std::function<double(const Values&)>& f) const {
+    return numeric_gradient(x, f, difference_step(x, shortest_row(x, options_.width)));
+  }
+
   double contrast(const SampledContrastOptions& options, const Values& users, const Values& items,
                   Values* of_users = nullptr, Values* of_items = nullptr) {
     const Matrix user_table = upload(backend_, graph_.num_users(), users);

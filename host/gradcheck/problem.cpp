@@ -206,7 +206,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
     : StepProblem(backend, options, model, seed, first_parameters(options, model, seed)) {}
 
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
-                         Seed seed, Seed start)
+                         Seed seed, const Start& start)
     : backend_(backend),
       start_(start),
       interactions_(random_graph(options, seed)),
@@ -216,7 +216,7 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
       loss_(make_loss(backend, model.loss, options.l2, interactions_.num_users())),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
-  model_->initialize(start);
+  model_->initialize(start.seed);
   loss_->begin_epoch(*model_, 1 + model.loss.at_k.refresh_every, {});
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 #include <span>
@@ -38,22 +39,29 @@ struct NamedModel {
   LossOptions loss = {};
 };
 
+/// Initial parameters: their seed, and the length of the shortest row that the model or its loss divides by
+/// its length.
+struct Start {
+  Seed seed;
+  double least_norm = std::numeric_limits<double>::infinity();
+};
+
 /// A model on a backend with everything for a step, its epoch sampled. For an even seed the current
 /// batch is the first one, for an odd seed the last one, which may be short.
 class StepProblem {
  public:
   StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
               Seed seed);
-  /// The same, with initial parameters of the seed `start`.
+  /// The same with other initial parameters.
   StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model, Seed seed,
-              Seed start);
+              const Start& start);
 
   Model& model() { return *model_; }
   Loss& loss() { return *loss_; }
   const Interactions& interactions() const { return interactions_; }
   const EncodedDataset& features() const { return features_; }
-  /// The seed of the initial parameters and of the noise.
-  Seed start() const { return start_; }
+  /// The initial parameters. Their seed is that of the noise too.
+  const Start& start() const { return start_; }
   /// The triplets of the current batch.
   std::vector<Triplet> batch();
 
@@ -65,7 +73,7 @@ class StepProblem {
 
  private:
   Backend& backend_;
-  Seed start_;
+  Start start_;
   Interactions interactions_;
   EncodedDataset features_;
   Graph graph_;
@@ -76,20 +84,23 @@ class StepProblem {
   std::int64_t batch_ = 0;
 };
 
-/// The seed of a model's first parameters. ReLU and the sign of a perturbed element have no derivative
-/// at 0, the cosine contrastive loss none at a cosine equal to its margin, and normalising a column
-/// divides its rounding errors by its deviation. So, for a model with any of them, seeds are tried in turn
-/// until no argument of a ReLU or sign is within kKinkMargin of 0 (an element that is always 0 does not
-/// count), no cosine within kCosineMargin of the margin, no column deviates by less than kMinDeviation,
-/// and no row of the batch whose cosines are taken is shorter than kLeastNorm; if all of 200 seeds fail,
-/// the best of them is used.
+/// A model's first parameters. ReLU and the sign of a perturbed element have no derivative at 0, the
+/// cosine contrastive loss none at a cosine equal to its margin, and normalising a column divides its
+/// rounding errors by its deviation, a row by its length. So, for a model with any of them, seeds are
+/// tried in turn until no argument of a ReLU or sign is within kKinkMargin of 0 (an element that is always
+/// 0 does not count), no cosine within kCosineMargin of the margin, no column deviates by less than
+/// kMinDeviation, and no row that is divided by its length is shorter than kLeastNorm: those of the batch
+/// whose cosines are taken, and all of lightgcn++ (a row that is always 0 does not count). If all of 200
+/// seeds fail, the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kCosineMargin = 3e-3;
 inline constexpr double kMinDeviation = 0.03;
 inline constexpr double kLeastNorm = 0.2;
-Seed first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed);
+Start first_parameters(const GradcheckOptions& options, const NamedModel& model, Seed seed);
 /// Whether a loss or model has such a kink.
 bool has_kinks(const NamedModel& model);
+/// Whether it divides rows by their lengths: lightgcn++, and losses of cosines.
+bool divides_rows(const NamedModel& model);
 
 /// Negatives of each pair, for losses that contrast samples.
 inline constexpr int kContrastNegatives = 3;

@@ -6,6 +6,17 @@
 
 namespace tern::gradcheck_detail {
 
+namespace {
+
+/// Whether a takes a larger share of its bound; NaN is worse than anything.
+bool is_worse(const GradcheckResult& a, const GradcheckResult& b) {
+  if (std::isnan(b.error)) return false;
+  if (a.bound == b.bound) return !(a.error <= b.error);
+  return !(a.error * b.bound <= b.error * a.bound);
+}
+
+}  // namespace
+
 void Report::add(GradcheckResult result) {
   const auto same = std::find_if(results_.begin(), results_.end(), [&](const auto& known) {
     return known.subject == result.subject && known.quantity == result.quantity &&
@@ -13,8 +24,8 @@ void Report::add(GradcheckResult result) {
   });
   if (same == results_.end()) {
     results_.push_back(std::move(result));
-  } else if (!(result.error <= same->error)) {  // NaN is worse than anything
-    if (!std::isnan(same->error)) same->error = result.error;
+  } else if (is_worse(result, *same)) {
+    *same = std::move(result);
   }
 }
 

@@ -11,7 +11,8 @@ inline constexpr char kDifferences[] = "central differences";
 inline constexpr char kDirections[] = "directional derivative";
 inline constexpr char kAgainstReference[] = "against f64";
 
-/// The lines of the report, in the order in which they were first added, with their worst errors.
+/// The lines of the report, in the order in which they were first added, with the worst error
+/// of each beside the bound that it had: a bound may differ between problems.
 class Report {
  public:
   void add(GradcheckResult result);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -134,6 +135,15 @@ fs::path Run::find_checkpoint(std::string_view name) const {
   fs::path path = checkpoint_path(name);
   for (int i = 1; i < kTries && !is_there(path); ++i) path = checkpoint_path(name);
   return path;
+}
+
+bool Run::has_best() const {
+  const CheckpointFolder folder(path_ / kCheckpointFolder);
+  if (folder.states().empty() && folder.bests().empty()) return true;
+  const fs::path found = find_checkpoint("best").filename();
+  const std::vector<CheckpointFolder::Entry> bests = folder.bests();
+  return std::ranges::any_of(bests,
+                             [&](const auto& best) { return best.path.filename() == found; });
 }
 
 TensorFile Run::read_checkpoint(std::string_view name) const {

@@ -52,9 +52,9 @@ std::vector<NodeId> popularity_rankings(const Interactions& train,
   return rankings;
 }
 
-std::vector<NodeId> graph_filter_rankings(const Interactions& train,
-                                          std::span<const Interactions* const> observed,
-                                          std::int64_t k) {
+std::vector<NodeId> linear_filter_rankings(const Interactions& train,
+                                           std::span<const Interactions* const> observed,
+                                           std::int64_t k) {
   check_rankings(train, observed, k);
   return rankings_by(LinearFilter(train, FilterSignal::kNormalized), train, observed, k);
 }

@@ -332,6 +332,13 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
   return memory;
 }
 
+/// The keys that the size of the layers follows, among those that the model reads.
+const char* layer_keys(const ModelOptions& model) {
+  if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) return "model.width, model.hidden";
+  const bool keeps_layers = model.propagation.kind == PropagationKind::kLightGcnPlusPlus;
+  return keeps_layers ? "model.width, model.layers" : "model.width";
+}
+
 /// Resident memory of `tern train` on a data set of a few lines, with 1 to 8 threads.
 MemoryPart process_part(int threads) {
   return {"process", (24 + threads) * kMiB, 0, "train.threads"};
@@ -383,8 +390,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
   add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
-  add("layers", model.layers, "model.width, model.hidden");
-  add("layers", model.layers, "model.width, model.hidden");
+  add("layers", model.layers, layer_keys(config.model));
   if (config.model.gather == GatherPrecision::kBf16) {
     add("copies", model.copies, "model.width, train.precision");
   }

@@ -15,7 +15,7 @@ namespace {
 
 using PartBytes = std::int64_t MemoryPart::*;
 
-/// "layers 36 MB (model.width, model.hidden), optimizer 24 MB (...)".
+/// "layers 36 MB (model.width), optimizer 24 MB (model.width, optimizer.kind)".
 std::string largest_parts(const MemoryEstimate& estimate, PartBytes bytes) {
   std::vector<MemoryPart> parts = estimate.parts;
   std::erase_if(parts, [](const MemoryPart& part) { return part.keys.empty(); });

@@ -24,6 +24,15 @@ namespace {
 /// submitted steps; a training that has become NaN wastes at most this number of steps.
 constexpr std::int64_t kStepsBetweenChecks = 1000;
 
+/// What keeps numbers finite. With lightgcn++, powers of the degrees may overflow by themselves.
+std::string remedy(const PropagationOptions& propagation) {
+  if (propagation.kind == PropagationKind::kLightGcn) return "a smaller learning rate";
+  return fmt::format(
+      "a smaller learning rate, or exponents nearer to 0 (propagation.alpha is {:g}, "
+      "propagation.beta {:g})",
+      propagation.alpha, propagation.beta);
+}
+
 }  // namespace
 
 /// Measures the rank of the embeddings before the first step, with which later ones are compared.
@@ -270,12 +279,13 @@ void Trainer::Impl::fail(int epoch, const std::string& finding) {
   }
   for (const NamedBuffer& buffer : model->buffers()) inspect(buffer.name, *buffer.value);
   for (const NamedBuffer& buffer : loss->buffers()) inspect(buffer.name, *buffer.value);
-  throw NumericalFault(fmt::format(
-      "training diverged in epoch {}: {}; not finite: {}; {}; a smaller learning rate may help",
-      epoch, finding, tensors.empty() ? "only the loss" : tensors,
-      result.best_epoch > 0
-          ? fmt::format("the best parameters, of epoch {}, are kept", result.best_epoch)
-          : "there are no earlier parameters to keep"));
+  throw NumericalFault(
+      fmt::format("training diverged in epoch {}: {}; not finite: {}; {}; {} may help", epoch,
+                  finding, tensors.empty() ? "only the loss" : tensors,
+                  result.best_epoch > 0
+                      ? fmt::format("the best parameters, of epoch {}, are kept", result.best_epoch)
+                      : "there are no earlier parameters to keep",
+                  remedy(config.model.propagation)));
 }
 
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)

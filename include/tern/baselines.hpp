@@ -27,14 +27,14 @@ std::vector<NodeId> popularity_rankings(const Interactions& train,
                                         std::span<const Interactions* const> observed,
                                         std::int64_t k);
 
-/// The one-hop linear graph filter: scores R̃ R̃ᵀ R̃ with R̃ = D_u^-½ R D_i^-½ (0 for degree 0),
-/// that is, items of users who share items with the user. Each thread has one accumulator over users
-/// and 16 over items.
+/// The linear graph filter of one hop, GF-CF without its low-pass filter: scores R̃ R̃ᵀ R̃ with
+/// R̃ = D_u^-½ R D_i^-½ (0 for degree 0), that is, items of users who share items with the user. Each
+/// thread has one accumulator over users and 16 over items.
 /// Source: Shen et al. 2021, "How powerful is graph convolution for recommendation?", whose linear
 /// filter is R̃ᵀR̃ with the same normalisation, applied here to the rows of R̃.
-std::vector<NodeId> graph_filter_rankings(const Interactions& train,
-                                          std::span<const Interactions* const> observed,
-                                          std::int64_t k);
+std::vector<NodeId> linear_filter_rankings(const Interactions& train,
+                                           std::span<const Interactions* const> observed,
+                                           std::int64_t k);
 
 struct GfCfOptions {
   /// Singular vectors of the low-pass filter; fewer if R̃ has a lower rank. The authors' 256.

@@ -35,7 +35,7 @@ struct GradcheckResult {
   std::string quantity;  // what was checked: "gradient of users"
   std::string method;    // "central differences", "directional derivative", "against f64"
   std::string backend;   // "reference", "cpu", "cuda:0"
-  double error = 0.0;    // the worst over the problems
+  double error = 0.0;    // of the problem in which it is the largest share of the bound
   double bound = 0.0;
 
   /// False if the error is NaN.
@@ -58,7 +58,8 @@ struct GradcheckResult {
 ///
 /// On `backend`, unless it is the reference, every op and every model's loss and gradients are
 /// compared with the reference's on the same f32 inputs: ‖a - r‖∞ / ‖r‖∞, gradients of models as
-/// above; bound (4 √n + 8) ε for sums of n terms (see host/gradcheck/README.md). Triplets must be
+/// above; bound (4 √n + 8) ε for sums of n terms, more in
+/// ill-conditioned problems (see host/gradcheck/README.md). Triplets must be
 /// equal: the error is the number of those that differ.
 ///
 /// Deterministic. Throws ConfigError on options out of range.

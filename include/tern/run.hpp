@@ -122,6 +122,9 @@ class Run {
   /// ("best"), which is the newest state's if no epoch was evaluated. Throws DataError if there is
   /// no checkpoint or it is damaged.
   TensorFile read_checkpoint(std::string_view name) const;
+  /// Whether "best" is a selected epoch, and not the newest state for lack of one. If all checkpoints were
+  /// deleted, the embeddings count as the best. Throws as read_checkpoint() does.
+  bool has_best() const;
 
   struct SavedState {
     TrainingState state;

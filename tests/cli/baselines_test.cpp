@@ -26,7 +26,8 @@ TEST_F(Baselines, AllAreMeasured) {
   const Outcome table = run({"evaluate", "run", "--baselines"});
   ASSERT_EQ(table.exit_code, 0) << table.err;
   EXPECT_THAT(table.err, IsEmpty());
-  EXPECT_THAT(table.out, AllOf(HasSubstr("gf_cf"), HasSubstr("ease")));
+  EXPECT_THAT(table.out,
+              AllOf(HasSubstr("linear_filter"), HasSubstr("graph_filter"), HasSubstr("ease")));
   const json answer = json::parse(run({"evaluate", "run", "--json", "--baselines"}).out);
   std::vector<std::string> names;
   for (const auto& [name, metrics] : answer["baselines"].items()) {
@@ -36,7 +37,7 @@ TEST_F(Baselines, AllAreMeasured) {
     if (name == "popularity") continue;
     EXPECT_GT(metrics["recall@5"], answer["baselines"]["popularity"]["recall@5"]) << name;
   }
-  EXPECT_THAT(names, ElementsAre("ease", "gf_cf", "graph_filter", "popularity"));
+  EXPECT_THAT(names, ElementsAre("ease", "graph_filter", "linear_filter", "popularity"));
 }
 
 TEST_F(Baselines, ThePenaltyOfEaseIsAnOption) {
@@ -50,13 +51,47 @@ TEST_F(Baselines, ThePenaltyOfEaseIsAnOption) {
       ease("200"),
       json::parse(run({"evaluate", "run", "--json", "--baselines", "-k", "5"}).out)["baselines"]);
   EXPECT_NE(ease("200")["ease"], ease("0.01")["ease"]);
-  EXPECT_EQ(ease("200")["gf_cf"], ease("0.01")["gf_cf"]);
+  EXPECT_EQ(ease("200")["graph_filter"], ease("0.01")["graph_filter"]);
   EXPECT_THAT(run({"evaluate", "run", "--baselines", "--ease-l2", "0"}),
               FailsAtOnceWith(2, "--ease-l2: found 0, expected a number above 0"));
   EXPECT_THAT(run({"evaluate", "run", "--baselines", "--ease-l2", "much"}),
               FailsAtOnceWith(2, "--ease-l2"));
   EXPECT_THAT(run({"evaluate", "run", "--ease-l2", "10"}),
               FailsAtOnceWith(2, "expected --baselines with it"));
+}
+
+TEST_F(Baselines, TheRunsOwnModelIsNotFittedAgain) {
+  const auto fit = [&](const std::string& model, const std::string& name,
+                       const std::vector<std::string>& keys) {
+    std::vector<std::string> command{"train",
+                                     "films",
+                                     "--model",
+                                     model,
+                                     "--out",
+                                     name,
+                                     "--quiet",
+                                     "--set",
+                                     "evaluation.ks=[2,5]",
+                                     "train.metric=ndcg@5"};
+    command.insert(command.end(), keys.begin(), keys.end());
+    EXPECT_EQ(run(command).exit_code, 0);
+  };
+  fit("ease", "ease", {});
+  fit("graph_filter", "filter", {});
+  fit("graph_filter", "four", {"graph_filter.rank=4"});
+  fit("graph_filter", "seeded", {"train.seed=1"});
+  const auto notes = [&](const std::string& name, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> command{"evaluate", name, "--baselines"};
+    command.insert(command.end(), more.begin(), more.end());
+    return run(command).err;
+  };
+  EXPECT_EQ(notes("ease"), "ease is the run's own model: it is not fitted again\n");
+  EXPECT_EQ(notes("filter"), "graph_filter is the run's own model: it is not fitted again\n");
+  for (const char* other : {"four", "seeded", "run"}) EXPECT_THAT(notes(other), IsEmpty());
+  EXPECT_THAT(notes("ease", {"--ease-l2", "7"}), IsEmpty());
+  const json answer =
+      json::parse(run({"evaluate", "ease", "--baselines", "--ease-l2", "0.01", "--json"}).out);
+  EXPECT_NE(answer["metrics"], answer["baselines"]["ease"]);
 }
 
 // 60,001 items: more than EASE takes. The others are measured, and the reason is one line.

@@ -3,13 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <regex>
 #include <sstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "host/config/value_synonyms.hpp"
 #include "tern/config.hpp"
 #include "tern/error.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -64,8 +67,70 @@ TEST(ConfigChoices, OfModelAndEvaluationReachTheirFields) {
     set_config(config, "model.init", "glorot");
     FAIL() << "glorot is no name of the key";
   } catch (const ConfigError& error) {
-    EXPECT_STREQ(error.what(),
-                 "model.init: found the string \"glorot\", expected one of normal|xavier");
+    EXPECT_STREQ(
+        error.what(),
+        "model.init: found the string \"glorot\", expected one of normal|xavier: did you mean "
+        "xavier?");
+  }
+}
+
+/// The end of the message about a wrong value, from "did you mean" on; "" if it suggests nothing.
+std::string suggestion(const std::string& key, const std::string& value) {
+  try {
+    Config config;
+    set_config(config, key, value);
+  } catch (const ConfigError& error) {
+    const std::string text = error.what();
+    const std::size_t at = text.find(": did you mean ");
+    return at == std::string::npos ? "" : text.substr(at + 2);
+  }
+  return "no error";
+}
+
+TEST(ConfigChoices, AreSuggestedForOtherSpellingsAndNames) {
+  EXPECT_EQ(suggestion("loss.kind", "SL@K"), "did you mean sl@k?");
+  EXPECT_EQ(suggestion("model.kind", "LightGCN"), "did you mean lightgcn?");
+  EXPECT_EQ(suggestion("model.kind", "GC-MC"), "did you mean gcmc?");
+  EXPECT_EQ(suggestion("model.kind", "lightgnc"), "did you mean lightgcn?");
+  EXPECT_EQ(suggestion("model.kind", "lgn"), "did you mean lightgcn?");
+  EXPECT_EQ(suggestion("model.kind", "BPRMF"), "did you mean mf?");
+  EXPECT_EQ(suggestion("model.kind", "GF-CF"), "did you mean graph_filter?");
+  EXPECT_EQ(suggestion("model.kind", "lightgcnpp"), "did you mean propagation.kind = lightgcn++?");
+  EXPECT_EQ(suggestion("model.kind", "LightGCN++"), "did you mean propagation.kind = lightgcn++?");
+  EXPECT_EQ(suggestion("loss.kind", "InfoNCE"), "did you mean softmax?");
+  EXPECT_EQ(suggestion("data.split", "cold_items"), "did you mean cold-items?");
+  EXPECT_EQ(suggestion("optimizer.kind", "AdamW"), "did you mean adam?");
+  EXPECT_EQ(suggestion("model.kind", "transformer"), "");
+  EXPECT_EQ(suggestion("model.kind", "--"), "");
+  EXPECT_EQ(suggestion("model.kind", "7"), "");
+}
+
+/// Whether the text sets keys: "a.b = c, d.e = f".
+bool sets_keys(std::string_view text) {
+  Config config;
+  while (!text.empty()) {
+    const std::string_view setting = text.substr(0, text.find(", "));
+    const std::size_t equals = setting.find(" = ");
+    if (equals == std::string_view::npos) return false;
+    set_config(config, setting.substr(0, equals), setting.substr(equals + 3));
+    text.remove_prefix(std::min(setting.size() + 2, text.size()));
+  }
+  return true;
+}
+
+TEST(ConfigChoices, SynonymsLeadToValuesThatExist) {
+  for (const ValueSynonyms& row : value_synonyms()) {
+    const std::string key(row.key);
+    Config config;
+    if (row.meaning.find(" = ") == std::string_view::npos) {
+      EXPECT_NO_THROW(set_config(config, key, row.meaning)) << key << " = " << row.meaning;
+    } else {
+      EXPECT_TRUE(sets_keys(row.meaning)) << row.meaning;
+    }
+    std::istringstream words{std::string(row.words)};
+    for (std::string word; words >> word;) {
+      EXPECT_EQ(suggestion(key, word), "did you mean " + std::string(row.meaning) + "?") << word;
+    }
   }
 }
 

@@ -315,7 +315,15 @@ TEST(Synonyms, AreFoundHoweverTheyAreWritten) {
   EXPECT_EQ(suggestion("decay"), "mean loss.l2 or optimizer.weight_decay?");
   EXPECT_EQ(suggestion("optimizer.decay"), "mean optimizer.weight_decay?");
   EXPECT_EQ(suggestion("optimizer.name"), "mean optimizer.kind?");
-  EXPECT_EQ(suggestion("model.reg_weight"), "mean loss.l2?");
+  EXPECT_EQ(suggestion("model.reg_weight"), "mean loss.l2 or ease.l2?");
+  EXPECT_EQ(suggestion("ease.lambda"), "mean ease.l2?");
+  EXPECT_EQ(suggestion("ease.reg_weight"), "mean ease.l2?");
+  EXPECT_EQ(suggestion("graph_filter.n_components"), "mean graph_filter.rank?");
+  // SELFRec
+  EXPECT_EQ(suggestion("embedding.size"), "mean model.width?");
+  EXPECT_EQ(suggestion("learning.rate"), "mean optimizer.learning_rate?");
+  EXPECT_EQ(suggestion("max.epoch"), "mean train.epochs?");
+  EXPECT_EQ(suggestion("reg.lambda"), "mean loss.l2 or ease.l2?");
 }
 
 }  // namespace

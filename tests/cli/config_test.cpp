@@ -245,7 +245,7 @@ TEST(SetConfig, SaysWhatWasFoundAndWhatIsAllowed) {
             "loss.l2: found the number inf, expected a number of 0 or more");
   EXPECT_EQ(complaint("model.kind", "ligthgcn"),
             "model.kind: found the string \"ligthgcn\", expected one of "
-            "lightgcn|mf|gcmc|ease|graph_filter");
+            "lightgcn|mf|gcmc|ease|graph_filter: did you mean lightgcn?");
   EXPECT_EQ(complaint("data.min_rating", "low"),
             "data.min_rating: found the string \"low\", expected a number, or \"none\"");
   EXPECT_THAT(complaint("evaluation.ks", "10,10"), HasSubstr("found 10 twice"));

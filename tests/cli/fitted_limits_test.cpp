@@ -36,11 +36,20 @@ TEST_F(FittedLimits, NamesAndShapesOfAForeignFileAreNotExported) {
       EXPECT_THAT(run({"export", "ease", "--to", "b", "--format", format}),
                   FailsAtOnceWith(65, "the tensor item_weights "));
     }
+    EXPECT_THAT(run({"evaluate", "ease"}),
+                FailsAtOnceWith(65,
+                                "; to fit the model again: tern train --config ease/config.toml "
+                                "--out ease --overwrite"));
   }
   TensorFile more = ours;
   more.tensors["../outside"] = weights;
   write_checkpoint(path("ease/fitted.safetensors"), more);
   EXPECT_EQ(run({"export", "ease", "--to", "b"}).exit_code, 0);
+  write_checkpoint(path("ease/fitted.safetensors"), flat);
+  EXPECT_EQ(
+      run({"train", "--config", "ease/config.toml", "--out", "ease", "--overwrite"}).exit_code, 0);
+  EXPECT_EQ(read_safetensors(path("ease/fitted.safetensors")).tensors.at("item_weights").values,
+            weights.values);
   EXPECT_TRUE(exists("b/item_weights.npy"));
   EXPECT_FALSE(exists("outside.npy"));
 }

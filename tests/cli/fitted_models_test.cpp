@@ -13,6 +13,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 using testing::SizeIs;
@@ -65,16 +66,41 @@ TEST_F(FittedModels, AreFittedIntoARunWithTheMetricsOfTheValidationSplit) {
 TEST_F(FittedModels, RankAsTheBaselinesDo) {
   ASSERT_EQ(fit("ease", "ease").exit_code, 0);
   ASSERT_EQ(fit("graph_filter", "filter", {"--set", "graph_filter.rank=256"}).exit_code, 0);
+  // Another run, since the baselines of a fitted model take its own metrics.
+  ASSERT_EQ(fit("mf", "mf", {"--epochs", "1"}).exit_code, 0);
   for (const char* split : {"valid", "test"}) {
     const auto answer = [&](const char* name) {
       return json::parse(output({"evaluate", name, "--split", split, "--json", "--baselines"}));
     };
-    EXPECT_EQ(answer("ease")["metrics"], answer("ease")["baselines"]["ease"]);
-    EXPECT_EQ(answer("filter")["metrics"], answer("filter")["baselines"]["gf_cf"]);
+    const json baselines = answer("mf")["baselines"];
+    EXPECT_EQ(answer("ease")["metrics"], baselines["ease"]);
+    EXPECT_EQ(answer("filter")["metrics"], baselines["graph_filter"]);
+    EXPECT_EQ(answer("ease")["baselines"], baselines);
+    EXPECT_EQ(answer("filter")["baselines"], baselines);
   }
   EXPECT_THAT(output({"evaluate", "filter", "--baselines"}),
               AllOf(HasSubstr("filter: graph_filter, fitted without training"),
                     HasSubstr("run's graph_filter")));
+}
+
+TEST_F(FittedModels, ARankBeyondTheDataIsNamedWithTheOneUsed) {
+  const Outcome outcome = fit("graph_filter", "run", {"--set", "graph_filter.rank=256"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  ASSERT_EQ(run({"export", "run", "--to", "v", "--format", "npy"}).exit_code, 0);
+  const std::string rank = std::to_string(read_npy(path("v/item_vectors.npy")).shape[1]);
+  EXPECT_THAT(outcome.err, HasSubstr("The data has only " + rank +
+                                     " singular vectors: graph_filter.rank counts as " + rank));
+  EXPECT_THAT(fit("graph_filter", "four").err, Not(HasSubstr("counts as")));
+}
+
+TEST_F(FittedModels, HaveOneStateWhateverTheCheckpoint) {
+  ASSERT_EQ(fit("ease", "run").exit_code, 0);
+  for (const char* checkpoint : {"best", "last"}) {
+    const Outcome outcome = run({"evaluate", "run", "--checkpoint", checkpoint});
+    EXPECT_EQ(outcome.err, "ease is fitted and has one state: --checkpoint has no effect\n");
+    EXPECT_EQ(outcome.out, output({"evaluate", "run"}));
+  }
+  EXPECT_EQ(run({"evaluate", "run"}).err, "");
 }
 
 TEST_F(FittedModels, KeysDecideTheResult) {
@@ -346,7 +372,19 @@ TEST_F(FittedModels, AnIncompleteRunIsNotReadAndIsFittedAgain) {
   std::string damaged = arrays;
   damaged[damaged.size() - 2] ^= 1;
   write("run/fitted.safetensors", damaged);
-  EXPECT_THAT(run({"recommend", "run", "--all"}), FailsWith(65, "the checkpoint is damaged"));
+  const std::vector<std::vector<std::string>> readers{
+      {"recommend", "run", "--all"}, {"evaluate", "run"}, {"export", "run", "--to", "v"}};
+  for (const std::string& text : {damaged, arrays.substr(0, 100), std::string()}) {
+    write("run/fitted.safetensors", text);
+    for (const std::vector<std::string>& command : readers) {
+      const Outcome outcome = run(command);
+      EXPECT_THAT(outcome,
+                  FailsAtOnceWith(65, "run/fitted.safetensors: the checkpoint is damaged: "));
+      EXPECT_THAT(outcome.err, EndsWith("; to fit the model again: tern train --resume run\n"));
+    }
+  }
+  write("run/fitted.safetensors", damaged);
+  EXPECT_THAT(run({"evaluate", "run"}), FailsWith(65, ", expected "));
   const Outcome again = run({"train", "--resume", "run"});
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.err, AllOf(HasSubstr("damaged"), HasSubstr("fitted again")));

@@ -41,6 +41,21 @@ TEST_F(InterruptedRun, SignalsInTrainingLeaveAStateToGoOnFrom) {
   }
 }
 
+TEST_F(InterruptedRun, BeforeAnEvaluationHasALastEpochAndNoBest) {
+  write_films();
+  Child child(directory_,
+              command("run", "1000000", {"--set", "train.patience=0", "train.evaluate_every=0"}));
+  ASSERT_TRUE(child.wait_for_error_text("epoch       3/1000000"));
+  child.kill(SIGTERM);
+  const Outcome outcome = child.finish();
+  ASSERT_EQ(outcome.exit_code, 75) << outcome.err;
+  EXPECT_THAT(outcome.err, Not(HasSubstr("best")));
+  const std::string epoch = state("run").metadata.at("epoch");
+  EXPECT_THAT(run({"evaluate", "run"}).out, HasSubstr("lightgcn, epoch " + epoch + " (last)"));
+  EXPECT_THAT(run({"evaluate", "run", "--json"}).out, HasSubstr("\"checkpoint\":\"last\""));
+  EXPECT_EQ(run({"evaluate", "run", "--checkpoint", "last"}).out, run({"evaluate", "run"}).out);
+}
+
 TEST_F(InterruptedRun, NohupAndBackgroundJobsKeepTheirIgnoredSignals) {
   write_films();
   Streams ignoring;

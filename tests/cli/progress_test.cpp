@@ -104,7 +104,7 @@ class ThirdEpoch : public testing::Test {
   }
 
   const ProgressText::Time now_ = kStart + seconds(10);
-  ProgressText text_{100, "ndcg@20", progress_of(0, 0, 1000), kStart};
+  ProgressText text_{{100, "ndcg@20", "triplets"}, progress_of(0, 0, 1000), kStart};
 };
 
 TEST_F(ThirdEpoch, HasALiveLineForEachWidth) {
@@ -176,13 +176,20 @@ TEST_F(ThirdEpoch, APlainLineComesEveryHalfMinute) {
   EXPECT_NE(text_.next_line(kStart + seconds(120)), std::nullopt);
 }
 
+TEST(ProgressText, NamesWhatAnEpochConsistsOf) {
+  ProgressText text({100, "ndcg@20", "pairs"}, progress_of(0, 0, 1000), kStart);
+  text.on_epoch(record_of(1, 0.15, 0.0), kStart + seconds(4));
+  EXPECT_THAT(text.epoch_line(kNoLimit), HasSubstr("250,000 pairs/s"));
+  EXPECT_THAT(text.live(kNoLimit, kStart + seconds(4)), HasSubstr("250,000 pairs/s"));
+}
+
 TEST(Progress, ALongEpochLeavesALineEveryHalfMinute) {
   const test::TemporaryDirectory directory;
   const std::filesystem::path log = directory / "log.txt";
   ProgressText::Time now = kStart;
   Console console(Console::Mode::kQuiet);
   console.open_log(log);
-  Progress progress(console, 2, "ndcg@20", progress_of(0, 0, 1000), [&] { return now; });
+  Progress progress(console, {2, "ndcg@20", "pairs"}, progress_of(0, 0, 1000), [&] { return now; });
   // A step takes a second.
   for (int step = 1; step <= 100; ++step) {
     now += seconds(1);
@@ -192,16 +199,16 @@ TEST(Progress, ALongEpochLeavesALineEveryHalfMinute) {
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) lines.push_back(line.substr(33));
   EXPECT_THAT(lines,
-              testing::ElementsAre("epoch 1/2  step 30 of 1,000  1.000 triplets/s  32:50 left",
-                                   "epoch 1/2  step 60 of 1,000  1.000 triplets/s  32:20 left",
-                                   "epoch 1/2  step 90 of 1,000  1.000 triplets/s  31:50 left"));
+              testing::ElementsAre("epoch 1/2  step 30 of 1,000  1.000 pairs/s  32:50 left",
+                                   "epoch 1/2  step 60 of 1,000  1.000 pairs/s  32:20 left",
+                                   "epoch 1/2  step 90 of 1,000  1.000 pairs/s  31:50 left"));
 }
 
 TEST(ProgressText, AResumedTrainingStartsWithItsBestEpoch) {
   TrainingProgress begin = progress_of(4, 50, 100);
   begin.best_epoch = 3;
   begin.best_metric = 0.5;
-  ProgressText text(10, "recall@5", begin, kStart);
+  ProgressText text({10, "recall@5", "triplets"}, begin, kStart);
   EXPECT_EQ(text.live(kNoLimit, kStart), "epoch  5/10   50%  best recall@5 0.5000  (epoch 3)");
   text.on_step({.epoch = 5, .step = 75, .steps = 100, .triplets = 1000, .loss = {}});
   // A quarter of an epoch in 5 seconds; 5.25 epochs are left.

@@ -163,9 +163,49 @@ TEST_F(RecipeOption, IsListedInTheHelpAndRefusedIfUnknown) {
   }
   EXPECT_THAT(help.out, HasSubstr("loss.temperature=0.12"));
   write_films();
+  EXPECT_THAT(help.out, HasSubstr("tern inspect --recipe NAME"));
+  const std::vector<std::vector<std::string>> nameless{
+      {"train", "films", "--recipe"},
+      {"train", "films", "--recipe", "--out", "run"},
+      {"inspect", "--recipe"}};
+  for (const std::vector<std::string>& command : nameless) {
+    EXPECT_THAT(run(command), FailsAtOnceWith(2,
+                                              "the name of the recipe is missing: expected one of "
+                                              "lightgcn, lightgcn++, softmax"));
+  }
   const Outcome outcome = run({"train", "films", "--recipe", "sotfmax"});
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("unknown recipe \"sotfmax\": expected one of lightgcn"));
+}
+
+TEST_F(RecipeOption, IsPrintedAsAFileForConfig) {
+  for (const Recipe& recipe : recipes()) {
+    const std::string name(recipe.name);
+    const Outcome printed = run({"inspect", "--recipe", name});
+    EXPECT_EQ(printed.exit_code, 0) << printed.err;
+    EXPECT_THAT(printed.out, testing::StartsWith("# " + name + ": "));
+    write("recipe.toml", printed.out);
+    Config expected;
+    apply_recipe(expected, name);
+    Config found;
+    read_config(found, path("recipe.toml"));
+    EXPECT_THAT(compare_configs(expected, found), testing::IsEmpty()) << name;
+    // Only these keys: a default that the file named too would override one of an earlier file.
+    const std::vector<std::string> all = lines(printed.out);
+    const auto is_setting = [](const std::string& line) {
+      return line.find(" = ") < line.find('#');
+    };
+    EXPECT_EQ(std::ranges::count_if(all, is_setting), std::ssize(recipe.settings)) << printed.out;
+  }
+  EXPECT_THAT(run({"inspect", "--recipe", "auto"}).out,
+              HasSubstr("# searched: model.layers in 0, 1, 2, 3, 4\n"));
+  EXPECT_THAT(run({"inspect", "--recipe", "bsl", "--json"}), FailsAtOnceWith(2, "prints TOML"));
+  write_films();
+  const auto need = [&](const char* recipe) {
+    return run({"inspect", "films", "--recipe", recipe, "--memory"}).out;
+  };
+  EXPECT_THAT(need("mf-softmax"), HasSubstr("training mf, D 64"));
+  EXPECT_THAT(need("directau"), HasSubstr("training lightgcn, D 64, B 1024"));
 }
 
 TEST(Recipes, SearchFromOneOfTheValues) {
@@ -233,6 +273,19 @@ TEST_F(SearchingRecipe, LeavesWhatTheCommandLineSets) {
   EXPECT_EQ(config.loss.softmax.temperature, 0.3);
   EXPECT_EQ(config.model.layers, 1);
   EXPECT_EQ(config.batch_size, 64);
+}
+
+TEST_F(SearchingRecipe, StartsSlAtKFromTheWeightTemperatureOfItsRecipe) {
+  const std::vector<std::string> at_k{"--recipe",       "auto",           "--set",
+                                      "loss.kind=sl@k", "model.layers=1", "loss.negative_weight=1"};
+  Config published;
+  apply_recipe(published, "sl@k");
+  EXPECT_EQ(trained(at_k).loss.at_k.weight_temperature, published.loss.at_k.weight_temperature);
+  std::vector<std::string> own = at_k;
+  own.emplace_back("loss.weight_temperature=0.5");
+  EXPECT_EQ(trained(own).loss.at_k.weight_temperature, 0.5);
+  EXPECT_THAT(run({"train", "films", "--recipe", "auto", "--out", "plain", "--epochs", "1"}).err,
+              testing::Not(HasSubstr("has no effect")));
 }
 
 }  // namespace

@@ -27,6 +27,44 @@ class Train : public Workspace {
   }
 };
 
+TEST_F(Train, CountsPairsIfTheLossDrawsNoNegatives) {
+  const auto output_with = [&](const char* loss) {
+    return train_films({"--overwrite", "--set", std::string("loss.kind=") + loss}).err;
+  };
+  for (const char* loss : {"softmax", "directau", "sl@k"}) {
+    EXPECT_THAT(output_with(loss), AllOf(HasSubstr(" pairs/s"), Not(HasSubstr("triplets/s"))));
+  }
+  EXPECT_THAT(output_with("ccl"), AllOf(HasSubstr(" triplets/s"), Not(HasSubstr("pairs/s"))));
+  EXPECT_THAT(read("run/metrics.jsonl"), HasSubstr("\"triplets_per_second\":"));
+}
+
+TEST_F(Train, BeginsWithModelAndLoss) {
+  const auto begins = [&](const std::vector<std::string>& settings, const std::string& line) {
+    std::vector<std::string> more{"--overwrite", "--set"};
+    more.insert(more.end(), settings.begin(), settings.end());
+    EXPECT_THAT(train_films(more).err, HasSubstr("\n" + line + " on cpu: "));
+  };
+  begins({"model.layers=1"}, "lightgcn, L 1, D 8, bpr");
+  begins({"model.kind=mf", "loss.kind=softmax"}, "mf, D 8, softmax");
+  begins({"model.layers=2", "loss.kind=ccl", "sampling.negatives_per_positive=3"},
+         "lightgcn, L 2, D 8, ccl over 3 sampled items");
+  begins({"model.layers=2", "loss.kind=sl@k", "loss.negatives=sampled", "loss.k=5"},
+         "lightgcn, L 2, D 8, sl@k over 1 sampled item");
+  begins({"model.layers=2", "loss.kind=directau", "contrast.kind=xsimgcl"},
+         "lightgcn, L 2 with xsimgcl (layer 1), D 8, directau");
+  begins({"model.layers=2", "propagation.kind=lightgcn++"},
+         "lightgcn++, L 2, alpha 0.6, beta -0.1, gamma 0.2, D 8, bpr");
+}
+
+TEST_F(Train, AKBeyondTheCatalogueIsNamedWithTheOneUsed) {
+  const auto output_of = [&](const char* k) {
+    return train_films({"--overwrite", "--set", "loss.kind=sl@k", k}).err;
+  };
+  EXPECT_THAT(output_of("loss.k=21"),
+              HasSubstr("The data has only 20 items: loss.k counts as 20."));
+  EXPECT_THAT(output_of("loss.k=20"), Not(HasSubstr("counts as")));
+}
+
 TEST_F(Train, LeavesARunDirectory) {
   const Outcome outcome = train_films();
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;

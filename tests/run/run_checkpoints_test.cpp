@@ -97,8 +97,10 @@ TEST_F(RunTest, WithoutABestEpochTheNewestStateCounts) {
   EXPECT_THAT(complaint([&] { run.read_checkpoint("best"); }), HasSubstr("no checkpoint is there"));
   run.write_state(some_state(2));
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "2");
+  EXPECT_FALSE(run.has_best());
   run.write_best(some_parameters(), 1, 1);
   EXPECT_EQ(run.read_checkpoint("best").metadata.at("epoch"), "1");
+  EXPECT_TRUE(run.has_best());
 }
 
 TEST_F(RunTest, TheConfigurationsHashFollowsTheConfiguration) {

@@ -94,12 +94,12 @@ TEST(PopularityRankings, ByHand) {
             (std::vector<NodeId>{0, 2, 3, 0, 2, 3, 4, 3, -1, 1, 4, 0}));
 }
 
-TEST(GraphFilterRankings, ByHand) {
+TEST(LinearFilterRankings, ByHand) {
   // u0: i0; u1: i0 i1; u2: i2; nothing else leads from u0 to i2 or i3, which tie at zero.
   const std::vector<Interaction> pairs{{0, 0}, {1, 0}, {1, 1}, {2, 2}};
   const Interactions train = Interactions::from_pairs(4, 4, pairs);
   const Interactions* observed[] = {&train};
-  EXPECT_EQ(graph_filter_rankings(train, observed, 3),
+  EXPECT_EQ(linear_filter_rankings(train, observed, 3),
             (std::vector<NodeId>{1, 2, 3, 2, 3, -1, 0, 1, 3, 0, 1, 2}));
 }
 
@@ -112,7 +112,7 @@ TEST(Baselines, EqualDenseComputations) {
       for (const std::int64_t k : {1, 7, 40, 45}) {
         expect_ranked_by(popularity_rankings(data.train, observed, k), k,
                          popularity_scores(data.train), observed);
-        expect_ranked_by(graph_filter_rankings(data.train, observed, k), k,
+        expect_ranked_by(linear_filter_rankings(data.train, observed, k), k,
                          filter_scores(data.train), observed);
       }
     }
@@ -127,7 +127,7 @@ TEST(Baselines, AreTheSameForEveryNumberOfThreads) {
   for (const int count : {1, 2, 5}) {
     const ThreadLimit limit(count);
     popular.push_back(popularity_rankings(data.train, observed, 10));
-    filtered.push_back(graph_filter_rankings(data.train, observed, 10));
+    filtered.push_back(linear_filter_rankings(data.train, observed, 10));
   }
   EXPECT_EQ(popular[0], popular[1]);
   EXPECT_EQ(popular[0], popular[2]);
@@ -140,9 +140,9 @@ TEST(Baselines, RefuseShapesThatDoNotFit) {
   const Interactions other = Interactions::from_pairs(3, 5, {});
   const Interactions* observed[] = {&other};
   EXPECT_THROW(popularity_rankings(train, observed, 2), ShapeError);
-  EXPECT_THROW(graph_filter_rankings(train, observed, 2), ShapeError);
+  EXPECT_THROW(linear_filter_rankings(train, observed, 2), ShapeError);
   EXPECT_THROW(popularity_rankings(train, {}, 0), ShapeError);
-  EXPECT_THROW(graph_filter_rankings(train, {}, -1), ShapeError);
+  EXPECT_THROW(linear_filter_rankings(train, {}, -1), ShapeError);
 }
 
 }  // namespace

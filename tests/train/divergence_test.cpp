@@ -115,6 +115,33 @@ TEST(Divergence, KeepsTheBestParametersWhenALaterEpochDiverges) {
   EXPECT_TRUE(same(job.trainer.best(), good));
 }
 
+TEST(Divergence, NamesTheExponentsOfLightGcnPlusPlus) {
+  const auto complaint = [](Backend& backend, const Config& config) -> std::string {
+    const Dataset data = planted_dataset();
+    try {
+      Trainer(backend, data, config).run();
+    } catch (const NumericalFault& fault) {
+      return fault.what();
+    }
+    return "";
+  };
+  const auto f32 = make_cpu_backend(1);
+  const auto f64 = make_reference_backend();
+  // Powers of the degrees, whatever the learning rate: the product of two rows overflows.
+  Config config = planted_config();
+  config.model.propagation = {
+      .kind = PropagationKind::kLightGcnPlusPlus, .alpha = -10, .beta = -10};
+  config.optimizer.adam.learning_rate = 1e-9;
+  EXPECT_THAT(complaint(*f32, config),
+              HasSubstr("; a smaller learning rate, or exponents nearer to 0 (propagation.alpha is "
+                        "-10, propagation.beta -10) may help"));
+  // Without exponents nothing is said of them.
+  config = planted_config();
+  config.optimizer.kind = OptimizerKind::kSgd;
+  config.optimizer.sgd = {.learning_rate = 1e308, .weight_decay = 1e308};
+  EXPECT_THAT(complaint(*f64, config), testing::EndsWith("; a smaller learning rate may help"));
+}
+
 TEST(Divergence, FindsDivergenceThatTheLossHasNotSeenYet) {
   // One batch an epoch: the loss is of the step before the update that breaks everything.
   Config config = planted_config();

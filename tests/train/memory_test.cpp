@@ -316,6 +316,24 @@ TEST(MemoryEstimate, OfAJobThatNoMachineHoldsNamesTheLargestPartsAndTheirKeys) {
   EXPECT_THROW(expect_memory(estimate, *backend), Error);
 }
 
+TEST(MemoryEstimate, NamesOnlyKeysThatTheModelReads) {
+  const Dataset data = planted_dataset();
+  const auto keys_of = [&](const Config& config) {
+    for (const MemoryPart& part : estimate_memory({}, data, config).parts) {
+      if (part.name == "layers") return part.keys;
+    }
+    return std::string("no layers");
+  };
+  Config config = planted_config();
+  EXPECT_EQ(keys_of(config), "model.width");
+  config.model.propagation.kind = PropagationKind::kLightGcnPlusPlus;
+  EXPECT_EQ(keys_of(config), "model.width, model.layers");
+  EXPECT_EQ(keys_of(planted_config(ModelKind::kGcMc)), "model.width, model.hidden");
+  config = planted_config(ModelKind::kGcMc);
+  config.model.hidden.clear();
+  EXPECT_EQ(keys_of(config), "model.width");
+}
+
 /// More than all items are not ranked, and the lists of sl@k have 2²⁰ items at most.
 TEST(MemoryEstimate, OfALargeKIsThatOfAllItems) {
   const Dataset data = planted_dataset(12'000, 8'000);
