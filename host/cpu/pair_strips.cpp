@@ -70,7 +70,7 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
                         const RemoveColumns& remove, float* strip,
                         const std::function<void(std::int64_t, const ExponentRow&)>& finish) {
   const auto m = static_cast<int>(rows);
-  const auto n = static_cast<int>(tables.count);
+  const auto n = static_cast<int>(tables.columns);
   const auto ld = static_cast<int>(tables.strip_stride());
   const auto width = static_cast<int>(tables.stride);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, m, n, width, finite_factor(tables.sharpness),
@@ -93,14 +93,14 @@ void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const flo
                           float* to) {
   const auto width = static_cast<int>(tables.stride);
   cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(rows), width,
-              static_cast<int>(tables.count), 1.0F, strip, static_cast<int>(tables.strip_stride()),
-              tables.right, width, 0.0F, to, width);
+              static_cast<int>(tables.columns), 1.0F, strip,
+              static_cast<int>(tables.strip_stride()), tables.right, width, 0.0F, to, width);
 }
 
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                        const float* factors, float keep, float* to) {
   const auto width = static_cast<int>(tables.stride);
-  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(tables.count), width,
+  cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, static_cast<int>(tables.columns), width,
               static_cast<int>(rows), 1.0F, strip, static_cast<int>(tables.strip_stride()), factors,
               width, keep, to, width);
 }
@@ -109,8 +109,8 @@ std::int64_t pair_groups(std::int64_t count) {
   return std::clamp<std::int64_t>((count + kGroupRows - 1) / kGroupRows, 1, kMaxGroups);
 }
 
-std::int64_t max_strip_rows(std::int64_t count) {
-  return count > kLargeBatch ? kRowsOfLargeBatch : std::min(count, kRows);
+std::int64_t max_strip_rows(std::int64_t count, std::int64_t columns) {
+  return std::min(count, columns > kLargeBatch ? kRowsOfLargeBatch : kRows);
 }
 
 }  // namespace tern::cpu

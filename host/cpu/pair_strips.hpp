@@ -15,16 +15,18 @@ namespace tern::cpu {
 // time: this strip, (rows, B), stays in its cache from the product to the exponents and on to the
 // gradients, so that nothing is computed twice, and the B×B matrix never exists.
 
-/// The logits sharpness · left_t·right_j + bias_j of all rows t and columns j.
+/// The logits sharpness · left_t·right_j + bias_j of all rows t and columns j, of which there are at
+/// least as many.
 struct PairTables {
   const float* left = nullptr;   // (count, stride)
-  const float* right = nullptr;  // (count, stride)
+  const float* right = nullptr;  // (columns, stride)
   std::int64_t count = 0;
+  std::int64_t columns = 0;
   std::int64_t stride = 0;
   double sharpness = 1.0;
-  const float* bias = nullptr;  // (padded(count)); null: zeros
+  const float* bias = nullptr;  // (padded(columns)); null: zeros
 
-  std::int64_t strip_stride() const { return padded(count); }
+  std::int64_t strip_stride() const { return padded(columns); }
 };
 
 /// A column of row t does not count if remove(t, logits) writes this to logits[j].
@@ -50,7 +52,7 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
 void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                           float* to);
 
-/// to = keep · to + stripᵀ · factors, (count, stride): a sum over rows for each column.
+/// to = keep · to + stripᵀ · factors, (columns, stride): a sum over rows for each column.
 /// factors: (rows, stride).
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                        const float* factors, float keep, float* to);
@@ -58,7 +60,7 @@ void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float*
 /// Groups of rows, whose number depends on the number of rows alone: sums over rows are collected in
 /// one part for each group, and the parts are added in order.
 std::int64_t pair_groups(std::int64_t count);
-std::int64_t max_strip_rows(std::int64_t count);
+std::int64_t max_strip_rows(std::int64_t count, std::int64_t columns);
 
 /// A strip's rows [begin, begin + rows), the memory for them, and their group.
 struct Strip {
@@ -74,7 +76,7 @@ struct Strip {
 template <typename Body>
 void for_strips(ThreadPool& pool, const PairTables& tables, float* memory, const Body& body) {
   const std::int64_t groups = pair_groups(tables.count);
-  const std::int64_t rows = max_strip_rows(tables.count);
+  const std::int64_t rows = max_strip_rows(tables.count, tables.columns);
   parallel_for_slots(pool, groups, [&](std::int64_t group, int slot) {
     const std::int64_t begin = group * tables.count / groups;
     const std::int64_t end = (group + 1) * tables.count / groups;
