@@ -10,6 +10,7 @@
 #include "cuda/support/rows.hpp"
 #include "cuda/support/step_decay.hpp"
 #include "cuda/support/triplet_source.hpp"
+#include "host/backend/negative_share.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
 #include "tern/view.hpp"
@@ -102,6 +103,7 @@ struct TripletsStorage final : Storage {
   DeviceArray<EdgeOffset> participant_offsets;  // where their interactions begin, put end to end
   DeviceArray<std::uint32_t> alias_threshold;   // only for popularity sampling
   DeviceArray<NodeId> alias;
+  NegativeShare negative_share;
   std::int64_t size = 0;
   std::int64_t batch_size = 0;
   std::int64_t num_batches = 0;

@@ -187,7 +187,10 @@ class Step:
         final rows). A triplet without a negative has the item -1."""
         u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
         if self.settings["loss"] == "softmax":
-            ranking = self.softmax(users, items, u, p)
+            ranking = self.softmax(users, items, u, p, n[:0])
+        elif self.settings["loss"] == "mixed softmax":
+            each = self.settings["negatives_per_positive"]
+            ranking = self.softmax(users, items, u[::each], p[::each], n)
         elif self.settings["loss"] == "directau":
             ranking = self.directau(users, items, u, p)
         elif self.settings["loss"] in ("sampled softmax", "ccl"):
@@ -201,17 +204,22 @@ class Step:
         rows = torch.cat((users[u], items[p], items[n[n >= 0]]))
         return ranking, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
 
-    def softmax(self, users, items, u, p):
-        """In-batch softmax of cosines, columns with an observed item of the row's user masked."""
+    def softmax(self, users, items, u, p, n):
+        """In-batch softmax of cosines, columns with an observed item of the row's user masked. n: more
+        columns, drawn uniformly."""
         observed = torch.zeros(self.settings["users"], self.settings["items"], dtype=torch.bool)
         for user, item in self.array("interactions"):
             observed[user, item] = True
+        columns = torch.cat((p, n))
         cosines = (torch.nn.functional.normalize(users[u], dim=1) @
-                   torch.nn.functional.normalize(items[p], dim=1).T)
+                   torch.nn.functional.normalize(items[columns], dim=1).T)
         shares = observed.sum(dim=0).clamp(min=1).to(torch.float64) / observed.sum()
+        if len(n) > 0:
+            each = self.settings["negatives_per_positive"]
+            shares = (shares + each / self.settings["items"]) / (1 + each)
         logits = (cosines / self.settings["temperature"] -
-                  self.settings["popularity_correction"] * shares[p].log())
-        masked = observed[u][:, p] | torch.eye(len(u), dtype=torch.bool)
+                  self.settings["popularity_correction"] * shares[columns].log())
+        masked = observed[u][:, columns] | torch.eye(len(u), len(columns), dtype=torch.bool)
         logits = logits.masked_fill(masked, -torch.inf)
         counted = ~masked.all(dim=1)  # a row without columns adds nothing
         own = cosines.diagonal()[counted]

@@ -35,12 +35,14 @@ namespace {
 /// The current batch's loss; all pointers on the device.
 struct AlignmentTask {
   BatchView batch;
+  PairLayout layout = {};             // each triplet is a pair
   MatrixView<const float> values[2];  // [Side]
   MatrixView<float> gradients[2];     // [Side]
   MatrixView<float> losses;           // (2 or more, batches of the epoch)
   double uniformity_weight = 0.0;     // γ
   PairCuts cuts;
-  std::int64_t size = 0;    // batch_size: rows of the workspace
+  std::int64_t size = 0;  // batch_size: rows of the workspace
+  std::int64_t sizes[2] = {size, size};
   std::int64_t stride = 0;  // of the tables' rows and of the workspace's
 
   float* units[2] = {};         // [Side] (size, stride)
@@ -133,8 +135,7 @@ void launch_spread(const Queue& queue, const AlignmentTask& task, Side side) {
   PairTiles tiles;
   tiles.count = &task.batch.state->count;
   tiles.sharpness = static_cast<float>(4.0 * kLog2E);
-  tiles.cuts = task.cuts;
-  tiles.size = task.size;
+  tiles.set_sizes(task.size, task.size);
   tiles.stride = task.stride;
   tiles.units[0] = tiles.units[1] = task.units[of];
   tiles.biases = task.biases[of];

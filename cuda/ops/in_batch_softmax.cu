@@ -1,6 +1,7 @@
 // in_batch_softmax: the softmax loss of a batch of B pairs (u_t, p_t) and its gradient, with the
-// other pairs' items as negatives. Sources: Wu et al. 2024 (SL, BSL); Yi et al. 2019;
-// Yang et al. 2025 (SL@K).
+// other pairs' items as negatives and, in a layout that has them, the sampled negatives of all pairs.
+// Sources: Wu et al. 2024 (SL, BSL); Yi et al. 2019; Yang et al. 2020 (mixed negatives); Yang et al.
+// 2025 (SL@K).
 //
 //   s_tj = û_t·p̂_j,  ê = e / max(‖e‖, 1e-12),  l_tj = s_tj / τ - c log q_j
 //   loss = 1/B Σ_t w_t ℓ_t,  ℓ_t = -s_tt / τ + t₂ log Σ_{j in C_t} exp(l_tj)
@@ -10,9 +11,10 @@
 //
 // users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone.
 //
-// Five launches:
+// Five launches, six with sampled columns:
 //
-// 1. prepare: a group of lanes a pair gathers u and p, and writes their unit rows side by side.
+// 1. prepare: a group of lanes a pair gathers u and p, and writes their unit rows side by side; with
+//    sampled columns, another launch does so for these.
 // 2. to 4.: tiles of users, join, tiles of items (pair_softmax.cu), with nearly all of the time.
 // 5. scatter (in_batch_softmax_scatter.cu): the gradient of each distinct row, and the loss.
 //
@@ -36,6 +38,11 @@ namespace {
 __device__ inline float softmax_bias(const InBatchSoftmaxTask& task, NodeId item) {
   if (task.correction == 0.0F) return 0.0F;
   const auto all = static_cast<float>(task.observed.offsets[task.observed.num_rows]);
+  if (task.layout.negatives != 0) {
+    const auto degree = static_cast<double>(task.by_item.degree(item));
+    return -task.correction * static_cast<float>(log2(column_share(degree, all, task.negative_share,
+                                                                   task.layout.negatives)));
+  }
   const auto degree = static_cast<float>(max(task.by_item.degree(item), EdgeOffset{1}));
   return -task.correction * log2f(degree / all);
 }
@@ -45,11 +52,29 @@ template <int kLanes>
 __global__ void __launch_bounds__(kPairThreads, kPairBlocks)
     in_batch_softmax_prepare_kernel(const __grid_constant__ InBatchSoftmaxTask task) {
   const std::int64_t t = pair_of_group(kLanes);
-  if (t >= task.batch.state->count) return;
+  if (t >= task.rows()) return;
   const LaneGroup<kLanes> group;
-  const Triplet triplet = task.batch.triplets[task.batch.state->first + t];
+  const Triplet triplet = task.batch.triplets[task.batch.state->first + task.layout.triplet(t)];
   prepare_pair(task, group, t, triplet.user, triplet.positive);
-  if (group.lane == 0) task.biases[t] = softmax_bias(task, triplet.positive);
+  if (group.lane != 0) return;
+  task.biases[t] = softmax_bias(task, triplet.positive);
+  task.keys[0][t] = task.mask == SoftmaxMask::kObserved ? triplet.user : triplet.positive;
+  task.keys[1][t] = triplet.positive;
+}
+
+/// One group a sampled negative.
+template <int kLanes>
+__global__ void __launch_bounds__(kPairThreads, kPairBlocks)
+    in_batch_softmax_sample_kernel(const __grid_constant__ InBatchSoftmaxTask task) {
+  const std::int64_t t = pair_of_group(kLanes);
+  if (t >= *task.count) return;
+  const LaneGroup<kLanes> group;
+  const NodeId item = task.batch.triplets[task.batch.state->first + t].negative;
+  const std::int64_t column = task.rows() + t;
+  prepare_column(task, group, column, item);
+  if (group.lane != 0) return;
+  task.biases[column] = softmax_bias(task, item);
+  task.keys[1][column] = item;
 }
 
 /// All but the scatter.
@@ -57,8 +82,12 @@ void launch_passes(const Queue& queue, const InBatchSoftmaxTask& task) {
   const Launcher launch(queue);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    launch({.blocks = ceil_div(task.size, kPairThreads / kLanes), .threads = kPairThreads},
+    constexpr int kGroups = kPairThreads / kLanes;
+    launch({.blocks = ceil_div(task.sizes[0], kGroups), .threads = kPairThreads},
            in_batch_softmax_prepare_kernel<kLanes>, task);
+    if (task.layout.negatives == 0) return;
+    launch({.blocks = ceil_div(task.sizes[1] - task.sizes[0], kGroups), .threads = kPairThreads},
+           in_batch_softmax_sample_kernel<kLanes>, task);
   });
   launch_softmax_passes(queue, task);
 }
@@ -81,9 +110,11 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
   const Range range("in_batch_softmax");
   check_in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
   TripletsStorage& state = storage(triplets);
-  check_pair_batch("in_batch_softmax", state.sampled, state.batch_size);
-  const DeviceScope scope = use_device();
   InBatchSoftmaxTask task;
+  task.layout = layout_of(triplets, options);
+  task.set_sizes(task.layout.rows(state.batch_size), task.layout.columns(state.batch_size));
+  check_pair_batch("in_batch_softmax", state.sampled, task.sizes[1]);
+  const DeviceScope scope = use_device();
   task.batch = state.batch_view();
   task.count = &task.batch.state->count;
   task.values[0] = read_only_view(users);
@@ -101,14 +132,14 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
     task.weight_temperature = options.pair_weight.temperature;
   }
   task.correction = finite_factor(options.popularity_correction);
+  task.negative_share = state.negative_share;
   task.sharpness = softmax_sharpness(options.temperature);
-  task.cuts = pair_cuts(state.batch_size);
-  task.size = state.batch_size;
   task.stride = view(users).stride;
   task.cosines = state.terms.data() + state.batch_size;
   task.terms = state.terms.data();
   carve_softmax_workspace(
-      task, grow(state.pairs, softmax_workspace_size(task.size, task.stride), "in_batch_softmax"));
+      task, grow(state.pairs, softmax_workspace_size(task.sizes[0], task.sizes[1], task.stride),
+                 "in_batch_softmax"));
   state.fused ? launch_in_batch_softmax_fused(queue(), task)
               : launch_in_batch_softmax(queue(), task);
 }

@@ -1,17 +1,20 @@
 #pragma once
 
 #include "cuda/ops/pair_softmax.hpp"
+#include "host/backend/negative_share.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {
 
-/// The current batch's softmax loss, over its users (left) and positive items (right).
+/// The current batch's softmax loss, over the users of its pairs (left) and the items of its columns
+/// (right).
 struct InBatchSoftmaxTask : SoftmaxTask {
   MatrixView<const float> values[2];  // [Side]
   MatrixView<float> gradients[2];     // [Side]
   MatrixView<float> losses;           // (2 or more, batches of the epoch)
   CsrView by_item;                    // Rᵀ
   float correction = 0.0F;            // c
+  NegativeShare negative_share;       // of sampled columns
 };
 
 /// The reproducible form, see in_batch_softmax.cu.

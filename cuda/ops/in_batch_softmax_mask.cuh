@@ -25,11 +25,12 @@ __device__ inline bool has_item(const CsrView& observed, NodeId user, NodeId ite
 
 /// Bit kTileColumns · i + j: the thread's row i and column j are no pair of the sum.
 template <TilePass kPass>
-__device__ inline unsigned excluded_pairs(const PairTiles& task, const TilePlace& place,
+__device__ inline unsigned excluded_pairs(const PairTiles& task, const TilePlace<kPass>& place,
                                           const TileThread& thread, int first_column,
                                           const TilePairs& rows, const TilePairs& columns) {
   const SoftmaxMask mask = task.mask;
-  const bool edge = max(place.first, first_column) + kPairTile > place.count;
+  const bool edge =
+      place.first + kPairTile > rows.count || first_column + kPairTile > columns.count;
   const bool own = task.own == OwnColumn::kCounts;
   if (mask == SoftmaxMask::kNone && !edge && (own || place.first != first_column)) return 0;
   unsigned excluded = 0;
@@ -39,7 +40,7 @@ __device__ inline unsigned excluded_pairs(const PairTiles& task, const TilePlace
     const int c = thread.column(bit % kTileColumns);
     const int row = place.first + r;
     const int column = first_column + c;
-    bool out = (row == column && !own) || row >= place.count || column >= place.count;
+    bool out = (row == column && !own) || row >= rows.count || column >= columns.count;
     if (kPass != TilePass::kSpread && !out && mask != SoftmaxMask::kNone) {
       const NodeId user = kPass == TilePass::kLeft ? rows.keys[r] : columns.keys[c];
       const NodeId item = kPass == TilePass::kLeft ? columns.keys[c] : rows.keys[r];

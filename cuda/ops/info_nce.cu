@@ -145,7 +145,7 @@ void launch_info_nce(const Queue& queue, const InfoNceTask& task) {
   launch({.blocks = 1, .threads = kPairThreads}, info_nce_list_nodes_kernel, task);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    const std::int64_t blocks = ceil_div(task.size, kPairThreads / kLanes);
+    const std::int64_t blocks = ceil_div(task.sizes[0], kPairThreads / kLanes);
     launch({.blocks = blocks, .threads = kPairThreads}, info_nce_prepare_kernel<kLanes>, task);
     launch_softmax_passes(queue, task);
     launch({.blocks = 1 + blocks, .threads = kPairThreads, .blocks_y = 2},
@@ -182,19 +182,19 @@ void CudaBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Si
   task.weight = std::min(options.weight, 1e30);
   task.sharpness = softmax_sharpness(options.temperature);
   // A node is one row, however many of the batch's triplets have it.
-  task.size = std::min<std::int64_t>(state.batch_size, views.rows());
-  task.cuts = pair_cuts(task.size);
+  const std::int64_t size = std::min<std::int64_t>(state.batch_size, views.rows());
+  task.set_sizes(size, size);
   task.stride = view(views).stride;
-  task.cosines = state.terms.data() + task.size;
+  task.cosines = state.terms.data() + size;
   task.terms = state.terms.data();
   const std::int64_t capacity = task.batch.sides[task.side].capacity;
-  const std::int64_t before = nodes_floats(task.size, capacity);
+  const std::int64_t before = nodes_floats(size, capacity);
   float* workspace =
-      grow(state.pairs, before + softmax_workspace_size(task.size, task.stride), "info_nce");
+      grow(state.pairs, before + softmax_workspace_size(size, size, task.stride), "info_nce");
   task.num_nodes = reinterpret_cast<std::int64_t*>(workspace);
   task.count = task.num_nodes;
   task.nodes = reinterpret_cast<NodeId*>(workspace + kCountFloats);
-  task.wanted = task.nodes + task.size;
+  task.wanted = task.nodes + size;
   carve_softmax_workspace(task, workspace + before);
   launch_info_nce(queue(), task);
 }

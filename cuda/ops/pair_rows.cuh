@@ -1,8 +1,8 @@
 #pragma once
 
 // Unit rows ê = e / max(‖e‖, 1e-12) of the batch's pairs, and the way back from a gradient of ê to that
-// of e. One group of lanes a pair. A Task has values[2], units[2] (size, stride), divisors[2] (size),
-// cosines (size) and stride.
+// of e. One group of lanes a pair. A Task has values[2], units[2] and divisors[2] of as many rows,
+// cosines and stride.
 
 #include <cuda_runtime.h>
 
@@ -72,15 +72,35 @@ __device__ inline PairProducts prepare_pair(const Task& task, const LaneGroup<kL
   return {cosine, {user_norm / user_divisor, item_norm / item_divisor}};
 }
 
+/// Writes the unit row of row `node` of the second table as column t, with its divisor.
+template <int kLanes, typename Task>
+__device__ inline void prepare_column(const Task& task, const LaneGroup<kLanes>& group,
+                                      std::int64_t t, NodeId node) {
+  const std::int64_t vectors = task.stride / kVector;
+  const float4* row = as_vectors(task.values[1].row(node));
+  double square = 0.0;
+  for (std::int64_t v = group.lane; v < vectors; v += kLanes) {
+    const float4 x = __ldg(row + v);
+    square = dot(x, x, square);
+  }
+  const double divisor = divisor_of(sqrt(group.sum(square)));
+  float4* unit = as_vectors(task.units[1] + t * task.stride);
+  for (std::int64_t v = group.lane; v < vectors; v += kLanes) {
+    unit[v] = scale_f64(1.0 / divisor, __ldg(row + v));
+  }
+  if (group.lane == 0) task.divisors[1][t] = static_cast<float>(divisor);
+}
+
 /// Vector `place` of the gradient of ê of row t: joined for left, from its splits for right.
 __device__ inline float4 softmax_unit_gradient(const SoftmaxTask& task, int table, std::int64_t t,
                                                std::int64_t place) {
   if (table == 0) return as_vectors(task.left_gradient + t * task.stride)[place];
   float4 sum = zero_vector();
 #pragma unroll 4
-  for (int s = 0; s < task.cuts.splits; ++s) {
-    sum = add(sum, as_vectors(task.partials + (s * task.size + t) * task.stride)[place]);
+  for (int s = 0; s < task.cuts[1].splits; ++s) {
+    sum = add(sum, as_vectors(task.partials + (s * task.sizes[1] + t) * task.stride)[place]);
   }
+  if (task.layout.negatives != 0 && t >= task.rows()) return sum;  // no row's own column
   return fma(-task.pulls[t], as_vectors(task.units[0] + t * task.stride)[place], sum);
 }
 

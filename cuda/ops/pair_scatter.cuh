@@ -6,12 +6,13 @@
 //   ∂/∂e = (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12;  g = Σ of ê's gradient over its pairs
 //
 // The reproducible form goes through the occurrences of a row (next_batch_plan.cu), as bpr does: a
-// group of lanes a row, or the whole block for a row of more than kManyOccurrences. Negatives of the
-// triplets add nothing; a row that occurs as nothing else gets zeros. The fused form has no plan: a
-// group a pair and side projects its part of g and adds it to the row by float atomics.
+// group of lanes a row, or the whole block for a row of more than kManyOccurrences. Occurrences without
+// a place in the layout add nothing; a row that has none gets zeros. The fused form has no plan: a
+// group a row or column projects its part of g and adds it to the row by float atomics.
 //
-// A Task has, besides what pair_rows.cuh asks, batch, gradients[2], losses, terms and size, and a
-// method unit_gradient(side, pair, place): that vector of the gradient of ê.
+// A Task has, besides what pair_rows.cuh asks, batch, layout, gradients[2], losses, terms and sizes[2],
+// and a method unit_gradient(side, pair, place): that vector of the gradient of ê. Pairs of the second
+// side are columns.
 
 #include <algorithm>
 
@@ -29,12 +30,17 @@ constexpr int kPairScatterThreads = kBatchRowThreads;
 /// As kPairBlocks of pair_rows.cuh.
 constexpr int kPairScatterBlocks = 3;
 
-/// The pair of an occurrence; -1 if it is a negative.
+/// The pair of an occurrence; -1 if it has none.
 template <typename Task>
 __device__ inline std::int32_t pair_of(const Task& task, int side, std::int32_t k) {
   const std::int32_t occurrence = __ldg(task.batch.sides[side].occurrences + k);
-  if (side == 0) return occurrence;
-  return occurrence % 2 == 0 ? occurrence / 2 : -1;
+  return task.layout.place(static_cast<Side>(side), occurrence, task.batch.state->count);
+}
+
+template <typename Task>
+__device__ inline void write_pair_loss(const Task& task) {
+  const std::int64_t rows = task.layout.rows(task.batch.state->count);
+  write_batch_loss(task.batch, task.terms, rows, task.losses);
 }
 
 /// One of the pairs among occurrences [begin, end); -1 if there is none.
@@ -92,7 +98,7 @@ template <int kLanes, typename Task>
 __global__ void __launch_bounds__(kPairScatterThreads, kPairScatterBlocks)
     pair_scatter_kernel(const __grid_constant__ Task task) {
   if (blockIdx.x == 0) {
-    write_batch_loss(task.batch, task.terms, task.losses);
+    write_pair_loss(task);
     return;
   }
   constexpr int kGroups = kPairScatterThreads / kLanes;
@@ -120,24 +126,26 @@ __global__ void __launch_bounds__(kPairScatterThreads, kPairScatterBlocks)
   zero_batch_row(task.batch, task.gradients[blockIdx.y], lanes);
 }
 
-/// One group a pair and side, grid: (pairs + the loss, sides).
+/// One group a row of each side, grid: (rows + the loss, sides).
 template <int kLanes, typename Task>
 __global__ void __launch_bounds__(kPairScatterThreads, kPairScatterBlocks)
     pair_scatter_fused_kernel(const __grid_constant__ Task task) {
   const int side = static_cast<int>(blockIdx.y);
   if (blockIdx.x == 0) {
-    if (side == 0) write_batch_loss(task.batch, task.terms, task.losses);
+    if (side == 0) write_pair_loss(task);
     return;
   }
   const std::int64_t t =
       static_cast<std::int64_t>(blockIdx.x - 1) * (kPairScatterThreads / kLanes) +
       static_cast<int>(threadIdx.x) / kLanes;
-  if (t >= task.batch.state->count) return;
+  const std::int64_t count = task.batch.state->count;
+  if (t >= (side == 0 ? task.layout.rows(count) : task.layout.columns(count))) return;
   const LaneGroup<kLanes> group;
   const auto gradient = [&](std::int64_t v) { return task.unit_gradient(side, t, v); };
   const float along = along_unit(task, group, side, t, gradient);
-  const Triplet& triplet = task.batch.triplets[task.batch.state->first + t];
-  const NodeId node = side == 0 ? triplet.user : triplet.positive;
+  const Triplet* batch = task.batch.triplets + task.batch.state->first;
+  const NodeId node =
+      side == 0 ? batch[task.layout.triplet(t)].user : task.layout.item(batch, t, count);
   float4* row = as_vectors(task.gradients[side].row(node));
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
     atomic_add(row + v, projected(task, side, t, along, gradient(v), v));
@@ -169,7 +177,8 @@ void launch_pair_scatter_fused(const Queue& queue, const Task& task) {
          pair_zero_kernel<Task>, task, lanes);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    launch({.blocks = 1 + ceil_div(task.size, kPairScatterThreads / kLanes),
+    launch({.blocks =
+                1 + ceil_div(std::max(task.sizes[0], task.sizes[1]), kPairScatterThreads / kLanes),
             .threads = kPairScatterThreads,
             .blocks_y = 2},
            pair_scatter_fused_kernel<kLanes, Task>, task);

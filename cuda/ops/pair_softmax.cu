@@ -45,13 +45,14 @@ struct SoftmaxRow {
 /// sum: of the powers 2^(l - largest) of the row's columns, which has some.
 __device__ inline SoftmaxRow softmax_row(const SoftmaxTask& task, std::int64_t t, float largest,
                                          float sum) {
-  const auto count = static_cast<double>(*task.count);
+  const auto count = static_cast<double>(task.rows());
   const double t2 = task.negative_weight;
   const double log_sum = (largest + log2(static_cast<double>(sum))) * kLn2;
   const double pull = task.weight / (count * task.temperature);
   SoftmaxRow row{t2 * log_sum - task.cosines[t] / task.temperature, pull, pull * t2 / sum};
   if (task.thresholds == nullptr) return row;
-  const NodeId user = task.batch.triplets[task.batch.state->first + t].user;
+  const Triplet* batch = task.batch.triplets + task.batch.state->first;
+  const NodeId user = batch[task.layout.triplet(t)].user;
   const PairFactor factor =
       pair_factor(task.cosines[t], task.thresholds[user], task.weight_temperature);
   row.pull = factor.weight * row.pull - task.weight / count * factor.slope * row.term;
@@ -66,17 +67,17 @@ __global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
     pair_softmax_join_kernel(const __grid_constant__ SoftmaxTask task) {
   const std::int64_t t = static_cast<std::int64_t>(blockIdx.x) * (kSoftmaxJoinThreads / kLanes) +
                          static_cast<int>(threadIdx.x) / kLanes;
-  const std::int64_t count = *task.count;
-  if (t >= count) return;
+  if (t >= task.rows()) return;
+  const int splits = task.cuts[0].splits;
   const LaneGroup<kLanes> group;
   float largest = -INFINITY;
-  for (int s = 0; s < task.cuts.splits; ++s) {
-    largest = fmaxf(largest, task.split_maxima[s * task.size + t]);
+  for (int s = 0; s < splits; ++s) {
+    largest = fmaxf(largest, task.split_maxima[s * task.sizes[0] + t]);
   }
   if (largest == -INFINITY) largest = 0.0F;  // no column: every power below is 2^-inf = 0
   float sum = 0.0F;
-  for (int s = 0; s < task.cuts.splits; ++s) {
-    const std::int64_t at = s * task.size + t;
+  for (int s = 0; s < splits; ++s) {
+    const std::int64_t at = s * task.sizes[0] + t;
     sum = fmaf(exp2f(task.split_maxima[at] - largest), task.split_sums[at], sum);
   }
   const bool empty = sum == 0.0F;
@@ -87,8 +88,8 @@ __global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
   float4* gradient = as_vectors(task.left_gradient + t * task.stride);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
     float4 joined = zero_vector();
-    for (int s = 0; s < task.cuts.splits; ++s) {
-      const std::int64_t at = s * task.size + t;
+    for (int s = 0; s < splits; ++s) {
+      const std::int64_t at = s * task.sizes[0] + t;
       joined = fma(exp2f(task.split_maxima[at] - largest),
                    as_vectors(task.partials + at * task.stride)[v], joined);
     }
@@ -103,11 +104,11 @@ __global__ void __launch_bounds__(kSoftmaxJoinThreads, kSoftmaxJoinBlocks)
 
 }  // namespace
 
-void check_pair_batch(const char* op, bool sampled, std::int64_t batch_size) {
+void check_pair_batch(const char* op, bool sampled, std::int64_t columns) {
   check_sampled(op, sampled);
-  if (batch_size > kMaxPlanned) {  // only without a plan
-    throw ShapeError(std::string(op) + ": batches have " + std::to_string(batch_size) +
-                     " triplets, expected at most " + std::to_string(kMaxPlanned));
+  if (columns > kMaxPlanned) {
+    throw ShapeError(std::string(op) + ": batches have " + std::to_string(columns) +
+                     " pairs and negatives, expected at most " + std::to_string(kMaxPlanned));
   }
 }
 
@@ -116,7 +117,7 @@ void launch_softmax_passes(const Queue& queue, const SoftmaxTask& task) {
   const Launcher launch(queue);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    launch({.blocks = ceil_div(task.size, kSoftmaxJoinThreads / kLanes),
+    launch({.blocks = ceil_div(task.sizes[0], kSoftmaxJoinThreads / kLanes),
             .threads = kSoftmaxJoinThreads},
            pair_softmax_join_kernel<kLanes>, task);
   });
@@ -130,16 +131,19 @@ float* carve_softmax_workspace(SoftmaxTask& task, float* workspace) {
     return taken;
   };
   // Rows of vectors first, so that they start on 16 bytes.
-  const std::int64_t rows = task.size * task.stride;
-  for (float*& units : task.units) units = take(rows);
-  task.left_gradient = take(rows);
-  task.partials = take(task.cuts.splits * rows);
-  for (float*& divisors : task.divisors) divisors = take(task.size);
-  for (float** array : {&task.biases, &task.maxima, &task.weights, &task.pulls}) {
-    *array = take(task.size);
-  }
-  task.split_maxima = take(task.cuts.splits * task.size);
-  task.split_sums = take(task.cuts.splits * task.size);
+  const auto [rows, columns] = task.sizes;
+  task.units[0] = take(rows * task.stride);
+  task.units[1] = take(columns * task.stride);
+  task.left_gradient = take(rows * task.stride);
+  task.partials = take(softmax_partial_rows(rows, columns) * task.stride);
+  task.divisors[0] = take(rows);
+  task.divisors[1] = take(columns);
+  task.biases = take(columns);
+  for (float** array : {&task.maxima, &task.weights, &task.pulls}) *array = take(rows);
+  task.split_maxima = take(task.cuts[0].splits * rows);
+  task.split_sums = take(task.cuts[0].splits * rows);
+  task.keys[0] = reinterpret_cast<NodeId*>(take(rows));
+  task.keys[1] = reinterpret_cast<NodeId*>(take(columns));
   return workspace;
 }
 

@@ -1,5 +1,6 @@
-// Products of pairs of unit rows over B² pairs, one kernel for all passes (TilePass): a block handles a
-// tile of 64 rows and, one after the other, some tiles of 64 columns (PairCuts). For each of these it
+// Products of unit rows over all pairs of rows and columns, one kernel for all passes (TilePass): a
+// block handles a tile of 64 rows and, one after the other, some tiles of 64 columns (PairCuts). For
+// each of these it
 //
 // 1. computes the logits from the unit rows, in slices of 32 of their D columns;
 // 2. turns them into shares, in shared memory;
@@ -25,21 +26,17 @@
 namespace tern::cuda {
 namespace {
 
-/// Loads rows [first, first + kPairTile) of a table.
+/// Loads rows [first, first + kPairTile) of a table of pairs.count.
 template <TilePass kPass, int kTable>
-__device__ inline void load_pairs(const PairTiles& task, int first, int count, TilePairs& pairs) {
+__device__ inline void load_pairs(const PairTiles& task, int first, TilePairs& pairs) {
   const int i = static_cast<int>(threadIdx.x);
   if (i >= kPairTile) return;
   const int t = first + i;
   NodeId key = 0;
   float shift = 0.0F;
   float weight = 0.0F;
-  if (t < count) {
-    if (kPass != TilePass::kSpread && task.mask != SoftmaxMask::kNone) {
-      const Triplet& triplet = task.batch.triplets[task.batch.state->first + t];
-      const bool user = kTable == 0 && task.mask == SoftmaxMask::kObserved;
-      key = user ? triplet.user : triplet.positive;
-    }
+  if (t < pairs.count) {
+    if (kPass != TilePass::kSpread && task.mask != SoftmaxMask::kNone) key = task.keys[kTable][t];
     if constexpr (kTable == 1 || kPass == TilePass::kSpread) {
       shift = task.biases[t];
     } else if constexpr (kPass == TilePass::kRight) {
@@ -71,17 +68,19 @@ __device__ inline void load_rows(const PairTiles& task, const float* units, int 
 
 /// Cosines of the block's rows and a tile of columns. All threads; operands are free before.
 template <TilePass kPass>
-__device__ inline void add_cosines(const PairTiles& task, const TilePlace& place,
-                                   const TileThread& thread, int first_column, float4* operands,
-                                   TileLogits& cosines) {
+__device__ inline void add_cosines(const PairTiles& task, const TilePlace<kPass>& place,
+                                   const TileThread& thread, int first_column,
+                                   const TilePairs& row_pairs, const TilePairs& column_pairs,
+                                   float4* operands, TileLogits& cosines) {
   constexpr int kRows = kRowTable<kPass>;
   const int vectors = static_cast<int>(task.stride / kVector);
   float4* rows = operands;
   float4* columns = operands + kPairTile * kSliceStride;
   int from = 0;
   do {  // once without columns too: the barriers publish more than these rows
-    load_rows<kTileSlice>(task, task.units[kRows], place.first, place.count, from, rows);
-    load_rows<kTileSlice>(task, task.units[1 - kRows], first_column, place.count, from, columns);
+    load_rows<kTileSlice>(task, task.units[kRows], place.first, row_pairs.count, from, rows);
+    load_rows<kTileSlice>(task, task.units[1 - kRows], first_column, column_pairs.count, from,
+                          columns);
     __syncthreads();
     const int width = min(vectors - from, kTileSlice);
 #pragma unroll 1  // 128 multiplications are long enough; unrolled, registers run out
@@ -225,16 +224,17 @@ __device__ inline void write_shares(const TileThread& thread, const TilePairs& c
 
 /// Writes the block's part of its rows' gradients, largest logits and sums.
 template <TilePass kPass, int kChunks>
-__device__ inline void write_partials(const PairTiles& task, const TilePlace& place,
-                                      const TileThread& thread, const TileRunning& running,
+__device__ inline void write_partials(const PairTiles& task, const TilePlace<kPass>& place,
+                                      const TileThread& thread, const TilePairs& rows,
+                                      const TileRunning& running,
                                       const float4 (&gradient)[kChunks][kTileRows]) {
   const int vectors = static_cast<int>(task.stride / kVector);
   const int from = static_cast<int>(blockIdx.y) * kChunks * kTileChunk;
 #pragma unroll
   for (int i = 0; i < kTileRows; ++i) {
     const int row = place.first + thread.row(i);
-    if (row >= place.count) continue;
-    const std::int64_t at = TilePlace::split(task) * task.size + row;
+    if (row >= rows.count) continue;
+    const std::int64_t at = place.split(task) * task.sizes[kRowTable<kPass>] + row;
     if (kPass != TilePass::kRight && thread.lane == 0 && blockIdx.y == 0) {
       if (kPass == TilePass::kLeft) task.split_maxima[at] = running.largest[thread.row(i)];
       task.split_sums[at] = running.sums[thread.row(i)];
@@ -257,8 +257,15 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks<kChunks>)
   __shared__ TilePairs columns;
   __shared__ TileRunning running;
   constexpr int kColumnTable = 1 - kRowTable<kPass>;
-  const TilePlace place(task);
-  if (place.first >= place.count) return;
+  const auto lefts = static_cast<int>(task.rows());
+  const auto rights = static_cast<int>(task.columns());
+  const TilePlace<kPass> place(task, kColumnTable == 0 ? lefts : rights);
+  if (place.first >= (kColumnTable == 0 ? rights : lefts)) return;
+  if (threadIdx.x == 0) {
+    rows.count = kColumnTable == 0 ? rights : lefts;
+    columns.count = kColumnTable == 0 ? lefts : rights;
+  }
+  __syncthreads();
   const TileThread thread;
   const int from = static_cast<int>(blockIdx.y) * kChunks * kTileChunk;
   float4 gradient[kChunks][kTileRows];
@@ -267,20 +274,20 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks<kChunks>)
     gradient[i / kTileRows][i % kTileRows] = zero_vector();
   }
   if constexpr (kPass != TilePass::kRight) running.clear();
-  load_pairs<kPass, kRowTable<kPass>>(task, place.first, place.count, rows);
+  load_pairs<kPass, kRowTable<kPass>>(task, place.first, rows);
   __syncthreads();  // in a short batch no tile may follow
   for (int tile = place.begin; tile < place.end; ++tile) {
     const int first_column = tile * kPairTile;
-    load_pairs<kPass, kColumnTable>(task, first_column, place.count, columns);
+    load_pairs<kPass, kColumnTable>(task, first_column, columns);
     TileLogits logits = {};
-    add_cosines<kPass>(task, place, thread, first_column, operands, logits);
+    add_cosines<kPass>(task, place, thread, first_column, rows, columns, operands, logits);
     const unsigned excluded =
         excluded_pairs<kPass>(task, place, thread, first_column, rows, columns);
     to_logits<kPass>(thread, task.sharpness, excluded, rows, columns, logits);
     write_shares<kPass>(thread, columns, logits, running, gradient, shares);
 #pragma unroll
     for (int h = 0; h < kChunks; ++h) {
-      load_rows<kTileChunk>(task, task.units[kColumnTable], first_column, place.count,
+      load_rows<kTileChunk>(task, task.units[kColumnTable], first_column, columns.count,
                             from + h * kTileChunk, operands);
       __syncthreads();
       if (from + h * kTileChunk + thread.lane < task.stride / kVector) {
@@ -289,14 +296,15 @@ __global__ void __launch_bounds__(kTileThreads, kTileBlocks<kChunks>)
       __syncthreads();
     }
   }
-  write_partials<kPass, kChunks>(task, place, thread, running, gradient);
+  write_partials<kPass, kChunks>(task, place, thread, rows, running, gradient);
 }
 
 template <TilePass kPass>
 void launch_tiles(const Queue& queue, const PairTiles& task) {
   const Launcher launch(queue);
   const std::int64_t chunks = ceil_div(task.stride / kVector, kTileChunk);
-  LaunchShape shape{.blocks = ceil_div(task.size, kPairTile) * task.cuts.splits,
+  constexpr int kTable = kPass == TilePass::kRight ? 1 : 0;
+  LaunchShape shape{.blocks = ceil_div(task.sizes[kTable], kPairTile) * task.cuts[kTable].splits,
                     .threads = kTileThreads};
   // Each block of a row of the grid computes the logits again, so one block has up to 128 columns of
   // the gradients: with more, the registers of two blocks would not fit a multiprocessor.

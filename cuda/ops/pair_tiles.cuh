@@ -32,6 +32,7 @@ static_assert(kOperands >= kPairTile * kChunkStride);
 
 /// The rows or columns of a tile, in shared memory.
 struct TilePairs {
+  int count;                 // of the whole table; here, as registers are short
   NodeId keys[kPairTile];    // left: item or user, as the mask asks; right: the item
   float shifts[kPairTile];   // added to the logits: bias, or minus the largest
   float weights[kPairTile];  // of left in the pass over right rows
@@ -42,19 +43,19 @@ template <TilePass kPass>
 constexpr int kRowTable = kPass == TilePass::kRight ? 1 : 0;
 
 /// A block's rows [first, first + kPairTile), and its tiles [begin, end) of columns.
+template <TilePass kPass>
 struct TilePlace {
-  int count;
+  static constexpr int kTable = kRowTable<kPass>;
   int first;
   int begin;
   int end;
 
-  __device__ explicit TilePlace(const PairTiles& task)
-      : count(static_cast<int>(*task.count)),
-        first(static_cast<int>(blockIdx.x) / task.cuts.splits * kPairTile),
-        begin(split(task) * task.cuts.tiles),
-        end(min(begin + task.cuts.tiles, (count + kPairTile - 1) / kPairTile)) {}
+  __device__ TilePlace(const PairTiles& task, int columns)
+      : first(static_cast<int>(blockIdx.x) / task.cuts[kTable].splits * kPairTile),
+        begin(split(task) * task.cuts[kTable].tiles),
+        end(min(begin + task.cuts[kTable].tiles, (columns + kPairTile - 1) / kPairTile)) {}
   __device__ static int split(const PairTiles& task) {
-    return static_cast<int>(blockIdx.x) % task.cuts.splits;
+    return static_cast<int>(blockIdx.x) % task.cuts[kTable].splits;
   }
 };
 

@@ -5,6 +5,7 @@
 
 #include "cuda/support/batch.hpp"
 #include "cuda/support/launch_shape.hpp"
+#include "host/backend/pair_layout.hpp"
 #include "tern/backend.hpp"
 #include "tern/view.hpp"
 
@@ -27,13 +28,18 @@ struct PairCuts {
 /// 512 blocks are one wave on an H100: four on each of its 132 multiprocessors, whose registers hold
 /// no more (counted, not measured). No more splits than that: each writes a gradient of its own.
 /// Depends on the size of the batch alone, so that every GPU gives the same bits.
-/// 1 <= batch_size <= kMaxPlanned.
-constexpr PairCuts pair_cuts(std::int64_t batch_size) {
+/// 1 <= rows, columns <= kMaxPlanned.
+constexpr PairCuts pair_cuts(std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t kBlocks = 512;
-  const std::int64_t rows = ceil_div(batch_size, kPairTile);
-  const std::int64_t splits = std::clamp<std::int64_t>(kBlocks / rows, 1, rows);
-  const std::int64_t tiles = ceil_div(rows, splits);
-  return {static_cast<int>(ceil_div(rows, tiles)), static_cast<int>(tiles)};
+  const std::int64_t row_tiles = ceil_div(rows, kPairTile);
+  const std::int64_t column_tiles = ceil_div(columns, kPairTile);
+  const std::int64_t splits = std::clamp<std::int64_t>(kBlocks / row_tiles, 1, column_tiles);
+  const std::int64_t tiles = ceil_div(column_tiles, splits);
+  return {static_cast<int>(ceil_div(column_tiles, tiles)), static_cast<int>(tiles)};
+}
+/// Of tables with as many rows.
+constexpr PairCuts pair_cuts(std::int64_t size) {
+  return pair_cuts(size, size);
 }
 
 /// One product of two tables of unit rows, whose logits are powers of two:
@@ -50,23 +56,38 @@ enum class OwnColumn : std::uint8_t { kLeaves, kCounts };
 
 /// All pointers on the device.
 struct PairTiles {
-  const std::int64_t* count = nullptr;  // rows of both tables, at most size
-  BatchView batch;                      // for masks and thresholds: row t is triplet t
-  CsrView observed;                     // R, only for SoftmaxMask::kObserved
+  /// What the layout turns into the rows of both tables: triplets, or nodes.
+  const std::int64_t* count = nullptr;
+  PairLayout layout;  // of the batch's triplets
+  BatchView batch;    // for masks and thresholds
+  CsrView observed;   // R, only for SoftmaxMask::kObserved
   SoftmaxMask mask = SoftmaxMask::kNone;
   OwnColumn own = OwnColumn::kLeaves;
-  float sharpness = 0.0F;  // log₂ e / τ
-  PairCuts cuts;
-  std::int64_t size = 0;    // rows of the workspace
-  std::int64_t stride = 0;  // of rows
+  float sharpness = 0.0F;      // log₂ e / τ
+  PairCuts cuts[2];            // [table]: of the pass over its rows
+  std::int64_t sizes[2] = {};  // [table]: rows of the workspace, at least those of the table
+  std::int64_t stride = 0;     // of rows
 
-  float* units[2] = {};           // (size, stride): left, right
-  float* biases = nullptr;        // (size)
+  float* units[2] = {};     // (sizes, stride): left, right
+  float* biases = nullptr;  // (sizes[1])
+  /// (sizes), read with a mask: the item or user of a row of left, as the mask asks, and the item of one
+  /// of right.
+  NodeId* keys[2] = {};
   float* partials = nullptr;      // (splits, size, stride): gradients of the pass's rows
-  float* split_maxima = nullptr;  // (splits, size): a row's largest logit, -inf without columns
-  float* split_sums = nullptr;    // (splits, size): sum of the row's shares
-  float* maxima = nullptr;        // (size): the largest logit of a row of left
-  float* weights = nullptr;       // (size): of its shares
+  float* split_maxima = nullptr;  // (splits, sizes[0]): a row's largest logit, -inf without columns
+  float* split_sums = nullptr;    // (splits, sizes[0]): sum of the row's shares
+  float* maxima = nullptr;        // (sizes[0]): the largest logit of a row of left
+  float* weights = nullptr;       // (sizes[0]): of its shares
+
+  TERN_HD std::int64_t rows() const { return layout.rows(*count); }
+  TERN_HD std::int64_t columns() const { return layout.columns(*count); }
+  /// Room for as many rows of left and right, and the cuts of their tiles.
+  constexpr void set_sizes(std::int64_t left, std::int64_t right) {
+    sizes[0] = left;
+    sizes[1] = right;
+    cuts[0] = pair_cuts(left, right);
+    cuts[1] = pair_cuts(right, left);
+  }
 };
 
 /// Fills partials; kLeft also split_maxima and split_sums, kSpread split_sums; kRight reads maxima and

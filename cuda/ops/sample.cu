@@ -87,6 +87,7 @@ void make_tables(TripletsStorage& state, std::span<const EdgeOffset> user_offset
   }
   state.participants = to_device(std::span<const NodeId>(participants), memory);
   state.participant_offsets = to_device(std::span<const EdgeOffset>(offsets), memory);
+  state.negative_share = negative_share({}, num_items, {});
   if (state.options.negatives != NegativeSampling::kPopularity) return;
   const DeviceArray<EdgeOffset>& item_offsets = state.graph->direction(Side::kItem).offsets;
   std::vector<EdgeOffset> of_items(static_cast<std::size_t>(item_offsets.size()));
@@ -95,6 +96,7 @@ void make_tables(TripletsStorage& state, std::span<const EdgeOffset> user_offset
   for (std::size_t item = 0; item < degrees.size(); ++item) {
     degrees[item] = of_items[item + 1] - of_items[item];
   }
+  state.negative_share = negative_share(state.options, num_items, degrees);
   const AliasTable alias = make_alias_table(degrees, state.options.popularity_exponent);
   state.alias_threshold = to_device(std::span<const std::uint32_t>(alias.threshold), memory);
   state.alias = to_device(std::span<const NodeId>(alias.alias), memory);

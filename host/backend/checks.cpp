@@ -45,6 +45,19 @@ void check_batch_op(std::string_view op, const Triplets& triplets, const Matrix&
   expect_distinct(op, "items", items, "grad_items", grad_items);
 }
 
+/// The checks of losses that read the M consecutive triplets of a pair together.
+void check_whole_pairs(std::string_view op, const Triplets& triplets) {
+  const int negatives = triplets.negatives_per_positive();
+  if (negatives == 0) {
+    throw_shape("{}: the triplets have no negatives; make them with negatives_per_positive from 1",
+                op);
+  }
+  if (triplets.batch_size() % negatives != 0) {
+    throw_shape("{}: the batch size is {}, expected a multiple of the {} negatives per positive",
+                op, triplets.batch_size(), negatives);
+  }
+}
+
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
@@ -193,6 +206,9 @@ void check_in_batch_softmax(const Triplets& triplets, const InBatchSoftmaxOption
   expect_non_negative("negative_weight", options.negative_weight);
   expect_non_negative("popularity_correction", options.popularity_correction);
   check_batch_op("in_batch_softmax", triplets, users, items, grad_users, grad_items, losses);
+  if (options.columns == SoftmaxColumns::kPairsAndNegatives) {
+    check_whole_pairs("in_batch_softmax", triplets);
+  }
   check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
 }
 
@@ -212,15 +228,7 @@ void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptio
   expect_non_negative("negative_weight", options.negative_weight);
   check_batch_op(kOp, triplets, users, items, grad_users, grad_items, losses);
   check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
-  const int negatives = triplets.negatives_per_positive();
-  if (negatives == 0) {
-    throw_shape("{}: the triplets have no negatives; make them with negatives_per_positive from 1",
-                kOp);
-  }
-  if (triplets.batch_size() % negatives != 0) {
-    throw_shape("{}: the batch size is {}, expected a multiple of the {} negatives per positive",
-                kOp, triplets.batch_size(), negatives);
-  }
+  check_whole_pairs(kOp, triplets);
 }
 
 void check_info_nce(const Triplets& triplets, const InfoNceOptions& options, Side side,

@@ -15,7 +15,12 @@ constexpr bool is_softmax(LossKind kind) {
 /// train.batch_size counts pairs, and a batch has the triplets of whole pairs.
 constexpr bool contrasts_samples(const LossOptions& options) {
   return options.kind == LossKind::kCcl ||
-         (is_softmax(options.kind) && options.negatives == SoftmaxNegatives::kSampled);
+         (is_softmax(options.kind) && options.negatives != SoftmaxNegatives::kBatch);
+}
+
+/// Whether the items of the batch's other pairs are negatives of a softmax.
+constexpr bool contrasts_pairs(const LossOptions& options) {
+  return is_softmax(options.kind) && options.negatives != SoftmaxNegatives::kSampled;
 }
 
 /// Whether the loss reads negatives that the sampler draws.

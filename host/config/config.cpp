@@ -201,7 +201,7 @@ void validate(const Config& config) {
                       std::to_string(config.sampling.negatives_per_positive) +
                       " each, expected a product of at most " + std::to_string(kMaxBatchTriplets));
   }
-  if (config.loss.softmax.popularity_correction != 0.0) {
+  if (config.loss.softmax.popularity_correction != 0.0 && !contrasts_pairs(config.loss)) {
     const bool softmax = is_softmax(config.loss.kind);
     throw ConfigError("loss.popularity_correction: found " +
                       to_toml(find_key("loss.popularity_correction").get(config)) + ", but " +

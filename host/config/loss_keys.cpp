@@ -31,11 +31,14 @@ std::vector<KeySpec> loss_keys() {
                         {"sl@k", LossKind::kSoftmaxAtK}}),
       choice<SoftmaxNegatives>(
           "loss.negatives", kBetweenEpochs,
-          "softmax, sl@k: the items of the batch's other pairs, or "
+          "softmax, sl@k: the items of the batch's other pairs (batch); "
           "sampling.negatives_per_positive items sampled for each pair, which loss.mask does not "
-          "concern, as none of them is observed",
+          "concern, as none of them is observed (sampled); or the items of the batch's other pairs "
+          "and the sampled ones of all pairs (mixed)",
           at(&Config::loss, &LossOptions::negatives),
-          {{"batch", SoftmaxNegatives::kBatch}, {"sampled", SoftmaxNegatives::kSampled}}),
+          {{"batch", SoftmaxNegatives::kBatch},
+           {"sampled", SoftmaxNegatives::kSampled},
+           {"mixed", SoftmaxNegatives::kMixed}}),
       number("loss.l2", kChangesResult,
              "weight of the squared norms of each triplet's layer-0 rows (gcmc: final rows)",
              at(&Config::l2), kNotNegative),
@@ -62,7 +65,8 @@ std::vector<KeySpec> loss_keys() {
                            {"observed", SoftmaxMask::kObserved}}),
       number("loss.popularity_correction", kChangesResult,
              "softmax, sl@k: this times the logarithm of an item's share of the interactions "
-             "leaves its logit as a negative; 0: none, 1: full correction",
+             "(loss.negatives = mixed: of these and the draws) leaves its logit as a negative; 0: "
+             "none, 1: full correction",
              kSoftmax(&InBatchSoftmaxOptions::popularity_correction), kExponents),
       integer("loss.k", kChangesResult,
               "sl@k: pairs are weighted by their cosine against the user's k-th best of all items",
@@ -98,10 +102,12 @@ std::vector<KeySpec> sampling_keys() {
               "popularity: attempts to draw an unobserved item before a uniform draw; 0: always "
               "uniform",
               at(&Config::sampling, &SamplingOptions::popularity_tries), 0, 1000),
-      integer("sampling.negatives_per_positive", kBetweenEpochs,
-              "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
-              "softmax and sl@k with loss.negatives = sampled: the pair is set against all of them",
-              at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
+      integer(
+          "sampling.negatives_per_positive", kBetweenEpochs,
+          "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
+          "softmax and sl@k with loss.negatives = sampled or mixed: the pair is set against all of "
+          "them",
+          at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
   };
 }
 

@@ -36,6 +36,7 @@ double spread(ThreadPool& pool, PairWorkspace& work, std::size_t side, std::int6
   const PairTables tables{.left = rows,
                           .right = rows,
                           .count = count,
+                          .columns = count,
                           .stride = stride,
                           .sharpness = 4.0,
                           .bias = bias,
@@ -87,7 +88,7 @@ void CpuBackend::alignment_uniformity(Triplets& triplets, const AlignmentUniform
   const auto size = static_cast<double>(count);
   const std::int64_t stride = view(users).stride;
   PairWorkspace& work = state.pairs;
-  work.grow(count, stride, 0, pool_.threads() * max_strip_rows(count));
+  work.grow(count, count, stride, 0, pool_.threads() * max_strip_rows(count, count));
   normalize_pairs(pool_, state, view(users), view(items));
   const RowKernels kernels = choose_row_kernels();
   const auto closer = static_cast<float>(2.0 / size);

@@ -1,5 +1,6 @@
 // The softmax loss of a batch of pairs against each other and its gradient, see
-// Backend::in_batch_softmax: SoftmaxPairs over û and p̂, and the sums over the pairs of each row.
+// Backend::in_batch_softmax: SoftmaxPairs over û and the columns' unit rows, and the sums over the rows
+// and columns of each node.
 
 #include <algorithm>
 #include <cmath>
@@ -13,15 +14,16 @@ namespace tern::cpu {
 namespace {
 
 /// Takes away the columns that do not count in row t: itself and those of the mask.
-void mask_row(const TripletsStorage& state, SoftmaxMask mask, std::int64_t t, float* logits) {
+void mask_row(const TripletsStorage& state, const PairLayout& layout, SoftmaxMask mask,
+              std::int64_t t, float* logits) {
   const RowSetStorage& items = *state.occurrences[1].set;
   const auto leave = [&](std::int32_t j) { logits[j] = kAbsent; };
   const auto leave_item = [&](NodeId item) {
     const auto& rows = items.rows;
     for_pairs_of(state, Side::kItem,
-                 std::lower_bound(rows.begin(), rows.end(), item) - rows.begin(), leave);
+                 std::lower_bound(rows.begin(), rows.end(), item) - rows.begin(), leave, layout);
   };
-  const Triplet& pair = state.current[t];
+  const Triplet& pair = state.current[layout.triplet(t)];
   logits[t] = kAbsent;
   if (mask == SoftmaxMask::kSameItem) leave_item(pair.positive);
   if (mask != SoftmaxMask::kObserved) return;
@@ -32,14 +34,20 @@ void mask_row(const TripletsStorage& state, SoftmaxMask mask, std::int64_t t, fl
 }
 
 /// The bias of every column: -c log q.
-void fill_bias(const TripletsStorage& state, double correction, float* bias) {
+void fill_bias(const TripletsStorage& state, const PairLayout& layout, double correction,
+               float* bias) {
   const CsrView items = state.graph->csr(Side::kItem);
   const auto edges = static_cast<double>(items.offsets[items.num_rows]);
-  const auto count = static_cast<std::int64_t>(state.current.size());
-  std::fill_n(bias, padded(count), 0.0F);
-  for (std::int64_t t = 0; t < count; ++t) {
-    const auto degree = static_cast<double>(items.degree(state.current[t].positive));
-    bias[t] = finite_factor(-correction * std::log(std::max(degree, 1.0) / edges));
+  const auto triplets = static_cast<std::int64_t>(state.current.size());
+  const std::int64_t columns = layout.columns(triplets);
+  std::fill_n(bias, padded(columns), 0.0F);
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const NodeId item = layout.item(state.current.data(), j, triplets);
+    const auto degree = static_cast<double>(items.degree(item));
+    const double share = layout.negatives == 0
+                             ? std::max(degree, 1.0) / edges
+                             : column_share(degree, edges, state.negative_share, layout.negatives);
+    bias[j] = finite_factor(-correction * std::log(share));
   }
 }
 
@@ -51,18 +59,22 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
   check_in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
   TripletsStorage& state = storage(triplets);
   check_sampled("in_batch_softmax", state.sampled());
-  const auto count = static_cast<std::int64_t>(state.current.size());
+  const PairLayout layout = layout_of(triplets, options);
+  const std::int64_t count = layout.rows(std::ssize(state.current));
+  const std::int64_t columns = layout.columns(std::ssize(state.current));
   const std::int64_t stride = view(users).stride;
   PairWorkspace& work = state.pairs;
-  work.grow(count, stride, pair_groups(count), pool_.threads() * max_strip_rows(count));
+  work.grow(count, columns, stride, pair_groups(count),
+            pool_.threads() * max_strip_rows(count, columns));
   const bool corrects = options.popularity_correction != 0.0;
-  if (corrects) fill_bias(state, options.popularity_correction, work.bias.data());
-  normalize_pairs(pool_, state, view(users), view(items));
+  if (corrects) fill_bias(state, layout, options.popularity_correction, work.bias.data());
+  normalize_pairs(pool_, state, view(users), view(items), layout);
   const PairWeight& weighed = options.pair_weight;
   const bool weighs = weighed.thresholds != nullptr;
   const SoftmaxPairs pairs{.tables = {.left = work.units[0].data(),
                                       .right = work.units[1].data(),
                                       .count = count,
+                                      .columns = columns,
                                       .stride = stride,
                                       .sharpness = 1.0 / options.temperature,
                                       .bias = corrects ? work.bias.data() : nullptr,
@@ -74,17 +86,21 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
                            .weight = 1.0,
                            .thresholds = weighs ? view(*weighed.thresholds).row(0) : nullptr,
                            .weight_temperature = weighed.temperature,
-                           .triplets = state.current.data()};
+                           .triplets = state.current.data(),
+                           .layout = layout};
   const auto mask = [&](std::int64_t t, float* logits) {
-    mask_row(state, options.mask, t, logits);
+    mask_row(state, layout, options.mask, t, logits);
   };
   pairs.run(pool_, mask);
-  gather_pair_gradients(pool_, state, Side::kUser, view(grad_users),
-                        [&](std::int32_t t, float* to) {
-                          pairs.kernels.add(1.0F, pairs.left_gradient(t), to, stride);
-                        });
-  gather_pair_gradients(pool_, state, Side::kItem, view(grad_items),
-                        [&](std::int32_t t, float* to) { pairs.add_right_gradient(t, to); });
+  gather_pair_gradients(
+      pool_, state, Side::kUser, view(grad_users),
+      [&](std::int32_t t, float* to) {
+        pairs.kernels.add(1.0F, pairs.left_gradient(t), to, stride);
+      },
+      layout);
+  gather_pair_gradients(
+      pool_, state, Side::kItem, view(grad_items),
+      [&](std::int32_t t, float* to) { pairs.add_right_gradient(t, to); }, layout);
   double sum = 0.0;
   for (std::int64_t t = 0; t < count; ++t) sum += work.losses[t];
   view(losses)(0, state.batch) = static_cast<float>(sum / static_cast<double>(count));

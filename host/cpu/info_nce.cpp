@@ -35,10 +35,12 @@ void CpuBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Sid
   list_nodes(state, side, work.nodes);
   const auto count = static_cast<std::int64_t>(work.nodes.size());
   const std::int64_t stride = view(views).stride;
-  work.grow(count, stride, pair_groups(count), pool_.threads() * max_strip_rows(count));
+  work.grow(count, count, stride, pair_groups(count),
+            pool_.threads() * max_strip_rows(count, count));
   const SoftmaxPairs pairs{.tables = {.left = work.units[0].data(),
                                       .right = work.units[1].data(),
                                       .count = count,
+                                      .columns = count,
                                       .stride = stride,
                                       .sharpness = 1.0 / options.temperature,
                                       .panels = work.panels.data()},

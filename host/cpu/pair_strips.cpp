@@ -66,7 +66,7 @@ constexpr std::int64_t kMaxGroups = 16;
 void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64_t rows,
                         const RemoveColumns& remove, float* strip,
                         const std::function<void(std::int64_t, const ExponentRow&)>& finish) {
-  const std::int64_t size = padded(tables.count);
+  const std::int64_t size = padded(tables.columns);
   const std::int64_t ld = tables.strip_stride();
   const ProductKernels products = choose_product_kernels();
   for (std::int64_t j = 0; j < size; j += kPanel) {
@@ -88,7 +88,7 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
     const std::int64_t t = begin + r;
     float* logits = strip + r * ld;
     ExponentRow row{.own = logits[t]};
-    std::fill(logits + tables.count, logits + size, kAbsent);
+    std::fill(logits + tables.columns, logits + size, kAbsent);
     if (tables.bias != nullptr) kernels.add(1.0F, tables.bias, logits, size);
     remove(t, logits);
     row.largest = to_exponents(logits, size, &row.sum);
@@ -106,7 +106,7 @@ void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const flo
                                      .c = to,
                                      .c_stride = tables.stride,
                                      .rows = rows,
-                                     .depth = tables.count,
+                                     .depth = tables.columns,
                                      .cols = tables.stride});
 }
 
@@ -119,7 +119,7 @@ void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float*
                                      .b_stride = tables.stride,
                                      .c = to,
                                      .c_stride = tables.stride,
-                                     .rows = tables.count,
+                                     .rows = tables.columns,
                                      .depth = rows,
                                      .cols = tables.stride,
                                      .add = add});
@@ -127,9 +127,9 @@ void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float*
 
 void pack_right(ThreadPool& pool, const PairTables& tables) {
   const ProductKernels products = choose_product_kernels();
-  const std::int64_t panels = (tables.count + kPanel - 1) / kPanel;
+  const std::int64_t panels = (tables.columns + kPanel - 1) / kPanel;
   parallel_for(pool, panels, [&](std::int64_t p) {
-    products.pack(tables.right, tables.count, tables.stride, p * kPanel,
+    products.pack(tables.right, tables.columns, tables.stride, p * kPanel,
                   tables.panels + p * kPanel * tables.stride);
   });
 }
@@ -138,8 +138,8 @@ std::int64_t pair_groups(std::int64_t count) {
   return std::clamp<std::int64_t>((count + kGroupRows - 1) / kGroupRows, 1, kMaxGroups);
 }
 
-std::int64_t max_strip_rows(std::int64_t count) {
-  return count > kLargeBatch ? kRowsOfLargeBatch : std::min(count, kRows);
+std::int64_t max_strip_rows(std::int64_t count, std::int64_t columns) {
+  return std::min(count, columns > kLargeBatch ? kRowsOfLargeBatch : kRows);
 }
 
 }  // namespace tern::cpu

@@ -18,25 +18,27 @@ namespace tern::cpu {
 
 /// Between rows of a strip: a block more than the columns, since rows apart by a power of two would
 /// share few sets of a cache.
-inline std::int64_t strip_stride(std::int64_t count) {
-  return padded(count) + kBlock;
+inline std::int64_t strip_stride(std::int64_t columns) {
+  return padded(columns) + kBlock;
 }
 
-inline std::int64_t panels_size(std::int64_t count, std::int64_t stride) {
-  return (count + kPanel - 1) / kPanel * kPanel * stride;
+inline std::int64_t panels_size(std::int64_t columns, std::int64_t stride) {
+  return (columns + kPanel - 1) / kPanel * kPanel * stride;
 }
 
-/// The logits sharpness · left_t·right_j + bias_j of all rows t and columns j.
+/// The logits sharpness · left_t·right_j + bias_j of all rows t and columns j, of which there are at
+/// least as many.
 struct PairTables {
   const float* left = nullptr;   // (count, stride)
-  const float* right = nullptr;  // (count, stride)
+  const float* right = nullptr;  // (columns, stride)
   std::int64_t count = 0;
+  std::int64_t columns = 0;
   std::int64_t stride = 0;
   double sharpness = 1.0;
-  const float* bias = nullptr;  // (padded(count)); null: zeros
-  float* panels = nullptr;      // panels_size(count, stride): room for a packed copy of right
+  const float* bias = nullptr;  // (padded(columns)); null: zeros
+  float* panels = nullptr;      // panels_size(columns, stride): room for a packed copy of right
 
-  std::int64_t strip_stride() const { return cpu::strip_stride(count); }
+  std::int64_t strip_stride() const { return cpu::strip_stride(columns); }
 };
 
 /// A column of row t does not count if remove(t, logits) writes this to logits[j].
@@ -62,7 +64,7 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
 void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                           float* to);
 
-/// to = stripᵀ · factors, or that added to it, (count, stride): a sum over rows for each column.
+/// to = stripᵀ · factors, or that added to it, (columns, stride): a sum over rows for each column.
 /// factors: (rows, stride).
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                        const float* factors, bool add, float* to);
@@ -70,7 +72,7 @@ void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float*
 /// Groups of rows, whose number depends on the number of rows alone: sums over rows are collected in
 /// one part for each group, and the parts are added in order.
 std::int64_t pair_groups(std::int64_t count);
-std::int64_t max_strip_rows(std::int64_t count);
+std::int64_t max_strip_rows(std::int64_t count, std::int64_t columns);
 
 /// A strip's rows [begin, begin + rows), the memory for them, and their group.
 struct Strip {
@@ -89,7 +91,7 @@ void pack_right(ThreadPool& pool, const PairTables& tables);
 template <typename Body>
 void for_strips(ThreadPool& pool, const PairTables& tables, float* memory, const Body& body) {
   const std::int64_t groups = pair_groups(tables.count);
-  const std::int64_t rows = max_strip_rows(tables.count);
+  const std::int64_t rows = max_strip_rows(tables.count, tables.columns);
   pack_right(pool, tables);
   parallel_for_slots(pool, groups, [&](std::int64_t group, int slot) {
     const std::int64_t begin = group * tables.count / groups;

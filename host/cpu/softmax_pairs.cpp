@@ -21,7 +21,8 @@ void SoftmaxPairs::finish_row(std::int64_t t, const ExponentRow& row) const {
   if (thresholds != nullptr) {
     const std::int64_t at = t * tables.stride;
     const double cosine = kernels.dot(tables.left + at, tables.right + at, tables.stride);
-    const PairFactor factor = pair_factor(cosine, thresholds[triplets[t].user], weight_temperature);
+    const PairFactor factor =
+        pair_factor(cosine, thresholds[triplets[layout.triplet(t)].user], weight_temperature);
     pull = factor.weight * pull - weight / static_cast<double>(tables.count) * factor.slope * loss;
     push *= factor.weight;
     loss *= factor.weight;
@@ -59,6 +60,7 @@ void SoftmaxPairs::add_right_gradient(std::int64_t t, float* to) const {
   for (std::int64_t group = 0; group < groups; ++group) {
     kernels.add(1.0F, right_part(group, t), to, tables.stride);
   }
+  if (t >= tables.count) return;  // no row's own column
   kernels.add(-work.pulls[t], tables.left + t * tables.stride, to, tables.stride);
 }
 

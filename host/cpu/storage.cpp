@@ -63,20 +63,20 @@ void ContrastWorkspace::grow(std::int64_t pairs, std::int64_t negatives_each,
   extend(negatives, pairs * negatives_each);
 }
 
-void PairWorkspace::grow(std::int64_t count, std::int64_t stride, std::int64_t groups,
-                         std::int64_t strip_rows) {
+void PairWorkspace::grow(std::int64_t count, std::int64_t columns, std::int64_t stride,
+                         std::int64_t groups, std::int64_t strip_rows) {
   const auto reserve = [](FloatBlock& block, std::int64_t size) {
     if (block.size() < size) block = FloatBlock(size);
   };
-  for (FloatBlock* block : {&units[0], &units[1], &pushed, &left_gradient}) {
-    reserve(*block, count * stride);
-  }
-  reserve(right_gradients, groups * count * stride);
-  reserve(panels, panels_size(count, stride));
-  reserve(strips, strip_rows * strip_stride(count));
-  reserve(bias, padded(count));
+  for (FloatBlock* block : {&units[0], &pushed, &left_gradient}) reserve(*block, count * stride);
+  reserve(units[1], columns * stride);
+  reserve(right_gradients, groups * columns * stride);
+  reserve(panels, panels_size(columns, stride));
+  reserve(strips, strip_rows * strip_stride(columns));
+  reserve(bias, padded(columns));
   const auto pairs = static_cast<std::size_t>(count);
-  for (std::vector<double>* values : {&norms[0], &norms[1], &losses}) {
+  if (std::ssize(norms[1]) < columns) norms[1].resize(static_cast<std::size_t>(columns));
+  for (std::vector<double>* values : {&norms[0], &losses}) {
     if (values->size() < pairs) values->resize(pairs);
   }
   for (std::vector<float>* values : {&pulls, &pushes}) {

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "host/backend/negative_share.hpp"
 #include "host/cpu/adam.hpp"
 #include "host/support/bf16.hpp"
 #include "tern/alias_table.hpp"
@@ -110,15 +111,16 @@ struct Occurrences {
 };
 
 /// Workspace of the losses over pairs of unit rows (pair_strips.hpp): it grows with the largest batch,
-/// and its values do not last. left and right: the two tables of unit rows, such as users and items.
+/// and its values do not last. left and right: the two tables of unit rows, such as users and items;
+/// B rows of left, C of right.
 struct PairWorkspace {
-  FloatBlock units[2];         // (B, stride): the unit rows of left and right
+  FloatBlock units[2];         // (B, stride), (C, stride): the unit rows of left and right
   FloatBlock pushed;           // (B, stride): left rows times the factor of their exponents
   FloatBlock left_gradient;    // (B, stride): ∂loss/∂left
-  FloatBlock right_gradients;  // (groups, B, stride): parts of ∂loss/∂right
+  FloatBlock right_gradients;  // (groups, C, stride): parts of ∂loss/∂right
   FloatBlock panels;           // right by columns (table_products.hpp)
-  FloatBlock strips;           // (rows that threads hold, B padded): logits, then exponents
-  FloatBlock bias;             // (B padded): added to each column
+  FloatBlock strips;           // (rows that threads hold, C padded): logits, then exponents
+  FloatBlock bias;             // (C padded): added to each column
   std::vector<double> norms[2];
   std::vector<double> losses;  // of each row
   std::vector<float> pulls;    // -∂loss/∂(a row's own cosine); 0 in a row without columns
@@ -126,7 +128,8 @@ struct PairWorkspace {
   std::vector<NodeId> nodes;   // of info_nce: the distinct nodes
 
   /// Makes room; groups 0: without right_gradients.
-  void grow(std::int64_t count, std::int64_t stride, std::int64_t groups, std::int64_t strip_rows);
+  void grow(std::int64_t count, std::int64_t columns, std::int64_t stride, std::int64_t groups,
+            std::int64_t strip_rows);
 };
 
 /// Workspace of sampled_contrast: it grows with the largest batch, and its values do not last. M:
@@ -152,6 +155,7 @@ struct TripletsStorage final : Storage {
   std::vector<NodeId> participants;             // ascending
   std::vector<EdgeOffset> participant_offsets;  // of their interactions, put end to end
   AliasTable alias;                             // only for popularity sampling
+  NegativeShare negative_share;
   std::int64_t size = 0;
   std::int64_t batch_size = 0;
 

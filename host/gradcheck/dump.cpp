@@ -56,7 +56,9 @@ std::string loss_of(const LossOptions& loss) {
   if (loss.kind == LossKind::kCcl) return "ccl";
   if (loss.kind == LossKind::kBpr) return "bpr";
   if (loss.kind == LossKind::kDirectAu) return "directau";
-  return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";  // or sl@k
+  // Or sl@k:
+  if (loss.negatives == SoftmaxNegatives::kMixed) return "mixed softmax";
+  return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
 }
 
 /// The contents of step.json, which tools/crosscheck_torch.py reads.

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "host/config/batch.hpp"
 #include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/differences.hpp"
 
@@ -74,7 +75,10 @@ std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) 
   const std::int64_t pulls = named.loss.kind == LossKind::kSoftmaxAtK ? 4 : 1;
   // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);
-  const std::int64_t around = 2 * pulls * (std::int64_t{options.width} + options.batch_size);
+  const bool mixed = contrasts_pairs(named.loss) && contrasts_samples(named.loss);
+  const std::int64_t columns =
+      options.batch_size * std::int64_t{mixed ? 1 + kContrastNegatives : 1};
+  const std::int64_t around = 2 * pulls * (std::int64_t{options.width} + columns);
   if (model.kind != ModelKind::kGcMc) {
     // A contrast is a softmax more, and its view has propagations of its own.
     const std::int64_t parts = model.contrast.kind == ContrastKind::kNone ? 1 : 2;

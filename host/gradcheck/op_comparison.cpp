@@ -215,16 +215,23 @@ class Answers {
     Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
     const std::int64_t terms = 2 * (options_.width + triplets.batch_size());
     const Matrix thresholds = random_thresholds();
+    const auto report = [&](const char* op, const std::string& of, std::int64_t all) {
+      add(op, "loss" + of, {download(backend_, losses_)[0]}, all);
+      add(op, "gradient of users" + of, download(backend_, grad_users), all);
+      add(op, "gradient of items" + of, download(backend_, grad_items), all);
+    };
+    InBatchSoftmaxOptions mixed = softmax_options(SoftmaxMask::kObserved);
+    mixed.columns = SoftmaxColumns::kPairsAndNegatives;
+    backend_.in_batch_softmax(triplets, mixed, user_table, item_table, grad_users, grad_items,
+                              losses_);
+    report("in_batch_softmax", " (mixed)", terms);
     const auto compare = [&](SampledContrastKind kind, const Matrix* beta, const std::string& of) {
       SampledContrastOptions options =
           contrast_options(kind, first_batch(backend_, triplets), users, items, options_.width);
       options.pair_weight = weighted_by(beta);
       backend_.sampled_contrast(triplets, options, user_table, item_table, grad_users, grad_items,
                                 losses_);
-      const std::int64_t all = beta == nullptr ? terms : 4 * terms;
-      add("sampled_contrast", "loss" + of, {download(backend_, losses_)[0]}, all);
-      add("sampled_contrast", "gradient of users" + of, download(backend_, grad_users), all);
-      add("sampled_contrast", "gradient of items" + of, download(backend_, grad_items), all);
+      report("sampled_contrast", of, beta == nullptr ? terms : 4 * terms);
     };
     compare(SampledContrastKind::kSoftmax, nullptr, " (softmax)");
     compare(SampledContrastKind::kSoftmax, &thresholds, " (weighted softmax)");

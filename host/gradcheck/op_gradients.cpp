@@ -77,7 +77,7 @@ class OpGradients {
     add("normalize_rows", "gradient of x", download(backend_, gradient), of_rows(x, f));
   }
 
-  enum class Term { kBpr, kSoftmax, kAlignment, kL2 };
+  enum class Term { kBpr, kSoftmax, kMixedSoftmax, kAlignment, kL2 };
 
   /// thresholds: the β of pair weights, (1, U); null: pairs count alike.
   void check_loss(Term term, const Matrix* thresholds = nullptr) {
@@ -87,11 +87,13 @@ class OpGradients {
     Values of_items;
     loss(term, thresholds, users, items, &of_users, &of_items);
     const char* op = term == Term::kBpr         ? "bpr"
-                     : term == Term::kSoftmax   ? "in_batch_softmax"
+                     : is_softmax(term)         ? "in_batch_softmax"
                      : term == Term::kAlignment ? "alignment_uniformity"
                                                 : "l2_penalty";
-    const std::string of = thresholds == nullptr ? "" : " (weighted)";
-    const bool divides = term == Term::kSoftmax || term == Term::kAlignment;
+    const std::string of = term == Term::kMixedSoftmax ? " (mixed)"
+                           : thresholds != nullptr     ? " (weighted)"
+                                                       : "";
+    const bool divides = is_softmax(term) || term == Term::kAlignment;
     const auto numeric = [&](const Values& x, const auto& f) {
       return divides ? of_rows(x, f) : numeric_gradient(x, f);
     };
@@ -148,6 +150,10 @@ class OpGradients {
   }
 
  private:
+  static bool is_softmax(Term term) {
+    return term == Term::kSoftmax || term == Term::kMixedSoftmax;
+  }
+
   /// The gradient of a function that divides the rows of x by their lengths.
   Values of_rows(const Values& x, const std::function<double(const Values&)>& f) const {
     return numeric_gradient(x, f, difference_step(x, shortest_row(x, options_.width)));
@@ -174,11 +180,13 @@ class OpGradients {
     Matrix grad_items = backend_.allocate(item_table.rows(), item_table.cols());
     if (term == Term::kBpr) {
       backend_.bpr(triplets_, user_table, item_table, grad_users, grad_items, losses_);
-    } else if (term == Term::kSoftmax) {
+    } else if (is_softmax(term)) {
+      const bool mixed = term == Term::kMixedSoftmax;
       InBatchSoftmaxOptions options = softmax_options(SoftmaxMask::kSameItem);
+      options.columns = mixed ? SoftmaxColumns::kPairsAndNegatives : SoftmaxColumns::kPairs;
       options.pair_weight = weighted_by(thresholds);
-      backend_.in_batch_softmax(triplets_, options, user_table, item_table, grad_users, grad_items,
-                                losses_);
+      backend_.in_batch_softmax(mixed ? contrasted_ : triplets_, options, user_table, item_table,
+                                grad_users, grad_items, losses_);
     } else if (term == Term::kAlignment) {
       backend_.alignment_uniformity(triplets_, alignment_options(), user_table, item_table,
                                     grad_users, grad_items, losses_);
@@ -257,6 +265,8 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
     checks.check_contrast(SampledContrastKind::kCosineContrastive);
     const Matrix thresholds = checks.random_thresholds();
     checks.check_loss(OpGradients::Term::kSoftmax, &thresholds);
+    checks.check_loss(OpGradients::Term::kMixedSoftmax);
+    checks.check_loss(OpGradients::Term::kMixedSoftmax, &thresholds);
     checks.check_contrast(SampledContrastKind::kSoftmax, &thresholds);
   }
   for (const DenseProblem::Form form : DenseProblem::kForms) {

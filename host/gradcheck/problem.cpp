@@ -100,6 +100,10 @@ void add_losses(std::vector<NamedModel>& found, const GradcheckOptions& options)
   contrast.softmax = {.temperature = 0.5, .negative_weight = 1.5};
   contrast.negatives = SoftmaxNegatives::kSampled;
   add_loss(" sampled softmax", contrast);
+  LossOptions mixed = contrast;
+  mixed.softmax = softmax_options(SoftmaxMask::kObserved);
+  mixed.negatives = SoftmaxNegatives::kMixed;
+  add_loss(" mixed softmax", mixed);
   LossOptions at_k = softmax;
   at_k.kind = LossKind::kSoftmaxAtK;
   // Measured at the first parameters; not so few that the weights, or their slopes, are all near 0.

@@ -4,7 +4,6 @@
 #include "host/loss/bpr_loss.hpp"
 #include "host/loss/ccl_loss.hpp"
 #include "host/loss/directau_loss.hpp"
-#include "host/loss/sampled_softmax_loss.hpp"
 #include "host/loss/softmax_at_k_loss.hpp"
 #include "host/loss/softmax_loss.hpp"
 
@@ -16,11 +15,8 @@ std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, do
   if (options.kind == LossKind::kSoftmaxAtK) {
     return std::make_unique<SoftmaxAtKLoss>(backend, options, l2, num_users);
   }
-  if (options.kind == LossKind::kSoftmax && contrasts_samples(options)) {
-    return std::make_unique<SampledSoftmaxLoss>(backend, options.softmax, l2);
-  }
   if (options.kind == LossKind::kSoftmax) {
-    return std::make_unique<SoftmaxLoss>(backend, options.softmax, l2);
+    return make_softmax_loss(backend, options.negatives, options.softmax, l2);
   }
   if (options.kind == LossKind::kDirectAu) {
     return std::make_unique<DirectAuLoss>(

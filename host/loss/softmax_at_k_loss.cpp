@@ -5,8 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "host/config/batch.hpp"
-#include "host/loss/sampled_softmax_loss.hpp"
 #include "host/loss/softmax_loss.hpp"
 #include "tern/error.hpp"
 
@@ -38,11 +36,7 @@ SoftmaxAtKLoss::SoftmaxAtKLoss(Backend& backend, const LossOptions& options, dou
     : backend_(backend), options_(options.at_k), thresholds_(backend.allocate(1, num_users)) {
   InBatchSoftmaxOptions weighted = options.softmax;
   weighted.pair_weight = {.thresholds = &thresholds_, .temperature = options_.weight_temperature};
-  if (contrasts_samples(options)) {
-    softmax_ = std::make_unique<SampledSoftmaxLoss>(backend, weighted, l2);
-  } else {
-    softmax_ = std::make_unique<SoftmaxLoss>(backend, weighted, l2);
-  }
+  softmax_ = make_softmax_loss(backend, options.negatives, weighted, l2);
 }
 
 void SoftmaxAtKLoss::begin_epoch(Model& model, int epoch,

@@ -18,8 +18,9 @@ NodeId users_at_once(std::int64_t k);
 /// w = sigmoid((s⁺ - β_u) / τ_w), so that the pairs that decide the first K places of a ranking count
 /// most:
 ///   1/P Σ w [ -s⁺/τ + t₂ log Σ_j exp(s_j / τ) ] + λ/(2P) Σ (‖e_u‖² + ‖e_p‖² + 1/M Σ_k ‖e_k‖²)
-/// over the items of the batch's other pairs, by Backend::in_batch_softmax (without the term of e_k), or
-/// over M sampled items of each pair, by Backend::sampled_contrast. w is part of what is derived.
+/// over the items of the batch's other pairs, by Backend::in_batch_softmax (without the term of e_k),
+/// over these and the sampled items of all pairs, by the same op, or over M sampled items of each pair,
+/// by Backend::sampled_contrast. w is part of what is derived.
 ///
 /// β_u is the K-th best cosine of user u over all I items, those of training included (the worst if
 /// I < K), measured before the epochs 1 + refresh_every, 1 + 2 refresh_every, ..., and 0 before the
@@ -44,7 +45,7 @@ class SoftmaxAtKLoss final : public Loss {
   Backend& backend_;
   AtKOptions options_;
   Matrix thresholds_;
-  std::unique_ptr<Loss> softmax_;  // over the batch or over samples, weighted by the thresholds
+  std::unique_ptr<Loss> softmax_;  // over loss.negatives, weighted by the thresholds
 };
 
 }  // namespace tern

@@ -52,14 +52,14 @@ NodeId draw_negative(const TripletsStorage& storage, NodeId user, std::uint32_t 
   return absent_item(row, stream.below(num_items - static_cast<std::uint32_t>(row.size())));
 }
 
-AliasTable popularity_table(const GraphStorage& graph, double exponent) {
+std::vector<std::int64_t> item_degrees(const GraphStorage& graph) {
   const Interactions& items = graph.rows_of(Side::kItem).neighbours;
   std::vector<std::int64_t> degrees;
   degrees.reserve(static_cast<std::size_t>(items.num_users()));
   for (NodeId item = 0; item < items.num_users(); ++item) {
     degrees.push_back(static_cast<std::int64_t>(items.row(item).size()));
   }
-  return make_alias_table(degrees, exponent);
+  return degrees;
 }
 
 /// An empty set of rows.
@@ -117,9 +117,11 @@ Triplets ReferenceBackend::make_triplets(const Graph& graph, const SamplingOptio
     storage->participants.push_back(user);
     for (const NodeId item : row) storage->positives.push_back({user, item});
   }
+  const std::vector<std::int64_t> degrees = item_degrees(graph_storage);
   if (options.negatives == NegativeSampling::kPopularity) {
-    storage->popularity = popularity_table(graph_storage, options.popularity_exponent);
+    storage->popularity = make_alias_table(degrees, options.popularity_exponent);
   }
+  storage->negative_share = negative_share(options, num_items, degrees);
   const std::int64_t size = storage->counts.interactions * options.triplets_per_positive();
   reserve_memory("make_triplets", static_cast<double>(size) * sizeof(Triplet),
                  [&] { storage->triplets.resize(static_cast<std::size_t>(size)); });

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "host/backend/negative_share.hpp"
 #include "tern/alias_table.hpp"
 #include "tern/interactions.hpp"
 #include "tern/op_options.hpp"
@@ -63,7 +64,8 @@ struct TripletsStorage final : Storage {
   std::vector<NodeId> participants;    // the users that take part in sampling, ascending
   std::vector<Interaction> positives;  // the interactions of participants, in CSR order
   AliasTable popularity;               // empty without popularity sampling
-  std::vector<Triplet> triplets;       // all triplets of the current epoch
+  NegativeShare negative_share;
+  std::vector<Triplet> triplets;  // all triplets of the current epoch
   bool sampled = false;
   std::int64_t batch = 0;  // the number of the current batch
 };

@@ -128,17 +128,30 @@ Bytes sampled_bytes(Kind kind, const Interactions& train, const Config& config) 
 
 /// Whether the loss is one of the unit rows of a batch's pairs.
 bool reads_pairs(const LossOptions& loss) {
-  return loss.kind == LossKind::kDirectAu || (is_softmax(loss.kind) && !contrasts_samples(loss));
+  return loss.kind == LossKind::kDirectAu || contrasts_pairs(loss);
 }
 
-/// `size` unit rows of two tables on a GPU: these and `more` of their gradients whole, and one in
-/// parts, which are added in order.
-Bytes device_rows_bytes(std::int64_t size, int width, int more) {
-  const std::int64_t tiles = (size + 63) / 64;
-  const std::int64_t most = std::clamp<std::int64_t>(512 / tiles, 1, tiles);
+/// Columns of as many pairs: with loss.negatives = mixed those of their negatives too.
+std::int64_t columns_of(const Config& config, std::int64_t pairs) {
+  const bool mixed = contrasts_pairs(config.loss) && contrasts_samples(config.loss);
+  return mixed ? pairs * (1 + config.sampling.triplets_per_positive()) : pairs;
+}
+
+/// Parts of the gradients of unit rows against columns on a GPU.
+std::int64_t device_parts(std::int64_t rows, std::int64_t columns) {
+  const std::int64_t tiles = (columns + 63) / 64;
+  const std::int64_t most = std::clamp<std::int64_t>(512 / ((rows + 63) / 64), 1, tiles);
   const std::int64_t of_part = (tiles + most - 1) / most;
-  const std::int64_t parts = (tiles + of_part - 1) / of_part;
-  return (2 + more + parts) * matrix_bytes(Kind::kCuda, size, width) + (24 + 8 * parts) * size;
+  return (tiles + of_part - 1) / of_part;
+}
+
+/// Unit rows of two tables on a GPU, `size` and `columns`: these and `more` of the first one's gradients
+/// whole, and those of one table after the other in parts, which are added in order.
+Bytes device_rows_bytes(std::int64_t size, std::int64_t columns, int width, int more) {
+  const std::int64_t parts = device_parts(size, columns);
+  const std::int64_t in_parts = std::max(parts * size, device_parts(columns, size) * columns);
+  return matrix_bytes(Kind::kCuda, (1 + more) * size + columns + in_parts, width) +
+         (20 + 8 * parts) * size + 12 * columns;
 }
 
 /// On a GPU the losses over pairs and info_nce share a workspace, for as many rows as a batch has
@@ -148,14 +161,17 @@ Bytes device_pair_bytes(const Interactions& train, const Config& config) {
   const int width = config.model.width;
   Bytes bytes = 0;
   if (reads_pairs(config.loss)) {
-    bytes = device_rows_bytes(batch, width, config.loss.kind == LossKind::kDirectAu ? 2 : 1);
+    const bool samples = contrasts_samples(config.loss);
+    const std::int64_t pairs = samples ? batch / config.sampling.triplets_per_positive() : batch;
+    bytes = device_rows_bytes(pairs, columns_of(config, pairs), width,
+                              config.loss.kind == LossKind::kDirectAu ? 2 : 1);
   }
   if (config.model.contrast.kind == ContrastKind::kNone) return bytes;
   for (const std::int64_t nodes : {train.num_users(), train.num_items()}) {
     const std::int64_t size = std::min(batch, nodes);
     if (size == 0) continue;
-    bytes = std::max(
-        bytes, device_rows_bytes(size, width, 1) + 4 * (4 + size + std::min(2 * batch, nodes)));
+    bytes = std::max(bytes, device_rows_bytes(size, size, width, 1) +
+                                4 * (4 + size + std::min(2 * batch, nodes)));
   }
   return bytes;
 }
@@ -170,20 +186,26 @@ Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int
   if (!reads_pairs(config.loss)) {  // info_nce takes each node once
     batch = std::min<std::int64_t>(batch, std::max(train.num_users(), train.num_items()));
   }
-  const Bytes rows = matrix_bytes(kind, batch, config.model.width);
-  if (kind == Kind::kReference) return 4 * rows + Bytes{8} * train.num_items();
+  const std::int64_t columns = columns_of(config, batch);
+  const auto rows = [&](std::int64_t count) {
+    return matrix_bytes(kind, count, config.model.width);
+  };
+  if (kind == Kind::kReference) {
+    return 2 * (rows(batch) + rows(columns)) + Bytes{8} * train.num_items();
+  }
   const bool sums_both =
       config.loss.kind != LossKind::kDirectAu || config.model.contrast.kind != ContrastKind::kNone;
   const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
-  const std::int64_t strip = std::int64_t{batch > 8192 ? 30 : 60} * threads;
-  return 5 * rows + matrix_bytes(kind, groups * batch, config.model.width) +
-         matrix_bytes(kind, strip, batch) + 36 * batch;
+  const std::int64_t strip = std::int64_t{columns > 8192 ? 30 : 60} * threads;
+  return 3 * rows(batch) + 2 * rows(columns) + rows(groups * columns) +
+         matrix_bytes(kind, strip, columns) + 24 * batch + 12 * columns;
 }
 
 /// The workspace of the ranking loss and of the contrast.
 Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
   Bytes bytes = 0;
-  if (contrasts_samples(config.loss)) bytes += sampled_bytes(kind, train, config);
+  if (contrasts_samples(config.loss) && !reads_pairs(config.loss))
+    bytes += sampled_bytes(kind, train, config);
   const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
   if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(kind, train, config, threads);
   if (config.loss.kind == LossKind::kSoftmaxAtK) bytes += matrix_bytes(kind, 1, train.num_users());

@@ -231,12 +231,18 @@ class Backend {
   /// ∂/∂s_tj = w_t t₂/(Bτ) exp(l_tj) / Σ_{C_t} exp(l), ∂/∂s_tt = -w_t/(Bτ) + ℓ_t/B ∂w_t/∂s_tt, with
   /// ∂w_t/∂s_tt = w_t (1 - w_t) / τ_w, 0 without thresholds; with g the gradient of a row's ê, summed
   /// over its occurrences: ∂/∂e = (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
-  /// Negatives of the triplets are ignored. Shapes, rows and losses as for bpr; the B×B matrix never
-  /// exists. Norms are taken in f64, and the largest logit of a row leaves its exponents, so that
+  /// Negatives of the triplets are ignored, unless options.columns is kPairsAndNegatives. Then the M =
+  /// negatives_per_positive consecutive triplets of a pair are one row t, of P = B / M, which replaces
+  /// B in the equations. Column j < P is the item of pair j; another P·M columns, which all rows share,
+  /// are the sampled negatives. Masks hold for these too, and q_j is the share of a mixture,
+  /// (degree(p_j) / E + M r_j) / (1 + M), with the degree at least 1 and r_j the probability that the
+  /// sampler draws the item if no item is left out. Whole pairs are needed as by sampled_contrast.
+  /// Shapes, rows and losses as for bpr; a matrix of all logits never exists. Norms are taken in f64, and the largest logit of a row leaves its exponents, so that
   /// nothing overflows.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation"
   /// (SL) and "BSL: Understanding and Improving Softmax Loss for Recommendation"; correction: Yi et
-  /// al. 2019; thresholds: Yang et al. 2025, "Breaking the Top-K Barrier" (SL@K).
+  /// al. 2019; thresholds: Yang et al. 2025, "Breaking the Top-K Barrier" (SL@K); sampled columns: Yang
+  /// et al. 2020, "Mixed Negative Sampling for Learning Two-tower Neural Networks in Recommendations".
   virtual void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                                 const Matrix& users, const Matrix& items, Matrix& grad_users,
                                 Matrix& grad_items, Matrix& losses) = 0;

@@ -165,6 +165,7 @@ enum class LossKind : std::uint8_t {
 enum class SoftmaxNegatives : std::uint8_t {
   kBatch,    // the items of the batch's other pairs
   kSampled,  // sampling.negatives_per_positive items of each pair's own
+  kMixed,    // the items of the batch's other pairs, and the sampled ones of all pairs
 };
 
 /// A user's pairs are weighted against the user's k-th best score over all items.

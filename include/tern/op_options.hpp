@@ -68,6 +68,13 @@ enum class SoftmaxMask : std::uint8_t {
   kObserved,  // columns with an item that the row's user has in the graph
 };
 
+/// The items that each pair of `in_batch_softmax` is set against.
+enum class SoftmaxColumns : std::uint8_t {
+  kPairs,  // those of the batch's other pairs
+  /// These, and the sampled negatives of all pairs.
+  kPairsAndNegatives,
+};
+
 /// How much a pair (u, p) with cosine s⁺ counts in a loss: w = sigmoid((s⁺ - β_u) / τ_w), so that
 /// pairs near the top of the user's ranking, or in it, count most. w is part of what is derived.
 struct PairWeight {
@@ -81,6 +88,7 @@ struct InBatchSoftmaxOptions {
   double temperature = 0.1;      // τ > 0
   double negative_weight = 1.0;  // t₂ >= 0; 1: SL, else BSL
   SoftmaxMask mask = SoftmaxMask::kNone;
+  SoftmaxColumns columns = SoftmaxColumns::kPairs;
   /// c >= 0: how much of log q_j leaves the logits of column j.
   double popularity_correction = 0.0;
   PairWeight pair_weight = {};

@@ -54,6 +54,12 @@ TEST(UnreadKeys, AreThoseOfNegativesThatNobodyDraws) {
                          {"loss.mask", "observed"},
                          {"sampling.negatives_per_positive", "4"}}),
               ElementsAre("loss.mask"));
+  EXPECT_THAT(unread_of({{"loss.kind", "softmax"},
+                         {"loss.negatives", "mixed"},
+                         {"loss.mask", "observed"},
+                         {"loss.popularity_correction", "1"},
+                         {"sampling.negatives_per_positive", "4"}}),
+              IsEmpty());
   EXPECT_THAT(unread_of({{"sampling.popularity_tries", "3"}}),
               ElementsAre("sampling.popularity_tries"));
   EXPECT_THAT(unread_of({{"sampling.negatives", "popularity"}, {"sampling.popularity_tries", "3"}}),

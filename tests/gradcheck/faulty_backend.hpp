@@ -17,6 +17,7 @@ enum class Fault {
   kBprItemSign,          // the gradient of items points the other way
   kBprUserNan,           // one element is not a number
   kSoftmaxItemSign,      // the gradient of items points the other way
+  kMixedForgotten,       // the loss is right, its gradient that of the batch's pairs alone
   kPairWeightForgotten,  // the loss is right, its gradient that of pairs that count alike
   kAlignmentUserSign,    // the gradient of users points the other way
   kInfoNceForgotten,     // the loss is right, the gradient of others missing
@@ -119,9 +120,10 @@ class FaultyBackend final : public reference::ReferenceBackend {
                         Matrix& grad_items, Matrix& losses) override {
     ReferenceBackend::in_batch_softmax(triplets, options, users, items, grad_users, grad_items,
                                        losses);
-    if (fault_ == Fault::kPairWeightForgotten) {
+    if (fault_ == Fault::kPairWeightForgotten || fault_ == Fault::kMixedForgotten) {
       InBatchSoftmaxOptions changed = options;
-      changed.pair_weight.thresholds = nullptr;
+      if (fault_ == Fault::kPairWeightForgotten) changed.pair_weight.thresholds = nullptr;
+      if (fault_ == Fault::kMixedForgotten) changed.columns = SoftmaxColumns::kPairs;
       Matrix unused = allocate(losses.rows(), losses.cols());
       ReferenceBackend::in_batch_softmax(triplets, changed, users, items, grad_users, grad_items,
                                          unused);

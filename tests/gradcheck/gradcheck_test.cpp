@@ -141,11 +141,17 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "xsimgcl L4 directau",
 
                                                "mf sampled softmax",
+                                               "mf mixed softmax",
                                                "lightgcn L1 sampled softmax",
+                                               "lightgcn L1 mixed softmax",
                                                "lightgcn L2 sampled softmax",
+                                               "lightgcn L2 mixed softmax",
                                                "gcmc ids sampled softmax",
+                                               "gcmc ids mixed softmax",
                                                "gcmc features sampled softmax",
+                                               "gcmc features mixed softmax",
                                                "gcmc both L2 sampled softmax",
+                                               "gcmc both L2 mixed softmax",
                                                "mf ccl",
                                                "lightgcn L1 ccl",
                                                "lightgcn L2 ccl",
@@ -156,8 +162,11 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "xsimgcl L2 ccl",
                                                "xsimgcl L4 ccl",
                                                "xsimgcl L1 sampled softmax",
+                                               "xsimgcl L1 mixed softmax",
                                                "xsimgcl L2 sampled softmax",
+                                               "xsimgcl L2 mixed softmax",
                                                "xsimgcl L4 sampled softmax",
+                                               "xsimgcl L4 mixed softmax",
                                                "lightgcn++ L1",
                                                "lightgcn++ L2",
                                                "lightgcn++ L4",
@@ -168,8 +177,11 @@ TEST(Gradcheck, RightBackendsPass) {
                                                "lightgcn++ L2 directau",
                                                "lightgcn++ L4 directau",
                                                "lightgcn++ L1 sampled softmax",
+                                               "lightgcn++ L1 mixed softmax",
                                                "lightgcn++ L2 sampled softmax",
+                                               "lightgcn++ L2 mixed softmax",
                                                "lightgcn++ L4 sampled softmax",
+                                               "lightgcn++ L4 mixed softmax",
                                                "lightgcn++ L1 ccl",
                                                "lightgcn++ L2 ccl",
                                                "lightgcn++ L4 ccl",
@@ -240,6 +252,9 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
+  EXPECT_THAT(found(Fault::kMixedForgotten),
+              IsSupersetOf({"in_batch_softmax: gradient of items (mixed)",
+                            "mf mixed softmax: gradient of item_embedding"}));
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
               Contains("alignment_uniformity: gradient of users"));
   EXPECT_THAT(found(Fault::kInfoNceForgotten), Contains("info_nce: gradient of others (items)"));
@@ -290,6 +305,9 @@ TEST(Gradcheck, FaultsOfGradientsAreSeenByDifferencesAlone) {
   EXPECT_THAT(found(Fault::kSoftmaxItemSign), Contains("in_batch_softmax: gradient of items"));
   EXPECT_THAT(found(Fault::kSoftmaxItemSign),
               Contains("mf softmax: gradient along all parameters"));
+  EXPECT_THAT(found(Fault::kMixedForgotten),
+              IsSupersetOf({"in_batch_softmax: gradient of users (mixed)",
+                            "gcmc ids mixed softmax: gradient along all parameters"}));
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
               Contains("alignment_uniformity: gradient of users"));
   EXPECT_THAT(found(Fault::kAlignmentUserSign),
@@ -348,7 +366,7 @@ TEST(Gradcheck, DumpsWhatAStepNeedsToBeRedone) {
   const fs::path folder = directory.path();
   const auto backend = make_cpu_backend(1);
   const auto places = dump_steps(*backend, small(), folder);
-  ASSERT_EQ(places.size(), 84u);
+  ASSERT_EQ(places.size(), 96u);
   const fs::path place = places[2];
   EXPECT_EQ(place.filename(), "lightgcn-L2");
   EXPECT_TRUE(fs::exists(place / "step.json"));

@@ -25,7 +25,7 @@ struct Case {
 
   /// The number of negatives of a positive pair.
   int negatives_each() const {
-    const bool sampled = loss == LossKind::kCcl || negatives == SoftmaxNegatives::kSampled;
+    const bool sampled = loss == LossKind::kCcl || negatives != SoftmaxNegatives::kBatch;
     return sampled ? 3 : 1;
   }
 };
@@ -40,7 +40,10 @@ Case plus_plus(int layers, int width, LossKind loss = LossKind::kBpr) {
 
 void PrintTo(const Case& c, std::ostream* out) {
   *out << (c.kind == ModelKind::kLightGcn ? "lightgcn" : "mf") << " L" << c.layers << " D"
-       << c.width << (c.negatives == SoftmaxNegatives::kSampled ? " sampled" : "")
+       << c.width
+       << (c.negatives == SoftmaxNegatives::kSampled ? " sampled"
+           : c.negatives == SoftmaxNegatives::kMixed ? " mixed"
+                                                     : "")
        << (c.loss == LossKind::kSoftmax      ? " softmax"
            : c.loss == LossKind::kSoftmaxAtK ? " sl@k"
            : c.loss == LossKind::kCcl        ? " ccl"
@@ -202,6 +205,10 @@ INSTANTIATE_TEST_SUITE_P(
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmaxAtK, SoftmaxNegatives::kSampled},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmaxAtK,
              SoftmaxNegatives::kSampled},
+        Case{ModelKind::kLightGcn, 3, 7, LossKind::kSoftmax, SoftmaxNegatives::kMixed},
+        Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kSoftmax, SoftmaxNegatives::kMixed},
+        Case{ModelKind::kLightGcn, 2, 5, LossKind::kSoftmax, SoftmaxNegatives::kMixed, 1},
+        Case{ModelKind::kLightGcn, 1, 5, LossKind::kSoftmaxAtK, SoftmaxNegatives::kMixed},
         Case{ModelKind::kLightGcn, 3, 7, LossKind::kCcl},
         Case{ModelKind::kMatrixFactorization, 0, 7, LossKind::kCcl},
         Case{ModelKind::kLightGcn, 2, 5, LossKind::kCcl, SoftmaxNegatives::kBatch, 1},

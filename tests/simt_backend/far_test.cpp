@@ -262,7 +262,7 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   Far<float> grad_items(first, std::vector<float>(2 * kStride, kPoison));
   simt::Buffer<float> losses(8);
   simt::Buffer<double> doubles(4);
-  simt::Buffer<float> workspace(softmax_workspace_size(2, kStride));
+  simt::Buffer<float> workspace(softmax_workspace_size(2, 2, kStride));
   const CsrView csr{offsets.data(), columns.data(), kRow + 2, kRow + 2};
   InBatchSoftmaxTask task;
   task.batch = {.state = device_state.data(),
@@ -281,8 +281,7 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   task.temperature = 0.5;
   task.correction = 1.0F;
   task.sharpness = softmax_sharpness(0.5);
-  task.cuts = pair_cuts(2);
-  task.size = 2;
+  task.set_sizes(2, 2);
   task.stride = kStride;
   task.cosines = doubles.data();
   task.terms = doubles.data() + 2;

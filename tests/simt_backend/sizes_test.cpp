@@ -94,7 +94,15 @@ TEST(Sizes, SoftmaxTilesAreCutWithoutGapsOrOverlaps) {
     EXPECT_LT((std::int64_t{cuts.splits} - 1) * cuts.tiles, rows) << size;
     EXPECT_LE(rows * cuts.splits, kMaxBlocks) << size;
     // Linear in the batch, and 512 tiles of partial gradients at the most besides.
-    EXPECT_LE(softmax_workspace_size(size, 64), (4 * 64 + 8) * size + (64 + 2) * 512 * 64) << size;
+    EXPECT_LE(softmax_workspace_size(size, size, 64), (4 * 64 + 10) * size + (64 + 2) * 512 * 64)
+        << size;
+  }
+  for (const auto& [rows, columns] :
+       {std::pair{kOne, kOne * 65}, {kOne * 65, kOne}, {kOne * 2048, kOne * 2048 * 9}}) {
+    const PairCuts cuts = pair_cuts(rows, columns);
+    const std::int64_t tiles = ceil_div(columns, kPairTile);
+    EXPECT_GE(std::int64_t{cuts.splits} * cuts.tiles, tiles) << rows << " " << columns;
+    EXPECT_LT((std::int64_t{cuts.splits} - 1) * cuts.tiles, tiles) << rows << " " << columns;
   }
   EXPECT_EQ(pair_cuts(2048).splits, 16);
   EXPECT_EQ(pair_cuts(2048).tiles, 2);

@@ -37,13 +37,12 @@ ContrastProblem contrast_problem_of(std::int64_t pairs, int negatives, std::int6
   return problem;
 }
 
-std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProblem& problem,
-                                          const SampledContrastOptions& options) {
+std::vector<ContrastOutputs> run_sampled_loss(Backend& backend, const ContrastProblem& problem,
+                                              const PairLoss& loss, SamplingOptions sampling) {
+  sampling.positives = PositiveSampling::kInteraction;
+  sampling.negatives_per_positive = problem.negatives;
   const Graph graph = backend.make_graph(problem.graph);
-  Triplets triplets = backend.make_triplets(
-      graph,
-      {.positives = PositiveSampling::kInteraction, .negatives_per_positive = problem.negatives},
-      problem.batch);
+  Triplets triplets = backend.make_triplets(graph, sampling, problem.batch);
   backend.set_triplets(triplets, problem.triplets);
   const NodeId num_users = problem.graph.num_users();
   const NodeId num_items = problem.graph.num_items();
@@ -55,13 +54,23 @@ std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProble
     Matrix grad_items = make_poisoned(backend, num_items, problem.width);
     Matrix losses = make_poisoned(backend, 2, triplets.num_batches());
     for (int call = 0; call < 2; ++call) {  // the second finds the workspace of the first
-      backend.sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
+      loss(triplets, users, items, grad_users, grad_items, losses);
     }
     outputs.push_back({values_of(backend, grad_users), values_of(backend, grad_items),
                        values_of(backend, losses)});
     backend.next_batch(triplets);
   }
   return outputs;
+}
+
+std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProblem& problem,
+                                          const SampledContrastOptions& options) {
+  return run_sampled_loss(backend, problem,
+                          [&](Triplets& triplets, const Matrix& users, const Matrix& items,
+                              Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+                            backend.sampled_contrast(triplets, options, users, items, grad_users,
+                                                     grad_items, losses);
+                          });
 }
 
 }  // namespace tern::test

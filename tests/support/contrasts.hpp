@@ -5,6 +5,7 @@
 
 #include "tern/backend.hpp"
 #include "tests/support/matrices.hpp"
+#include "tests/support/pairs.hpp"
 
 namespace tern::test {
 
@@ -23,12 +24,17 @@ struct ContrastProblem {
 ContrastProblem contrast_problem_of(std::int64_t pairs, int negatives, std::int64_t batch_pairs,
                                     std::int64_t width, double scale = 1.0);
 
-/// Outputs of sampled_contrast for one batch, poisoned before the call.
+/// Outputs of a loss for one batch, poisoned before the call.
 struct ContrastOutputs {
   Values grad_users, grad_items, losses;
 };
 
-/// The outputs of every batch.
+/// The outputs of a loss for every batch. Of the sampling options, the problem decides on positives and
+/// M; the law of negatives matters to a loss that corrects for it.
+std::vector<ContrastOutputs> run_sampled_loss(Backend& backend, const ContrastProblem& problem,
+                                              const PairLoss& loss, SamplingOptions sampling = {});
+
+/// Those of sampled_contrast.
 std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProblem& problem,
                                           const SampledContrastOptions& options);
 

@@ -108,6 +108,30 @@ TEST_P(Memory, OfSampledNegativesIsLittleMoreThanAllocated) {
   }
 }
 
+/// Columns of all pairs' negatives take unit rows, and their gradients in parts.
+TEST(MemoryEstimate, OfMixedNegativesIsLittleMoreThanAllocated) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
+#endif
+  Config config = measured_config(ModelKind::kMatrixFactorization);
+  config.loss.kind = LossKind::kSoftmax;
+  config.loss.negatives = SoftmaxNegatives::kMixed;
+  config.sampling.negatives_per_positive = 4;
+  config.batch_size = 500;
+  config.threads = 2;
+  const Dataset data = planted_dataset(2400, 1600);
+  const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
+  const auto backend = make_cpu_backend(config.threads);
+  const std::int64_t before = allocated();
+  Trainer trainer(*backend, data, config);
+  trainer.run();
+  const TrainingState checkpoint = trainer.state();
+  EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before, 1 << 20));
+  config.loss.negatives = SoftmaxNegatives::kSampled;
+  EXPECT_GT(part(estimate, "loss"),
+            2 * part(estimate_memory({.kind = Kind::kCpu}, data, config), "loss"));
+}
+
 /// The emulated devices count every byte that they give.
 TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
   int found = 0;
@@ -137,9 +161,14 @@ TEST_P(Memory, OfADeviceIsLittleMoreThanAllocated) {
     // With scratch, nearly all of which is constant in a small job.
     const Dataset small = planted_dataset_for(GetParam(), 240, 160);
     config.batch_size = 500;
-    for (const LossKind loss : {LossKind::kBpr, LossKind::kSoftmax, LossKind::kDirectAu,
-                                LossKind::kCcl, LossKind::kSoftmaxAtK}) {
+    for (const auto& [loss, negatives] : {std::pair{LossKind::kBpr, SoftmaxNegatives::kBatch},
+                                          {LossKind::kSoftmax, SoftmaxNegatives::kBatch},
+                                          {LossKind::kDirectAu, SoftmaxNegatives::kBatch},
+                                          {LossKind::kCcl, SoftmaxNegatives::kBatch},
+                                          {LossKind::kSoftmaxAtK, SoftmaxNegatives::kBatch},
+                                          {LossKind::kSoftmax, SoftmaxNegatives::kMixed}}) {
       config.loss.kind = loss;
+      config.loss.negatives = negatives;
       const auto unused = backend_case.make();  // without the scratch of earlier jobs
       before = unused->memory().free;
       Trainer trainer(*unused, small, config);

@@ -1,4 +1,5 @@
-// Training with losses over sampled negatives, softmax and CCL: every model, on every backend.
+// Training with losses over sampled negatives, softmax (also mixed with those of the batch) and CCL:
+// every model, on every backend.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -20,10 +21,19 @@
 namespace tern::test {
 namespace {
 
-Config sampled_config(LossKind loss, ModelKind kind) {
+struct SampledLoss {
+  LossKind kind;
+  SoftmaxNegatives negatives = SoftmaxNegatives::kSampled;
+
+  std::string name() const { return kind == LossKind::kCcl ? "ccl" : "softmax"; }
+};
+
+Config sampled_config(LossKind loss, ModelKind kind,
+                      SoftmaxNegatives negatives = SoftmaxNegatives::kSampled) {
   Config config = planted_config(kind);
   config.loss.kind = loss;
-  config.loss.negatives = SoftmaxNegatives::kSampled;
+  config.loss.negatives = negatives;
+  config.loss.softmax.mask = SoftmaxMask::kObserved;
   config.loss.softmax.temperature = 0.2;
   config.loss.softmax.negative_weight = loss == LossKind::kCcl ? 4.0 : 1.0;
   config.loss.margin = 0.3;
@@ -35,10 +45,11 @@ Config sampled_config(LossKind loss, ModelKind kind) {
   return config;
 }
 
-class SampledLosses : public testing::TestWithParam<std::tuple<LossKind, ModelKind>> {
+class SampledLosses : public testing::TestWithParam<std::tuple<SampledLoss, ModelKind>> {
  protected:
   Dataset data_ = planted_dataset_for(std::get<1>(GetParam()));
-  Config config_ = sampled_config(std::get<0>(GetParam()), std::get<1>(GetParam()));
+  const SampledLoss loss_ = std::get<0>(GetParam());
+  Config config_ = sampled_config(loss_.kind, std::get<1>(GetParam()), loss_.negatives);
 };
 
 TEST_P(SampledLosses, LearnThePlantedGroups) {
@@ -53,7 +64,7 @@ TEST_P(SampledLosses, LearnThePlantedGroups) {
   const TrainingResult result = trainer.run(callbacks);
   EXPECT_GT(result.best_metric, 2 * 0.15);  // recall@10: twice that by chance
   ASSERT_EQ(records.size(), 20u);
-  EXPECT_EQ(records[0].loss_name, config_.loss.kind == LossKind::kCcl ? "ccl" : "softmax");
+  EXPECT_EQ(records[0].loss_name, loss_.name());
   EXPECT_LT(records[19].loss, records[0].loss);
   EXPECT_EQ(records[0].loss, records[0].ranking_loss + records[0].l2_loss);
   EXPECT_EQ(steps, (data_.train.size() + 49) / 50) << "train.batch_size counts pairs";
@@ -70,9 +81,10 @@ TEST_P(SampledLosses, TheNumberOfThreadsLeavesTheBits) {
 }
 
 TEST_P(SampledLosses, ResumeBitForBit) {
-  if (std::get<0>(GetParam()) == LossKind::kSoftmax) {
+  if (loss_.kind == LossKind::kSoftmax) {
     config_.sampling.negatives = NegativeSampling::kPopularity;
   }
+  if (loss_.negatives == SoftmaxNegatives::kMixed) config_.loss.softmax.popularity_correction = 1;
   for (const BackendCase& tested : backends_under_test()) {
     if (!tested.repeats) continue;
     config_.epochs = 4;
@@ -114,12 +126,16 @@ TEST_P(SampledLosses, ResumeBitForBitWithinAnEpoch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, SampledLosses,
-                         testing::Combine(testing::Values(LossKind::kSoftmax, LossKind::kCcl),
+                         testing::Combine(testing::Values(SampledLoss{LossKind::kSoftmax},
+                                                          SampledLoss{LossKind::kSoftmax,
+                                                                      SoftmaxNegatives::kMixed},
+                                                          SampledLoss{LossKind::kCcl}),
                                           testing::ValuesIn(kModels)),
                          [](const auto& info) {
-                           const std::string loss =
-                               std::get<0>(info.param) == LossKind::kCcl ? "ccl" : "softmax";
-                           return loss + "_" + std::string(model_name(std::get<1>(info.param)));
+                           const SampledLoss& loss = std::get<0>(info.param);
+                           const bool mixed = loss.negatives == SoftmaxNegatives::kMixed;
+                           return (mixed ? "mixed_" : "") + loss.name() + "_" +
+                                  std::string(model_name(std::get<1>(info.param)));
                          });
 
 TEST(BatchTriplets, AreWholePairsOnlyForLossesThatContrastSamples) {
@@ -128,6 +144,9 @@ TEST(BatchTriplets, AreWholePairsOnlyForLossesThatContrastSamples) {
   EXPECT_EQ(sampling_of(config).negatives_per_positive, 4);
   config.loss.kind = LossKind::kSoftmax;
   EXPECT_EQ(batch_triplets(config), 200);
+  config.loss.negatives = SoftmaxNegatives::kMixed;
+  EXPECT_EQ(batch_triplets(config), 200);
+  EXPECT_EQ(sampling_of(config).negatives_per_positive, 4);
   config.loss.negatives = SoftmaxNegatives::kBatch;
   EXPECT_EQ(batch_triplets(config), 50);
   EXPECT_EQ(sampling_of(config).negatives_per_positive, 0);
@@ -175,6 +194,7 @@ TEST(SampledLossesResumed, AfterAnotherLossMakeTheStepsOfTheirOwn) {
   const Config ccl = changed_loss(LossKind::kCcl, SoftmaxNegatives::kBatch);
   const Config batch = changed_loss(LossKind::kSoftmax, SoftmaxNegatives::kBatch);
   const Config sampled = changed_loss(LossKind::kSoftmax, SoftmaxNegatives::kSampled);
+  const Config mixed = changed_loss(LossKind::kSoftmax, SoftmaxNegatives::kMixed);
   for (const BackendCase& tested : backends_under_test()) {
     SCOPED_TRACE(tested.name);
     const auto backend = tested.make();
@@ -187,6 +207,7 @@ TEST(SampledLossesResumed, AfterAnotherLossMakeTheStepsOfTheirOwn) {
     EXPECT_EQ(steps_after(*backend, data, ccl, after_epoch(bpr)), batches(pairs));
     EXPECT_EQ(steps_after(*backend, data, bpr, after_epoch(ccl)), batches(4 * pairs));
     EXPECT_EQ(steps_after(*backend, data, sampled, after_epoch(batch)), batches(pairs));
+    EXPECT_EQ(steps_after(*backend, data, mixed, after_epoch(sampled)), batches(pairs));
   }
 }
 

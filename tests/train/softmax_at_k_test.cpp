@@ -127,15 +127,20 @@ TEST_P(SoftmaxAtK, ARehearsalLeavesTheBits) {
   EXPECT_TRUE(same(trainer.last(), expected));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    , SoftmaxAtK,
-    testing::Combine(testing::Values(SoftmaxNegatives::kBatch, SoftmaxNegatives::kSampled),
-                     testing::ValuesIn(kModels)),
-    [](const auto& info) {
-      const std::string negatives =
-          std::get<0>(info.param) == SoftmaxNegatives::kBatch ? "batch" : "sampled";
-      return negatives + "_" + std::string(model_name(std::get<1>(info.param)));
-    });
+INSTANTIATE_TEST_SUITE_P(, SoftmaxAtK,
+                         testing::Combine(testing::Values(SoftmaxNegatives::kBatch,
+                                                          SoftmaxNegatives::kSampled,
+                                                          SoftmaxNegatives::kMixed),
+                                          testing::ValuesIn(kModels)),
+                         [](const auto& info) {
+                           const SoftmaxNegatives of = std::get<0>(info.param);
+                           const std::string negatives = of == SoftmaxNegatives::kBatch ? "batch"
+                                                         : of == SoftmaxNegatives::kSampled
+                                                             ? "sampled"
+                                                             : "mixed";
+                           return negatives + "_" +
+                                  std::string(model_name(std::get<1>(info.param)));
+                         });
 
 /// A matrix factorisation of these rows, and SL@K over it.
 struct RowsAtK {

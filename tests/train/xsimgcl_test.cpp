@@ -21,7 +21,8 @@ struct RankingLoss {
   LossKind kind;
   SoftmaxNegatives negatives = SoftmaxNegatives::kBatch;
 
-  bool samples() const { return kind == LossKind::kCcl || negatives == SoftmaxNegatives::kSampled; }
+  bool mixes() const { return negatives == SoftmaxNegatives::kMixed; }
+  bool samples() const { return kind == LossKind::kCcl || negatives != SoftmaxNegatives::kBatch; }
 };
 
 std::string xsimgcl_loss_name(const RankingLoss& loss) {
@@ -29,7 +30,7 @@ std::string xsimgcl_loss_name(const RankingLoss& loss) {
     case LossKind::kBpr:
       return "bpr";
     case LossKind::kSoftmax:
-      return loss.samples() ? "sampled_softmax" : "softmax";
+      return loss.mixes() ? "mixed_softmax" : loss.samples() ? "sampled_softmax" : "softmax";
     case LossKind::kSoftmaxAtK:
       return "at_k";
     case LossKind::kDirectAu:
@@ -171,7 +172,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(RankingLoss{LossKind::kBpr}, RankingLoss{LossKind::kSoftmax},
                     RankingLoss{LossKind::kDirectAu}, RankingLoss{LossKind::kCcl},
                     RankingLoss{LossKind::kSoftmaxAtK},
-                    RankingLoss{LossKind::kSoftmax, SoftmaxNegatives::kSampled}),
+                    RankingLoss{LossKind::kSoftmax, SoftmaxNegatives::kSampled},
+                    RankingLoss{LossKind::kSoftmax, SoftmaxNegatives::kMixed}),
     [](const auto& info) { return xsimgcl_loss_name(info.param); });
 
 TEST(XSimGclTrainer, ARunWithoutContrastHasNoContrastLoss) {
