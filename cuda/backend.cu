@@ -94,9 +94,8 @@ float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op
 Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
   expect_not_recording("allocate");
   if (options.gather != GatherPrecision::kOwn) {
-    throw ConfigError(
-        "train.precision: found bf16, but a GPU propagates in f32 alone: set it to f32, or the "
-        "device to cpu");
+    throw ConfigError("train.precision = bf16 needs a CPU, and the device is " + name() +
+                      ": choose --device cpu, or train with f32");
   }
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));

@@ -77,7 +77,7 @@ find_disassembler() {
   local compiler wheels
   compiler=$(grep -o -m 1 '[^" ]*/nvcc ' "$build/compile_commands.json" || true)
   wheels=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))' 2>/dev/null || true)
-  PATH=$PATH:${compiler%/*}:$wheels/nvidia/cu13/bin command -v nvdisasm || true
+  PATH=$PATH${compiler:+:${compiler%/*}}${wheels:+:$wheels/nvidia/cu13/bin} command -v nvdisasm || true
 }
 
 # Whether the loop of this source is read: architecture, source.

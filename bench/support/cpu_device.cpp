@@ -111,10 +111,10 @@ class CpuDevice final : public Device {
     return static_cast<double>(ids.size()) * static_cast<double>(width) * sizeof(float) / seconds;
   }
 
-  /// Products of blocks that stay in each core's first cache.
+  /// Products of blocks of 28 KiB, which fit each core's first cache.
   double measure_product() {
     constexpr std::int64_t kSize = cpu::kPanel;
-    constexpr std::int64_t kRows = 10 * cpu::kTileRows;
+    constexpr std::int64_t kRows = 4 * cpu::kTileRows;
     constexpr std::int64_t kProducts = 64;  // that a thread makes in a row
     constexpr std::int64_t kRounds = 64;
     const auto multiply = cpu::choose_product_kernels().multiply;

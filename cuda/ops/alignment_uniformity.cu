@@ -41,9 +41,9 @@ struct AlignmentTask {
   MatrixView<float> losses;           // (2 or more, batches of the epoch)
   double uniformity_weight = 0.0;     // γ
   PairCuts cuts;
-  std::int64_t size = 0;  // batch_size: rows of the workspace
-  std::int64_t sizes[2] = {size, size};
-  std::int64_t stride = 0;  // of the tables' rows and of the workspace's
+  std::int64_t size = 0;       // batch_size: rows of the workspace
+  std::int64_t sizes[2] = {};  // [Side]: both are size
+  std::int64_t stride = 0;     // of the tables' rows and of the workspace's
 
   float* units[2] = {};         // [Side] (size, stride)
   float* spread[2] = {};        // [Side] (size, stride): Σ_j K_tj (x_j - x_t)
@@ -204,6 +204,7 @@ void CudaBackend::alignment_uniformity(Triplets& triplets,
                      .uniformity_weight = options.uniformity_weight,
                      .cuts = pair_cuts(state.batch_size),
                      .size = state.batch_size,
+                     .sizes = {state.batch_size, state.batch_size},
                      .stride = view(users).stride,
                      .cosines = state.terms.data() + state.batch_size,
                      .terms = state.terms.data()};

@@ -1,15 +1,15 @@
 // The softmax of pairs of unit rows, which in_batch_softmax and info_nce share. Three launches, of
-// which the two over B² pairs take nearly all of the time:
+// which the two over B·C pairs take nearly all of the time:
 //
 // 1. tiles of left rows (pair_tiles.cu): logits in tiles, a running largest logit and sum a row, and
 //    Σ_j exp(l_tj - largest) right_j beside them, rescaled when the largest logit grows: one pass for
-//    the loss and the gradient of left. B×B numbers never exist.
+//    the loss and the gradient of left. B×C numbers never exist.
 // 2. join: a group of lanes a row joins the splits of a row of tiles, in their order: the loss's term,
 //    and the gradient of left_t.
 // 3. tiles of right rows: the logits again, transposed, now with known sums: Σ_t P_tj left_t.
 //
-// The two passes of 2·2·B²·D flops each are 2.1 GFLOP at B 2048, D 64. All sums have one order, which
-// depends on the size of the batch alone.
+// The two passes of 2·2·B·C·D flops each are 2.1 GFLOP at B and C 2048, D 64. All sums have one order,
+// which depends on the sizes of the tables alone.
 
 #include "cuda/ops/pair_softmax.hpp"
 
@@ -108,7 +108,7 @@ void check_pair_batch(const char* op, bool sampled, std::int64_t columns) {
   check_sampled(op, sampled);
   if (columns > kMaxPlanned) {
     throw ShapeError(std::string(op) + ": batches have " + std::to_string(columns) +
-                     " pairs and negatives, expected at most " + std::to_string(kMaxPlanned));
+                     " columns, expected at most " + std::to_string(kMaxPlanned));
   }
 }
 

@@ -32,8 +32,8 @@ static_assert(kOperands >= kPairTile * kChunkStride);
 
 /// The rows or columns of a tile, in shared memory.
 struct TilePairs {
-  int count;                 // of the whole table; here, as registers are short
-  NodeId keys[kPairTile];    // left: item or user, as the mask asks; right: the item
+  int count;               // of the whole table; kept in shared memory because registers are scarce
+  NodeId keys[kPairTile];  // left: item or user, as the mask asks; right: the item
   float shifts[kPairTile];   // added to the logits: bias, or minus the largest
   float weights[kPairTile];  // of left in the pass over right rows
 };

@@ -27,7 +27,7 @@ struct PairCuts {
 
 /// 512 blocks are one wave on an H100: four on each of its 132 multiprocessors, whose registers hold
 /// no more (counted, not measured). No more splits than that: each writes a gradient of its own.
-/// Depends on the size of the batch alone, so that every GPU gives the same bits.
+/// Depends on the sizes of the tables alone, so that every GPU gives the same bits.
 /// 1 <= rows, columns <= kMaxPlanned.
 constexpr PairCuts pair_cuts(std::int64_t rows, std::int64_t columns) {
   constexpr std::int64_t kBlocks = 512;

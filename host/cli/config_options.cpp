@@ -29,7 +29,7 @@ void ConfigOptions::add_to(CLI::App& app, const std::string& help_for_data) {
 }
 
 void ConfigOptions::add_recipe(CLI::App& app) {
-  // Its name may lack, so that recipe() can list the names.
+  // The name may be missing, so that recipe() can list the names.
   recipe_given_ = app.add_option("--recipe", recipe_,
                                  "settings of a publication under a name (tern train --help lists "
                                  "all); they override the defaults")
@@ -126,6 +126,13 @@ bool ConfigOptions::fixes(std::string_view key, std::string_view value,
   apply_given(a, nullptr);
   apply_given(b, nullptr);
   return compare_configs(a, b).empty();
+}
+
+bool ConfigOptions::changes_recipe() const {
+  const Config recipe = recipe_defaults();
+  Config changed = recipe;
+  apply_given(changed, nullptr);
+  return !compare_configs(recipe, changed).empty();
 }
 
 std::string ConfigOptions::recipe_help() {

@@ -43,6 +43,10 @@ class ConfigOptions {
   /// Whether DATA, or data.path in the file, is given. Throws ConfigError.
   bool names_data() const;
 
+  /// Whether the file, --set or a short option changes a key from its value in the recipe, or from its
+  /// default if the recipe does not set it. Throws ConfigError.
+  bool changes_recipe() const;
+
   /// Help for --recipe: every recipe with its settings.
   static std::string recipe_help();
   /// Help for the keys that start with one of these, with defaults and ranges.

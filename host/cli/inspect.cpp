@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
@@ -20,7 +21,6 @@
 #include "host/config/batch.hpp"
 #include "host/config/recipes.hpp"
 #include "tern/dataset.hpp"
-#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
@@ -50,7 +50,8 @@ MemoryReport measure(const Dataset& data, const Config& config) {
   std::unique_ptr<Backend> backend;
   MemoryTarget target;
   try {
-    backend = make_backend(config.device, config.threads, nullptr, config.reproducibility);
+    backend = make_backend_for(config.model, config.device, config.threads, nullptr,
+                               config.reproducibility);
     target = memory_target(*backend);
     report.on = backend->name();
   } catch (const MemoryError&) {
@@ -233,6 +234,11 @@ int inspect_data(const InspectOptions& options) {
     if (options.json || options.memory) {
       throw ConfigError(
           "--recipe without DATA prints TOML: expected no --json or --memory with it");
+    }
+    if (options.config.changes_recipe()) {
+      throw ConfigError(
+          "--recipe without DATA prints the recipe as it is: expected no --set, --config or other "
+          "settings with it");
     }
     print(write_recipe(*recipe));
     return kDone;

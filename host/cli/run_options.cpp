@@ -8,20 +8,22 @@
 #include <utility>
 #include <variant>
 
+#include "host/backend/device.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/run/checkpoint.hpp"
 #include "host/train/fitted_model.hpp"
-#include "tern/device.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
 namespace {
 
-std::unique_ptr<Backend> open_backend(const RunOptions& options, Console& console) {
+std::unique_ptr<Backend> open_backend(const RunOptions& options, const ModelOptions& model,
+                                      Console& console) {
   std::string notice;
-  std::unique_ptr<Backend> backend = make_backend(options.device, options.threads, &notice);
+  std::unique_ptr<Backend> backend =
+      make_backend_for(model, options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
   return backend;
 }
@@ -164,21 +166,20 @@ bool LoadedRun::reads_features_of(Side side) {
 
 std::unique_ptr<ItemScorer> LoadedRun::read_scorer() {
   const std::string file = run_.fitted_path().string();
-  const std::string place = run_.path().string();
-  const auto with_way_on = [&](const DataError& error, const std::string& command) {
+  const std::string resume = fmt::format("tern train --resume {}", run_.path().string());
+  const auto with_way_on = [&](const DataError& error, const std::string& way) {
     const std::string finding = std::string(error.what()).substr(file.size() + 2);
-    return DataError(file, 0, fmt::format("{}; to fit the model again: {}", finding, command));
+    return DataError(file, 0, fmt::format("{}; to fit the model again: {}", finding, way));
   };
   const Dataset& data = this->data();
   try {
     return restore_model(data, run_.config(), run_.read_fitted(), file);
   } catch (const DamagedCheckpoint& error) {
-    throw with_way_on(error, fmt::format("tern train --resume {}", place));
+    throw with_way_on(error, resume);
   } catch (const DataError& error) {
     if (error.file() != file) throw;  // the run lacks it, and the message says so
-    // Whole, but of something else: a resumed training would not doubt it.
-    throw with_way_on(
-        error, fmt::format("tern train --config {0}/config.toml --out {0} --overwrite", place));
+    // Undamaged, but with the arrays of another model or data: --resume would take the run as complete.
+    throw with_way_on(error, "remove this file, then: " + resume);
   }
 }
 
@@ -188,7 +189,11 @@ const ItemScorer& LoadedRun::scorer() {
 }
 
 Backend& LoadedRun::backend() {
-  if (!backend_) backend_ = open_backend(options_, console_);
+  if (backend_) return *backend_;
+  ModelOptions model = run_.config().model;
+  // Stored embeddings are only read: every device can do it.
+  if (stored_ && !propagates_) model.gather = GatherPrecision::kOwn;
+  backend_ = open_backend(options_, model, console_);
   return *backend_;
 }
 

@@ -58,7 +58,7 @@ class LoadedRun {
   /// neither backend(), model() nor embeddings() are then of use.
   bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
   const ItemScorer& scorer();
-  /// A scorer of one's own. Throws DataError, with the way to fit the model again, if its file is damaged or
+  /// A new scorer, read from the file. Throws DataError, with the way to fit the model again, if its file is damaged or
   /// holds something else.
   std::unique_ptr<ItemScorer> read_scorer();
 
@@ -72,6 +72,8 @@ class LoadedRun {
   Backend& backend();
   /// Call it before backend(): for so little work, --device auto means the CPU.
   void expect_queries(std::int64_t queries);
+  /// Call it before backend() if the backend must propagate although embeddings are stored.
+  void expect_propagation() { propagates_ = true; }
   const Graph& train_graph();
   /// With the parameters of the checkpoint; the final embeddings are computed.
   Model& model();
@@ -93,6 +95,7 @@ class LoadedRun {
   Run run_;
   int epoch_ = 0;
   std::optional<FinalEmbeddings> stored_;  // none: the model computes them
+  bool propagates_ = false;                // even if embeddings are stored
   std::optional<TensorFile> parameters_;
   std::optional<Dataset> data_;
   bool has_features_ = false;

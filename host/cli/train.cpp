@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
@@ -27,7 +28,6 @@
 #include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
 #include "host/support/parallel.hpp"
-#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 #include "tern/model.hpp"
@@ -55,13 +55,15 @@ std::string describe(const ModelOptions& model) {
   return text + fmt::format(", D {}", model.width);
 }
 
-/// "bpr", "softmax over 64 sampled items".
+/// "bpr", "softmax over 64 sampled items", "softmax over the batch and 3 sampled items a pair".
 std::string describe_loss(const Config& config) {
   const ConfigValue value = find_key("loss.kind").get(config);
   const std::string& kind = *value.get<std::string>();
   if (!contrasts_samples(config.loss)) return kind;
   const int items = config.sampling.negatives_per_positive;
-  return fmt::format("{} over {} sampled item{}", kind, items, items == 1 ? "" : "s");
+  const bool mixed = mixes_negatives(config.loss);
+  return fmt::format("{} over {}{} sampled item{}{}", kind, mixed ? "the batch and " : "", items,
+                     items == 1 ? "" : "s", mixed ? " a pair" : "");
 }
 
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
@@ -147,8 +149,8 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
     return finish(*plan.run, code);
   }
   std::string notice;
-  const std::unique_ptr<Backend> backend =
-      make_backend(config.device, config.threads, &notice, config.reproducibility);
+  const std::unique_ptr<Backend> backend = make_backend_for(
+      config.model, config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_data(plan, console);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {

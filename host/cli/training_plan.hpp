@@ -51,7 +51,7 @@ Dataset load_data(Plan& plan, Console& console);
 /// catalogue, others are an error, before anything is written.
 void fit_ks(Config& config, const Dataset& data, Console& console);
 
-/// Reports a loss.k that is longer than the catalogue, which the loss cuts.
+/// Reports that loss.k is larger than the number of items, which then replaces it.
 void note_k(const Config& config, const Dataset& data, Console& console);
 
 /// Throws Error if create_run() cannot make its directory, for jobs that create a run at their end.

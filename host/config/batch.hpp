@@ -23,6 +23,11 @@ constexpr bool contrasts_pairs(const LossOptions& options) {
   return is_softmax(options.kind) && options.negatives != SoftmaxNegatives::kSampled;
 }
 
+/// Whether a softmax has both: the items of the batch's other pairs and sampled ones.
+constexpr bool mixes_negatives(const LossOptions& options) {
+  return contrasts_pairs(options) && contrasts_samples(options);
+}
+
 /// Whether the loss reads negatives that the sampler draws.
 constexpr bool draws_negatives(const LossOptions& options) {
   return options.kind == LossKind::kBpr || contrasts_samples(options);

@@ -32,8 +32,8 @@ std::vector<KeySpec> loss_keys() {
       choice<SoftmaxNegatives>(
           "loss.negatives", kBetweenEpochs,
           "softmax, sl@k: the items of the batch's other pairs (batch); "
-          "sampling.negatives_per_positive items sampled for each pair, which loss.mask does not "
-          "concern, as none of them is observed (sampled); or the items of the batch's other pairs "
+          "sampling.negatives_per_positive items of each pair's own, where loss.mask has no "
+          "effect (sampled); or the items of the batch's other pairs "
           "and the sampled ones of all pairs (mixed)",
           at(&Config::loss, &LossOptions::negatives),
           {{"batch", SoftmaxNegatives::kBatch},
@@ -56,13 +56,15 @@ std::vector<KeySpec> loss_keys() {
       number("loss.uniformity_weight", kChangesResult,
              "directau: weight of the uniformity of users and items",
              at(&Config::loss, &LossOptions::uniformity_weight), kNotNegative),
-      choice<SoftmaxMask>("loss.mask", kChangesResult,
-                          "softmax, sl@k: items of the batch that are no negatives of a pair: "
-                          "none, its own item in other pairs, or all that its user has in training",
-                          kSoftmax(&InBatchSoftmaxOptions::mask),
-                          {{"none", SoftmaxMask::kNone},
-                           {"same-item", SoftmaxMask::kSameItem},
-                           {"observed", SoftmaxMask::kObserved}}),
+      choice<SoftmaxMask>(
+          "loss.mask", kChangesResult,
+          "softmax, sl@k: items of the batch, and with loss.negatives = mixed sampled ones, "
+          "that are no negatives of a pair: "
+          "none, its own item in other pairs, or all that its user has in training",
+          kSoftmax(&InBatchSoftmaxOptions::mask),
+          {{"none", SoftmaxMask::kNone},
+           {"same-item", SoftmaxMask::kSameItem},
+           {"observed", SoftmaxMask::kObserved}}),
       number("loss.popularity_correction", kChangesResult,
              "softmax, sl@k: this times the logarithm of an item's share of the interactions "
              "(loss.negatives = mixed: of these and the draws) leaves its logit as a negative; 0: "
@@ -102,12 +104,11 @@ std::vector<KeySpec> sampling_keys() {
               "popularity: attempts to draw an unobserved item before a uniform draw; 0: always "
               "uniform",
               at(&Config::sampling, &SamplingOptions::popularity_tries), 0, 1000),
-      integer(
-          "sampling.negatives_per_positive", kBetweenEpochs,
-          "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
-          "softmax and sl@k with loss.negatives = sampled or mixed: the pair is set against all of "
-          "them",
-          at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
+      integer("sampling.negatives_per_positive", kBetweenEpochs,
+              "items drawn for each positive pair; bpr: each makes a triplet of its own; ccl, and "
+              "softmax and sl@k with loss.negatives = sampled: the pair is set against its own; "
+              "mixed: against those of all pairs",
+              at(&Config::sampling, &SamplingOptions::negatives_per_positive), 1, 1000),
   };
 }
 

@@ -29,6 +29,8 @@ constexpr std::array kValueSynonyms{
                   "sl bsl ssm infonce info_nce softmax_loss in_batch_softmax ce cross_entropy"},
     ValueSynonyms{"loss.kind", "loss.kind = softmax, loss.negatives = sampled",
                   "sampled_softmax sampled_softmax_loss"},
+    ValueSynonyms{"loss.kind", "loss.kind = softmax, loss.negatives = mixed",
+                  "mixed_softmax mixed_negative_sampling mns"},
     ValueSynonyms{"loss.kind", "sl@k", "slatk sl_at_k softmax@k sl@20"},
     ValueSynonyms{"loss.kind", "ccl", "cosine_contrastive simplex"},
     ValueSynonyms{"loss.kind", "directau", "au alignment_uniformity"},
@@ -38,6 +40,7 @@ constexpr std::array kValueSynonyms{
     ValueSynonyms{"model.init", "xavier", "glorot xavier_uniform xavier_uniform_"},
     ValueSynonyms{"model.init", "normal", "normal_ gaussian"},
     ValueSynonyms{"loss.negatives", "batch", "in_batch"},
+    ValueSynonyms{"loss.negatives", "mixed", "mns mixed_negatives"},
     ValueSynonyms{"sampling.negatives", "popularity", "pop popular"},
     ValueSynonyms{"sampling.negatives", "uniform", "random uni"},
     ValueSynonyms{"evaluation.score", "dot", "inner_product inner ip"},
@@ -45,8 +48,8 @@ constexpr std::array kValueSynonyms{
     ValueSynonyms{"train.select_on", "valid", "val validation dev"},
 };
 
-/// With fewer letters in common, a suggestion is a guess.
-int most_wrong_letters(std::string_view word) {
+/// A word with more wrong letters gets no suggestion.
+int max_wrong_letters(std::string_view word) {
   return static_cast<int>(std::clamp<std::size_t>(word.size() / 3, 1, 3));
 }
 
@@ -66,7 +69,7 @@ std::string value_meant_by(std::string_view key, std::string_view word,
   for (const ValueSynonyms& row : kValueSynonyms) {
     if (row.key == key && is_among(plain, row.words)) return std::string(row.meaning);
   }
-  int limit = most_wrong_letters(plain);
+  int limit = max_wrong_letters(plain);
   std::string nearest;
   for (const std::string_view value : values) {
     const int distance = edit_distance(plain, plain_word(value), limit);

@@ -100,7 +100,7 @@ DenseStateStorage& storage(const DenseState& state) {
 }
 
 CpuBackend::CpuBackend(int threads) : pool_(threads) {
-  prepare_blas(pool_);  // ops cut their products into pieces, one thread a piece
+  prepare_blas(pool_);  // embedding_statistics multiplies in pieces, one thread a piece
   // Without a choice, a pointer to a kernel asks the processor in each call, and in a virtual machine
   // an answer takes microseconds.
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());

@@ -65,7 +65,7 @@ void SumGradients::add_block(DenseStateStorage& state, std::int64_t s, std::int6
     }
     if (term.gradients.input != nullptr) {
       write_input_gradient(term.of.weight, term.gradients.input_write, begin, rows, state.stride,
-                           grad, view(*term.gradients.input));
+                           grad, work.panel, view(*term.gradients.input));
     }
   }
   if (bias_ == nullptr) return;

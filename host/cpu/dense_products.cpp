@@ -58,15 +58,14 @@ void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std
 
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,
                           std::int64_t begin, std::int64_t rows, std::int64_t stride,
-                          const float* grad, const MatrixView<float>& grad_input) {
+                          const float* grad, float* panel, const MatrixView<float>& grad_input) {
   const ProductKernels products = choose_product_kernels();
-  const FloatBlock panel(kPanel * stride);  // of weightᵀ
   for (std::int64_t first = 0; first < grad_input.stride; first += kPanel) {
-    products.pack(weight.data, weight.rows, stride, first, panel.data());
+    products.pack(weight.data, weight.rows, stride, first, panel);
     products.multiply({.a = grad,
                        .a_row = stride,
                        .a_depth = 1,
-                       .b = panel.data(),
+                       .b = panel,
                        .b_stride = kPanel,
                        .c = grad_input.row(begin) + first,
                        .c_stride = grad_input.stride,

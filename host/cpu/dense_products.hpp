@@ -32,9 +32,10 @@ void multiply(const SumView& sum, std::int64_t begin, std::int64_t rows, std::in
 void add_weight_gradient(const MatrixView<float>& input, std::int64_t begin, std::int64_t rows,
                          std::int64_t stride, const float* grad, float* sum);
 
-/// The block's rows of grad_input = grad · weightᵀ, or += with Write::kAdd.
+/// The block's rows of grad_input = grad · weightᵀ, or += with Write::kAdd. panel: room for
+/// (stride, kPanel).
 void write_input_gradient(const MatrixView<float>& weight, DenseTermGradients::Write write,
                           std::int64_t begin, std::int64_t rows, std::int64_t stride,
-                          const float* grad, const MatrixView<float>& grad_input);
+                          const float* grad, float* panel, const MatrixView<float>& grad_input);
 
 }  // namespace tern::cpu

@@ -6,6 +6,7 @@
 
 #include "host/cpu/dense_sweeps.hpp"
 #include "host/cpu/storage.hpp"
+#include "host/cpu/table_products.hpp"
 #include "tern/dense_layer.hpp"
 
 namespace tern::cpu {
@@ -63,7 +64,7 @@ struct DenseStateStorage final : Storage {
 
   /// For each thread: two blocks, three rows of sums, and a row of zeros.
   FloatBlock workspace;
-  std::int64_t workspace_size() const { return 2 * cuts.block * stride + 4 * stride; }
+  std::int64_t workspace_size() const { return (2 * cuts.block + 4 + kPanel) * stride; }
 
   /// ∂weight of every stretch but the first; allocated by the first backward pass, when the terms
   /// are known.
@@ -97,7 +98,8 @@ struct DenseWorkspace {
         sums(outer + state.cuts.block * state.stride),
         more_sums(sums + state.stride),
         about(more_sums + state.stride),
-        zeros(about + state.stride) {}
+        zeros(about + state.stride),
+        panel(about + 2 * state.stride) {}
 
   float* inner;  // (block, stride)
   float* outer;  // (block, stride)
@@ -105,6 +107,7 @@ struct DenseWorkspace {
   float* more_sums;
   float* about;
   const float* zeros;
+  float* panel;  // (stride, kPanel): a part of a weight by columns
 };
 
 }  // namespace tern::cpu

@@ -20,7 +20,7 @@ class CopyRefresh {
 
   /// Copies elements [begin, end) as they are stored: whole blocks. Threads may do so at one time.
   void copy(std::int64_t begin, std::int64_t end) const;
-  /// Everything is copied.
+  /// To be called once all ranges are copied: the copy is fresh then.
   void finish() const;
 
  private:

@@ -53,10 +53,10 @@ HWY_EXPORT(exponentiate);
 
 namespace {
 
-/// Rows of a strip: at B = 2048 it takes 480 KiB, half of an L2 cache.
+/// Rows of a strip: at 2048 columns it takes 480 KiB, half of an L2 cache.
 constexpr std::int64_t kRows = 10 * kTileRows;
-constexpr std::int64_t kLargeBatch = 8192;
-constexpr std::int64_t kRowsOfLargeBatch = 5 * kTileRows;
+constexpr std::int64_t kManyColumns = 8192;
+constexpr std::int64_t kRowsOfManyColumns = 5 * kTileRows;
 /// Rows of a group, and the most groups: each has a table of gradients of its own.
 constexpr std::int64_t kGroupRows = 256;
 constexpr std::int64_t kMaxGroups = 16;
@@ -139,7 +139,7 @@ std::int64_t pair_groups(std::int64_t count) {
 }
 
 std::int64_t max_strip_rows(std::int64_t count, std::int64_t columns) {
-  return std::min(count, columns > kLargeBatch ? kRowsOfLargeBatch : kRows);
+  return std::min(count, columns > kManyColumns ? kRowsOfManyColumns : kRows);
 }
 
 }  // namespace tern::cpu

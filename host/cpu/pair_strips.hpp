@@ -13,8 +13,8 @@
 namespace tern::cpu {
 
 // Losses over all pairs of two tables of unit rows. A thread takes a few rows of their products at a
-// time: this strip, (rows, B), stays in its cache from the product to the exponents and on to the
-// gradients, so that nothing is computed twice, and the B×B matrix never exists.
+// time: this strip, (rows, C), stays in its cache from the product to the exponents and on to the
+// gradients, so that nothing is computed twice, and the B×C matrix never exists.
 
 /// Between rows of a strip: a block more than the columns, since rows apart by a power of two would
 /// share few sets of a cache.

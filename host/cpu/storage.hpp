@@ -48,13 +48,13 @@ extern template class Block<float>;
 extern template class Block<Bf16>;
 using FloatBlock = Block<float>;
 
-/// The elements of a matrix in bf16, for propagate to gather from: half of the bytes. Of the matrix's
-/// stride.
+/// The elements of a matrix in bf16, for propagate to gather from: half of the bytes. It has the
+/// matrix's stride.
 struct GatherCopy {
   explicit GatherCopy(std::int64_t size) : values(size) {}
   Block<Bf16> values;
-  /// Whether the matrix has changed since: an op that writes it says so (view()), and propagate then
-  /// copies it. Atomic, because threads of an op may say so at one time.
+  /// Whether the matrix has changed since: an op that writes the matrix sets this (view()), and
+  /// propagate then copies it. Atomic, because threads of an op may set it at one time.
   std::atomic<bool> stale = false;
 };
 
@@ -119,7 +119,7 @@ struct PairWorkspace {
   FloatBlock left_gradient;    // (B, stride): ∂loss/∂left
   FloatBlock right_gradients;  // (groups, C, stride): parts of ∂loss/∂right
   FloatBlock panels;           // right by columns (table_products.hpp)
-  FloatBlock strips;           // (rows that threads hold, C padded): logits, then exponents
+  FloatBlock strips;           // (rows that threads hold, strip_stride(C)): logits, then exponents
   FloatBlock bias;             // (C padded): added to each column
   std::vector<double> norms[2];
   std::vector<double> losses;  // of each row

@@ -10,7 +10,7 @@ namespace tern::gradcheck_detail {
 double difference_step(const Values& x);
 /// The same for rows that are divided by their lengths, of which the shortest is `least`: the derivatives of
 /// x / ‖x‖ grow with the powers of 1 / ‖x‖, and the step falls with ‖x‖. Steps below 10⁻⁶ would leave
-/// rounding alone.
+/// only rounding errors.
 double difference_step(const Values& x, double least);
 /// The length of the shortest row.
 double shortest_row(const Values& x, std::int64_t width);

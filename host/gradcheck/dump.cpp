@@ -56,7 +56,7 @@ std::string loss_of(const LossOptions& loss) {
   if (loss.kind == LossKind::kCcl) return "ccl";
   if (loss.kind == LossKind::kBpr) return "bpr";
   if (loss.kind == LossKind::kDirectAu) return "directau";
-  // Or sl@k:
+  // SL@K has the name of the softmax that it weights.
   if (loss.negatives == SoftmaxNegatives::kMixed) return "mixed softmax";
   return loss.negatives == SoftmaxNegatives::kSampled ? "sampled softmax" : "softmax";
 }

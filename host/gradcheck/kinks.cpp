@@ -9,11 +9,19 @@
 namespace tern::gradcheck_detail {
 namespace {
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
 /// A reference backend that records the argument of a ReLU or of a sign nearest to 0, the cosine nearest
 /// to the margin, and the least standard deviation of a column, and length of a row, that were divided by.
 class KinkWatch final : public reference::ReferenceBackend {
  public:
   explicit KinkWatch(const NamedModel& model) : model_(model) {}
+
+  /// Begins anew, as if nothing had been recorded.
+  void forget() {
+    nearest_ = nearest_cosine_ = kInfinity;
+    least_deviation_ = least_norm_ = kInfinity;
+  }
 
   double least_norm() const { return least_norm_; }
   /// At least 1 if differences and rounding are safe.
@@ -136,10 +144,10 @@ class KinkWatch final : public reference::ReferenceBackend {
 
   const NamedModel& model_;
 
-  double nearest_ = std::numeric_limits<double>::infinity();
-  double nearest_cosine_ = std::numeric_limits<double>::infinity();
-  double least_deviation_ = std::numeric_limits<double>::infinity();
-  double least_norm_ = std::numeric_limits<double>::infinity();
+  double nearest_ = kInfinity;
+  double nearest_cosine_ = kInfinity;
+  double least_deviation_ = kInfinity;
+  double least_norm_ = kInfinity;
 };
 
 }  // namespace
@@ -163,7 +171,9 @@ Start first_parameters(const GradcheckOptions& options, const NamedModel& model,
   for (std::uint64_t i = 0; i < kTries; ++i) {
     Start start{Seed{seed.value + (i << 32)}};
     KinkWatch watch(model);
-    StepProblem(watch, options, model, seed, start).step();
+    StepProblem problem(watch, options, model, seed, start);
+    watch.forget();  // SL@K has measured its thresholds with rows that the step may not divide
+    problem.step();
     start.least_norm = watch.least_norm();
     if (watch.safety() >= 1.0) return start;
     if (watch.safety() > safest) {

@@ -75,9 +75,8 @@ std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) 
   const std::int64_t pulls = named.loss.kind == LossKind::kSoftmaxAtK ? 4 : 1;
   // Each layer of both passes sums over neighbours, at most all nodes of a side.
   const std::int64_t nodes = std::max(options.users, options.items);
-  const bool mixed = contrasts_pairs(named.loss) && contrasts_samples(named.loss);
   const std::int64_t columns =
-      options.batch_size * std::int64_t{mixed ? 1 + kContrastNegatives : 1};
+      options.batch_size * std::int64_t{mixes_negatives(named.loss) ? 1 + kContrastNegatives : 1};
   const std::int64_t around = 2 * pulls * (std::int64_t{options.width} + columns);
   if (model.kind != ModelKind::kGcMc) {
     // A contrast is a softmax more, and its view has propagations of its own.

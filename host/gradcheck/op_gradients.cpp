@@ -90,8 +90,9 @@ class OpGradients {
                      : is_softmax(term)         ? "in_batch_softmax"
                      : term == Term::kAlignment ? "alignment_uniformity"
                                                 : "l2_penalty";
-    const std::string of = term == Term::kMixedSoftmax ? " (mixed)"
-                           : thresholds != nullptr     ? " (weighted)"
+    const bool weighted = thresholds != nullptr;
+    const std::string of = term == Term::kMixedSoftmax ? weighted ? " (weighted mixed)" : " (mixed)"
+                           : weighted                  ? " (weighted)"
                                                        : "";
     const bool divides = is_softmax(term) || term == Term::kAlignment;
     const auto numeric = [&](const Values& x, const auto& f) {

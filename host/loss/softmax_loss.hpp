@@ -25,8 +25,8 @@ class SoftmaxLoss final : public Loss {
   double l2_;
 };
 
-/// Softmax over these negatives: a SoftmaxLoss or a SampledSoftmaxLoss. The columns of the options are
-/// those that the negatives need, whatever they were.
+/// Softmax over these negatives: a SoftmaxLoss or a SampledSoftmaxLoss. It sets the
+/// columns of the options.
 std::unique_ptr<Loss> make_softmax_loss(Backend& backend, SoftmaxNegatives negatives,
                                         InBatchSoftmaxOptions options, double l2);
 

@@ -11,7 +11,8 @@ LightGcn::LightGcn(Backend& backend, const Graph& graph, const Triplets& triplet
       tables_(backend, graph, options.width, gathered_if(options.layers >= 1, options)) {
   if (!triplets.empty()) gradients_ = SidePair(backend, graph, options.width);
   if (options_.layers > 0) {
-    // Layer 1 is propagated, not the last layer, nor the gradient of E⁰.
+    // turns_[1] holds layer 1, which is propagated if a second one follows; turns_[0] is propagated only
+    // from layer 2 of three or more.
     turns_[0] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 3, options));
     turns_[1] = SidePair(backend, graph, options.width, gathered_if(options.layers >= 2, options));
   }

@@ -199,7 +199,10 @@ TensorFile read_checkpoint(const std::filesystem::path& path) {
   try {
     file = read_safetensors(path);
   } catch (const DataError& error) {
-    throw damaged(error.what());
+    std::string_view finding = error.what();  // "FILE: ...", and damaged() names the file
+    const std::string prefix = path.string() + ": ";
+    if (finding.starts_with(prefix)) finding.remove_prefix(prefix.size());
+    throw damaged(std::string(finding));
   }
   const auto stored = file.metadata.find(kChecksum);
   if (stored == file.metadata.end()) throw damaged("the metadata has no checksum");

@@ -5,12 +5,14 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <vector>
 
 #include "host/loss/softmax_at_k_loss.hpp"
 #include "host/model/message.hpp"
 #include "host/support/processors.hpp"
 #include "host/train/fitted_model.hpp"
+#include "host/train/memory_parts.hpp"
 #include "host/train/sampling.hpp"
 #include "tern/feature_encoding.hpp"
 #include "tern/model.hpp"
@@ -18,13 +20,14 @@
 namespace tern {
 namespace {
 
-using Kind = MemoryTarget::Kind;
-using Bytes = std::int64_t;
-constexpr Bytes kMiB = Bytes{1} << 20;
-
-Bytes round_up(Bytes bytes, Bytes unit) {
-  return (bytes + unit - 1) / unit * unit;
-}
+using memory::Bytes;
+using memory::Kind;
+using memory::kMiB;
+using memory::loss_bytes;
+using memory::matrix_bytes;
+using memory::round_up;
+using memory::triplets_of_batch;
+using memory::triplets_of_epoch;
 
 Bytes bytes_of(const Interactions& interactions) {
   return static_cast<Bytes>(interactions.offsets().size_bytes() +
@@ -45,21 +48,17 @@ Bytes bytes_of(const std::optional<Features>& features) {
   return features ? static_cast<Bytes>(features->values.size() * sizeof(float)) : 0;
 }
 
-/// A matrix as the backend stores it: rows padded to whole vectors, and on a CPU large matrices on
-/// huge pages.
-Bytes matrix_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
-  if (kind == Kind::kReference) return 8 * rows * cols;
-  const bool cpu = kind == Kind::kCpu;
-  const Bytes bytes = 4 * rows * round_up(cols, cpu ? 16 : 4);
-  return cpu && bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
-}
-
 /// The segments into which propagate cuts rows of more than 64 neighbours on a GPU, in both
-/// directions (cuda/ops/propagate.hpp). Longer segments, of very long rows, are counted as several.
+/// directions (cuda/ops/propagate.hpp).
 std::int64_t segments_of(const Interactions& interactions) {
   std::vector<EdgeOffset> degrees(static_cast<std::size_t>(interactions.num_items()));
   std::int64_t segments = 0;
-  const auto add = [&](EdgeOffset degree) { segments += degree > 64 ? (degree + 63) / 64 : 0; };
+  const auto add = [&](EdgeOffset degree) {
+    if (degree <= 64) return;
+    const auto root = static_cast<EdgeOffset>(std::ceil(std::sqrt(static_cast<double>(degree))));
+    const EdgeOffset size = std::max<EdgeOffset>(64, root);
+    segments += (degree + size - 1) / size;
+  };
   for (const NodeId item : interactions.items()) ++degrees[static_cast<std::size_t>(item)];
   for (const EdgeOffset degree : degrees) add(degree);
   for (NodeId user = 0; user < interactions.num_users(); ++user) {
@@ -85,14 +84,6 @@ Bytes data_bytes(const Dataset& data, const ModelOptions& model) {
   return bytes + bytes_of(data.user_features) + bytes_of(data.item_features);
 }
 
-std::int64_t triplets_of_epoch(const Interactions& train, const Config& config) {
-  return std::max<std::int64_t>(1, train.size() * sampling_of(config).triplets_per_positive());
-}
-
-std::int64_t triplets_of_batch(const Interactions& train, const Config& config) {
-  return std::clamp<std::int64_t>(batch_triplets(config), 1, triplets_of_epoch(train, config));
-}
-
 /// The tables of drawing, a batch with its rows, and the triplets that a backend keeps beyond it.
 Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
   const std::int64_t drawn = triplets_of_epoch(train, config);
@@ -106,110 +97,6 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   // device, and 24 that sorting may take.
   const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
   return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
-}
-
-/// sampled_contrast: on a CPU the unit rows of a batch's distinct users and items, the weights of its
-/// negatives, and what finds them; the gradients of the pairs' unit users.
-Bytes sampled_bytes(Kind kind, const Interactions& train, const Config& config) {
-  const std::int64_t each = config.sampling.triplets_per_positive();
-  const std::int64_t pairs =
-      std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
-  const auto rows = [&](std::int64_t count) {
-    return matrix_bytes(kind, count, config.model.width);
-  };
-  const std::int64_t nodes = std::int64_t{train.num_users()} + train.num_items();
-  if (kind == Kind::kReference) return 2 * (2 * rows(pairs) + rows(pairs * each));
-  if (kind == Kind::kCuda) return rows(pairs) + 4 * (nodes + 2 * pairs * each);
-  const std::int64_t users = std::min<std::int64_t>(pairs, train.num_users());
-  const std::int64_t items = std::min<std::int64_t>(pairs * (each + 1), train.num_items());
-  return rows(users) + rows(items) + rows(pairs) + matrix_bytes(kind, pairs, each) +
-         8 * (users + items) + 4 * pairs * (each + 3);
-}
-
-/// Whether the loss is one of the unit rows of a batch's pairs.
-bool reads_pairs(const LossOptions& loss) {
-  return loss.kind == LossKind::kDirectAu || contrasts_pairs(loss);
-}
-
-/// Columns of as many pairs: with loss.negatives = mixed those of their negatives too.
-std::int64_t columns_of(const Config& config, std::int64_t pairs) {
-  const bool mixed = contrasts_pairs(config.loss) && contrasts_samples(config.loss);
-  return mixed ? pairs * (1 + config.sampling.triplets_per_positive()) : pairs;
-}
-
-/// Parts of the gradients of unit rows against columns on a GPU.
-std::int64_t device_parts(std::int64_t rows, std::int64_t columns) {
-  const std::int64_t tiles = (columns + 63) / 64;
-  const std::int64_t most = std::clamp<std::int64_t>(512 / ((rows + 63) / 64), 1, tiles);
-  const std::int64_t of_part = (tiles + most - 1) / most;
-  return (tiles + of_part - 1) / of_part;
-}
-
-/// Unit rows of two tables on a GPU, `size` and `columns`: these and `more` of the first one's gradients
-/// whole, and those of one table after the other in parts, which are added in order.
-Bytes device_rows_bytes(std::int64_t size, std::int64_t columns, int width, int more) {
-  const std::int64_t parts = device_parts(size, columns);
-  const std::int64_t in_parts = std::max(parts * size, device_parts(columns, size) * columns);
-  return matrix_bytes(Kind::kCuda, (1 + more) * size + columns + in_parts, width) +
-         (20 + 8 * parts) * size + 12 * columns;
-}
-
-/// On a GPU the losses over pairs and info_nce share a workspace, for as many rows as a batch has
-/// triplets. info_nce takes a node once, and lists which nodes it takes.
-Bytes device_pair_bytes(const Interactions& train, const Config& config) {
-  const std::int64_t batch = triplets_of_batch(train, config);
-  const int width = config.model.width;
-  Bytes bytes = 0;
-  if (reads_pairs(config.loss)) {
-    const bool samples = contrasts_samples(config.loss);
-    const std::int64_t pairs = samples ? batch / config.sampling.triplets_per_positive() : batch;
-    bytes = device_rows_bytes(pairs, columns_of(config, pairs), width,
-                              config.loss.kind == LossKind::kDirectAu ? 2 : 1);
-  }
-  if (config.model.contrast.kind == ContrastKind::kNone) return bytes;
-  for (const std::int64_t nodes : {train.num_users(), train.num_items()}) {
-    const std::int64_t size = std::min(batch, nodes);
-    if (size == 0) continue;
-    bytes = std::max(bytes, device_rows_bytes(size, size, width, 1) +
-                                4 * (4 + size + std::min(2 * batch, nodes)));
-  }
-  return bytes;
-}
-
-/// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
-/// are added in order), and on a CPU a packed copy of one side and the strips of logits that threads
-/// hold. alignment_uniformity: the same without those parts.
-Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
-  if (kind == Kind::kCuda) return device_pair_bytes(train, config);
-  std::int64_t batch =
-      std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
-  if (!reads_pairs(config.loss)) {  // info_nce takes each node once
-    batch = std::min<std::int64_t>(batch, std::max(train.num_users(), train.num_items()));
-  }
-  const std::int64_t columns = columns_of(config, batch);
-  const auto rows = [&](std::int64_t count) {
-    return matrix_bytes(kind, count, config.model.width);
-  };
-  if (kind == Kind::kReference) {
-    return 2 * (rows(batch) + rows(columns)) + Bytes{8} * train.num_items();
-  }
-  const bool sums_both =
-      config.loss.kind != LossKind::kDirectAu || config.model.contrast.kind != ContrastKind::kNone;
-  const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
-  const std::int64_t strip = std::int64_t{columns > 8192 ? 30 : 60} * threads;
-  return 3 * rows(batch) + 2 * rows(columns) + rows(groups * columns) +
-         matrix_bytes(kind, strip, columns) + 24 * batch + 12 * columns;
-}
-
-/// The workspace of the ranking loss and of the contrast.
-Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
-  Bytes bytes = 0;
-  if (contrasts_samples(config.loss) && !reads_pairs(config.loss))
-    bytes += sampled_bytes(kind, train, config);
-  const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
-  if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(kind, train, config, threads);
-  if (config.loss.kind == LossKind::kSoftmaxAtK) bytes += matrix_bytes(kind, 1, train.num_users());
-  return bytes;
 }
 
 /// Unit rows that are copied at one time: an evaluation by cosine ranks those of items, sl@k measures
@@ -246,7 +133,8 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
     const Bytes statistics = std::max(8 * kMiB, 8 * width * width) + Bytes{24} * 1024 * width;
     return 32 * kMiB + lists + (k > 1024 ? 9 : 1) * scores + statistics;
   }
-  const Bytes scores = 192 * (width + 1024) + 768 * k;
+  // Two blocks of 64 queries, 126 rows of their scores, thresholds, and their best items.
+  const Bytes scores = 512 * round_up(width, 16) + 256 * 127 + 1024 * k;
   const Bytes statistics = 8 * (width + 3) * width;
   return lists + 16 * Bytes{train.num_items()} + threads * (scores + 4096 * width) +
          (16 + threads) * statistics;
@@ -376,6 +264,15 @@ MemoryEstimate estimate_fit(const Dataset& data, const Config& config, int threa
   return estimate;
 }
 
+/// The width of the widest table that the model propagates; 0: none.
+std::int64_t widest_message(const ModelOptions& model) {
+  if (model.kind == ModelKind::kMatrixFactorization) return 0;
+  if (model.kind != ModelKind::kGcMc) return model.layers > 0 ? model.width : 0;
+  std::int64_t widest = model.width;
+  for (const int hidden : model.hidden) widest = std::max<std::int64_t>(widest, hidden);
+  return widest;
+}
+
 }  // namespace
 
 MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
@@ -411,13 +308,16 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
-  add("loss", loss_bytes(kind, data.train, config, threads), "train.batch_size, model.width");
+  add("loss", loss_bytes(kind, data.train, config, threads),
+      contrasts_samples(config.loss)
+          ? "train.batch_size, sampling.negatives_per_positive, model.width"
+          : "train.batch_size, model.width");
   add("layers", model.layers, layer_keys(config.model));
-  if (config.model.gather == GatherPrecision::kBf16) {
+  if (model.copies > 0) {
     add("copies", model.copies, "model.width, train.precision");
   }
   const Bytes partial_sums =
-      gpu ? matrix_bytes(kind, segments_of(data.train), config.model.width) : 0;
+      gpu ? matrix_bytes(kind, segments_of(data.train), widest_message(config.model)) : 0;
   add("scratch",
       model.scratch + partial_sums + evaluation_bytes(kind, data.train, config, threads) +
           matrix_bytes(kind, copies.on_device, config.model.width),

@@ -24,7 +24,7 @@ namespace {
 /// submitted steps; a training that has become NaN wastes at most this number of steps.
 constexpr std::int64_t kStepsBetweenChecks = 1000;
 
-/// What keeps numbers finite. With lightgcn++, powers of the degrees may overflow by themselves.
+/// Advice after a divergence. With lightgcn++, powers of the degrees may overflow by themselves.
 std::string remedy(const PropagationOptions& propagation) {
   if (propagation.kind == PropagationKind::kLightGcn) return "a smaller learning rate";
   return fmt::format(

@@ -236,9 +236,10 @@ class Backend {
   /// B in the equations. Column j < P is the item of pair j; another P·M columns, which all rows share,
   /// are the sampled negatives. Masks hold for these too, and q_j is the share of a mixture,
   /// (degree(p_j) / E + M r_j) / (1 + M), with the degree at least 1 and r_j the probability that the
-  /// sampler draws the item if no item is left out. Whole pairs are needed as by sampled_contrast.
-  /// Shapes, rows and losses as for bpr; a matrix of all logits never exists. Norms are taken in f64, and the largest logit of a row leaves its exponents, so that
-  /// nothing overflows.
+  /// sampler draws the item if no item is left out. Throws ShapeError if the triplets have no
+  /// negatives, or if the batch size is no multiple of M.
+  /// Shapes, rows and losses as for bpr; a matrix of all logits never exists. Norms are taken in f64,
+  /// and the largest logit of a row leaves its exponents, so that nothing overflows.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation"
   /// (SL) and "BSL: Understanding and Improving Softmax Loss for Recommendation"; correction: Yi et
   /// al. 2019; thresholds: Yang et al. 2025, "Breaking the Top-K Barrier" (SL@K); sampled columns: Yang

@@ -49,15 +49,18 @@ struct MemoryEstimate {
 /// The memory formula. With N nodes, E training interactions, width D, batch B, m moments of the
 /// optimiser (Adam 2, SGD with momentum 1, else 0) and p bytes an element (reference 8, else 4), a
 /// table takes T = p N D bytes, D rounded up to 16 elements on a CPU and to 4 on a GPU:
-///   graph       8 E + 16 N, on a GPU 30 more for every 64 interactions of a node that has more
+///   graph       8 E + 16 N; on a GPU 30 more for each segment: a node of more than 64 interactions has
+///               one for every 64
 ///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T (with a contrast 4 T,
 ///               or 5 T if two layers or more follow the view); lightgcn++ of L layers: T, T,
 ///               (L + 2) T + 2 p N; gcmc: T and the weights, as much again, and for every layer
 ///               8 T to 13 T with its width for D
+///   copies      2 N D for each table that is propagated in bf16 on a CPU (lightgcn min(L, 3), lightgcn++
+///               min(L, 2)); none in f32
 ///   optimizer   m times the parameters; mf with Adam 8 N more
 ///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user
-///   scratch     work space of operations; with evaluation.score = cosine also a copy of the item rows,
+///   scratch     work space of operations, on a GPU also 4 D for each segment; with evaluation.score = cosine also a copy of the item rows,
 ///               with loss.kind = sl@k of all rows
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written

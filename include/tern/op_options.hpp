@@ -12,7 +12,7 @@ namespace tern {
 /// The numbers as which `propagate` reads the elements of its source.
 enum class GatherPrecision : std::uint8_t {
   kOwn,   // the backend's own
-  kBf16,  // rounded to 8 significant bits, to nearest, ties to even; NaN stays NaN, infinity itself
+  kBf16,  // rounded to f32, then to 8 significant bits, to nearest, ties to even; NaN stays NaN, infinity itself
 };
 
 /// Options of `allocate`.

@@ -17,7 +17,7 @@ namespace tern {
 /// Names the layout of Plugin and of every class that crosses (Backend, the owners of storage.hpp,
 /// options, exceptions). Change it with any change to one of them: a library with another string
 /// is refused before anything else in it is called.
-inline constexpr char kPluginAbi[] = "tern-plugin-6";
+inline constexpr char kPluginAbi[] = "tern-plugin-7";
 
 /// File name of the library with the CUDA backend.
 inline constexpr char kCudaPluginFile[] = "libtern_cuda.so";

@@ -49,11 +49,13 @@ TEST(Validate, RefusesLossesOverSamplesThatCannotBe) {
                {"sampling.negatives_per_positive", "1000"}}),
       "train.batch_size: found 1073742 pairs with sampling.negatives_per_positive = 1000 each, "
       "expected a product of at most 1073741823");
-  EXPECT_NE(refusal({{"loss.kind", "softmax"},
-                     {"loss.negatives", "mixed"},
-                     {"train.batch_size", "1073742"},
-                     {"sampling.negatives_per_positive", "1000"}}),
-            "");
+  EXPECT_EQ(
+      refusal({{"loss.kind", "softmax"},
+               {"loss.negatives", "mixed"},
+               {"train.batch_size", "1073742"},
+               {"sampling.negatives_per_positive", "1000"}}),
+      "train.batch_size: found 1073742 pairs with sampling.negatives_per_positive = 1000 each, "
+      "expected a product of at most 1073741823");
   EXPECT_EQ(refusal({{"loss.kind", "ccl"},
                      {"train.batch_size", "1073741"},
                      {"sampling.negatives_per_positive", "1000"}}),

@@ -381,6 +381,7 @@ TEST_F(FittedModels, AnIncompleteRunIsNotReadAndIsFittedAgain) {
       EXPECT_THAT(outcome,
                   FailsAtOnceWith(65, "run/fitted.safetensors: the checkpoint is damaged: "));
       EXPECT_THAT(outcome.err, EndsWith("; to fit the model again: tern train --resume run\n"));
+      EXPECT_EQ(outcome.err.find("fitted.safetensors"), outcome.err.rfind("fitted.safetensors"));
     }
   }
   write("run/fitted.safetensors", damaged);

@@ -200,6 +200,12 @@ TEST_F(RecipeOption, IsPrintedAsAFileForConfig) {
   EXPECT_THAT(run({"inspect", "--recipe", "auto"}).out,
               HasSubstr("# searched: model.layers in 0, 1, 2, 3, 4\n"));
   EXPECT_THAT(run({"inspect", "--recipe", "bsl", "--json"}), FailsAtOnceWith(2, "prints TOML"));
+  write("seven.toml", "[model]\nwidth = 7\n");
+  for (const auto& [option, value] :
+       {std::pair{"--set", "model.width=7"}, {"--threads", "3"}, {"--config", "seven.toml"}}) {
+    EXPECT_THAT(run({"inspect", "--recipe", "bsl", option, value}),
+                FailsAtOnceWith(2, "prints the recipe as it is: expected no --set, "));
+  }
   write_films();
   const auto need = [&](const char* recipe) {
     return run({"inspect", "films", "--recipe", recipe, "--memory"}).out;

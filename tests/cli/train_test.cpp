@@ -50,6 +50,11 @@ TEST_F(Train, BeginsWithModelAndLoss) {
          "lightgcn, L 2, D 8, ccl over 3 sampled items");
   begins({"model.layers=2", "loss.kind=sl@k", "loss.negatives=sampled", "loss.k=5"},
          "lightgcn, L 2, D 8, sl@k over 1 sampled item");
+  begins({"model.kind=mf", "loss.kind=softmax", "loss.negatives=mixed"},
+         "mf, D 8, softmax over the batch and 1 sampled item a pair");
+  begins({"model.kind=mf", "loss.kind=softmax", "loss.negatives=mixed",
+          "sampling.negatives_per_positive=3"},
+         "mf, D 8, softmax over the batch and 3 sampled items a pair");
   begins({"model.layers=2", "loss.kind=directau", "contrast.kind=xsimgcl"},
          "lightgcn, L 2 with xsimgcl (layer 1), D 8, directau");
   begins({"model.layers=2", "propagation.kind=lightgcn++"},

@@ -124,7 +124,7 @@ class FaultyBackend final : public reference::ReferenceBackend {
       InBatchSoftmaxOptions changed = options;
       if (fault_ == Fault::kPairWeightForgotten) changed.pair_weight.thresholds = nullptr;
       if (fault_ == Fault::kMixedForgotten) changed.columns = SoftmaxColumns::kPairs;
-      Matrix unused = allocate(losses.rows(), losses.cols());
+      Matrix unused = allocate(losses.rows(), losses.cols(), {});
       ReferenceBackend::in_batch_softmax(triplets, changed, users, items, grad_users, grad_items,
                                          unused);
     }
@@ -148,7 +148,7 @@ class FaultyBackend final : public reference::ReferenceBackend {
   void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side, const Matrix& views,
                 const Matrix& others, Matrix& grad_views, Matrix& grad_others,
                 Matrix& losses) override {
-    Matrix unused = allocate(grad_others.rows(), grad_others.cols());
+    Matrix unused = allocate(grad_others.rows(), grad_others.cols(), {});
     Matrix& to = fault_ == Fault::kInfoNceForgotten ? unused : grad_others;
     ReferenceBackend::info_nce(triplets, options, side, views, others, grad_views, to, losses);
   }
@@ -162,7 +162,7 @@ class FaultyBackend final : public reference::ReferenceBackend {
                                        losses);
     if (fault_ == Fault::kPairWeightForgotten) {
       changed.pair_weight.thresholds = nullptr;
-      Matrix unused = allocate(losses.rows(), losses.cols());
+      Matrix unused = allocate(losses.rows(), losses.cols(), {});
       ReferenceBackend::sampled_contrast(triplets, changed, users, items, grad_users, grad_items,
                                          unused);
     }
@@ -178,8 +178,8 @@ class FaultyBackend final : public reference::ReferenceBackend {
       ReferenceBackend::l2_penalty(triplets, lambda, users, items, grad_users, grad_items, losses);
       return;
     }
-    Matrix unused_users = allocate(grad_users.rows(), grad_users.cols());
-    Matrix unused_items = allocate(grad_items.rows(), grad_items.cols());
+    Matrix unused_users = allocate(grad_users.rows(), grad_users.cols(), {});
+    Matrix unused_items = allocate(grad_items.rows(), grad_items.cols(), {});
     ReferenceBackend::l2_penalty(triplets, lambda, users, items, unused_users, unused_items,
                                  losses);
   }

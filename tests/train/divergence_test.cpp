@@ -135,7 +135,7 @@ TEST(Divergence, NamesTheExponentsOfLightGcnPlusPlus) {
   EXPECT_THAT(complaint(*f32, config),
               HasSubstr("; a smaller learning rate, or exponents nearer to 0 (propagation.alpha is "
                         "-10, propagation.beta -10) may help"));
-  // Without exponents nothing is said of them.
+  // Without exponents the message names none.
   config = planted_config();
   config.optimizer.kind = OptimizerKind::kSgd;
   config.optimizer.sgd = {.learning_rate = 1e308, .weight_decay = 1e308};
