@@ -313,7 +313,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
           ? "train.batch_size, sampling.negatives_per_positive, model.width"
           : "train.batch_size, model.width");
   add("layers", model.layers, layer_keys(config.model));
-  if (model.copies > 0) {
+  if (config.model.gather == GatherPrecision::kBf16 && model.copies > 0) {
     add("copies", model.copies, "model.width, train.precision");
   }
   const Bytes partial_sums =
