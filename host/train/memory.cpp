@@ -134,7 +134,7 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
     return 32 * kMiB + lists + (k > 1024 ? 9 : 1) * scores + statistics;
   }
   // Two blocks of 64 queries, 126 rows of their scores, thresholds, and their best items.
-  const Bytes scores = 512 * round_up(width, 16) + 256 * 127 + 1024 * k;
+  const Bytes scores = 512 * round_up(width, 16) + Bytes{256} * 127 + 1024 * k;
   const Bytes statistics = 8 * (width + 3) * width;
   return lists + 16 * Bytes{train.num_items()} + threads * (scores + 4096 * width) +
          (16 + threads) * statistics;
