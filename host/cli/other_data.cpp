@@ -93,9 +93,8 @@ auto read_as_run(const Read& read) {
   } catch (const ConfigError& error) {
     throw ConfigError(error.what() + way_out(error.what()));
   } catch (const DataError& error) {
-    const std::string place = DataError(error.file(), error.line(), "").what();
-    const std::string message = std::string(error.what()).substr(place.size());
-    throw DataError(error.file(), error.line(), message + way_out(message));
+    throw DataError(error.file(), error.line(),
+                    std::string(error.finding()) + way_out(error.finding()));
   }
 }
 

@@ -168,8 +168,7 @@ std::unique_ptr<ItemScorer> LoadedRun::read_scorer() {
   const std::string file = run_.fitted_path().string();
   const std::string resume = fmt::format("tern train --resume {}", run_.path().string());
   const auto with_way_on = [&](const DataError& error, const std::string& way) {
-    const std::string finding = std::string(error.what()).substr(file.size() + 2);
-    return DataError(file, 0, fmt::format("{}; to fit the model again: {}", finding, way));
+    return DataError(file, 0, fmt::format("{}; to fit the model again: {}", error.finding(), way));
   };
   const Dataset& data = this->data();
   try {

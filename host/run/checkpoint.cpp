@@ -199,10 +199,7 @@ TensorFile read_checkpoint(const std::filesystem::path& path) {
   try {
     file = read_safetensors(path);
   } catch (const DataError& error) {
-    std::string_view finding = error.what();  // "FILE: ...", and damaged() names the file
-    const std::string prefix = path.string() + ": ";
-    if (finding.starts_with(prefix)) finding.remove_prefix(prefix.size());
-    throw damaged(std::string(finding));
+    throw damaged(std::string(error.finding()));  // damaged() names the file
   }
   const auto stored = file.metadata.find(kChecksum);
   if (stored == file.metadata.end()) throw damaged("the metadata has no checksum");

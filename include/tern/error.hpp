@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -25,10 +26,15 @@ class DataError : public Error {
  public:
   /// line counts from 1; 0 stands for the whole file, and then the message has no line.
   DataError(std::string_view file, std::int64_t line, std::string_view message)
-      : Error(locate(file, line) + std::string(message)), file_(file), line_(line) {}
+      : Error(locate(file, line) + std::string(message)),
+        file_(file),
+        line_(line),
+        place_(locate(file, line).size()) {}
 
   const std::string& file() const noexcept { return file_; }
   std::int64_t line() const noexcept { return line_; }
+  /// The message without file and line. Valid as long as the exception.
+  std::string_view finding() const noexcept { return std::string_view(what()).substr(place_); }
 
  private:
   static std::string locate(std::string_view file, std::int64_t line) {
@@ -39,6 +45,7 @@ class DataError : public Error {
 
   std::string file_;
   std::int64_t line_;
+  std::size_t place_;  // characters of what() that name file and line
 };
 
 /// An unknown option, a value of the wrong type or out of range, or options that exclude each
