@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "cuda/support/batch.hpp"
-#include "cuda/support/heavy_rows.hpp"
 #include "cuda/support/resources.hpp"
+#include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
 #include "cuda/support/step_decay.hpp"
 #include "cuda/support/triplet_source.hpp"
@@ -48,7 +48,7 @@ struct Direction {
   DeviceArray<NodeId> columns;
   DeviceArray<float> scale;  // 1/sqrt(degree) of the rows, 0 for degree 0
   DeviceArray<NodeId> short_rows;
-  DeviceArray<HeavySegment> segments;
+  DeviceArray<RowSegment> segments;
   DeviceArray<SplitRow> split;
   std::int32_t slots = 0;
   Workspace partials;  // of propagate: (slots, stride) for the widest matrix so far

@@ -19,7 +19,6 @@
 #include "cuda/ops/propagate.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <functional>
 #include <limits>
 
@@ -55,7 +54,7 @@ struct Portion {
   EdgeOffset end = 0;
 };
 
-__device__ inline Portion portion_of_segment(const HeavySegment& segment, const RowsView& to) {
+__device__ inline Portion portion_of_segment(const RowSegment& segment, const RowsView& to) {
   if (to.marks != nullptr && to.marks[segment.row] == 0) return {};
   return {segment.row, segment.slot, segment.begin, segment.end};
 }
@@ -174,22 +173,17 @@ void launch_propagate(const Queue& queue, const PropagateTask& task) {
   }
 }
 
-EdgeOffset segment_size(EdgeOffset degree) {
-  const auto root = static_cast<EdgeOffset>(std::ceil(std::sqrt(static_cast<double>(degree))));
-  return std::max(kSegment, root);
-}
-
 RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
   RowCuts cuts;
   for (std::size_t r = 0; r + 1 < offsets.size(); ++r) {
     const EdgeOffset degree = offsets[r + 1] - offsets[r];
     const auto row = static_cast<NodeId>(r);
-    if (degree <= kSegment) {
+    const EdgeOffset count = segments_of_row(degree);
+    if (count == 0) {
       cuts.short_rows.push_back(row);
       continue;
     }
     const EdgeOffset size = segment_size(degree);
-    const EdgeOffset count = ceil_div(degree, size);
     if (cuts.slots + count > std::numeric_limits<std::int32_t>::max()) {
       throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
                         " neighbours need more than 2147483647 segments");
@@ -204,7 +198,7 @@ RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
     return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
   });
   std::ranges::stable_sort(cuts.segments, std::greater(),
-                           [](const HeavySegment& segment) { return segment.end - segment.begin; });
+                           [](const RowSegment& segment) { return segment.end - segment.begin; });
   return cuts;
 }
 

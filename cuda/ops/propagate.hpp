@@ -4,35 +4,27 @@
 #include <span>
 #include <vector>
 
-#include "cuda/support/heavy_rows.hpp"
 #include "cuda/support/launch_shape.hpp"
+#include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
+#include "host/backend/row_segments.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {
 
 struct Queue;
 
-/// The most neighbours of a row that one group sums alone; longer rows are cut into segments. 64
-/// because then a group takes at most 16 turns, so that no other has to wait long for it, and the
-/// partial sums are few: on Gowalla 3669 rows are longer, with 33% of the edges of users and 25% of
-/// those of items, and their partial sums add 1% to the bytes (counted, not measured on a GPU).
-inline constexpr EdgeOffset kSegment = 64;
 /// 256 threads a block: 8 warps, so that a block of the widest rows (one a warp) still fills a
 /// multiprocessor in a few blocks.
 inline constexpr int kPropagateThreads = 256;
-
-/// The neighbours of a segment of a row with `degree` neighbours. The segments of a row are joined
-/// one after the other, so that a row of more than 64² has as many segments as a segment neighbours.
-EdgeOffset segment_size(EdgeOffset degree);
 
 /// How the rows of one direction of a graph are shared. The cuts depend on a row's degree alone, so
 /// that a row is summed in the same order whichever rows are wanted. Work is sorted by length, so
 /// that the groups of a warp take equally many turns.
 struct RowCuts {
-  std::vector<NodeId> short_rows;      // of at most kSegment neighbours, longest first
-  std::vector<HeavySegment> segments;  // of the others, longest first
-  std::vector<SplitRow> split;         // the others
+  std::vector<NodeId> short_rows;    // of at most kSegment neighbours, longest first
+  std::vector<RowSegment> segments;  // of the others, longest first
+  std::vector<SplitRow> split;       // the others
   std::int32_t slots = 0;
 };
 /// Floats of workspace for the partial sums in these slots.
@@ -57,7 +49,7 @@ struct PropagateTask {
 
   const NodeId* short_rows = nullptr;  // what `to` takes if it is every row
   std::int64_t num_short = 0;
-  const HeavySegment* segments = nullptr;
+  const RowSegment* segments = nullptr;
   std::int32_t num_segments = 0;
   const SplitRow* split = nullptr;
   std::int32_t num_split = 0;

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <vector>
 
+#include "host/backend/row_segments.hpp"
 #include "host/loss/softmax_at_k_loss.hpp"
 #include "host/model/message.hpp"
 #include "host/support/processors.hpp"
@@ -49,20 +49,14 @@ Bytes bytes_of(const std::optional<Features>& features) {
 }
 
 /// The segments into which propagate cuts rows of more than 64 neighbours on a GPU, in both
-/// directions (cuda/ops/propagate.hpp).
+/// directions.
 std::int64_t segments_of(const Interactions& interactions) {
   std::vector<EdgeOffset> degrees(static_cast<std::size_t>(interactions.num_items()));
   std::int64_t segments = 0;
-  const auto add = [&](EdgeOffset degree) {
-    if (degree <= 64) return;
-    const auto root = static_cast<EdgeOffset>(std::ceil(std::sqrt(static_cast<double>(degree))));
-    const EdgeOffset size = std::max<EdgeOffset>(64, root);
-    segments += (degree + size - 1) / size;
-  };
   for (const NodeId item : interactions.items()) ++degrees[static_cast<std::size_t>(item)];
-  for (const EdgeOffset degree : degrees) add(degree);
+  for (const EdgeOffset degree : degrees) segments += segments_of_row(degree);
   for (NodeId user = 0; user < interactions.num_users(); ++user) {
-    add(std::ssize(interactions.row(user)));
+    segments += segments_of_row(std::ssize(interactions.row(user)));
   }
   return segments;
 }

@@ -74,17 +74,17 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
 
   // Segments as cut_rows makes them, but with their slots far out.
   constexpr std::int32_t kSlot = (1 << 30) + 7;
-  std::vector<HeavySegment> segments;
+  std::vector<RowSegment> segments;
   std::vector<SplitRow> split;
   const EdgeOffset size = segment_size(degree);
-  const std::int64_t count = degree > kSegment ? ceil_div(degree, size) : 0;
+  const std::int64_t count = segments_of_row(degree);
   for (std::int64_t s = 0; s < count; ++s) {
     const EdgeOffset begin = kEdge + s * size;
     segments.push_back({kRow, kSlot + static_cast<std::int32_t>(s), begin,
                         std::min(begin + size, kEdge + degree)});
   }
   if (count > 0) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
-  simt::Buffer<HeavySegment> device_segments{std::span<const HeavySegment>(segments)};
+  simt::Buffer<RowSegment> device_segments{std::span<const RowSegment>(segments)};
   simt::Buffer<SplitRow> device_split{std::span<const SplitRow>(split)};
   Far<float> partials(kSlot * stride,
                       std::vector<float>(std::max<std::int64_t>(count, 1) * stride));

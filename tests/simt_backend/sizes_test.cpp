@@ -141,9 +141,9 @@ TEST(Sizes, LongRowsAreCutWhereverTheirEdgesLie) {
   EXPECT_EQ(segment_size(4097), 65);
 
   // Every row's segments cover its edges, in the order of their slots.
-  std::vector<HeavySegment> by_slot(static_cast<std::size_t>(cuts.slots));
+  std::vector<RowSegment> by_slot(static_cast<std::size_t>(cuts.slots));
   EdgeOffset before = kOne << 40;
-  for (const HeavySegment& segment : cuts.segments) {
+  for (const RowSegment& segment : cuts.segments) {
     by_slot.at(static_cast<std::size_t>(segment.slot)) = segment;
     EXPECT_LE(segment.end - segment.begin, before) << "longest first";
     before = segment.end - segment.begin;
@@ -153,7 +153,7 @@ TEST(Sizes, LongRowsAreCutWhereverTheirEdgesLie) {
     EdgeOffset edge = offsets[static_cast<std::size_t>(split.row)];
     EXPECT_EQ(split.first_slot, slot);
     for (; slot < split.first_slot + split.count; ++slot) {
-      const HeavySegment& segment = by_slot[static_cast<std::size_t>(slot)];
+      const RowSegment& segment = by_slot[static_cast<std::size_t>(slot)];
       EXPECT_EQ(segment.row, split.row);
       EXPECT_EQ(segment.begin, edge);
       EXPECT_GT(segment.end, segment.begin);

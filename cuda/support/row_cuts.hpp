@@ -7,7 +7,7 @@
 namespace tern::cuda {
 
 /// A stretch [begin, end) of one long row's neighbours; its partial sum goes to the slot.
-struct HeavySegment {
+struct RowSegment {
   NodeId row = 0;
   std::int32_t slot = 0;
   EdgeOffset begin = 0;
