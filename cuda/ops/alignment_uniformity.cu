@@ -41,20 +41,19 @@ struct AlignmentTask {
   MatrixView<float> losses;           // (2 or more, batches of the epoch)
   double uniformity_weight = 0.0;     // γ
   PairCuts cuts;
-  std::int64_t size = 0;       // batch_size: rows of the workspace
-  std::int64_t sizes[2] = {};  // [Side]: both are size
+  std::int64_t sizes[2] = {};  // [Side]: of the workspace, both batch_size
   std::int64_t stride = 0;     // of the tables' rows and of the workspace's
 
-  float* units[2] = {};         // [Side] (size, stride)
-  float* spread[2] = {};        // [Side] (size, stride): Σ_j K_tj (x_j - x_t)
-  float* partials = nullptr;    // (splits, size, stride): parts of Σ_j K_tj x_j of one side
-  float* divisors[2] = {};      // [Side] (size): max(‖e‖, 1e-12)
-  float* biases[2] = {};        // [Side] (size): -2 log₂e ‖ê‖²
-  float* sums[2] = {};          // [Side] (size): S_t
-  float* split_sums = nullptr;  // (splits, size): parts of S_t of one side
+  float* units[2] = {};         // [Side] (B, stride)
+  float* spread[2] = {};        // [Side] (B, stride): Σ_j K_tj (x_j - x_t)
+  float* partials = nullptr;    // (splits, B, stride): parts of Σ_j K_tj x_j of one side
+  float* divisors[2] = {};      // [Side] (B): max(‖e‖, 1e-12)
+  float* biases[2] = {};        // [Side] (B): -2 log₂e ‖ê‖²
+  float* sums[2] = {};          // [Side] (B): S_t
+  float* split_sums = nullptr;  // (splits, B): parts of S_t of one side
   float* steps = nullptr;       // (2): 4γ/S of each side
-  double* cosines = nullptr;    // (size)
-  double* terms = nullptr;      // (size): the pair's share of B · loss
+  double* cosines = nullptr;    // (B)
+  double* terms = nullptr;      // (B): the pair's share of B · loss
 
   /// Vector `place` of the gradient of ê of pair t.
   __device__ float4 unit_gradient(int side, std::int64_t t, std::int64_t place) const {
@@ -94,13 +93,13 @@ __global__ void __launch_bounds__(kPairThreads, kPairBlocks)
   if (t >= task.batch.state->count) return;
   const LaneGroup<kLanes> group;
   float sum = 0.0F;
-  for (int s = 0; s < task.cuts.splits; ++s) sum += task.split_sums[s * task.size + t];
+  for (int s = 0; s < task.cuts.splits; ++s) sum += task.split_sums[s * task.sizes[0] + t];
   const float4* unit = as_vectors(task.units[side] + t * task.stride);
   float4* spread = as_vectors(task.spread[side] + t * task.stride);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
     float4 joined = zero_vector();
     for (int s = 0; s < task.cuts.splits; ++s) {
-      joined = add(joined, as_vectors(task.partials + (s * task.size + t) * task.stride)[v]);
+      joined = add(joined, as_vectors(task.partials + (s * task.sizes[0] + t) * task.stride)[v]);
     }
     spread[v] = fma(-sum, unit[v], joined);
   }
@@ -135,7 +134,7 @@ void launch_spread(const Queue& queue, const AlignmentTask& task, Side side) {
   PairTiles tiles;
   tiles.count = &task.batch.state->count;
   tiles.sharpness = static_cast<float>(4.0 * kLog2E);
-  tiles.set_sizes(task.size, task.size);
+  tiles.set_sizes(task.sizes[0], task.sizes[1]);
   tiles.stride = task.stride;
   tiles.units[0] = tiles.units[1] = task.units[of];
   tiles.biases = task.biases[of];
@@ -145,7 +144,7 @@ void launch_spread(const Queue& queue, const AlignmentTask& task, Side side) {
   const Launcher launch(queue);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    launch({.blocks = ceil_div(task.size, kPairThreads / kLanes), .threads = kPairThreads},
+    launch({.blocks = ceil_div(task.sizes[0], kPairThreads / kLanes), .threads = kPairThreads},
            alignment_uniformity_join_kernel<kLanes>, task, of);
   });
 }
@@ -155,7 +154,7 @@ void launch_alignment_uniformity_passes(const Queue& queue, const AlignmentTask&
   const Launcher launch(queue);
   with_lanes(task.stride / kVector, [&](auto width) {
     constexpr int kLanes = decltype(width)::value;
-    launch({.blocks = ceil_div(task.size, kPairThreads / kLanes), .threads = kPairThreads},
+    launch({.blocks = ceil_div(task.sizes[0], kPairThreads / kLanes), .threads = kPairThreads},
            alignment_uniformity_prepare_kernel<kLanes>, task);
   });
   launch_spread(queue, task, Side::kUser);
@@ -175,14 +174,14 @@ void carve_alignment_workspace(AlignmentTask& task, float* workspace) {
     workspace += size;
     return taken;
   };
-  const std::int64_t rows = task.size * task.stride;
+  const std::int64_t rows = task.sizes[0] * task.stride;
   for (float*& units : task.units) units = take(rows);
   for (float*& spread : task.spread) spread = take(rows);
   task.partials = take(task.cuts.splits * rows);
   for (auto* arrays : {&task.divisors, &task.biases, &task.sums}) {
-    for (float*& array : *arrays) array = take(task.size);
+    for (float*& array : *arrays) array = take(task.sizes[0]);
   }
-  task.split_sums = take(task.cuts.splits * task.size);
+  task.split_sums = take(task.cuts.splits * task.sizes[0]);
   task.steps = take(2);
 }
 
@@ -203,14 +202,13 @@ void CudaBackend::alignment_uniformity(Triplets& triplets,
                      .losses = view(losses),
                      .uniformity_weight = options.uniformity_weight,
                      .cuts = pair_cuts(state.batch_size),
-                     .size = state.batch_size,
                      .sizes = {state.batch_size, state.batch_size},
                      .stride = view(users).stride,
                      .cosines = state.terms.data() + state.batch_size,
                      .terms = state.terms.data()};
-  carve_alignment_workspace(
-      task,
-      grow(state.pairs, alignment_workspace_size(task.size, task.stride), "alignment_uniformity"));
+  carve_alignment_workspace(task,
+                            grow(state.pairs, alignment_workspace_size(task.sizes[0], task.stride),
+                                 "alignment_uniformity"));
   launch_alignment_uniformity_passes(queue(), task);
   state.fused ? launch_pair_scatter_fused(queue(), task) : launch_pair_scatter(queue(), task);
 }
