@@ -174,13 +174,14 @@ Triplets CpuBackend::make_triplets(const Graph& graph, const SamplingOptions& op
     state->participant_offsets.push_back(before);
     before += degree;
   }
-  const CsrView items_csr = parts.csr(Side::kItem);
-  std::vector<std::int64_t> degrees(static_cast<std::size_t>(items_csr.num_rows));
-  for (NodeId item = 0; item < items_csr.num_rows; ++item) degrees[item] = items_csr.degree(item);
-  state->negative_share = negative_share(options, graph.num_items(), degrees);
+  std::vector<std::int64_t> degrees;  // only for popularity
   if (options.negatives == NegativeSampling::kPopularity) {
+    const CsrView items = parts.csr(Side::kItem);
+    degrees.resize(static_cast<std::size_t>(items.num_rows));
+    for (NodeId item = 0; item < items.num_rows; ++item) degrees[item] = items.degree(item);
     state->alias = make_alias_table(degrees, options.popularity_exponent);
   }
+  state->negative_share = negative_share(options, graph.num_items(), degrees);
   state->size = state->counts.interactions * options.triplets_per_positive();
   state->batch_size = std::min(batch_size, state->size);
   const auto room = static_cast<std::size_t>(state->batch_size);
