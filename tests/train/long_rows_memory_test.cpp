@@ -8,15 +8,11 @@
 #include "tern/memory.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/graphs.hpp"
+#include "tests/train/measured_memory.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
 namespace {
-
-/// From the counted bytes to 25% above.
-testing::Matcher<std::int64_t> somewhat_above(std::int64_t counted) {
-  return testing::AllOf(testing::Ge(counted), testing::Le(counted + counted / 4));
-}
 
 TEST(LongRowsMemory, OfADeviceIsLittleMoreThanAllocated) {
   const Config config = planted_config(ModelKind::kLightGcn);
@@ -24,12 +20,8 @@ TEST(LongRowsMemory, OfADeviceIsLittleMoreThanAllocated) {
   Dataset data = planted_dataset(200, 150);
   const auto bytes_of = [&](const std::string& name, const Interactions& train) {
     data.train = train;
-    std::int64_t sum = 0;
-    for (const MemoryPart& part :
-         estimate_memory({.kind = MemoryTarget::Kind::kCuda}, data, config).parts) {
-      if (part.name == name) sum += part.device;
-    }
-    return sum;
+    return part(estimate_memory({.kind = MemoryTarget::Kind::kCuda}, data, config), name,
+                &MemoryPart::device);
   };
   const Interactions sparse = random_interactions(200, 150, 0.2, 1);  // up to 64 neighbours
   const Interactions dense = random_interactions(200, 150, 0.9, 1);
@@ -41,13 +33,13 @@ TEST(LongRowsMemory, OfADeviceIsLittleMoreThanAllocated) {
     Matrix again = backend->allocate(200, width);
     std::int64_t before = backend->memory().free;
     const Graph graph = backend->make_graph(dense);
-    EXPECT_THAT(bytes_of("graph", dense), somewhat_above(before - backend->memory().free));
+    EXPECT_THAT(bytes_of("graph", dense), little_above(before - backend->memory().free));
     before = backend->memory().free;
     backend->propagate(graph, Side::kItem, users, items);
     backend->propagate(graph, Side::kUser, items, again);
     EXPECT_GT(before - backend->memory().free, 1000 * 4 * width) << "a thousand partial sums";
     EXPECT_THAT(bytes_of("scratch", dense) - bytes_of("scratch", sparse),
-                somewhat_above(before - backend->memory().free));
+                little_above(before - backend->memory().free));
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
@@ -19,6 +18,7 @@
 #include "tests/model/model_fixture.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/train/job.hpp"
+#include "tests/train/measured_memory.hpp"
 
 namespace tern::test {
 namespace {
@@ -118,10 +118,6 @@ TEST_P(Precision, TakesTheMemoryOfItsCopies) {
 #endif
   const Dataset data = planted_dataset_for(GetParam().kind, 12'000, 8'000);
   const auto backend = make_cpu_backend(1);
-  const auto in_use = [] {
-    const struct mallinfo2 info = mallinfo2();
-    return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
-  };
   for (const InputKind inputs : {InputKind::kIds, InputKind::kBoth, InputKind::kFeatures}) {
     std::int64_t kept[2];
     std::int64_t estimated[2];
@@ -131,13 +127,10 @@ TEST_P(Precision, TakesTheMemoryOfItsCopies) {
       const std::size_t i = config.model.gather == GatherPrecision::kBf16 ? 0 : 1;
       const MemoryEstimate estimate =
           estimate_memory({.kind = MemoryTarget::Kind::kCpu}, data, config);
-      estimated[i] = 0;
-      for (const MemoryPart& part : estimate.parts) {
-        if (part.name == "copies") estimated[i] += part.host;
-      }
-      const std::int64_t before = in_use();
+      estimated[i] = part(estimate, "copies");
+      const std::int64_t before = allocated();
       const Trainer trainer(*backend, data, config);
-      kept[i] = in_use() - before;
+      kept[i] = allocated() - before;
     }
     EXPECT_EQ(estimated[1], 0);
     const std::int64_t more = kept[0] - kept[1];
