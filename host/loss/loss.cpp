@@ -1,6 +1,5 @@
 #include "tern/loss.hpp"
 
-#include "host/config/batch.hpp"
 #include "host/loss/bpr_loss.hpp"
 #include "host/loss/ccl_loss.hpp"
 #include "host/loss/directau_loss.hpp"
@@ -27,10 +26,6 @@ std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, do
 
 std::int64_t loss_terms(const Model& model) {
   return model.contrast() == nullptr ? Loss::kTerms : Loss::kTerms + 2;
-}
-
-bool reads_negatives(const LossOptions& options) {
-  return draws_negatives(options);
 }
 
 }  // namespace tern

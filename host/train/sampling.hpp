@@ -1,8 +1,8 @@
 #pragma once
 
-#include "host/config/batch.hpp"  // batch_triplets: the triplets of a job's batches
+#include "host/config/batch.hpp"
 #include "tern/config.hpp"
-#include "tern/loss.hpp"
+#include "tern/sampling.hpp"
 
 namespace tern {
 
@@ -10,7 +10,7 @@ namespace tern {
 inline SamplingOptions sampling_of(const Config& config) {
   SamplingOptions sampling = config.sampling;
   sampling.seed = config.seed;
-  if (!reads_negatives(config.loss)) sampling.negatives_per_positive = 0;
+  if (!draws_negatives(config.loss)) sampling.negatives_per_positive = 0;
   return sampling;
 }
 

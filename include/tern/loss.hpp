@@ -46,7 +46,5 @@ std::int64_t loss_terms(const Model& model);
 /// l2: λ of the penalty; num_users: of the graph. Throws ConfigError on options out of range.
 std::unique_ptr<Loss> make_loss(Backend& backend, const LossOptions& options, double l2,
                                 NodeId num_users);
-/// Whether the loss reads the negatives of triplets.
-bool reads_negatives(const LossOptions& options);
 
 }  // namespace tern
