@@ -37,7 +37,7 @@ constexpr PairCuts pair_cuts(std::int64_t rows, std::int64_t columns) {
   const std::int64_t tiles = ceil_div(column_tiles, splits);
   return {static_cast<int>(ceil_div(column_tiles, tiles)), static_cast<int>(tiles)};
 }
-/// Of tables with as many rows.
+/// The same for two tables of `size` rows.
 constexpr PairCuts pair_cuts(std::int64_t size) {
   return pair_cuts(size, size);
 }
@@ -56,7 +56,7 @@ enum class OwnColumn : std::uint8_t { kLeaves, kCounts };
 
 /// All pointers on the device.
 struct PairTiles {
-  /// What the layout turns into the rows of both tables: triplets, or nodes.
+  /// The number of triplets, or of nodes, from which the layout computes the rows of both tables.
   const std::int64_t* count = nullptr;
   PairLayout layout;  // of the batch's triplets
   BatchView batch;    // for masks and thresholds

@@ -6,7 +6,7 @@
 
 namespace tern {
 
-/// Where the triplets of a batch are among the rows and columns of its logits. Row q is a pair (u, p).
+/// The places of a batch's triplets among the rows and columns of its logits. Row q is a pair (u, p).
 /// Without negatives, M = 0, each triplet is a pair, and column q is the item of pair q. Else the M
 /// consecutive triplets of a pair hold its sampled negatives, and with P pairs column P + t is the
 /// negative of triplet t.
@@ -42,7 +42,7 @@ struct PairLayout {
   }
 };
 
-/// That of in_batch_softmax.
+/// The layout of in_batch_softmax with these options.
 inline PairLayout layout_of(const Triplets& triplets, const InBatchSoftmaxOptions& options) {
   const bool samples = options.columns == SoftmaxColumns::kPairsAndNegatives;
   return {samples ? triplets.negatives_per_positive() : 0};

@@ -32,8 +32,8 @@ struct BaselineTask {
 };
 
 /// Measures popularity, linear_filter, graph_filter (GF-CF) and ease, in this order. One that needs
-/// more memory than is free, or that is limited to fewer items, is left out with a line on the console; a line reports the
-/// time of each that takes two seconds or more.
+/// more memory than is free, or that is limited to fewer items, is left out with a line on the
+/// console; a line reports the time of each that takes two seconds or more.
 std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console);
 
 }  // namespace tern::cli

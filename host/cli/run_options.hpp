@@ -58,8 +58,8 @@ class LoadedRun {
   /// neither backend(), model() nor embeddings() are then of use.
   bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
   const ItemScorer& scorer();
-  /// A new scorer, read from the file. Throws DataError, with the way to fit the model again, if its file is damaged or
-  /// holds something else.
+  /// A new scorer, read from the file. Throws DataError, with the way to fit the model again, if the
+  /// file is damaged or holds something else.
   std::unique_ptr<ItemScorer> read_scorer();
 
   /// The names of one side.

@@ -13,8 +13,8 @@ bool searches(const ConfigOptions& options);
 /// Sets the batch size for the data, if the recipe searches keys and the command line does not set it.
 void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& config);
 
-/// Sets loss.weight_temperature to that of the recipe sl@k, if the recipe searches keys, the loss is SL@K, and
-/// the command line does not set it.
+/// Sets loss.weight_temperature to that of the recipe sl@k, if the recipe searches keys, the loss is
+/// SL@K, and the command line does not set it.
 void fit_weight_temperature(const ConfigOptions& options, Config& config);
 
 /// Searches the keys that the recipe leaves open, the command line does not set, and the model or loss

@@ -62,7 +62,7 @@ struct DenseStateStorage final : Storage {
   std::vector<double> sums;
   double* sums_of(std::int64_t s, int which) { return sums.data() + (2 * s + which) * stride; }
 
-  /// For each thread: two blocks, three rows of sums, and a row of zeros.
+  /// For each thread: two blocks, three rows of sums, a row of zeros, and a panel of a weight.
   FloatBlock workspace;
   std::int64_t workspace_size() const { return (2 * cuts.block + 4 + kPanel) * stride; }
 

@@ -1,7 +1,7 @@
-// Products of tall tables, for the losses over pairs, rankings and dense layers. A tile of the result stays in registers while
-// the depth streams by: one vector of b for each column of the tile, one broadcast of a for each row.
-// OpenBLAS copies both factors into buffers for each call, which costs a tenth of a product of
-// depth 64, and has no kernels of 512 bits for some processors that have them.
+// Products of tall tables, for the losses over pairs, rankings and dense layers. A tile of the result
+// stays in registers while the depth streams by: one load for each vector of its columns, one broadcast
+// for each of its rows. OpenBLAS copies both factors into buffers for each call, which costs a tenth of
+// a product of depth 64, and has no kernels of 512 bits for some processors that have them.
 
 #include "host/cpu/table_products.hpp"
 

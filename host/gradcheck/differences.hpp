@@ -8,9 +8,9 @@ namespace tern::gradcheck_detail {
 
 /// 10⁻³ max(1, ‖x‖∞): a step for inputs of this size.
 double difference_step(const Values& x);
-/// The same for rows that are divided by their lengths, of which the shortest is `least`: the derivatives of
-/// x / ‖x‖ grow with the powers of 1 / ‖x‖, and the step falls with ‖x‖. Steps below 10⁻⁶ would leave
-/// only rounding errors.
+/// The same for rows that are divided by their lengths, of which the shortest is `least`: the
+/// derivatives of x / ‖x‖ grow with the powers of 1 / ‖x‖, and the step falls with ‖x‖. Steps below
+/// 10⁻⁶ would leave only rounding errors.
 double difference_step(const Values& x, double least);
 /// The length of the shortest row.
 double shortest_row(const Values& x, std::int64_t width);

@@ -11,7 +11,8 @@ namespace tern {
 /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation".
 class SampledSoftmaxLoss final : public Loss {
  public:
-  /// Reads temperature, negative_weight and pair_weight. No mask is needed: negatives are never observed items.
+  /// Reads temperature, negative_weight and pair_weight. No mask is needed: negatives are never
+  /// observed items.
   SampledSoftmaxLoss(Backend& backend, const InBatchSoftmaxOptions& options, double l2);
 
   std::string_view name() const override { return "softmax"; }

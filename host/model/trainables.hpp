@@ -24,7 +24,8 @@ class Trainables {
 
   Trainables(Backend& backend, Gradients gradients) : backend_(backend), gradients_(gradients) {}
 
-  /// Zeros, (rows, cols), named "user_<what>" or "item_<what>". options apply to the value, not to its gradient.
+  /// Zeros, (rows, cols), named "user_<what>" or "item_<what>". options apply to the value, not to
+  /// its gradient.
   Trainable& make(Side side, std::string_view what, std::int64_t rows, std::int64_t cols,
                   const MatrixOptions& options = {});
   bool train() const noexcept { return gradients_ == Gradients::kYes; }

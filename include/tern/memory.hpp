@@ -60,8 +60,8 @@ struct MemoryEstimate {
 ///               min(L, 2)); none in f32
 ///   optimizer   m times the parameters; mf with Adam 8 N more
 ///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user
-///   scratch     work space of operations, on a GPU also 4 D for each segment; with evaluation.score = cosine also a copy of the item rows,
-///               with loss.kind = sl@k of all rows
+///   scratch     work space of operations, on a GPU also 4 D for each segment; with evaluation.score =
+///               cosine also a copy of the item rows, with loss.kind = sl@k of all rows
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts

@@ -11,8 +11,9 @@ namespace tern {
 
 /// The numbers as which `propagate` reads the elements of its source.
 enum class GatherPrecision : std::uint8_t {
-  kOwn,   // the backend's own
-  kBf16,  // rounded to f32, then to 8 significant bits, to nearest, ties to even; NaN stays NaN, infinity itself
+  kOwn,  // the backend's own
+  /// Rounded to f32, then to 8 significant bits, to nearest, ties to even; NaN and infinity stay.
+  kBf16,
 };
 
 /// Options of `allocate`.

@@ -1,4 +1,4 @@
-// Keys that a training does not read are found, and the user is told of them.
+// A training names the keys that were set and that it does not read.
 
 #include "host/config/unread_keys.hpp"
 
