@@ -121,16 +121,17 @@ def by_rows(degrees, rows):
     return groups + [degrees[row] if degrees[row] <= 256 else 0 for row in rows]
 
 
-def by_items(degrees, rows):
-    """A group a row, the longest first, or a segment of a longer row; rows of a set in its order.
+def segments_of(degree):
+    """The neighbours of each segment of a row of more than 64: 64, or the root of more than 64²."""
+    size = max(64, math.isqrt(max(degree, 1) - 1) + 1)
+    return [min(size, degree - begin) for begin in range(0, degree, size)] if degree > 64 else []
 
-    A segment has 64 neighbours, or the root of a row of more than 64².
-    """
+
+def by_items(degrees, rows):
+    """A group a row, the longest first, or a segment of a longer row; rows of a set in its order."""
     wanted, segments = set(rows), []
     for row, degree in enumerate(degrees):
-        if degree > 64:
-            size = max(64, math.isqrt(degree - 1) + 1)
-            segments += [(min(size, degree - begin), row in wanted) for begin in range(0, degree, size)]
+        segments += [(size, row in wanted) for size in segments_of(degree)]
     segments.sort(key=lambda segment: -segment[0])
     whole = [degrees[row] if degrees[row] <= 64 else 0 for row in rows]
     if len(wanted) == len(degrees):
@@ -242,8 +243,8 @@ class Step:
             work = (marked_neighbours(groups, mapping.loop, share, self.generator) if marked
                     else every_neighbour(groups, mapping.loop))
             us = propagation_us(self.gpu, mapping, work, gathered, streamed, len(source) * row_bytes)
-            if mapping.cut is by_items:
-                us += self.gpu.launch + 2 * self.gpu.latency  # joins the items of long rows
+            if mapping.cut is by_items and (parts := sum(len(segments_of(degrees[row])) for row in rows)):
+                us += plain_us(self.gpu, 1, 2 * row_bytes * parts)  # partial sums, written and joined
             figures[mapping.name] = (work.ideal, work.waste, us)
         self.kernels.append((name, times, gathered + streamed, figures))
 

@@ -28,6 +28,11 @@ class Cuts(unittest.TestCase):
         self.assertEqual(groups[:-4], sorted(groups[:-4], reverse=True))
         self.assertEqual(len(groups), 71 + 4 + 4)
 
+    def test_segments_cover_a_long_row(self):
+        self.assertEqual(model.segments_of(64), [])
+        self.assertEqual(model.segments_of(65), [64, 1])
+        self.assertEqual(sum(model.segments_of(5000)), 5000)
+
     def test_heavy_rows_go_to_whole_blocks(self):
         groups = model.by_rows([10, 300], range(2))
         self.assertEqual(groups, [19] * 15 + [15] + [10, 0])
@@ -92,6 +97,8 @@ class Table(unittest.TestCase):
         self.assertIn("3 users, 3 items, 3 edges", table)
         self.assertIn("in_batch_softmax", table)
         self.assertNotIn("propagate to users", table)
+        _, loop, items = self.total(table)
+        self.assertEqual(loop, items, "without long rows nothing is joined")
 
 
 if __name__ == "__main__":
