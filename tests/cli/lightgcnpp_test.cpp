@@ -13,25 +13,13 @@ const std::vector<std::string> kPlusPlus{"--recipe", "lightgcn++", "--set",
 
 TEST_F(ResumeRun, WithLightGcnPlusPlusEndsWithTheSameBits) {
   write_films();
-  const Outcome whole = run(command("whole", "6", kPlusPlus));
-  ASSERT_EQ(whole.exit_code, 0) << whole.err;
-  EXPECT_THAT(whole.err, HasSubstr("lightgcn++, L 2, alpha 0.6, beta -0.1, gamma 0.2, D 8"));
-  ASSERT_EQ(run(command("parts", "3", kPlusPlus)).exit_code, 0);
-  const Outcome more = run({"train", "--resume", "parts", "--epochs", "6"});
-  ASSERT_EQ(more.exit_code, 0) << more.err;
-  expect_same_end("parts", "whole");
+  EXPECT_THAT(expect_halves_end_as_the_whole(kPlusPlus),
+              HasSubstr("lightgcn++, L 2, alpha 0.6, beta -0.1, gamma 0.2, D 8"));
 }
 
 TEST_F(ResumeRun, WithLightGcnPlusPlusIsEvaluatedExportedAndRecommendsAlike) {
   write_films();
-  ASSERT_EQ(run(command("run", "4", kPlusPlus)).exit_code, 0);
-  EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
-  const Outcome stored = run({"recommend", "run", "--all", "-k", "3", "--quiet"});
-  ASSERT_EQ(stored.exit_code, 0) << stored.err;
-  EXPECT_EQ(run({"export", "run", "--to", "exported", "--quiet"}).exit_code, 0);
-  // Without the stored embeddings the model computes them anew from its parameters.
-  std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
-  EXPECT_EQ(run({"recommend", "run", "--all", "-k", "3", "--quiet"}).out, stored.out);
+  expect_run_is_read_alike(kPlusPlus);
 }
 
 TEST_F(ResumeRun, LightGcnPlusPlusThatDoesNotFitTheModelIsRefused) {

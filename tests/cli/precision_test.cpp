@@ -22,22 +22,12 @@ Streams f32_device() {
 
 TEST_F(ResumeRun, InBf16EndsWithTheSameBits) {
   write_films();
-  ASSERT_EQ(run(command("whole", "6", kBf16)).exit_code, 0);
-  ASSERT_EQ(run(command("parts", "3", kBf16)).exit_code, 0);
-  const Outcome more = run({"train", "--resume", "parts", "--epochs", "6"});
-  ASSERT_EQ(more.exit_code, 0) << more.err;
-  expect_same_end("parts", "whole");
+  expect_halves_end_as_the_whole(kBf16);
 }
 
 TEST_F(ResumeRun, InBf16IsEvaluatedAndRecommendsAlike) {
   write_films();
-  ASSERT_EQ(run(command("run", "4", kBf16)).exit_code, 0);
-  EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
-  const Outcome stored = run({"recommend", "run", "--all", "-k", "3", "--quiet"});
-  ASSERT_EQ(stored.exit_code, 0) << stored.err;
-  // Without the stored embeddings the model computes them anew from its parameters.
-  std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
-  EXPECT_EQ(run({"recommend", "run", "--all", "-k", "3", "--quiet"}).out, stored.out);
+  expect_run_is_read_alike(kBf16);
 }
 
 TEST_F(ResumeRun, InBf16IsDeterministicAndNeedsMemoryForCopies) {

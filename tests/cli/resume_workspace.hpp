@@ -60,6 +60,30 @@ class ResumeRun : public Workspace {
     EXPECT_EQ(lines(read(run + "/metrics.jsonl")).size(),
               lines(read(other + "/metrics.jsonl")).size());
   }
+  /// Trains six epochs at once ("whole") and in two halves ("parts"), and expects the same end. Returns
+  /// the messages of the first.
+  std::string expect_halves_end_as_the_whole(const std::vector<std::string>& settings) const {
+    const Outcome whole = run(command("whole", "6", settings));
+    EXPECT_EQ(whole.exit_code, 0) << whole.err;
+    const Outcome half = run(command("parts", "3", settings));
+    EXPECT_EQ(half.exit_code, 0) << half.err;
+    const Outcome more = run({"train", "--resume", "parts", "--epochs", "6"});
+    EXPECT_EQ(more.exit_code, 0) << more.err;
+    if (!HasFailure()) expect_same_end("parts", "whole");
+    return whole.err;
+  }
+  /// Trains "run", evaluates and exports it, and expects the same lists from its stored embeddings and
+  /// from its parameters.
+  void expect_run_is_read_alike(const std::vector<std::string>& settings) const {
+    ASSERT_EQ(run(command("run", "4", settings)).exit_code, 0);
+    EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
+    const Outcome stored = run({"recommend", "run", "--all", "-k", "3", "--quiet"});
+    ASSERT_EQ(stored.exit_code, 0) << stored.err;
+    EXPECT_EQ(run({"export", "run", "--to", "exported", "--quiet"}).exit_code, 0);
+    // Without the stored embeddings the model computes them anew from its parameters.
+    std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
+    EXPECT_EQ(run({"recommend", "run", "--all", "-k", "3", "--quiet"}).out, stored.out);
+  }
   std::vector<std::string> temporary_files(const std::string& run) const {
     std::vector<std::string> found;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(path(run))) {

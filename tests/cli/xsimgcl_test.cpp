@@ -15,13 +15,8 @@ const std::vector<std::string> kXSimGcl{"--recipe", "xsimgcl", "--set",
 
 TEST_F(ResumeRun, WithAContrastEndsWithTheSameBits) {
   write_films();
-  const Outcome whole = run(command("whole", "6", kXSimGcl));
-  ASSERT_EQ(whole.exit_code, 0) << whole.err;
-  EXPECT_THAT(whole.err, HasSubstr("lightgcn, L 2 with xsimgcl (layer 1), D 8"));
-  ASSERT_EQ(run(command("parts", "3", kXSimGcl)).exit_code, 0);
-  const Outcome more = run({"train", "--resume", "parts", "--epochs", "6"});
-  ASSERT_EQ(more.exit_code, 0) << more.err;
-  expect_same_end("parts", "whole");
+  EXPECT_THAT(expect_halves_end_as_the_whole(kXSimGcl),
+              HasSubstr("lightgcn, L 2 with xsimgcl (layer 1), D 8"));
   for (const std::string& line : lines(read("whole/metrics.jsonl"))) {
     const auto epoch = nlohmann::json::parse(line);
     EXPECT_NEAR(epoch["loss"].get<double>(),
@@ -34,14 +29,7 @@ TEST_F(ResumeRun, WithAContrastEndsWithTheSameBits) {
 
 TEST_F(ResumeRun, WithAContrastIsEvaluatedExportedAndRecommendsAlike) {
   write_films();
-  ASSERT_EQ(run(command("run", "4", kXSimGcl)).exit_code, 0);
-  EXPECT_EQ(run({"evaluate", "run", "--quiet"}).exit_code, 0);
-  const Outcome stored = run({"recommend", "run", "--all", "-k", "3", "--quiet"});
-  ASSERT_EQ(stored.exit_code, 0) << stored.err;
-  EXPECT_EQ(run({"export", "run", "--to", "exported", "--quiet"}).exit_code, 0);
-  // Without the stored embeddings the model computes them anew from its parameters.
-  std::filesystem::rename(path("run/embeddings.safetensors"), path("embeddings"));
-  EXPECT_EQ(run({"recommend", "run", "--all", "-k", "3", "--quiet"}).out, stored.out);
+  expect_run_is_read_alike(kXSimGcl);
 }
 
 TEST_F(ResumeRun, AContrastThatDoesNotFitTheModelIsRefused) {

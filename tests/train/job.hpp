@@ -40,6 +40,19 @@ inline TensorFile trained_parameters(Backend& backend, const Dataset& data, cons
   return trainer.last();
 }
 
+/// The same, but one trainer makes the first `before` epochs, and another goes on from its state.
+inline TensorFile resumed_parameters(Backend& backend, const Dataset& data, const Config& config,
+                                     int before) {
+  Config begin = config;
+  begin.epochs = before;
+  Trainer first(backend, data, begin);
+  first.run();
+  Trainer second(backend, data, config);
+  second.restore(first.state(), "state");
+  second.run();
+  return second.last();
+}
+
 /// A trainer on the reference backend, and its reports.
 struct Job {
   explicit Job(Dataset data_in = planted_dataset(), const Config& config_in = planted_config())
