@@ -7,6 +7,7 @@
 #include <string>
 
 #include "tern/memory.hpp"
+#include "tern/trainer.hpp"
 #include "tests/train/planted.hpp"
 
 namespace tern::test {
@@ -33,6 +34,16 @@ inline std::int64_t part(const MemoryEstimate& estimate, const std::string& name
 inline std::int64_t allocated() {
   const struct mallinfo2 info = mallinfo2();
   return static_cast<std::int64_t>(info.uordblks + info.hblkhd);
+}
+
+/// Bytes that a job holds after its epochs, while a checkpoint is in memory: the peak, except for memory
+/// that an evaluation frees again.
+inline std::int64_t allocated_by_job(Backend& backend, const Dataset& data, const Config& config) {
+  const std::int64_t before = allocated();
+  Trainer trainer(backend, data, config);
+  trainer.run();
+  const TrainingState checkpoint = trainer.state();
+  return allocated() - before;
 }
 
 /// From the counted bytes to 25% above, plus `slack` bytes for constant parts.

@@ -30,11 +30,8 @@ TEST_P(LossMemory, OfSampledNegativesIsLittleMoreThanAllocated) {
     config.sampling.negatives_per_positive = negatives;
     const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
     const auto backend = make_cpu_backend(config.threads);
-    const std::int64_t before = allocated();
-    Trainer trainer(*backend, data, config);
-    trainer.run();
-    const TrainingState checkpoint = trainer.state();
-    EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before)) << negatives;
+    EXPECT_THAT(estimate.host_to_come(), little_above(allocated_by_job(*backend, data, config)))
+        << negatives;
     EXPECT_GT(part(estimate, "loss"), 0);
   }
 }
@@ -53,11 +50,8 @@ TEST(LossMemoryEstimate, OfMixedNegativesIsLittleMoreThanAllocated) {
   const Dataset data = planted_dataset(2400, 1600);
   const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
   const auto backend = make_cpu_backend(config.threads);
-  const std::int64_t before = allocated();
-  Trainer trainer(*backend, data, config);
-  trainer.run();
-  const TrainingState checkpoint = trainer.state();
-  EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before, 1 << 20));
+  EXPECT_THAT(estimate.host_to_come(),
+              little_above(allocated_by_job(*backend, data, config), 1 << 20));
   config.loss.negatives = SoftmaxNegatives::kSampled;
   EXPECT_GT(part(estimate, "loss"),
             2 * part(estimate_memory({.kind = Kind::kCpu}, data, config), "loss"));
@@ -74,12 +68,8 @@ TEST(LossMemoryEstimate, OfAContrastIsLittleMoreThanAllocated) {
     config.model.contrast.kind = ContrastKind::kXSimGcl;
     const Dataset data = planted_dataset(12'000, 8'000);
     const auto backend = make_cpu_backend(config.threads);
-    const std::int64_t before = allocated();
-    Trainer trainer(*backend, data, config);
-    trainer.run();
-    const TrainingState checkpoint = trainer.state();
     EXPECT_THAT(estimate_memory({.kind = Kind::kCpu}, data, config).host_to_come(),
-                little_above(allocated() - before));
+                little_above(allocated_by_job(*backend, data, config)));
     for (const BackendCase& tested : backends_of_batches_under_test()) {
       if (tested.name != "simt") continue;
       const auto device = tested.make();
@@ -153,11 +143,7 @@ TEST_P(LossMemory, OfALossIsLittleMoreThanAllocated) {
     config.threads = 1;
     const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
     const auto backend = make_cpu_backend(config.threads);
-    const std::int64_t before = allocated();
-    Trainer trainer(*backend, data, config);
-    trainer.run();
-    const TrainingState checkpoint = trainer.state();
-    EXPECT_THAT(estimate.host_to_come(), little_above(allocated() - before))
+    EXPECT_THAT(estimate.host_to_come(), little_above(allocated_by_job(*backend, data, config)))
         << static_cast<int>(loss);
   }
 }

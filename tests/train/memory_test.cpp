@@ -28,8 +28,6 @@ class Memory : public testing::TestWithParam<ModelKind> {
   }
 };
 
-/// Counted after an epoch, while a checkpoint is in memory: the peak, except for memory that an
-/// evaluation frees again.
 TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer's allocator does not count";
@@ -44,11 +42,7 @@ TEST_P(Memory, OfTheCpuIsLittleMoreThanAllocated) {
       if (optimizer == OptimizerKind::kSgd) config.loss.kind = LossKind::kSoftmax;
       const MemoryEstimate estimate = estimate_memory({.kind = Kind::kCpu}, data, config);
       const auto backend = make_cpu_backend(config.threads);
-      const std::int64_t before = allocated();
-      Trainer trainer(*backend, data, config);
-      trainer.run();
-      const TrainingState checkpoint = trainer.state();
-      const std::int64_t counted = allocated() - before;
+      const std::int64_t counted = allocated_by_job(*backend, data, config);
       EXPECT_THAT(estimate.host_to_come(), little_above(counted)) << static_cast<int>(input);
       EXPECT_EQ(estimate.device(), 0);
       const bool adam = optimizer == OptimizerKind::kAdam;
@@ -120,12 +114,8 @@ TEST(MemoryEstimate, OfLightGcnPlusPlusIsLittleMoreThanAllocated) {
     config.model.propagation.kind = PropagationKind::kLightGcnPlusPlus;
     const Dataset data = planted_dataset(12'000, 8'000);
     const auto backend = make_cpu_backend(config.threads);
-    const std::int64_t before = allocated();
-    Trainer trainer(*backend, data, config);
-    trainer.run();
-    const TrainingState checkpoint = trainer.state();
     EXPECT_THAT(estimate_memory({.kind = Kind::kCpu}, data, config).host_to_come(),
-                little_above(allocated() - before));
+                little_above(allocated_by_job(*backend, data, config)));
     for (const BackendCase& tested : backends_of_batches_under_test()) {
       if (tested.name != "simt") continue;
       const auto device = tested.make();
