@@ -28,7 +28,8 @@ NegativeShare negative_share(const SamplingOptions& options, std::int64_t num_it
                              std::span<const std::int64_t> degrees);
 
 /// The share of an item among the columns of a batch with M sampled negatives a pair: that of a mixture
-/// of one interaction and M negatives, (max(degree, 1) / interactions + M share(degree)) / (1 + M).
+/// of one interaction and M negatives, (max(degree, 1) / interactions + M share(degree)) / (1 + M); without
+/// negatives, M = 0, that of the interaction.
 /// Source: Yang et al. 2020, "Mixed Negative Sampling".
 TERN_HD inline double column_share(double degree, double interactions, const NegativeShare& share,
                                    std::int32_t negatives) {

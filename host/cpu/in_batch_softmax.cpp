@@ -44,9 +44,7 @@ void fill_bias(const TripletsStorage& state, const PairLayout& layout, double co
   for (std::int64_t j = 0; j < columns; ++j) {
     const NodeId item = layout.item(state.current.data(), j, triplets);
     const auto degree = static_cast<double>(items.degree(item));
-    const double share = layout.negatives == 0
-                             ? std::max(degree, 1.0) / edges
-                             : column_share(degree, edges, state.negative_share, layout.negatives);
+    const double share = column_share(degree, edges, state.negative_share, layout.negatives);
     bias[j] = finite_factor(-correction * std::log(share));
   }
 }

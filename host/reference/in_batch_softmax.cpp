@@ -57,7 +57,6 @@ void ReferenceBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmax
   const auto log_share = [&](std::int64_t j) {
     const double degree = degrees[item_nodes[j]];
     const auto interactions = static_cast<double>(graph.size());
-    if (layout.negatives == 0) return std::log(std::max(degree, 1.0) / interactions);
     return std::log(column_share(degree, interactions, storage.negative_share, layout.negatives));
   };
   const double pull = 1 / (static_cast<double>(pairs) * options.temperature);
