@@ -20,6 +20,7 @@
 namespace tern {
 namespace {
 
+using memory::block_bytes;
 using memory::Bytes;
 using memory::Kind;
 using memory::kMiB;
@@ -137,8 +138,7 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
 /// The copy of such a matrix that propagate gathers from.
 Bytes copy_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
   if (kind != Kind::kCpu) return 0;
-  const Bytes bytes = 2 * rows * round_up(cols, 16);
-  return bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
+  return block_bytes(2 * rows * round_up(cols, 16));
 }
 
 struct ModelMemory {

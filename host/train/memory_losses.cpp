@@ -13,7 +13,7 @@ Bytes matrix_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
   if (kind == Kind::kReference) return 8 * rows * cols;
   const bool cpu = kind == Kind::kCpu;
   const Bytes bytes = 4 * rows * round_up(cols, cpu ? 16 : 4);
-  return cpu && bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
+  return cpu ? block_bytes(bytes) : bytes;
 }
 
 std::int64_t triplets_of_epoch(const Interactions& train, const Config& config) {

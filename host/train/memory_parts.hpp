@@ -18,6 +18,11 @@ constexpr Bytes round_up(Bytes bytes, Bytes unit) {
   return (bytes + unit - 1) / unit * unit;
 }
 
+/// A block of a CPU (host/cpu/storage.cpp): large ones are on huge pages.
+constexpr Bytes block_bytes(Bytes bytes) {
+  return bytes >= 4 * kMiB ? round_up(bytes, 2 * kMiB) : bytes;
+}
+
 /// A matrix as the backend stores it: rows padded to whole vectors, and on a CPU large matrices on
 /// huge pages.
 Bytes matrix_bytes(Kind kind, std::int64_t rows, std::int64_t cols);
