@@ -1,4 +1,6 @@
 #include <cmath>
+#include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -13,18 +15,34 @@ namespace {
 constexpr const char* kOp = "linear_relu_batchnorm";
 using Table = MatrixView<double>;
 
-/// Element (row, col) of Σ input · weight + addend + bias.
-double element(const DenseSum& sum, std::int64_t row, std::int64_t col) {
-  double value = 0;
-  for (const auto& [input, weight] : sum.terms) {
-    const auto x = view(std::as_const(*input), kOp, "input");
-    const auto w = view(std::as_const(*weight), kOp, "weight");
-    for (std::int64_t k = 0; k < x.cols; ++k) value += x(row, k) * w(k, col);
+/// Σ input · weight + addend + bias, element by element.
+class Sum {
+ public:
+  explicit Sum(const DenseSum& sum) {
+    for (const auto& [input, weight] : sum.terms) {
+      terms_.emplace_back(view(std::as_const(*input), kOp, "input"),
+                          view(std::as_const(*weight), kOp, "weight"));
+    }
+    if (sum.addend != nullptr) addend_ = view(std::as_const(*sum.addend), kOp, "addend");
+    if (sum.bias != nullptr) bias_ = view(std::as_const(*sum.bias), kOp, "bias");
   }
-  if (sum.addend != nullptr) value += view(std::as_const(*sum.addend), kOp, "addend")(row, col);
-  if (sum.bias != nullptr) value += view(std::as_const(*sum.bias), kOp, "bias")(0, col);
-  return value;
-}
+
+  double operator()(std::int64_t row, std::int64_t col) const {
+    double value = 0;
+    for (const auto& [x, w] : terms_) {
+      for (std::int64_t k = 0; k < x.cols; ++k) value += x(row, k) * w(k, col);
+    }
+    if (addend_.has_value()) value += (*addend_)(row, col);
+    if (bias_.has_value()) value += (*bias_)(0, col);
+    return value;
+  }
+
+ private:
+  using ConstTable = MatrixView<const double>;
+  std::vector<std::pair<ConstTable, ConstTable>> terms_;
+  std::optional<ConstTable> addend_;
+  std::optional<ConstTable> bias_;
+};
 
 double activate(Activation activation, double value) {
   return activation == Activation::kRelu && value <= 0 ? 0.0 : value;
@@ -120,14 +138,14 @@ void ReferenceBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode 
   check_linear_relu_batchnorm(layer, mode, state, z);
   auto& saved = storage_of<DenseStateStorage>(state, kOp, "state");
   const Table out = view(z, kOp, "z");
+  const Sum inner(layer.inner);
+  const Sum outer(layer.outer);
   for (std::int64_t r = 0; r < out.rows; ++r) {
     for (std::int64_t c = 0; c < out.cols; ++c) {
       const std::int64_t at = r * out.cols + c;
-      double value = activate(layer.activation, element(layer.inner, r, c));
+      double value = activate(layer.activation, inner(r, c));
       saved.inner[at] = value;
-      if (!layer.outer.empty()) {
-        value = activate(layer.activation, value + element(layer.outer, r, c));
-      }
+      if (!layer.outer.empty()) value = activate(layer.activation, value + outer(r, c));
       saved.active[at] = value;
     }
   }
