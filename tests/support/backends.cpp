@@ -97,6 +97,15 @@ std::vector<BackendCase> backends_of_batches_under_test() {
   return all;
 }
 
+std::vector<BackendCase> one_backend_of_each_family() {
+  std::vector<BackendCase> kept;
+  for (const BackendCase& backend : backends_under_test()) {
+    if (!kept.empty() && kept.back().family == backend.family) kept.pop_back();
+    kept.push_back(backend);
+  }
+  return kept;
+}
+
 std::string backend_name(const testing::TestParamInfo<BackendCase>& info) {
   return info.param.name;
 }

@@ -38,6 +38,10 @@ std::vector<BackendCase> backends_under_test();
 /// triplets: with float atomics in bpr and l2_penalty, and with an epoch that is planned in parts.
 std::vector<BackendCase> backends_of_batches_under_test();
 
+/// The last of each family in backends_under_test(): for tests of what the host does, which the number
+/// of threads and the order of a device's streams leave alone, such as resuming. All of them repeat.
+std::vector<BackendCase> one_backend_of_each_family();
+
 /// The reason why no GPU is tested; empty if one is.
 std::string why_no_gpu();
 
