@@ -205,6 +205,8 @@ class CudaRecording final : public Recording {
   void replay() override;
 
   bool capturing() const { return capturing_; }
+  /// Kernels, copies and fills of the captured step; 0 before it is captured.
+  std::size_t num_nodes() const { return num_nodes_; }
   /// Counts a next_batch() of these triplets in the step.
   void note_next_batch(TripletsStorage& triplets);
 
@@ -223,6 +225,7 @@ class CudaRecording final : public Recording {
   bool capturing_ = false;
   std::vector<Progress> progress_;
   ExecutableGraph graph_;
+  std::size_t num_nodes_ = 0;
 };
 
 }  // namespace tern::cuda

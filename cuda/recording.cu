@@ -76,6 +76,7 @@ void CudaRecording::capture() {
   cudaGraphExec_t executable = nullptr;
   check(cudaGraphInstantiate(&executable, captured, 0));
   graph_ = ExecutableGraph(executable);
+  check(cudaGraphGetNodes(captured, nullptr, &num_nodes_));
 }
 
 void CudaRecording::replay() {

@@ -14,7 +14,7 @@
 // much longer than another, and no block waits for one row. Segments come first in the grid, and rows
 // are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
 // as the set has them. Order of a sum: FMAs in CSR order within a group; the segments of a row, joined
-// in order by a second kernel.
+// in order by the group that finishes the last of them.
 
 #include "cuda/ops/propagate.hpp"
 
@@ -46,17 +46,16 @@ __device__ inline void finish(const PropagateTask& task, std::int64_t row, int p
   as_vectors(task.y.data)[at] = scale(task.scale, value);
 }
 
-/// The work of one group: neighbours [begin, end) of a row.
+/// The work of one group: `size` neighbours of a row.
 struct Portion {
-  std::int64_t row = -1;   // -1: nothing to do
-  std::int32_t slot = -1;  // of the partial sum; -1: none, the sum is the row's
+  std::int64_t row = -1;  // -1: nothing to do
   EdgeOffset begin = 0;
-  EdgeOffset end = 0;
+  std::int32_t size = 0;
 };
 
 __device__ inline Portion portion_of_segment(const RowSegment& segment, const RowsView& to) {
   if (to.marks != nullptr && to.marks[segment.row] == 0) return {};
-  return {segment.row, segment.slot, segment.begin, segment.end};
+  return {segment.row, segment.begin, segment.size};
 }
 
 /// A whole row, unless it is cut into segments.
@@ -68,7 +67,43 @@ __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t
   const EdgeOffset begin = __ldg(task.csr.offsets + row);
   const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
   if (end - begin > kSegment) return {};
-  return {row, -1, begin, end};
+  return {row, begin, static_cast<std::int32_t>(end - begin)};
+}
+
+/// Stores the partial sum of a segment. The group that stores the last one of a row joins them all: so
+/// no second launch waits for the whole grid, and the order of the sum is that of the slots.
+template <int kLanes, int kChunks>
+__device__ void join_segments(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
+                              const RowSegment& segment, const RowSum<kChunks>& sum) {
+  const LaneGroup<kLanes>& group = lanes.group;
+  SplitRow& split = task.split[segment.split];
+  float4* slots = as_vectors(task.partials);
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int place = lanes.place(c);
+    if (place >= lanes.vectors) continue;
+    slots[static_cast<std::int64_t>(segment.slot) * lanes.vectors + place] = sum.chunk[c];
+  }
+  __threadfence();  // the partial sums of all lanes are seen before their number
+  group.sync();
+  std::int32_t before = 0;
+  if (group.lane == 0) before = atomicAdd(&split.stored, 1);
+  before = group.broadcast(before, 0);
+  const std::int32_t tiles = static_cast<std::int32_t>(gridDim.y);
+  if (before + 1 < split.count * tiles) return;
+  if (group.lane == 0) split.stored = 0;  // for the next launch
+  __threadfence();
+  group.sync();
+  for (int place = group.lane; place < lanes.vectors; place += kLanes) {
+    const float4* partial =
+        slots + static_cast<std::int64_t>(split.first_slot) * lanes.vectors + place;
+    float4 joined = __ldcg(partial);
+#pragma unroll 8
+    for (int s = 1; s < split.count; ++s) {
+      joined = add(joined, __ldcg(partial + static_cast<std::int64_t>(s) * lanes.vectors));
+    }
+    finish(task, segment.row, place, joined);
+  }
 }
 
 /// One group a segment, then one a row.
@@ -84,42 +119,18 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
                               : portion_of_row(task, index - task.num_segments);
   const RowLanes<kLanes, kChunks> lanes(task);
   RowSum<kChunks> sum;
-  add_neighbours<kLanes, kChunks, kMarked>(
-      task, lanes,
-      {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
+  add_neighbours<kLanes, kChunks, kMarked>(task, lanes,
+                                           {task.csr.columns + portion.begin, portion.size}, sum);
   if (portion.row < 0) return;
+  if (index < task.num_segments) {
+    join_segments(task, lanes, task.segments[index], sum);
+    return;
+  }
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int place = lanes.place(c);
-    if (place >= lanes.vectors) continue;
-    if (portion.slot < 0) {
-      finish(task, portion.row, place, sum.chunk[c]);
-    } else {
-      const std::int64_t at = static_cast<std::int64_t>(portion.slot) * lanes.vectors + place;
-      as_vectors(task.partials)[at] = sum.chunk[c];
-    }
+    if (place < lanes.vectors) finish(task, portion.row, place, sum.chunk[c]);
   }
-}
-
-/// Joins the partial sums of rows of several segments, in order. One thread a vector; eight of its
-/// loads are under way at a time.
-__global__ void __launch_bounds__(kPropagateThreads)
-    propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
-  const int vectors = static_cast<int>(task.y.stride / kVector);
-  const std::int64_t index =
-      static_cast<std::int64_t>(blockIdx.x) * kPropagateThreads + threadIdx.x;
-  if (index >= static_cast<std::int64_t>(task.num_split) * vectors) return;
-  const SplitRow split = task.split[index / vectors];
-  const int place = static_cast<int>(index % vectors);
-  if (task.to.marks != nullptr && task.to.marks[split.row] == 0) return;
-  const float4* partial =
-      as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
-  float4 sum = partial[0];
-#pragma unroll 8
-  for (int s = 1; s < split.count; ++s) {
-    sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
-  }
-  finish(task, split.row, place, sum);
 }
 
 template <int kLanes, int kChunks>
@@ -166,11 +177,6 @@ void launch_propagate(const Queue& queue, const PropagateTask& task) {
   } else {
     launch_rows<32, 8>(launch, task);
   }
-  if (task.num_split > 0) {
-    launch({.blocks = ceil_div(task.num_split * vectors, kPropagateThreads),
-            .threads = kPropagateThreads},
-           propagate_join_segments_kernel, task);
-  }
 }
 
 RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
@@ -188,9 +194,12 @@ RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
       throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
                         " neighbours need more than 2147483647 segments");
     }
+    const auto split = static_cast<std::int32_t>(cuts.split.size());
     cuts.split.push_back({row, cuts.slots, static_cast<std::int32_t>(count)});
     for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += size) {
-      cuts.segments.push_back({row, cuts.slots++, begin, std::min(begin + size, offsets[r + 1])});
+      const EdgeOffset end = std::min(begin + size, offsets[r + 1]);
+      cuts.segments.push_back(
+          {row, cuts.slots++, split, static_cast<std::int32_t>(end - begin), begin});
     }
   }
   // Stable: rows and segments of one length stay in the order of memory.
@@ -198,7 +207,7 @@ RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
     return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
   });
   std::ranges::stable_sort(cuts.segments, std::greater(),
-                           [](const RowSegment& segment) { return segment.end - segment.begin; });
+                           [](const RowSegment& segment) { return segment.size; });
   return cuts;
 }
 
@@ -224,8 +233,7 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .num_short = rows.short_rows.size(),
                      .segments = rows.segments.data(),
                      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
-                     .split = rows.split.data(),
-                     .num_split = static_cast<std::int32_t>(rows.split.size())};
+                     .split = rows.split.data()};
   task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
   if (options.from != nullptr) task.from_marks = row_view(options.from).marks;
   if (options.addend != nullptr) task.addend = view(*options.addend).data;

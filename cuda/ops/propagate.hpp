@@ -51,8 +51,7 @@ struct PropagateTask {
   std::int64_t num_short = 0;
   const RowSegment* segments = nullptr;
   std::int32_t num_segments = 0;
-  const SplitRow* split = nullptr;
-  std::int32_t num_split = 0;
+  SplitRow* split = nullptr;
   float* partials = nullptr;  // (slots, y's stride): workspace
 };
 

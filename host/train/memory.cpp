@@ -63,12 +63,12 @@ std::int64_t segments_of(const Interactions& interactions) {
 }
 
 /// Columns in both directions, offsets, scales; on a CPU as many ones, on a GPU the shorter rows in
-/// order, the segments of the others (24 bytes), and where these rows' segments are (12 bytes; each
+/// order, the segments of the others (24 bytes), and where these rows' segments are (16 bytes; each
 /// has two segments or more).
 Bytes graph_bytes(Kind kind, const Interactions& interactions) {
   const Bytes bytes =
       8 * interactions.size() + 16 * (Bytes{interactions.num_users()} + interactions.num_items());
-  return kind == Kind::kCuda ? bytes + 30 * segments_of(interactions) : bytes;
+  return kind == Kind::kCuda ? bytes + 32 * segments_of(interactions) : bytes;
 }
 
 /// Training loads features only if the model reads them.
