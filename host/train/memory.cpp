@@ -89,9 +89,10 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   if (target.kind == Kind::kReference) return bytes + 40 * drawn;  // an epoch and its permutation
   if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the
-  // device, and 24 that sorting may take.
+  // device, and 24 that sorting may take. Four bytes say which row of the batch a node is.
   const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
-  return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
+  return bytes + 4 * (Bytes{train.num_users()} + train.num_items()) +
+         120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
 /// Unit rows that are copied at one time: an evaluation by cosine ranks those of items, sl@k measures
