@@ -16,12 +16,13 @@
 namespace tern::test {
 namespace {
 
-/// A training step of LightGCN on a graph whose rows are long on both sides, and cut into segments.
+/// A training step of LightGCN on a graph with short rows and rows that are cut into segments, on both
+/// sides.
 class LightGcnStep {
  public:
   LightGcnStep(Backend& backend, int layers, LossKind loss)
       : backend_(backend),
-        graph_(backend.make_graph(random_interactions(200, 150, 0.55, 3))),
+        graph_(backend.make_graph(random_interactions(200, 150, 0.37, 3))),
         triplets_(backend.make_triplets(graph_, {.seed = Seed{7}}, 90)),
         model_(make_model(backend, graph_, triplets_, model_options(layers))),
         loss_(make_loss(backend, loss_options(loss), 0.01, graph_.num_users())),
