@@ -188,7 +188,7 @@ void CudaBackend::copy(const Matrix& from, Matrix& to) {
   // Same shape, same stride, zero padding: one contiguous copy.
   check(cudaMemcpyAsync(target.data, source.data,
                         static_cast<std::size_t>(source.rows * source.stride) * sizeof(float),
-                        cudaMemcpyDeviceToDevice, stream_.get()));
+                        cudaMemcpyDeviceToDevice, queue().stream));
 }
 
 RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {

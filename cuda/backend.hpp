@@ -33,6 +33,9 @@ struct CudaOptions {
 };
 
 class CudaRecording;
+class PendingOps;
+struct AdamTask;
+struct L2PenaltyTask;
 
 /// The f32 backend for one GPU: kernels of cuda/ops on one stream. Ops return before the work is
 /// done; a download or synchronize() waits. Not for several threads at a time. A method with
@@ -140,7 +143,13 @@ class CudaBackend final : public Backend {
   struct RowProduct;
 
   Memory pool_memory() const { return {pool_.get(), stream_.get()}; }
-  Queue queue() const { return {stream_.get(), multiprocessors_, options_.synchronous}; }
+  /// Where an op launches its kernels. Ops of a recorded step that wait are launched before.
+  Queue queue();
+  /// The same for an op that changes a counter alone: most of those that wait go on waiting.
+  Queue queue_of_counters(const Counter& counter);
+  /// Whether an op of a recorded step waits, to share a launch with others; else it must be launched.
+  bool deferred(const L2PenaltyTask& task);
+  bool deferred(const AdamTask& task);
   DeviceScope use_device() const { return DeviceScope(options_.device); }
   /// Throws ShapeError if a recorded step is running: its ops must not do this.
   void expect_not_recording(const char* op) const;
@@ -197,14 +206,19 @@ RowsView row_view(const RowSet* rows);
 /// The counter's value in device memory; null for null.
 std::int64_t* counter_value(const Counter* counter);
 
-/// A step that is run once, then captured, then replayed as a CUDA graph.
+/// A step that is run once, then captured, then replayed as a CUDA graph. Some of its ops share a launch
+/// (cuda/ops/pending_ops.hpp), in all three.
 class CudaRecording final : public Recording {
  public:
-  CudaRecording(CudaBackend& backend, std::function<void()> step)
-      : backend_(backend), step_(std::move(step)) {}
+  CudaRecording(CudaBackend& backend, std::function<void()> step);
+  ~CudaRecording() override;
   void replay() override;
 
   bool capturing() const { return capturing_; }
+  /// Kernels, copies and fills of the captured step; 0 before it is captured.
+  std::size_t num_nodes() const { return num_nodes_; }
+  /// The ops of the running step that are not launched yet.
+  PendingOps& pending() { return *pending_; }
   /// Counts a next_batch() of these triplets in the step.
   void note_next_batch(TripletsStorage& triplets);
 
@@ -216,13 +230,17 @@ class CudaRecording final : public Recording {
   void run();
   void capture();
   bool planned() const;
+  /// Forgets ops that wait: an earlier run may have failed half-way.
+  void drop_pending();
 
   CudaBackend& backend_;
   std::function<void()> step_;
   bool ran_ = false;
   bool capturing_ = false;
   std::vector<Progress> progress_;
+  std::unique_ptr<PendingOps> pending_;
   ExecutableGraph graph_;
+  std::size_t num_nodes_ = 0;
 };
 
 }  // namespace tern::cuda

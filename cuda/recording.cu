@@ -8,7 +8,7 @@
 // grow, and counts the calls of next_batch. The second captures the step into a CUDA graph, and
 // from then on a replay is one launch. A graph cannot begin a window of batches, so a replay that
 // needs a new window runs the step as it is; so does every replay of a backend that waits after each
-// launch.
+// launch. In all of them some ops wait for those after them, to share a launch.
 
 namespace tern::cuda {
 namespace {
@@ -47,7 +47,9 @@ void CudaRecording::note_next_batch(TripletsStorage& triplets) {
 
 void CudaRecording::run() {
   const Setting<CudaRecording*> running(backend_.recording_, this);
+  drop_pending();
   step_();
+  (void)backend_.queue();  // launches what still waits
 }
 
 /// Whether all batches that a replay moves to are planned.
@@ -76,6 +78,7 @@ void CudaRecording::capture() {
   cudaGraphExec_t executable = nullptr;
   check(cudaGraphInstantiate(&executable, captured, 0));
   graph_ = ExecutableGraph(executable);
+  check(cudaGraphGetNodes(captured, nullptr, &num_nodes_));
 }
 
 void CudaRecording::replay() {

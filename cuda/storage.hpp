@@ -81,6 +81,7 @@ struct SidePlan {
   DeviceArray<NodeId> rows;
   DeviceArray<std::int32_t> starts;
   DeviceArray<std::int32_t> first_row;
+  DeviceArray<std::int32_t> places;  // by node: its index among the current batch's rows, if marked
 };
 
 /// The workspace of planning; the sides take turns.
@@ -141,8 +142,8 @@ struct TripletsStorage final : Storage {
     BatchView view{.state = state.data(), .triplets = window.data(), .batch_size = batch_size};
     for (int side = 0; side < 2; ++side) {
       const SidePlan& plan = plans[side];
-      view.sides[side] = {plan.rows.data(), plan.starts.data(), plan.occurrences.data(),
-                          plan.set->view.capacity};
+      view.sides[side] = {plan.rows.data(),        plan.starts.data(),     plan.occurrences.data(),
+                          plan.set->view.capacity, plan.set->marks.data(), plan.places.data()};
     }
     return view;
   }

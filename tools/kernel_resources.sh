@@ -83,17 +83,17 @@ find_disassembler() {
 # Whether the loop of this source is read: architecture, source.
 has_limits() { [[ -n $disassembler && $1 == 90 ]] && grep -q "${limited_kernel%%<*}" "$2"; }
 
-# The innermost loops of a cubin that load 16 bytes, in lines of "source, instructions, loads, instructions
-# from the first load to the last, symbol".
+# The innermost loops of a cubin that gather: with two loads or more of 16 bytes that no thread writes, and
+# not the code beside the kernel for shuffles of a warp whose lanes have parted. In lines of "source, instructions, loads, instructions from the first load to the last, symbol".
 gathering_loops() {
   "$disassembler" -c "$2" | awk -v OFS='\t' -v source="$1" '
     function report(first, last,   i, loads, from, to) {
       for (i = first; i <= last; ++i) {
-        if (i in inner) return
-        if (line[i] ~ /LDG\.E\.128/) { if (!loads++) from = i; to = i }
+        if (i in inner || line[i] ~ /WARPSYNC\.COLLECTIVE/) return
+        if (line[i] ~ /LDG\.E\.128\.CONSTANT/) { if (!loads++) from = i; to = i }
       }
       for (i = first; i <= last; ++i) inner[i]
-      if (loads) print source, last - first + 1, loads, to - from + 1, symbol
+      if (loads > 1) print source, last - first + 1, loads, to - from + 1, symbol
     }
     /^\.text\./ { symbol = substr($1, 7); sub(/:$/, "", symbol); count = 0; split("", label); split("", inner) }
     /^\.L_x_[0-9]+:/ { sub(/:.*/, ""); label[$0] = count + 1 }

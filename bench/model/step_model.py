@@ -65,6 +65,7 @@ class Mapping:
     name: str
     loop: Loop
     cut: object  # from degrees and the wanted rows to neighbours a group, in launch order
+    longest: int  # neighbours of a row that are summed without partial sums
 
 
 @dataclasses.dataclass
@@ -78,6 +79,9 @@ class Work:
     @property
     def waste(self):
         return self.lockstep / max(1, self.ideal)
+
+    def __add__(self, other):
+        return Work(self.ideal + other.ideal, self.lockstep + other.lockstep, self.blocks + other.blocks)
 
 
 # --- Graphs ------------------------------------------------------------------------------------
@@ -127,16 +131,29 @@ def segments_of(degree):
     return [min(size, degree - begin) for begin in range(0, degree, size)] if degree > 64 else []
 
 
-def by_items(degrees, rows):
-    """A group a row, the longest first, or a segment of a longer row; rows of a set in its order."""
+def segment_groups(degrees, rows):
+    """A group a segment of a row of more than 64 neighbours, the longest first."""
     wanted, segments = set(rows), []
     for row, degree in enumerate(degrees):
         segments += [(size, row in wanted) for size in segments_of(degree)]
     segments.sort(key=lambda segment: -segment[0])
-    whole = [degrees[row] if degrees[row] <= 64 else 0 for row in rows]
-    if len(wanted) == len(degrees):
-        whole = sorted((degree for degree in degrees if degree <= 64), reverse=True)
-    return [size if there else 0 for size, there in segments] + whole
+    return [size if there else 0 for size, there in segments]
+
+
+def row_groups(degrees, rows):
+    """A group a row of at most 64 neighbours, the longest first; rows of a set in its order."""
+    if len(rows) == len(degrees):
+        return sorted((degree for degree in degrees if degree <= 64), reverse=True)
+    return [degrees[row] if degrees[row] <= 64 else 0 for row in rows]
+
+
+def by_items(degrees, rows):
+    """Segments, then rows."""
+    return segment_groups(degrees, rows) + row_groups(degrees, rows)
+
+
+def in_whole_blocks(groups):
+    return groups + [0] * (-len(groups) % GROUPS_OF_BLOCK)
 
 
 def turns_of(size):
@@ -195,9 +212,9 @@ def waiting_us(gpu, blocks):
     return end
 
 
-def propagation_us(gpu, mapping, work, gathered, streamed, table):
-    return gpu.launch + max(gpu.gather_us(gathered, table) + streamed / gpu.hbm / 1e3,
-                            gpu.issue_us(work.lockstep / GROUPS_OF_WARP * mapping.loop.instructions),
+def propagation_us(gpu, loop, work, gather_us, streamed):
+    return gpu.launch + max(gather_us + streamed / gpu.hbm / 1e3,
+                            gpu.issue_us(work.lockstep / GROUPS_OF_WARP * loop.instructions),
                             waiting_us(gpu, work.blocks))
 
 
@@ -209,11 +226,25 @@ def plain_us(gpu, launches, size, flops=0.0):
 
 BEFORE = Loop(instructions=102, waits=2.0, mark_waits=2.0)
 NOW = Loop(instructions=44, waits=1.0, mark_waits=1.0)
-MAPPINGS = (Mapping("before", BEFORE, by_rows), Mapping("loop", NOW, by_rows), Mapping("items", NOW, by_items))
+SHARED = Loop(instructions=48, waits=1.0, mark_waits=1.0)
+MAPPINGS = (Mapping("before", BEFORE, by_rows, 2048), Mapping("loop", NOW, by_rows, 2048),
+            Mapping("items", NOW, by_items, 64))
+TOGETHER = "together"
+NAMES = [mapping.name for mapping in MAPPINGS] + [TOGETHER]
+
+
+@dataclasses.dataclass
+class Figures:
+    """Of one kernel: launches, turns of its groups, waste, microseconds."""
+
+    nodes: int
+    turns: int
+    waste: float
+    us: float
 
 
 class Step:
-    """The kernels of a step: [(name, times, bytes, {mapping: (turns, waste, µs)})]."""
+    """The kernels of a step: [(name, times, bytes, {name of a mapping: Figures})]."""
 
     def __init__(self, gpu, degrees, options):
         self.gpu, self.degrees = gpu, degrees
@@ -228,62 +259,119 @@ class Step:
         self.kernels = []
         self.fill(options)
 
-    def propagation(self, name, times, side, rows=None, marked=False):
-        """To the rows of a side (default: all), from all rows of the other or those of the batch."""
-        degrees, source = self.degrees[side], self.degrees[1 - side]
-        rows = range(len(degrees)) if rows is None else rows
-        share = sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
+    def share(self, side):
+        """The part of a side's edges whose other end is in the batch."""
+        source = self.degrees[1 - side]
+        return sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
+
+    def traffic(self, side, rows, marked):
+        """Bytes gathered and streamed by one direction, and microseconds of the gathers."""
+        degrees, row_bytes = self.degrees[side], 4 * WIDTH
         edges = sum(degrees[row] for row in rows)
-        row_bytes = 4 * WIDTH
-        gathered = edges * (share if marked else 1.0) * (row_bytes + 4)
+        gathered = edges * (self.share(side) if marked else 1.0) * (row_bytes + 4)
         streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes)
+        return gathered, streamed, self.gpu.gather_us(gathered, len(self.degrees[1 - side]) * row_bytes)
+
+    def partial_bytes(self, side, rows):
+        """Partial sums of rows of more than 64 neighbours, written and joined."""
+        return 8 * WIDTH * sum(len(segments_of(self.degrees[side][row])) for row in rows)
+
+    def work(self, groups, loop, side, marked):
+        if marked:
+            return marked_neighbours(groups, loop, self.share(side), self.generator)
+        return every_neighbour(groups, loop)
+
+    def one_way(self, name, times, side, batch=False, marked=False):
+        """To the rows of a side, or those in the batch; from all rows of the other, or those in the batch."""
+        degrees = self.degrees[side]
+        rows = self.batch[side] if batch else range(len(degrees))
+        gathered, streamed, gather_us = self.traffic(side, rows, marked)
         figures = {}
         for mapping in MAPPINGS:
-            groups = mapping.cut(degrees, rows)
-            work = (marked_neighbours(groups, mapping.loop, share, self.generator) if marked
-                    else every_neighbour(groups, mapping.loop))
-            us = propagation_us(self.gpu, mapping, work, gathered, streamed, len(source) * row_bytes)
-            if mapping.cut is by_items and (parts := sum(len(segments_of(degrees[row])) for row in rows)):
-                us += plain_us(self.gpu, 1, 2 * row_bytes * parts)  # partial sums, written and joined
-            figures[mapping.name] = (work.ideal, work.waste, us)
+            work = self.work(mapping.cut(degrees, rows), mapping.loop, side, marked)
+            us = propagation_us(self.gpu, mapping.loop, work, gather_us, streamed)
+            joins = any(degree > mapping.longest for degree in degrees)
+            if mapping.cut is by_items and joins:
+                us += plain_us(self.gpu, 1, self.partial_bytes(side, rows))
+            figures[mapping.name] = Figures(2 if joins else 1, work.ideal, work.waste, us)
         self.kernels.append((name, times, gathered + streamed, figures))
 
-    def plain(self, name, launches, size, flops=0.0):
+    def both_ways(self, name, times, batch=False, marked=False, adam=False):
+        """Both directions in a launch: segments of both, then rows of both. Blocks start in this order, so
+        that nearly all of them gather from one table at a time. With adam: it updates both tables, too."""
+        size, streamed, gather_us, work = 0, 0, 0.0, Work()
+        for groups in (segment_groups, row_groups):
+            for side, degrees in enumerate(self.degrees):
+                rows = self.batch[side] if batch else range(len(degrees))
+                work += self.work(in_whole_blocks(groups(degrees, rows)), SHARED, side, marked)
+        for side, degrees in enumerate(self.degrees):
+            rows = self.batch[side] if batch else range(len(degrees))
+            gathered, written, us = self.traffic(side, rows, marked)
+            size, gather_us = size + gathered, gather_us + us
+            streamed += written + self.partial_bytes(side, rows) + (24 * WIDTH * len(rows) if adam else 0)
+        us = propagation_us(self.gpu, SHARED, work, gather_us, streamed)
+        self.kernels.append((name, times, size + streamed,
+                             {TOGETHER: Figures(1, work.ideal, work.waste, us)}))
+
+    def plain(self, name, launches, size, flops=0.0, names=NAMES):
         us = plain_us(self.gpu, launches, size, flops)
-        self.kernels.append((name, 1, size, {mapping.name: (0, 1.0, us) for mapping in MAPPINGS}))
+        self.kernels.append((name, 1, size, {of: Figures(launches, 0, 1.0, us) for of in names}))
 
     def fill(self, options):
+        layers, apart = options.layers, NAMES[:-1]
         for side, to in enumerate(("users", "items")):
-            if options.layers > 1:
-                self.propagation(f"propagate to {to}", 2 * (options.layers - 1), side)
-            self.propagation(f"propagate to the batch's {to}", 1, side, self.batch[side])
-            self.propagation(f"propagate from the batch to {to}", 1, side, marked=True)
+            if layers > 1:
+                self.one_way(f"propagate to {to}", 2 * (layers - 1), side)
+            self.one_way(f"propagate to the batch's {to}", 1, side, batch=True)
+            self.one_way(f"propagate from the batch to {to}", 1, side, marked=True)
+        if layers > 1:
+            self.both_ways("propagate both ways", 2 * (layers - 1) - 1)
+            self.both_ways("propagate both ways, and Adam", 1, adam=True)
+        self.both_ways("propagate to the batch", 1, batch=True)
+        self.both_ways("propagate from the batch" + (", and Adam" if layers == 1 else ""), 1, marked=True,
+                       adam=layers == 1)
         row_bytes = 4 * WIDTH
         rows = sum(map(len, self.batch))
-        self.plain("next_batch", 1, 16 * options.batch)
+        self.plain("next_batch", 2, 16 * options.batch)
         if options.loss == "bpr":
             self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
         else:
             self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
                        6.0 * options.batch**2 * WIDTH)
-        self.plain("l2_penalty", 2, 3 * rows * row_bytes)
-        self.plain("adam", 2, 7 * sum(map(len, self.degrees)) * row_bytes)
+        self.plain("increment", 1, 8)
+        self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=apart)
+        self.plain("l2_penalty: its loss", 1, 8 * rows, names=[TOGETHER])
+        self.plain("adam", 2, 7 * sum(map(len, self.degrees)) * row_bytes, names=apart)
 
-    def total(self, mapping):
-        return sum(times * figures[mapping.name][2] for _, times, _, figures in self.kernels)
+    def of(self, name):
+        """(times, figures) of the kernels of a mapping."""
+        return [(times, figures[name]) for _, times, _, figures in self.kernels if name in figures]
+
+    def total(self, name):
+        return sum(times * figures.us for times, figures in self.of(name))
+
+    def nodes(self, name):
+        return sum(times * figures.nodes for times, figures in self.of(name))
 
 
 def print_step(step, options):
     print(f"predicted: LightGCN L {options.layers} {options.loss}, D {WIDTH}, B {options.batch}, "
           f"{len(step.degrees[0])} users, {len(step.degrees[1])} items, {step.edges} edges")
-    columns = "".join(f" | {m.name + ': turns':>14} {'waste':>5} {'µs':>7}" for m in MAPPINGS)
+    columns = "".join(f" | {name + ': turns':>15} {'waste':>5} {'µs':>7}" for name in NAMES)
     print(f"{'kernel':<32} {'times':>5} {'MB':>7}{columns}")
+
+    def cell(figures):
+        if figures is None:
+            return f" | {'':>15} {'':>5} {'':>7}"
+        waste = f"{figures.waste:.2f}" if figures.turns else ""
+        return f" | {figures.turns or '':>15} {waste:>5} {figures.us:7.1f}"
+
     for name, times, size, figures in step.kernels:
-        cells = "".join(f" | {turns or '':>14} {f'{waste:.2f}' if turns else '':>5} {us:7.1f}"
-                        for turns, waste, us in (figures[m.name] for m in MAPPINGS))
+        cells = "".join(cell(figures.get(of)) for of in NAMES)
         print(f"{name:<32} {times:>5} {size / 1e6:7.1f}{cells}")
-    totals = "".join(f" | {'':>14} {'':>5} {step.total(m):7.1f}" for m in MAPPINGS)
-    print(f"{'step, predicted µs':<32} {'':>5} {'':>7}{totals}")
+    for text, figure in (("nodes of a recorded step", step.nodes), ("step, predicted µs", step.total)):
+        totals = "".join(f" | {'':>15} {'':>5} {round(figure(name), 1):7}" for name in NAMES)
+        print(f"{text:<32} {'':>5} {'':>7}{totals}")
 
 
 def parse_arguments(words=None):

@@ -14,6 +14,8 @@
 // block computes the two bias corrections in f64, from powers that increment has left beside the
 // step number. If they are of another step or other betas, it computes them: the same bits.
 //
+// In a recorded step the propagation that computes a gradient may make the step itself (adam_step.cuh).
+//
 // adam_catch_up: the steps that rows have missed, with gradient 0, in registers: 24 bytes an element
 // for up to 256 steps. The threads of a block compute the corrections of as many steps at a time,
 // from the oldest that one of its rows has missed.
@@ -21,6 +23,7 @@
 #include "cuda/ops/adam.hpp"
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/adam_step.cuh"
 #include "cuda/ops/fault.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
@@ -36,70 +39,11 @@ constexpr int kAdamBlocks = 5;
 /// it, not latency.
 constexpr int kCatchUpBlocks = 4;
 
-struct AdamCoefficients {
-  float beta1;
-  float one_minus_beta1;
-  float beta2;
-  float one_minus_beta2;
-  float step_size;        // lr / (1 - β1ᵗ)
-  float root_correction;  // 1 / sqrt(1 - β2ᵗ)
-};
-
-/// The coefficients of step t, from β1ᵗ and β2ᵗ.
-__device__ inline AdamCoefficients adam_coefficients(const AdamTask& task, double power1,
-                                                     double power2) {
-  return {static_cast<float>(task.beta1),
-          static_cast<float>(1.0 - task.beta1),
-          static_cast<float>(task.beta2),
-          static_cast<float>(1.0 - task.beta2),
-          static_cast<float>(task.learning_rate / (1.0 - power1)),
-          static_cast<float>(1.0 / sqrt(1.0 - power2))};
-}
-
-__device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
-  const std::int64_t step = *task.step;
-  const StepDecay* decay = task.decay;
-  const bool known = decay != nullptr && decay->step == step && step > 0 &&
-                     decay->beta1 == task.beta1 && decay->beta2 == task.beta2;
-  const auto t = static_cast<double>(step);
-  const double power1 = known ? decay->power1 : pow(task.beta1, t);
-  const double power2 = known ? decay->power2 : pow(task.beta2, t);
-  return adam_coefficients(task, power1, power2);
-}
-
-__device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
-                                    float& parameter, float& first, float& second) {
-  const float g = fmaf(task.weight_decay, parameter, gradient);
-  first = fmaf(c.beta1, first, c.one_minus_beta1 * g);
-  second = fmaf(c.beta2, second, c.one_minus_beta2 * g * g);
-  const float denominator = fmaf(sqrtf(second), c.root_correction, task.epsilon);
-  parameter = fmaf(-c.step_size, first / denominator, parameter);
-}
-
-/// The first `used` elements of a vector. The padding beyond the columns must stay zero: without ε it
-/// would become 0 / 0.
-__device__ inline void adam_elements(const AdamTask& task, const AdamCoefficients& c,
-                                     std::int64_t used, float4 g, float4& p, float4& m, float4& v) {
-  adam_element(task, c, g.x, p.x, m.x, v.x);
-  if (used > 1) adam_element(task, c, g.y, p.y, m.y, v.y);
-  if (used > 2) adam_element(task, c, g.z, p.z, m.z, v.z);
-  if (used > 3) adam_element(task, c, g.w, p.w, m.w, v.w);
-}
-
 /// Updates vector `at` of the table; `place` is its index within its row.
 __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients& c, std::int64_t at,
                                    std::int64_t place) {
   const float4 g = __ldcs(as_vectors(task.gradient) + at);
-  float4 m = __ldcs(as_vectors(task.first_moment) + at);
-  float4 v = __ldcs(as_vectors(task.second_moment) + at);
-  float4 p = as_vectors(task.parameter)[at];
-  adam_elements(task, c, task.cols - place * kVector, g, p, m, v);
-  __stcs(as_vectors(task.first_moment) + at, m);
-  __stcs(as_vectors(task.second_moment) + at, v);
-  as_vectors(task.parameter)[at] = p;
-  // A first moment that is not finite makes the parameter not finite: no need to test it.
-  if (!(all_finite(p) && all_finite(v)) && task.fault != nullptr)
-    note_fault(task.fault, *task.step);
+  adam_vector(task, c, at, place, g, as_vectors(task.parameter)[at]);
 }
 
 /// Every row, vector by vector; the grid strides over the table.
@@ -263,7 +207,7 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
   const DeviceScope scope = use_device();
   CounterStorage& steps = storage(step);
   if (steps.beta1 != options.beta1 || steps.beta2 != options.beta2) {
-    const Launcher launch(queue());
+    const Launcher launch(queue_of_counters(step));
     launch({.blocks = 1, .threads = 1}, adam_betas_kernel, steps.value.data(), options.beta1,
            options.beta2, steps.decay.data());
     steps.beta1 = options.beta1;
@@ -271,7 +215,7 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
   }
   AdamTask task = adam_task(options, steps, parameter, state, rows, fault);
   task.gradient = view(gradient).data;
-  launch_adam(queue(), task);
+  if (!deferred(task)) launch_adam(queue(), task);
 }
 
 void CudaBackend::adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,

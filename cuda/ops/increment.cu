@@ -20,7 +20,7 @@ __global__ void increment_kernel(std::int64_t* counter, StepDecay* decay) {
 void CudaBackend::increment(Counter& counter) {
   CounterStorage& stored = storage(counter);
   const DeviceScope scope = use_device();
-  const Launcher launch(queue());
+  const Launcher launch(queue_of_counters(counter));
   launch({.blocks = 1, .threads = 1}, increment_kernel, stored.value.data(), stored.decay.data());
 }
 

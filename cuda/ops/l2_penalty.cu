@@ -137,6 +137,11 @@ void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task) {
     launch({.blocks = ceil_div(rows, kL2Threads / kLanes), .threads = kL2Threads, .blocks_y = 2},
            l2_penalty_rows_kernel<kLanes>, task);
   });
+  launch_l2_penalty_loss(queue, task);
+}
+
+void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task) {
+  const Launcher launch(queue);
   launch({.blocks = 1, .threads = kL2Threads}, l2_penalty_loss_kernel, task);
 }
 
@@ -155,7 +160,11 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
                            .gradients = {view(grad_users), view(grad_items)},
                            .losses = view(losses),
                            .terms = state.terms.data()};
-  state.fused ? launch_l2_penalty_fused(queue(), task) : launch_l2_penalty(queue(), task);
+  if (state.fused) {
+    launch_l2_penalty_fused(queue(), task);
+  } else if (!deferred(task)) {
+    launch_l2_penalty(queue(), task);
+  }
 }
 
 }  // namespace tern::cuda

@@ -22,5 +22,7 @@ struct L2PenaltyTask {
 
 /// The reproducible form, see l2_penalty.cu.
 void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task);
+/// Its loss alone, if the terms are there already (propagate's RowUpdate).
+void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task);
 
 }  // namespace tern::cuda

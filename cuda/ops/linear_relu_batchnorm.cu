@@ -131,7 +131,8 @@ Matmul& CudaBackend::matmul(const ProductShape& shape) {
     throw ShapeError(std::string(kOp) +
                      ": a recorded step needs other products than its first run");
   }
-  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory(), queue());
+  const Queue now = queue();
+  if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory(), now);
   return *matmul_;
 }
 

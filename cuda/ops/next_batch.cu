@@ -1,8 +1,8 @@
 // next_batch: moves from one batch to the next, on the device alone. Integers alone: exact.
 //
 // The reproducible form takes two launches: a row may belong to both batches, so all old marks must
-// be cleared before the first new one is set. For each distinct row of the batch one byte is
-// written at random and four are read in order: a few microseconds of latency. The plan is not
+// be cleared before the first new one is set. For each distinct row of the batch a byte and its place
+// are written at random and four bytes are read in order: a few microseconds of latency. The plan is not
 // copied: the state says where the batch lies in the arrays of its window. After the last batch of
 // a window the next window is drawn and planned (next_batch_plan.cu).
 //
@@ -27,6 +27,7 @@ struct NextBatchSide {
   const NodeId* rows = nullptr;             // of the window's batches
   const std::int32_t* first_row = nullptr;  // (batches of the window + 1)
   std::uint8_t* marks = nullptr;            // (nodes)
+  std::int32_t* places = nullptr;           // (nodes), valid where marked
   std::int64_t capacity = 0;                // the most distinct rows that a batch can have
 };
 
@@ -74,7 +75,11 @@ __global__ void __launch_bounds__(kNextBatchThreads)
   const std::int64_t begin = side.first_row[place];
   const std::int64_t count = side.first_row[place + 1] - begin;
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kNextBatchThreads + threadIdx.x;
-  if (i < count) side.marks[side.rows[begin + i]] = 1;
+  if (i < count) {
+    const NodeId row = side.rows[begin + i];
+    side.marks[row] = 1;
+    side.places[row] = static_cast<std::int32_t>(i);
+  }
   if (i == 0) {  // no other thread reads these here
     task.state->rows[blockIdx.y] = RowSpan{begin, count};
     if (blockIdx.y == 0) {
@@ -169,7 +174,7 @@ NextBatchTask next_batch_task(const TripletsStorage& state) {
   for (int side = 0; side < 2; ++side) {
     const SidePlan& plan = state.plans[side];
     task.sides[side] = {plan.rows.data(), plan.first_row.data(), plan.set->marks.data(),
-                        plan.set->view.capacity};
+                        plan.places.data(), plan.set->view.capacity};
   }
   return task;
 }

@@ -14,7 +14,11 @@
 // much longer than another, and no block waits for one row. Segments come first in the grid, and rows
 // are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
 // as the set has them. Order of a sum: FMAs in CSR order within a group; the segments of a row, joined
-// in order by a second kernel.
+// in order by the group that finishes the last of them.
+//
+// In a recorded step both directions of a layer share a launch (pending_ops.hpp): segments of both,
+// then rows of both. The last of the backward pass then makes Adam's step too: the gathers wait for the
+// L2, Adam for the memory (propagate_finish.cuh).
 
 #include "cuda/ops/propagate.hpp"
 
@@ -23,6 +27,7 @@
 #include <limits>
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/pending_ops.hpp"
 #include "cuda/ops/propagate_neighbours.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
@@ -36,27 +41,35 @@ namespace {
 template <int kChunks>
 constexpr int kMinBlocks = kChunks == 1 ? 4 : 2;
 
-/// The epilogue of one vector of a row's sum.
-__device__ inline void finish(const PropagateTask& task, std::int64_t row, int place, float4 sum) {
-  const std::int64_t at = row * (task.y.stride / kVector) + place;
-  float4 value = scale(scale_of(task.to_scale, row), sum);
-  if (task.addend != nullptr && (task.addend_marks == nullptr || task.addend_marks[row] != 0)) {
-    value = add(value, __ldg(as_vectors(task.addend) + at));
-  }
-  as_vectors(task.y.data)[at] = scale(task.scale, value);
-}
+/// A launch as its kernel sees it: blocks for the segments of both tasks, then for their rows.
+struct PropagateGrid {
+  PropagateLaunch launch;
+  std::int64_t ends[3] = {};  // of the blocks of segments 0, segments 1, rows 0
 
-/// The work of one group: neighbours [begin, end) of a row.
-struct Portion {
-  std::int64_t row = -1;   // -1: nothing to do
-  std::int32_t slot = -1;  // of the partial sum; -1: none, the sum is the row's
-  EdgeOffset begin = 0;
-  EdgeOffset end = 0;
+  /// The task of a block, by conditions that are the same for all its threads.
+  __device__ int task_of(std::int64_t block) const {
+    return block < ends[1] ? block >= ends[0] : block >= ends[2];
+  }
+  __device__ bool has_segments(std::int64_t block) const { return block < ends[1]; }
+  /// The block's place among those with work of its kind of its task.
+  __device__ std::int64_t place_of(std::int64_t block) const {
+    if (block < ends[0]) return block;
+    return block - (block < ends[1] ? ends[0] : block < ends[2] ? ends[1] : ends[2]);
+  }
 };
 
-__device__ inline Portion portion_of_segment(const RowSegment& segment, const RowsView& to) {
-  if (to.marks != nullptr && to.marks[segment.row] == 0) return {};
-  return {segment.row, segment.slot, segment.begin, segment.end};
+/// The work of one group: `size` neighbours of a row.
+struct Portion {
+  std::int64_t row = -1;  // -1: nothing to do
+  EdgeOffset begin = 0;
+  std::int32_t size = 0;
+};
+
+__device__ inline Portion portion_of_segment(const PropagateTask& task, std::int64_t index) {
+  if (index >= task.num_segments) return {};
+  const RowSegment segment = task.segments[index];
+  if (task.to.marks != nullptr && task.to.marks[segment.row] == 0) return {};
+  return {segment.row, segment.begin, segment.size};
 }
 
 /// A whole row, unless it is cut into segments.
@@ -68,109 +81,146 @@ __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t
   const EdgeOffset begin = __ldg(task.csr.offsets + row);
   const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
   if (end - begin > kSegment) return {};
-  return {row, -1, begin, end};
+  return {row, begin, static_cast<std::int32_t>(end - begin)};
 }
 
-/// One group a segment, then one a row.
-/// Grid: ((segments + rows) / groups, tiles of kLanes · kChunks vectors).
-template <int kLanes, int kChunks, bool kMarked>
-__global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
-    propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
-  constexpr int kGroups = kPropagateThreads / kLanes;
-  const std::int64_t index =
-      static_cast<std::int64_t>(blockIdx.x) * kGroups + static_cast<int>(threadIdx.x) / kLanes;
-  const Portion portion = index < task.num_segments
-                              ? portion_of_segment(task.segments[index], task.to)
-                              : portion_of_row(task, index - task.num_segments);
-  const RowLanes<kLanes, kChunks> lanes(task);
-  RowSum<kChunks> sum;
-  add_neighbours<kLanes, kChunks, kMarked>(
-      task, lanes,
-      {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
-  if (portion.row < 0) return;
+/// Stores the partial sum of a segment. The group that stores the last one of a row joins them all: so
+/// no second launch waits for the whole grid, and the order of the sum is that of the slots.
+template <int kLanes, int kChunks>
+__device__ void join_segments(const PropagateTask& task, const RowUpdate& update,
+                              const AdamCoefficients& coefficients,
+                              const RowLanes<kLanes, kChunks>& lanes, const RowSegment& segment,
+                              const RowSum<kChunks>& sum) {
+  const LaneGroup<kLanes>& group = lanes.group;
+  SplitRow& split = task.split[segment.split];
+  float4* slots = as_vectors(task.partials);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
     const int place = lanes.place(c);
     if (place >= lanes.vectors) continue;
-    if (portion.slot < 0) {
-      finish(task, portion.row, place, sum.chunk[c]);
-    } else {
-      const std::int64_t at = static_cast<std::int64_t>(portion.slot) * lanes.vectors + place;
-      as_vectors(task.partials)[at] = sum.chunk[c];
-    }
+    slots[static_cast<std::int64_t>(segment.slot) * lanes.vectors + place] = sum.chunk[c];
   }
+  __threadfence();  // the partial sums of all lanes are seen before their number
+  group.sync();
+  std::int32_t before = 0;
+  if (group.lane == 0) before = atomicAdd(&split.stored, 1);
+  before = group.broadcast(before, 0);
+  const std::int32_t tiles = static_cast<std::int32_t>(gridDim.y);
+  if (before + 1 < split.count * tiles) return;
+  if (group.lane == 0) split.stored = 0;  // for the next launch
+  __threadfence();
+  group.sync();
+  FinishedRow<kLanes> row(task, update, coefficients, segment.row);
+  for (int place = group.lane; place < lanes.vectors; place += kLanes) {
+    const float4* partial =
+        slots + static_cast<std::int64_t>(split.first_slot) * lanes.vectors + place;
+    float4 joined = __ldcg(partial);
+#pragma unroll 8
+    for (int s = 1; s < split.count; ++s) {
+      joined = add(joined, __ldcg(partial + static_cast<std::int64_t>(s) * lanes.vectors));
+    }
+    row.vector(place, joined);
+  }
+  row.end(group);
 }
 
-/// Joins the partial sums of rows of several segments, in order. One thread a vector; eight of its
-/// loads are under way at a time.
-__global__ void __launch_bounds__(kPropagateThreads)
-    propagate_join_segments_kernel(const __grid_constant__ PropagateTask task) {
-  const int vectors = static_cast<int>(task.y.stride / kVector);
+/// One group a segment or a row. Grid: (blocks of PropagateGrid, tiles of kLanes · kChunks vectors).
+template <int kLanes, int kChunks, bool kMarked>
+__global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
+    propagate_group_per_row_kernel(const __grid_constant__ PropagateGrid grid) {
+  __shared__ AdamCoefficients coefficients;
+  constexpr int kGroups = kPropagateThreads / kLanes;
+  const int which = grid.task_of(blockIdx.x);
+  const PropagateTask& task = grid.launch.tasks[which];
+  const RowUpdate& update = grid.launch.updates[which];
+  const bool segments = grid.has_segments(blockIdx.x);
   const std::int64_t index =
-      static_cast<std::int64_t>(blockIdx.x) * kPropagateThreads + threadIdx.x;
-  if (index >= static_cast<std::int64_t>(task.num_split) * vectors) return;
-  const SplitRow split = task.split[index / vectors];
-  const int place = static_cast<int>(index % vectors);
-  if (task.to.marks != nullptr && task.to.marks[split.row] == 0) return;
-  const float4* partial =
-      as_vectors(task.partials) + static_cast<std::int64_t>(split.first_slot) * vectors + place;
-  float4 sum = partial[0];
-#pragma unroll 8
-  for (int s = 1; s < split.count; ++s) {
-    sum = add(sum, partial[static_cast<std::int64_t>(s) * vectors]);
+      grid.place_of(blockIdx.x) * kGroups + static_cast<int>(threadIdx.x) / kLanes;
+  const Portion portion = segments ? portion_of_segment(task, index) : portion_of_row(task, index);
+  const bool updates = update.adam.parameter != nullptr;
+  const RowLanes<kLanes, kChunks> lanes(task);
+  RowSum<kChunks> sum;
+  add_neighbours<kLanes, kChunks, kMarked>(task, lanes,
+                                           {task.csr.columns + portion.begin, portion.size}, sum);
+  if (updates) {
+    // The last warp has the shortest rows of the block, and time left.
+    if (threadIdx.x == kPropagateThreads - 1) coefficients = adam_coefficients(update.adam);
+    __syncthreads();
   }
-  finish(task, split.row, place, sum);
+  if (portion.row < 0) return;
+  if (segments) {
+    join_segments(task, update, coefficients, lanes, task.segments[index], sum);
+    return;
+  }
+  FinishedRow<kLanes> row(task, update, coefficients, portion.row);
+#pragma unroll
+  for (int c = 0; c < kChunks; ++c) {
+    const int place = lanes.place(c);
+    if (place < lanes.vectors) row.vector(place, sum.chunk[c]);
+  }
+  row.end(lanes.group);
 }
 
 template <int kLanes, int kChunks>
-void launch_rows(const Launcher& launch, const PropagateTask& task) {
-  const std::int64_t rows = task.to.every() ? task.num_short : task.to.capacity;
-  const std::int64_t vectors = task.x.stride / kVector;
-  const LaunchShape shape{.blocks = ceil_div(task.num_segments + rows, kPropagateThreads / kLanes),
+void launch_rows(const Launcher& launch, const PropagateLaunch& wanted) {
+  PropagateGrid grid{wanted};
+  std::int64_t blocks[2][2] = {};  // [segments or rows][task]
+  for (int i = 0; i < wanted.count; ++i) {
+    const PropagateTask& task = wanted.tasks[i];
+    const std::int64_t rows = task.to.every() ? task.num_short : task.to.capacity;
+    blocks[0][i] = ceil_div(task.num_segments, kPropagateThreads / kLanes);
+    blocks[1][i] = ceil_div(rows, kPropagateThreads / kLanes);
+  }
+  grid.ends[0] = blocks[0][0];
+  grid.ends[1] = grid.ends[0] + blocks[0][1];
+  grid.ends[2] = grid.ends[1] + blocks[1][0];
+  const std::int64_t vectors = wanted.tasks[0].x.stride / kVector;
+  const LaunchShape shape{.blocks = grid.ends[2] + blocks[1][1],
                           .threads = kPropagateThreads,
                           .blocks_y = ceil_div(vectors, kLanes * kChunks)};
-  if (task.from_marks == nullptr) {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
+  if (wanted.tasks[0].from_marks == nullptr) {
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, grid);
   } else {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, task);
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, grid);
   }
 }
 
 }  // namespace
 
 /// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
-void launch_propagate(const Queue& queue, const PropagateTask& task) {
+void launch_propagate(const Queue& queue, const PropagateLaunch& wanted) {
   const Launcher launch(queue);
-  const std::int64_t vectors = task.x.stride / kVector;
-  if (task.y.rows == 0 || vectors == 0) return;
+  const std::int64_t vectors = wanted.tasks[0].x.stride / kVector;
+  if (wanted.tasks[0].y.rows == 0 || vectors == 0) return;
   if (vectors <= 1) {
-    launch_rows<1, 1>(launch, task);
+    launch_rows<1, 1>(launch, wanted);
   } else if (vectors <= 2) {
-    launch_rows<2, 1>(launch, task);
+    launch_rows<2, 1>(launch, wanted);
   } else if (vectors <= 4) {
-    launch_rows<4, 1>(launch, task);
+    launch_rows<4, 1>(launch, wanted);
   } else if (vectors <= 8) {
-    launch_rows<8, 1>(launch, task);
+    launch_rows<8, 1>(launch, wanted);
   } else if (vectors <= 16) {
-    launch_rows<16, 1>(launch, task);
+    launch_rows<16, 1>(launch, wanted);
   } else if (vectors <= 32) {
-    launch_rows<32, 1>(launch, task);
+    launch_rows<32, 1>(launch, wanted);
   } else if (vectors <= 64) {
-    launch_rows<32, 2>(launch, task);
+    launch_rows<32, 2>(launch, wanted);
   } else if (vectors <= 96) {
-    launch_rows<32, 3>(launch, task);
+    launch_rows<32, 3>(launch, wanted);
   } else if (vectors <= 128) {
-    launch_rows<32, 4>(launch, task);
+    launch_rows<32, 4>(launch, wanted);
   } else if (vectors <= 192) {
-    launch_rows<32, 6>(launch, task);
+    launch_rows<32, 6>(launch, wanted);
   } else {
-    launch_rows<32, 8>(launch, task);
+    launch_rows<32, 8>(launch, wanted);
   }
-  if (task.num_split > 0) {
-    launch({.blocks = ceil_div(task.num_split * vectors, kPropagateThreads),
-            .threads = kPropagateThreads},
-           propagate_join_segments_kernel, task);
-  }
+}
+
+void launch_propagate(const Queue& queue, const PropagateTask& task) {
+  PropagateLaunch alone;
+  alone.tasks[0] = task;
+  launch_propagate(queue, alone);
 }
 
 RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
@@ -188,9 +238,12 @@ RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
       throw DeviceError("graph too large: its rows of more than " + std::to_string(kSegment) +
                         " neighbours need more than 2147483647 segments");
     }
+    const auto split = static_cast<std::int32_t>(cuts.split.size());
     cuts.split.push_back({row, cuts.slots, static_cast<std::int32_t>(count)});
     for (EdgeOffset begin = offsets[r]; begin < offsets[r + 1]; begin += size) {
-      cuts.segments.push_back({row, cuts.slots++, begin, std::min(begin + size, offsets[r + 1])});
+      const EdgeOffset end = std::min(begin + size, offsets[r + 1]);
+      cuts.segments.push_back(
+          {row, cuts.slots++, split, static_cast<std::int32_t>(end - begin), begin});
     }
   }
   // Stable: rows and segments of one length stay in the order of memory.
@@ -198,7 +251,7 @@ RowCuts cut_rows(std::span<const EdgeOffset> offsets) {
     return offsets[static_cast<std::size_t>(row) + 1] - offsets[static_cast<std::size_t>(row)];
   });
   std::ranges::stable_sort(cuts.segments, std::greater(),
-                           [](const RowSegment& segment) { return segment.end - segment.begin; });
+                           [](const RowSegment& segment) { return segment.size; });
   return cuts;
 }
 
@@ -224,13 +277,19 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .num_short = rows.short_rows.size(),
                      .segments = rows.segments.data(),
                      .num_segments = static_cast<std::int32_t>(rows.segments.size()),
-                     .split = rows.split.data(),
-                     .num_split = static_cast<std::int32_t>(rows.split.size())};
-  task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
+                     .split = rows.split.data()};
   if (options.from != nullptr) task.from_marks = row_view(options.from).marks;
   if (options.addend != nullptr) task.addend = view(*options.addend).data;
   if (options.addend_rows != nullptr) task.addend_marks = row_view(options.addend_rows).marks;
-  launch_propagate(queue(), task);
+  const bool shares = recording_ != nullptr && recording_->pending().accepts(task);
+  const Queue now = shares ? Queue() : queue();
+  // After what waits is launched: it may use the partial sums that this frees.
+  task.partials = grow(rows.partials, partials_size(rows.slots, task.x.stride), "propagate");
+  if (recording_ != nullptr) {
+    recording_->pending().add(task);
+  } else {
+    launch_propagate(now, task);
+  }
 }
 
 }  // namespace tern::cuda

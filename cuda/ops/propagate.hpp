@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "cuda/ops/adam.hpp"
+#include "cuda/support/batch.hpp"
 #include "cuda/support/launch_shape.hpp"
 #include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
@@ -51,12 +53,37 @@ struct PropagateTask {
   std::int64_t num_short = 0;
   const RowSegment* segments = nullptr;
   std::int32_t num_segments = 0;
-  const SplitRow* split = nullptr;
-  std::int32_t num_split = 0;
+  SplitRow* split = nullptr;
   float* partials = nullptr;  // (slots, y's stride): workspace
 };
 
-/// See propagate.cu.
+/// What follows if y is the gradient of a table and is complete with this propagation: the gradient of
+/// the L2 penalty, which is added to the batch's rows, and a step of Adam. y is stored all the same.
+struct RowUpdate {
+  AdamTask adam;                      // of the rows of y; parameter null: nothing follows
+  double lambda = 0.0;                // of the penalty; 0: none
+  const BatchState* batch = nullptr;  // this and the members below: only with a penalty
+  const RowSpan* span = nullptr;      // of the side of y within the window
+  OccurrencesView rows;               // likewise
+  double* terms = nullptr;  // by row of the batch: occurrences · ‖row of the table‖²
+};
+
+/// Propagations in one launch, and what follows each.
+struct PropagateLaunch {
+  PropagateTask tasks[2] = {};
+  RowUpdate updates[2] = {};
+  int count = 1;
+};
+
+/// Whether a group of lanes finishes whole rows of this stride, so that a RowUpdate may follow.
+constexpr bool finishes_rows(std::int64_t stride) {
+  return stride <= 1024;
+}
+
+/// See propagate.cu. The tasks of a launch have rows of one stride, both have marks of x or neither has,
+/// and none reads or writes what another writes. Updates follow every row: `to` is all rows.
+void launch_propagate(const Queue& queue, const PropagateLaunch& launch);
+/// The same of one task alone.
 void launch_propagate(const Queue& queue, const PropagateTask& task);
 
 }  // namespace tern::cuda

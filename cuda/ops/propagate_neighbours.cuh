@@ -19,6 +19,7 @@
 #include <cstdint>
 
 #include "cuda/ops/propagate.hpp"
+#include "cuda/ops/propagate_finish.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/vector.cuh"
 
@@ -75,11 +76,6 @@ struct Neighbours {
   const NodeId* ids = nullptr;
   int size = 0;  // in 32 bits, as it is at most a segment: 64 bits made ptxas spill for sm_100
 };
-
-/// A node's scale; 1 if the product is not normalised.
-__device__ inline float scale_of(const float* scales, std::int64_t node) {
-  return scales == nullptr ? 1.0F : __ldg(scales + node);
-}
 
 template <int kChunks>
 __device__ void add_row(float weight, const float4 (&value)[kChunks], RowSum<kChunks>& sum) {

@@ -57,6 +57,7 @@ RowSet make_batch_rows(TripletsStorage& state, Side side, NodeId num_nodes,
     plan.occurrences = DeviceArray<std::int32_t>(room, memory);
     plan.starts = DeviceArray<std::int32_t>(room + 1, memory);
     plan.first_row = DeviceArray<std::int32_t>(window_batches + 1, memory);
+    plan.places = DeviceArray<std::int32_t>(num_nodes, memory);
   }
   set->view = {plan.rows.data(), &state.state.data()->rows[static_cast<int>(side)],
                set->marks.data(), capacity};

@@ -31,6 +31,11 @@ struct LaneGroup {
     }
   }
 
+  /// Waits for the lanes of the group; each then sees what the others have written.
+  __device__ void sync() const {
+    if constexpr (kLanes > 1) __syncwarp(mask());
+  }
+
   /// The value of the group's lane `source`.
   template <typename T>
   __device__ T broadcast(T value, int source) const {

@@ -63,12 +63,12 @@ std::int64_t segments_of(const Interactions& interactions) {
 }
 
 /// Columns in both directions, offsets, scales; on a CPU as many ones, on a GPU the shorter rows in
-/// order, the segments of the others (24 bytes), and where these rows' segments are (12 bytes; each
+/// order, the segments of the others (24 bytes), and where these rows' segments are (16 bytes; each
 /// has two segments or more).
 Bytes graph_bytes(Kind kind, const Interactions& interactions) {
   const Bytes bytes =
       8 * interactions.size() + 16 * (Bytes{interactions.num_users()} + interactions.num_items());
-  return kind == Kind::kCuda ? bytes + 30 * segments_of(interactions) : bytes;
+  return kind == Kind::kCuda ? bytes + 32 * segments_of(interactions) : bytes;
 }
 
 /// Training loads features only if the model reads them.
@@ -89,9 +89,10 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   if (target.kind == Kind::kReference) return bytes + 40 * drawn;  // an epoch and its permutation
   if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the
-  // device, and 24 that sorting may take.
+  // device, and 24 that sorting may take. Four bytes say which row of the batch a node is.
   const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
-  return bytes + 120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
+  return bytes + 4 * (Bytes{train.num_users()} + train.num_items()) +
+         120 * std::clamp(most, batch, drawn + batch) + 2 * kMiB;
 }
 
 /// Unit rows that are copied at one time: an evaluation by cosine ranks those of items, sl@k measures

@@ -80,8 +80,9 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   const std::int64_t count = segments_of_row(degree);
   for (std::int64_t s = 0; s < count; ++s) {
     const EdgeOffset begin = kEdge + s * size;
-    segments.push_back({kRow, kSlot + static_cast<std::int32_t>(s), begin,
-                        std::min(begin + size, kEdge + degree)});
+    const EdgeOffset end = std::min(begin + size, kEdge + degree);
+    segments.push_back({kRow, kSlot + static_cast<std::int32_t>(s), 0,
+                        static_cast<std::int32_t>(end - begin), begin});
   }
   if (count > 0) split.push_back({kRow, kSlot, static_cast<std::int32_t>(count)});
   simt::Buffer<RowSegment> device_segments{std::span<const RowSegment>(segments)};
@@ -102,7 +103,6 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
                     .segments = device_segments.data(),
                     .num_segments = static_cast<std::int32_t>(segments.size()),
                     .split = device_split.data(),
-                    .num_split = static_cast<std::int32_t>(split.size()),
                     .partials = partials.data()});
   for (std::int64_t c = 0; c < stride; ++c) {
     double sum = 0;  // integers: exact in f32 too

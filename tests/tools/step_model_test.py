@@ -28,6 +28,13 @@ class Cuts(unittest.TestCase):
         self.assertEqual(groups[:-4], sorted(groups[:-4], reverse=True))
         self.assertEqual(len(groups), 71 + 4 + 4)
 
+    def test_parts_of_a_shared_launch_begin_with_a_block(self):
+        self.assertEqual(model.in_whole_blocks([5] * 17), [5] * 17 + [0] * 15)
+        self.assertEqual(model.in_whole_blocks([5] * 16), [5] * 16)
+        degrees = [3, 200, 64]
+        self.assertEqual(model.segment_groups(degrees, range(3)) + model.row_groups(degrees, range(3)),
+                         model.by_items(degrees, range(3)))
+
     def test_segments_cover_a_long_row(self):
         self.assertEqual(model.segments_of(64), [])
         self.assertEqual(model.segments_of(65), [64, 1])
@@ -43,6 +50,10 @@ class Figures(unittest.TestCase):
         work = model.every_neighbour([4, 5, 1, 0], LOOP)
         self.assertEqual((work.ideal, work.lockstep), (1 + 2 + 1, 4 + 2))
         self.assertEqual(work.blocks, [2.0])
+
+    def test_works_of_both_directions_follow_each_other(self):
+        both = model.every_neighbour([4, 5], LOOP) + model.every_neighbour([9], LOOP)
+        self.assertEqual((both.ideal, both.lockstep, both.blocks), (1 + 2 + 3, 4 + 6, [2.0, 3.0]))
 
     def test_marks_of_all_and_of_none(self):
         generator = random.Random(1)
@@ -81,12 +92,17 @@ class Table(unittest.TestCase):
     def total(self, table):
         return [float(cells.split()[-1]) for cells in table.splitlines()[-1].split("|")[1:]]
 
+    def nodes(self, table):
+        return [int(cells.split()[-1]) for cells in table.splitlines()[-2].split("|")[1:]]
+
     def test_a_generated_graph(self):
         table = self.table("--power-law", 3000, 2000, 60_000)
         self.assertTrue(table.startswith("predicted: LightGCN L 3 bpr, D 64, B 2048, 3000 users"))
-        before, loop, items = self.total(table)
+        before, loop, items, together = self.total(table)
         self.assertGreater(before, loop)
         self.assertGreater(loop, items)
+        self.assertGreater(items, together)
+        self.assertEqual(self.nodes(table), [27, 27, 33, 12], "some items have more than 2048 users")
         self.assertEqual(table, self.table("--power-law", 3000, 2000, 60_000), "the same every time")
 
     def test_a_file_and_one_layer_of_softmax(self):
@@ -97,8 +113,9 @@ class Table(unittest.TestCase):
         self.assertIn("3 users, 3 items, 3 edges", table)
         self.assertIn("in_batch_softmax", table)
         self.assertNotIn("propagate to users", table)
-        _, loop, items = self.total(table)
+        _, loop, items, _ = self.total(table)
         self.assertEqual(loop, items, "without long rows nothing is joined")
+        self.assertEqual(self.nodes(table), [16, 16, 16, 11])
 
 
 if __name__ == "__main__":

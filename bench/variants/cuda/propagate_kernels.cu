@@ -9,6 +9,7 @@
 #include "bench/variants/cuda/cuda_device.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/propagate_edge_scatter.cuh"
+#include "bench/variants/cuda/propagate_heavy_blocks.cuh"
 #include "bench/variants/cuda/propagate_merge_path.cuh"
 #include "bench/variants/cuda/propagate_push_rows.cuh"
 #include "bench/variants/cuda/propagate_row_per_block.cuh"
@@ -73,6 +74,30 @@ PreparedCase row_per_block(Workload& w, Side to) {
   auto product = std::make_shared<Product>(w, to, cuda_device(w).memory());
   return prepared(w, to, Subset::kAll, product, [product](const cuda::Launcher& launch) {
     cuda::run_propagate_row_per_block(launch, product->task());
+  });
+}
+
+PreparedCase heavy_blocks(Workload& w, Side to) {
+  struct Heavy {
+    cuda::DeviceArray<cuda::HeavyStretch> stretches;
+    cuda::DeviceArray<cuda::HeavyRow> split;
+    cuda::DeviceArray<float> partials;
+  };
+  const cuda::Memory memory = cuda_device(w).memory();
+  auto product = std::make_shared<Product>(w, to, memory);
+  const Interactions& rows = to == Side::kUser ? w.interactions() : w.transposed();
+  const cuda::HeavyRows found = cuda::find_heavy_rows(rows.offsets());
+  auto heavy = std::make_shared<Heavy>(
+      Heavy{cuda::to_device(std::span(found.stretches), memory),
+            cuda::to_device(std::span(found.split), memory),
+            cuda::DeviceArray<float>(found.slots * product->x.stride(), memory)});
+  return prepared(w, to, Subset::kAll, product, [=](const cuda::Launcher& launch) {
+    cuda::run_propagate_heavy_blocks(launch, {.product = product->task(),
+                                              .stretches = heavy->stretches.data(),
+                                              .num_stretches = heavy->stretches.size(),
+                                              .split = heavy->split.data(),
+                                              .num_split = heavy->split.size(),
+                                              .partials = heavy->partials.data()});
   });
 }
 
@@ -143,6 +168,7 @@ void add_propagate_kernels(Cases& cases) {
     };
     add("to_" + side, "row_per_warp", row_per_warp);
     add("to_" + side, "row_per_block", row_per_block);
+    add("to_" + side, "heavy_blocks", heavy_blocks);
     add("to_" + side, "merge_path", merge_path);
     add("to_" + side, "edge_scatter", edge_scatter);
     add("from_batch_to_" + side, "push_rows", push_rows);

@@ -51,7 +51,7 @@ TEST(GpuRivals, AreRightAndTimedWithColdAndWarmCaches) {
     std::string table;
     const bench::Summary summary = run_on_emulated_gpu(rivals(), caches, &table);
     EXPECT_EQ(summary.refused, 0) << table;
-    EXPECT_EQ(summary.timed, 12) << table;
+    EXPECT_EQ(summary.timed, 14) << table;
   }
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/variants/cuda/propagate_edge_scatter.cuh"
+#include "bench/variants/cuda/propagate_heavy_blocks.cuh"
 #include "bench/variants/cuda/propagate_merge_path.cuh"
 #include "bench/variants/cuda/propagate_push_rows.cuh"
 #include "bench/variants/cuda/propagate_row_per_block.cuh"
@@ -154,6 +155,20 @@ void row_per_block(const SimtLauncher& launch, Problem& problem) {
   cuda::run_propagate_row_per_block(launch, problem.task());
 }
 
+void heavy_blocks(const SimtLauncher& launch, Problem& problem) {
+  const cuda::HeavyRows heavy = cuda::find_heavy_rows(problem.rows.offsets.span());
+  const simt::Buffer<cuda::HeavyStretch> stretches{heavy.stretches};
+  const simt::Buffer<cuda::HeavyRow> split{heavy.split};
+  simt::Buffer<float> partials(static_cast<std::size_t>(heavy.slots * problem.x().stride));
+  cuda::run_propagate_heavy_blocks(launch,
+                                   {.product = problem.task(),
+                                    .stretches = stretches.data(),
+                                    .num_stretches = static_cast<std::int64_t>(stretches.size()),
+                                    .split = split.data(),
+                                    .num_split = static_cast<std::int64_t>(split.size()),
+                                    .partials = partials.data()});
+}
+
 void merge_path(const SimtLauncher& launch, Problem& problem) {
   const std::int64_t shares = cuda::merge_shares(problem.rows.num_rows, problem.edges());
   simt::Buffer<NodeId> carry_rows(static_cast<std::size_t>(shares));
@@ -250,6 +265,7 @@ TEST_P(PropagateRivals, AgreeForEveryKindOfWidth) {
 INSTANTIATE_TEST_SUITE_P(, PropagateRivals,
                          testing::Values(Strategy{"row_per_warp", Order::fixed, row_per_warp},
                                          Strategy{"row_per_block", Order::fixed, row_per_block},
+                                         Strategy{"heavy_blocks", Order::fixed, heavy_blocks},
                                          Strategy{"merge_path", Order::fixed, merge_path},
                                          Strategy{"edge_scatter", Order::chance, edge_scatter},
                                          Strategy{"push_rows", Order::chance, push_all_rows}),
