@@ -84,8 +84,8 @@ LibraryPath find_shared_library(const char* file, const char* variable) {
   std::error_code ignored;
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   if (program.empty()) return {.path = file, .present = false, .named = false};
-  for (const fs::path& folder : {program, program / "../lib", program / ".." / TERN_LIBRARY_FOLDER,
-                                 folder_of_this_code()}) {
+  for (const fs::path& folder :
+       {program, program / "../lib", program / ".." / TERN_LIBRARY_FOLDER, folder_of_this_code()}) {
     const fs::path candidate = folder / file;
     if (fs::exists(candidate, ignored)) {
       return {candidate.lexically_normal().string(), true, false};

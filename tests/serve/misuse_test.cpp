@@ -149,6 +149,15 @@ TEST_F(Misuse, AnUnknownDevice) {
   EXPECT_THAT(refusal<ConfigError>([] { make_backend("gpu"); }), HasSubstr("gpu"));
 }
 
+TEST_F(Misuse, AutoSaysWhyItIsTheCpu) {
+  std::string notice;
+  const bool on_cpu = make_backend("auto", 1, &notice)->name() == "cpu";
+  EXPECT_EQ(on_cpu, !notice.empty()) << notice;
+  if (on_cpu) {
+    EXPECT_THAT(notice, HasSubstr("running on the CPU"));
+  }
+}
+
 TEST_F(Misuse, AMetricThatIsNotMeasured) {
   config.metric = "recall@7";
   EXPECT_THAT(refusal<ConfigError>([&] { Trainer(*backend, data, config); }),
