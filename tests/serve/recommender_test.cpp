@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "host/train/fitted_model.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tests/serve/halves.hpp"
@@ -119,6 +120,22 @@ TEST_F(RecommenderTest, LoadsARunOfATrainer) {
   const Recommender model(trainer);
   const Recommender loaded = Recommender::load(directory.path() / "run");  // computes them
   EXPECT_EQ(loaded.embeddings(Side::kUser).values, model.embeddings(Side::kUser).values);
+}
+
+TEST_F(RecommenderTest, LoadsARunOfAFittedModel) {
+  Config ease = config;
+  ease.model.kind = ModelKind::kEase;
+  Run::create(directory.path() / "run", ease, data)
+      .write_fitted(fit_model(data, ease)->take_arrays());
+  Recommender model = Recommender::load(directory.path() / "run");
+  const Recommendations all = model.recommend("u2", {.n = 6, .seen = SeenItems::kList});
+  EXPECT_EQ(ids_of(all.items), (std::set<std::string>{"i0", "i2", "i4", "i6", "i8", "i10"}));
+  EXPECT_EQ(model.score("u2", all.items[0].id), all.items[0].score);
+  EXPECT_EQ(ids_of(model.similar_items("i3", 5)),
+            (std::set<std::string>{"i1", "i5", "i7", "i9", "i11"}));
+  EXPECT_THROW(model.similar_users("u2"), ConfigError);
+  EXPECT_THROW(model.embeddings(Side::kUser), ConfigError);
+  EXPECT_THROW(model.save(directory.path() / "other"), ConfigError);
 }
 
 TEST_F(RecommenderTest, HoldsTheBestOrTheLastEpoch) {
