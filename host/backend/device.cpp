@@ -118,14 +118,9 @@ bool propagates_in_bf16(const ModelOptions& model) {
   return propagates && model.gather == GatherPrecision::kBf16;
 }
 
-}  // namespace
-
-std::unique_ptr<Backend> make_cuda_backend(const PluginOptions& options) {
-  return make_named_cuda_backend(fmt::format("cuda:{}", options.device), options);
-}
-
-std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
-                                      Reproducibility reproducibility) {
+/// A backend by name. *notice stays empty if there is no CUDA library at all.
+std::unique_ptr<Backend> make_any_backend(std::string_view device, int threads, std::string* notice,
+                                          Reproducibility reproducibility) {
   Config config;
   config.device = device;
   check_keys(config, "train.device");
@@ -134,6 +129,22 @@ std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std:
   if (device == "reference") return make_reference_backend();
   return make_named_cuda_backend(
       device, {.device = cuda_index(device), .reproducibility = reproducibility});
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(const PluginOptions& options) {
+  return make_named_cuda_backend(fmt::format("cuda:{}", options.device), options);
+}
+
+std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
+                                      Reproducibility reproducibility) {
+  std::unique_ptr<Backend> backend = make_any_backend(device, threads, notice, reproducibility);
+  if (device == "auto" && notice != nullptr && notice->empty() && backend->name() == "cpu") {
+    *notice =
+        fmt::format("There is no CUDA backend ({}) here; running on the CPU.", kCudaPluginFile);
+  }
+  return backend;
 }
 
 std::unique_ptr<Backend> make_backend_for(const ModelOptions& model, std::string_view device,
@@ -146,7 +157,7 @@ std::unique_ptr<Backend> make_backend_for(const ModelOptions& model, std::string
     }
     return make_cpu_backend(threads);
   }
-  return make_backend(device, threads, notice, reproducibility);
+  return make_any_backend(device, threads, notice, reproducibility);
 }
 
 std::vector<DeviceDescription> list_devices(std::string* cuda_status) {

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
@@ -66,7 +67,8 @@ int run(const GradcheckCommand& options) {
   Console console(Console::Mode::kTalk);
   std::string notice;
   const auto limit = limit_threads(options.threads);
-  const std::unique_ptr<Backend> backend = make_backend(options.device, options.threads, &notice);
+  const std::unique_ptr<Backend> backend =
+      make_backend_for({}, options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
   const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
   const auto failures = std::count_if(results.begin(), results.end(),

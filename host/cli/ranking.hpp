@@ -6,15 +6,10 @@
 #include <vector>
 
 #include "host/cli/output.hpp"
+#include "host/serve/ranking_source.hpp"
 #include "tern/vocabulary.hpp"
 
 namespace tern::cli {
-
-/// Nodes with their scores, best first.
-struct RankedList {
-  std::vector<NodeId> ids;
-  std::vector<float> scores;
-};
 
 /// Writes one ranked list per query: as TSV with a header and one line per entry, or as JSON lines
 /// with one object per query. Scores read back exactly.

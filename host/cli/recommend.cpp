@@ -18,10 +18,10 @@
 #include "host/cli/ids.hpp"
 #include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
-#include "host/cli/ranker.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/cli/user_lists.hpp"
+#include "host/serve/ranker.hpp"
+#include "host/serve/user_lists.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {

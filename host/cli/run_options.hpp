@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/cli/console.hpp"
+#include "host/serve/ranking_source.hpp"
 #include "host/support/parallel.hpp"
 #include "host/train/item_scorer.hpp"
 #include "tern/backend.hpp"
@@ -43,7 +44,7 @@ struct NewNodeOptions {
 
 /// A run that is read. Everything is loaded, computed or opened when it is first asked for, so that
 /// a command takes only the time of what it needs.
-class LoadedRun {
+class LoadedRun final : public RankingSource {
  public:
   /// Throws DataError if the run is damaged, and DeviceError.
   LoadedRun(const RunOptions& options, Console& console, const NewNodeOptions& new_nodes = {});
@@ -56,20 +57,21 @@ class LoadedRun {
 
   /// Whether the run's model was fitted without training. It has a scorer instead of embeddings:
   /// neither backend(), model() nor embeddings() are then of use.
-  bool is_fitted() const { return tern::is_fitted(run_.config().model.kind); }
-  const ItemScorer& scorer();
+  bool is_fitted() const override { return tern::is_fitted(run_.config().model.kind); }
+  const ItemScorer& scorer() override;
+  ScoreKind score_kind() const override { return run_.config().evaluation.score; }
   /// A new scorer, read from the file. Throws DataError, with the way to fit the model again, if the
   /// file is damaged or holds something else.
   std::unique_ptr<ItemScorer> read_scorer();
 
   /// The names of one side.
-  const Vocabulary& names(Side side);
+  const Vocabulary& names(Side side) override;
   /// Whether the model reads features of the nodes of this side, so that it can place those that have
   /// no interactions.
-  bool reads_features_of(Side side);
+  bool reads_features_of(Side side) override;
   /// The run's data without features; new nodes are the last ones of their side.
-  const Dataset& data();
-  Backend& backend();
+  const Dataset& data() override;
+  Backend& backend() override;
   /// Call it before backend(): for so little work, --device auto means the CPU.
   void expect_queries(std::int64_t queries);
   /// Call it before backend() if the backend must propagate although embeddings are stored.
@@ -79,11 +81,11 @@ class LoadedRun {
   Model& model();
 
   /// Final embeddings on the backend.
-  const Matrix& embeddings(Side side);
+  const Matrix& embeddings(Side side) override;
   /// The same on the host, (nodes, D) row-major.
-  std::vector<float> download(Side side);
+  std::vector<float> download(Side side) override;
   /// D.
-  std::int64_t width();
+  std::int64_t width() override;
 
  private:
   void add_nodes(Side side, const std::string& file);

@@ -20,7 +20,7 @@
 #include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/cli/scores.hpp"
+#include "host/serve/scores.hpp"
 #include "host/support/message.hpp"
 #include "host/train/item_scorer.hpp"
 #include "tern/error.hpp"

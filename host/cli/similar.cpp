@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -15,9 +13,9 @@
 #include "host/cli/help.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/output.hpp"
-#include "host/cli/ranker.hpp"
 #include "host/cli/ranking.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/serve/neighbours.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
@@ -34,92 +32,12 @@ struct SimilarOptions {
   std::string format = "tsv";
 };
 
-// Rows of final embeddings, (nodes, D) row-major, with their norms. All sums in f64, in order.
-struct Embeddings {
-  Embeddings(std::vector<float> values_in, std::int64_t rows, std::int64_t width_in)
-      : values(std::move(values_in)), width(static_cast<std::size_t>(width_in)) {
-    norms.reserve(static_cast<std::size_t>(rows));
-    for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
-      norms.push_back(std::sqrt(dot(r, r)));
-    }
-  }
-
-  double dot(std::size_t a, std::size_t b) const {
-    double sum = 0.0;
-    for (std::size_t d = 0; d < width; ++d) {
-      sum += static_cast<double>(values[a * width + d]) * values[b * width + d];
-    }
-    return sum;
-  }
-
-  // 0 if a row is zero.
-  double cosine(std::size_t a, std::size_t b) const {
-    const double norm = norms[a] * norms[b];
-    return norm > 0.0 ? std::clamp(dot(a, b) / norm, -1.0, 1.0) : 0.0;
-  }
-
-  std::vector<float> values;
-  std::size_t width;
-  std::vector<double> norms;
-};
-
-// The k candidates most similar to `row`, without itself, best first, ties by ascending id.
-RankedList nearest(const Embeddings& embeddings, NodeId row, const std::vector<NodeId>& candidates,
-                   std::int64_t k) {
-  std::vector<std::pair<double, NodeId>> all;
-  all.reserve(candidates.size());
-  for (const NodeId other : candidates) {
-    if (other == row) continue;
-    all.emplace_back(
-        embeddings.cosine(static_cast<std::size_t>(row), static_cast<std::size_t>(other)), other);
-  }
-  const auto end = all.begin() + std::min(k, static_cast<std::int64_t>(all.size()));
-  std::partial_sort(all.begin(), end, all.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : a.second < b.second;
-  });
-  RankedList list;
-  for (auto at = all.begin(); at != end; ++at) {
-    list.ids.push_back(at->second);
-    list.scores.push_back(static_cast<float>(at->first));
-  }
-  return list;
-}
-
 void expect_neighbours(const LoadedRun& loaded, Side side) {
   if (!loaded.is_fitted() || side == Side::kItem) return;
   throw ConfigError(fmt::format(
       "--user: the run's model is {}, which has no embeddings of users, expected --item "
       "ID ...",
       loaded.model_name()));
-}
-
-/// The lists of items of a run without embeddings: a query is a history of one item.
-std::vector<RankedList> rank_for_items(LoadedRun& loaded, const std::vector<NodeId>& queries,
-                                       std::vector<NodeId> candidates, std::int64_t length) {
-  const NodeId items = loaded.names(Side::kItem).size();
-  std::vector<Interaction> pairs;
-  std::vector<NodeId> rows;
-  for (const NodeId item : queries) {
-    rows.push_back(static_cast<NodeId>(rows.size()));
-    pairs.push_back({rows.back(), item});
-  }
-  const auto histories = Interactions::from_pairs(static_cast<NodeId>(rows.size()), items, pairs);
-  HistoryRanker ranker(loaded.scorer(), histories, std::move(candidates), length);
-  ranker.leave_out(histories);
-  return ranker.rank(rows);
-}
-
-/// The lists of nodes by the cosines of their embeddings.
-std::vector<RankedList> rank_by_cosine(LoadedRun& loaded, Side side,
-                                       const std::vector<NodeId>& queries,
-                                       const std::vector<NodeId>& candidates, std::int64_t length) {
-  const Embeddings embeddings(loaded.download(side), loaded.names(side).size(), loaded.width());
-  std::vector<RankedList> lists;
-  lists.reserve(queries.size());
-  for (const NodeId query : queries) {
-    lists.push_back(nearest(embeddings, query, candidates, length));
-  }
-  return lists;
 }
 
 int similar(const SimilarOptions& options) {
@@ -152,8 +70,7 @@ int similar(const SimilarOptions& options) {
   }
   const bool by_cosine = !loaded.is_fitted();
   const std::vector<RankedList> lists =
-      by_cosine ? rank_by_cosine(loaded, side, queries, candidates, length)
-                : rank_for_items(loaded, queries, std::move(candidates), length);
+      rank_neighbours(loaded, side, queries, std::move(candidates), length);
   Output out;
   RankingWriter writer(out, options.format, {kind, "neighbour", by_cosine ? "cosine" : "score"});
   for (std::size_t i = 0; i < queries.size(); ++i) {

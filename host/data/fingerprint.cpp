@@ -1,5 +1,7 @@
 #include "host/data/fingerprint.hpp"
 
+#include <array>
+
 #include "host/support/hash.hpp"
 
 namespace tern {
@@ -28,6 +30,24 @@ std::uint64_t feature_fingerprint(const std::optional<Features>& users,
     hash = mix_hash(hash, hash_values(std::span<const float>((*side)->values)));
   }
   return hash;
+}
+
+std::uint64_t fingerprint_of(const Dataset& data) {
+  if (data.fingerprint != 0) return data.fingerprint;
+  return fingerprint(std::array<const Interactions*, 3>{&data.train, &data.valid, &data.test});
+}
+
+std::uint64_t feature_fingerprint_of(const Dataset& data) {
+  if (data.feature_fingerprint != 0) return data.feature_fingerprint;
+  return feature_fingerprint(data.user_features, data.item_features);
+}
+
+std::uint64_t job_fingerprint(const Dataset& data, FeatureFiles features) {
+  const std::uint64_t splits = fingerprint_of(data);
+  const std::uint64_t of_features =
+      features == FeatureFiles::kSkip ? 0 : feature_fingerprint_of(data);
+  if (of_features == 0) return splits;
+  return hash_text(hexadecimal(splits) + hexadecimal(of_features));
 }
 
 }  // namespace tern

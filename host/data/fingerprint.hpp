@@ -15,4 +15,11 @@ std::uint64_t fingerprint(std::span<const Interactions* const> splits);
 std::uint64_t feature_fingerprint(const std::optional<Features>& users,
                                   const std::optional<Features>& items);
 
+/// The fingerprint of a data set's splits, which is computed if a set that was made by hand has none.
+std::uint64_t fingerprint_of(const Dataset& data);
+/// The same for its features.
+std::uint64_t feature_fingerprint_of(const Dataset& data);
+/// That of the data that a job reads: with features, if there are any and it reads them.
+std::uint64_t job_fingerprint(const Dataset& data, FeatureFiles features);
+
 }  // namespace tern

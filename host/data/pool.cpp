@@ -245,20 +245,8 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   pool.users.num_read = pool.users.names.size();
   pool.items.num_read = pool.items.names.size();
   find_numbers(sources, pool);
-  if (use == PoolUse::kDataset) {
-    warn_of_one_name("user", pool.users.names, notes);
-    warn_of_one_name("item", pool.items.names, notes);
-  }
-  warn_of_equal_numbers("user", pool.users.names, notes);
-  warn_of_equal_numbers("item", pool.items.names, notes);
-  if (pool.below_min_rating == 0) return;
-  keep_nodes(pool, find_occurring(pool));
-  const NodeId users = pool.users.num_read - pool.users.names.size();
-  const NodeId items = pool.items.num_read - pool.items.names.size();
-  if (users + items > 0) {
-    notes.push_back(
-        fmt::format("Dropped for lack of other ratings: users: {}, items: {}.", users, items));
-  }
+  warn_of_ids(pool, use, notes);
+  drop_unrated(pool, find_occurring(pool), notes);
 }
 
 /// The reason why nothing is left to train on, or to look up.
@@ -293,6 +281,41 @@ std::int64_t Pool::size() const {
   return total;
 }
 
+void warn_of_ids(const Pool& pool, PoolUse use, Notes& notes) {
+  if (use == PoolUse::kDataset) {
+    warn_of_one_name("user", pool.users.names, notes);
+    warn_of_one_name("item", pool.items.names, notes);
+  }
+  warn_of_equal_numbers("user", pool.users.names, notes);
+  warn_of_equal_numbers("item", pool.items.names, notes);
+}
+
+void drop_unrated(Pool& pool, const KeptNodes& kept, Notes& notes) {
+  if (pool.below_min_rating == 0) return;
+  keep_nodes(pool, kept);
+  const NodeId users = pool.users.num_read - pool.users.names.size();
+  const NodeId items = pool.items.num_read - pool.items.names.size();
+  if (users + items > 0) {
+    notes.push_back(
+        fmt::format("Dropped for lack of other ratings: users: {}, items: {}.", users, items));
+  }
+}
+
+void check_pool(const Pool& pool, const std::string& place, const DataOptions& options,
+                PoolUse use) {
+  if (pool.parts[0].pairs.empty()) {
+    throw DataError(place, 0, no_interactions(pool, options, use));
+  }
+  for (const auto& [kind, side] :
+       {std::pair<std::string_view, const PoolSide&>{"users", pool.users}, {"items", pool.items}}) {
+    if (side.num_read > options.max_nodes) {
+      throw DataError(place, 0,
+                      fmt::format("{} {}, more than data.max_nodes = {} allows", side.num_read,
+                                  kind, options.max_nodes));
+    }
+  }
+}
+
 Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
   Pool pool;
   Texts texts = read_texts(sources, options, use, notes);
@@ -301,18 +324,7 @@ Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use, 
   } else {
     read_tables(sources, std::move(texts), options, use, pool, notes);
   }
-  const std::string file = sources.interactions[0]->file();
-  if (pool.parts[0].pairs.empty()) {
-    throw DataError(file, 0, no_interactions(pool, options, use));
-  }
-  for (const auto& [kind, side] :
-       {std::pair<std::string_view, const PoolSide&>{"users", pool.users}, {"items", pool.items}}) {
-    if (side.num_read > options.max_nodes) {
-      throw DataError(file, 0,
-                      fmt::format("{} {}, more than data.max_nodes = {} allows", side.num_read,
-                                  kind, options.max_nodes));
-    }
-  }
+  check_pool(pool, sources.interactions[0]->file(), options, use);
   return pool;
 }
 

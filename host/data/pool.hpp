@@ -50,6 +50,19 @@ struct Pool {
 Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use,
                std::vector<std::string>& notes);
 
+// The steps of read_pool() that pools from memory take too.
+
+/// Adds warnings of ids that are numbers written in two ways, and for a data set of a side with one id.
+void warn_of_ids(const Pool& pool, PoolUse use, std::vector<std::string>& notes);
+
+/// If interactions were dropped for their ratings, keeps these nodes alone. A note counts the others.
+void drop_unrated(Pool& pool, const KeptNodes& kept, std::vector<std::string>& notes);
+
+/// Throws DataError, naming the place, if no interaction is left in the first part, or a side has more
+/// nodes than the options allow.
+void check_pool(const Pool& pool, const std::string& place, const DataOptions& options,
+                PoolUse use);
+
 /// Drops the other nodes and their interactions, and renumbers the kept nodes in the same order.
 void keep_nodes(Pool& pool, const KeptNodes& kept);
 

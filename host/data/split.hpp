@@ -5,13 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "tern/dataset_builder.hpp"
 #include "tern/interactions.hpp"
 #include "tern/types.hpp"
 
 namespace tern {
 
-/// The split of an interaction; also the index of that split in arrays of three.
-enum class SplitPart : std::uint8_t { kTrain, kValid, kTest };
 inline constexpr std::size_t kSplitParts = 3;
 
 /// Orders interactions by time, then by place in the file. Places do not repeat.

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
+#include "host/data/text.hpp"
 #include "host/support/message.hpp"
 
 namespace tern {
@@ -53,18 +55,9 @@ std::string_view Field::value(std::string& scratch) const {
 
 std::string_view id_value(std::string_view kind, const Field& field, const char* row,
                           std::string& scratch) {
-  constexpr std::size_t kMaxIdBytes = 65'535;
   const std::string_view id = field.value(scratch);
-  if (id.empty()) {
-    throw TextError{row, fmt::format("{} id is empty, expected at least one byte", kind)};
-  }
-  if (id.size() > kMaxIdBytes) {
-    throw TextError{row, fmt::format("{} id {} is too long, expected at most {} bytes", kind,
-                                     quote(id), kMaxIdBytes)};
-  }
-  if (id.find_first_of("\t\n") != std::string_view::npos) {
-    throw TextError{
-        row, fmt::format("{} id {} has a tab or a line end, expected none", kind, quote(id))};
+  if (std::string fault = fault_of_id(kind, id); !fault.empty()) {
+    throw TextError{row, std::move(fault)};
   }
   return id;
 }

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "host/support/message.hpp"
+
 namespace tern {
 namespace {
 
@@ -144,6 +146,19 @@ std::int64_t blank_out_comments(std::span<char> text) {
     ++comments;
   }
   return comments;
+}
+
+std::string fault_of_id(std::string_view kind, std::string_view id) {
+  constexpr std::size_t kMaxIdBytes = 65'535;
+  if (id.empty()) return fmt::format("{} id is empty, expected at least one byte", kind);
+  if (id.size() > kMaxIdBytes) {
+    return fmt::format("{} id {} is too long, expected at most {} bytes", kind, quote(id),
+                       kMaxIdBytes);
+  }
+  if (id.find_first_of("\t\n") != std::string_view::npos) {
+    return fmt::format("{} id {} has a tab or a line end, expected none", kind, quote(id));
+  }
+  return "";
 }
 
 ByteBuffer latin1_to_utf8(std::string_view text) {

@@ -55,6 +55,10 @@ inline bool is_blank_line(std::string_view line) {
   return line.find_first_not_of(" \t") == std::string_view::npos;
 }
 
+/// The rule of ids that a text breaks, for an error: empty, longer than 65,535 bytes, or with a tab or a
+/// line end. Empty if it breaks none. kind: "user" or "item".
+std::string fault_of_id(std::string_view kind, std::string_view id);
+
 /// Overwrites comments at the beginning of a text with spaces: lines that begin with "# " or "% ", as in
 /// files of SNAP and KONECT, or have only that character, and Excel's "sep=;" as the first line. They then count as blank lines, so that other lines keep their numbers.
 /// Returns how many there were.

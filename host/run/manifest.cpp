@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <system_error>
 
+#include "host/data/fingerprint.hpp"
 #include "host/support/file_bytes.hpp"
 #include "host/support/hash.hpp"
 #include "tern/error.hpp"
@@ -50,17 +51,12 @@ std::int64_t read_size(const Json& manifest, const char* key, const fs::path& fi
 }  // namespace
 
 RunManifest describe_data(const Dataset& data, const Config& config) {
-  RunManifest manifest{.fingerprint = data.fingerprint,
-                       .users = data.users.size(),
-                       .items = data.items.size(),
-                       .train = data.train.size(),
-                       .valid = data.valid.size(),
-                       .test = data.test.size()};
-  if (reads_features(config.model) && data.feature_fingerprint != 0) {
-    manifest.fingerprint =
-        hash_text(hexadecimal(data.fingerprint) + hexadecimal(data.feature_fingerprint));
-  }
-  return manifest;
+  return {.fingerprint = job_fingerprint(data, feature_files_for(config.model)),
+          .users = data.users.size(),
+          .items = data.items.size(),
+          .train = data.train.size(),
+          .valid = data.valid.size(),
+          .test = data.test.size()};
 }
 
 void write_manifest(const fs::path& file, const RunManifest& manifest) {

@@ -73,6 +73,17 @@ void remove_run(const fs::path& path) {
   remove_temporary_files(path / kCheckpointFolder);
 }
 
+/// Throws ShapeError if a split has other sizes than the names, as data that was made by hand can have.
+void check_sizes(const Dataset& data) {
+  for (const Interactions* split : {&data.train, &data.valid, &data.test}) {
+    if (split->num_users() == data.users.size() && split->num_items() == data.items.size())
+      continue;
+    throw ShapeError(fmt::format(
+        "the data has {} names of users and {} of items, but a split of {} users and {} items",
+        data.users.size(), data.items.size(), split->num_users(), split->num_items()));
+  }
+}
+
 /// The path as it is seen from any directory; "-" is standard input.
 std::string absolute_data_path(const std::string& path) {
   if (path.empty() || path == "-") return path;
@@ -115,6 +126,7 @@ void Run::expect_room_for_run(const fs::path& path, Overwrite overwrite) {
 
 Run Run::create(const fs::path& path, const Config& config, const Dataset& data,
                 Overwrite overwrite) {
+  check_sizes(data);
   const auto is_ours = [&] { return is_run(path) || is_there(path / kBegunFile); };
   if (!is_ours()) expect_no_files(path);  // before anything is written
   make_directories(path);

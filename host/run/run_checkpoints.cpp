@@ -169,7 +169,9 @@ std::optional<Run::SavedState> Run::newest_state(std::vector<std::string>* damag
        CheckpointFolder(path_ / kCheckpointFolder).states()) {
     if (before && Place{entry.epoch, entry.step} >= *before) continue;
     try {
-      return SavedState{to_state(read_own_checkpoint(entry.path), entry.path.string()), entry.path};
+      SavedState saved{to_state(read_own_checkpoint(entry.path), entry.path.string()), entry.path};
+      saved.state.data_fingerprint = fingerprint_;
+      return saved;
     } catch (const DamagedCheckpoint& error) {
       if (damaged != nullptr) damaged->emplace_back(error.what());
     }

@@ -58,6 +58,15 @@ void Run::write_embeddings(Backend& backend, Model& model) {
   write_checkpoint(path_ / kEmbeddingsFile, std::move(file));
 }
 
+void Run::write_embeddings(const FinalEmbeddings& embeddings) {
+  TensorFile file;
+  file.tensors[kUsers] = embeddings.users;
+  file.tensors[kItems] = embeddings.items;
+  describe_checkpoint(file);
+  file.metadata["epoch"] = std::to_string(embeddings.epoch);
+  write_checkpoint(path_ / kEmbeddingsFile, std::move(file));
+}
+
 bool Run::are_embeddings_of(const std::map<std::string, std::string>& metadata,
                             std::string_view name) const {
   const CheckpointFolder folder(path_ / kCheckpointFolder);

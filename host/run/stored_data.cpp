@@ -112,11 +112,11 @@ Interactions take_split(TensorFile& tensors, const std::string& name, NodeId use
 }  // namespace
 
 void write_stored_data(const fs::path& run, const Dataset& data, StoredFeatures features) {
-  const bool with_features = features == StoredFeatures::kYes && data.feature_fingerprint != 0;
+  const std::uint64_t of_features = feature_fingerprint_of(data);
+  const bool with_features = features == StoredFeatures::kYes && of_features != 0;
   if (with_features) write_stored_features(run / kFeaturesFile, data);
-  Metadata metadata{
-      {kDataFingerprint, hexadecimal(data.fingerprint)},
-      {kFeatureFingerprint, hexadecimal(with_features ? data.feature_fingerprint : 0)}};
+  Metadata metadata{{kDataFingerprint, hexadecimal(fingerprint_of(data))},
+                    {kFeatureFingerprint, hexadecimal(with_features ? of_features : 0)}};
   for (const Side side : {Side::kUser, Side::kItem})
     metadata[names_key(side)] = hash_of_file(run / names_file(side));
   // Last: a run with this file has a whole copy.

@@ -62,6 +62,15 @@ void* load(const std::string& path, int depth, std::string* problem) {
   }
 }
 
+/// The folder of the file that holds this code: of the program, or of a shared library of Tern's.
+fs::path folder_of_this_code() {
+  Dl_info info{};
+  const auto* code = reinterpret_cast<const void*>(&find_shared_library);
+  if (dladdr(code, &info) == 0 || info.dli_fname == nullptr) return {};
+  std::error_code ignored;
+  return fs::weakly_canonical(info.dli_fname, ignored).parent_path();
+}
+
 }  // namespace
 
 void* SharedLibrary::symbol(const char* name) const {
@@ -76,7 +85,7 @@ LibraryPath find_shared_library(const char* file, const char* variable) {
   const fs::path program = fs::read_symlink("/proc/self/exe", ignored).parent_path();
   if (program.empty()) return {.path = file, .present = false, .named = false};
   for (const fs::path& folder :
-       {program, program / "../lib", program / ".." / TERN_LIBRARY_FOLDER}) {
+       {program, program / "../lib", program / ".." / TERN_LIBRARY_FOLDER, folder_of_this_code()}) {
     const fs::path candidate = folder / file;
     if (fs::exists(candidate, ignored)) {
       return {candidate.lexically_normal().string(), true, false};

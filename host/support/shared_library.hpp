@@ -14,7 +14,8 @@ struct LibraryPath {
 };
 
 /// If the environment variable `variable` is set, its value; else the first that exists of: beside the
-/// program; ../lib from there, or the folder of the same name that it was installed in; else `file`.
+/// program; ../lib from there, or the folder of the same name that it was installed in; beside the library that
+/// holds Tern, if it is a shared one; else `file`, which the loader looks for.
 LibraryPath find_shared_library(const char* file, const char* variable);
 
 /// The result of loading a shared library: its handle, or one line with the reason for failure.

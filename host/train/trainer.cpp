@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "host/support/clock.hpp"
+#include "host/train/job_checks.hpp"
 #include "host/train/monitor.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_impl.hpp"
@@ -295,7 +296,16 @@ Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config)
 Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
                  std::unique_ptr<Loss> loss) {
   validate(config);
-  impl_ = std::make_unique<Impl>(backend, data, config, std::move(loss));
+  check_job(data, loss.get());
+  impl_ = std::make_unique<Impl>(backend, data, config, ModelFactory{}, std::move(loss));
+}
+
+Trainer::Trainer(Backend& backend, const Dataset& data, const Config& config,
+                 const ModelFactory& model, std::unique_ptr<Loss> loss) {
+  validate(config);
+  check_job(data, loss.get());
+  if (!model) throw ConfigError("the trainer got an empty function for its model, expected one");
+  impl_ = std::make_unique<Impl>(backend, data, config, model, std::move(loss));
 }
 
 Trainer::~Trainer() = default;
@@ -360,6 +370,22 @@ Model& Trainer::model() {
 
 const TensorFile& Trainer::best() const {
   return impl_->best;
+}
+
+Backend& Trainer::backend() const {
+  return impl_->backend;
+}
+
+const Dataset& Trainer::data() const {
+  return impl_->data;
+}
+
+const Config& Trainer::config() const {
+  return impl_->config;
+}
+
+bool Trainer::has_own_model() const {
+  return impl_->own_model;
 }
 
 TensorFile Trainer::last() {

@@ -16,16 +16,17 @@ namespace tern {
 /// The members of a trainer. trainer.cpp has its steps and epochs, trainer_state.cpp saves and
 /// restores its state.
 struct Trainer::Impl {
+  /// make_own: empty for the configured model.
   Impl(Backend& backend_in, const Dataset& data_in, const Config& config_in,
-       std::unique_ptr<Loss> loss_in)
+       const ModelFactory& make_own, std::unique_ptr<Loss> loss_in)
       : backend(backend_in),
         data(data_in),
         config(config_in),
         graph(backend.make_graph(data.train)),
         selection(backend, data, graph, config),
         triplets(backend.make_triplets(graph, sampling_of(config), batch_triplets(config))),
-        model(make_model(backend, graph, triplets, config.model,
-                         features_for(data, config.model).view())),
+        own_model(static_cast<bool>(make_own)),
+        model(make_checked_model(make_own)),
         loss(std::move(loss_in)),
         optimizer(backend, model->parameters(), config.optimizer),
         losses(backend.allocate(loss_terms(*model), triplets.num_batches())) {
@@ -34,6 +35,7 @@ struct Trainer::Impl {
     record_step();
   }
 
+  std::unique_ptr<Model> make_checked_model(const ModelFactory& make_own);
   void record_step() {
     recording = backend.record([this] { step(); });
   }
@@ -46,6 +48,7 @@ struct Trainer::Impl {
   }
 
   void restart();
+  std::uint64_t data_fingerprint() const;
   TrainingState save();
   void restore(const TrainingState& state, std::string_view file);
   std::vector<NamedBuffer> tensors(std::int64_t step);
@@ -79,6 +82,7 @@ struct Trainer::Impl {
   Graph graph;
   Selection selection;
   Triplets triplets;
+  bool own_model;
   std::unique_ptr<Model> model;
   std::unique_ptr<Loss> loss;
   Optimizer optimizer;

@@ -6,6 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "host/data/fingerprint.hpp"
+#include "host/support/hash.hpp"
+#include "host/train/job_checks.hpp"
 #include "host/train/parameters.hpp"
 #include "host/train/trainer_impl.hpp"
 #include "tern/error.hpp"
@@ -17,6 +20,21 @@ namespace {
 constexpr std::string_view kLossPrefix = "loss.";
 
 }  // namespace
+
+std::unique_ptr<Model> Trainer::Impl::make_checked_model(const ModelFactory& make_own) {
+  if (!own_model) {
+    return make_model(backend, graph, triplets, config.model,
+                      features_for(data, config.model).view());
+  }
+  std::unique_ptr<Model> own = make_own(backend, graph, triplets);
+  check_own_model(own.get());
+  return own;
+}
+
+/// Of the data that the model reads.
+std::uint64_t Trainer::Impl::data_fingerprint() const {
+  return job_fingerprint(data, feature_files_for(config.model));
+}
 
 void Trainer::Impl::restart() {
   model->initialize(config.seed);
@@ -53,6 +71,7 @@ TrainingState Trainer::Impl::save() {
   progress.updates = optimizer.updates();
   TrainingState state;
   state.progress = progress;
+  state.data_fingerprint = data_fingerprint();
   for (const NamedCounter& counter : model->counters()) {
     state.counters[counter.name] = backend.get(*counter.value);
   }
@@ -62,6 +81,13 @@ TrainingState Trainer::Impl::save() {
 
 void Trainer::Impl::restore(const TrainingState& state, std::string_view file) {
   const TrainingProgress& saved = state.progress;
+  if (state.data_fingerprint != 0 && state.data_fingerprint != data_fingerprint()) {
+    throw DataError(
+        file, 0,
+        fmt::format("the state belongs to other data: it has fingerprint {}, the data of "
+                    "this trainer {}",
+                    hexadecimal(state.data_fingerprint), hexadecimal(data_fingerprint())));
+  }
   const std::int64_t steps = triplets.num_batches();
   if (saved.step > 0 && saved.steps != steps) {
     throw DataError(file, 0,

@@ -58,7 +58,8 @@ class Run {
   /// Makes the directory and writes configuration and vocabularies. With Overwrite::kYes the files
   /// of a former run are removed first. Throws Error if the directory holds a run and overwrite is
   /// kNo, or if it is another directory that has files of these names. A directory whose creation
-  /// was interrupted does not count as a run. If writing fails, all files written are removed.
+  /// was interrupted does not count as a run. If writing fails, all files written are removed. Throws
+  /// ShapeError if the splits do not have the sizes of the names.
   enum class Overwrite : std::uint8_t { kNo, kYes };
   static Run create(const std::filesystem::path& path, const Config& config, const Dataset& data,
                     Overwrite overwrite = Overwrite::kNo);
@@ -160,6 +161,9 @@ class Run {
   /// Computes the final embeddings of the best checkpoint with this model, and writes them. The
   /// model's parameters are then those of the best checkpoint.
   void write_embeddings(Backend& backend, Model& model);
+  /// Writes final embeddings that were computed before. They are those of the best checkpoint if the run
+  /// has no checkpoints.
+  void write_embeddings(const FinalEmbeddings& embeddings);
   /// Whether the final embeddings that were last written are those of a checkpoint, "best" or
   /// "last". In a run whose checkpoints were all deleted, they count as the best.
   bool has_embeddings(std::string_view name) const;

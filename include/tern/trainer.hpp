@@ -77,6 +77,8 @@ struct TrainingProgress {
 /// Everything that training continues from, bit for bit, in the precision of the backend.
 struct TrainingState {
   TrainingProgress progress;
+  /// Identifies the data that was trained on; 0: unknown.
+  std::uint64_t data_fingerprint = 0;
   /// The model's counters by their names, such as the steps that dropout has drawn for.
   std::map<std::string, std::int64_t> counters;
   /// The model's tensors by their names, the optimiser's ("optimizer.first_moment.NAME", ...), the loss's
@@ -114,13 +116,24 @@ struct TrainingResult {
   double best_metric = 0.0;
 };
 
-/// Trains a model on any backend: sample, step, evaluate, select. It does no I/O.
+/// Makes a model over the training graph, which outlives the model, as do the triplets of the current epoch.
+/// The trainer then calls initialize().
+using ModelFactory = std::function<std::unique_ptr<Model>(Backend& backend, const Graph& graph,
+                                                          const Triplets& triplets)>;
+
+/// Trains a model on any backend: sample, step, evaluate, select. It does no I/O. One thread
+/// at a time uses a trainer, its backend and its model; callbacks are called on that thread.
 class Trainer {
  public:
-  /// data must outlive the trainer. Throws ConfigError, DeviceError, ShapeError.
+  /// backend and data must outlive the trainer. Throws ConfigError, also if the loss or the model is null,
+  /// DeviceError, ShapeError if the parts of the data or of the model do not fit together.
   Trainer(Backend& backend, const Dataset& data, const Config& config);
   /// The same, with this loss instead of BPR with the configured L2 penalty.
   Trainer(Backend& backend, const Dataset& data, const Config& config, std::unique_ptr<Loss> loss);
+  /// The same, with a model of one's own too: config.model then only counts for evaluation. The loss of
+  /// the configuration is make_loss().
+  Trainer(Backend& backend, const Dataset& data, const Config& config, const ModelFactory& model,
+          std::unique_ptr<Loss> loss);
   ~Trainer();
 
   /// Trains until config.epochs epochs are finished, from the start or from the place where
@@ -140,7 +153,8 @@ class Trainer {
   TrainingState state();
   /// Continues from a state of a trainer with the same data, model and optimiser, and, within an epoch,
   /// the same loss. best() has no tensors until there is a better epoch. Throws DataError, naming file,
-  /// if something is missing or does not fit; the trainer is then unchanged.
+  /// if something is missing or does not fit, or the state belongs to other data; the trainer is then
+  /// unchanged.
   void restore(const TrainingState& state, std::string_view file = "training state");
   /// Starts over from the initial parameters of the seed.
   void restart();
@@ -158,11 +172,18 @@ class Trainer {
   /// The model, with all updates of its parameters made. Later steps may postpone some: call model()
   /// again after further steps.
   Model& model();
-  /// The parameters of the best epoch so far; no tensors before there is one. After a run() without
-  /// an evaluation, those of the last epoch.
+  /// The parameters and buffers of the best epoch so far, by their names in the model; no tensors before
+  /// there is one. After a run() without an evaluation, those of the last epoch. They are no embeddings of
+  /// nodes: for rankings and final embeddings, see Recommender.
   const TensorFile& best() const;
-  /// The current parameters.
+  /// The current parameters and buffers: after the last finished step.
   TensorFile last();
+
+  Backend& backend() const;
+  const Dataset& data() const;
+  const Config& config() const;
+  /// Whether the model is not that of the configuration.
+  bool has_own_model() const;
 
  private:
   struct Impl;

@@ -24,3 +24,11 @@ mkdir "$work/data"
 result=$("$work/build/example" "$work/generated")
 echo "$result"
 [[ $result =~ ^ndcg@20\ 0\.[0-9]+,\ epoch\ [0-9]+$ ]]
+
+# The program with data from memory: ten items, and a run that the installed program reads.
+lists=$("$work/build/embedded" "$work/run")
+echo "$lists" | tail -n 2
+[[ $(grep -c '^item-' <<<"$lists") == 10 ]]
+listed=$("$work/moved/bin/tern" recommend "$work/run" --user user-7 -k 10 --quiet | tail -n +2 | cut -f 3)
+[[ $listed == "$(sed -n 's/^\(item-[0-9]*\).*/\1/p' <<<"$lists")" ]]
+"$work/moved/bin/tern" evaluate "$work/run" --quiet >/dev/null

@@ -210,7 +210,7 @@ TEST_F(BadInput, OptionsThatDoNotFitTheData) {
     return options;
   };
   EXPECT_THAT(config_error(with([](auto& o) { o.split = SplitMethod::kGiven; })),
-              HasSubstr("there is no test and no valid file"));
+              HasSubstr("neither a test nor a validation set"));
   EXPECT_THAT(config_error(with([](auto& o) { o.split = SplitMethod::kTime; })),
               HasSubstr("there are no timestamps"));
   EXPECT_THAT(config_error(with([](auto& o) { o.min_rating = 3; })), HasSubstr("has no ratings"));

@@ -1,10 +1,10 @@
-#include "host/cli/scores.hpp"
+#include "host/serve/scores.hpp"
 
 #include <cstddef>
 
 #include "host/train/cosine.hpp"
 
-namespace tern::cli {
+namespace tern {
 
 float printed_score(ScoreKind kind, std::span<const float> user, std::span<const float> item) {
   double sum = 0.0;
@@ -17,4 +17,4 @@ std::span<const float> row_of(std::span<const float> table, std::int64_t width, 
   return table.subspan(static_cast<std::size_t>(node * width), static_cast<std::size_t>(width));
 }
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -5,13 +5,12 @@
 #include <span>
 #include <vector>
 
-#include "host/cli/ranking.hpp"
-#include "host/cli/run_options.hpp"
+#include "host/serve/ranking_source.hpp"
 #include "host/train/item_scorer.hpp"
 #include "tern/backend.hpp"
 #include "tern/interactions.hpp"
 
-namespace tern::cli {
+namespace tern {
 
 /// A table of embeddings to rank for: on the backend, and on the host with width() columns.
 struct QueryTable {
@@ -31,13 +30,13 @@ class Ranker {
 };
 
 /// By the run's evaluation.score of a row of the table. The backend selects the best by its scores;
-/// the printed ones are those of host/cli/scores.hpp.
+/// the printed ones are those of host/serve/scores.hpp.
 class EmbeddingRanker final : public Ranker {
  public:
   /// candidates: ascending ids, at least one. length: of the lists, at least 1; lists are shorter if
   /// there are fewer candidates.
-  EmbeddingRanker(LoadedRun& loaded, Side side, QueryTable table, std::vector<NodeId> candidates,
-                  std::int64_t length);
+  EmbeddingRanker(RankingSource& source, Side side, QueryTable table,
+                  std::vector<NodeId> candidates, std::int64_t length);
 
   void leave_out(const Interactions& observed) override;
   std::vector<RankedList> rank(std::span<const NodeId> queries) const override;
@@ -45,7 +44,7 @@ class EmbeddingRanker final : public Ranker {
  private:
   RankedList list_of(std::span<const float> query, std::span<const NodeId> places) const;
 
-  LoadedRun& loaded_;
+  RankingSource& source_;
   QueryTable table_;
   std::vector<NodeId> candidates_;
   std::int64_t length_;
@@ -76,4 +75,4 @@ class HistoryRanker final : public Ranker {
   std::vector<const Interactions*> observed_;
 };
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -7,12 +7,11 @@
 #include <string_view>
 #include <vector>
 
-#include "host/cli/cold_nodes.hpp"
-#include "host/cli/ranker.hpp"
-#include "host/cli/ranking.hpp"
-#include "host/cli/run_options.hpp"
+#include "host/serve/cold_nodes.hpp"
+#include "host/serve/ranker.hpp"
+#include "host/serve/ranking_source.hpp"
 
-namespace tern::cli {
+namespace tern {
 
 /// Users to rank items for. Their names, embeddings and histories must outlive it.
 struct UserTable {
@@ -27,7 +26,7 @@ struct UserTable {
 class UserLists {
  public:
   /// users: those that will be asked for. candidates and length: as for Ranker.
-  UserLists(LoadedRun& loaded, const UserTable& table, std::span<const NodeId> users,
+  UserLists(RankingSource& source, const UserTable& table, std::span<const NodeId> users,
             std::vector<NodeId> candidates, std::int64_t length);
 
   /// Leaves out each user's items in these, which must outlive the object. (users, items).
@@ -51,4 +50,4 @@ class UserLists {
   std::vector<const Interactions*> observed_;
 };
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -1,14 +1,14 @@
-#include "host/cli/ranker.hpp"
+#include "host/serve/ranker.hpp"
 
 #include <algorithm>
 #include <numeric>
 #include <utility>
 
-#include "host/cli/scores.hpp"
 #include "host/data/cold_items.hpp"
+#include "host/serve/scores.hpp"
 #include "host/train/cosine.hpp"
 
-namespace tern::cli {
+namespace tern {
 namespace {
 
 /// By score, ties by ascending id.
@@ -26,19 +26,19 @@ RankedList ordered(std::vector<std::pair<float, NodeId>> scored) {
 
 }  // namespace
 
-EmbeddingRanker::EmbeddingRanker(LoadedRun& loaded, Side side, QueryTable table,
+EmbeddingRanker::EmbeddingRanker(RankingSource& source, Side side, QueryTable table,
                                  std::vector<NodeId> candidates, std::int64_t length)
-    : loaded_(loaded),
+    : source_(source),
       table_(table),
       candidates_(std::move(candidates)),
       length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))),
-      score_(loaded.run().config().evaluation.score),
-      rows_(loaded.download(side)) {
-  const std::int64_t width = loaded.width();
+      score_(source.score_kind()),
+      rows_(source.download(side)) {
+  const std::int64_t width = source.width();
   const auto count = static_cast<std::int64_t>(candidates_.size());
   all_ = count * width == static_cast<std::int64_t>(rows_.size());
   if (all_ && score_ == ScoreKind::kDot) {
-    matrix_ = &loaded.embeddings(side);
+    matrix_ = &source.embeddings(side);
     return;
   }
   std::vector<float> some;
@@ -49,13 +49,13 @@ EmbeddingRanker::EmbeddingRanker(LoadedRun& loaded, Side side, QueryTable table,
   }
   // A query's own norm moves no candidate.
   if (score_ == ScoreKind::kCosine) normalize_rows(std::span(some), width);
-  own_ = loaded.backend().allocate(count, width);
-  loaded.backend().upload(std::span<const float>(some), own_);
+  own_ = source.backend().allocate(count, width);
+  source.backend().upload(std::span<const float>(some), own_);
   matrix_ = &own_;
 }
 
 void EmbeddingRanker::leave_out(const Interactions& observed) {
-  Backend& backend = loaded_.backend();
+  Backend& backend = source_.backend();
   observed_.push_back(backend.make_graph(all_ ? observed : restrict_items(observed, candidates_)));
 }
 
@@ -65,7 +65,7 @@ RankedList EmbeddingRanker::list_of(std::span<const float> query,
   for (const NodeId place : places) {
     if (place < 0) break;
     const NodeId id = candidates_[static_cast<std::size_t>(place)];
-    scored.emplace_back(printed_score(score_, query, row_of(rows_, loaded_.width(), id)), id);
+    scored.emplace_back(printed_score(score_, query, row_of(rows_, source_.width(), id)), id);
   }
   return ordered(std::move(scored));
 }
@@ -75,12 +75,12 @@ std::vector<RankedList> EmbeddingRanker::rank(std::span<const NodeId> queries) c
   observed.reserve(observed_.size());
   for (const Graph& graph : observed_) observed.push_back(&graph);
   TopItems top;
-  loaded_.backend().score_topk(*table_.matrix, *matrix_, queries, observed, length_, top);
+  source_.backend().score_topk(*table_.matrix, *matrix_, queries, observed, length_, top);
   const auto k = static_cast<std::size_t>(top.k);
   std::vector<RankedList> lists;
   lists.reserve(queries.size());
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    lists.push_back(list_of(row_of(table_.rows, loaded_.width(), queries[i]),
+    lists.push_back(list_of(row_of(table_.rows, source_.width(), queries[i]),
                             std::span(top.items).subspan(i * k, k)));
   }
   return lists;
@@ -109,4 +109,4 @@ std::vector<RankedList> HistoryRanker::rank(std::span<const NodeId> queries) con
   return lists;
 }
 
-}  // namespace tern::cli
+}  // namespace tern

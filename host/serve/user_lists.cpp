@@ -1,33 +1,33 @@
-#include "host/cli/user_lists.hpp"
+#include "host/serve/user_lists.hpp"
 
 #include <algorithm>
 #include <utility>
 
-namespace tern::cli {
+namespace tern {
 namespace {
 
-std::unique_ptr<Ranker> make_ranker(LoadedRun& loaded, const UserTable& table,
+std::unique_ptr<Ranker> make_ranker(RankingSource& source, const UserTable& table,
                                     std::vector<NodeId> candidates, std::int64_t length) {
   if (table.histories != nullptr) {
-    return std::make_unique<HistoryRanker>(loaded.scorer(), *table.histories, std::move(candidates),
+    return std::make_unique<HistoryRanker>(source.scorer(), *table.histories, std::move(candidates),
                                            length);
   }
-  return std::make_unique<EmbeddingRanker>(loaded, Side::kItem, table.embeddings,
+  return std::make_unique<EmbeddingRanker>(source, Side::kItem, table.embeddings,
                                            std::move(candidates), length);
 }
 
 }  // namespace
 
-UserLists::UserLists(LoadedRun& loaded, const UserTable& table, std::span<const NodeId> users,
+UserLists::UserLists(RankingSource& source, const UserTable& table, std::span<const NodeId> users,
                      std::vector<NodeId> candidates, std::int64_t length)
     : table_(table),
       length_(length),
       num_cold_(
           std::count_if(users.begin(), users.end(), [&](NodeId user) { return is_cold(user); })),
       popularity_(num_cold_ > 0
-                      ? std::optional<Popularity>(std::in_place, loaded.data().train, candidates)
+                      ? std::optional<Popularity>(std::in_place, source.data().train, candidates)
                       : std::nullopt),
-      ranker_(make_ranker(loaded, table, std::move(candidates), length)) {}
+      ranker_(make_ranker(source, table, std::move(candidates), length)) {}
 
 void UserLists::leave_out(const Interactions& observed) {
   observed_.push_back(&observed);
@@ -50,4 +50,4 @@ std::vector<RankedList> UserLists::rank(std::span<const NodeId> users) const {
   return lists;
 }
 
-}  // namespace tern::cli
+}  // namespace tern

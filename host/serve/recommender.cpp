@@ -1,0 +1,316 @@
+#include "tern/recommender.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+#include "host/serve/cold_nodes.hpp"
+#include "host/serve/neighbours.hpp"
+#include "host/serve/scores.hpp"
+#include "host/serve/user_lists.hpp"
+#include "host/support/message.hpp"
+#include "host/train/fitted_model.hpp"
+#include "host/train/parameters.hpp"
+#include "tern/device.hpp"
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+std::vector<NodeId> all_ids(NodeId size) {
+  std::vector<NodeId> ids(static_cast<std::size_t>(size));
+  std::iota(ids.begin(), ids.end(), NodeId{0});
+  return ids;
+}
+
+void check_n(std::int64_t n) {
+  if (n < 1) throw ConfigError(fmt::format("n: found {}, expected at least 1", n));
+}
+
+/// Computes the final embeddings of the model's parameters.
+FinalEmbeddings embed(Backend& backend, Model& model, int epoch) {
+  model.embed();
+  return {.users = download_tensor(backend, model.embeddings(Side::kUser)),
+          .items = download_tensor(backend, model.embeddings(Side::kItem)),
+          .epoch = epoch};
+}
+
+FinalEmbeddings embeddings_of(Trainer& trainer, TrainedParameters which) {
+  Backend& backend = trainer.backend();
+  const int best = trainer.progress().selected_epoch;
+  Model& model = trainer.model();
+  if (which == TrainedParameters::kLast || best == 0 || trainer.best().tensors.empty()) {
+    return embed(backend, model, trainer.progress().epoch);
+  }
+  const TensorFile current = trainer.last();
+  load_parameters(backend, model, trainer.best());
+  FinalEmbeddings found = embed(backend, model, best);
+  load_parameters(backend, model, current);
+  return found;
+}
+
+FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& backend) {
+  if (std::optional<FinalEmbeddings> stored = run.read_embeddings("best")) return *stored;
+  const TensorFile parameters = run.read_checkpoint("best");
+  const ModelOptions& options = run.config().model;
+  const Graph graph = backend.make_graph(data.train);
+  const Triplets no_triplets;
+  const std::unique_ptr<Model> model =
+      make_model(backend, graph, no_triplets, options, features_for(data, options).view());
+  load_parameters(backend, *model, parameters);
+  return embed(backend, *model, std::stoi(parameters.metadata.at("epoch")));
+}
+
+}  // namespace
+
+struct Recommender::Impl final : RankingSource {
+  bool is_fitted() const override { return scorer_ != nullptr; }
+  const ItemScorer& scorer() override { return *scorer_; }
+  ScoreKind score_kind() const override { return config_.evaluation.score; }
+  const Vocabulary& names(Side side) override {
+    return side == Side::kUser ? data_.users : data_.items;
+  }
+  const Dataset& data() override { return data_; }
+  bool reads_features_of(Side side) override {
+    const auto& features = side == Side::kUser ? data_.user_features : data_.item_features;
+    return reads_features(config_.model) && features.has_value();
+  }
+  Backend& backend() override { return *backend_; }
+  const Matrix& embeddings(Side side) override;
+  std::vector<float> download(Side side) override;
+  std::int64_t width() override { return embeddings_.users.shape[1]; }
+
+  const Tensor& table(Side side) const {
+    return side == Side::kUser ? embeddings_.users : embeddings_.items;
+  }
+  /// The node of an id. Throws DataError with similar ones.
+  NodeId find(Side side, std::string_view id);
+  std::vector<NodeId> find_all(Side side, const std::vector<std::string>& ids);
+  /// The items that may be listed, ascending.
+  std::vector<NodeId> candidates(const RecommendOptions& options);
+  std::vector<Recommendations> recommend(const std::vector<NodeId>& users,
+                                         const RecommendOptions& options);
+  std::vector<ScoredId> similar(Side side, std::string_view id, std::int64_t n);
+  std::optional<float> score(NodeId user, NodeId item);
+  std::vector<ScoredId> named(Side side, const RankedList& list);
+
+  Config config_;
+  Dataset data_;
+  FinalEmbeddings embeddings_;          // of a trained model
+  std::unique_ptr<ItemScorer> scorer_;  // of a fitted one
+  std::unique_ptr<Backend> backend_;
+  std::array<std::optional<Matrix>, 2> uploaded_;
+};
+
+const Matrix& Recommender::Impl::embeddings(Side side) {
+  std::optional<Matrix>& matrix = uploaded_[static_cast<std::size_t>(side)];
+  if (matrix) return *matrix;
+  const Tensor& values = table(side);
+  matrix = backend_->allocate(values.shape[0], values.shape[1]);
+  const std::vector<float> rows = download(side);
+  backend_->upload(std::span<const float>(rows), *matrix);
+  return *matrix;
+}
+
+std::vector<float> Recommender::Impl::download(Side side) {
+  return std::visit(
+      [](const auto& values) { return std::vector<float>(values.begin(), values.end()); },
+      table(side).values);
+}
+
+NodeId Recommender::Impl::find(Side side, std::string_view id) {
+  const Vocabulary& known = names(side);
+  if (const std::optional<NodeId> node = known.find(id)) return *node;
+  std::string text = fmt::format("there is no {} {}", to_string(side), quote(id));
+  const std::vector<std::string> nearest = known.nearest(id);
+  for (std::size_t i = 0; i < nearest.size(); ++i) {
+    text += (i == 0 ? "; the most similar: " : ", ") + quote(nearest[i]);
+  }
+  if (nearest.empty() && known.size() > 0) {
+    text += fmt::format("; the model knows for example {}", quote(known.name(0)));
+  }
+  throw DataError("recommender", 0, text);
+}
+
+std::vector<NodeId> Recommender::Impl::find_all(Side side, const std::vector<std::string>& ids) {
+  std::vector<NodeId> nodes;
+  nodes.reserve(ids.size());
+  for (const std::string& id : ids) nodes.push_back(find(side, id));
+  return nodes;
+}
+
+std::vector<NodeId> Recommender::Impl::candidates(const RecommendOptions& options) {
+  std::vector<NodeId> ids =
+      options.items.empty() ? all_ids(data_.items.size()) : find_all(Side::kItem, options.items);
+  std::sort(ids.begin(), ids.end());
+  ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
+  const std::vector<NodeId> without = find_all(Side::kItem, options.without);
+  const std::vector<bool> cold = find_cold(*this, Side::kItem);
+  std::erase_if(ids, [&](NodeId item) {
+    const bool is_cold = options.cold == ColdNodes::kLeaveOut && cold[std::size_t(item)];
+    return is_cold || std::ranges::find(without, item) != without.end();
+  });
+  if (ids.empty()) {
+    throw DataError("recommender", 0,
+                    "no item is left to rank: all are excluded or have no training interactions");
+  }
+  return ids;
+}
+
+std::vector<ScoredId> Recommender::Impl::named(Side side, const RankedList& list) {
+  std::vector<ScoredId> entries;
+  entries.reserve(list.ids.size());
+  for (std::size_t i = 0; i < list.ids.size(); ++i) {
+    entries.push_back({names(side).name(list.ids[i]), list.scores[i]});
+  }
+  return entries;
+}
+
+std::vector<Recommendations> Recommender::Impl::recommend(const std::vector<NodeId>& users,
+                                                          const RecommendOptions& options) {
+  check_n(options.n);
+  if (users.empty()) return {};
+  UserTable table{.names = &data_.users, .cold = find_cold(*this, Side::kUser), .source = "model"};
+  std::vector<float> rows;
+  if (is_fitted()) {
+    table.histories = &data_.train;
+  } else {
+    rows = download(Side::kUser);
+    table.embeddings = {&embeddings(Side::kUser), rows};
+  }
+  std::vector<NodeId> items = candidates(options);
+  const auto length = std::min(options.n, static_cast<std::int64_t>(items.size()));
+  UserLists lists(*this, table, users, std::move(items), length);
+  if (options.seen == SeenItems::kLeaveOut) {
+    lists.leave_out(data_.train);
+    lists.leave_out(data_.valid);
+  }
+  std::vector<Recommendations> found;
+  found.reserve(users.size());
+  const std::vector<RankedList> ranked = lists.rank(users);
+  for (std::size_t i = 0; i < users.size(); ++i) {
+    const bool by_model = lists.source(users[i]) == table.source;
+    found.push_back(
+        {named(Side::kItem, ranked[i]), by_model ? ScoreSource::kModel : ScoreSource::kPopularity});
+  }
+  return found;
+}
+
+std::vector<ScoredId> Recommender::Impl::similar(Side side, std::string_view id, std::int64_t n) {
+  check_n(n);
+  if (is_fitted() && side == Side::kUser) {
+    throw ConfigError(
+        fmt::format("similar_users: the model is {}, which has no embeddings of users",
+                    model_name(config_.model.kind)));
+  }
+  const NodeId node = find(side, id);
+  const std::vector<bool> cold = find_cold(*this, side);
+  if (cold[static_cast<std::size_t>(node)]) {
+    throw DataError(
+        "recommender", 0,
+        fmt::format("{} {} has no training interactions, so that its embedding is random",
+                    to_string(side), quote(id)));
+  }
+  std::vector<NodeId> others = all_ids(names(side).size());
+  std::erase_if(others, [&](NodeId other) { return cold[static_cast<std::size_t>(other)]; });
+  const auto length = std::min(n, static_cast<std::int64_t>(others.size()));
+  return named(side, rank_neighbours(*this, side, {node}, std::move(others), length).front());
+}
+
+std::optional<float> Recommender::Impl::score(NodeId user, NodeId item) {
+  if (find_cold(*this, Side::kItem)[static_cast<std::size_t>(item)]) return std::nullopt;
+  if (find_cold(*this, Side::kUser)[static_cast<std::size_t>(user)]) {
+    return Popularity(data_.train, {}).score(item);
+  }
+  const Interaction pair{user, item};
+  if (is_fitted()) {
+    return static_cast<float>(score_pairs(*scorer_, data_.train, std::span(&pair, 1)).front());
+  }
+  return printed_score(score_kind(), row_of(download(Side::kUser), width(), user),
+                       row_of(download(Side::kItem), width(), item));
+}
+
+Recommender::Recommender(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Recommender::Recommender(Recommender&&) noexcept = default;
+Recommender& Recommender::operator=(Recommender&&) noexcept = default;
+Recommender::~Recommender() = default;
+
+Recommender::Recommender(Trainer& trainer, TrainedParameters parameters,
+                         const RecommenderOptions& options)
+    : impl_(std::make_unique<Impl>()) {
+  impl_->config_ = trainer.config();
+  impl_->data_ = trainer.data();
+  impl_->backend_ = make_backend(options.device, options.threads);
+  impl_->embeddings_ = embeddings_of(trainer, parameters);
+}
+
+Recommender Recommender::load(const std::filesystem::path& path,
+                              const RecommenderOptions& options) {
+  const Run run = Run::open(path);
+  auto impl = std::make_unique<Impl>();
+  impl->config_ = run.config();
+  impl->data_ = run.load_data();
+  impl->backend_ = make_backend(options.device, options.threads);
+  if (tern::is_fitted(run.config().model.kind)) {
+    impl->scorer_ =
+        restore_model(impl->data_, impl->config_, run.read_fitted(), run.fitted_path().string());
+  } else {
+    impl->embeddings_ = embeddings_of(run, impl->data_, *impl->backend_);
+  }
+  return Recommender(std::move(impl));
+}
+
+Recommendations Recommender::recommend(ExternalId user, const RecommendOptions& options) {
+  return std::move(impl_->recommend({impl_->find(Side::kUser, user.text())}, options).front());
+}
+
+std::vector<Recommendations> Recommender::recommend_each(const std::vector<std::string>& users,
+                                                         const RecommendOptions& options) {
+  return impl_->recommend(impl_->find_all(Side::kUser, users), options);
+}
+
+std::vector<ScoredId> Recommender::similar_items(ExternalId item, std::int64_t n) {
+  return impl_->similar(Side::kItem, item.text(), n);
+}
+
+std::vector<ScoredId> Recommender::similar_users(ExternalId user, std::int64_t n) {
+  return impl_->similar(Side::kUser, user.text(), n);
+}
+
+std::optional<float> Recommender::score(ExternalId user, ExternalId item) {
+  return impl_->score(impl_->find(Side::kUser, user.text()), impl_->find(Side::kItem, item.text()));
+}
+
+const Tensor& Recommender::embeddings(Side side) const {
+  if (impl_->is_fitted()) {
+    throw ConfigError(fmt::format("embeddings: the model is {}, which has none",
+                                  model_name(impl_->config_.model.kind)));
+  }
+  return impl_->table(side);
+}
+
+const Vocabulary& Recommender::ids(Side side) const {
+  return impl_->names(side);
+}
+
+const Config& Recommender::config() const {
+  return impl_->config_;
+}
+
+void Recommender::save(const std::filesystem::path& path, Run::Overwrite overwrite) const {
+  Impl& impl = *impl_;
+  if (impl.is_fitted()) {
+    throw ConfigError(fmt::format("save: a fitted model, here {}, is already in its run: copy that",
+                                  model_name(impl.config_.model.kind)));
+  }
+  Run run = Run::create(path, impl.config_, impl.data_, overwrite);
+  run.write_embeddings(impl.embeddings_);
+}
+
+}  // namespace tern

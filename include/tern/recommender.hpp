@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tern/dataset.hpp"
+#include "tern/external_id.hpp"
+#include "tern/run.hpp"
+#include "tern/trainer.hpp"
+#include "tern/types.hpp"
+
+namespace tern {
+
+/// A node by its own id, with its score.
+struct ScoredId {
+  std::string id;
+  float score = 0.0F;
+  friend bool operator==(const ScoredId&, const ScoredId&) = default;
+};
+
+/// Where a score comes from: the model, or, for users without training interactions whose features the
+/// model does not read, the item's number of training interactions.
+enum class ScoreSource : std::uint8_t { kModel, kPopularity };
+
+/// Items for a user, best first, ties in the order of the data's items.
+struct Recommendations {
+  std::vector<ScoredId> items;
+  ScoreSource source = ScoreSource::kModel;
+};
+
+/// Whether items that a user has in the training or validation split are listed.
+enum class SeenItems : std::uint8_t { kLeaveOut, kList };
+/// Whether nodes without training interactions are listed, whose embeddings are as random as when training
+/// began. (Nodes whose features the model reads need no interactions.)
+enum class ColdNodes : std::uint8_t { kLeaveOut, kList };
+
+struct RecommendOptions {
+  /// The length of a list, at least 1. A list is shorter if there are fewer candidates.
+  std::int64_t n = 10;
+  SeenItems seen = SeenItems::kLeaveOut;
+  ColdNodes cold = ColdNodes::kLeaveOut;
+  /// Only these items are ranked; empty: all.
+  std::vector<std::string> items = {};
+  /// These items are not listed.
+  std::vector<std::string> without = {};
+};
+
+struct RecommenderOptions {
+  /// As for make_backend(): "cpu", "auto", "cuda", "cuda:N", "reference".
+  std::string device = "cpu";
+  /// Of a CPU; 0: all that the process may use.
+  int threads = 0;
+};
+
+/// Which parameters of a training are used: those of the best epoch (Trainer::best()), or the current ones
+/// (Trainer::last()).
+enum class TrainedParameters : std::uint8_t { kBest, kLast };
+
+/// Answers from a trained model, in the user's own ids. It owns all that it needs: neither trainer, data,
+/// backend nor run directory must outlive it. Scores and lists are those of `tern recommend`, `similar` and
+/// `score`: sums in f64 in the order of the columns, so that they depend on neither the device nor the number
+/// of users at a time.
+///
+///   tern::Recommender model = tern::Recommender::load("runs/first");
+///   for (const auto& [item, score] : model.recommend("ann").items) ...
+///
+/// An unknown id is a DataError that names similar ones. An object is used by one thread at a time, as its
+/// backend is; objects are independent.
+class Recommender {
+ public:
+  /// The model of a trainer, with the final embeddings of these parameters. kBest without a best epoch (no
+  /// selection split, or none evaluated yet) means kLast. The trainer is left as it was. Throws DeviceError,
+  /// ConfigError.
+  explicit Recommender(Trainer& trainer, TrainedParameters parameters = TrainedParameters::kBest,
+                       const RecommenderOptions& options = {});
+  /// The best epoch of a run, as `tern recommend` uses it, or its fitted model. Throws DataError if the run
+  /// is damaged or has no checkpoint, DeviceError.
+  static Recommender load(const std::filesystem::path& run, const RecommenderOptions& options = {});
+
+  Recommender(Recommender&&) noexcept;
+  Recommender& operator=(Recommender&&) noexcept;
+  ~Recommender();
+
+  /// The n best items for a user. Throws DataError on an unknown id, or if no candidate is left, ConfigError
+  /// if n < 1.
+  Recommendations recommend(ExternalId user, const RecommendOptions& options = {});
+  /// The same for several users, which takes less time than one by one.
+  std::vector<Recommendations> recommend_each(const std::vector<std::string>& users,
+                                              const RecommendOptions& options = {});
+
+  /// The n items most similar to an item, or users to a user, by the cosine of their embeddings, itself left
+  /// out, and so are cold ones. A fitted model has no embeddings: items are ranked for a user who has this item
+  /// alone, and users are a ConfigError. Throws DataError on an unknown id, and on one without training
+  /// interactions, unless features are read.
+  std::vector<ScoredId> similar_items(ExternalId item, std::int64_t n = 10);
+  std::vector<ScoredId> similar_users(ExternalId user, std::int64_t n = 10);
+
+  /// The score of an item for a user, as recommend() lists it: the dot product of their embeddings, or the
+  /// cosine with evaluation.score = cosine; the sum over the user's items for a fitted model. For a user
+  /// without training interactions, the item's number of them; for an item without, nothing.
+  std::optional<float> score(ExternalId user, ExternalId item);
+
+  /// Final embeddings, row r of the node ids(side).name(r): (nodes, D), f32, or f64 from the reference backend.
+  /// Throws ConfigError for a fitted model. Valid as long as the object.
+  const Tensor& embeddings(Side side) const;
+  const Vocabulary& ids(Side side) const;
+  const Config& config() const;
+
+  /// Writes a run directory that load() and every command of the program read, with the data and the final
+  /// embeddings. It can be ranked with, but not trained further: for that, use Run with Trainer::state().
+  /// Throws Error if the directory holds a run and overwrite is kNo, or cannot be written, ConfigError for a
+  /// fitted model, whose run is complete already.
+  void save(const std::filesystem::path& run, Run::Overwrite overwrite = Run::Overwrite::kNo) const;
+
+ private:
+  struct Impl;
+  explicit Recommender(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace tern
