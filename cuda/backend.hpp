@@ -113,7 +113,8 @@ class CudaBackend final : public Backend {
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override;
 
  private:
   void clear_padding(const MatrixView<float>& matrix);
