@@ -25,7 +25,7 @@
 #include <cub/device/device_segmented_sort.cuh>
 
 #include "cuda/backend.hpp"
-#include "cuda/support/block.cuh"
+#include "cuda/ops/score_topk_select.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 
@@ -57,13 +57,6 @@ namespace {
 /// from its caller cuBLAS never allocates, and a product gives the same bits every time.
 constexpr std::int64_t kCublasBytes = std::int64_t{32} << 20;
 
-constexpr int kTopThreads = 256;
-/// Keys that a block can collect: 16 KiB of shared memory, twice the largest k, so that bisection
-/// finds a bound in a few steps.
-constexpr int kTopCapacity = 2 * static_cast<int>(kMaxSelected);
-
-using TopKey = unsigned long long;  // as select_key_bytes counts
-
 /// One thread a vector of a gathered row.
 __global__ void __launch_bounds__(kTopThreads)
     score_topk_gather_kernel(const __grid_constant__ GatherTask task) {
@@ -82,83 +75,6 @@ __global__ void __launch_bounds__(kTopThreads)
   const EdgeOffset end = observed.offsets[query + 1];
   for (EdgeOffset e = observed.offsets[query] + threadIdx.x; e < end; e += kTopThreads) {
     scores[observed.columns[e]] = -INFINITY;
-  }
-}
-
-/// 0 if the item is no candidate; else greater for a better score, then for a smaller item.
-__device__ inline TopKey top_key(float score, std::int64_t item) {
-  if (!(score > -INFINITY)) return 0;
-  const unsigned bits = __float_as_uint(score + 0.0F);  // -0 becomes +0: they tie
-  const unsigned ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-  return static_cast<TopKey>(ordered) << 32 | (0xffffffffu - static_cast<unsigned>(item));
-}
-__device__ inline NodeId item_of(TopKey key) {
-  return key == 0 ? -1 : static_cast<NodeId>(0xffffffffu - static_cast<unsigned>(key));
-}
-__device__ inline float score_of(TopKey key) {
-  if (key == 0) return -INFINITY;
-  const auto ordered = static_cast<unsigned>(key >> 32);
-  return __uint_as_float((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
-}
-
-/// Sorts `size` keys (a power of two) in shared memory, greatest first. The whole block takes part.
-__device__ inline void sort_descending(TopKey* keys, int size) {
-  for (int run = 2; run <= size; run *= 2) {
-    for (int distance = run / 2; distance > 0; distance /= 2) {
-      __syncthreads();
-      for (int i = static_cast<int>(threadIdx.x); i < size / 2; i += kTopThreads) {
-        const int low = 2 * i - (i & (distance - 1));
-        const int high = low + distance;
-        const TopKey a = keys[low];
-        const TopKey b = keys[high];
-        const bool descending = (low & run) == 0;
-        if (descending ? a < b : b < a) {
-          keys[low] = b;
-          keys[high] = a;
-        }
-      }
-    }
-  }
-  __syncthreads();
-}
-
-/// The number of keys of the row that reach the bound, in every thread.
-__device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
-  int count = 0;
-  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
-    count += top_key(scores[i], i) >= bound ? 1 : 0;
-  }
-  return block_reduce<Sum>(count);
-}
-
-/// A bound that at least min(k, candidates) keys of the row reach, from the threads' best keys.
-__device__ inline TopKey first_bound(const float* scores, NodeId num_items, std::int64_t k,
-                                     TopKey* keys) {
-  TopKey best = 0;
-  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
-    best = max(best, top_key(scores[i], i));
-  }
-  keys[threadIdx.x] = best;
-  sort_descending(keys, kTopThreads);
-  const TopKey kth = k <= kTopThreads ? keys[k - 1] : 0;
-  __syncthreads();
-  return kth == 0 ? 1 : kth;
-}
-
-/// Raises a bound that too many keys reach until at least k and at most kTopCapacity do.
-__device__ inline TopKey raise_bound(const float* scores, NodeId num_items, std::int64_t k,
-                                     TopKey low) {
-  TopKey high = ~TopKey{0};  // no key reaches it: its score would be a NaN
-  for (;;) {
-    const TopKey middle = low + (high - low) / 2;
-    const int count = count_reaching(scores, num_items, middle);
-    if (count > kTopCapacity) {
-      low = middle;
-    } else if (count < k) {
-      high = middle;
-    } else {
-      return middle;
-    }
   }
 }
 
