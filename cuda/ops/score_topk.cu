@@ -13,8 +13,8 @@
 // pass collects the keys that reach it, seldom many more than k, in shared memory, and a bitonic
 // sort orders them. If too many reach it (the best items all fell to a few threads, or k exceeds
 // the number of threads), bisection raises the bound, one pass over the row a step; it ends, since
-// keys are distinct. 2·I·4 bytes read a query, from the cache. For k > kMaxSelected CUB sorts whole
-// rows.
+// keys are distinct. 2·I·4 bytes read a query, from the cache, 16 bytes a load and four loads of a
+// thread in flight (score_topk_select.cuh). For k > kMaxSelected CUB sorts whole rows.
 
 #include "cuda/ops/score_topk.hpp"
 
@@ -79,7 +79,7 @@ __global__ void __launch_bounds__(kTopThreads)
 }
 
 /// One block a query; k <= kMaxSelected.
-__global__ void __launch_bounds__(kTopThreads)
+__global__ void __launch_bounds__(kSelectThreads)
     score_topk_select_kernel(const __grid_constant__ SelectTask task) {
   __shared__ TopKey keys[kTopCapacity];
   __shared__ int collected;
@@ -88,23 +88,24 @@ __global__ void __launch_bounds__(kTopThreads)
   for (;;) {
     if (threadIdx.x == 0) collected = 0;
     __syncthreads();
-    for (unsigned i = threadIdx.x; i < static_cast<unsigned>(task.num_items); i += kTopThreads) {
-      const TopKey key = top_key(scores[i], i);
-      if (key < bound) continue;
+    for_each_key(scores, task.num_items, [&](TopKey key) {
+      if (key < bound) return;
       // Places are handed out in any order; the sort removes the difference.
       const int place = atomicAdd(&collected, 1);
       if (place < kTopCapacity) keys[place] = key;
-    }
+    });
     __syncthreads();
     if (collected <= kTopCapacity) break;
     bound = raise_bound(scores, task.num_items, task.k, bound);
   }
   int size = 1;
   while (size < collected || size < task.k) size *= 2;
-  for (int i = collected + static_cast<int>(threadIdx.x); i < size; i += kTopThreads) keys[i] = 0;
+  for (int i = collected + static_cast<int>(threadIdx.x); i < size; i += kSelectThreads) {
+    keys[i] = 0;
+  }
   sort_descending(keys, size);
   const std::int64_t out = blockIdx.x * task.k;
-  for (std::int64_t i = threadIdx.x; i < task.k; i += kTopThreads) {
+  for (std::int64_t i = threadIdx.x; i < task.k; i += kSelectThreads) {
     task.top_items[out + i] = item_of(keys[i]);
     task.top_scores[out + i] = score_of(keys[i]);
   }
@@ -167,7 +168,7 @@ void launch_select(const Queue& queue, const SelectTask& task, void* sorting, st
   if (task.count == 0) return;
   const Launcher launch(queue);
   if (task.k <= kMaxSelected) {
-    launch({.blocks = task.count, .threads = kTopThreads}, score_topk_select_kernel, task);
+    launch({.blocks = task.count, .threads = kSelectThreads}, score_topk_select_kernel, task);
     return;
   }
   const std::size_t size = select_key_bytes(task.count, task.num_items);
