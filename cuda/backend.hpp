@@ -27,6 +27,10 @@ struct CudaOptions {
   /// The most bytes that score_topk's results may take on the device before they are brought to the
   /// host.
   std::int64_t result_bytes = std::int64_t{64} << 20;
+  /// The most bytes of a batch's mask of observed pairs (in_batch_softmax_observed.cu); if it would
+  /// have more, each logit searches for its pair. The mask is quadratic in the batch size, while
+  /// memory is promised to be linear: this is enough for 32,768 pairs.
+  std::int64_t mask_bytes = std::int64_t{128} << 20;
   /// Waits after every launch, so that a failing kernel is named; recorded steps are then not
   /// captured. The program sets it by TERN_CUDA_SYNC=1.
   bool synchronous = false;
@@ -116,7 +120,8 @@ class CudaBackend final : public Backend {
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override;
 
  private:
   void clear_padding(const MatrixView<float>& matrix);

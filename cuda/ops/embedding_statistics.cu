@@ -8,6 +8,7 @@
 // Gram: one block handles a (32, 32) tile of XᵀX and a split of the rows; 2·N·D² flops in f64, in
 // which products of two floats are exact. Splits are added in order. Both run once an epoch, so
 // neither is worth more effort than this.
+// Norms alone: the first half of the moments, 4·N·D bytes; only a RowFigures is read back.
 //
 // Stretches and splits depend on N and D alone, and every sum has one order: bitwise reproducible.
 
@@ -15,6 +16,7 @@
 
 #include <cmath>
 #include <utility>
+#include <vector>
 
 #include "cuda/backend.hpp"
 #include "cuda/support/block.cuh"
@@ -31,10 +33,11 @@ struct EmbeddingStatisticsTask {
   MatrixView<const float> table;
   StatisticsCuts cuts;
   RowFigures* figures = nullptr;  // (stretches)
-  double* unit_sum = nullptr;     // (stretches, D): sum of the rows scaled to norm 1
-  double* mean = nullptr;         // (stretches, D)
-  double* square = nullptr;       // (stretches, D): sum of squared deviations from the mean
-  double* gram = nullptr;         // (splits, D, D)
+  // For the norms alone, the others are null.
+  double* unit_sum = nullptr;  // (stretches, D): sum of the rows scaled to norm 1
+  double* mean = nullptr;      // (stretches, D)
+  double* square = nullptr;    // (stretches, D): sum of squared deviations from the mean
+  double* gram = nullptr;      // (splits, D, D)
 };
 
 constexpr int kStatisticsThreads = 256;
@@ -55,8 +58,10 @@ __device__ inline void sum_norms(const MatrixView<const float>& table, std::int6
       square += x * x;
       figures.non_finite += std::isfinite(row[c]) ? 0 : 1;
     }
-    const double norm = sqrt(warp.sum(square));
+    square = warp.sum(square);
+    const double norm = sqrt(square);
     if (warp.lane == 0) {
+      figures.square_sum += square;
       figures.norm_sum += norm;
       figures.max_norm = fmax(figures.max_norm, norm);
       figures.directed += norm > 0.0 ? 1 : 0;
@@ -100,19 +105,22 @@ __device__ inline void merge_tile(const EmbeddingStatisticsTask& task, std::int6
 /// The figures of all threads of the block, in every thread.
 __device__ inline RowFigures join_figures(const RowFigures& figures) {
   return {block_reduce<Sum>(figures.norm_sum), block_reduce<Max>(figures.max_norm),
-          block_reduce<Sum>(figures.non_finite), block_reduce<Sum>(figures.directed)};
+          block_reduce<Sum>(figures.square_sum), block_reduce<Sum>(figures.non_finite),
+          block_reduce<Sum>(figures.directed)};
 }
 
 /// One block a stretch.
+template <StatisticsFigures kFigures>
 __global__ void __launch_bounds__(kStatisticsThreads)
     embedding_stretch_kernel(const __grid_constant__ EmbeddingStatisticsTask task) {
   __shared__ double reciprocals[kStatisticsTile];
   const std::int64_t first = blockIdx.x * task.cuts.stretch_rows;
   const std::int64_t end = min(first + task.cuts.stretch_rows, task.table.rows);
-  RowFigures figures{0.0, 0.0, 0, 0};
+  RowFigures figures{};
   for (std::int64_t begin = first; begin < end; begin += kStatisticsTile) {
     const int rows = static_cast<int>(min(end - begin, std::int64_t{kStatisticsTile}));
     sum_norms(task.table, begin, rows, reciprocals, figures);
+    if constexpr (kFigures == StatisticsFigures::kNorms) continue;
     __syncthreads();
     for (std::int64_t c = threadIdx.x; c < task.table.cols; c += kStatisticsThreads) {
       merge_tile(task, begin, rows, begin - first, reciprocals, c);
@@ -128,10 +136,11 @@ __global__ void __launch_bounds__(kStatisticsThreads)
     embedding_merge_kernel(const __grid_constant__ EmbeddingStatisticsTask task) {
   const StatisticsCuts& cuts = task.cuts;
   if (blockIdx.x == 0) {
-    RowFigures figures{0.0, 0.0, 0, 0};
+    RowFigures figures{};
     for (std::int64_t s = threadIdx.x; s < cuts.stretches; s += kStatisticsThreads) {
       figures.norm_sum += task.figures[s].norm_sum;
       figures.max_norm = fmax(figures.max_norm, task.figures[s].max_norm);
+      figures.square_sum += task.figures[s].square_sum;
       figures.non_finite += task.figures[s].non_finite;
       figures.directed += task.figures[s].directed;
     }
@@ -221,37 +230,67 @@ __global__ void __launch_bounds__(kStatisticsThreads)
   task.gram[y * cols + x] = sum;
 }
 
+LaunchShape statistics_shape(std::int64_t blocks, std::int64_t blocks_y = 1) {
+  return {.blocks = blocks, .threads = kStatisticsThreads, .blocks_y = blocks_y};
+}
+
+void launch_norms(const Queue& queue, const EmbeddingStatisticsTask& task) {
+  const Launcher launch(queue);
+  launch(statistics_shape(task.cuts.stretches), embedding_stretch_kernel<StatisticsFigures::kNorms>,
+         task);
+  launch(statistics_shape(1), embedding_merge_kernel, task);  // the block of the figures
+}
+
 void launch_embedding_statistics(const Queue& queue, const EmbeddingStatisticsTask& task) {
   const Launcher launch(queue);
   const std::int64_t cols = task.table.cols;
-  const auto shape = [](std::int64_t blocks, std::int64_t blocks_y = 1) {
-    return LaunchShape{.blocks = blocks, .threads = kStatisticsThreads, .blocks_y = blocks_y};
-  };
-  launch(shape(task.cuts.stretches), embedding_stretch_kernel, task);
-  launch(shape(1 + ceil_div(cols, kStatisticsThreads)), embedding_merge_kernel, task);
+  launch(statistics_shape(task.cuts.stretches), embedding_stretch_kernel<StatisticsFigures::kAll>,
+         task);
+  launch(statistics_shape(1 + ceil_div(cols, kStatisticsThreads)), embedding_merge_kernel, task);
   const std::int64_t tiles = ceil_div(cols, kGramTile);
-  launch(shape(tiles * tiles, task.cuts.splits), embedding_gram_kernel, task,
+  launch(statistics_shape(tiles * tiles, task.cuts.splits), embedding_gram_kernel, task,
          static_cast<int>(tiles));
-  launch(shape(ceil_div(cols * cols, kStatisticsThreads)), embedding_gram_merge_kernel, task);
+  launch(statistics_shape(ceil_div(cols * cols, kStatisticsThreads)), embedding_gram_merge_kernel,
+         task);
+}
+
+/// The first row of the figures, which holds the totals.
+Moments read_totals(const DeviceArray<RowFigures>& figures, std::int64_t rows) {
+  RowFigures totals{};
+  figures.download(std::span<RowFigures>(&totals, 1));
+  Moments moments;
+  moments.rows = rows;
+  moments.non_finite = totals.non_finite;
+  moments.directed = totals.directed;
+  moments.norm_sum = totals.norm_sum;
+  moments.max_norm = totals.max_norm;
+  moments.square_sum = totals.square_sum;
+  return moments;
+}
+
+std::vector<double> read(const DeviceArray<double>& array, std::int64_t count) {
+  std::vector<double> values(static_cast<std::size_t>(count));
+  array.download(values);
+  return values;
 }
 
 }  // namespace
 
-EmbeddingStatistics CudaBackend::embedding_statistics(const Matrix& embeddings) {
+EmbeddingStatistics CudaBackend::embedding_statistics(const Matrix& embeddings,
+                                                      StatisticsFigures wanted) {
   const Range range("embedding_statistics");
   check_embedding_statistics(embeddings);
   expect_not_recording("embedding_statistics");
   const DeviceScope scope = use_device();
   const MatrixView<const float> table = read_only_view(embeddings);
   const std::int64_t cols = table.cols;
-  if (table.rows == 0 || cols == 0) {
-    EmbeddingStatistics none;
-    none.rows = table.rows;
-    none.gram.assign(static_cast<std::size_t>(cols * cols), 0.0);
-    return none;
-  }
+  if (table.rows == 0 || cols == 0) return empty_statistics(table.rows, cols, wanted);
   const StatisticsCuts cuts = cut_statistics(table.rows, cols);
   const DeviceArray<RowFigures> figures(cuts.stretches, pool_memory());
+  if (wanted == StatisticsFigures::kNorms) {
+    launch_norms(queue(), {.table = table, .cuts = cuts, .figures = figures.data()});
+    return summarize(read_totals(figures, table.rows), cols, wanted);
+  }
   const DeviceArray<double> unit_sum(cuts.stretches * cols, pool_memory());
   const DeviceArray<double> mean(cuts.stretches * cols, pool_memory());
   const DeviceArray<double> square(cuts.stretches * cols, pool_memory());
@@ -263,23 +302,12 @@ EmbeddingStatistics CudaBackend::embedding_statistics(const Matrix& embeddings) 
                                         .mean = mean.data(),
                                         .square = square.data(),
                                         .gram = gram.data()});
-  RowFigures totals{};
-  figures.download(std::span<RowFigures>(&totals, 1));
-  const auto width = static_cast<std::size_t>(cols);
-  Moments moments{.rows = table.rows,
-                  .non_finite = totals.non_finite,
-                  .directed = totals.directed,
-                  .norm_sum = totals.norm_sum,
-                  .max_norm = totals.max_norm,
-                  .unit_sum = std::vector<double>(width),
-                  .mean = std::vector<double>(width),
-                  .square = std::vector<double>(width),
-                  .gram = std::vector<double>(width * width)};
-  unit_sum.download(moments.unit_sum);
-  mean.download(moments.mean);
-  square.download(moments.square);
-  gram.download(moments.gram);
-  return summarize(std::move(moments), cols);
+  Moments moments = read_totals(figures, table.rows);
+  moments.unit_sum = read(unit_sum, cols);
+  moments.mean = read(mean, cols);
+  moments.square = read(square, cols);
+  moments.gram = read(gram, cols * cols);
+  return summarize(std::move(moments), cols, wanted);
 }
 
 }  // namespace tern::cuda

@@ -8,6 +8,7 @@ namespace tern::cuda {
 struct RowFigures {
   double norm_sum;
   double max_norm;
+  double square_sum;        // of all elements
   std::int64_t non_finite;  // elements
   std::int64_t directed;    // rows of nonzero norm
 };

@@ -11,10 +11,11 @@
 //
 // users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone.
 //
-// Five launches, six with sampled columns:
+// Five launches, one more with sampled columns, and one more with the mask of observed pairs:
 //
 // 1. prepare: a group of lanes a pair gathers u and p, and writes their unit rows side by side; with
-//    sampled columns, another launch does so for these.
+//    sampled columns, another launch does so for these. Then the bits of the mask
+//    (in_batch_softmax_observed.cu).
 // 2. to 4.: tiles of users, join, tiles of items (pair_softmax.cu), with nearly all of the time.
 // 5. scatter (in_batch_softmax_scatter.cu): the gradient of each distinct row, and the loss.
 //
@@ -89,6 +90,7 @@ void launch_passes(const Queue& queue, const InBatchSoftmaxTask& task) {
     launch({.blocks = ceil_div(task.sizes[1] - task.sizes[0], kGroups), .threads = kPairThreads},
            in_batch_softmax_sample_kernel<kLanes>, task);
   });
+  if (task.observed_words != nullptr) launch_in_batch_softmax_observed(queue, task);
   launch_softmax_passes(queue, task);
 }
 
@@ -137,9 +139,17 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
   task.stride = view(users).stride;
   task.cosines = state.terms.data() + state.batch_size;
   task.terms = state.terms.data();
-  carve_softmax_workspace(
-      task, grow(state.pairs, softmax_workspace_size(task.sizes[0], task.sizes[1], task.stride),
-                 "in_batch_softmax"));
+  std::int64_t words = 0;
+  if (options.mask == SoftmaxMask::kObserved) {
+    words = observed_words_size(task.sizes[0], task.sizes[1]);
+    if (words * std::int64_t{sizeof(std::uint64_t)} > options_.mask_bytes) words = 0;
+  }
+  const std::int64_t before = words * std::int64_t{sizeof(std::uint64_t) / sizeof(float)};
+  float* workspace =
+      grow(state.pairs, before + softmax_workspace_size(task.sizes[0], task.sizes[1], task.stride),
+           "in_batch_softmax");
+  if (words > 0) task.observed_words = reinterpret_cast<std::uint64_t*>(workspace);
+  carve_softmax_workspace(task, workspace + before);
   state.fused ? launch_in_batch_softmax_fused(queue(), task)
               : launch_in_batch_softmax(queue(), task);
 }

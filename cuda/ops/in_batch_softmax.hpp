@@ -20,6 +20,9 @@ struct InBatchSoftmaxTask : SoftmaxTask {
 /// The reproducible form, see in_batch_softmax.cu.
 void launch_in_batch_softmax(const Queue& queue, const InBatchSoftmaxTask& task);
 
+/// Fills observed_words from the keys of the batch, see in_batch_softmax_observed.cu.
+void launch_in_batch_softmax_observed(const Queue& queue, const InBatchSoftmaxTask& task);
+
 /// Fills the gradients at the batch's rows, and the loss, from the results of
 /// launch_softmax_passes.
 void launch_in_batch_softmax_scatter(const Queue& queue, const InBatchSoftmaxTask& task);

@@ -42,6 +42,12 @@ constexpr PairCuts pair_cuts(std::int64_t size) {
   return pair_cuts(size, size);
 }
 
+/// Words of the mask of observed pairs for as many rows of left and right.
+constexpr std::int64_t observed_words_size(std::int64_t rows, std::int64_t columns) {
+  return ceil_div(rows, kPairTile) * kPairTile * ceil_div(columns, kPairTile);
+}
+static_assert(kPairTile == 64);
+
 /// One product of two tables of unit rows, whose logits are powers of two:
 /// l_tj = sharpness · left_t·right_j + bias. A share is a power; its column's row is added, times the
 /// share, to the gradient of its row.
@@ -73,6 +79,9 @@ struct PairTiles {
   /// (sizes), read with a mask: the item or user of a row of left, as the mask asks, and the item of one
   /// of right.
   NodeId* keys[2] = {};
+  /// With SoftmaxMask::kObserved: for each pair, whether the user of the row of left has the item of
+  /// that of right, as in_batch_softmax_observed.cu fills it. Null: each pass searches for it.
+  std::uint64_t* observed_words = nullptr;
   float* partials = nullptr;      // (splits, size, stride): gradients of the pass's rows
   float* split_maxima = nullptr;  // (splits, sizes[0]): a row's largest logit, -inf without columns
   float* split_sums = nullptr;    // (splits, sizes[0]): sum of the row's shares
@@ -81,6 +90,12 @@ struct PairTiles {
 
   TERN_HD std::int64_t rows() const { return layout.rows(*count); }
   TERN_HD std::int64_t columns() const { return layout.columns(*count); }
+  /// The word of a row of left and a tile of right's rows, whose bit i is row i of the tile. The words
+  /// of a tile of pairs lie side by side.
+  TERN_HD std::int64_t observed_word(std::int64_t row, std::int64_t column_tile) const {
+    const std::int64_t tile = row / kPairTile * ceil_div(sizes[1], kPairTile) + column_tile;
+    return tile * kPairTile + row % kPairTile;
+  }
   /// Room for as many rows of left and right, and the cuts of their tiles.
   constexpr void set_sizes(std::int64_t left, std::int64_t right) {
     sizes[0] = left;

@@ -13,8 +13,8 @@
 // pass collects the keys that reach it, seldom many more than k, in shared memory, and a bitonic
 // sort orders them. If too many reach it (the best items all fell to a few threads, or k exceeds
 // the number of threads), bisection raises the bound, one pass over the row a step; it ends, since
-// keys are distinct. 2·I·4 bytes read a query, from the cache. For k > kMaxSelected CUB sorts whole
-// rows.
+// keys are distinct. 2·I·4 bytes read a query, from the cache, 16 bytes a load and four loads of a
+// thread in flight (score_topk_select.cuh). For k > kMaxSelected CUB sorts whole rows.
 
 #include "cuda/ops/score_topk.hpp"
 
@@ -25,7 +25,7 @@
 #include <cub/device/device_segmented_sort.cuh>
 
 #include "cuda/backend.hpp"
-#include "cuda/support/block.cuh"
+#include "cuda/ops/score_topk_select.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 
@@ -57,13 +57,6 @@ namespace {
 /// from its caller cuBLAS never allocates, and a product gives the same bits every time.
 constexpr std::int64_t kCublasBytes = std::int64_t{32} << 20;
 
-constexpr int kTopThreads = 256;
-/// Keys that a block can collect: 16 KiB of shared memory, twice the largest k, so that bisection
-/// finds a bound in a few steps.
-constexpr int kTopCapacity = 2 * static_cast<int>(kMaxSelected);
-
-using TopKey = unsigned long long;  // as select_key_bytes counts
-
 /// One thread a vector of a gathered row.
 __global__ void __launch_bounds__(kTopThreads)
     score_topk_gather_kernel(const __grid_constant__ GatherTask task) {
@@ -85,85 +78,8 @@ __global__ void __launch_bounds__(kTopThreads)
   }
 }
 
-/// 0 if the item is no candidate; else greater for a better score, then for a smaller item.
-__device__ inline TopKey top_key(float score, std::int64_t item) {
-  if (!(score > -INFINITY)) return 0;
-  const unsigned bits = __float_as_uint(score + 0.0F);  // -0 becomes +0: they tie
-  const unsigned ordered = (bits & 0x80000000u) != 0 ? ~bits : bits | 0x80000000u;
-  return static_cast<TopKey>(ordered) << 32 | (0xffffffffu - static_cast<unsigned>(item));
-}
-__device__ inline NodeId item_of(TopKey key) {
-  return key == 0 ? -1 : static_cast<NodeId>(0xffffffffu - static_cast<unsigned>(key));
-}
-__device__ inline float score_of(TopKey key) {
-  if (key == 0) return -INFINITY;
-  const auto ordered = static_cast<unsigned>(key >> 32);
-  return __uint_as_float((ordered & 0x80000000u) != 0 ? ordered & 0x7fffffffu : ~ordered);
-}
-
-/// Sorts `size` keys (a power of two) in shared memory, greatest first. The whole block takes part.
-__device__ inline void sort_descending(TopKey* keys, int size) {
-  for (int run = 2; run <= size; run *= 2) {
-    for (int distance = run / 2; distance > 0; distance /= 2) {
-      __syncthreads();
-      for (int i = static_cast<int>(threadIdx.x); i < size / 2; i += kTopThreads) {
-        const int low = 2 * i - (i & (distance - 1));
-        const int high = low + distance;
-        const TopKey a = keys[low];
-        const TopKey b = keys[high];
-        const bool descending = (low & run) == 0;
-        if (descending ? a < b : b < a) {
-          keys[low] = b;
-          keys[high] = a;
-        }
-      }
-    }
-  }
-  __syncthreads();
-}
-
-/// The number of keys of the row that reach the bound, in every thread.
-__device__ inline int count_reaching(const float* scores, NodeId num_items, TopKey bound) {
-  int count = 0;
-  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
-    count += top_key(scores[i], i) >= bound ? 1 : 0;
-  }
-  return block_reduce<Sum>(count);
-}
-
-/// A bound that at least min(k, candidates) keys of the row reach, from the threads' best keys.
-__device__ inline TopKey first_bound(const float* scores, NodeId num_items, std::int64_t k,
-                                     TopKey* keys) {
-  TopKey best = 0;
-  for (unsigned i = threadIdx.x; i < static_cast<unsigned>(num_items); i += kTopThreads) {
-    best = max(best, top_key(scores[i], i));
-  }
-  keys[threadIdx.x] = best;
-  sort_descending(keys, kTopThreads);
-  const TopKey kth = k <= kTopThreads ? keys[k - 1] : 0;
-  __syncthreads();
-  return kth == 0 ? 1 : kth;
-}
-
-/// Raises a bound that too many keys reach until at least k and at most kTopCapacity do.
-__device__ inline TopKey raise_bound(const float* scores, NodeId num_items, std::int64_t k,
-                                     TopKey low) {
-  TopKey high = ~TopKey{0};  // no key reaches it: its score would be a NaN
-  for (;;) {
-    const TopKey middle = low + (high - low) / 2;
-    const int count = count_reaching(scores, num_items, middle);
-    if (count > kTopCapacity) {
-      low = middle;
-    } else if (count < k) {
-      high = middle;
-    } else {
-      return middle;
-    }
-  }
-}
-
 /// One block a query; k <= kMaxSelected.
-__global__ void __launch_bounds__(kTopThreads)
+__global__ void __launch_bounds__(kSelectThreads)
     score_topk_select_kernel(const __grid_constant__ SelectTask task) {
   __shared__ TopKey keys[kTopCapacity];
   __shared__ int collected;
@@ -172,23 +88,24 @@ __global__ void __launch_bounds__(kTopThreads)
   for (;;) {
     if (threadIdx.x == 0) collected = 0;
     __syncthreads();
-    for (unsigned i = threadIdx.x; i < static_cast<unsigned>(task.num_items); i += kTopThreads) {
-      const TopKey key = top_key(scores[i], i);
-      if (key < bound) continue;
+    for_each_key(scores, task.num_items, [&](TopKey key) {
+      if (key < bound) return;
       // Places are handed out in any order; the sort removes the difference.
       const int place = atomicAdd(&collected, 1);
       if (place < kTopCapacity) keys[place] = key;
-    }
+    });
     __syncthreads();
     if (collected <= kTopCapacity) break;
     bound = raise_bound(scores, task.num_items, task.k, bound);
   }
   int size = 1;
   while (size < collected || size < task.k) size *= 2;
-  for (int i = collected + static_cast<int>(threadIdx.x); i < size; i += kTopThreads) keys[i] = 0;
+  for (int i = collected + static_cast<int>(threadIdx.x); i < size; i += kSelectThreads) {
+    keys[i] = 0;
+  }
   sort_descending(keys, size);
   const std::int64_t out = blockIdx.x * task.k;
-  for (std::int64_t i = threadIdx.x; i < task.k; i += kTopThreads) {
+  for (std::int64_t i = threadIdx.x; i < task.k; i += kSelectThreads) {
     task.top_items[out + i] = item_of(keys[i]);
     task.top_scores[out + i] = score_of(keys[i]);
   }
@@ -251,7 +168,7 @@ void launch_select(const Queue& queue, const SelectTask& task, void* sorting, st
   if (task.count == 0) return;
   const Launcher launch(queue);
   if (task.k <= kMaxSelected) {
-    launch({.blocks = task.count, .threads = kTopThreads}, score_topk_select_kernel, task);
+    launch({.blocks = task.count, .threads = kSelectThreads}, score_topk_select_kernel, task);
     return;
   }
   const std::size_t size = select_key_bytes(task.count, task.num_items);

@@ -42,8 +42,9 @@ constexpr QueryCuts cut_queries(std::int64_t count, std::int64_t stride, std::in
   cuts.block = limits.scores / row_bytes;
   if (cuts.block > kMaxQueries) cuts.block = kMaxQueries;
   if (cuts.block < 1) cuts.block = 1;
-  // Whole tiles of the product; and GPUs with different caches mostly give the same bits.
-  for (std::int64_t tile = 16; tile > 1; tile /= 2) {
+  // Whole tiles of the product, of up to 128 rows: the rest of a tile would take as long as the whole.
+  // And GPUs with different caches mostly give the same bits.
+  for (std::int64_t tile = 128; tile > 1; tile /= 2) {
     if (cuts.block >= tile) {
       cuts.block = cuts.block / tile * tile;
       break;

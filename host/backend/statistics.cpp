@@ -138,15 +138,18 @@ void merge(const Moments& other, Moments& m) {
   m.directed += other.directed;
   m.norm_sum += other.norm_sum;
   m.max_norm = std::max(m.max_norm, other.max_norm);
+  m.square_sum += other.square_sum;
 }
 
-EmbeddingStatistics summarize(Moments m, std::int64_t width) {
+EmbeddingStatistics summarize(Moments m, std::int64_t width, StatisticsFigures figures) {
   EmbeddingStatistics s;
   s.rows = m.rows;
   s.non_finite = m.non_finite;
   const auto n = static_cast<double>(m.rows);
   s.mean_norm = m.norm_sum / n;
   s.max_norm = m.max_norm;
+  s.total_norm = std::sqrt(m.square_sum);
+  if (figures == StatisticsFigures::kNorms) return s;
   if (m.directed > 1) {
     double square = 0.0;
     for (const double u : m.unit_sum) square += u * u;
@@ -158,6 +161,15 @@ EmbeddingStatistics summarize(Moments m, std::int64_t width) {
   s.max_column_deviation = std::sqrt(*most / n);
   if (m.non_finite == 0) s.effective_rank = effective_rank(m.gram, width);
   s.gram = std::move(m.gram);
+  return s;
+}
+
+EmbeddingStatistics empty_statistics(std::int64_t rows, std::int64_t width,
+                                     StatisticsFigures figures) {
+  EmbeddingStatistics s;
+  s.rows = rows;
+  if (figures == StatisticsFigures::kAll)
+    s.gram.assign(static_cast<std::size_t>(width * width), 0.0);
   return s;
 }
 

@@ -14,6 +14,8 @@ struct Moments {
   std::int64_t directed = 0;    // rows of nonzero norm
   double norm_sum = 0.0;
   double max_norm = 0.0;
+  double square_sum = 0.0;  // of all elements
+  // For the norms alone, these are empty.
   std::vector<double> unit_sum;  // (D): sum of the rows scaled to norm 1
   std::vector<double> mean;      // (D)
   std::vector<double> square;    // (D): sum of squared deviations from the mean
@@ -27,6 +29,10 @@ struct Moments {
 void merge(const Moments& next, Moments& m);
 
 /// The figures of EmbeddingStatistics from the sums of the whole table, (rows, width).
-EmbeddingStatistics summarize(Moments m, std::int64_t width);
+EmbeddingStatistics summarize(Moments m, std::int64_t width,
+                              StatisticsFigures figures = StatisticsFigures::kAll);
+/// Those of a table without elements.
+EmbeddingStatistics empty_statistics(std::int64_t rows, std::int64_t width,
+                                     StatisticsFigures figures);
 
 }  // namespace tern

@@ -86,7 +86,8 @@ class CpuBackend final : public HostBackend {
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override;
 
  private:
   ThreadPool pool_;

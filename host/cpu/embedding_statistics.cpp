@@ -30,13 +30,27 @@ void add_row(const double* row, std::int64_t width, Moments& m) {
   ++m.rows;
   m.norm_sum += norm;
   m.max_norm = std::max(m.max_norm, norm);
+  m.square_sum += square;
   if (norm > 0.0) {
     ++m.directed;
-    for (std::int64_t c = 0; c < width; ++c) m.unit_sum[c] += row[c] / norm;
+    for (std::size_t c = 0; c < m.unit_sum.size(); ++c) m.unit_sum[c] += row[c] / norm;
   }
 }
 
-Moments sum_tile(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
+/// Sums for the norms alone.
+Moments sum_norms(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
+  Moments m;
+  std::vector<double> row(static_cast<std::size_t>(table.cols));
+  for (std::int64_t r = begin; r < end; ++r) {
+    std::copy_n(table.row(r), table.cols, row.data());
+    add_row(row.data(), table.cols, m);
+  }
+  return m;
+}
+
+Moments sum_tile(MatrixView<float> table, std::int64_t begin, std::int64_t end,
+                 StatisticsFigures figures) {
+  if (figures == StatisticsFigures::kNorms) return sum_norms(table, begin, end);
   const std::int64_t width = table.cols;
   const auto cells = static_cast<std::size_t>(width);
   Moments m{.unit_sum = std::vector<double>(cells),
@@ -64,35 +78,34 @@ Moments sum_tile(MatrixView<float> table, std::int64_t begin, std::int64_t end) 
 }
 
 /// Tile by tile, so that the copy in f64 stays in the cache.
-Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t end) {
+Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t end,
+                    StatisticsFigures figures) {
   constexpr std::int64_t kTile = 512;
-  Moments total = sum_tile(table, begin, std::min(begin + kTile, end));
+  Moments total = sum_tile(table, begin, std::min(begin + kTile, end), figures);
   for (std::int64_t r = begin + kTile; r < end; r += kTile) {
-    merge(sum_tile(table, r, std::min(r + kTile, end)), total);
+    merge(sum_tile(table, r, std::min(r + kTile, end), figures), total);
   }
   return total;
 }
 
 }  // namespace
 
-EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings) {
+EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings,
+                                                     StatisticsFigures figures) {
   check_embedding_statistics(embeddings);
   const auto table = view(embeddings);
   if (table.rows == 0 || table.cols == 0) {
-    EmbeddingStatistics none;
-    none.rows = table.rows;
-    none.gram.assign(static_cast<std::size_t>(table.cols * table.cols), 0.0);
-    return none;
+    return empty_statistics(table.rows, table.cols, figures);
   }
   const std::int64_t stretch = (table.rows + kStretches - 1) / kStretches;
   const std::int64_t stretches = (table.rows + stretch - 1) / stretch;
   std::vector<Moments> parts(static_cast<std::size_t>(stretches));
   parallel_for(pool_, stretches, [&](std::int64_t s) {
-    parts[s] = sum_stretch(table, s * stretch, std::min((s + 1) * stretch, table.rows));
+    parts[s] = sum_stretch(table, s * stretch, std::min((s + 1) * stretch, table.rows), figures);
   });
   Moments total = std::move(parts[0]);
   for (std::int64_t s = 1; s < stretches; ++s) merge(parts[s], total);
-  return summarize(std::move(total), table.cols);
+  return summarize(std::move(total), table.cols, figures);
 }
 
 }  // namespace tern::cpu

@@ -83,7 +83,8 @@ class ReferenceBackend : public HostBackend {
            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
   void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
                   std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override;
 };
 
 /// The elements of a matrix. Throws ShapeError on an empty or foreign one.

@@ -7,16 +7,33 @@
 namespace tern::reference {
 namespace {
 
-/// Mean and maximum norm, and the mean cosine over ordered pairs of different nonzero rows.
-void describe_rows(MatrixView<const double> x, EmbeddingStatistics& result) {
+double norm_of_row(MatrixView<const double> x, std::int64_t r) {
+  double squares = 0;
+  for (std::int64_t d = 0; d < x.cols; ++d) squares += x(r, d) * x(r, d);
+  return std::sqrt(squares);
+}
+
+/// The elements that are not finite, and the norms.
+void describe_norms(MatrixView<const double> x, EmbeddingStatistics& result) {
+  double squares = 0;
+  for (std::int64_t r = 0; r < x.rows; ++r) {
+    for (std::int64_t d = 0; d < x.cols; ++d) {
+      squares += x(r, d) * x(r, d);
+      result.non_finite += !std::isfinite(x(r, d));
+    }
+    const double norm = norm_of_row(x, r);
+    result.mean_norm += norm / static_cast<double>(x.rows);
+    result.max_norm = std::max(result.max_norm, norm);
+  }
+  result.total_norm = std::sqrt(squares);
+}
+
+/// The mean cosine over ordered pairs of different nonzero rows.
+void describe_directions(MatrixView<const double> x, EmbeddingStatistics& result) {
   std::vector<double> sum_of_units(static_cast<std::size_t>(x.cols), 0.0);
   double nonzero = 0;
   for (std::int64_t r = 0; r < x.rows; ++r) {
-    double squares = 0;
-    for (std::int64_t d = 0; d < x.cols; ++d) squares += x(r, d) * x(r, d);
-    const double norm = std::sqrt(squares);
-    result.mean_norm += norm / static_cast<double>(x.rows);
-    result.max_norm = std::max(result.max_norm, norm);
+    const double norm = norm_of_row(x, r);
     if (norm == 0) continue;
     nonzero += 1;
     for (std::int64_t d = 0; d < x.cols; ++d) sum_of_units[d] += x(r, d) / norm;
@@ -44,16 +61,16 @@ void describe_columns(MatrixView<const double> x, EmbeddingStatistics& result) {
 
 }  // namespace
 
-// ‖x_r‖, mean cosine, column deviations, XᵀX
-EmbeddingStatistics ReferenceBackend::embedding_statistics(const Matrix& embeddings) {
+// ‖x_r‖, √Σ‖x_r‖², mean cosine, column deviations, XᵀX
+EmbeddingStatistics ReferenceBackend::embedding_statistics(const Matrix& embeddings,
+                                                           StatisticsFigures figures) {
   check_embedding_statistics(embeddings);
   const MatrixView<const double> x = view(embeddings, "embedding_statistics", "embeddings");
   EmbeddingStatistics result;
   result.rows = x.rows;
-  for (std::int64_t r = 0; r < x.rows; ++r) {
-    for (std::int64_t d = 0; d < x.cols; ++d) result.non_finite += !std::isfinite(x(r, d));
-  }
-  describe_rows(x, result);
+  describe_norms(x, result);
+  if (figures == StatisticsFigures::kNorms) return result;
+  describe_directions(x, result);
   describe_columns(x, result);
   result.gram.assign(static_cast<std::size_t>(x.cols * x.cols), 0.0);
   for (std::int64_t r = 0; r < x.rows; ++r) {

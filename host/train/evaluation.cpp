@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <future>
+#include <utility>
 #include <vector>
 
 #include "host/train/cosine.hpp"
@@ -23,6 +25,12 @@ std::vector<NodeId> users_with_items(const Interactions& held_out) {
   }
   return users;
 }
+
+/// A block of users and their lists.
+struct Ranked {
+  std::span<const NodeId> users;
+  TopItems top;
+};
 
 /// Calls visit(block) for consecutive blocks of the users.
 template <typename Visit>
@@ -53,13 +61,22 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
   const bool cosine = options.score == ScoreKind::kCosine;
   const Matrix unit_items = cosine ? normalized_copy(backend, items) : Matrix();
   const Matrix& ranked = cosine ? unit_items : items;
-  TopItems top;
   const std::vector<NodeId> evaluated = users_with_items(held_out);
+  Ranked last, next;
+  // A thread of its own measures the last block while the backend ranks the next one. The sums are
+  // added block after block, so they have the same bits. Destroyed before all that the thread uses.
+  std::future<void> measured;
   for_each_block(evaluated, [&](std::span<const NodeId> block) {
     if (should_stop && should_stop()) throw Interrupted("the evaluation was stopped");
-    backend.score_topk(users, ranked, block, observed, sums.max_k(), top);
-    sums.add(block, top.items, held_out);
+    if (!last.users.empty()) {
+      measured = std::async([&] { sums.add(last.users, last.top.items, held_out); });
+    }
+    next.users = block;
+    backend.score_topk(users, ranked, block, observed, sums.max_k(), next.top);
+    if (measured.valid()) measured.get();
+    std::swap(last, next);
   });
+  if (!last.users.empty()) sums.add(last.users, last.top.items, held_out);
   return sums.means();
 }
 

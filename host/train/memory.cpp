@@ -115,13 +115,15 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
   const std::vector<int>& ks = config.evaluation.ks;
   std::int64_t k = ks.empty() ? 1 : *std::ranges::max_element(ks);
   std::int64_t listed = k * std::min<std::int64_t>(kUsers, train.num_users());
+  // The lists of a second block, which is ranked while the first is measured.
+  const Bytes second = 8 * k * std::clamp<std::int64_t>(train.num_users() - kUsers, 0, kUsers);
   if (config.loss.kind == LossKind::kSoftmaxAtK && train.num_items() > 0) {
     const std::int64_t measured = std::min<std::int64_t>(config.loss.at_k.k, train.num_items());
     listed = std::max(listed, measured * std::min(users_at_once(measured), train.num_users()));
     k = std::max(k, measured);
   }
   const std::int64_t width = config.model.width;
-  const Bytes lists = 16 * listed;
+  const Bytes lists = 16 * listed + second;
   if (kind == Kind::kCuda) {
     // A block of scores fills half of the cache (H200: 60 MB). Beyond k = 1024 its rows are sorted.
     const Bytes scores =

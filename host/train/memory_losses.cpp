@@ -72,6 +72,13 @@ Bytes device_rows_bytes(std::int64_t size, std::int64_t columns, int width, int 
          (20 + 8 * parts) * size + 12 * columns;
 }
 
+/// The mask of a batch's observed pairs on a GPU, a bit a pair. Larger ones are not stored.
+Bytes device_mask_bytes(const LossOptions& loss, std::int64_t rows, std::int64_t columns) {
+  if (loss.kind == LossKind::kDirectAu || loss.softmax.mask != SoftmaxMask::kObserved) return 0;
+  const Bytes bytes = 8 * round_up(rows, 64) * (round_up(columns, 64) / 64);
+  return bytes <= 128 * kMiB ? bytes : 0;
+}
+
 /// On a GPU the losses over pairs and info_nce share a workspace, for as many rows as a batch has
 /// triplets. info_nce takes a node once, and lists which nodes it takes.
 Bytes device_pair_bytes(const Interactions& train, const Config& config) {
@@ -82,8 +89,10 @@ Bytes device_pair_bytes(const Interactions& train, const Config& config) {
     const std::int64_t each =
         contrasts_samples(config.loss) ? config.sampling.triplets_per_positive() : 1;
     const std::int64_t pairs = std::max<std::int64_t>(1, batch / each);  // empty data: batch is 1
-    bytes = device_rows_bytes(pairs, columns_of(config, pairs), width,
-                              config.loss.kind == LossKind::kDirectAu ? 2 : 1);
+    const std::int64_t columns = columns_of(config, pairs);
+    bytes =
+        device_rows_bytes(pairs, columns, width, config.loss.kind == LossKind::kDirectAu ? 2 : 1) +
+        device_mask_bytes(config.loss, pairs, columns);
   }
   if (config.model.contrast.kind == ContrastKind::kNone) return bytes;
   for (const std::int64_t nodes : {train.num_users(), train.num_items()}) {

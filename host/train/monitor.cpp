@@ -73,16 +73,14 @@ std::string usual_causes(const Config& config, const Interactions& train) {
 }
 
 double gradient_norm(Backend& backend, Model& model, Side side) {
-  double sum = 0.0;
+  double norm = 0.0;
   for (const Parameter& parameter : model.parameters()) {
     if (parameter.side != side) continue;
-    std::vector<float> values(static_cast<std::size_t>(parameter.gradient->size()));
-    backend.download(*parameter.gradient, std::span<float>(values));
-    double squares = 0.0;
-    for (const float value : values) squares += static_cast<double>(value) * value;
-    sum += squares;
+    const EmbeddingStatistics found =
+        backend.embedding_statistics(*parameter.gradient, StatisticsFigures::kNorms);
+    norm = std::hypot(norm, found.total_norm);
   }
-  return std::sqrt(sum);
+  return norm;
 }
 
 void clear_partial_gradients(Backend& backend, Model& model) {

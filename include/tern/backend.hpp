@@ -366,8 +366,10 @@ class Backend {
                           std::span<const Graph* const> observed, std::int64_t k,
                           TopItems& top) = 0;
 
-  /// Norms, mean pairwise cosine, column deviations and Gram matrix of the rows.
-  virtual EmbeddingStatistics embedding_statistics(const Matrix& embeddings) = 0;
+  /// Norms, mean pairwise cosine, column deviations and Gram matrix of the rows, or the norms alone,
+  /// which have the same bits. The table stays on the device.
+  virtual EmbeddingStatistics embedding_statistics(
+      const Matrix& embeddings, StatisticsFigures figures = StatisticsFigures::kAll) = 0;
 };
 
 }  // namespace tern

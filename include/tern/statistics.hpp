@@ -25,6 +25,15 @@ struct EmbeddingStatistics {
   double effective_rank = 0.0;
   /// XᵀX, (D, D) row-major.
   std::vector<double> gram;
+  /// √Σ‖row‖²: the norm of the table as one vector.
+  double total_norm = 0.0;
+};
+
+/// Which figures of a table are computed.
+enum class StatisticsFigures : std::uint8_t {
+  kAll,
+  /// rows, non_finite, mean_norm, max_norm and total_norm, in O(N D); all others stay 0, gram empty.
+  kNorms,
 };
 
 /// The effective rank of a table X, from its Gram matrix XᵀX, (width, width) row-major.

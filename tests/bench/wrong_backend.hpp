@@ -161,8 +161,9 @@ class WrongBackend final : public Backend {
     if (op_ == "score_topk")
       std::swap(top.items.front(), top.items[static_cast<std::size_t>(k - 1)]);
   }
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override {
-    EmbeddingStatistics found = right_->embedding_statistics(embeddings);
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override {
+    EmbeddingStatistics found = right_->embedding_statistics(embeddings, figures);
     if (op_ == "embedding_statistics") found.gram.back() *= 1.1;
     return found;
   }

@@ -13,8 +13,9 @@ namespace {
 
 class Statistics : public BackendTest {
  protected:
-  EmbeddingStatistics of(std::int64_t rows, std::int64_t cols, const Values& values) {
-    return backend_.embedding_statistics(make_matrix(backend_, rows, cols, values));
+  EmbeddingStatistics of(std::int64_t rows, std::int64_t cols, const Values& values,
+                         StatisticsFigures figures = StatisticsFigures::kAll) {
+    return backend_.embedding_statistics(make_matrix(backend_, rows, cols, values), figures);
   }
 };
 
@@ -25,6 +26,7 @@ TEST_P(Statistics, MatchesHandComputation) {
   EXPECT_EQ(s.non_finite, 0);
   EXPECT_NEAR(s.mean_norm, 5, 1e-14);
   EXPECT_NEAR(s.max_norm, 10, 1e-14);
+  EXPECT_NEAR(s.total_norm, std::sqrt(125.0), 1e-14);
   EXPECT_NEAR(s.mean_cosine, 0.28, 1e-14);
   // Columns (3, 0, -6): mean -1, variance (16 + 1 + 25)/3; (4, 0, 8): mean 4, variance 32/3.
   EXPECT_NEAR(s.min_column_deviation, std::sqrt(32.0 / 3), 1e-14);
@@ -112,6 +114,51 @@ TEST_P(Statistics, MatchesDirectSumsOnRandomTables) {
   }
 }
 
+TEST_P(Statistics, NormsAloneAreThoseOfAllFigures) {
+  // Sizes around a warp, a tile of rows, a stretch and its last part; the last one has 516 stretches.
+  for (const auto& [rows, cols] : {std::pair{1, 1},
+                                   {1, 300},
+                                   {7, 33},
+                                   {63, 5},
+                                   {64, 64},
+                                   {65, 31},
+                                   {513, 17},
+                                   {3000, 16},
+                                   {33'000, 3}}) {
+    SCOPED_TRACE(testing::Message() << rows << " x " << cols);
+    Values x = random_values(std::int64_t{rows} * cols, 5);
+    for (double& value : x) value = static_cast<float>(value);
+    x.back() = -50;  // the last row counts, and hides none of the others
+    const EmbeddingStatistics all = of(rows, cols, x);
+    const EmbeddingStatistics norms = of(rows, cols, x, StatisticsFigures::kNorms);
+    EXPECT_EQ(norms.rows, rows);
+    EXPECT_EQ(norms.non_finite, 0);
+    EXPECT_EQ(norms.mean_norm, all.mean_norm);
+    EXPECT_EQ(norms.max_norm, all.max_norm);
+    EXPECT_EQ(norms.total_norm, all.total_norm);
+    EXPECT_TRUE(norms.gram.empty());
+    EXPECT_EQ(norms.effective_rank, 0);
+
+    long double squares = 0;
+    for (const double value : x) squares += static_cast<long double>(value) * value;
+    const auto total = static_cast<double>(std::sqrt(squares));
+    EXPECT_NEAR(norms.total_norm, total, 1e-12 * total);
+  }
+}
+
+TEST_P(Statistics, NormsAloneNeitherOverflowNorHideFaults) {
+  const float large = 1e38F;
+  const EmbeddingStatistics s = of(2, 2, {large, 0, 0, large}, StatisticsFigures::kNorms);
+  EXPECT_NEAR(s.total_norm, std::sqrt(2.0) * large, 1e-12 * large);
+  Values x = random_values(200 * 3, 2);
+  x[599] = std::nan("");
+  x[0] = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(of(200, 3, x, StatisticsFigures::kNorms).non_finite, 2);
+  const EmbeddingStatistics none = of(0, 3, {}, StatisticsFigures::kNorms);
+  EXPECT_EQ(none.total_norm, 0);
+  EXPECT_TRUE(none.gram.empty());
+}
+
 TEST_P(Statistics, KeepsDeviationsBesideALargeMean) {
   // Columns of 4096 ± 2⁻¹⁰: raw sums of squares would lose the deviation in f32.
   Values x(1000);
@@ -136,6 +183,7 @@ TEST_P(Statistics, DescribesTablesWithNothingInThem) {
     EXPECT_EQ(s.rows, rows);
     EXPECT_EQ(s.mean_norm, 0);
     EXPECT_EQ(s.max_norm, 0);
+    EXPECT_EQ(s.total_norm, 0);
     EXPECT_EQ(s.mean_cosine, 0);
     EXPECT_EQ(s.min_column_deviation, 0);
     EXPECT_EQ(s.max_column_deviation, 0);

@@ -240,6 +240,25 @@ TEST_P(ScoreTopk, HasScoresAndOrderOfRandomEmbeddings) {
   }
 }
 
+/// Numbers of items around those that a thread of the selection loads at once, and that a block does.
+TEST_P(ScoreTopk, FindsTheBestWhereverTheyAre) {
+  for (const NodeId items : {1, 2, 3, 4, 5, 511, 513, 2047, 2049, 2051, 8191, 8195, 10'241}) {
+    // The best ones are the last and the first, then one in each part of a row.
+    Values table(static_cast<std::size_t>(items), -2.0);
+    for (NodeId at = items / 2; at < items; at += 1021) table[static_cast<std::size_t>(at)] = -1.0;
+    table.front() = 1.0;
+    table.back() = 3.0;
+    const std::int64_t k = std::min<std::int64_t>(items, 7);
+    const TopItems top = run({1, 2}, table, 1, {1, 0}, {}, k);
+    const auto all = candidates({1}, table, 0, 1, {});
+    for (std::int64_t j = 0; j < k; ++j) {
+      EXPECT_EQ(top.items[j], all[j].item) << items << " items, place " << j;
+      EXPECT_EQ(top.items[k + j], all[j].item) << items << " items, place " << j;
+      EXPECT_EQ(top.scores[k + j], static_cast<float>(all[j].score)) << items << ", " << j;
+    }
+  }
+}
+
 TEST_P(ScoreTopk, AUserAloneGetsTheRowThatItGetsAmongOthers) {
   for (const std::int64_t width : {5, 64}) {
     constexpr NodeId kUsers = 150;

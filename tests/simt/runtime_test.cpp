@@ -234,6 +234,27 @@ TEST_P(Runtime, CopiesFollowTheirKind) {
   release(b);
 }
 
+TEST_P(Runtime, CountsTheBytesThatItDownloads) {
+  int* device = allocate(8);
+  const std::size_t before = simt::downloaded_bytes();
+  upload(device, std::vector<int>(8, 1));
+  EXPECT_EQ(cudaMemcpyAsync(device, device + 4, 16, cudaMemcpyDeviceToDevice, stream_),
+            cudaSuccess);
+  EXPECT_EQ(simt::downloaded_bytes(), before);
+  download(device, 3);
+  EXPECT_EQ(simt::downloaded_bytes(), before + 12);
+  std::vector<int> back(6);
+  EXPECT_EQ(cudaMemcpy2DAsync(back.data(), 12, device, 16, 12, 2, cudaMemcpyDeviceToHost, stream_),
+            cudaSuccess);
+  wait();
+  EXPECT_EQ(simt::downloaded_bytes(), before + 36);
+  EXPECT_EQ(cudaMemcpyAsync(device, back.data(), 4, cudaMemcpyDeviceToHost, stream_),
+            cudaErrorInvalidValue);
+  EXPECT_EQ(cudaGetLastError(), cudaErrorInvalidValue);
+  EXPECT_EQ(simt::downloaded_bytes(), before + 36) << "refused";
+  release(device);
+}
+
 TEST_P(Runtime, PitchedCopiesLeaveWhatLiesBetweenRows) {
   int* device = allocate(8);
   upload(device, std::vector<int>(8, 9));

@@ -244,10 +244,9 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   Far<NodeId> rows(kPlace, {kRow, kRow + 1});
   Far<std::int32_t> user_starts(kPlace, {0, 1, 2});
   Far<std::int32_t> item_starts(kPlace, {0, 2, 4});
-  simt::Buffer<std::int32_t> user_occurrences{
-      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 1})};
-  simt::Buffer<std::int32_t> item_occurrences{
-      std::span<const std::int32_t>(std::vector<std::int32_t>{0, 3, 1, 2})};
+  using Occurrences = std::vector<std::int32_t>;
+  simt::Buffer<std::int32_t> user_occurrences{Occurrences{0, 1}};
+  simt::Buffer<std::int32_t> item_occurrences{Occurrences{0, 3, 1, 2}};
   const BatchState state{.first = kPlace, .count = 2, .rows = {{kPlace, 2}, {kPlace, 2}}};
   simt::Buffer<BatchState> device_state{std::span<const BatchState>(&state, 1)};
   Far<EdgeOffset> offsets(kRow, {kEdge, kEdge + 1, kEdge + 2});
@@ -286,6 +285,8 @@ TEST(Far, InBatchSoftmaxReachesRowsBeyond32Bits) {
   task.cosines = doubles.data();
   task.terms = doubles.data() + 2;
   carve_softmax_workspace(task, workspace.data());
+  simt::Buffer<std::uint64_t> words(observed_words_size(2, 2));
+  task.observed_words = words.data();
   launch_in_batch_softmax(DeviceQueue(), task);
   // Each row: -1/τ + the other column's -log q, with one interaction an item.
   EXPECT_NEAR(losses[0], -2 + std::log(static_cast<double>(kEdge + 2)), 1e-5);

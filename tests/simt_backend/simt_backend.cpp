@@ -25,6 +25,7 @@ std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
   if (options.fused) cuda_options.reproducibility = Reproducibility::kNone;
   cuda_options.plan_bytes = options.plan_bytes;
   if (options.result_bytes > 0) cuda_options.result_bytes = options.result_bytes;
+  if (options.mask_bytes > 0) cuda_options.mask_bytes = options.mask_bytes;
   return std::make_unique<cuda::CudaBackend>(cuda_options);
 }
 

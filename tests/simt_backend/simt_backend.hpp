@@ -22,14 +22,16 @@ struct SimtOptions {
   /// CudaOptions::plan_bytes and result_bytes; 0: their defaults.
   std::int64_t plan_bytes = 0;
   std::int64_t result_bytes = 0;
+  /// CudaOptions::mask_bytes; 0: its default.
+  std::int64_t mask_bytes = 0;
 };
 
-/// The tested forms of the backend. `late`, with windows of some two hundred triplets and a few
-/// lists downloaded at a time, must give the same bits as `plain`; `fused` adds in another order, and
+/// The tested forms of the backend. `late`, with windows of some two hundred triplets, a few
+/// lists downloaded at a time and no mask of observed pairs, must give the same bits as `plain`; `fused` adds in another order, and
 /// `nondeterministic` in another one each time.
 inline constexpr SimtOptions kPlainSimt{.device = SimtDevice::kPlain};
 inline constexpr SimtOptions kLateSimt{
-    .device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000};
+    .device = SimtDevice::kLate, .plan_bytes = 20'000, .result_bytes = 1'000, .mask_bytes = 1};
 inline constexpr SimtOptions kFusedSimt{.device = SimtDevice::kSerial, .fused = true};
 inline constexpr SimtOptions kNondeterministicSimt{.device = SimtDevice::kPlain, .fused = true};
 

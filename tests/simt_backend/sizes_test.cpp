@@ -68,6 +68,14 @@ TEST(Sizes, QueriesAreCutIntoBlocksAndChunksOfWholeBlocks) {
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).block, 1);
   EXPECT_EQ(cut_queries(kOne << 31, kOne << 31, kOne << 60, limits).chunk, 1);
   EXPECT_EQ(cut_queries(kOne << 31, 4, 1, {kOne << 50, kOne << 50}).block, 4096);
+  const auto block = [&](std::int64_t rows) {
+    return cut_queries(10'000, 1'000, 20, {.scores = rows * 4'000, .results = kOne << 30}).block;
+  };
+  EXPECT_EQ(block(127), 64);
+  EXPECT_EQ(block(128), 128);
+  EXPECT_EQ(block(255), 128) << "144 would take the time of two tiles of 128";
+  EXPECT_EQ(block(256), 256);
+  EXPECT_EQ(block(1000), 896);
 }
 
 TEST(Sizes, StatisticsAreCutWithoutGapsOrOverlaps) {

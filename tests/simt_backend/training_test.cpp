@@ -10,6 +10,7 @@
 
 #include "host/loss/bpr_loss.hpp"
 #include "host/train/optimizer.hpp"
+#include "simt/runtime/device.hpp"
 #include "tern/device.hpp"
 #include "tern/trainer.hpp"
 #include "tests/simt_backend/simt_backend.hpp"
@@ -207,6 +208,59 @@ Config epochs_config(ModelKind kind) {
     config.seed = Seed{3};
   }
   return config;
+}
+
+/// Downloads only what a person reads: the losses of the steps, the figures of the tables, and a few
+/// An epoch reads back the losses of its steps, twice, the figures of both tables and a few counters.
+TEST(SimtTraining, ReadsBackNoTableInAnEpochWithMonitors) {
+  constexpr NodeId kUsers = 1200;
+  const Dataset data = planted_dataset(kUsers, 80);
+  for (const ModelKind kind : kTableModels) {
+    SCOPED_TRACE(model_name(kind));
+    Config config = planted_config(kind);
+    config.epochs = 3;  // the last one, which has an evaluation, is not reached
+    config.batch_size = 4096;
+    config.evaluate_every = 0;
+    config.monitor.every = 1;
+    const auto backend = make_simt_backend(kPlainSimt);
+    Trainer trainer(*backend, data, config);
+    std::vector<std::size_t> at;
+    std::int64_t steps = 0;
+    TrainerCallbacks callbacks;
+    callbacks.on_step = [&](const StepProgress& progress) { steps = progress.steps; };
+    callbacks.on_epoch = [&](const EpochRecord& record) {
+      EXPECT_GT(record.user_gradient_norm, 0.0);
+      EXPECT_GT(record.item_gradient_norm, 0.0);
+      at.push_back(simt::downloaded_bytes());
+    };
+    callbacks.should_stop = [&] { return at.size() == 2; };
+    trainer.run(callbacks);
+    ASSERT_EQ(at.size(), 2u);
+    const auto width = static_cast<std::size_t>(config.model.width);
+    const std::size_t losses = 2 * sizeof(float) * 2 * static_cast<std::size_t>(steps);
+    const std::size_t figures = 2 * sizeof(double) * width * (width + 3);
+    EXPECT_LT(at[1] - at[0], losses + figures + 512);
+    EXPECT_LT(5 * (at[1] - at[0]), sizeof(float) * width * kUsers) << "less than a table";
+  }
+}
+
+TEST(SimtTraining, MeasuresTheGradientNormsOfTheReference) {
+  for (const ModelKind kind : kModels) {
+    SCOPED_TRACE(model_name(kind));
+    const Dataset data = planted_dataset_for(kind);
+    Config config = epochs_config(kind);
+    config.epochs = 1;
+    config.batch_size = 1 << 20;  // one step, from equal parameters
+    const Trained expected = train(*make_reference_backend(), data, config);
+    for (const SimtOptions& options : {kPlainSimt, kLateSimt, kFusedSimt}) {
+      const Trained actual = train(*make_simt_backend(options), data, config);
+      const EpochRecord& a = actual.records.at(0);
+      const EpochRecord& e = expected.records.at(0);
+      EXPECT_NEAR(a.user_gradient_norm, e.user_gradient_norm, 1e-4 * e.user_gradient_norm);
+      EXPECT_NEAR(a.item_gradient_norm, e.item_gradient_norm, 1e-4 * e.item_gradient_norm);
+      EXPECT_GT(e.user_gradient_norm, 0.0);
+    }
+  }
 }
 
 bool same_parameters(const Trained& a, const Trained& b) {

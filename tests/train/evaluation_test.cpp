@@ -268,6 +268,63 @@ TEST(Evaluate, EqualsItsOwnRankings) {
             evaluate_rankings(top.items, 12, task.test, options));
 }
 
+/// Users of three blocks, the last of which is short, with two held-out items each.
+struct ManyUsers {
+  static constexpr NodeId kUsers = 2 * 4096 + 33;
+  static constexpr NodeId kItems = 30;
+
+  ManyUsers() {
+    std::mt19937 random(5);
+    std::normal_distribution<double> element;
+    std::vector<double> values(2 * kUsers);
+    for (double& value : values) value = element(random);
+    backend->upload(std::span<const double>(values), users);
+    values.resize(2 * kItems);
+    for (double& value : values) value = element(random);
+    backend->upload(std::span<const double>(values), items);
+    std::vector<Interaction> pairs;
+    for (NodeId user = 0; user < kUsers; ++user) {
+      pairs.push_back({user, static_cast<NodeId>(random() % kItems)});
+      pairs.push_back({user, static_cast<NodeId>(random() % kItems)});
+    }
+    held_out = Interactions::from_pairs(kUsers, kItems, pairs);
+  }
+
+  std::unique_ptr<Backend> backend = make_reference_backend();
+  Matrix users = backend->allocate(kUsers, 2);
+  Matrix items = backend->allocate(kItems, 2);
+  Interactions held_out;
+};
+
+/// Blocks are measured while later ones are ranked: no list is measured twice or left out, and the sums
+/// have the order of the users.
+TEST(Evaluate, EqualsItsOwnRankingsAcrossBlocks) {
+  ManyUsers task;
+  std::vector<NodeId> everybody(ManyUsers::kUsers);
+  std::iota(everybody.begin(), everybody.end(), 0);
+  TopItems top;
+  task.backend->score_topk(task.users, task.items, everybody, {}, 5, top);
+  const EvaluationOptions options = at({1, 5});
+  const Metrics expected = evaluate_rankings(top.items, 5, task.held_out, options);
+  EXPECT_EQ(metric(expected, "users"), ManyUsers::kUsers);
+  for (const int threads : {1, 3}) {
+    const ThreadLimit limit(threads);
+    EXPECT_EQ(evaluate(*task.backend, task.users, task.items, {}, task.held_out, options),
+              expected);
+  }
+}
+
+TEST(Evaluate, IsStoppedBetweenBlocks) {
+  ManyUsers task;
+  for (int blocks = 0; blocks < 3; ++blocks) {
+    int asked = 0;
+    EXPECT_THROW(evaluate(*task.backend, task.users, task.items, {}, task.held_out, at({5}),
+                          [&] { return asked++ == blocks; }),
+                 Interrupted);
+    EXPECT_EQ(asked, blocks + 1);
+  }
+}
+
 TEST(Evaluate, RefusesShapesThatDoNotFit) {
   RandomTask task(4);
   const Interactions fewer_users = Interactions::from_pairs(59, 25, {});

@@ -130,6 +130,39 @@ TEST(LossMemoryEstimate, OfALossBesideAContrastIsLittleMoreThanAllocatedOnADevic
   }
 }
 
+/// On a device the mask of observed pairs has a bit a pair, unless the batch is too large for it.
+TEST(LossMemoryEstimate, OfAMaskIsWhatADeviceAllocates) {
+  Config with = measured_config(ModelKind::kMatrixFactorization);
+  with.loss.kind = LossKind::kSoftmax;
+  with.loss.softmax.mask = SoftmaxMask::kObserved;
+  with.batch_size = 300;
+  Config without = with;
+  without.loss.softmax.mask = SoftmaxMask::kSameItem;
+  const Dataset small = planted_dataset(240, 160);
+  const auto more = [&](const MemoryTarget& target, const Dataset& data) {
+    return estimate_memory(target, data, with).device() -
+           estimate_memory(target, data, without).device();
+  };
+  for (const BackendCase& tested : backends_of_batches_under_test()) {
+    if (tested.name != "simt") continue;
+    const auto taken = [&](const Config& config) {
+      const auto device = tested.make();
+      const std::int64_t free = device->memory().free;
+      Trainer trainer(*device, small, config);
+      trainer.run();
+      return free - device->memory().free;
+    };
+    EXPECT_EQ(more(memory_target(*tested.make()), small), 320 * 5 * 8);
+    EXPECT_EQ(taken(with) - taken(without), 320 * 5 * 8);
+  }
+  const Dataset large = planted_dataset(12'000, 8'000);
+  ASSERT_GT(large.train.size(), 32'769);
+  with.batch_size = without.batch_size = 32'768;
+  EXPECT_EQ(more({.kind = Kind::kCuda}, large), 128 << 20);
+  with.batch_size = without.batch_size = 32'769;
+  EXPECT_EQ(more({.kind = Kind::kCuda}, large), 0);
+}
+
 /// The workspace of each loss over all pairs of a batch, on a CPU; it outweighs the rest of such a job.
 TEST_P(LossMemory, OfALossIsLittleMoreThanAllocated) {
 #ifdef __SANITIZE_ADDRESS__

@@ -107,9 +107,10 @@ class CountingBackend : public reference::ReferenceBackend {
     ranked += static_cast<std::int64_t>(queries.size());
     ReferenceBackend::score_topk(users, items, queries, observed, k, top);
   }
-  EmbeddingStatistics embedding_statistics(const Matrix& embeddings) override {
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override {
     ++statistics;
-    return ReferenceBackend::embedding_statistics(embeddings);
+    return ReferenceBackend::embedding_statistics(embeddings, figures);
   }
 
   bool refuses_ranking = false;

@@ -1,4 +1,5 @@
 // Device memory of the emulated runtime: every allocation is a guarded buffer, NaN at first.
+#include <atomic>
 #include <cstring>
 #include <iterator>
 #include <map>
@@ -60,6 +61,15 @@ cudaError_t take(void** data, std::size_t bytes, int device) {
   return cudaSuccess;
 }
 
+std::atomic<std::size_t>& downloads() {
+  static std::atomic<std::size_t> bytes{0};
+  return bytes;
+}
+
+void count_copy(std::size_t bytes, cudaMemcpyKind kind) {
+  if (kind == cudaMemcpyDeviceToHost) downloads() += bytes;
+}
+
 /// Whether source and target are in the memories that the kind of copy names.
 bool copyable(Range to, Range from, cudaMemcpyKind kind) {
   switch (kind) {
@@ -100,6 +110,10 @@ bool touches_device(Range range) {
 }
 
 }  // namespace simt::runtime
+
+std::size_t simt::downloaded_bytes() {
+  return simt::runtime::downloads();
+}
 
 using simt::runtime::report;
 
@@ -200,6 +214,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   using namespace simt::runtime;
   if (bytes == 0) return cudaSuccess;
   if (!copyable({to, bytes}, {from, bytes}, kind)) return report(cudaErrorInvalidValue);
+  count_copy(bytes, kind);
   return submit(stream, [=] { std::memcpy(to, from, bytes); });
 }
 
@@ -212,6 +227,7 @@ cudaError_t cudaMemcpy2DAsync(void* to, std::size_t to_pitch, const void* from,
   const Range to_range{to, (height - 1) * to_pitch + width};
   const Range from_range{from, (height - 1) * from_pitch + width};
   if (!copyable(to_range, from_range, kind)) return report(cudaErrorInvalidValue);
+  count_copy(width * height, kind);
   return submit(stream, [=] {
     for (std::size_t row = 0; row < height; ++row) {
       std::memcpy(static_cast<std::byte*>(to) + row * to_pitch,

@@ -45,4 +45,7 @@ struct Device {
 /// machine without a GPU.
 void set_devices(std::vector<Device> devices);
 
+/// Bytes of all copies from devices to the host so far, counted when they are submitted.
+std::size_t downloaded_bytes();
+
 }  // namespace simt
