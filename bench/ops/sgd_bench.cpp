@@ -4,6 +4,7 @@
 
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -11,16 +12,24 @@ namespace {
 struct Tables {
   Tables(const Workload& w, Backend& backend, const SgdOptions& options)
       : gradient(w.table(backend, Side::kItem, 1)),
-        parameter(w.table(backend, Side::kItem, 2)),
+        parameter(backend.allocate(gradient.rows(), gradient.cols())),
+        initial(w.table(backend, Side::kItem, 2)),
         step(backend.make_counter(1)),
         fault(backend.make_counter()) {
     if (options.momentum != 0.0) {
       state.velocity = backend.allocate(parameter.rows(), parameter.cols());
     }
+    reset(backend);
+  }
+
+  void reset(Backend& backend) {
+    backend.copy(initial, parameter);
+    if (state.velocity.size() > 0) backend.fill(state.velocity, 0.0);
   }
 
   Matrix gradient;
   Matrix parameter;
+  Matrix initial;  // the parameter's
   SgdState state;
   Counter step;
   Counter fault;  // recorded, as in training
@@ -34,12 +43,14 @@ PreparedCase prepare(Workload& w, const SgdOptions& options) {
     w.backend().sgd(options, tables->step, tables->gradient, tables->parameter, tables->state,
                     nullptr, &tables->fault);
   };
-  ready.verify = [&w, tables, options, run = ready.run] {
-    Tables expected(w, w.reference(), options);
-    w.reference().sgd(options, expected.step, expected.gradient, expected.parameter,
-                      expected.state);
-    run();
-    expect_equal("sgd", w.backend(), tables->parameter, w.reference(), expected.parameter);
+  ready.reset = [&w, tables] { tables->reset(w.backend()); };
+  const auto expected = once([&w, options] {
+    Tables wanted(w, w.reference(), options);
+    w.reference().sgd(options, wanted.step, wanted.gradient, wanted.parameter, wanted.state);
+    return wanted;
+  });
+  ready.verify = [&w, tables, expected] {
+    expect_equal("sgd", w.backend(), tables->parameter, w.reference(), expected().parameter);
   };
   return ready;
 }

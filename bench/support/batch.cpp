@@ -1,6 +1,7 @@
 #include "bench/support/batch.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "bench/support/compare.hpp"
@@ -34,6 +35,12 @@ BatchTables::BatchTables(const Workload& workload, Backend& backend, const Graph
       grad_items(backend.allocate(items.rows(), items.cols())),
       triplets(first_batch(workload, backend, graph)),
       losses(backend.allocate(2, triplets.num_batches())) {}
+
+void BatchTables::reset(Backend& backend, double gradient) {
+  backend.fill(grad_users, gradient);
+  backend.fill(grad_items, gradient);
+  backend.fill(losses, std::numeric_limits<double>::quiet_NaN());
+}
 
 void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,
                         const BatchTables& expected) {

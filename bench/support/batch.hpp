@@ -26,6 +26,8 @@ class BatchRows {
 /// Data for the ops of a batch on one backend: tables, their gradients, triplets, losses.
 struct BatchTables {
   BatchTables(const Workload& workload, Backend& backend, const Graph& graph);
+  /// Fills gradients with the value, and losses with NaN.
+  void reset(Backend& backend, double gradient);
 
   Matrix users;
   Matrix items;

@@ -36,6 +36,19 @@ Limit limit_of(Bound bound, const Ceilings& ceilings) {
   return {"", 0.0};
 }
 
+Timer& timer_of(const PreparedCase& ready, const Workload& workload) {
+  return ready.timer != nullptr ? *ready.timer : workload.device().backend_timer();
+}
+
+/// Runs the case once from poisoned outputs, as it is timed, and compares the result with the
+/// reference. Throws Error.
+void verify_a_run(const PreparedCase& ready, const Workload& workload) {
+  if (!ready.reset) throw Error("the case has no reset: nothing poisons its outputs");
+  ready.reset();
+  timer_of(ready, workload).seconds(ready.run);
+  ready.verify();
+}
+
 /// The current case, prepared and verified once however often get() is called.
 class CurrentCase {
  public:
@@ -47,7 +60,7 @@ class CurrentCase {
       case_ = &wanted;
       try {
         ready_.emplace(wanted.prepare(workload));
-        ready_->verify();
+        verify_a_run(*ready_, workload);
       } catch (const std::exception& error) {
         problem_ = error.what();
         ready_.reset();
@@ -55,6 +68,17 @@ class CurrentCase {
     }
     if (!ready_) throw Error(problem_);
     return *ready_;
+  }
+
+  /// Verifies the timed case again. If it is wrong now, throws the same Error each time.
+  void verify_again(Workload& workload) {
+    try {
+      verify_a_run(*ready_, workload);
+    } catch (const std::exception& error) {
+      problem_ = fmt::format("right before the timed runs, wrong after them: {}", error.what());
+      ready_.reset();
+      throw Error(problem_);
+    }
   }
 
  private:
@@ -73,7 +97,7 @@ struct Session {
 /// Seconds of one run. The eviction of caches, or a warming run, is launched right before it: a GPU
 /// is then still busy when the host launches the timed run, so that no host time is counted.
 double timed_run(const PreparedCase& ready, Session& session) {
-  Timer& timer = ready.timer != nullptr ? *ready.timer : session.workload.device().backend_timer();
+  Timer& timer = timer_of(ready, session.workload);
   if (session.options.caches == CacheState::kEvicted) {
     timer.evict();
   } else {
@@ -106,6 +130,7 @@ void run_case(benchmark::State& state, const Case& timed, Session& session) {
       seconds = median_run(*ready, session);
       state.SetIterationTime(seconds);
     }
+    session.current.verify_again(session.workload);
   } catch (const std::exception& error) {
     state.SkipWithError(error.what());
     return;

@@ -59,8 +59,12 @@ PreparedCase prepare_adam(Workload& w) {
                        AdamElement{state->gradient.data(), state->parameter.data(),
                                    state->first.data(), state->second.data()});
   };
-  ready.verify = [&w, state, run = ready.run] {
-    run();
+  ready.reset = [&w, state] {
+    state->parameter.upload(w.table_values(Side::kItem, 2));
+    state->first.zero();
+    state->second.zero();
+  };
+  ready.verify = [&w, state] {
     expect_equal("adam, parameter", state->parameter.download(), expected_adam(w), w.width());
   };
   return ready;
@@ -82,8 +86,8 @@ PreparedCase prepare_sgd(Workload& w) {
     cuda::check(cublasSaxpy_64(device.cublas(), state->parameter.size(), &step,
                                state->gradient.data(), 1, state->parameter.data(), 1));
   };
-  ready.verify = [&w, state, run = ready.run] {
-    run();
+  ready.reset = [&w, state] { state->parameter.upload(w.table_values(Side::kItem, 2)); };
+  ready.verify = [&w, state] {
     expect_equal("sgd", state->parameter.download(), expected_sgd(w), w.width());
   };
   return ready;

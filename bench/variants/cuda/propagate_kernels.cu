@@ -26,9 +26,7 @@ struct Product {
       : rows(to == Side::kUser ? w.interactions() : w.transposed(), memory),
         columns(to == Side::kUser ? w.transposed() : w.interactions(), memory),
         x(w, opposite(to), 1, memory),
-        y(w.nodes(to), w.width(), memory) {
-    y.poison();
-  }
+        y(w.nodes(to), w.width(), memory) {}
 
   cuda::ProductTask task() const {
     return {.csr = rows.view(),
@@ -54,8 +52,8 @@ PreparedCase prepared(Workload& w, Side to, Subset subset, std::shared_ptr<Produ
   ready.cost = cost_of_propagation(w, to, Addend::kNone, subset);
   ready.timer = &device.rival_timer();
   ready.run = [&device, launch = std::move(launch)] { launch(cuda::Launcher(device.queue())); };
-  ready.verify = [&w, to, subset, product = std::move(product), run = ready.run] {
-    run();
+  ready.reset = [product] { product->y.poison(); };
+  ready.verify = [&w, to, subset, product = std::move(product)] {
     expect_equal("propagate", product->y.download(), expected_propagation(w, to, subset),
                  w.width());
   };
