@@ -59,6 +59,7 @@ PreparedCase prepare(Workload& w, Rows rows) {
                            : static_cast<std::int64_t>(BatchRows(w)[Side::kItem].size());
   PreparedCase ready;
   ready.cost = adam_cost(touched * w.width());
+  if (rows == Rows::kAll) ready.table = Side::kItem;
   ready.run = [&w, tables, rows] { tables->run(w.backend(), rows); };
   ready.reset = [&w, tables, rows] { tables->reset(w.backend(), rows); };
   const auto expected = once([&w, rows] {
@@ -154,6 +155,7 @@ PreparedCase prepare_plain_loop(Workload& w) {
   s->v.resize(s->g.size());
   PreparedCase ready;
   ready.cost = adam_cost(static_cast<std::int64_t>(s->g.size()));
+  ready.table = Side::kItem;
   ready.run = [s, threads = w.threads()] {
     const auto size = static_cast<std::int64_t>(s->g.size());
     const float* g = s->g.data();

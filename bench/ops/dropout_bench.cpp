@@ -28,6 +28,7 @@ PreparedCase prepare(Workload& w, DropoutOptions::Unit unit) {
   auto table = std::make_shared<Table>(w, w.backend());
   PreparedCase ready;
   ready.cost = dropout_cost(w.nodes(Side::kUser) * w.width());
+  ready.table = Side::kUser;
   ready.run = [&w, table, unit] {
     w.backend().dropout(options_of(unit), table->step, table->values);
   };

@@ -14,6 +14,7 @@ PreparedCase prepare(Workload& w) {
   auto statistics = std::make_shared<EmbeddingStatistics>();
   PreparedCase ready;
   ready.cost = embedding_statistics_cost(table->rows(), table->cols());
+  ready.table = Side::kItem;
   ready.run = [&w, table, statistics] { *statistics = w.backend().embedding_statistics(*table); };
   ready.reset = [statistics] { *statistics = {}; };
   const auto expected = once(
@@ -37,7 +38,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_embedding_statistics_cases(Cases& cases, DeviceKind /*device*/) {
-  cases.push_back({"embedding_statistics", "items", "tern", Bound::kCopy, prepare});
+  cases.push_back({"embedding_statistics", "items", "tern", Bound::kProduct, prepare});
 }
 
 }  // namespace tern::bench

@@ -54,6 +54,7 @@ PreparedCase prepare_normalize(Workload& w) {
   PreparedCase ready;
   ready.cost = kPass == &NormalizeTables::forward ? normalize_rows_cost(size, more)
                                                   : normalize_rows_backward_cost(size, more);
+  ready.table = Side::kUser;
   ready.run = [&w, tables] { ((*tables).*kPass)(w.backend(), kWith); };
   ready.reset = [&w, tables] { tables->reset(w.backend()); };
   const auto expected = once([&w] {

@@ -43,6 +43,7 @@ PreparedCase prepare_perturb(Workload& w) {
   auto tables = std::make_shared<PerturbTables>(w, w.backend());
   PreparedCase ready;
   ready.cost = perturb_cost(tables->values.size(), kAdds ? tables->values.size() : 0);
+  ready.table = Side::kUser;
   ready.run = [&w, tables] { tables->perturb(w.backend(), kAdds); };
   ready.reset = [&w, tables] { tables->reset(w.backend()); };
   const auto expected = once([&w] {

@@ -39,6 +39,7 @@ PreparedCase prepare(Workload& w, const SgdOptions& options) {
   auto tables = std::make_shared<Tables>(w, w.backend(), options);
   PreparedCase ready;
   ready.cost = sgd_cost(tables->parameter.size(), options.momentum != 0.0);
+  ready.table = Side::kItem;
   ready.run = [&w, tables, options] {
     w.backend().sgd(options, tables->step, tables->gradient, tables->parameter, tables->state,
                     nullptr, &tables->fault);

@@ -28,6 +28,20 @@ BatchRows::BatchRows(const Workload& workload) {
   }
 }
 
+std::vector<NodeId> batch_gathers(const Workload& workload) {
+  const BatchRows batch(workload);
+  const auto rows = static_cast<NodeId>(batch[Side::kUser].size() + batch[Side::kItem].size());
+  std::vector<NodeId> ids;
+  for (NodeId round = 0; round < kBatchRounds; ++round) {
+    for (NodeId row = 0; row < rows; ++row) {
+      // A large step visits the rows out of order.
+      ids.push_back(static_cast<NodeId>(
+          (static_cast<std::int64_t>(row) * 40503 + std::int64_t{round} * 977) % rows));
+    }
+  }
+  return ids;
+}
+
 BatchTables::BatchTables(const Workload& workload, Backend& backend, const Graph& graph)
     : users(workload.table(backend, Side::kUser, 1)),
       items(workload.table(backend, Side::kItem, 2)),

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,7 +12,8 @@
 
 namespace tern::bench {
 
-/// Which of the device's measured limits (Ceilings) a case is compared with.
+/// Which of the device's measured limits a case is compared with (limits.hpp): streams; streams and
+/// gathers; these and the product.
 enum class Bound : std::uint8_t { kCopy, kGather, kProduct, kNone };
 
 /// A case that is ready to be timed. Its data is owned by its functions.
@@ -26,6 +28,9 @@ struct PreparedCase {
   /// Compares the result of reset() and one run() with the reference, before and after the timed
   /// runs. Throws Error if it is wrong, with the op, the element, the found and the expected value.
   std::function<void()> verify;
+  /// The table that it mainly reads, at whose size its limits are measured. None: the fastest limits
+  /// hold, also those of a batch's rows.
+  std::optional<Side> table = std::nullopt;
   /// Null: the case runs through the backend, and the workload's device times it.
   Timer* timer = nullptr;
 };

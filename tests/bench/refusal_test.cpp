@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/report.hpp"
 #include "bench/support/run_cases.hpp"
 #include "tern/error.hpp"
 #include "tests/bench/wrong_backend.hpp"
@@ -38,12 +39,12 @@ class Bench {
     char* text = nullptr;
     std::size_t size = 0;
     std::FILE* table = open_memstream(&text, &size);
-    const bench::Ceilings ceilings{.copy = 1e9, .gather = 1e9, .product = 1e9};
     bench::RunOptions options;
     options.seconds = 1e-3;
+    options.blocks = 2;
     options.caches = bench::CacheState::kWarm;
-    options.table = table;
-    const bench::Summary summary = run_cases(cases, workload_, ceilings, options);
+    const bench::Summary summary =
+        bench::print_table(table, "", run_cases(cases, workload_, options));
     std::fclose(table);
     table_ = text;
     std::free(text);

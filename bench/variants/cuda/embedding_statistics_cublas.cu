@@ -23,6 +23,7 @@ PreparedCase prepare(Workload& w) {
             cuda::DeviceArray<float>(w.width() * w.width(), device.memory())});
   PreparedCase ready;
   ready.cost = embedding_statistics_cost(state->table.rows(), w.width());
+  ready.table = Side::kItem;
   ready.timer = &device.rival_timer();
   ready.run = [state, &device] {
     // Column-major to cuBLAS: the table is (D, N), and the Gram matrix it times its transpose.
@@ -47,7 +48,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_embedding_statistics_cublas(Cases& cases) {
-  cases.push_back({"embedding_statistics", "items", "cublas_gram", Bound::kCopy, prepare});
+  cases.push_back({"embedding_statistics", "items", "cublas_gram", Bound::kProduct, prepare});
 }
 
 }  // namespace tern::bench

@@ -52,6 +52,7 @@ PreparedCase prepare_adam(Workload& w) {
   auto state = std::make_shared<State>(w, device.memory());
   PreparedCase ready;
   ready.cost = adam_cost(state->parameter.rows() * w.width());
+  ready.table = Side::kItem;
   ready.timer = &device.rival_timer();
   ready.run = [state, stream = device.queue().stream] {
     thrust::for_each_n(thrust::cuda::par_nosync.on(stream),
@@ -80,6 +81,7 @@ PreparedCase prepare_sgd(Workload& w) {
                                              DeviceTable(w, Side::kItem, 2, device.memory())});
   PreparedCase ready;
   ready.cost = sgd_cost(state->parameter.rows() * w.width(), false);
+  ready.table = Side::kItem;
   ready.timer = &device.rival_timer();
   ready.run = [state, &device] {
     const auto step = static_cast<float>(-SgdOptions{}.learning_rate);

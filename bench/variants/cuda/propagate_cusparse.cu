@@ -128,6 +128,7 @@ PreparedCase prepare(Workload& w, Side to, cusparseSpMMAlg_t algorithm) {
   auto product = std::make_shared<CusparseProduct>(w, to, algorithm, device.memory());
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, Addend::kNone, Subset::kAll);
+  ready.table = opposite(to);
   ready.timer = &device.rival_timer();
   ready.run = [product] { product->run(); };
   ready.reset = [product] { product->poison(); };

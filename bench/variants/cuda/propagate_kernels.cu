@@ -50,6 +50,7 @@ PreparedCase prepared(Workload& w, Side to, Subset subset, std::shared_ptr<Produ
   CudaDevice& device = cuda_device(w);
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, Addend::kNone, subset);
+  if (subset != Subset::kFromBatch) ready.table = opposite(to);
   ready.timer = &device.rival_timer();
   ready.run = [&device, launch = std::move(launch)] { launch(cuda::Launcher(device.queue())); };
   ready.reset = [product] { product->y.poison(); };
