@@ -1,10 +1,11 @@
-// sgd: the item table, dense, without and with momentum.
+// sgd: the item table, dense, without and with momentum. Without, a plain loop is its rival.
 
 #include <memory>
 
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
 #include "bench/support/once.hpp"
+#include "bench/variants/cpu/sgd_plain_loop.hpp"
 
 namespace tern::bench {
 namespace {
@@ -58,9 +59,12 @@ PreparedCase prepare(Workload& w, const SgdOptions& options) {
 
 }  // namespace
 
-void add_sgd_cases(Cases& cases, DeviceKind /*device*/) {
+void add_sgd_cases(Cases& cases, DeviceKind device) {
   cases.push_back(
       {"sgd", "dense", "tern", Bound::kCopy, [](Workload& w) { return prepare(w, SgdOptions{}); }});
+  if (device == DeviceKind::kCpu) {
+    cases.push_back({"sgd", "dense", "plain_loop", Bound::kCopy, prepare_sgd_plain_loop});
+  }
   cases.push_back({"sgd", "dense_momentum", "tern", Bound::kCopy,
                    [](Workload& w) { return prepare(w, SgdOptions{.momentum = 0.9}); }});
 }
