@@ -15,7 +15,7 @@ namespace tern::bench {
 namespace {
 
 constexpr double kSignificant = 0.05;
-constexpr double kSmallest = 0.01;  // a change that is worth a line
+constexpr double kSmallest = 0.05;  // by as much do two runs of one program differ as wholes
 constexpr std::size_t kExactBlocks = 16;
 
 /// The value at a part (0 to 1) of the sorted values.

@@ -41,7 +41,7 @@ struct Comparison {
 /// signs whose sum is as far from 0 as the one found (Fisher 1935, §21; Pitman 1937), exactly up to
 /// n = 16 blocks. Holm's correction (1979) holds for all cases together. Since two runs of one program
 /// also differ as wholes (pages, frequency), a change must besides exceed the noise of its own blocks and
-/// the shared change together, and 1%.
+/// the shared change together, and 5%.
 /// Twelve blocks reach p = 1/2048, enough for 100 cases at 5%.
 Comparison compare_blocks(const std::vector<CaseBlocks>& before,
                           const std::vector<CaseBlocks>& after);

@@ -13,22 +13,33 @@ namespace {
 /// Reads the rows in the order of ids and keeps their sum, so that no read can be optimised away.
 /// Many sums side by side: a single sum would be limited by the latency of additions, not by
 /// memory.
-float gather_rows(std::span<const float> table, std::span<const NodeId> ids, std::int64_t width) {
-  constexpr std::size_t kAhead = 16;
-  constexpr std::int64_t kSums = 32;
-  float sums[kSums] = {};
+/// Rows are prefetched `ahead` of their sum; 0: not at all, which is faster in a near cache.
+float gather_rows(std::span<const float> table, std::span<const NodeId> ids, std::int64_t width,
+                  std::size_t ahead) {
+  // Vectors by name: an array of sums would be stored and loaded again for each row.
+  using Vector [[gnu::vector_size(64)]] = float;
+  using InRow [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
+  Vector a{}, b{}, c{}, d{};
+  float rest = 0.0F;
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    const float* ahead = table.data() + ids[std::min(i + kAhead, ids.size() - 1)] * width;
-    for (std::int64_t f = 0; f < width; f += 16) __builtin_prefetch(ahead + f);
+    if (ahead > 0) {
+      const float* next = table.data() + ids[std::min(i + ahead, ids.size() - 1)] * width;
+      for (std::int64_t f = 0; f < width; f += 16) __builtin_prefetch(next + f);
+    }
     const float* row = table.data() + ids[i] * width;
     std::int64_t f = 0;
-    for (; f + kSums <= width; f += kSums) {
-      for (std::int64_t s = 0; s < kSums; ++s) sums[s] += row[f + s];
+    for (; f + 64 <= width; f += 64) {
+      a += *reinterpret_cast<const InRow*>(row + f);
+      b += *reinterpret_cast<const InRow*>(row + f + 16);
+      c += *reinterpret_cast<const InRow*>(row + f + 32);
+      d += *reinterpret_cast<const InRow*>(row + f + 48);
     }
-    for (std::int64_t s = 0; f < width; ++f, ++s) sums[s] += row[f];
+    for (; f + 16 <= width; f += 16) a += *reinterpret_cast<const InRow*>(row + f);
+    for (; f < width; ++f) rest += row[f];
   }
-  float total = 0.0F;
-  for (const float sum : sums) total += sum;
+  a += b + c + d;
+  float total = rest;
+  for (int s = 0; s < 16; ++s) total += a[s];
   return total;
 }
 
@@ -111,13 +122,15 @@ void measure_place(std::span<const NodeId> ids, std::int64_t rows, std::int64_t 
           }));
   const auto count = static_cast<std::int64_t>(ids.size());
   const double gathered = 4.0 * static_cast<double>(count) * static_cast<double>(width);
-  measure(at.gather, gathered, timer, caches, [&] {
-    for_stretches(count, pool, threads, [&](std::int64_t begin, std::int64_t length) {
-      const auto some =
-          ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(length));
-      [[maybe_unused]] const volatile float kept = gather_rows(a, some, width);
+  for (const std::size_t ahead : {0, 16}) {  // the faster one is the limit
+    measure(at.gather, gathered, timer, caches, [&] {
+      for_stretches(count, pool, threads, [&](std::int64_t begin, std::int64_t length) {
+        const auto some =
+            ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(length));
+        [[maybe_unused]] const volatile float kept = gather_rows(a, some, width, ahead);
+      });
     });
-  });
+  }
 }
 
 }  // namespace

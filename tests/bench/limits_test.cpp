@@ -73,12 +73,14 @@ TEST(Limits, ACaseWithoutATableHasTheFastestLimits) {
 }
 
 TEST(Limits, OnlyMoreThanTheSpreadIsImplausible) {
-  const Limit limit{"gather", 1.0, 0.25};
+  const Limit limit{"memory", 1.0, 0.25};
   EXPECT_FALSE(limit.exceeded_by(1.5));
   EXPECT_FALSE(limit.exceeded_by(0.81));
   EXPECT_TRUE(limit.exceeded_by(0.79));
+  EXPECT_FALSE((Limit{"gather", 1.0, 0.0}.exceeded_by(0.3)));  // rows in a near cache
+  EXPECT_TRUE((Limit{"gather", 1.0, 0.0}.exceeded_by(0.2)));
   EXPECT_FALSE(Limit{}.exceeded_by(0.1));
-  EXPECT_TRUE((Limit{"gather", 1.0, 700.0}.exceeded_by(0.79)));  // measured on a busy machine
+  EXPECT_TRUE((Limit{"memory", 1.0, 700.0}.exceeded_by(0.79)));  // measured on a busy machine
 }
 
 }  // namespace
