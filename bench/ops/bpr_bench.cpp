@@ -5,6 +5,7 @@
 
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -21,12 +22,14 @@ PreparedCase prepare(Workload& w) {
                         static_cast<std::int64_t>(rows[Side::kUser].size()),
                         static_cast<std::int64_t>(rows[Side::kItem].size()), w.width());
   ready.run = [&w, tables] { run(w.backend(), *tables); };
-  ready.verify = [&w, tables] {
-    BatchTables expected(w, w.reference(), w.reference_graph());
-    run(w.reference(), expected);
-    run(w.backend(), *tables);
-    expect_equal_batch("bpr", w, *tables, expected);
-  };
+  ready.reset = [&w, tables] { tables->reset(w.backend(), kPoison); };
+  const auto expected = once([&w] {
+    BatchTables wanted(w, w.reference(), w.reference_graph());
+    wanted.reset(w.reference(), kPoison);
+    run(w.reference(), wanted);
+    return wanted;
+  });
+  ready.verify = [&w, tables, expected] { expect_equal_batch("bpr", w, *tables, expected()); };
   return ready;
 }
 

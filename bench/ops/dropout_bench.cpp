@@ -4,6 +4,7 @@
 
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -15,21 +16,30 @@ DropoutOptions options_of(DropoutOptions::Unit unit) {
 PreparedCase prepare(Workload& w, DropoutOptions::Unit unit) {
   struct Table {
     explicit Table(Workload& w, Backend& backend)
-        : values(w.table(backend, Side::kUser, 1)), step(backend.make_counter(1)) {}
+        : initial(w.table(backend, Side::kUser, 1)),
+          values(backend.allocate(initial.rows(), initial.cols())),
+          step(backend.make_counter(1)) {
+      backend.copy(initial, values);
+    }
+    Matrix initial;
     Matrix values;
     Counter step;
   };
   auto table = std::make_shared<Table>(w, w.backend());
   PreparedCase ready;
   ready.cost = dropout_cost(w.nodes(Side::kUser) * w.width());
+  ready.table = Side::kUser;
   ready.run = [&w, table, unit] {
     w.backend().dropout(options_of(unit), table->step, table->values);
   };
-  ready.verify = [&w, table, unit, run = ready.run] {
-    Table expected(w, w.reference());
-    w.reference().dropout(options_of(unit), expected.step, expected.values);
-    run();
-    expect_equal("dropout", w.backend(), table->values, w.reference(), expected.values);
+  ready.reset = [&w, table] { w.backend().copy(table->initial, table->values); };
+  const auto expected = once([&w, unit] {
+    Table wanted(w, w.reference());
+    w.reference().dropout(options_of(unit), wanted.step, wanted.values);
+    return wanted;
+  });
+  ready.verify = [&w, table, expected] {
+    expect_equal("dropout", w.backend(), table->values, w.reference(), expected().values);
   };
   return ready;
 }

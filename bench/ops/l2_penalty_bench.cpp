@@ -4,6 +4,7 @@
 
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -19,11 +20,15 @@ PreparedCase prepare(Workload& w) {
   ready.cost = l2_penalty_cost(
       static_cast<std::int64_t>(rows[Side::kUser].size() + rows[Side::kItem].size()), w.width());
   ready.run = [&w, tables] { run(w.backend(), *tables); };
-  ready.verify = [&w, tables] {
-    BatchTables expected(w, w.reference(), w.reference_graph());
-    run(w.reference(), expected);
-    run(w.backend(), *tables);
-    expect_equal_batch("l2_penalty", w, *tables, expected);
+  ready.reset = [&w, tables] { tables->reset(w.backend(), 0.0); };
+  const auto expected = once([&w] {
+    BatchTables wanted(w, w.reference(), w.reference_graph());
+    wanted.reset(w.reference(), 0.0);
+    run(w.reference(), wanted);
+    return wanted;
+  });
+  ready.verify = [&w, tables, expected] {
+    expect_equal_batch("l2_penalty", w, *tables, expected());
   };
   return ready;
 }

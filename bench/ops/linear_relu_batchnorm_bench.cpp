@@ -1,6 +1,7 @@
 // linear_relu_batchnorm: the layer of a GC-MC encoder in training, N nodes of a side, forward and
 // backward with all gradients; beside it the same layer as separate operations.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -8,6 +9,7 @@
 #include "bench/ops/dense_tables.hpp"
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 #include "bench/variants/cpu/dense_unfused.hpp"
 
 namespace tern::bench {
@@ -70,10 +72,13 @@ PreparedCase prepare(Workload& w, Side side, Pass pass) {
     tables->forward(w.backend());
     ready.run = [&w, tables] { tables->backward(w.backend()); };
   }
-  ready.verify = [&w, tables, values, pass, run = ready.run] {
-    const auto expected = expected_results(w, *values, pass);
-    run();
-    auto next = expected.begin();
+  ready.reset = [&w, tables, pass] {
+    for_results(pass, *tables,
+                [&](const char*, Matrix& matrix) { w.backend().fill(matrix, kPoison); });
+  };
+  const auto expected = once([&w, values, pass] { return expected_results(w, *values, pass); });
+  ready.verify = [&w, tables, pass, expected] {
+    auto next = expected().begin();
     for_results(pass, *tables, [&](const char* name, const Matrix& matrix) {
       std::vector<float> found(static_cast<std::size_t>(matrix.size()));
       w.backend().download(matrix, found);
@@ -94,10 +99,14 @@ PreparedCase prepare_unfused(Workload& w, Side side, Pass pass) {
     layer->forward();
     ready.run = [layer, values] { layer->backward(); };
   }
-  ready.verify = [&w, layer, values, pass, run = ready.run] {
-    const auto expected = expected_results(w, *values, pass);
-    run();
-    auto next = expected.begin();
+  ready.reset = [layer, pass] {
+    for_results(pass, *layer, [](const char*, std::vector<float>& values) {
+      std::ranges::fill(values, static_cast<float>(kPoison));
+    });
+  };
+  const auto expected = once([&w, values, pass] { return expected_results(w, *values, pass); });
+  ready.verify = [layer, values, pass, expected] {
+    auto next = expected().begin();
     for_results(pass, *layer, [&](const char* name, const std::vector<float>& found) {
       expect_equal(full_name(name), found, *next++, values->cols);
     });

@@ -6,6 +6,7 @@
 
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -16,8 +17,16 @@ struct NormalizeTables {
   NormalizeTables(const Workload& w, Backend& backend)
       : x(w.table(backend, Side::kUser, 1)),
         gradient(w.table(backend, Side::kUser, 2)),
-        extra(w.table(backend, Side::kUser, 3)),
-        result(backend.allocate(x.rows(), x.cols())) {}
+        initial_extra(w.table(backend, Side::kUser, 3)),
+        extra(backend.allocate(x.rows(), x.cols())),
+        result(backend.allocate(x.rows(), x.cols())) {
+    reset(backend);
+  }
+
+  void reset(Backend& backend) {
+    backend.copy(initial_extra, extra);
+    backend.fill(result, kPoison);
+  }
 
   void forward(Backend& backend, Extra with) {
     backend.normalize_rows(x, result,
@@ -30,6 +39,7 @@ struct NormalizeTables {
 
   Matrix x;
   Matrix gradient;
+  Matrix initial_extra;
   Matrix extra;
   Matrix result;
 };
@@ -44,13 +54,17 @@ PreparedCase prepare_normalize(Workload& w) {
   PreparedCase ready;
   ready.cost = kPass == &NormalizeTables::forward ? normalize_rows_cost(size, more)
                                                   : normalize_rows_backward_cost(size, more);
+  ready.table = Side::kUser;
   ready.run = [&w, tables] { ((*tables).*kPass)(w.backend(), kWith); };
-  ready.verify = [&w, tables, run = ready.run] {
-    NormalizeTables expected(w, w.reference());
-    (expected.*kPass)(w.reference(), kWith);
-    run();
-    expect_equal("normalize_rows", w.backend(), tables->result, w.reference(), expected.result);
-    expect_equal("normalize_rows", w.backend(), tables->extra, w.reference(), expected.extra);
+  ready.reset = [&w, tables] { tables->reset(w.backend()); };
+  const auto expected = once([&w] {
+    NormalizeTables wanted(w, w.reference());
+    (wanted.*kPass)(w.reference(), kWith);
+    return wanted;
+  });
+  ready.verify = [&w, tables, expected] {
+    expect_equal("normalize_rows", w.backend(), tables->result, w.reference(), expected().result);
+    expect_equal("normalize_rows", w.backend(), tables->extra, w.reference(), expected().extra);
   };
   return ready;
 }

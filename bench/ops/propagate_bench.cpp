@@ -2,13 +2,14 @@
 // and from a batch's rows. The case without an addend has two rivals: a plain loop, and Eigen's
 // sparse product.
 
-#include <limits>
+#include <algorithm>
 #include <memory>
 
 #include "bench/ops/expected.hpp"
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 #include "bench/variants/cpu/propagate_rivals.hpp"
 
 namespace tern::bench {
@@ -22,7 +23,7 @@ struct Tables {
         y(backend.allocate(w.nodes(to), w.width())),
         batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
     // The op must leave this NaN in the rows that it does not write.
-    backend.fill(y, std::numeric_limits<double>::quiet_NaN());
+    backend.fill(y, kPoison);
   }
 
   PropagateOptions options(Side to, Addend use_addend, Subset subset) const {
@@ -43,15 +44,20 @@ PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset) {
   auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset);
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, addend, subset);
+  // Rows of a batch lie in nearer caches than a whole table.
+  if (subset != Subset::kFromBatch) ready.table = opposite(to);
   ready.run = [&w, tables, to, addend, subset] {
     w.backend().propagate(w.graph(), to, tables->x, tables->y, tables->options(to, addend, subset));
   };
-  ready.verify = [&w, tables, to, addend, subset, run = ready.run] {
-    Tables expected(w, w.reference(), w.reference_graph(), to, subset);
-    w.reference().propagate(w.reference_graph(), to, expected.x, expected.y,
-                            expected.options(to, addend, subset));
-    run();
-    expect_equal("propagate", w.backend(), tables->y, w.reference(), expected.y);
+  ready.reset = [&w, tables] { w.backend().fill(tables->y, kPoison); };
+  const auto expected = once([&w, to, addend, subset] {
+    Tables wanted(w, w.reference(), w.reference_graph(), to, subset);
+    w.reference().propagate(w.reference_graph(), to, wanted.x, wanted.y,
+                            wanted.options(to, addend, subset));
+    return wanted;
+  });
+  ready.verify = [&w, tables, expected] {
+    expect_equal("propagate", w.backend(), tables->y, w.reference(), expected().y);
   };
   return ready;
 }
@@ -70,14 +76,15 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
   const Interactions& columns = to == Side::kUser ? w.transposed() : w.interactions();
   state->rival = make(rows, columns, w.width(), w.threads());
   state->x = w.table_values(opposite(to), 1);
-  state->y.assign(static_cast<std::size_t>(w.nodes(to) * w.width()),
-                  std::numeric_limits<float>::quiet_NaN());
+  state->y.resize(static_cast<std::size_t>(w.nodes(to) * w.width()));
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, Addend::kNone, Subset::kAll);
+  ready.table = opposite(to);
   ready.run = [state] { state->rival->run(state->x, state->y); };
-  ready.verify = [&w, state, to, run = ready.run] {
-    run();
-    expect_equal("propagate", state->y, expected_propagation(w, to, Subset::kAll), w.width());
+  ready.reset = [state] { std::ranges::fill(state->y, static_cast<float>(kPoison)); };
+  const auto expected = once([&w, to] { return expected_propagation(w, to, Subset::kAll); });
+  ready.verify = [&w, state, expected] {
+    expect_equal("propagate", state->y, expected(), w.width());
   };
   return ready;
 }

@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bench/support/case.hpp"
+#include "bench/support/once.hpp"
 #include "tern/error.hpp"
 
 namespace tern::bench {
@@ -36,12 +37,19 @@ PreparedCase prepare(Workload& w, PositiveSampling positives, NegativeSampling n
     w.backend().sample(*triplets, 0);
     w.backend().get_triplets(*triplets);
   };
-  ready.verify = [&w, triplets, options] {
-    Triplets expected =
+  ready.reset = [&w, triplets] {
+    const Triplet none{0, 0, 0};
+    w.backend().set_triplets(
+        *triplets, std::vector<Triplet>(static_cast<std::size_t>(triplets->size()), none));
+  };
+  const auto expected = once([&w, options] {
+    Triplets drawn =
         w.reference().make_triplets(w.reference_graph(), options, Workload::kBatchSize);
-    w.reference().sample(expected, 0);
-    w.backend().sample(*triplets, 0);
-    expect_same(w.backend().get_triplets(*triplets), w.reference().get_triplets(expected));
+    w.reference().sample(drawn, 0);
+    return w.reference().get_triplets(drawn);
+  });
+  ready.verify = [&w, triplets, expected] {
+    expect_same(w.backend().get_triplets(*triplets), expected());
   };
   return ready;
 }

@@ -1,6 +1,7 @@
 #include "bench/support/batch.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <string>
 
 #include "bench/support/compare.hpp"
@@ -27,6 +28,20 @@ BatchRows::BatchRows(const Workload& workload) {
   }
 }
 
+std::vector<NodeId> batch_gathers(const Workload& workload) {
+  const BatchRows batch(workload);
+  const auto rows = static_cast<NodeId>(batch[Side::kUser].size() + batch[Side::kItem].size());
+  std::vector<NodeId> ids;
+  for (NodeId round = 0; round < kBatchRounds; ++round) {
+    for (NodeId row = 0; row < rows; ++row) {
+      // A large step visits the rows out of order.
+      ids.push_back(static_cast<NodeId>(
+          (static_cast<std::int64_t>(row) * 40503 + std::int64_t{round} * 977) % rows));
+    }
+  }
+  return ids;
+}
+
 BatchTables::BatchTables(const Workload& workload, Backend& backend, const Graph& graph)
     : users(workload.table(backend, Side::kUser, 1)),
       items(workload.table(backend, Side::kItem, 2)),
@@ -34,6 +49,12 @@ BatchTables::BatchTables(const Workload& workload, Backend& backend, const Graph
       grad_items(backend.allocate(items.rows(), items.cols())),
       triplets(first_batch(workload, backend, graph)),
       losses(backend.allocate(2, triplets.num_batches())) {}
+
+void BatchTables::reset(Backend& backend, double gradient) {
+  backend.fill(grad_users, gradient);
+  backend.fill(grad_items, gradient);
+  backend.fill(losses, std::numeric_limits<double>::quiet_NaN());
+}
 
 void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,
                         const BatchTables& expected) {

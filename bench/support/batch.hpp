@@ -23,9 +23,16 @@ class BatchRows {
   std::array<std::vector<NodeId>, 2> rows_;
 };
 
+/// The distinct rows of both sides as ids 0, 1, ..., in rounds, each in another order: as often as ops
+/// of a batch gather a row at most, so that the first touch of a row hardly counts.
+inline constexpr std::int64_t kBatchRounds = 16;
+std::vector<NodeId> batch_gathers(const Workload& workload);
+
 /// Data for the ops of a batch on one backend: tables, their gradients, triplets, losses.
 struct BatchTables {
   BatchTables(const Workload& workload, Backend& backend, const Graph& graph);
+  /// Fills gradients with the value, and losses with NaN.
+  void reset(Backend& backend, double gradient);
 
   Matrix users;
   Matrix items;

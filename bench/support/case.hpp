@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,17 +12,25 @@
 
 namespace tern::bench {
 
-/// Which of the device's measured limits (Ceilings) a case is compared with.
+/// Which of the device's measured limits a case is compared with (limits.hpp): streams; streams and
+/// gathers; these and the product.
 enum class Bound : std::uint8_t { kCopy, kGather, kProduct, kNone };
 
 /// A case that is ready to be timed. Its data is owned by its functions.
 struct PreparedCase {
   Cost cost;
-  /// Runs once and compares the result with the reference. Throws Error if it is wrong, with the
-  /// op, the element, the found and the expected value.
-  std::function<void()> verify;
+  /// Poisons what run() overwrites, and restores what it changes: after it, run() gives the result
+  /// that verify() expects, however often it has run before. Outputs that nothing wrote are then
+  /// wrong. A case without it is refused.
+  std::function<void()> reset;
   /// One timed run. May change its data; must be repeatable.
   std::function<void()> run;
+  /// Compares the result of reset() and one run() with the reference, before and after the timed
+  /// runs. Throws Error if it is wrong, with the op, the element, the found and the expected value.
+  std::function<void()> verify;
+  /// The table that it mainly reads, at whose size its limits are measured. None: the fastest limits
+  /// hold, also those of a batch's rows.
+  std::optional<Side> table = std::nullopt;
   /// Null: the case runs through the backend, and the workload's device times it.
   Timer* timer = nullptr;
 };
@@ -39,6 +49,10 @@ struct Case {
 };
 
 using Cases = std::vector<Case>;
+
+/// Fills outputs in PreparedCase::reset. An element that an op must not write has it in the expected
+/// result too.
+inline constexpr double kPoison = std::numeric_limits<double>::quiet_NaN();
 
 /// The kind of device that runs the op: a GPU has other rivals than a CPU.
 enum class DeviceKind : std::uint8_t { kCpu, kCuda };

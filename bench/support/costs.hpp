@@ -11,6 +11,8 @@ namespace tern {
 struct Cost {
   double bytes = 0.0;
   double flops = 0.0;
+  double written = 0.0;   // of the bytes; the others are read
+  double gathered = 0.0;  // of the bytes read: rows of embeddings by a list of ids
   friend bool operator==(const Cost&, const Cost&) = default;
 };
 

@@ -15,8 +15,9 @@ class Workload;
 class Device {
  public:
   virtual ~Device() = default;
-  /// Measures the limits, the best of a few repetitions each, with tables of the workload's sizes.
-  virtual Ceilings measure_ceilings(const Workload& workload) = 0;
+  /// Adds measurements of the limits, at the sizes and row width of the workload's tables.
+  virtual void measure_ceilings(const Workload& workload, CacheState caches,
+                                Ceilings& ceilings) = 0;
   /// For ops through the backend.
   virtual Timer& backend_timer() = 0;
   /// For rivals, which run beside the backend.

@@ -1,160 +1,133 @@
 #include "bench/support/run_cases.hpp"
 
-#include <benchmark/benchmark.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <fstream>
-#include <optional>
+#include <numeric>
+#include <random>
 #include <regex>
-#include <vector>
 
-#include "bench/support/table.hpp"
 #include "tern/error.hpp"
 
 namespace tern::bench {
 namespace {
 
-struct Limit {
-  const char* name;
-  double rate;  // bytes/s or flop/s; 0: none
-};
-
-Limit limit_of(Bound bound, const Ceilings& ceilings) {
-  switch (bound) {
-    case Bound::kCopy:
-      return {"copy", ceilings.copy};
-    case Bound::kGather:
-      return {"gather", ceilings.gather};
-    case Bound::kProduct:
-      return {"product", ceilings.product};
-    case Bound::kNone:
-      break;
-  }
-  return {"", 0.0};
+Timer& timer_of(const PreparedCase& ready, const Workload& workload) {
+  return ready.timer != nullptr ? *ready.timer : workload.device().backend_timer();
 }
 
-/// The current case, prepared and verified once however often get() is called.
-class CurrentCase {
- public:
-  /// If the case was refused, throws the same Error each time.
-  PreparedCase& get(const Case& wanted, Workload& workload) {
-    if (case_ != &wanted) {
-      ready_.reset();
-      problem_.clear();
-      case_ = &wanted;
-      try {
-        ready_.emplace(wanted.prepare(workload));
-        ready_->verify();
-      } catch (const std::exception& error) {
-        problem_ = error.what();
-        ready_.reset();
-      }
-    }
-    if (!ready_) throw Error(problem_);
-    return *ready_;
-  }
-
- private:
-  const Case* case_ = nullptr;
-  std::optional<PreparedCase> ready_;
-  std::string problem_;
-};
-
-struct Session {
-  Workload& workload;
-  const Ceilings& ceilings;
-  const RunOptions& options;
-  CurrentCase current{};
-};
-
-/// Seconds of one run. The eviction of caches, or a warming run, is launched right before it: a GPU
-/// is then still busy when the host launches the timed run, so that no host time is counted.
-double timed_run(const PreparedCase& ready, Session& session) {
-  Timer& timer = ready.timer != nullptr ? *ready.timer : session.workload.device().backend_timer();
-  if (session.options.caches == CacheState::kEvicted) {
-    timer.evict();
-  } else {
-    ready.run();
-  }
-  return timer.seconds(ready.run);
+/// Runs the case once from poisoned outputs, as it is timed, and compares the result with the
+/// reference. Throws Error.
+void verify_a_run(const PreparedCase& ready, const Workload& workload) {
+  if (!ready.reset) throw Error("the case has no reset: nothing poisons its outputs");
+  ready.reset();
+  timer_of(ready, workload).seconds(ready.run);
+  ready.verify();
 }
 
-/// Repeats timed_run() until the time of one repetition is used up, and returns the median. The
-/// time includes the eviction of caches or the warming runs.
-double median_run(const PreparedCase& ready, Session& session) {
-  using Clock = std::chrono::steady_clock;
-  const std::chrono::duration<double> limit(session.options.seconds / kRepetitions);
-  std::vector<double> seconds;
-  const auto begin = Clock::now();
-  do {
-    seconds.push_back(timed_run(ready, session));
-  } while (Clock::now() - begin < limit);
-  const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
-  std::ranges::nth_element(seconds, middle);
+double median_of(std::vector<double>& values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
   return *middle;
 }
 
-void run_case(benchmark::State& state, const Case& timed, Session& session) {
-  double seconds = 0.0;
-  const PreparedCase* ready = nullptr;
-  try {
-    ready = &session.current.get(timed, session.workload);
-    for (auto _ : state) {
-      seconds = median_run(*ready, session);
-      state.SetIterationTime(seconds);
+/// A case in memory, with its result so far.
+class RunningCase {
+ public:
+  RunningCase(const Case& one, Workload& workload) : workload_(workload) {
+    result_.op = one.op;
+    result_.variant = one.variant;
+    result_.strategy = one.strategy;
+    result_.bound = one.bound;
+    guarded("", [&] {
+      ready_.emplace(one.prepare(workload));
+      result_.cost = ready_->cost;
+      result_.table = ready_->table;
+      verify_a_run(*ready_, workload);
+    });
+  }
+
+  /// One block: runs until its time is used up, eviction or warming included.
+  void time(const RunOptions& options) {
+    if (!ready_) return;
+    using Clock = std::chrono::steady_clock;
+    const std::chrono::duration<double> limit(options.seconds / options.blocks);
+    std::vector<double> seconds;
+    guarded("", [&] {
+      const auto begin = Clock::now();
+      do {
+        seconds.push_back(timed_run(options.caches));
+      } while (Clock::now() - begin < limit);
+      result_.runs += std::ssize(seconds);
+      result_.blocks.push_back(median_of(seconds));
+    });
+  }
+
+  /// Verifies the case again, and frees it.
+  Result finish() {
+    if (ready_) {
+      guarded("right before the timed runs, wrong after them: ",
+              [&] { verify_a_run(*ready_, workload_); });
     }
-  } catch (const std::exception& error) {
-    state.SkipWithError(error.what());
-    return;
+    ready_.reset();
+    return std::move(result_);
   }
-  const Limit limit = limit_of(timed.bound, session.ceilings);
-  const double amount = timed.bound == Bound::kProduct ? ready->cost.flops : ready->cost.bytes;
-  state.counters["bytes"] = ready->cost.bytes;
-  state.counters["flops"] = ready->cost.flops;
-  state.counters["GB_per_s"] = ready->cost.bytes / seconds * 1e-9;
-  state.counters["GFLOP_per_s"] = ready->cost.flops / seconds * 1e-9;
-  if (limit.rate > 0.0) {
-    state.counters[std::string("share_of_") + limit.name] = amount / seconds / limit.rate;
-  }
-}
 
-/// Arguments for Google Benchmark, which takes options only as a command line. It keeps a pointer
-/// to the first argument, so the result must outlive the benchmarks.
-std::vector<std::string> arguments_for(const RunOptions& options) {
-  std::vector<std::string> arguments{"tern-bench"};
-  if (!options.json.empty()) {
-    expect_writable(options.json);
-    arguments.push_back("--benchmark_out=" + options.json.string());
-    arguments.push_back("--benchmark_out_format=json");
+ private:
+  /// Seconds of one run. The eviction of caches, or a warming run, is launched right before it: a GPU
+  /// is then still busy when the host launches the timed run, so that no host time is counted.
+  double timed_run(CacheState caches) {
+    Timer& timer = timer_of(*ready_, workload_);
+    if (caches == CacheState::kEvicted) {
+      timer.evict();
+    } else {
+      ready_->run();
+    }
+    return timer.seconds(ready_->run);
   }
-  return arguments;
-}
 
-void initialize(std::vector<std::string>& arguments, const RunOptions& options,
-                const Ceilings& ceilings) {
-  std::vector<char*> pointers;
-  for (std::string& argument : arguments) pointers.push_back(argument.data());
-  int count = static_cast<int>(pointers.size());
-  benchmark::Initialize(&count, pointers.data());
-  if (options.json.empty()) return;
-  for (const auto& [name, value] : options.context) benchmark::AddCustomContext(name, value);
-  const auto add = [](const char* name, double value) {
-    benchmark::AddCustomContext(name, fmt::format("{:.2f}", value * 1e-9));
-  };
-  add("ceiling_copy_GB_per_s", ceilings.copy);
-  add("ceiling_gather_GB_per_s", ceilings.gather);
-  add("ceiling_product_GFLOP_per_s", ceilings.product);
+  /// Refuses the case if the work throws.
+  template <typename Work>
+  void guarded(const char* when, const Work& work) {
+    try {
+      work();
+    } catch (const std::exception& error) {
+      result_.problem = fmt::format("{}{}", when, error.what());
+      result_.blocks.clear();
+      ready_.reset();
+    }
+  }
+
+  Workload& workload_;
+  Result result_;
+  std::optional<PreparedCase> ready_;
+};
+
+/// As many of the cases as fit in half of the free memory, at least one.
+std::vector<RunningCase> prepare_some(std::span<const Case> cases, Workload& workload) {
+  const std::int64_t enough = workload.backend().memory().free / 2;
+  std::vector<RunningCase> running;
+  for (const Case& one : cases) {
+    if (!running.empty() && workload.backend().memory().free < enough) break;
+    running.emplace_back(one, workload);
+  }
+  return running;
 }
 
 }  // namespace
 
-void expect_writable(const std::filesystem::path& file) {
-  if (!std::ofstream(file, std::ios::app)) {
-    throw Error(fmt::format("cannot write {}", file.string()));
-  }
+double Result::median() const {
+  std::vector<double> values = blocks;
+  return values.empty() ? 0.0 : median_of(values);
+}
+
+double Result::spread() const {
+  if (blocks.size() < 2) return 0.0;
+  std::vector<double> sorted = blocks;
+  std::ranges::sort(sorted);
+  return (sorted[sorted.size() * 3 / 4] - sorted[sorted.size() / 4]) / median();
 }
 
 Cases select_cases(const Cases& cases, const std::string& filter) {
@@ -180,24 +153,31 @@ Cases select_cases(const Cases& cases, const std::string& filter) {
   return selected;
 }
 
-Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilings,
-                  const RunOptions& options) {
-  std::vector<std::string> arguments = arguments_for(options);
-  initialize(arguments, options, ceilings);
-  Session session{workload, ceilings, options};
-  for (const Case& timed : cases) {
-    benchmark::RegisterBenchmark(
-        timed.name().c_str(),
-        [&timed, &session](benchmark::State& state) { run_case(state, timed, session); })
-        ->UseManualTime()
-        ->Unit(benchmark::kMillisecond)
-        ->Iterations(1)
-        ->Repetitions(kRepetitions);
+std::vector<Result> run_cases(const Cases& cases, Workload& workload, const RunOptions& options) {
+  std::mt19937_64 random(options.seed);
+  std::vector<Result> results;
+  while (results.size() < cases.size()) {
+    std::vector<RunningCase> running =
+        prepare_some(std::span(cases).subspan(results.size()), workload);
+    std::vector<std::size_t> order(running.size());
+    std::iota(order.begin(), order.end(), 0);
+    for (int block = 0; block < options.blocks; ++block) {
+      std::ranges::shuffle(order, random);
+      for (const std::size_t one : order) running[one].time(options);
+    }
+    for (RunningCase& one : running) {
+      results.push_back(one.finish());
+      results.back().width = workload.width();
+      results.back().caches = options.caches;
+    }
   }
-  TableReporter table(options.table, options.title);
-  benchmark::RunSpecifiedBenchmarks(&table);
-  benchmark::ClearRegisteredBenchmarks();
-  return table.summary();
+  return results;
+}
+
+void set_limits(std::vector<Result>& results, const Ceilings& ceilings) {
+  for (Result& result : results) {
+    result.limit = limit_of(result.bound, result.cost, result.table, ceilings);
+  }
 }
 
 }  // namespace tern::bench

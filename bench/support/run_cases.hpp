@@ -1,47 +1,53 @@
 #pragma once
 
-#include <cstdio>
-#include <filesystem>
+#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/support/case.hpp"
+#include "bench/support/limits.hpp"
 
 namespace tern::bench {
 
-enum class CacheState : std::uint8_t { kEvicted, kWarm };
-
 struct RunOptions {
-  double seconds = 0.5;  // the time for a case, over all its repetitions
+  double seconds = 0.5;  // the time for a case, over all its blocks
+  int blocks = 12;  // repetitions of a case; compare_results.hpp has the reason for the default
   CacheState caches = CacheState::kEvicted;
-  std::filesystem::path json;  // Google Benchmark's format; empty: none
-  std::FILE* table = stdout;
-  std::string title;  // printed above the table: device, graph, ceilings
-  /// Further entries of the JSON's context, by name.
-  std::vector<std::pair<std::string, std::string>> context;
+  std::uint64_t seed = 1;  // of the order of the cases in each block
 };
 
-/// Repetitions of a case: as many as the U test of Google Benchmark's compare.py needs. Each is the
-/// median of as many runs as its time allows; the table shows the median of the repetitions.
-inline constexpr int kRepetitions = 9;
+/// A case after its run.
+struct Result {
+  std::string op;
+  std::string variant;
+  std::string strategy;
+  Bound bound = Bound::kNone;
+  std::int64_t width = 0;
+  CacheState caches = CacheState::kEvicted;
+  Cost cost;
+  std::optional<Side> table;
+  Limit limit;                 // as set_limits() leaves it
+  std::vector<double> blocks;  // the median seconds of a run, block by block
+  std::int64_t runs = 0;       // timed, in all blocks
+  std::string problem;         // why it was refused; empty: it was timed
 
-struct Summary {
-  int timed = 0;
-  int refused = 0;
+  std::string name() const { return op + "/" + variant + "/" + strategy; }
+  double median() const;
+  /// The interquartile range of the blocks over their median.
+  double spread() const;
 };
 
 /// The cases whose name contains a match of the regular expression (POSIX extended); cases of one
 /// variant of an op come together. Throws ConfigError if it is malformed or matches none.
 Cases select_cases(const Cases& cases, const std::string& filter);
 
-/// Creates the file if it does not exist. Throws Error if it cannot be written.
-void expect_writable(const std::filesystem::path& file);
+/// Verifies every case, times it in blocks, and verifies it again. In each block all cases run once,
+/// in an order of its own: what the machine does meanwhile hits all cases alike, and a case's blocks
+/// are spread over the whole time. A wrong case is refused, and its times are dropped. If memory is short,
+/// some of the cases run first, and then the others.
+std::vector<Result> run_cases(const Cases& cases, Workload& workload, const RunOptions& options);
 
-/// Verifies and times every case, and prints a table. A case whose result is wrong is reported and
-/// not timed. Throws Error if the JSON cannot be written. May be called with a JSON only once in a
-/// process: Google Benchmark keeps its context.
-Summary run_cases(const Cases& cases, Workload& workload, const Ceilings& ceilings,
-                  const RunOptions& options);
+/// Holds each result against the ceilings of its run.
+void set_limits(std::vector<Result>& results, const Ceilings& ceilings);
 
 }  // namespace tern::bench

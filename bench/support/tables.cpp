@@ -31,15 +31,6 @@ Matrix Workload::table(Backend& backend, Side side, std::uint32_t salt) const {
   return matrix;
 }
 
-std::vector<NodeId> Workload::random_rows(Side side) const {
-  const auto count = static_cast<std::uint32_t>(nodes(side));
-  std::vector<NodeId> rows(count == 0 ? 0 : static_cast<std::size_t>(graph_.size()));
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    rows[i] = static_cast<NodeId>(RandomStream(Seed{2}, Purpose::kGenerate, 0, i).below(count));
-  }
-  return rows;
-}
-
 std::vector<float> degree_scales(const Interactions& rows) {
   std::vector<float> scales(static_cast<std::size_t>(rows.num_users()));
   for (NodeId row = 0; row < rows.num_users(); ++row) {

@@ -1,8 +1,12 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 namespace tern::bench {
+
+/// The caches before a timed run: overwritten, or as a run of the same case leaves them.
+enum class CacheState : std::uint8_t { kEvicted, kWarm };
 
 /// Times work that a device does in order: on one stream, or on the calling thread.
 class Timer {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,8 +57,10 @@ class Workload {
   /// Normal values (nodes of the side, width), one table for each salt; f32 numbers everywhere.
   std::vector<float> table_values(Side side, std::uint32_t salt) const;
   Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
-  /// Uniformly drawn rows of the side, as many as the graph has interactions.
-  std::vector<NodeId> random_rows(Side side) const;
+  /// The rows that propagation reads from the side's table, in its order: one an interaction.
+  std::span<const NodeId> gathered_rows(Side side) const {
+    return side == Side::kUser ? transposed_.items() : interactions_.items();
+  }
 
  private:
   Backend& backend_;

@@ -24,6 +24,12 @@ void expect_tally(const Cost& cost, const Tally& tally) {
   EXPECT_DOUBLE_EQ(cost.flops, tally.flops);
 }
 
+/// Bytes and flops alone; the parts that are written and gathered have a test of their own.
+void expect_cost(const Cost& cost, double bytes, double flops) {
+  EXPECT_DOUBLE_EQ(cost.bytes, bytes);
+  EXPECT_DOUBLE_EQ(cost.flops, flops);
+}
+
 Interactions small_graph() {
   const std::vector<Interaction> pairs{{0, 1}, {0, 3}, {2, 0}, {2, 1}, {2, 2}, {4, 3}};
   return Interactions::from_pairs(5, 4, pairs);
@@ -127,15 +133,13 @@ TEST(Costs, OptimisersCountEachArrayOnce) {
 }
 
 TEST(Costs, TablesAreReadOnce) {
-  EXPECT_EQ(in_batch_softmax_cost(3, 4),
-            (Cost{.bytes = 4.0 * 12 * 4, .flops = 6.0 * 9 * 4 + 3.0 * 9}));
-  EXPECT_EQ(alignment_uniformity_cost(3, 4),
-            (Cost{.bytes = 4.0 * 12 * 4, .flops = 2.0 * (4.0 * 9 * 4 + 3.0 * 9)}));
-  EXPECT_EQ(info_nce_cost(3, 4), (Cost{.bytes = 6.0 * 12 * 4, .flops = 6.0 * 9 * 4 + 3.0 * 9}));
-  EXPECT_EQ(l2_penalty_cost(3, 4), (Cost{.bytes = 3.0 * 12 * 4, .flops = 4.0 * 12}));
-  EXPECT_EQ(score_topk_cost(2, 3, 4), (Cost{.bytes = 5.0 * 4 * 4, .flops = 2.0 * 2 * 3 * 4}));
-  EXPECT_EQ(embedding_statistics_cost(3, 4), (Cost{.bytes = 48.0, .flops = 2.0 * 3 * 16}));
-  EXPECT_EQ(sample_cost(2), (Cost{.bytes = 2.0 * (12 + 16 + 4), .flops = 0.0}));
+  expect_cost(in_batch_softmax_cost(3, 4), 4.0 * 12 * 4, 6.0 * 9 * 4 + 3.0 * 9);
+  expect_cost(alignment_uniformity_cost(3, 4), 4.0 * 12 * 4, 2.0 * (4.0 * 9 * 4 + 3.0 * 9));
+  expect_cost(info_nce_cost(3, 4), 6.0 * 12 * 4, 6.0 * 9 * 4 + 3.0 * 9);
+  expect_cost(l2_penalty_cost(3, 4), 3.0 * 12 * 4, 4.0 * 12);
+  expect_cost(score_topk_cost(2, 3, 4), 5.0 * 4 * 4, 2.0 * 2 * 3 * 4);
+  expect_cost(embedding_statistics_cost(3, 4), 48.0, 2.0 * 3 * 16);
+  expect_cost(sample_cost(2), 2.0 * (12 + 16 + 4), 0.0);
 }
 
 TEST(Costs, TheDenseLayerCountsEveryPass) {
@@ -158,13 +162,35 @@ TEST(Costs, TheDenseLayerCountsEveryPass) {
   backward.touch_values(2 * inputs * cols);
   expect_tally(dense_forward_cost(rows, inputs, cols), forward);
   expect_tally(dense_backward_cost(rows, inputs, cols), backward);
-  EXPECT_EQ(dropout_cost(6), (Cost{.bytes = 48.0, .flops = 6.0}));
-  EXPECT_EQ(perturb_cost(6, 0), (Cost{.bytes = 48.0, .flops = 24.0}));
-  EXPECT_EQ(perturb_cost(6, 2), (Cost{.bytes = 64.0, .flops = 28.0}));
-  EXPECT_EQ(normalize_rows_cost(6, 0), (Cost{.bytes = 48.0, .flops = 18.0}));
-  EXPECT_EQ(normalize_rows_cost(6, 2), (Cost{.bytes = 64.0, .flops = 22.0}));
-  EXPECT_EQ(normalize_rows_backward_cost(6, 0), (Cost{.bytes = 72.0, .flops = 42.0}));
-  EXPECT_EQ(normalize_rows_backward_cost(6, 2), (Cost{.bytes = 80.0, .flops = 46.0}));
+  expect_cost(dropout_cost(6), 48.0, 6.0);
+  expect_cost(perturb_cost(6, 0), 48.0, 24.0);
+  expect_cost(perturb_cost(6, 2), 64.0, 28.0);
+  expect_cost(normalize_rows_cost(6, 0), 48.0, 18.0);
+  expect_cost(normalize_rows_cost(6, 2), 64.0, 22.0);
+  expect_cost(normalize_rows_backward_cost(6, 0), 72.0, 42.0);
+  expect_cost(normalize_rows_backward_cost(6, 2), 80.0, 46.0);
+}
+
+TEST(Costs, WrittenAndGatheredBytesArePartsOfAll) {
+  const double row = 4.0 * 7;  // bytes
+  const Cost propagate = propagate_cost(5, 6, 7, true);
+  EXPECT_EQ(propagate.gathered, 6 * row);
+  EXPECT_EQ(propagate.written, 5 * row);
+  const Cost bpr = bpr_cost(6, 4, 9, 7);
+  EXPECT_EQ(bpr.gathered, 6 * (3 + 2 + 1 + 1) * row);  // scores; user; positive and negative
+  EXPECT_EQ(bpr.written, 6 * 4 + (4 + 9) * row);
+  EXPECT_EQ(adam_cost(11).written, 3 * 44.0);
+  EXPECT_EQ(sgd_cost(11, true).written, 2 * 44.0);
+  for (const Cost& cost :
+       {propagate, bpr, adam_cost(11), sgd_cost(11, false), sgd_cost(11, true),
+        adam_catch_up_cost(11, 4), in_batch_softmax_cost(3, 4), alignment_uniformity_cost(3, 4),
+        info_nce_cost(3, 4), sampled_contrast_cost(3, 4, 2, 9, 5), l2_penalty_cost(3, 4),
+        dense_forward_cost(5, 7, 2), dense_backward_cost(5, 7, 2), dropout_cost(6),
+        perturb_cost(6, 2), normalize_rows_cost(6, 2), normalize_rows_backward_cost(6, 2),
+        sample_cost(2)}) {
+    EXPECT_GT(cost.written, 0.0);
+    EXPECT_LE(cost.written + cost.gathered, cost.bytes);
+  }
 }
 
 TEST(Costs, SizesBeyondThirtyTwoBitsDoNotOverflow) {

@@ -57,7 +57,8 @@ TEST_F(Program, PrintsARowForEveryOp) {
       run({"ops", "--data", "data", "--width", "5", "--seconds", "0.001", "--threads", "1"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("data: 40 users, 30 items"), HasSubstr("D = 5"),
-                                 ContainsRegex("ceilings  copy [0-9.]+ GB/s, gather"),
+                                 ContainsRegex("ceilings  product [0-9.]+ \\+- [0-9]+ GFLOP/s"),
+                                 ContainsRegex("items: read [0-9.]+ .*, gather [0-9.]+ \\+- "),
                                  ContainsRegex("op +variant +strategy +ms"), HasSubstr("x tern"),
                                  Not(HasSubstr("REFUSED")), Not(HasSubstr("nan"))));
   for (const char* op : {"propagate", "sample", "bpr", "in_batch_softmax", "sampled_contrast",
@@ -66,20 +67,38 @@ TEST_F(Program, PrintsARowForEveryOp) {
     EXPECT_THAT(outcome.out,
                 ContainsRegex(std::string("\n").append(op) + " +[a-z0-9_]+ +tern +[0-9.]+"));
   }
-  EXPECT_THAT(outcome.out, ContainsRegex("to_items +eigen .*% gather +[0-9.]+\n"));
+  EXPECT_THAT(outcome.out, ContainsRegex("to_items +eigen .*% (gather|memory) +[0-9.]+"));
 }
 
 TEST_F(Program, WritesGoogleBenchmarksJson) {
-  const Outcome outcome = run({"ops", "--data", "data", "--filter", "^(propagate/to_users|sgd)/",
+  const Outcome outcome = run({"ops", "--data", "data", "--filter",
+                               "^(propagate/to_users/(tern|eigen|plain_loop)|sgd/.*/tern)$",
                                "--seconds", "0.001", "--threads", "1", "--json", "out.json"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   std::ifstream file(directory_ / "out.json");
   const nlohmann::json json = nlohmann::json::parse(file);
 
   const nlohmann::json& context = json.at("context");
-  for (const char* key :
-       {"date", "num_cpus", "tern_device", "tern_device_details", "tern_caches",
-        "ceiling_copy_GB_per_s", "ceiling_gather_GB_per_s", "ceiling_product_GFLOP_per_s"}) {
+  for (const char* key : {"date",
+                          "num_cpus",
+                          "tern_device",
+                          "tern_device_details",
+                          "tern_caches",
+                          "tern_version",
+                          "tern_build",
+                          "tern_compiler",
+                          "tern_processor",
+                          "tern_mhz",
+                          "tern_governor",
+                          "tern_load",
+                          "tern_threads",
+                          "ceiling_users_read_GB_per_s",
+                          "ceiling_items_copy_GB_per_s",
+                          "ceiling_items_update_GB_per_s",
+                          "ceiling_items_triad_GB_per_s",
+                          "ceiling_batch_gather_GB_per_s",
+                          "ceiling_items_gather_spread",
+                          "ceiling_product_GFLOP_per_s"}) {
     EXPECT_TRUE(context.contains(key)) << key;
   }
   EXPECT_EQ(context.at("executable"), "tern-bench");
@@ -95,9 +114,11 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
   for (const nlohmann::json& row : json.at("benchmarks")) {
     const std::string name = row.at("run_name");
     EXPECT_THAT(row.at("name").get<std::string>(), StartsWith(name));
-    cases.insert(name.substr(0, name.find("/iterations")));
+    cases.insert(name);
     EXPECT_EQ(row.at("time_unit"), "ms");
-    EXPECT_EQ(row.at("repetitions"), 9);
+    EXPECT_EQ(row.at("repetitions"), 12);
+    EXPECT_EQ(row.at("width"), 64);
+    EXPECT_EQ(row.at("caches"), "evicted");
     for (const char* key : {"real_time", "cpu_time", "bytes", "flops", "GB_per_s", "GFLOP_per_s"}) {
       EXPECT_TRUE(row.at(key).is_number()) << key;
     }
@@ -109,11 +130,14 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
       const double seconds = row.at("real_time").get<double>() * 1e-3;
       const double bytes = row.at("bytes");
       EXPECT_NEAR(row.at("GB_per_s").get<double>() * seconds * 1e9 / bytes, 1.0, 1e-6);
-      const bool gathers = name.starts_with("propagate");
-      const double share = row.at(gathers ? "share_of_gather" : "share_of_copy");
-      const std::string limit =
-          context.at(gathers ? "ceiling_gather_GB_per_s" : "ceiling_copy_GB_per_s");
-      EXPECT_NEAR(share * std::stod(limit) * 1e9 * seconds / bytes, 1.0, 0.05);
+      EXPECT_TRUE(row.contains("share_of_memory") || row.contains("share_of_gather"));
+      EXPECT_TRUE(row.at("implausible").is_boolean());
+      EXPECT_GE(row.at("runs"), 12);
+      if (name == "sgd/dense/tern") {  // one stream of two reads and a write: a triad
+        const std::string limit = context.at("ceiling_items_triad_GB_per_s");
+        const double share = row.at("share_of_memory");
+        EXPECT_NEAR(share * std::stod(limit) * 1e9 * seconds / bytes, 1.0, 0.01);
+      }
     }
   }
   EXPECT_EQ(cases, (std::set<std::string>{"propagate/to_users/tern", "propagate/to_users/eigen",
@@ -122,20 +146,68 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
   EXPECT_EQ(medians, 5);
 }
 
+TEST_F(Program, RunsListsOfWidthsAndCachesAndComparesThem) {
+  const std::vector<std::string> once{"ops",
+                                      "--data",
+                                      "data",
+                                      "--filter",
+                                      "^sgd/dense/tern$",
+                                      "--seconds",
+                                      "0.001",
+                                      "--threads",
+                                      "1",
+                                      "--width",
+                                      "4,8",
+                                      "--caches",
+                                      "evicted,warm",
+                                      "--repetitions",
+                                      "3"};
+  std::vector<std::string> first = once;
+  first.insert(first.end(), {"--json", "a.json"});
+  const Outcome written = run(first);
+  ASSERT_EQ(written.exit_code, 0) << written.err;
+  EXPECT_THAT(written.out, AllOf(HasSubstr("D = 4\n"), HasSubstr("D = 8\n"),
+                                 HasSubstr("caches evicted"), HasSubstr("caches warm")));
+  const Outcome compared = run({"compare", "a.json", "a.json"});
+  EXPECT_EQ(compared.exit_code, 0) << compared.err;
+  for (const char* name : {"D 4, evicted", "D 4, warm", "D 8, evicted", "D 8, warm"}) {
+    EXPECT_THAT(compared.out, ContainsRegex(std::string("sgd/dense/tern, ") + name + " .*\\+0.0"));
+  }
+  EXPECT_THAT(compared.out, HasSubstr("0 of 4 cases changed"));
+
+  std::vector<std::string> second = once;
+  second.insert(second.end(), {"--baseline", "a.json"});
+  const Outcome again = run(second);
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("of 4 cases changed"));
+}
+
+TEST_F(Program, FilesThatAreNoResultsAreRefused) {
+  std::ofstream(directory_ / "text.json") << "1 2 3";
+  expect_refused({"compare", "absent.json", "text.json"}, 65, "absent.json: cannot be read");
+  expect_refused({"compare", "text.json", "text.json"}, 65, "text.json: no results of tern-bench");
+  expect_refused({"ops", "--data", "data", "--baseline", "absent.json"}, 65, "absent.json");
+}
+
+TEST_F(Program, StatesItsVersion) {
+  const Outcome outcome = run({"--version"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_THAT(outcome.out, ContainsRegex("^tern-bench [0-9]+\\.[0-9]+\\.[0-9]+ \\("));
+}
+
 TEST_F(Program, ListsWithoutRunning) {
-  const Outcome outcome = run({"ops", "--list", "--filter", "^adam/"});
+  const Outcome outcome = run({"ops", "--list", "--filter", "^adam/.*/tern$"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(outcome.out,
-            "adam/dense/tern\nadam/dense/plain_loop\nadam/batch_rows/tern\n"
-            "adam/missed_steps/tern\n");
+  EXPECT_EQ(outcome.out, "adam/dense/tern\nadam/batch_rows/tern\nadam/missed_steps/tern\n");
 }
 
 TEST_F(Program, HelpNamesEveryOption) {
   const Outcome outcome = run({"ops", "--help"});
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* word :
-       {"--device", "--data", "--shape", "--width", "--filter", "--json", "--warm", "--list",
-        "--threads", "--seconds", "gowalla, yelp2018, amazon-book"}) {
+       {"--device", "--data", "--shape", "--width", "--filter", "--json", "--warm", "--caches",
+        "--list", "--threads", "--seconds", "--repetitions", "--seed", "--baseline",
+        "gowalla, yelp2018, amazon-book"}) {
     EXPECT_THAT(outcome.out, HasSubstr(word));
   }
 }

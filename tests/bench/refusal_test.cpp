@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/report.hpp"
 #include "bench/support/run_cases.hpp"
 #include "tern/error.hpp"
 #include "tests/bench/wrong_backend.hpp"
@@ -38,12 +39,12 @@ class Bench {
     char* text = nullptr;
     std::size_t size = 0;
     std::FILE* table = open_memstream(&text, &size);
-    const bench::Ceilings ceilings{.copy = 1e9, .gather = 1e9, .product = 1e9};
     bench::RunOptions options;
     options.seconds = 1e-3;
+    options.blocks = 2;
     options.caches = bench::CacheState::kWarm;
-    options.table = table;
-    const bench::Summary summary = run_cases(cases, workload_, ceilings, options);
+    const bench::Summary summary =
+        bench::print_table(table, "", run_cases(cases, workload_, options));
     std::fclose(table);
     table_ = text;
     std::free(text);
@@ -86,6 +87,7 @@ TEST(Refusal, NamesOpElementFoundAndExpected) {
   const auto plant = [&](const char* strategy, float found) {
     return Case{"propagate", "to_users", strategy, Bound::kGather, [&runs, found](Workload&) {
                   PreparedCase ready;
+                  ready.reset = [] {};
                   ready.run = [&runs] { ++runs; };
                   ready.verify = [found] {
                     bench::expect_equal("propagate", std::vector<float>{1, 2, 3, found},
@@ -97,7 +99,7 @@ TEST(Refusal, NamesOpElementFoundAndExpected) {
   const bench::Summary summary = bench.run({plant("drops_last_neighbour", 3.5F)});
   EXPECT_EQ(summary.refused, 1);
   EXPECT_EQ(summary.timed, 0);
-  EXPECT_EQ(runs, 0);
+  EXPECT_EQ(runs, 1);  // the verified one
   EXPECT_THAT(bench.table(),
               ContainsRegex("propagate +to_users +drops_last_neighbour +REFUSED, not timed: "
                             "propagate: element \\(1, 1\\) is 3.5, expected 4; 1 of 4 elements"));
@@ -105,7 +107,7 @@ TEST(Refusal, NamesOpElementFoundAndExpected) {
   const bench::Summary right = bench.run({plant("right", 4.0F)});
   EXPECT_EQ(right.refused, 0);
   EXPECT_EQ(right.timed, 1);
-  EXPECT_GT(runs, 0);
+  EXPECT_GT(runs, 2);
   EXPECT_THAT(bench.table(), Not(HasSubstr("REFUSED")));
 }
 
@@ -119,6 +121,66 @@ TEST(Refusal, ACaseThatCannotRunIsNoEndOfTheOthers) {
   EXPECT_EQ(summary.refused, 1);
   EXPECT_EQ(summary.timed, static_cast<int>(cases.size()) - 1);
   EXPECT_THAT(bench.table(), HasSubstr("REFUSED, not timed: out of memory"));
+}
+
+/// A rival that adds 1 to a sum, in which `run` may cheat; 1 is expected.
+Case adding(const char* strategy, std::function<void(float& sum, int runs)> run) {
+  return {"sum", "one", strategy, Bound::kNone, [run = std::move(run)](Workload&) {
+            struct State {
+              float sum = 0.0F;
+              int runs = 0;
+            };
+            auto state = std::make_shared<State>();
+            PreparedCase ready;
+            ready.reset = [state] { state->sum = static_cast<float>(bench::kPoison); };
+            ready.run = [state, run] { run(state->sum, ++state->runs); };
+            ready.verify = [state] {
+              bench::expect_equal("sum", std::vector<float>{state->sum}, std::vector<double>{1.0},
+                                  1);
+            };
+            return ready;
+          }};
+}
+
+TEST(Refusal, ARivalThatReturnsAtOnceFromItsSecondRunIsRefused) {
+  Bench bench("");
+  const bench::Summary summary = bench.run({adding("honest", [](float& sum, int) { sum = 1.0F; }),
+                                            adding("returns_at_once", [](float& sum, int runs) {
+                                              if (runs == 1) sum = 1.0F;
+                                            })});
+  EXPECT_EQ(summary.timed, 1);
+  EXPECT_EQ(summary.refused, 1);
+  EXPECT_THAT(
+      bench.table(),
+      HasSubstr("right before the timed runs, wrong after them: sum: element (0, 0) is nan, "
+                "expected 1"));
+}
+
+TEST(Refusal, ARivalThatNeverClearsItsAccumulatorIsRefused) {
+  Bench bench("");
+  float own = 0.0F;  // zero only once
+  const bench::Summary summary =
+      bench.run({adding("adds_to_output", [](float& sum, int) { sum += 1.0F; }),
+                 adding("adds_to_its_own", [&own](float& sum, int) { sum = own += 1.0F; })});
+  EXPECT_EQ(summary.timed, 0);
+  EXPECT_EQ(summary.refused, 2);
+  EXPECT_THAT(
+      bench.table(),
+      AllOf(
+          ContainsRegex("adds_to_output +REFUSED, not timed: sum: element \\(0, 0\\) is nan"),
+          ContainsRegex("adds_to_its_own +REFUSED, .*wrong after .*element \\(0, 0\\) is [0-9]")));
+}
+
+TEST(Refusal, ACaseThatPoisonsNothingIsRefused) {
+  Bench bench("");
+  Case bare = adding("bare", [](float& sum, int) { sum = 1.0F; });
+  bare.prepare = [prepare = bare.prepare](Workload& w) {
+    PreparedCase ready = prepare(w);
+    ready.reset = nullptr;
+    return ready;
+  };
+  EXPECT_EQ(bench.run({bare}).refused, 1);
+  EXPECT_THAT(bench.table(), HasSubstr("the case has no reset: nothing poisons its outputs"));
 }
 
 class WrongOp : public testing::TestWithParam<const char*> {};

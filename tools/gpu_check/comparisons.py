@@ -8,7 +8,8 @@ from runner import StageFailure, StageSkipped
 # Ops with a stage of their own, most informative first, and its seconds. One stage has all others.
 LIMITS = {"propagate": 36, "adam": 12, "bpr": 14, "score_topk": 20}
 OTHERS_LIMIT = 20
-KEPT = ("GB_per_s", "GFLOP_per_s", "share_of_copy", "share_of_gather", "share_of_product")
+KEPT = ("GB_per_s", "GFLOP_per_s", "share_of_memory", "share_of_gather", "share_of_product", "ceiling_spread",
+        "spread", "runs", "implausible")
 
 
 def groups(folder=machine.ROOT / "bench" / "ops"):

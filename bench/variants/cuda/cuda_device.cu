@@ -1,13 +1,13 @@
 #include "bench/variants/cuda/cuda_device.hpp"
 
-#include <algorithm>
 #include <charconv>
-#include <limits>
 #include <string>
 #include <vector>
 
+#include "bench/support/batch.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
 #include "bench/variants/cuda/gather_rows.cuh"
+#include "bench/variants/cuda/stream_rows.cuh"
 #include "tern/error.hpp"
 
 namespace tern::bench {
@@ -73,45 +73,48 @@ cublasHandle_t CudaDevice::cublas() {
   return cublas_.get();
 }
 
-Ceilings CudaDevice::measure_ceilings(const Workload& workload) {
-  return {.copy = measure_copy(), .gather = measure_gather(workload), .product = measure_product()};
+void CudaDevice::measure_ceilings(const Workload& workload, CacheState caches, Ceilings& ceilings) {
+  for (const Side side : {Side::kUser, Side::kItem}) {
+    measure_place(workload.gathered_rows(side), workload.nodes(side), workload.width(), caches,
+                  ceilings.at(side == Side::kUser ? Place::kUsers : Place::kItems));
+  }
+  const std::vector<NodeId> batch = batch_gathers(workload);
+  measure_place(batch, static_cast<std::int64_t>(batch.size()) / kBatchRounds, workload.width(),
+                caches, ceilings.at(Place::kBatch));
+  measure_product(caches, ceilings.product);
 }
 
-double CudaDevice::best_seconds(const std::function<void()>& work) {
-  constexpr int kRuns = 10;
-  double best = std::numeric_limits<double>::infinity();
-  for (int i = 0; i < kRuns; ++i) best = std::min(best, rival_timer_.seconds(work));
-  return best;
-}
-
-double CudaDevice::measure_copy() {
-  constexpr std::int64_t kBytes = std::int64_t{1} << 29;  // ten times the L2 of an H200
-  cuda::DeviceArray<std::uint8_t> from(kBytes, memory());
-  const cuda::DeviceArray<std::uint8_t> to(kBytes, memory());
-  from.zero();
-  const double seconds = best_seconds([&] {
-    cuda::check(cudaMemcpyAsync(to.data(), from.data(), to.bytes(), cudaMemcpyDeviceToDevice,
-                                stream_.get()));
-  });
-  return 2.0 * static_cast<double>(kBytes) / seconds;
-}
-
-double CudaDevice::measure_gather(const Workload& workload) {
-  const DeviceTable table(workload, Side::kItem, 7, memory());
-  const std::vector<NodeId> rows = workload.random_rows(Side::kItem);
-  const cuda::DeviceArray<NodeId> ids = cuda::to_device(std::span(rows), memory());
-  const cuda::DeviceArray<float> sums(cuda::ceil_div(ids.size(), cuda::kGatherRun) * table.stride(),
+void CudaDevice::measure_place(std::span<const NodeId> rows, std::int64_t num_rows,
+                               std::int64_t width, CacheState caches, MemoryCeilings& at) {
+  if (num_rows * width == 0 || rows.empty()) return;
+  const DeviceTable a(num_rows, width, memory());
+  const DeviceTable b(num_rows, width, memory());
+  const cuda::DeviceArray<NodeId> ids = cuda::to_device(rows, memory());
+  const cuda::DeviceArray<float> sums(cuda::ceil_div(ids.size(), cuda::kGatherRun) * a.stride(),
                                       memory());
-  const double seconds = best_seconds([&] {
-    cuda::run_gather_rows(
-        cuda::Launcher(queue()),
-        {.table = table.read_only(), .ids = ids.data(), .count = ids.size(), .sums = sums.data()});
+  const cuda::StreamTask task{.from = cuda::as_vectors(a.data()),
+                              .to = cuda::as_vectors(b.data()),
+                              .count = a.size() / cuda::kVector};
+  const cuda::Launcher launch(queue());
+  const double bytes = 4.0 * static_cast<double>(a.size());
+  measure(at.read, bytes, rival_timer_, caches, [&] { cuda::run_read_stream(launch, task); });
+  measure(at.update, 2.0 * bytes, rival_timer_, caches,
+          [&] { cuda::run_update_stream(launch, task); });
+  measure(at.triad, 3.0 * bytes, rival_timer_, caches,
+          [&] { cuda::run_triad_stream(launch, task); });
+  measure(at.copy, 2.0 * bytes, rival_timer_, caches, [&] {
+    cuda::check(cudaMemcpyAsync(b.data(), a.data(), static_cast<std::size_t>(bytes),
+                                cudaMemcpyDeviceToDevice, stream_.get()));
   });
-  return static_cast<double>(ids.size()) * static_cast<double>(workload.width()) * sizeof(float) /
-         seconds;
+  const double gathered = 4.0 * static_cast<double>(ids.size()) * static_cast<double>(width);
+  measure(at.gather, gathered, rival_timer_, caches, [&] {
+    cuda::run_gather_rows(
+        launch,
+        {.table = a.read_only(), .ids = ids.data(), .count = ids.size(), .sums = sums.data()});
+  });
 }
 
-double CudaDevice::measure_product() {
+void CudaDevice::measure_product(CacheState caches, Ceiling& ceiling) {
   constexpr std::int64_t kSize = 8192;
   constexpr std::int64_t kElements = kSize * kSize;
   cuda::DeviceArray<float> a(kElements, memory());
@@ -121,11 +124,11 @@ double CudaDevice::measure_product() {
   b.fill_bytes(0x3e);
   const float one = 1.0F;
   const float zero = 0.0F;
-  const double seconds = best_seconds([&] {
+  const double flops = 2.0 * static_cast<double>(kSize) * static_cast<double>(kElements);
+  measure(ceiling, flops, rival_timer_, caches, [&] {
     cuda::check(cublasSgemm_64(cublas(), CUBLAS_OP_T, CUBLAS_OP_N, kSize, kSize, kSize, &one,
                                a.data(), kSize, b.data(), kSize, &zero, c.data(), kSize));
   });
-  return 2.0 * static_cast<double>(kSize) * static_cast<double>(kElements) / seconds;
 }
 
 }  // namespace tern::bench

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <span>
 
 #include "bench/support/device.hpp"
 #include "bench/support/workload.hpp"
@@ -44,7 +45,7 @@ class CudaDevice final : public Device {
   /// Makes the device the calling thread's current one, for good. Throws DeviceError.
   explicit CudaDevice(Backend& backend);
 
-  Ceilings measure_ceilings(const Workload& workload) override;
+  void measure_ceilings(const Workload& workload, CacheState caches, Ceilings& ceilings) override;
   Timer& backend_timer() override { return backend_timer_; }
   Timer& rival_timer() override { return rival_timer_; }
 
@@ -54,10 +55,9 @@ class CudaDevice final : public Device {
   cublasHandle_t cublas();
 
  private:
-  double best_seconds(const std::function<void()>& work);
-  double measure_copy();
-  double measure_gather(const Workload& workload);
-  double measure_product();
+  void measure_place(std::span<const NodeId> rows, std::int64_t num_rows, std::int64_t width,
+                     CacheState caches, MemoryCeilings& at);
+  void measure_product(CacheState caches, Ceiling& ceiling);
 
   int index_;
   cudaDeviceProp properties_;

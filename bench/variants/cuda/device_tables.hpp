@@ -24,7 +24,7 @@ class DeviceTable {
         stride_(padded_width(width)),
         stream_(memory.stream),
         values_(rows * stride_, memory) {
-    values_.zero();
+    zero();
   }
   /// The workload's values of that side and salt.
   DeviceTable(const Workload& workload, Side side, std::uint32_t salt, const cuda::Memory& memory)
@@ -42,6 +42,7 @@ class DeviceTable {
     transfer(values.data(), width_, values_.data(), stride_, cudaMemcpyDeviceToHost);
     return values;
   }
+  void zero() { values_.zero(); }
   /// NaN everywhere, so that elements that a rival does not write show.
   void poison() { values_.fill_bytes(0xff); }
 

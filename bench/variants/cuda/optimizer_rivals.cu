@@ -52,6 +52,7 @@ PreparedCase prepare_adam(Workload& w) {
   auto state = std::make_shared<State>(w, device.memory());
   PreparedCase ready;
   ready.cost = adam_cost(state->parameter.rows() * w.width());
+  ready.table = Side::kItem;
   ready.timer = &device.rival_timer();
   ready.run = [state, stream = device.queue().stream] {
     thrust::for_each_n(thrust::cuda::par_nosync.on(stream),
@@ -59,8 +60,12 @@ PreparedCase prepare_adam(Workload& w) {
                        AdamElement{state->gradient.data(), state->parameter.data(),
                                    state->first.data(), state->second.data()});
   };
-  ready.verify = [&w, state, run = ready.run] {
-    run();
+  ready.reset = [&w, state] {
+    state->parameter.upload(w.table_values(Side::kItem, 2));
+    state->first.zero();
+    state->second.zero();
+  };
+  ready.verify = [&w, state] {
     expect_equal("adam, parameter", state->parameter.download(), expected_adam(w), w.width());
   };
   return ready;
@@ -76,14 +81,15 @@ PreparedCase prepare_sgd(Workload& w) {
                                              DeviceTable(w, Side::kItem, 2, device.memory())});
   PreparedCase ready;
   ready.cost = sgd_cost(state->parameter.rows() * w.width(), false);
+  ready.table = Side::kItem;
   ready.timer = &device.rival_timer();
   ready.run = [state, &device] {
     const auto step = static_cast<float>(-SgdOptions{}.learning_rate);
     cuda::check(cublasSaxpy_64(device.cublas(), state->parameter.size(), &step,
                                state->gradient.data(), 1, state->parameter.data(), 1));
   };
-  ready.verify = [&w, state, run = ready.run] {
-    run();
+  ready.reset = [&w, state] { state->parameter.upload(w.table_values(Side::kItem, 2)); };
+  ready.verify = [&w, state] {
     expect_equal("sgd", state->parameter.download(), expected_sgd(w), w.width());
   };
   return ready;

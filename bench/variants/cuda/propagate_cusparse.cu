@@ -65,6 +65,7 @@ class CusparseProduct {
                              c_.get(), CUDA_R_32F, algorithm_, workspace_.data()));
   }
   const DeviceTable& y() const { return y_; }
+  void poison() { y_.poison(); }
 
  private:
   static constexpr cusparseOperation_t kPlain = CUSPARSE_OPERATION_NON_TRANSPOSE;
@@ -80,7 +81,6 @@ class CusparseProduct {
         weights_(cuda::to_device(std::span<const float>(weights(rows, columns)), memory)),
         x_(w, opposite(to), 1, memory),
         y_(w.nodes(to), w.width(), memory) {
-    y_.poison();
     describe(rows);
     std::size_t bytes = 0;
     cuda::check(cusparseSpMM_bufferSize(handle_.get(), kPlain, kPlain, &kOne, a_.get(), b_.get(),
@@ -128,10 +128,11 @@ PreparedCase prepare(Workload& w, Side to, cusparseSpMMAlg_t algorithm) {
   auto product = std::make_shared<CusparseProduct>(w, to, algorithm, device.memory());
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, Addend::kNone, Subset::kAll);
+  ready.table = opposite(to);
   ready.timer = &device.rival_timer();
   ready.run = [product] { product->run(); };
-  ready.verify = [&w, to, product, run = ready.run] {
-    run();
+  ready.reset = [product] { product->poison(); };
+  ready.verify = [&w, to, product] {
     expect_equal("propagate", product->y().download(), expected_propagation(w, to, Subset::kAll),
                  w.width());
   };

@@ -27,9 +27,7 @@ struct Product {
       : rows(to == Side::kUser ? w.interactions() : w.transposed(), memory),
         columns(to == Side::kUser ? w.transposed() : w.interactions(), memory),
         x(w, opposite(to), 1, memory),
-        y(w.nodes(to), w.width(), memory) {
-    y.poison();
-  }
+        y(w.nodes(to), w.width(), memory) {}
 
   cuda::ProductTask task() const {
     return {.csr = rows.view(),
@@ -53,10 +51,11 @@ PreparedCase prepared(Workload& w, Side to, Subset subset, std::shared_ptr<Produ
   CudaDevice& device = cuda_device(w);
   PreparedCase ready;
   ready.cost = cost_of_propagation(w, to, Addend::kNone, subset);
+  if (subset != Subset::kFromBatch) ready.table = opposite(to);
   ready.timer = &device.rival_timer();
   ready.run = [&device, launch = std::move(launch)] { launch(cuda::Launcher(device.queue())); };
-  ready.verify = [&w, to, subset, product = std::move(product), run = ready.run] {
-    run();
+  ready.reset = [product] { product->y.poison(); };
+  ready.verify = [&w, to, subset, product = std::move(product)] {
     expect_equal("propagate", product->y.download(), expected_propagation(w, to, subset),
                  w.width());
   };

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench/support/batch.hpp"
+#include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
 #include "bench/variants/cuda/device_tables.hpp"
 
@@ -25,6 +26,7 @@ void expect_right_batch(std::string_view op, const Workload& w, const Rival& riv
                         const Run& run) {
   Backend& reference = w.reference();
   BatchTables expected(w, reference, w.reference_graph());
+  expected.reset(reference, kPoison);  // as the rival's tables are
   run(reference, expected);
   const auto values = [&](const Matrix& matrix) {
     std::vector<double> found(static_cast<std::size_t>(matrix.size()));

@@ -1,13 +1,15 @@
-// The kernel that measures the ceiling of gathers, and the one between a product and a sort.
+// The kernels that measure the ceilings of gathers and streams, and the one between a product and a sort.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "bench/variants/cuda/gather_rows.cuh"
 #include "bench/variants/cuda/prepare_sort.cuh"
+#include "bench/variants/cuda/stream_rows.cuh"
 #include "simt/buffer.hpp"
 #include "tests/support/graphs.hpp"
 #include "tests/support/simt_launcher.hpp"
@@ -39,6 +41,25 @@ TEST(GatherRows, SumsEveryRunOfRows) {
         }
       }
       ASSERT_TRUE(std::ranges::equal(sums.span(), expected)) << vectors << ", " << count;
+    }
+  }
+}
+
+TEST(StreamRows, UpdatesAndAddsEveryVector) {
+  for (const std::int64_t count : {0, 1, 255, 256, 4097}) {
+    const auto floats = static_cast<std::size_t>(4 * count);
+    simt::Buffer<float> from(floats);
+    simt::Buffer<float> to(floats);
+    for (std::size_t i = 0; i < floats; ++i) from[i] = static_cast<float>(1 + i % 7) * 1e9F;
+    for (std::size_t i = 0; i < floats; ++i) to[i] = static_cast<float>(i % 5);
+    const cuda::StreamTask task{.from = cuda::as_vectors(std::as_const(from).data()),
+                                .to = cuda::as_vectors(to.data()),
+                                .count = count};
+    cuda::run_read_stream(SimtLauncher{}, task);  // writes nothing
+    cuda::run_update_stream(SimtLauncher{}, task);
+    cuda::run_triad_stream(SimtLauncher{}, task);
+    for (std::size_t i = 0; i < floats; ++i) {
+      ASSERT_NEAR(to[i], static_cast<float>(1 + i % 7) - static_cast<float>(i % 5), 1e-5) << i;
     }
   }
 }

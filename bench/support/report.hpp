@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdio>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bench/support/ceilings.hpp"
+#include "bench/support/compare_results.hpp"
+#include "bench/support/run_cases.hpp"
+
+namespace tern::bench {
+
+struct Summary {
+  int timed = 0;
+  int refused = 0;
+  int implausible = 0;  // timed, but faster than a limit that cannot be exceeded
+};
+
+/// Prints a table for people: one row a case.
+Summary print_table(std::FILE* out, const std::string& title, const std::vector<Result>& results);
+
+/// Entries of the JSON's context, by name.
+using Context = std::vector<std::pair<std::string, std::string>>;
+
+/// The load of the machine: processes that ran or waited over the last minute, as "2.31 of 2".
+std::string machine_load();
+/// Version, compiler and build type of the program; processor, governor, load.
+Context machine_context();
+/// Limits with their spreads, in GB/s or GFLOP/s.
+/// The names end with the suffix.
+Context ceiling_context(const Ceilings& ceilings, const std::string& suffix);
+
+/// The results in the format of Google Benchmark: the medians of the blocks as iterations, with their
+/// median as an aggregate. Replaces the file. Throws Error if it cannot be written.
+void write_json(const std::filesystem::path& file, const Context& context,
+                const std::vector<Result>& results);
+
+/// The blocks of the timed results, as read_blocks() reads them from their JSON.
+std::vector<CaseBlocks> blocks_of(const std::vector<Result>& results);
+
+/// Creates the file if it does not exist. Throws Error if it cannot be written.
+void expect_writable(const std::filesystem::path& file);
+
+}  // namespace tern::bench
