@@ -19,10 +19,10 @@ class ExternalId {
   ExternalId(const char* text) : text_(text != nullptr ? text : "") {}
   template <std::integral Number>
   requires(sizeof(Number) > 1)  // neither a bool nor a character
-      ExternalId(Number number)
-      : length_(static_cast<std::size_t>(
-            std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr -
-            digits_.data())) {}
+      ExternalId(Number number) {
+    char* const end = std::to_chars(digits_.data(), digits_.data() + digits_.size(), number).ptr;
+    length_ = static_cast<std::size_t>(end - digits_.data());
+  }
 
   std::string_view text() const noexcept {
     return length_ > 0 ? std::string_view(digits_.data(), length_) : text_;
