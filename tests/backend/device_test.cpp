@@ -172,7 +172,7 @@ TEST_F(DeviceTest, AutoIsTheCpuForAModelThatPropagatesInBf16) {
   EXPECT_THAT(notice, AllOf(HasSubstr("the driver is not installed"), Not(HasSubstr("bf16"))));
 }
 
-TEST_F(DeviceTest, WithoutALibraryAutoIsSilent) {
+TEST_F(DeviceTest, WithoutALibraryAutoSaysSo) {
   const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   for (const auto& folder : {program, program / "../lib"}) {
     if (std::filesystem::exists(folder / kCudaPluginFile)) {
@@ -181,7 +181,7 @@ TEST_F(DeviceTest, WithoutALibraryAutoIsSilent) {
   }
   std::string notice;
   EXPECT_EQ(make_backend("auto", 0, &notice)->name(), "cpu");
-  EXPECT_EQ(notice, "");
+  EXPECT_EQ(notice, "There is no CUDA backend (libtern_cuda.so) here; running on the CPU.");
   EXPECT_EQ(complaint("cuda"), "device cuda cannot be used: there is no libtern_cuda.so here");
 }
 
