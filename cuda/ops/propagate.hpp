@@ -57,14 +57,15 @@ struct PropagateTask {
   float* partials = nullptr;  // (slots, y's stride): workspace
 };
 
-/// What follows if y is the gradient of a table and is complete with this propagation: the gradient of
-/// the L2 penalty, which is added to the batch's rows, and a step of Adam. y is stored all the same.
+/// The updates that a propagation makes if its result y is the whole gradient of a table: it adds the
+/// gradient of the L2 penalty to the batch's rows, and makes a step of Adam. It stores y too.
 struct RowUpdate {
-  AdamTask adam;                      // of the rows of y; parameter null: nothing follows
-  double lambda = 0.0;                // of the penalty; 0: none
-  const BatchState* batch = nullptr;  // this and the members below: only with a penalty
-  const RowSpan* span = nullptr;      // of the side of y within the window
-  OccurrencesView rows;               // likewise
+  AdamTask adam;                         // of the rows of y; parameter null: nothing follows
+  double lambda = 0.0;                   // of the penalty; 0: none
+  const BatchState* batch = nullptr;     // this and the members below: only with a penalty
+  const RowSpan* span = nullptr;         // of the side of y within the window
+  const std::int32_t* starts = nullptr;  // OccurrencesView::starts of this side
+  RowPlaces places;
   double* terms = nullptr;  // by row of the batch: occurrences · ‖row of the table‖²
 };
 
