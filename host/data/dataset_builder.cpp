@@ -56,22 +56,19 @@ struct DatasetBuilder::Impl {
   std::array<std::vector<NodeId>, 2> lasting;  // by Side: nodes that need no interactions
   std::array<std::optional<GivenFeatures>, 2> features;
 
-  PoolSide& side(Side of) { return of == Side::kUser ? pool.users : pool.items; }
-  NodeId node(Side of, std::string_view id, std::int64_t line);
+  Vocabulary& names(Side of) { return of == Side::kUser ? pool.users.names : pool.items.names; }
+  void check_limit(Side of, std::string_view id, std::int64_t line);
   bool keeps(const InteractionDetails& details);
   void check_times() const;
   KeptNodes kept_nodes() const;
 };
 
-/// The node of an id that has been checked.
-NodeId DatasetBuilder::Impl::node(Side of, std::string_view id, std::int64_t line) {
-  Vocabulary& names = side(of).names;
-  if (names.size() >= options.max_nodes && !names.find(id)) {
-    throw DataError(
-        kPlace, line,
-        fmt::format("more {}s than data.max_nodes = {} allows", to_string(of), options.max_nodes));
-  }
-  return names.add(id);
+/// Throws DataError if adding an id would exceed the limit of nodes.
+void DatasetBuilder::Impl::check_limit(Side of, std::string_view id, std::int64_t line) {
+  if (names(of).size() < options.max_nodes || names(of).find(id)) return;
+  throw DataError(
+      kPlace, line,
+      fmt::format("more {}s than data.max_nodes = {} allows", to_string(of), options.max_nodes));
 }
 
 /// Whether the minimum rating lets an interaction pass; counts it.
@@ -121,8 +118,10 @@ DatasetBuilder& DatasetBuilder::add(ExternalId user, ExternalId item,
   check_id("item", item.text(), line);
   check_number("rating", details.rating, line);
   check_number("timestamp", details.timestamp, line);
-  const Interaction pair{impl.node(Side::kUser, user.text(), line),
-                         impl.node(Side::kItem, item.text(), line)};
+  impl.check_limit(Side::kUser, user.text(), line);
+  impl.check_limit(Side::kItem, item.text(), line);
+  const Interaction pair{impl.pool.users.names.add(user.text()),
+                         impl.pool.items.names.add(item.text())};
   impl.added = line;
   if (details.timestamp) ++impl.timed;
   if (!details.timestamp && impl.first_untimed == 0) impl.first_untimed = line;
@@ -135,7 +134,8 @@ DatasetBuilder& DatasetBuilder::add(ExternalId user, ExternalId item,
 
 DatasetBuilder& DatasetBuilder::add_node(Side side, ExternalId id) {
   check_id(to_string(side), id.text(), 0);
-  impl_->lasting[static_cast<std::size_t>(side)].push_back(impl_->node(side, id.text(), 0));
+  impl_->check_limit(side, id.text(), 0);
+  impl_->lasting[static_cast<std::size_t>(side)].push_back(impl_->names(side).add(id.text()));
   return *this;
 }
 

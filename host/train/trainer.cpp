@@ -384,10 +384,6 @@ const Config& Trainer::config() const {
   return impl_->config;
 }
 
-bool Trainer::has_own_model() const {
-  return impl_->own_model;
-}
-
 TensorFile Trainer::last() {
   impl_->optimizer.settle();
   return snapshot(impl_->backend, *impl_->model);

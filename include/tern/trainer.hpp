@@ -182,8 +182,6 @@ class Trainer {
   Backend& backend() const;
   const Dataset& data() const;
   const Config& config() const;
-  /// Whether the model is not that of the configuration.
-  bool has_own_model() const;
 
  private:
   struct Impl;

@@ -211,6 +211,16 @@ TEST(DatasetBuilder, RefusesOptionsThatDoNotFit) {
               HasSubstr("interactions in memory:2: more users than data.max_nodes = 1 allows"));
 }
 
+TEST(DatasetBuilder, AddsNoUserWithAnItemBeyondTheLimit) {
+  DataOptions options;
+  options.max_nodes = 2;
+  DatasetBuilder builder(options);
+  builder.add("ann", "tea").add("ann", "milk");
+  EXPECT_THAT(data_complaint([&] { builder.add("bob", "salt"); }),
+              HasSubstr("interactions in memory:3: more items than data.max_nodes = 2 allows"));
+  EXPECT_EQ(builder.build().users.size(), 1);
+}
+
 TEST(DatasetBuilder, RefusesDataWithoutTraining) {
   DatasetBuilder builder;
   EXPECT_EQ(data_complaint([&] { builder.build(); }),

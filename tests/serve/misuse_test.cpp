@@ -3,8 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -260,6 +262,68 @@ TEST_F(Misuse, AMatrixOfAnotherBackend) {
   const Matrix matrix = other->allocate(2, 3);
   EXPECT_THAT(refusal<ShapeError>([&] { backend->embedding_statistics(matrix); }),
               HasSubstr("backend"));
+}
+
+TEST_F(Misuse, ADownloadOfTheWrongSize) {
+  const Matrix matrix = backend->allocate(2, 3);
+  std::vector<float> values(7);
+  EXPECT_THAT(refusal<ShapeError>([&] { backend->download(matrix, std::span<float>(values)); }),
+              HasSubstr("7"));
+}
+
+TEST_F(Misuse, ALossOfAnotherBackend) {
+  const std::unique_ptr<Backend> other = make_reference_backend();
+  EXPECT_THAT(
+      refusal<ShapeError>([&] {
+        Trainer(*backend, data, config, make_loss(*other, config.loss, config.l2, 25)).run();
+      }),
+      HasSubstr("backend"));
+}
+
+TEST_F(Misuse, AModelOfAnotherBackend) {
+  const std::unique_ptr<Backend> other = make_reference_backend();
+  const Graph graph = other->make_graph(data.train);
+  const ModelFactory on_other = [&](Backend& /*backend*/, const Graph& /*graph*/,
+                                    const Triplets& triplets) {
+    return make_model(*other, graph, triplets, config.model);
+  };
+  EXPECT_THAT(refusal<ShapeError>([&] { Trainer(*backend, data, config, on_other, loss()).run(); }),
+              HasSubstr("backend"));
+}
+
+TEST_F(Misuse, DataWithoutInteractions) {
+  const Dataset nothing;
+  EXPECT_THAT(refusal<ConfigError>([&] { Trainer(*backend, nothing, config); }),
+              HasSubstr("no user can be sampled"));
+}
+
+TEST_F(Misuse, AStateThatLacksAMoment) {
+  Trainer trainer(*backend, data, config);
+  trainer.run();
+  TrainingState state = trainer.state();
+  std::erase_if(state.tensors, [](const auto& entry) {
+    return entry.first.starts_with("optimizer.first_moment.");
+  });
+  Trainer second(*backend, data, config);
+  EXPECT_THAT(refusal<DataError>([&] { second.restore(state, "the state"); }),
+              HasSubstr("optimizer.first_moment."));
+  EXPECT_EQ(second.progress().epoch, 0);
+}
+
+TEST_F(Misuse, ARunWithADamagedManifest) {
+  Trainer trainer(*backend, data, config);
+  Recommender(trainer).save(directory.path() / "run");
+  std::ofstream(directory.path() / "run" / "run.json") << "{\"format\":";
+  EXPECT_THAT(refusal<DataError>([&] { Recommender::load(directory.path() / "run"); }),
+              HasSubstr("run.json"));
+}
+
+TEST_F(Misuse, FeaturesOfTooFewRows) {
+  DatasetBuilder builder;
+  EXPECT_THAT(refusal<DataError>([&] {
+                builder.set_features(Side::kItem, {"price"}, {"i0", "i1"}, std::vector{1.0F});
+              }),
+              HasSubstr("expected"));
 }
 
 TEST_F(Misuse, ACallbackThatThrows) {

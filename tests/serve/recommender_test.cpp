@@ -171,8 +171,6 @@ TEST_F(RecommenderTest, TrainsAModelOfOnesOwn) {
   with_own.run();
   configured.run();
   EXPECT_EQ(with_own.model().name(), "mf");
-  EXPECT_TRUE(with_own.has_own_model());
-  EXPECT_FALSE(configured.has_own_model());
   const Recommender a(with_own);
   const Recommender b(configured);
   EXPECT_EQ(a.embeddings(Side::kItem).values, b.embeddings(Side::kItem).values);
