@@ -156,6 +156,7 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
                            .losses = view(losses),
                            .terms = state.terms.data()};
   state.fused ? launch_l2_penalty_fused(queue(), task) : launch_l2_penalty(queue(), task);
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

@@ -10,6 +10,9 @@
 // gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
 // rows of several neighbours before it uses the first (propagate_neighbours.cuh).
 //
+// If x has a bf16 copy, its rows are gathered instead, E·D·2 bytes; the same sums as of a rounded x. If y
+// has one, it is written along.
+//
 // A group takes a row of at most kSegment neighbours, or a segment of a longer row: no group works
 // much longer than another, and no block waits for one row. Segments come first in the grid, and rows
 // are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
@@ -24,6 +27,7 @@
 
 #include "cuda/backend.hpp"
 #include "cuda/ops/propagate_neighbours.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -43,7 +47,9 @@ __device__ inline void finish(const PropagateTask& task, std::int64_t row, int p
   if (task.addend != nullptr && (task.addend_marks == nullptr || task.addend_marks[row] != 0)) {
     value = add(value, __ldg(as_vectors(task.addend) + at));
   }
-  as_vectors(task.y.data)[at] = scale(task.scale, value);
+  value = scale(task.scale, value);
+  as_vectors(task.y.data)[at] = value;
+  store_copy(task.y_copy, row, place, value);
 }
 
 /// The work of one group: neighbours [begin, end) of a row.
@@ -73,7 +79,7 @@ __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t
 
 /// One group a segment, then one a row.
 /// Grid: ((segments + rows) / groups, tiles of kLanes · kChunks vectors).
-template <int kLanes, int kChunks, bool kMarked>
+template <int kLanes, int kChunks, bool kMarked, typename Rows>
 __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
     propagate_group_per_row_kernel(const __grid_constant__ PropagateTask task) {
   constexpr int kGroups = kPropagateThreads / kLanes;
@@ -82,21 +88,28 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
   const Portion portion = index < task.num_segments
                               ? portion_of_segment(task.segments[index], task.to)
                               : portion_of_row(task, index - task.num_segments);
-  const RowLanes<kLanes, kChunks> lanes(task);
-  RowSum<kChunks> sum;
+  const RowLanes<kLanes, kChunks, Rows> lanes(task);
+  RowSum<kChunks, Rows> sum;
   add_neighbours<kLanes, kChunks, kMarked>(
       task, lanes,
       {task.csr.columns + portion.begin, static_cast<int>(portion.end - portion.begin)}, sum);
   if (portion.row < 0) return;
+  const int vectors = static_cast<int>(task.y.stride / kVector);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
-    const int place = lanes.place(c);
-    if (place >= lanes.vectors) continue;
-    if (portion.slot < 0) {
-      finish(task, portion.row, place, sum.chunk[c]);
-    } else {
-      const std::int64_t at = static_cast<std::int64_t>(portion.slot) * lanes.vectors + place;
-      as_vectors(task.partials)[at] = sum.chunk[c];
+    // This use of the number lets the compiler know that it has 32 bits: the loop then finds an address
+    // by one multiplication.
+    if (lanes.place(c) >= lanes.vectors) continue;
+#pragma unroll
+    for (int part = 0; part < Rows::kParts; ++part) {
+      const int place = lanes.place(c) * Rows::kParts + part;
+      if (place >= vectors) continue;
+      if (portion.slot < 0) {
+        finish(task, portion.row, place, sum.chunk[c][part]);
+      } else {
+        const std::int64_t at = static_cast<std::int64_t>(portion.slot) * vectors + place;
+        as_vectors(task.partials)[at] = sum.chunk[c][part];
+      }
     }
   }
 }
@@ -122,49 +135,59 @@ __global__ void __launch_bounds__(kPropagateThreads)
   finish(task, split.row, place, sum);
 }
 
-template <int kLanes, int kChunks>
+template <typename Rows, int kLanes, int kChunks>
 void launch_rows(const Launcher& launch, const PropagateTask& task) {
   const std::int64_t rows = task.to.every() ? task.num_short : task.to.capacity;
-  const std::int64_t vectors = task.x.stride / kVector;
+  const std::int64_t vectors = Rows::vectors(task);
   const LaunchShape shape{.blocks = ceil_div(task.num_segments + rows, kPropagateThreads / kLanes),
                           .threads = kPropagateThreads,
                           .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (task.from_marks == nullptr) {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, task);
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false, Rows>, task);
   } else {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, task);
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true, Rows>, task);
+  }
+}
+
+/// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
+template <typename Rows>
+void launch_every_row(const Launcher& launch, const PropagateTask& task) {
+  const std::int64_t vectors = Rows::vectors(task);
+  if (vectors <= 1) {
+    launch_rows<Rows, 1, 1>(launch, task);
+  } else if (vectors <= 2) {
+    launch_rows<Rows, 2, 1>(launch, task);
+  } else if (vectors <= 4) {
+    launch_rows<Rows, 4, 1>(launch, task);
+  } else if (vectors <= 8) {
+    launch_rows<Rows, 8, 1>(launch, task);
+  } else if (vectors <= 16) {
+    launch_rows<Rows, 16, 1>(launch, task);
+  } else if (vectors <= 32) {
+    launch_rows<Rows, 32, 1>(launch, task);
+  } else if (vectors <= 64) {
+    launch_rows<Rows, 32, 2>(launch, task);
+  } else if (vectors <= 96) {
+    launch_rows<Rows, 32, 3>(launch, task);
+  } else if (vectors <= 128 || Rows::kParts > 1) {
+    launch_rows<Rows, 32, 4>(launch, task);
+  } else if (vectors <= 192) {
+    launch_rows<F32Rows, 32, 6>(launch, task);
+  } else {
+    launch_rows<F32Rows, 32, 8>(launch, task);
   }
 }
 
 }  // namespace
 
-/// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
 void launch_propagate(const Queue& queue, const PropagateTask& task) {
   const Launcher launch(queue);
-  const std::int64_t vectors = task.x.stride / kVector;
+  const std::int64_t vectors = task.y.stride / kVector;
   if (task.y.rows == 0 || vectors == 0) return;
-  if (vectors <= 1) {
-    launch_rows<1, 1>(launch, task);
-  } else if (vectors <= 2) {
-    launch_rows<2, 1>(launch, task);
-  } else if (vectors <= 4) {
-    launch_rows<4, 1>(launch, task);
-  } else if (vectors <= 8) {
-    launch_rows<8, 1>(launch, task);
-  } else if (vectors <= 16) {
-    launch_rows<16, 1>(launch, task);
-  } else if (vectors <= 32) {
-    launch_rows<32, 1>(launch, task);
-  } else if (vectors <= 64) {
-    launch_rows<32, 2>(launch, task);
-  } else if (vectors <= 96) {
-    launch_rows<32, 3>(launch, task);
-  } else if (vectors <= 128) {
-    launch_rows<32, 4>(launch, task);
-  } else if (vectors <= 192) {
-    launch_rows<32, 6>(launch, task);
+  if (task.x_copy.values == nullptr) {
+    launch_every_row<F32Rows>(launch, task);
   } else {
-    launch_rows<32, 8>(launch, task);
+    launch_every_row<Bf16Rows>(launch, task);
   }
   if (task.num_split > 0) {
     launch({.blocks = ceil_div(task.num_split * vectors, kPropagateThreads),
@@ -218,6 +241,8 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .from_scale = scales_of(parts.direction(opposite(to)), options.from_scales),
                      .x = read_only_view(x),
                      .y = view(y),
+                     .x_copy = copy_view(x),
+                     .y_copy = copy_view(y),
                      .to = row_view(options.to),
                      .scale = static_cast<float>(options.scale),
                      .short_rows = rows.short_rows.data(),

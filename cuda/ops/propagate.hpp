@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "cuda/support/gather_copy.hpp"
 #include "cuda/support/launch_shape.hpp"
 #include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
@@ -41,6 +42,8 @@ struct PropagateTask {
   const float* from_scale = nullptr;  // likewise
   MatrixView<const float> x;
   MatrixView<float> y;
+  GatherCopyView x_copy = {};                  // read in place of x, if there is one
+  GatherCopyView y_copy = {};                  // written too, if there is one
   RowsView to;                                 // the rows to write
   const std::uint8_t* from_marks = nullptr;    // null: every row of x counts
   const float* addend = nullptr;               // of y's stride; null: none

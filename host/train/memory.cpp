@@ -135,9 +135,10 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
          (16 + threads) * statistics;
 }
 
-/// The copy of such a matrix that propagate gathers from.
+/// The copy of such a matrix that propagate gathers from. The reference has none; a GPU's has a row more.
 Bytes copy_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
-  if (kind != Kind::kCpu) return 0;
+  if (kind == Kind::kReference || cols == 0) return 0;
+  if (kind == Kind::kCuda) return 2 * (rows + 1) * round_up(cols, 8);
   return block_bytes(2 * rows * round_up(cols, 16));
 }
 
