@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
@@ -21,6 +20,7 @@
 #include "host/config/batch.hpp"
 #include "host/config/recipes.hpp"
 #include "tern/dataset.hpp"
+#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 
@@ -50,8 +50,7 @@ MemoryReport measure(const Dataset& data, const Config& config) {
   std::unique_ptr<Backend> backend;
   MemoryTarget target;
   try {
-    backend = make_backend_for(config.model, config.device, config.threads, nullptr,
-                               config.reproducibility);
+    backend = make_backend(config.device, config.threads, nullptr, config.reproducibility);
     target = memory_target(*backend);
     report.on = backend->name();
   } catch (const MemoryError&) {

@@ -11,7 +11,6 @@
 #include <utility>
 #include <vector>
 
-#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
@@ -28,6 +27,7 @@
 #include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
 #include "host/support/parallel.hpp"
+#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 #include "tern/model.hpp"
@@ -149,8 +149,8 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
     return finish(*plan.run, code);
   }
   std::string notice;
-  const std::unique_ptr<Backend> backend = make_backend_for(
-      config.model, config.device, config.threads, &notice, config.reproducibility);
+  const std::unique_ptr<Backend> backend =
+      make_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_data(plan, console);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
-#include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
 #include "host/support/parallel.hpp"
 #include "host/train/determinism.hpp"
+#include "tern/device.hpp"
 
 namespace tern::cli {
 namespace {
@@ -41,8 +41,7 @@ std::vector<Trial> trials(const Config& config, const std::string& backend) {
 
 int verify_determinism(const Config& config, const Dataset& data, Console& console) {
   const auto open = [&](const Trial& trial, std::string* notice) {
-    return make_backend_for(config.model, trial.device, trial.threads, notice,
-                            config.reproducibility);
+    return make_backend(trial.device, trial.threads, notice, config.reproducibility);
   };
   std::string notice;
   const Trial asked{config.device, config.threads};
