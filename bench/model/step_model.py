@@ -24,7 +24,7 @@ import random
 
 MIB = 2**20
 # cuda/ops/propagate.hpp, propagate_neighbours.cuh
-LANES, AT_ONCE, GROUPS_OF_WARP, GROUPS_OF_BLOCK = 16, 4, 2, 16
+AT_ONCE, WARP, BLOCK = 4, 32, 256
 BLOCKS_OF_MULTIPROCESSOR = 4
 WIDTH = 64  # of the embeddings, to which the constants above belong
 
@@ -53,11 +53,22 @@ class Gpu:
 @dataclasses.dataclass
 class Loop:
     """An inner loop of propagate: instructions of a warp a turn of four neighbours, waits for memory a
-    turn, and waits for the marks of a step of 16 neighbours."""
+    turn, waits for the marks of a step of as many neighbours as a group has lanes, these lanes, and bytes
+    of an element that is gathered."""
 
     instructions: int
     waits: float
     mark_waits: float
+    lanes: int = 16
+    element: int = 4
+
+    @property
+    def groups_of_warp(self):
+        return WARP // self.lanes
+
+    @property
+    def groups_of_block(self):
+        return BLOCK // self.lanes
 
 
 @dataclasses.dataclass
@@ -116,8 +127,8 @@ def by_rows(degrees, rows):
     for row, degree in enumerate(degrees):
         for begin in range(0, degree if degree > 256 else 0, 2048):
             size = min(2048, degree - begin) if row in wanted else 0
-            share = -(-size // GROUPS_OF_BLOCK)
-            groups += [min(share, max(0, size - i * share)) for i in range(GROUPS_OF_BLOCK)]
+            share = -(-size // BEFORE.groups_of_block)
+            groups += [min(share, max(0, size - i * share)) for i in range(BEFORE.groups_of_block)]
     return groups + [degrees[row] if degrees[row] <= 256 else 0 for row in rows]
 
 
@@ -146,10 +157,11 @@ def turns_of(size):
 def every_neighbour(groups, loop):
     """The work of a launch that adds all neighbours."""
     work = Work(ideal=sum(map(turns_of, groups)))
-    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
-        block = groups[begin:begin + GROUPS_OF_BLOCK]
-        warps = [turns_of(max(block[i:i + GROUPS_OF_WARP])) for i in range(0, len(block), GROUPS_OF_WARP)]
-        work.lockstep += GROUPS_OF_WARP * sum(warps)
+    of_warp, of_block = loop.groups_of_warp, loop.groups_of_block
+    for begin in range(0, len(groups), of_block):
+        block = groups[begin:begin + of_block]
+        warps = [turns_of(max(block[i:i + of_warp])) for i in range(0, len(block), of_warp)]
+        work.lockstep += of_warp * sum(warps)
         work.blocks.append(loop.waits * max(warps))
     return work
 
@@ -157,24 +169,25 @@ def every_neighbour(groups, loop):
 def marked_neighbours(groups, loop, share, generator):
     """The work of a launch that adds a neighbour with the probability `share`."""
     chances = [1.0]
-    for _ in range(LANES):
+    for _ in range(loop.lanes):
         chances = [a * (1 - share) + b * share for a, b in zip(chances + [0.0], [0.0] + chances)]
     chances = list(itertools.accumulate(chances))
     work = Work()
 
     def turns(left):
-        if left < LANES:
+        if left < loop.lanes:
             return turns_of(sum(generator.random() < share for _ in range(left)))
-        return turns_of(generator.choices(range(LANES + 1), cum_weights=chances)[0])
+        return turns_of(generator.choices(range(loop.lanes + 1), cum_weights=chances)[0])
 
-    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
-        block, longest = groups[begin:begin + GROUPS_OF_BLOCK], 0.0
-        for i in range(0, len(block), GROUPS_OF_WARP):
-            warp, waits = block[i:i + GROUPS_OF_WARP], 0.0
-            for step in range(0, max(warp), LANES):
+    of_warp, of_block = loop.groups_of_warp, loop.groups_of_block
+    for begin in range(0, len(groups), of_block):
+        block, longest = groups[begin:begin + of_block], 0.0
+        for i in range(0, len(block), of_warp):
+            warp, waits = block[i:i + of_warp], 0.0
+            for step in range(0, max(warp), loop.lanes):
                 own = [turns(size - step) if size > step else 0 for size in warp]
                 work.ideal += sum(own)
-                work.lockstep += GROUPS_OF_WARP * max(own)
+                work.lockstep += of_warp * max(own)
                 waits += loop.mark_waits + loop.waits * max(own)
             longest = max(longest, waits)
         work.blocks.append(longest)
@@ -195,9 +208,9 @@ def waiting_us(gpu, blocks):
     return end
 
 
-def propagation_us(gpu, mapping, work, gathered, streamed, table):
+def propagation_us(gpu, loop, work, gathered, streamed, table):
     return gpu.launch + max(gpu.gather_us(gathered, table) + streamed / gpu.hbm / 1e3,
-                            gpu.issue_us(work.lockstep / GROUPS_OF_WARP * mapping.loop.instructions),
+                            gpu.issue_us(work.lockstep / loop.groups_of_warp * loop.instructions),
                             waiting_us(gpu, work.blocks))
 
 
@@ -209,11 +222,13 @@ def plain_us(gpu, launches, size, flops=0.0):
 
 BEFORE = Loop(instructions=102, waits=2.0, mark_waits=2.0)
 NOW = Loop(instructions=44, waits=1.0, mark_waits=1.0)
-MAPPINGS = (Mapping("before", BEFORE, by_rows), Mapping("loop", NOW, by_rows), Mapping("items", NOW, by_items))
+BF16 = Loop(instructions=88, waits=1.0, mark_waits=1.0, lanes=8, element=2)
+MAPPINGS = (Mapping("before", BEFORE, by_rows), Mapping("loop", NOW, by_rows), Mapping("items", NOW, by_items),
+            Mapping("bf16", BF16, by_items))
 
 
 class Step:
-    """The kernels of a step: [(name, times, bytes, {mapping: (turns, waste, µs)})]."""
+    """The kernels of a step: [(name, times, bytes in f32, {mapping: (turns, waste, µs)})]."""
 
     def __init__(self, gpu, degrees, options):
         self.gpu, self.degrees = gpu, degrees
@@ -235,22 +250,30 @@ class Step:
         share = sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
         edges = sum(degrees[row] for row in rows)
         row_bytes = 4 * WIDTH
-        gathered = edges * (share if marked else 1.0) * (row_bytes + 4)
-        streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes)
-        figures = {}
+        figures, moved = {}, []
         for mapping in MAPPINGS:
             groups = mapping.cut(degrees, rows)
-            work = (marked_neighbours(groups, mapping.loop, share, self.generator) if marked
-                    else every_neighbour(groups, mapping.loop))
-            us = propagation_us(self.gpu, mapping, work, gathered, streamed, len(source) * row_bytes)
+            # The gradient of a loss, at the batch's rows, has no copy.
+            loop = NOW if marked and mapping.loop is BF16 else mapping.loop
+            copied = 2 * WIDTH if mapping.loop is BF16 else 0  # written beside a row of y
+            gathered = edges * (share if marked else 1.0) * (loop.element * WIDTH + 4)
+            streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes + copied)
+            moved.append(gathered + streamed)
+            work = (marked_neighbours(groups, loop, share, self.generator) if marked
+                    else every_neighbour(groups, loop))
+            us = propagation_us(self.gpu, loop, work, gathered, streamed,
+                                len(source) * loop.element * WIDTH)
             if mapping.cut is by_items and (parts := sum(len(segments_of(degrees[row])) for row in rows)):
                 us += plain_us(self.gpu, 1, 2 * row_bytes * parts)  # partial sums, written and joined
             figures[mapping.name] = (work.ideal, work.waste, us)
-        self.kernels.append((name, times, gathered + streamed, figures))
+        self.kernels.append((name, times, moved[0], figures))
 
-    def plain(self, name, launches, size, flops=0.0):
-        us = plain_us(self.gpu, launches, size, flops)
-        self.kernels.append((name, 1, size, {mapping.name: (0, 1.0, us) for mapping in MAPPINGS}))
+    def plain(self, name, launches, size, flops=0.0, copied=0):
+        """copied: bytes more with bf16."""
+        def us_of(mapping):
+            return plain_us(self.gpu, launches, size + (copied if mapping.loop is BF16 else 0), flops)
+
+        self.kernels.append((name, 1, size, {m.name: (0, 1.0, us_of(m)) for m in MAPPINGS}))
 
     def fill(self, options):
         for side, to in enumerate(("users", "items")):
@@ -267,7 +290,8 @@ class Step:
             self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
                        6.0 * options.batch**2 * WIDTH)
         self.plain("l2_penalty", 2, 3 * rows * row_bytes)
-        self.plain("adam", 2, 7 * sum(map(len, self.degrees)) * row_bytes)
+        nodes = sum(map(len, self.degrees))
+        self.plain("adam", 2, 7 * nodes * row_bytes, copied=2 * nodes * WIDTH)
 
     def total(self, mapping):
         return sum(times * figures[mapping.name][2] for _, times, _, figures in self.kernels)

@@ -44,6 +44,15 @@ class Figures(unittest.TestCase):
         self.assertEqual((work.ideal, work.lockstep), (1 + 2 + 1, 4 + 2))
         self.assertEqual(work.blocks, [2.0])
 
+    def test_bf16_has_twice_the_groups_and_half_of_the_bytes(self):
+        loop = model.Loop(instructions=80, waits=1.0, mark_waits=1.0, lanes=8, element=2)
+        work = model.every_neighbour([4, 5, 1, 0], loop)
+        self.assertEqual((work.ideal, work.lockstep), (1 + 2 + 1, 4 * 2))
+        gpu = model.Gpu(hbm=1000, l2=1000)
+        both = [model.propagation_us(gpu, of, work, of.element * 1e6, 0.0, 1) - gpu.launch
+                for of in (LOOP, loop)]
+        self.assertAlmostEqual(both[0], 2 * both[1])
+
     def test_marks_of_all_and_of_none(self):
         generator = random.Random(1)
         groups = [20, 33, 0, 16]
@@ -84,9 +93,10 @@ class Table(unittest.TestCase):
     def test_a_generated_graph(self):
         table = self.table("--power-law", 3000, 2000, 60_000)
         self.assertTrue(table.startswith("predicted: LightGCN L 3 bpr, D 64, B 2048, 3000 users"))
-        before, loop, items = self.total(table)
+        before, loop, items, bf16 = self.total(table)
         self.assertGreater(before, loop)
         self.assertGreater(loop, items)
+        self.assertNotEqual(items, bf16)
         self.assertEqual(table, self.table("--power-law", 3000, 2000, 60_000), "the same every time")
 
     def test_a_file_and_one_layer_of_softmax(self):
@@ -97,7 +107,7 @@ class Table(unittest.TestCase):
         self.assertIn("3 users, 3 items, 3 edges", table)
         self.assertIn("in_batch_softmax", table)
         self.assertNotIn("propagate to users", table)
-        _, loop, items = self.total(table)
+        _, loop, items, _ = self.total(table)
         self.assertEqual(loop, items, "without long rows nothing is joined")
 
 
