@@ -37,9 +37,10 @@ void launch_gather_copy(const Queue& queue, const MatrixView<const float>& matri
 
 void CudaBackend::refresh_copies(std::initializer_list<const Matrix*> written) {
   for (const Matrix* matrix : written) {
-    if (matrix != nullptr) {
-      launch_gather_copy(queue(), read_only_view(*matrix), copy_view(*matrix));
-    }
+    if (matrix == nullptr) continue;
+    const GatherCopyView copy = copy_view(*matrix);
+    if (copy.values == nullptr) continue;
+    launch_gather_copy(queue(), read_only_view(*matrix), copy);
   }
 }
 
