@@ -151,7 +151,7 @@ class CudaBackend final : public Backend {
   struct RowProduct;
 
   Memory pool_memory() const { return {pool_.get(), stream_.get()}; }
-  /// Where an op launches its kernels. Ops of a recorded step that wait are launched before.
+  /// The queue for an op that launches now. First it launches the ops of a recorded step that wait.
   Queue queue();
   /// The same for an op that changes a counter alone: most of those that wait go on waiting.
   Queue queue_of_counters(const Counter& counter);

@@ -153,10 +153,13 @@ struct TripletsStorage final : Storage {
     BatchView view{.state = state.data(), .triplets = window.data(), .batch_size = batch_size};
     for (int side = 0; side < 2; ++side) {
       const SidePlan& plan = plans[side];
-      view.sides[side] = {plan.rows.data(),        plan.starts.data(),     plan.occurrences.data(),
-                          plan.set->view.capacity, plan.set->marks.data(), plan.places.data()};
+      view.sides[side] = {plan.rows.data(), plan.starts.data(), plan.occurrences.data(),
+                          plan.set->view.capacity};
     }
     return view;
+  }
+  RowPlaces row_places(int side) const {
+    return {plans[side].set->marks.data(), plans[side].places.data()};
   }
 };
 

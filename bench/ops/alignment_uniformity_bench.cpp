@@ -1,11 +1,7 @@
 // alignment_uniformity: DirectAU's loss and gradient of one batch of pairs.
 
-#include <algorithm>
-#include <memory>
-
 #include "bench/support/batch.hpp"
 #include "bench/support/case.hpp"
-#include "bench/support/once.hpp"
 
 namespace tern::bench {
 namespace {
@@ -16,21 +12,8 @@ void run(Backend& backend, BatchTables& t) {
 }
 
 PreparedCase prepare(Workload& w) {
-  auto tables = std::make_shared<BatchTables>(w, w.backend(), w.graph());
-  PreparedCase ready;
-  ready.cost = alignment_uniformity_cost(
-      std::min(tables->triplets.size(), tables->triplets.batch_size()), w.width());
-  ready.run = [&w, tables] { run(w.backend(), *tables); };
-  ready.reset = [&w, tables] { tables->reset(w.backend(), kPoison); };
-  const auto expected = once([&w] {
-    BatchTables wanted(w, w.reference(), w.reference_graph());
-    wanted.reset(w.reference(), kPoison);
-    run(w.reference(), wanted);
-    return wanted;
-  });
-  ready.verify = [&w, tables, expected] {
-    expect_equal_batch("alignment_uniformity", w, *tables, expected());
-  };
+  PreparedCase ready = prepare_on_batch("alignment_uniformity", w, kPoison, run);
+  ready.cost = alignment_uniformity_cost(batch_triplets(w), w.width());
   return ready;
 }
 

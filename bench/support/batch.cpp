@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
+#include <utility>
 
 #include "bench/support/compare.hpp"
+#include "bench/support/once.hpp"
 
 namespace tern::bench {
 
@@ -14,13 +18,15 @@ Triplets first_batch(const Workload& workload, Backend& backend, const Graph& gr
   return triplets;
 }
 
+std::int64_t batch_triplets(const Workload& workload) {
+  return std::min(std::ssize(workload.epoch()), Workload::kBatchSize);
+}
+
 BatchRows::BatchRows(const Workload& workload) {
-  const std::vector<Triplet>& epoch = workload.epoch();
-  const auto count = std::min(epoch.size(), static_cast<std::size_t>(Workload::kBatchSize));
-  for (std::size_t t = 0; t < count; ++t) {
-    rows_[0].push_back(epoch[t].user);
-    rows_[1].push_back(epoch[t].positive);
-    rows_[1].push_back(epoch[t].negative);
+  for (const Triplet& triplet : std::span(workload.epoch()).first(batch_triplets(workload))) {
+    rows_[0].push_back(triplet.user);
+    rows_[1].push_back(triplet.positive);
+    rows_[1].push_back(triplet.negative);
   }
   for (std::vector<NodeId>& rows : rows_) {
     std::ranges::sort(rows);
@@ -54,6 +60,24 @@ void BatchTables::reset(Backend& backend, double gradient) {
   backend.fill(grad_users, gradient);
   backend.fill(grad_items, gradient);
   backend.fill(losses, std::numeric_limits<double>::quiet_NaN());
+}
+
+PreparedCase prepare_on_batch(std::string_view op, Workload& w, double gradient,
+                              std::function<void(Backend&, BatchTables&)> run) {
+  auto tables = std::make_shared<BatchTables>(w, w.backend(), w.graph());
+  PreparedCase ready;
+  ready.run = [&w, tables, run] { run(w.backend(), *tables); };
+  ready.reset = [&w, tables, gradient] { tables->reset(w.backend(), gradient); };
+  const auto expected = once([&w, gradient, run = std::move(run)] {
+    BatchTables wanted(w, w.reference(), w.reference_graph());
+    wanted.reset(w.reference(), gradient);
+    run(w.reference(), wanted);
+    return wanted;
+  });
+  ready.verify = [op = std::string(op), &w, tables, expected] {
+    expect_equal_batch(op, w, *tables, expected());
+  };
+  return ready;
 }
 
 void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,

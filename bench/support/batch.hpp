@@ -1,15 +1,21 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
+#include <functional>
 #include <string_view>
 #include <vector>
 
+#include "bench/support/case.hpp"
 #include "bench/support/workload.hpp"
 
 namespace tern::bench {
 
 /// An epoch's triplets on a backend, the same on every backend; the first batch is current.
 Triplets first_batch(const Workload& workload, Backend& backend, const Graph& graph);
+
+/// The number of triplets of the first batch.
+std::int64_t batch_triplets(const Workload& workload);
 
 /// The distinct rows of the first batch: its users, and its items.
 class BatchRows {
@@ -41,6 +47,10 @@ struct BatchTables {
   Triplets triplets;
   Matrix losses;
 };
+
+/// A case whose op runs on BatchTables, without its cost. gradient: what its gradients hold before.
+PreparedCase prepare_on_batch(std::string_view op, Workload& workload, double gradient,
+                              std::function<void(Backend&, BatchTables&)> run);
 
 /// Throws Error unless gradients and losses on the workload's backend equal the reference's.
 void expect_equal_batch(std::string_view op, const Workload& workload, const BatchTables& found,

@@ -159,7 +159,8 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
                            .values = {read_only_view(users), read_only_view(items)},
                            .gradients = {view(grad_users), view(grad_items)},
                            .losses = view(losses),
-                           .terms = state.terms.data()};
+                           .terms = state.terms.data(),
+                           .places = {state.row_places(0), state.row_places(1)}};
   if (state.fused) {
     launch_l2_penalty_fused(queue(), task);
   } else if (deferred(task)) {

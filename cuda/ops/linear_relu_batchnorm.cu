@@ -131,7 +131,7 @@ Matmul& CudaBackend::matmul(const ProductShape& shape) {
     throw ShapeError(std::string(kOp) +
                      ": a recorded step needs other products than its first run");
   }
-  const Queue now = queue();
+  const Queue now = queue();  // a product comes after what waits, also if the library is there
   if (matmul_ == nullptr) matmul_ = std::make_unique<Matmul>(pool_memory(), now);
   return *matmul_;
 }

@@ -65,6 +65,11 @@ bool PendingOps::take(const L2PenaltyTask& task) {
   return true;
 }
 
+/// The side whose gradient this is, one of the penalty's two.
+int PendingOps::penalized_side(const float* gradient) const {
+  return penalty_->gradients[0].data == gradient ? 0 : 1;
+}
+
 bool PendingOps::take(const AdamTask& task) {
   const int source = source_of(task.gradient);
   if (source < 0 || !task.only.every() || adams_[source].parameter != nullptr) return false;
@@ -77,8 +82,7 @@ bool PendingOps::take(const AdamTask& task) {
     }
   }
   if (penalty_) {
-    const int side = penalty_->gradients[0].data == task.gradient ? 0 : 1;
-    if (penalty_->values[side].data != task.parameter) return false;
+    if (penalty_->values[penalized_side(task.gradient)].data != task.parameter) return false;
   }
   adams_[source] = task;
   return true;
@@ -96,16 +100,17 @@ bool PendingOps::updates_all() const {
   return true;
 }
 
-/// What follows propagation `task` in its launch.
+/// The penalty and the step of Adam that propagation `task` makes in its launch.
 RowUpdate PendingOps::update_of(int task) const {
   RowUpdate update;
   update.adam = adams_[task];
   if (!penalty_) return update;
-  const int side = penalty_->gradients[0].data == tasks_[task].y.data ? 0 : 1;
+  const int side = penalized_side(tasks_[task].y.data);
   update.lambda = penalty_->lambda;
   update.batch = penalty_->batch.state;
   update.span = penalty_->batch.state->rows + side;
-  update.rows = penalty_->batch.sides[side];
+  update.starts = penalty_->batch.sides[side].starts;
+  update.places = penalty_->places[side];
   update.terms = penalty_->terms + (side == 0 ? 0 : penalty_->batch.sides[0].capacity);
   return update;
 }

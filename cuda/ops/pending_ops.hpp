@@ -19,8 +19,8 @@ struct CounterStorage;
 ///  - then the L2 penalty, if it adds to the results of both;
 ///  - then Adam, with these results as gradients.
 ///
-/// What they refer to outlives the recording (Backend::record). Every matrix, and its bf16 copy, gets the
-/// bits of the ops launched one by one. A launch of its own costs each op microseconds in which the GPU starts and drains,
+/// Their matrices outlive the recording (Backend::record); each, and its bf16 copy, gets the bits of ops that are
+/// launched one by one. A launch of its own costs each op microseconds in which the GPU starts and drains,
 /// and Adam in the propagation reads no gradient.
 class PendingOps {
  public:
@@ -40,6 +40,7 @@ class PendingOps {
   /// The propagation that writes this array entirely, finishing whole rows; -1: none.
   int source_of(const float* array) const;
   bool touches(const float* array) const;
+  int penalized_side(const float* gradient) const;
   bool updates_all() const;
   RowUpdate update_of(int task) const;
 

@@ -60,14 +60,15 @@ struct PropagateTask {
   float* partials = nullptr;  // (slots, y's stride): workspace
 };
 
-/// What follows if y is the gradient of a table and is complete with this propagation: the gradient of
-/// the L2 penalty, which is added to the batch's rows, and a step of Adam. y is stored all the same.
+/// The updates that a propagation makes if its result y is the whole gradient of a table: it adds the
+/// gradient of the L2 penalty to the batch's rows, and makes a step of Adam. It stores y too.
 struct RowUpdate {
-  AdamTask adam;                      // of the rows of y; parameter null: nothing follows
-  double lambda = 0.0;                // of the penalty; 0: none
-  const BatchState* batch = nullptr;  // this and the members below: only with a penalty
-  const RowSpan* span = nullptr;      // of the side of y within the window
-  OccurrencesView rows;               // likewise
+  AdamTask adam;                         // of the rows of y; parameter null: nothing follows
+  double lambda = 0.0;                   // of the penalty; 0: none
+  const BatchState* batch = nullptr;     // this and the members below: only with a penalty
+  const RowSpan* span = nullptr;         // of the side of y within the window
+  const std::int32_t* starts = nullptr;  // OccurrencesView::starts of this side
+  RowPlaces places;
   double* terms = nullptr;  // by row of the batch: occurrences · ‖row of the table‖²
 };
 
@@ -84,7 +85,8 @@ constexpr bool finishes_rows(std::int64_t stride) {
 }
 
 /// See propagate.cu. The tasks of a launch have rows of one stride, both have marks of x or neither has,
-/// both have a copy of x or neither has, and none reads or writes what another writes. Updates follow every row: `to` is all rows.
+/// both have a copy of x or neither has, and none reads or writes what another writes. Updates follow every row:
+/// `to` is all rows.
 void launch_propagate(const Queue& queue, const PropagateLaunch& launch);
 /// The same of one task alone.
 void launch_propagate(const Queue& queue, const PropagateTask& task);

@@ -29,9 +29,9 @@ class FinishedRow {
   __device__ FinishedRow(const PropagateTask& task, const RowUpdate& update,
                          const AdamCoefficients& coefficients, std::int64_t row)
       : task_(task), update_(update), coefficients_(coefficients), row_(row) {
-    if (update.lambda == 0.0 || update.rows.marks[row] == 0) return;
-    place_ = update.rows.places[row];
-    const std::int32_t* starts = update.rows.starts + update.span->begin + place_;
+    if (update.lambda == 0.0 || update.places.marks[row] == 0) return;
+    place_ = update.places.places[row];
+    const std::int32_t* starts = update.starts + update.span->begin + place_;
     times_ = starts[1] - starts[0];
     weight_ = static_cast<float>(update.lambda * times_ / static_cast<double>(update.batch->count));
   }

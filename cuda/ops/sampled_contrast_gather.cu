@@ -11,9 +11,9 @@
 namespace tern::cuda {
 namespace {
 
-/// Rows that a group gathers at a time: with three, the weights of both kinds of occurrences would
-/// spill on sm_90, with kContrastAtOnce, four, on sm_80 too.
-constexpr int kGatheredAtOnce = 2;
+/// Rows that a group gathers at a time: with kContrastAtOnce, four, the weights of both kinds of
+/// occurrences would spill on sm_80 and sm_90.
+constexpr int kGatheredAtOnce = 3;
 
 /// A distinct row of the batch. For a user, begin and end count pairs, not triplets.
 __device__ inline BatchRow contrast_row(const ContrastTask& task, std::int64_t index) {

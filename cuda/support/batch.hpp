@@ -29,7 +29,11 @@ struct OccurrencesView {
   const std::int32_t* starts = nullptr;
   const std::int32_t* occurrences = nullptr;
   std::int64_t capacity = 0;  // the most distinct rows that a batch can have
-  /// By node: whether it is a row of the current batch, and the which-th; null without a plan.
+};
+
+/// By node of one side: whether it is a row of the current batch, and if so the which-th. Null without
+/// a plan.
+struct RowPlaces {
   const std::uint8_t* marks = nullptr;
   const std::int32_t* places = nullptr;
 };

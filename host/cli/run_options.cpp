@@ -4,15 +4,14 @@
 
 #include <algorithm>
 #include <span>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "host/backend/device.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/run/checkpoint.hpp"
+#include "host/serve/final_tables.hpp"
 #include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 
@@ -28,10 +27,6 @@ std::unique_ptr<Backend> open_backend(const RunOptions& options, Console& consol
 
 // About the multiplications that the CPU does before a GPU is ready for the first.
 constexpr double kLittleWork = 1e10;
-
-const Tensor& table_of(const FinalEmbeddings& embeddings, Side side) {
-  return side == Side::kUser ? embeddings.users : embeddings.items;
-}
 
 }  // namespace
 
@@ -218,26 +213,12 @@ Model& LoadedRun::model() {
 const Matrix& LoadedRun::embeddings(Side side) {
   if (!stored_) return model().embeddings(side);
   std::optional<Matrix>& matrix = uploaded_[static_cast<std::size_t>(side)];
-  if (matrix) return *matrix;
-  const Tensor& table = table_of(*stored_, side);
-  matrix = backend().allocate(table.shape[0], table.shape[1]);
-  std::visit(
-      [&](const auto& values) {
-        using Value = typename std::decay_t<decltype(values)>::value_type;
-        if constexpr (std::is_floating_point_v<Value>) {
-          backend().upload(std::span<const Value>(values), *matrix);
-        }
-      },
-      table.values);
+  if (!matrix) matrix = upload_table(backend(), table_of(*stored_, side));
   return *matrix;
 }
 
 std::vector<float> LoadedRun::download(Side side) {
-  if (stored_) {
-    return std::visit(
-        [](const auto& values) { return std::vector<float>(values.begin(), values.end()); },
-        table_of(*stored_, side).values);
-  }
+  if (stored_) return in_f32(table_of(*stored_, side));
   const Matrix& matrix = embeddings(side);
   std::vector<float> values(static_cast<std::size_t>(matrix.size()));
   backend().download(matrix, std::span<float>(values));

@@ -20,9 +20,8 @@
 #include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/serve/scores.hpp"
+#include "host/serve/pair_scores.hpp"
 #include "host/support/message.hpp"
-#include "host/train/item_scorer.hpp"
 #include "tern/error.hpp"
 
 namespace tern::cli {
@@ -42,88 +41,12 @@ struct Counts {
   std::int64_t unknown = 0;
   std::int64_t cold = 0;
   std::int64_t popularity = 0;
-};
 
-/// A pair's score, if it has one, and where it comes from.
-struct PairScore {
-  std::optional<float> value;
-  std::string_view source;
-};
-
-/// A pair in the run's ids, as far as the run knows them.
-struct KnownPair {
-  std::optional<NodeId> user;
-  std::optional<NodeId> item;
-
-  bool is_known() const { return user && item; }
-};
-
-/// The model's score of each pair with both ids, as tern recommend prints it; 0 for the others.
-std::vector<float> embedding_scores(LoadedRun& loaded, std::span<const KnownPair> pairs) {
-  const ScoreKind kind = loaded.run().config().evaluation.score;
-  const std::int64_t width = loaded.width();
-  const std::vector<float> users = loaded.download(Side::kUser);
-  const std::vector<float> items = loaded.download(Side::kItem);
-  std::vector<float> scores(pairs.size(), 0.0F);
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    if (!pairs[i].is_known()) continue;
-    scores[i] = printed_score(kind, row_of(users, width, *pairs[i].user),
-                              row_of(items, width, *pairs[i].item));
+  void add(const PairScore& score) {
+    if (score.source == "unknown") ++unknown;
+    if (score.source == "cold") ++cold;
+    if (score.source == "popularity") ++popularity;
   }
-  return scores;
-}
-
-/// The same in a run without embeddings.
-std::vector<float> history_scores(LoadedRun& loaded, std::span<const KnownPair> pairs) {
-  std::vector<Interaction> known;
-  for (const KnownPair& pair : pairs) {
-    if (pair.is_known()) known.push_back({*pair.user, *pair.item});
-  }
-  const std::vector<double> found = tern::score_pairs(loaded.scorer(), loaded.data().train, known);
-  std::vector<float> scores(pairs.size(), 0.0F);
-  std::size_t next = 0;
-  for (std::size_t i = 0; i < pairs.size(); ++i) {
-    if (pairs[i].is_known()) scores[i] = static_cast<float>(found[next++]);
-  }
-  return scores;
-}
-
-/// The scores of pairs, as tern recommend prints them.
-class PairScorer {
- public:
-  PairScorer(LoadedRun& loaded, const ScoreOptions& options, std::vector<KnownPair> pairs)
-      : with_cold_(options.cold),
-        pairs_(std::move(pairs)),
-        scores_(loaded.is_fitted() ? history_scores(loaded, pairs_)
-                                   : embedding_scores(loaded, pairs_)),
-        cold_users_(find_cold(loaded, Side::kUser)),
-        cold_items_(find_cold(loaded, Side::kItem)),
-        popularity_(loaded.data().train, {}) {}
-
-  PairScore score(std::size_t place, Counts& counts) const {
-    const KnownPair& pair = pairs_[place];
-    if (!pair.is_known()) {
-      ++counts.unknown;
-      return {{}, "unknown"};
-    }
-    if (!with_cold_ && cold_items_[static_cast<std::size_t>(*pair.item)]) {
-      ++counts.cold;
-      return {{}, "cold"};
-    }
-    if (cold_users_[static_cast<std::size_t>(*pair.user)]) {
-      ++counts.popularity;
-      return {popularity_.score(*pair.item), "popularity"};
-    }
-    return {scores_[place], "model"};
-  }
-
- private:
-  bool with_cold_;
-  std::vector<KnownPair> pairs_;
-  std::vector<float> scores_;  // by pair
-  std::vector<bool> cold_users_;
-  std::vector<bool> cold_items_;
-  Popularity popularity_;
 };
 
 /// The run's number of each of these names.
@@ -173,20 +96,26 @@ int score_pairs(const ScoreOptions& options) {
       options.pairs, reading_of_rows(options.sets, loaded.run().config()), "--pairs", console);
   const auto users = find_each(pairs.users, loaded.names(Side::kUser));
   const auto items = find_each(pairs.items, loaded.names(Side::kItem));
-  std::vector<KnownPair> known;
-  known.reserve(pairs.rows.size());
+  std::vector<Interaction> known;  // the pairs of which the run knows user and item
+  std::vector<bool> is_known;      // by pair
   for (const Interaction& pair : pairs.rows) {
-    known.push_back({users[std::size_t(pair.user)], items[std::size_t(pair.item)]});
+    const auto user = users[std::size_t(pair.user)];
+    const auto item = items[std::size_t(pair.item)];
+    is_known.push_back(user && item);
+    if (is_known.back()) known.push_back({*user, *item});
   }
-  if (std::ranges::none_of(known, &KnownPair::is_known)) fail_unknown_pairs(options, pairs);
+  if (known.empty()) fail_unknown_pairs(options, pairs);
 
-  const PairScorer scorer(loaded, options, std::move(known));
+  const std::vector<PairScore> scores =
+      pair_scores(loaded, known, options.cold ? ColdNodes::kList : ColdNodes::kLeaveOut);
   Output out(options.out);
   if (options.format == "tsv") out.write("user\titem\tscore\tsource\n");
   Counts counts;
+  auto next = scores.begin();
   for (std::size_t i = 0; i < pairs.rows.size(); ++i) {
     const Interaction& pair = pairs.rows[i];
-    const PairScore score = scorer.score(i, counts);
+    const PairScore score = is_known[i] ? *next++ : PairScore{{}, "unknown"};
+    counts.add(score);
     out.write(
         line_of(pairs.users.name(pair.user), pairs.items.name(pair.item), score, options.format));
   }

@@ -10,7 +10,7 @@
 
 namespace tern {
 
-/// Where the interactions of a pool come from.
+/// The source of a pool's interactions.
 struct DataOrigin {
   std::string place;  // for messages: a path, or "interactions in memory"
   bool has_valid = false;

@@ -19,7 +19,7 @@ std::uint64_t feature_fingerprint(const std::optional<Features>& users,
 std::uint64_t fingerprint_of(const Dataset& data);
 /// The same for its features.
 std::uint64_t feature_fingerprint_of(const Dataset& data);
-/// That of the data that a job reads: with features, if there are any and it reads them.
+/// The fingerprint of a job: of the interactions and, if the job reads them, of the features.
 std::uint64_t job_fingerprint(const Dataset& data, FeatureFiles features);
 
 }  // namespace tern

@@ -6,13 +6,13 @@
 #include <array>
 #include <numeric>
 #include <span>
-#include <type_traits>
 #include <utility>
-#include <variant>
 
+#include "host/run/checkpoint.hpp"
 #include "host/serve/cold_nodes.hpp"
+#include "host/serve/final_tables.hpp"
 #include "host/serve/neighbours.hpp"
-#include "host/serve/scores.hpp"
+#include "host/serve/pair_scores.hpp"
 #include "host/serve/user_lists.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
@@ -49,10 +49,15 @@ FinalEmbeddings embeddings_of(Trainer& trainer, TrainedParameters which) {
     return embed(backend, model, trainer.progress().epoch);
   }
   const TensorFile current = trainer.last();
-  load_parameters(backend, model, trainer.best());
-  FinalEmbeddings found = embed(backend, model, best);
-  load_parameters(backend, model, current);
-  return found;
+  try {
+    load_parameters(backend, model, trainer.best());
+    FinalEmbeddings found = embed(backend, model, best);
+    load_parameters(backend, model, current);
+    return found;
+  } catch (...) {
+    load_parameters(backend, model, current);
+    throw;
+  }
 }
 
 FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& backend) {
@@ -64,7 +69,7 @@ FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& back
   const std::unique_ptr<Model> model =
       make_model(backend, graph, no_triplets, options, features_for(data, options).view());
   load_parameters(backend, *model, parameters);
-  return embed(backend, *model, std::stoi(parameters.metadata.at("epoch")));
+  return embed(backend, *model, read_epoch(parameters.metadata, run.path().string()));
 }
 
 }  // namespace
@@ -86,9 +91,6 @@ struct Recommender::Impl final : RankingSource {
   std::vector<float> download(Side side) override;
   std::int64_t width() override { return embeddings_.users.shape[1]; }
 
-  const Tensor& table(Side side) const {
-    return side == Side::kUser ? embeddings_.users : embeddings_.items;
-  }
   /// The node of an id. Throws DataError with similar ones.
   NodeId find(Side side, std::string_view id);
   std::vector<NodeId> find_all(Side side, const std::vector<std::string>& ids);
@@ -97,7 +99,6 @@ struct Recommender::Impl final : RankingSource {
   std::vector<Recommendations> recommend(const std::vector<NodeId>& users,
                                          const RecommendOptions& options);
   std::vector<ScoredId> similar(Side side, std::string_view id, std::int64_t n);
-  std::optional<float> score(NodeId user, NodeId item);
   std::vector<ScoredId> named(Side side, const RankedList& list);
 
   Config config_;
@@ -110,18 +111,12 @@ struct Recommender::Impl final : RankingSource {
 
 const Matrix& Recommender::Impl::embeddings(Side side) {
   std::optional<Matrix>& matrix = uploaded_[static_cast<std::size_t>(side)];
-  if (matrix) return *matrix;
-  const Tensor& values = table(side);
-  matrix = backend_->allocate(values.shape[0], values.shape[1]);
-  const std::vector<float> rows = download(side);
-  backend_->upload(std::span<const float>(rows), *matrix);
+  if (!matrix) matrix = upload_table(*backend_, table_of(embeddings_, side));
   return *matrix;
 }
 
 std::vector<float> Recommender::Impl::download(Side side) {
-  return std::visit(
-      [](const auto& values) { return std::vector<float>(values.begin(), values.end()); },
-      table(side).values);
+  return in_f32(table_of(embeddings_, side));
 }
 
 NodeId Recommender::Impl::find(Side side, std::string_view id) {
@@ -150,11 +145,12 @@ std::vector<NodeId> Recommender::Impl::candidates(const RecommendOptions& option
       options.items.empty() ? all_ids(data_.items.size()) : find_all(Side::kItem, options.items);
   std::sort(ids.begin(), ids.end());
   ids.erase(std::unique(ids.begin(), ids.end()), ids.end());
-  const std::vector<NodeId> without = find_all(Side::kItem, options.without);
+  std::vector<NodeId> without = find_all(Side::kItem, options.without);
+  std::ranges::sort(without);
   const std::vector<bool> cold = find_cold(*this, Side::kItem);
   std::erase_if(ids, [&](NodeId item) {
     const bool is_cold = options.cold == ColdNodes::kLeaveOut && cold[std::size_t(item)];
-    return is_cold || std::ranges::find(without, item) != without.end();
+    return is_cold || std::ranges::binary_search(without, item);
   });
   if (ids.empty()) {
     throw DataError("recommender", 0,
@@ -223,19 +219,6 @@ std::vector<ScoredId> Recommender::Impl::similar(Side side, std::string_view id,
   return named(side, rank_neighbours(*this, side, {node}, std::move(others), length).front());
 }
 
-std::optional<float> Recommender::Impl::score(NodeId user, NodeId item) {
-  if (find_cold(*this, Side::kItem)[static_cast<std::size_t>(item)]) return std::nullopt;
-  if (find_cold(*this, Side::kUser)[static_cast<std::size_t>(user)]) {
-    return Popularity(data_.train, {}).score(item);
-  }
-  const Interaction pair{user, item};
-  if (is_fitted()) {
-    return static_cast<float>(score_pairs(*scorer_, data_.train, std::span(&pair, 1)).front());
-  }
-  return printed_score(score_kind(), row_of(download(Side::kUser), width(), user),
-                       row_of(download(Side::kItem), width(), item));
-}
-
 Recommender::Recommender(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Recommender::Recommender(Recommender&&) noexcept = default;
 Recommender& Recommender::operator=(Recommender&&) noexcept = default;
@@ -284,7 +267,9 @@ std::vector<ScoredId> Recommender::similar_users(ExternalId user, std::int64_t n
 }
 
 std::optional<float> Recommender::score(ExternalId user, ExternalId item) {
-  return impl_->score(impl_->find(Side::kUser, user.text()), impl_->find(Side::kItem, item.text()));
+  const Interaction pair{impl_->find(Side::kUser, user.text()),
+                         impl_->find(Side::kItem, item.text())};
+  return pair_scores(*impl_, std::span(&pair, 1), ColdNodes::kLeaveOut).front().value;
 }
 
 const Tensor& Recommender::embeddings(Side side) const {
@@ -292,7 +277,7 @@ const Tensor& Recommender::embeddings(Side side) const {
     throw ConfigError(fmt::format("embeddings: the model is {}, which has none",
                                   model_name(impl_->config_.model.kind)));
   }
-  return impl_->table(side);
+  return table_of(impl_->embeddings_, side);
 }
 
 const Vocabulary& Recommender::ids(Side side) const {

@@ -62,11 +62,12 @@ void* load(const std::string& path, int depth, std::string* problem) {
   }
 }
 
-/// The folder of the file that holds this code: of the program, or of a shared library of Tern's.
+/// The folder of the shared library that holds this code, if there is one. A program gives the name that
+/// it was started by: that may be relative, and its folder is known.
 fs::path folder_of_this_code() {
   Dl_info info{};
   const auto* code = reinterpret_cast<const void*>(&find_shared_library);
-  if (dladdr(code, &info) == 0 || info.dli_fname == nullptr) return {};
+  if (dladdr(code, &info) == 0 || info.dli_fname == nullptr || info.dli_fname[0] != '/') return {};
   std::error_code ignored;
   return fs::weakly_canonical(info.dli_fname, ignored).parent_path();
 }
@@ -86,6 +87,7 @@ LibraryPath find_shared_library(const char* file, const char* variable) {
   if (program.empty()) return {.path = file, .present = false, .named = false};
   for (const fs::path& folder :
        {program, program / "../lib", program / ".." / TERN_LIBRARY_FOLDER, folder_of_this_code()}) {
+    if (folder.empty()) continue;
     const fs::path candidate = folder / file;
     if (fs::exists(candidate, ignored)) {
       return {candidate.lexically_normal().string(), true, false};

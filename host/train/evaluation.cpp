@@ -10,6 +10,7 @@
 #include "host/train/cosine.hpp"
 #include "host/train/metric_sums.hpp"
 #include "tern/error.hpp"
+#include "tern/memory.hpp"
 
 namespace tern {
 namespace {
@@ -63,13 +64,16 @@ Metrics evaluate(Backend& backend, const Matrix& users, const Matrix& items,
   const Matrix& ranked = cosine ? unit_items : items;
   const std::vector<NodeId> evaluated = users_with_items(held_out);
   Ranked last, next;
-  // A thread of its own measures the last block while the backend ranks the next one. The sums are
-  // added block after block, so they have the same bits. Destroyed before all that the thread uses.
+  // While a device ranks the next block, a thread of its own measures the last one; a CPU has no thread
+  // to spare, and measures it afterwards. The sums are added block after block, so they have the same bits.
+  // Destroyed before all that the thread uses.
+  const bool has_device = memory_target(backend).kind == MemoryTarget::Kind::kCuda;
+  const std::launch how = has_device ? std::launch::async : std::launch::deferred;
   std::future<void> measured;
   for_each_block(evaluated, [&](std::span<const NodeId> block) {
     if (should_stop && should_stop()) throw Interrupted("the evaluation was stopped");
     if (!last.users.empty()) {
-      measured = std::async([&] { sums.add(last.users, last.top.items, held_out); });
+      measured = std::async(how, [&] { sums.add(last.users, last.top.items, held_out); });
     }
     next.users = block;
     backend.score_topk(users, ranked, block, observed, sums.max_k(), next.top);

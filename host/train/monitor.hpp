@@ -26,8 +26,9 @@ std::vector<std::string> find_collapse(std::string_view side, const EmbeddingSta
 std::string usual_causes(const Config& config, const Interactions& train);
 
 /// √Σ‖g‖² over the gradients of all parameters of one side after a step, summed in f64 in a fixed
-/// order, on the device: no gradient is downloaded. Call it before embed(), which may overwrite them. Rows outside of Parameter::rows count
-/// too: clear_partial_gradients() before the step makes them zero.
+/// order, on the device: no gradient is downloaded. Call it before embed(), which may overwrite them.
+/// Rows outside of Parameter::rows count too: clear_partial_gradients() before the step makes them
+/// zero.
 double gradient_norm(Backend& backend, Model& model, Side side);
 void clear_partial_gradients(Backend& backend, Model& model);
 

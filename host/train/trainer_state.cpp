@@ -31,7 +31,7 @@ std::unique_ptr<Model> Trainer::Impl::make_checked_model(const ModelFactory& mak
   return own;
 }
 
-/// Of the data that the model reads.
+/// The fingerprint of the interactions and of the features that the model reads.
 std::uint64_t Trainer::Impl::data_fingerprint() const {
   return job_fingerprint(data, feature_files_for(config.model));
 }

@@ -16,7 +16,7 @@ namespace tern {
 /// The split of an interaction; also the index of that split in arrays of three.
 enum class SplitPart : std::uint8_t { kTrain, kValid, kTest };
 
-/// What is known of an interaction besides its user and its item.
+/// The rating, the timestamp and the split of an interaction.
 struct InteractionDetails {
   /// Finite. Used only by DataOptions::min_rating, as in files.
   std::optional<double> rating = std::nullopt;
