@@ -21,6 +21,10 @@ MatrixView<const float> read_only_view(const Matrix& matrix) {
   const MatrixView<float> found = view(matrix);
   return {found.data, found.rows, found.cols, found.stride};
 }
+GatherCopyView copy_view(const Matrix& matrix) {
+  const auto& found = storage_of<MatrixStorage>(matrix, "cuda", "matrix");
+  return {found.copy.data(), found.copy_vectors};
+}
 GraphStorage& storage(const Graph& graph) {
   return storage_of<GraphStorage>(graph, "cuda", "graph");
 }
@@ -93,14 +97,14 @@ float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op
 
 Matrix CudaBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
   expect_not_recording("allocate");
-  if (options.gather != GatherPrecision::kOwn) {
-    throw ConfigError("train.precision = bf16 needs a CPU, and the device is " + name() +
-                      ": choose --device cpu, or train with f32");
-  }
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));
+  if (options.gather == GatherPrecision::kBf16 && !can_copy(rows, cols)) {
+    throw ConfigError("train.precision = bf16: a matrix of " + std::to_string(rows) + " rows and " +
+                      std::to_string(cols) + " columns is too large for it; train with f32");
+  }
   const DeviceScope scope = use_device();
-  return {std::make_unique<MatrixStorage>(rows, cols, pool_memory()), rows, cols};
+  return {std::make_unique<MatrixStorage>(rows, cols, options, pool_memory()), rows, cols};
 }
 
 namespace {
@@ -144,6 +148,7 @@ void CudaBackend::upload(std::span<const float> values, Matrix& to) {
   clear_padding(v);
   // In this direction the runtime only reads from the host's array.
   transfer(v, 0, v.rows, const_cast<float*>(values.data()), cudaMemcpyHostToDevice, stream_.get());
+  refresh_copies({&to});
 }
 
 void CudaBackend::upload(std::span<const double> values, Matrix& to) {
@@ -158,6 +163,7 @@ void CudaBackend::upload(std::span<const double> values, Matrix& to) {
                    [](double x) { return static_cast<float>(x); });
     transfer(v, first, rows, buffer, cudaMemcpyHostToDevice, stream_.get());
   });
+  refresh_copies({&to});
 }
 
 void CudaBackend::download(const Matrix& from, std::span<float> values) {
@@ -189,6 +195,7 @@ void CudaBackend::copy(const Matrix& from, Matrix& to) {
   check(cudaMemcpyAsync(target.data, source.data,
                         static_cast<std::size_t>(source.rows * source.stride) * sizeof(float),
                         cudaMemcpyDeviceToDevice, queue().stream));
+  refresh_copies({&to});
 }
 
 RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -125,6 +126,8 @@ class CudaBackend final : public Backend {
 
  private:
   void clear_padding(const MatrixView<float>& matrix);
+  /// Rounds the matrices that an op has written to their copies, if they have some. Null: none.
+  void refresh_copies(std::initializer_list<const Matrix*> written);
   friend class CudaRecording;
 
   /// Arrays of score_topk, kept from call to call and grown when needed.
@@ -199,6 +202,8 @@ class CudaBackend final : public Backend {
 /// The backend's view of a handle that it made. Throws ShapeError on an empty or a foreign one.
 MatrixView<float> view(const Matrix& matrix);
 MatrixView<const float> read_only_view(const Matrix& matrix);
+/// The bf16 copy that propagate gathers from; an op that writes the matrix itself must keep it fresh.
+GatherCopyView copy_view(const Matrix& matrix);
 GraphStorage& storage(const Graph& graph);
 const RowSetStorage& storage(const RowSet& rows);
 TripletsStorage& storage(const Triplets& triplets);

@@ -5,12 +5,14 @@
 #include <vector>
 
 #include "cuda/support/batch.hpp"
+#include "cuda/support/gather_copy.hpp"
 #include "cuda/support/resources.hpp"
 #include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
 #include "cuda/support/step_decay.hpp"
 #include "cuda/support/triplet_source.hpp"
 #include "host/backend/negative_share.hpp"
+#include "tern/op_options.hpp"
 #include "tern/sampling.hpp"
 #include "tern/storage.hpp"
 #include "tern/view.hpp"
@@ -26,12 +28,21 @@ constexpr std::int64_t padded(std::int64_t cols) {
 }
 
 struct MatrixStorage final : Storage {
-  MatrixStorage(std::int64_t rows, std::int64_t cols, const Memory& memory)
+  MatrixStorage(std::int64_t rows, std::int64_t cols, const MatrixOptions& options,
+                const Memory& memory)
       : stride(padded(cols)), values(rows * stride, memory) {
     values.zero();
+    if (options.gather == GatherPrecision::kBf16) {
+      copy_vectors = static_cast<std::int32_t>(vectors_of_copy(cols));
+      copy = DeviceArray<Bf16>((rows + 1) * copy_vectors * kCopyUnit, memory);
+      copy.zero();
+    }
   }
   std::int64_t stride;
   DeviceArray<float> values;
+  /// Every op that writes the values writes the copy too (CudaBackend::refresh_copies).
+  DeviceArray<Bf16> copy;  // empty: propagate gathers from the values
+  std::int32_t copy_vectors = 0;
 };
 
 /// Temporary floats of an op, as many as its largest call so far took (CudaBackend::grow). A former

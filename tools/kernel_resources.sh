@@ -64,11 +64,17 @@ architectures() { grep -o 'sm_[0-9]*[af]\{0,1\}' | sed 's/sm_//' | sort -Vu; }
 # Those of the preset `distribution`, without its PTX.
 distributed_architectures() { grep -o '"[0-9af;a-z-]*-real;[^"]*"' CMakePresets.json | grep -o '[0-9]*[af]\{0,1\}-real' | sed 's/-real//'; }
 
-# The kernel of propagate for width 64 without marks, and the limits of its inner loop in machine code for
-# 9.0. A turn adds four neighbours: a warp has four loads under way for each of its rows if nothing but
-# the computing of addresses stands between them. With 64 registers a multiprocessor holds 32 warps.
-limited_kernel='propagate_group_per_row_kernel<16, 1, false>'
-most_instructions=64
+# The kernels of propagate for width 64 without marks, and the limits of their inner loops in machine code
+# for 9.0. A turn adds four neighbours: a warp has four loads under way for each of its rows if nothing but
+# the computing of addresses stands between them. With 64 registers a multiprocessor holds 32 warps. Bf16
+# takes more instructions, for twice as many rows a warp.
+limited_kernels() {
+  cat <<'TABLE'
+propagate_group_per_row_kernel<16, 1, false, F32Rows>;64
+propagate_group_per_row_kernel<8, 1, false, Bf16Rows>;96
+TABLE
+}
+looped_kernel=propagate_group_per_row_kernel
 loads_of_turn=4
 most_instructions_of_loads=8
 most_registers=64
@@ -81,7 +87,7 @@ find_disassembler() {
 }
 
 # Whether the loop of this source is read: architecture, source.
-has_limits() { [[ -n $disassembler && $1 == 90 ]] && grep -q "${limited_kernel%%<*}" "$2"; }
+has_limits() { [[ -n $disassembler && $1 == 90 ]] && grep -q "$looped_kernel" "$2"; }
 
 # The innermost loops of a cubin that gather: with two loads or more of 16 bytes that no thread writes, and
 # not the code beside the kernel for shuffles of a warp whose lanes have parted. In lines of "source, instructions, loads, instructions from the first load to the last, symbol".
@@ -213,17 +219,27 @@ check() {
     }' && check_loops
 }
 
-# The loops of the limited kernel, if one of the sources has it.
+# The loops of the limited kernels, if one of the sources has them.
 check_loops() {
-  local loops=("$work"/*.loops) registers
+  local loops=("$work"/*.loops) kernel instructions status=0
   if [[ ! -f ${loops[0]} ]]; then
     [[ -n $disassembler ]] || echo "kernel_resources: the loop of propagate is not checked, as there is no nvdisasm"
     return 0
   fi
-  registers=$(awk -F '\t' -v kernel="$limited_kernel" '$9 == kernel && $1 == "sm_90" { print $3 }' "$work/all")
-  cat "${loops[@]}" | c++filt | awk -F '\t' -v kernel="$limited_kernel" -v registers="$registers" \
-    -v most_instructions="$most_instructions" -v most_registers="$most_registers" \
-    -v loads="$loads_of_turn" -v within="$most_instructions_of_loads" '
+  cat "${loops[@]}" | c++filt | sed 's/(anonymous namespace):://g; s/tern::cuda:://g' >"$work/turns"
+  while IFS=';' read -r kernel instructions; do
+    check_loop "$kernel" "$instructions" || status=1
+  done < <(limited_kernels)
+  return $status
+}
+
+# The loop of a kernel, and its most instructions; a source without the kernel passes.
+check_loop() {
+  local kernel=$1 registers
+  registers=$(awk -F '\t' -v kernel="$kernel" '$9 == kernel && $1 == "sm_90" { print $3 }' "$work/all")
+  [[ -n $registers ]] || return 0
+  awk -F '\t' -v kernel="$kernel" -v registers="$registers" -v most_instructions="$2" \
+    -v most_registers="$most_registers" -v loads="$loads_of_turn" -v within="$most_instructions_of_loads" '
     index($5, kernel) {
       ++found
       printf "%s (%s, sm_90): a turn has %d instructions, %d loads within %d, %d registers\n", \
@@ -237,7 +253,7 @@ check_loops() {
     END {
       if (!found) print kernel ": no loop that loads 16 bytes" > "/dev/stderr"
       exit bad || !found
-    }'
+    }' "$work/turns"
 }
 
 main() {
@@ -276,7 +292,7 @@ main() {
   headers=$(find cuda include host/backend -name '*.hpp' -o -name '*.cuh' | sort | xargs sha256sum | sha256sum &&
     { nvcc --version || /usr/local/cuda/bin/nvcc --version || true; } 2>/dev/null | tail -n 1)
   disassembler=$(find_disassembler)
-  export build work headers disassembler limited_kernel
+  export build work headers disassembler looped_kernel
   for source in "${sources[@]}"; do
     for architecture in ${architectures//,/ }; do
       printf '%s\0' "$architecture" "$source"

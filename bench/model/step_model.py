@@ -24,7 +24,7 @@ import random
 
 MIB = 2**20
 # cuda/ops/propagate.hpp, propagate_neighbours.cuh
-LANES, AT_ONCE, GROUPS_OF_WARP, GROUPS_OF_BLOCK = 16, 4, 2, 16
+AT_ONCE, WARP, BLOCK = 4, 32, 256
 BLOCKS_OF_MULTIPROCESSOR = 4
 WIDTH = 64  # of the embeddings, to which the constants above belong
 
@@ -53,11 +53,22 @@ class Gpu:
 @dataclasses.dataclass
 class Loop:
     """An inner loop of propagate: instructions of a warp a turn of four neighbours, waits for memory a
-    turn, and waits for the marks of a step of 16 neighbours."""
+    turn, waits for the marks of a step of as many neighbours as a group has lanes, these lanes, and bytes
+    of an element that is gathered."""
 
     instructions: int
     waits: float
     mark_waits: float
+    lanes: int = 16
+    element: int = 4
+
+    @property
+    def groups_of_warp(self):
+        return WARP // self.lanes
+
+    @property
+    def groups_of_block(self):
+        return BLOCK // self.lanes
 
 
 @dataclasses.dataclass
@@ -120,8 +131,8 @@ def by_rows(degrees, rows):
     for row, degree in enumerate(degrees):
         for begin in range(0, degree if degree > 256 else 0, 2048):
             size = min(2048, degree - begin) if row in wanted else 0
-            share = -(-size // GROUPS_OF_BLOCK)
-            groups += [min(share, max(0, size - i * share)) for i in range(GROUPS_OF_BLOCK)]
+            share = -(-size // BEFORE.groups_of_block)
+            groups += [min(share, max(0, size - i * share)) for i in range(BEFORE.groups_of_block)]
     return groups + [degrees[row] if degrees[row] <= 256 else 0 for row in rows]
 
 
@@ -152,8 +163,8 @@ def by_items(degrees, rows):
     return segment_groups(degrees, rows) + row_groups(degrees, rows)
 
 
-def in_whole_blocks(groups):
-    return groups + [0] * (-len(groups) % GROUPS_OF_BLOCK)
+def in_whole_blocks(groups, loop):
+    return groups + [0] * (-len(groups) % loop.groups_of_block)
 
 
 def turns_of(size):
@@ -163,10 +174,11 @@ def turns_of(size):
 def every_neighbour(groups, loop):
     """The work of a launch that adds all neighbours."""
     work = Work(ideal=sum(map(turns_of, groups)))
-    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
-        block = groups[begin:begin + GROUPS_OF_BLOCK]
-        warps = [turns_of(max(block[i:i + GROUPS_OF_WARP])) for i in range(0, len(block), GROUPS_OF_WARP)]
-        work.lockstep += GROUPS_OF_WARP * sum(warps)
+    of_warp, of_block = loop.groups_of_warp, loop.groups_of_block
+    for begin in range(0, len(groups), of_block):
+        block = groups[begin:begin + of_block]
+        warps = [turns_of(max(block[i:i + of_warp])) for i in range(0, len(block), of_warp)]
+        work.lockstep += of_warp * sum(warps)
         work.blocks.append(loop.waits * max(warps))
     return work
 
@@ -174,24 +186,25 @@ def every_neighbour(groups, loop):
 def marked_neighbours(groups, loop, share, generator):
     """The work of a launch that adds a neighbour with the probability `share`."""
     chances = [1.0]
-    for _ in range(LANES):
+    for _ in range(loop.lanes):
         chances = [a * (1 - share) + b * share for a, b in zip(chances + [0.0], [0.0] + chances)]
     chances = list(itertools.accumulate(chances))
     work = Work()
 
     def turns(left):
-        if left < LANES:
+        if left < loop.lanes:
             return turns_of(sum(generator.random() < share for _ in range(left)))
-        return turns_of(generator.choices(range(LANES + 1), cum_weights=chances)[0])
+        return turns_of(generator.choices(range(loop.lanes + 1), cum_weights=chances)[0])
 
-    for begin in range(0, len(groups), GROUPS_OF_BLOCK):
-        block, longest = groups[begin:begin + GROUPS_OF_BLOCK], 0.0
-        for i in range(0, len(block), GROUPS_OF_WARP):
-            warp, waits = block[i:i + GROUPS_OF_WARP], 0.0
-            for step in range(0, max(warp), LANES):
+    of_warp, of_block = loop.groups_of_warp, loop.groups_of_block
+    for begin in range(0, len(groups), of_block):
+        block, longest = groups[begin:begin + of_block], 0.0
+        for i in range(0, len(block), of_warp):
+            warp, waits = block[i:i + of_warp], 0.0
+            for step in range(0, max(warp), loop.lanes):
                 own = [turns(size - step) if size > step else 0 for size in warp]
                 work.ideal += sum(own)
-                work.lockstep += GROUPS_OF_WARP * max(own)
+                work.lockstep += of_warp * max(own)
                 waits += loop.mark_waits + loop.waits * max(own)
             longest = max(longest, waits)
         work.blocks.append(longest)
@@ -214,7 +227,7 @@ def waiting_us(gpu, blocks):
 
 def propagation_us(gpu, loop, work, gather_us, streamed):
     return gpu.launch + max(gather_us + streamed / gpu.hbm / 1e3,
-                            gpu.issue_us(work.lockstep / GROUPS_OF_WARP * loop.instructions),
+                            gpu.issue_us(work.lockstep / loop.groups_of_warp * loop.instructions),
                             waiting_us(gpu, work.blocks))
 
 
@@ -227,10 +240,15 @@ def plain_us(gpu, launches, size, flops=0.0):
 BEFORE = Loop(instructions=102, waits=2.0, mark_waits=2.0)
 NOW = Loop(instructions=44, waits=1.0, mark_waits=1.0)
 SHARED = Loop(instructions=48, waits=1.0, mark_waits=1.0)
+BF16 = Loop(instructions=88, waits=1.0, mark_waits=1.0, lanes=8, element=2)
+SHARED_BF16 = Loop(instructions=88, waits=1.0, mark_waits=1.0, lanes=8, element=2)
 MAPPINGS = (Mapping("before", BEFORE, by_rows, 2048), Mapping("loop", NOW, by_rows, 2048),
-            Mapping("items", NOW, by_items, 64))
-TOGETHER = "together"
-NAMES = [mapping.name for mapping in MAPPINGS] + [TOGETHER]
+            Mapping("items", NOW, by_items, 64), Mapping("bf16", BF16, by_items, 64))
+TOGETHER = {"together": SHARED, "bf16 together": SHARED_BF16}
+APART = [mapping.name for mapping in MAPPINGS]
+NAMES = [*APART, *TOGETHER]
+HALVED = ("bf16", "bf16 together")
+COPIED = 2 * WIDTH  # bytes written beside a row that has a bf16 copy
 
 
 @dataclasses.dataclass
@@ -243,8 +261,13 @@ class Figures:
     us: float
 
 
+def loop_of_marked(name, loop):
+    """The gradient of a loss, at the batch's rows, has no copy."""
+    return {"bf16": NOW, "bf16 together": SHARED}.get(name, loop)
+
+
 class Step:
-    """The kernels of a step: [(name, times, bytes, {name of a mapping: Figures})]."""
+    """The kernels of a step: [(name, times, bytes in f32, {name of a mapping: Figures})]."""
 
     def __init__(self, gpu, degrees, options):
         self.gpu, self.degrees = gpu, degrees
@@ -264,13 +287,15 @@ class Step:
         source = self.degrees[1 - side]
         return sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
 
-    def traffic(self, side, rows, marked):
-        """Bytes gathered and streamed by one direction, and microseconds of the gathers."""
+    def traffic(self, side, rows, marked, loop, copied):
+        """Bytes gathered and streamed by one direction, and microseconds of the gathers. copied: bytes
+        written beside a row."""
         degrees, row_bytes = self.degrees[side], 4 * WIDTH
         edges = sum(degrees[row] for row in rows)
-        gathered = edges * (self.share(side) if marked else 1.0) * (row_bytes + 4)
-        streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes)
-        return gathered, streamed, self.gpu.gather_us(gathered, len(self.degrees[1 - side]) * row_bytes)
+        gathered = edges * (self.share(side) if marked else 1.0) * (loop.element * WIDTH + 4)
+        streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes + copied)
+        table = len(self.degrees[1 - side]) * loop.element * WIDTH
+        return gathered, streamed, self.gpu.gather_us(gathered, table)
 
     def partial_bytes(self, side, rows):
         """Partial sums of rows of more than 64 neighbours, written and joined."""
@@ -285,40 +310,52 @@ class Step:
         """To the rows of a side, or those in the batch; from all rows of the other, or those in the batch."""
         degrees = self.degrees[side]
         rows = self.batch[side] if batch else range(len(degrees))
-        gathered, streamed, gather_us = self.traffic(side, rows, marked)
-        figures = {}
+        figures, moved = {}, []
         for mapping in MAPPINGS:
-            work = self.work(mapping.cut(degrees, rows), mapping.loop, side, marked)
-            us = propagation_us(self.gpu, mapping.loop, work, gather_us, streamed)
+            loop = loop_of_marked(mapping.name, mapping.loop) if marked else mapping.loop
+            copied = COPIED if mapping.name in HALVED else 0
+            gathered, streamed, gather_us = self.traffic(side, rows, marked, loop, copied)
+            moved.append(gathered + streamed)
+            work = self.work(mapping.cut(degrees, rows), loop, side, marked)
+            us = propagation_us(self.gpu, loop, work, gather_us, streamed)
             joins = any(degree > mapping.longest for degree in degrees)
             if mapping.cut is by_items and joins:
                 us += plain_us(self.gpu, 1, self.partial_bytes(side, rows))
             figures[mapping.name] = Figures(2 if joins else 1, work.ideal, work.waste, us)
-        self.kernels.append((name, times, gathered + streamed, figures))
+        self.kernels.append((name, times, moved[0], figures))
 
     def both_ways(self, name, times, batch=False, marked=False, adam=False):
         """Both directions in a launch: segments of both, then rows of both. Blocks start in this order, so
         that nearly all of them gather from one table at a time. With adam: it updates both tables, too."""
-        size, streamed, gather_us, work = 0, 0, 0.0, Work()
-        for groups in (segment_groups, row_groups):
+        figures, moved = {}, []
+        for mapping, loop in TOGETHER.items():
+            loop = loop_of_marked(mapping, loop) if marked else loop
+            copied = COPIED if mapping in HALVED else 0
+            size, streamed, gather_us, work = 0, 0, 0.0, Work()
+            for groups in (segment_groups, row_groups):
+                for side, degrees in enumerate(self.degrees):
+                    rows = self.batch[side] if batch else range(len(degrees))
+                    work += self.work(in_whole_blocks(groups(degrees, rows), loop), loop, side, marked)
             for side, degrees in enumerate(self.degrees):
                 rows = self.batch[side] if batch else range(len(degrees))
-                work += self.work(in_whole_blocks(groups(degrees, rows)), SHARED, side, marked)
-        for side, degrees in enumerate(self.degrees):
-            rows = self.batch[side] if batch else range(len(degrees))
-            gathered, written, us = self.traffic(side, rows, marked)
-            size, gather_us = size + gathered, gather_us + us
-            streamed += written + self.partial_bytes(side, rows) + (24 * WIDTH * len(rows) if adam else 0)
-        us = propagation_us(self.gpu, SHARED, work, gather_us, streamed)
-        self.kernels.append((name, times, size + streamed,
-                             {TOGETHER: Figures(1, work.ideal, work.waste, us)}))
+                gathered, written, us = self.traffic(side, rows, marked, loop, copied)
+                size, gather_us = size + gathered, gather_us + us
+                streamed += written + self.partial_bytes(side, rows)
+                streamed += (24 * WIDTH + copied) * len(rows) if adam else 0
+            moved.append(size + streamed)
+            us = propagation_us(self.gpu, loop, work, gather_us, streamed)
+            figures[mapping] = Figures(1, work.ideal, work.waste, us)
+        self.kernels.append((name, times, moved[0], figures))
 
-    def plain(self, name, launches, size, flops=0.0, names=NAMES):
-        us = plain_us(self.gpu, launches, size, flops)
-        self.kernels.append((name, 1, size, {of: Figures(launches, 0, 1.0, us) for of in names}))
+    def plain(self, name, launches, size, flops=0.0, names=NAMES, copied=0):
+        """copied: bytes more with bf16."""
+        def us_of(mapping):
+            return plain_us(self.gpu, launches, size + (copied if mapping in HALVED else 0), flops)
+
+        self.kernels.append((name, 1, size, {of: Figures(launches, 0, 1.0, us_of(of)) for of in names}))
 
     def fill(self, options):
-        layers, apart = options.layers, NAMES[:-1]
+        layers = options.layers
         for side, to in enumerate(("users", "items")):
             if layers > 1:
                 self.one_way(f"propagate to {to}", 2 * (layers - 1), side)
@@ -338,10 +375,11 @@ class Step:
         else:
             self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
                        6.0 * options.batch**2 * WIDTH)
+        nodes = sum(map(len, self.degrees))
         self.plain("increment", 1, 8)
-        self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=apart)
-        self.plain("l2_penalty: its loss", 1, 8 * rows, names=[TOGETHER])
-        self.plain("adam", 2, 7 * sum(map(len, self.degrees)) * row_bytes, names=apart)
+        self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=APART)
+        self.plain("l2_penalty: its loss", 1, 8 * rows, names=list(TOGETHER))
+        self.plain("adam", 2, 7 * nodes * row_bytes, names=APART, copied=COPIED * nodes)
 
     def of(self, name):
         """(times, figures) of the kernels of a mapping."""
@@ -357,20 +395,20 @@ class Step:
 def print_step(step, options):
     print(f"predicted: LightGCN L {options.layers} {options.loss}, D {WIDTH}, B {options.batch}, "
           f"{len(step.degrees[0])} users, {len(step.degrees[1])} items, {step.edges} edges")
-    columns = "".join(f" | {name + ': turns':>15} {'waste':>5} {'µs':>7}" for name in NAMES)
+    columns = "".join(f" | {name + ': turns':>20} {'waste':>5} {'µs':>7}" for name in NAMES)
     print(f"{'kernel':<32} {'times':>5} {'MB':>7}{columns}")
 
     def cell(figures):
         if figures is None:
-            return f" | {'':>15} {'':>5} {'':>7}"
+            return f" | {'':>20} {'':>5} {'':>7}"
         waste = f"{figures.waste:.2f}" if figures.turns else ""
-        return f" | {figures.turns or '':>15} {waste:>5} {figures.us:7.1f}"
+        return f" | {figures.turns or '':>20} {waste:>5} {figures.us:7.1f}"
 
     for name, times, size, figures in step.kernels:
         cells = "".join(cell(figures.get(of)) for of in NAMES)
         print(f"{name:<32} {times:>5} {size / 1e6:7.1f}{cells}")
     for text, figure in (("nodes of a recorded step", step.nodes), ("step, predicted µs", step.total)):
-        totals = "".join(f" | {'':>15} {'':>5} {round(figure(name), 1):7}" for name in NAMES)
+        totals = "".join(f" | {'':>20} {'':>5} {round(figure(name), 1):7}" for name in NAMES)
         print(f"{text:<32} {'':>5} {'':>7}{totals}")
 
 

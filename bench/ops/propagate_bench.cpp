@@ -1,9 +1,12 @@
 // propagate in both directions: without an addend, with one (as layers use it), to a batch's rows,
-// and from a batch's rows. The case without an addend has two rivals: a plain loop, and Eigen's
+// and from a batch's rows; the first three from x in f32 and in bf16, the fourth, which reads gradients of
+// a loss, in f32. The f32 case without an addend has two rivals: a plain loop, and Eigen's
 // sparse product.
 
 #include <algorithm>
 #include <memory>
+#include <span>
+#include <string>
 
 #include "bench/ops/expected.hpp"
 #include "bench/support/batch.hpp"
@@ -15,22 +18,31 @@
 namespace tern::bench {
 namespace {
 
-/// Tables and row sets of one backend.
+/// How a case calls the op.
+struct Use {
+  Side to = Side::kUser;
+  Addend addend = Addend::kNone;
+  Subset subset = Subset::kAll;
+  GatherPrecision gather = GatherPrecision::kOwn;
+};
+
+/// Tables and row sets of one backend. In bf16 y has a copy too, as a layer that is propagated has.
 struct Tables {
-  Tables(const Workload& w, Backend& backend, const Graph& graph, Side to, Subset subset)
-      : x(w.table(backend, opposite(to), 1)),
-        addend(w.table(backend, to, 2)),
-        y(backend.allocate(w.nodes(to), w.width())),
-        batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
+  Tables(const Workload& w, Backend& backend, const Graph& graph, const Use& use)
+      : x(backend.allocate(w.nodes(opposite(use.to)), w.width(), {.gather = use.gather})),
+        addend(w.table(backend, use.to, 2)),
+        y(backend.allocate(w.nodes(use.to), w.width(), {.gather = use.gather})),
+        batch(use.subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
+    backend.upload(std::span<const float>(w.table_values(opposite(use.to), 1)), x);
     // The op must leave this NaN in the rows that it does not write.
     backend.fill(y, kPoison);
   }
 
-  PropagateOptions options(Side to, Addend use_addend, Subset subset) const {
+  PropagateOptions options(const Use& use) const {
     PropagateOptions options;
-    if (use_addend == Addend::kFull) options.addend = &addend;
-    if (subset == Subset::kToBatch) options.to = &batch.rows(to);
-    if (subset == Subset::kFromBatch) options.from = &batch.rows(opposite(to));
+    if (use.addend == Addend::kFull) options.addend = &addend;
+    if (use.subset == Subset::kToBatch) options.to = &batch.rows(use.to);
+    if (use.subset == Subset::kFromBatch) options.from = &batch.rows(opposite(use.to));
     return options;
   }
 
@@ -40,20 +52,19 @@ struct Tables {
   Triplets batch;
 };
 
-PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset) {
-  auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset);
+PreparedCase prepare_tern(Workload& w, const Use& use) {
+  auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), use);
   PreparedCase ready;
-  ready.cost = cost_of_propagation(w, to, addend, subset);
+  ready.cost = cost_of_propagation(w, use.to, use.addend, use.subset, use.gather);
   // Rows of a batch lie in nearer caches than a whole table.
-  if (subset != Subset::kFromBatch) ready.table = opposite(to);
-  ready.run = [&w, tables, to, addend, subset] {
-    w.backend().propagate(w.graph(), to, tables->x, tables->y, tables->options(to, addend, subset));
+  if (use.subset != Subset::kFromBatch) ready.table = opposite(use.to);
+  ready.run = [&w, tables, use] {
+    w.backend().propagate(w.graph(), use.to, tables->x, tables->y, tables->options(use));
   };
   ready.reset = [&w, tables] { w.backend().fill(tables->y, kPoison); };
-  const auto expected = once([&w, to, addend, subset] {
-    Tables wanted(w, w.reference(), w.reference_graph(), to, subset);
-    w.reference().propagate(w.reference_graph(), to, wanted.x, wanted.y,
-                            wanted.options(to, addend, subset));
+  const auto expected = once([&w, use] {
+    Tables wanted(w, w.reference(), w.reference_graph(), use);
+    w.reference().propagate(w.reference_graph(), use.to, wanted.x, wanted.y, wanted.options(use));
     return wanted;
   });
   ready.verify = [&w, tables, expected] {
@@ -94,19 +105,25 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
 void add_propagate_cases(Cases& cases, DeviceKind device) {
   for (const Side to : {Side::kUser, Side::kItem}) {
     const std::string side = side_name(to);
-    const auto add = [&](const std::string& variant, Addend addend, Subset subset) {
-      cases.push_back({"propagate", variant, "tern", Bound::kGather,
-                       [=](Workload& w) { return prepare_tern(w, to, addend, subset); }});
+    const auto add = [&](const std::string& variant, Addend addend, Subset subset,
+                         GatherPrecision gather = GatherPrecision::kOwn) {
+      cases.push_back({"propagate", variant, "tern", Bound::kGather, [=](Workload& w) {
+                         return prepare_tern(w, {to, addend, subset, gather});
+                       }});
     };
-    add("to_" + side, Addend::kNone, Subset::kAll);
+    const auto add_both = [&](const std::string& variant, Addend addend, Subset subset) {
+      add(variant, addend, subset);
+      add(variant + "_bf16", addend, subset, GatherPrecision::kBf16);
+    };
+    add_both("to_" + side, Addend::kNone, Subset::kAll);
     if (device == DeviceKind::kCpu) {
       cases.push_back({"propagate", "to_" + side, "plain_loop", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_plain_loop); }});
       cases.push_back({"propagate", "to_" + side, "eigen", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_eigen); }});
     }
-    add("to_" + side + "_addend", Addend::kFull, Subset::kAll);
-    add("to_batch_" + side, Addend::kFull, Subset::kToBatch);
+    add_both("to_" + side + "_addend", Addend::kFull, Subset::kAll);
+    add_both("to_batch_" + side, Addend::kFull, Subset::kToBatch);
     add("from_batch_to_" + side, Addend::kNone, Subset::kFromBatch);
   }
 }

@@ -9,7 +9,8 @@
 // One pass reads gradient, parameter and both moments, and writes parameter and moments: 28·N·D
 // bytes, a dozen flops an element. One thread handles a vector of four elements and has four
 // 16-byte loads under way. Gradient and moments are not needed again before the next step, so they
-// bypass the cache (evict-first) and leave it to the parameter, which the next propagation gathers.
+// bypass the cache (evict-first) and leave it to the parameter, which the next propagation gathers; or
+// gathers from its bf16 copy, which is written along.
 // The step number is in device memory, so that a recorded step can be replayed; one thread of each
 // block computes the two bias corrections in f64, from powers that increment has left beside the
 // step number. If they are of another step or other betas, it computes them: the same bits.
@@ -25,6 +26,7 @@
 #include "cuda/backend.hpp"
 #include "cuda/ops/adam_step.cuh"
 #include "cuda/ops/fault.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 
@@ -99,6 +101,7 @@ __device__ inline void adam_skipped_steps(const AdamTask& task, const AdamCoeffi
   as_vectors(task.first_moment)[at] = m;
   as_vectors(task.second_moment)[at] = v;
   as_vectors(task.parameter)[at] = p;
+  store_copy_at(task.copy, task.stride / kVector, at, p);
   if (fault != 0 && task.fault != nullptr) note_earlier_fault(task.fault, fault);
 }
 
@@ -188,6 +191,7 @@ AdamTask adam_task(const AdamOptions& options, const CounterStorage& steps, cons
           .step = steps.value.data(),
           .decay = steps.decay.data(),
           .parameter = p.data,
+          .copy = copy_view(parameter),
           .first_moment = view(state.first_moment).data,
           .second_moment = view(state.second_moment).data,
           .rows = p.rows,
@@ -216,6 +220,7 @@ void CudaBackend::adam(const AdamOptions& options, const Counter& step, const Ma
   AdamTask task = adam_task(options, steps, parameter, state, rows, fault);
   task.gradient = view(gradient).data;
   if (!deferred(task)) launch_adam(queue(), task);
+  refresh_copies({&state.first_moment, &state.second_moment});
 }
 
 void CudaBackend::adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
@@ -224,6 +229,7 @@ void CudaBackend::adam_catch_up(const AdamOptions& options, const Counter& step,
   check_adam_catch_up(options, step, parameter, state, rows, fault);
   const DeviceScope scope = use_device();
   launch_adam_catch_up(queue(), adam_task(options, storage(step), parameter, state, rows, fault));
+  refresh_copies({&state.first_moment, &state.second_moment});
 }
 
 }  // namespace tern::cuda

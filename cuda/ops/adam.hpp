@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cuda/support/gather_copy.hpp"
 #include "cuda/support/rows.hpp"
 #include "cuda/support/step_decay.hpp"
 
@@ -20,6 +21,7 @@ struct AdamTask {
   const StepDecay* decay = nullptr;    // null, or the powers of a step, perhaps this one's
   const float* gradient = nullptr;
   float* parameter = nullptr;
+  GatherCopyView copy = {};  // of the parameter: written too
   float* first_moment = nullptr;
   float* second_moment = nullptr;
   std::int64_t rows = 0;

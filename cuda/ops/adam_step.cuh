@@ -9,6 +9,7 @@
 
 #include "cuda/ops/adam.hpp"
 #include "cuda/ops/fault.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/vector.cuh"
 
 namespace tern::cuda {
@@ -74,6 +75,7 @@ __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients&
   __stcs(as_vectors(task.first_moment) + at, m);
   __stcs(as_vectors(task.second_moment) + at, v);
   as_vectors(task.parameter)[at] = p;
+  store_copy_at(task.copy, task.stride / kVector, at, p);
   // A first moment that is not finite makes the parameter not finite: no need to test it.
   if (!(all_finite(p) && all_finite(v)) && task.fault != nullptr)
     note_fault(task.fault, *task.step);

@@ -211,6 +211,7 @@ void CudaBackend::alignment_uniformity(Triplets& triplets,
                                  "alignment_uniformity"));
   launch_alignment_uniformity_passes(queue(), task);
   state.fused ? launch_pair_scatter_fused(queue(), task) : launch_pair_scatter(queue(), task);
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

@@ -238,6 +238,7 @@ void CudaBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& ite
                      .weights = state.weights.data(),
                      .terms = state.terms.data()};
   state.fused ? launch_bpr_fused(queue(), task) : launch_bpr(queue(), task);
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

@@ -94,7 +94,9 @@ void CudaBackend::dropout(const DropoutOptions& options, const Counter& step, Ma
                          .factor = static_cast<float>(1.0 / (1.0 - options.probability)),
                          .step = storage(step).value.data(),
                          .values = view(values)};
-  if (options.probability > 0) launch_dropout(queue(), task);
+  if (options.probability == 0) return;
+  launch_dropout(queue(), task);
+  refresh_copies({&values});
 }
 
 }  // namespace tern::cuda

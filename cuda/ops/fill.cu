@@ -33,6 +33,7 @@ void CudaBackend::fill(Matrix& matrix, double value) {
   const MatrixView<float> v = view(matrix);
   const DeviceScope scope = use_device();
   launch_fill(queue(), v, static_cast<float>(value));
+  refresh_copies({&matrix});
 }
 
 /// Padding is zero as long as all numbers are finite; a weight that is not turns it into NaN (0 ·

@@ -152,6 +152,7 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
   carve_softmax_workspace(task, workspace + before);
   state.fused ? launch_in_batch_softmax_fused(queue(), task)
               : launch_in_batch_softmax(queue(), task);
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

@@ -197,6 +197,7 @@ void CudaBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Si
   task.wanted = task.nodes + size;
   carve_softmax_workspace(task, workspace + before);
   launch_info_nce(queue(), task);
+  refresh_copies({&grad_views, &grad_others, &losses});
 }
 
 }  // namespace tern::cuda

@@ -163,9 +163,14 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
                            .places = {state.row_places(0), state.row_places(1)}};
   if (state.fused) {
     launch_l2_penalty_fused(queue(), task);
-  } else if (!deferred(task)) {
+  } else if (deferred(task)) {
+    // The copies of the gradients are written where these are (pending_ops.cu).
+    refresh_copies({&losses});
+    return;
+  } else {
     launch_l2_penalty(queue(), task);
   }
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

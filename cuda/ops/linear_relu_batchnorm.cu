@@ -251,7 +251,11 @@ void CudaBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode,
   const DeviceScope scope = use_device();
   const MatrixView<float> out = view(z);
   if (out.rows == 0 || out.cols == 0) return;
-  if (is_linear(layer) && layer.outer.empty()) return linear(layer.inner, z);
+  if (is_linear(layer) && layer.outer.empty()) {
+    linear(layer.inner, z);
+    refresh_copies({&z});
+    return;
+  }
 
   DenseStateStorage& saved = storage(state);
   const MatrixView<float> kept{saved.values.data(), out.rows, out.cols, out.stride};
@@ -290,6 +294,10 @@ void CudaBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode,
     task.saved = kept.data;
   }
   launch_dense_output(queue(), task);
+  refresh_copies({&z});
+  if (layer.batch_norm.has_value()) {
+    refresh_copies({layer.batch_norm->running_mean, layer.batch_norm->running_variance});
+  }
 }
 
 /// The gradients of a sum's inputs and weights, from `gradient` (N, C), that of the sum.
@@ -366,6 +374,11 @@ void CudaBackend::linear_relu_batchnorm_backward(const DenseLayer& layer, DenseS
   }
   differentiate(layer.outer, gradients.outer, task.grad_outer ? task.grad_outer : in.data, state);
   differentiate(layer.inner, gradients.inner, task.grad_inner ? task.grad_inner : in.data, state);
+  refresh_copies({gradients.scale, gradients.shift});
+  for (const DenseSumGradients* sum : {&gradients.inner, &gradients.outer}) {
+    refresh_copies({sum->addend, sum->bias});
+    for (const DenseTermGradients& term : sum->terms) refresh_copies({term.input, term.weight});
+  }
 }
 
 }  // namespace tern::cuda

@@ -141,6 +141,7 @@ void CudaBackend::normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) 
     task.summed = row_view(sum.rows).marks;
   }
   launch_normalize_rows(queue(), task);
+  refresh_copies({&y, sum.sum});
 }
 
 void CudaBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
@@ -156,6 +157,7 @@ void CudaBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y,
     task.added = row_view(addend.rows).marks;
   }
   launch_normalize_rows_backward(queue(), task);
+  refresh_copies({&grad_x});
 }
 
 }  // namespace tern::cuda

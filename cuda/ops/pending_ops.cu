@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/gather_copy.hpp"
 
 namespace tern::cuda {
 namespace {
@@ -26,6 +27,7 @@ bool PendingOps::accepts(const PropagateTask& task) const {
   return waiting.csr.offsets != task.csr.offsets && !is_empty(waiting) && !is_empty(task) &&
          waiting.x.stride == task.x.stride &&
          (waiting.from_marks == nullptr) == (task.from_marks == nullptr) &&
+         (waiting.x_copy.values == nullptr) == (task.x_copy.values == nullptr) &&
          waiting.y.data != task.y.data && !reads_array(waiting, task.y.data) &&
          !reads_array(task, waiting.y.data);
 }
@@ -128,7 +130,13 @@ void PendingOps::launch(const Queue& queue) {
     if (ops.penalty_) launch_l2_penalty_loss(queue, *ops.penalty_);
     return;
   }
-  if (ops.penalty_) launch_l2_penalty(queue, *ops.penalty_);
+  if (ops.penalty_) {
+    launch_l2_penalty(queue, *ops.penalty_);
+    for (const PropagateTask& task : ops.tasks_) {
+      launch_gather_copy(queue, {task.y.data, task.y.rows, task.y.cols, task.y.stride},
+                         task.y_copy);
+    }
+  }
   for (const AdamTask& adam : ops.adams_) {
     if (adam.parameter != nullptr) launch_adam(queue, adam);
   }

@@ -14,12 +14,13 @@ struct CounterStorage;
 
 /// Ops of a recorded step that are not launched yet, as ops after them may share their launch:
 ///
-///  - two propagations, such as both directions of a layer, if neither needs the other's result;
+///  - two propagations, such as both directions of a layer, if neither needs the other's result, and both
+///    or neither gather from bf16 copies;
 ///  - then the L2 penalty, if it adds to the results of both;
 ///  - then Adam, with these results as gradients.
 ///
-/// Their matrices outlive the recording (Backend::record), and get the bits of ops that are launched one
-/// by one. A launch of its own costs each op microseconds in which the GPU starts and drains,
+/// Their matrices outlive the recording (Backend::record); each, and its bf16 copy, gets the bits of ops that are
+/// launched one by one. A launch of its own costs each op microseconds in which the GPU starts and drains,
 /// and Adam in the propagation reads no gradient.
 class PendingOps {
  public:

@@ -120,7 +120,9 @@ void CudaBackend::perturb(const PerturbOptions& options, const Counter& step, Ma
     task.kept = sum.begin == RowSum::Begin::kAtZero ? 0.0F : 1.0F;
     task.summed = row_view(sum.rows).marks;
   }
-  if (task.magnitude > 0.0F || task.sum != nullptr) launch_perturb(queue(), task);
+  if (!(task.magnitude > 0.0F) && task.sum == nullptr) return;
+  launch_perturb(queue(), task);
+  refresh_copies({&values, sum.sum});
 }
 
 }  // namespace tern::cuda

@@ -10,6 +10,9 @@
 // gather alone: a group of lanes holds one row of y in registers, 16 bytes a lane, and loads the
 // rows of several neighbours before it uses the first (propagate_neighbours.cuh).
 //
+// If x has a bf16 copy, its rows are gathered instead, E·D·2 bytes; the same sums as of a rounded x. If y
+// has one, it is written along.
+//
 // A group takes a row of at most kSegment neighbours, or a segment of a longer row: no group works
 // much longer than another, and no block waits for one row. Segments come first in the grid, and rows
 // are sorted by length, so that the groups of a warp take equally many turns; the rows of a set come
@@ -29,6 +32,7 @@
 #include "cuda/backend.hpp"
 #include "cuda/ops/pending_ops.hpp"
 #include "cuda/ops/propagate_neighbours.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 #include "tern/error.hpp"
@@ -60,7 +64,7 @@ struct PropagateGrid {
 
 /// The work of one group: `size` neighbours of a row.
 struct Portion {
-  std::int64_t row = -1;  // -1: nothing to do
+  NodeId row = -1;  // -1: nothing to do
   EdgeOffset begin = 0;
   std::int32_t size = 0;
 };
@@ -76,8 +80,7 @@ __device__ inline Portion portion_of_segment(const PropagateTask& task, std::int
 __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t index) {
   const bool every = task.to.rows == nullptr;
   if (index >= (every ? task.num_short : task.to.span->count)) return {};
-  const std::int64_t row =
-      every ? task.short_rows[index] : task.to.rows[task.to.span->begin + index];
+  const NodeId row = every ? task.short_rows[index] : task.to.rows[task.to.span->begin + index];
   const EdgeOffset begin = __ldg(task.csr.offsets + row);
   const EdgeOffset end = __ldg(task.csr.offsets + row + 1);
   if (end - begin > kSegment) return {};
@@ -86,19 +89,24 @@ __device__ inline Portion portion_of_row(const PropagateTask& task, std::int64_t
 
 /// Stores the partial sum of a segment. The group that stores the last one of a row joins them all: so
 /// no second launch waits for the whole grid, and the order of the sum is that of the slots.
-template <int kLanes, int kChunks>
+template <int kLanes, int kChunks, typename Rows>
 __device__ void join_segments(const PropagateTask& task, const RowUpdate& update,
                               const AdamCoefficients& coefficients,
-                              const RowLanes<kLanes, kChunks>& lanes, const RowSegment& segment,
-                              const RowSum<kChunks>& sum) {
+                              const RowLanes<kLanes, kChunks, Rows>& lanes,
+                              const RowSegment& segment, const RowSum<kChunks, Rows>& sum) {
   const LaneGroup<kLanes>& group = lanes.group;
   SplitRow& split = task.split[segment.split];
   float4* slots = as_vectors(task.partials);
+  const int vectors = static_cast<int>(task.y.stride / kVector);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
-    const int place = lanes.place(c);
-    if (place >= lanes.vectors) continue;
-    slots[static_cast<std::int64_t>(segment.slot) * lanes.vectors + place] = sum.chunk[c];
+    if (lanes.place(c) >= lanes.vectors) continue;
+#pragma unroll
+    for (int part = 0; part < Rows::kParts; ++part) {
+      const int place = lanes.place(c) * Rows::kParts + part;
+      if (place >= vectors) continue;
+      slots[static_cast<std::int64_t>(segment.slot) * vectors + place] = sum.chunk[c][part];
+    }
   }
   __threadfence();  // the partial sums of all lanes are seen before their number
   group.sync();
@@ -111,13 +119,12 @@ __device__ void join_segments(const PropagateTask& task, const RowUpdate& update
   __threadfence();
   group.sync();
   FinishedRow<kLanes> row(task, update, coefficients, segment.row);
-  for (int place = group.lane; place < lanes.vectors; place += kLanes) {
-    const float4* partial =
-        slots + static_cast<std::int64_t>(split.first_slot) * lanes.vectors + place;
+  for (int place = group.lane; place < vectors; place += kLanes) {
+    const float4* partial = slots + static_cast<std::int64_t>(split.first_slot) * vectors + place;
     float4 joined = __ldcg(partial);
 #pragma unroll 8
     for (int s = 1; s < split.count; ++s) {
-      joined = add(joined, __ldcg(partial + static_cast<std::int64_t>(s) * lanes.vectors));
+      joined = add(joined, __ldcg(partial + static_cast<std::int64_t>(s) * vectors));
     }
     row.vector(place, joined);
   }
@@ -125,7 +132,7 @@ __device__ void join_segments(const PropagateTask& task, const RowUpdate& update
 }
 
 /// One group a segment or a row. Grid: (blocks of PropagateGrid, tiles of kLanes · kChunks vectors).
-template <int kLanes, int kChunks, bool kMarked>
+template <int kLanes, int kChunks, bool kMarked, typename Rows>
 __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
     propagate_group_per_row_kernel(const __grid_constant__ PropagateGrid grid) {
   __shared__ AdamCoefficients coefficients;
@@ -138,8 +145,8 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
       grid.place_of(blockIdx.x) * kGroups + static_cast<int>(threadIdx.x) / kLanes;
   const Portion portion = segments ? portion_of_segment(task, index) : portion_of_row(task, index);
   const bool updates = update.adam.parameter != nullptr;
-  const RowLanes<kLanes, kChunks> lanes(task);
-  RowSum<kChunks> sum;
+  const RowLanes<kLanes, kChunks, Rows> lanes(task);
+  RowSum<kChunks, Rows> sum;
   add_neighbours<kLanes, kChunks, kMarked>(task, lanes,
                                            {task.csr.columns + portion.begin, portion.size}, sum);
   if (updates) {
@@ -149,19 +156,28 @@ __global__ void __launch_bounds__(kPropagateThreads, kMinBlocks<kChunks>)
   }
   if (portion.row < 0) return;
   if (segments) {
-    join_segments(task, update, coefficients, lanes, task.segments[index], sum);
+    // In 32 bits, as their number: what outlives the loop costs it registers.
+    join_segments(task, update, coefficients, lanes,
+                  task.segments[static_cast<std::int32_t>(index)], sum);
     return;
   }
   FinishedRow<kLanes> row(task, update, coefficients, portion.row);
+  const int vectors = static_cast<int>(task.y.stride / kVector);
 #pragma unroll
   for (int c = 0; c < kChunks; ++c) {
-    const int place = lanes.place(c);
-    if (place < lanes.vectors) row.vector(place, sum.chunk[c]);
+    // This use of the number lets the compiler know that it has 32 bits: the loop then finds an address
+    // by one multiplication.
+    if (lanes.place(c) >= lanes.vectors) continue;
+#pragma unroll
+    for (int part = 0; part < Rows::kParts; ++part) {
+      const int place = lanes.place(c) * Rows::kParts + part;
+      if (place < vectors) row.vector(place, sum.chunk[c][part]);
+    }
   }
   row.end(lanes.group);
 }
 
-template <int kLanes, int kChunks>
+template <typename Rows, int kLanes, int kChunks>
 void launch_rows(const Launcher& launch, const PropagateLaunch& wanted) {
   PropagateGrid grid{wanted};
   std::int64_t blocks[2][2] = {};  // [segments or rows][task]
@@ -174,46 +190,56 @@ void launch_rows(const Launcher& launch, const PropagateLaunch& wanted) {
   grid.ends[0] = blocks[0][0];
   grid.ends[1] = grid.ends[0] + blocks[0][1];
   grid.ends[2] = grid.ends[1] + blocks[1][0];
-  const std::int64_t vectors = wanted.tasks[0].x.stride / kVector;
+  const std::int64_t vectors = Rows::vectors(wanted.tasks[0]);
   const LaunchShape shape{.blocks = grid.ends[2] + blocks[1][1],
                           .threads = kPropagateThreads,
                           .blocks_y = ceil_div(vectors, kLanes * kChunks)};
   if (wanted.tasks[0].from_marks == nullptr) {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false>, grid);
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, false, Rows>, grid);
   } else {
-    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true>, grid);
+    launch(shape, propagate_group_per_row_kernel<kLanes, kChunks, true, Rows>, grid);
+  }
+}
+
+/// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
+template <typename Rows>
+void launch_every_row(const Launcher& launch, const PropagateLaunch& wanted) {
+  const std::int64_t vectors = Rows::vectors(wanted.tasks[0]);
+  if (vectors <= 1) {
+    launch_rows<Rows, 1, 1>(launch, wanted);
+  } else if (vectors <= 2) {
+    launch_rows<Rows, 2, 1>(launch, wanted);
+  } else if (vectors <= 4) {
+    launch_rows<Rows, 4, 1>(launch, wanted);
+  } else if (vectors <= 8) {
+    launch_rows<Rows, 8, 1>(launch, wanted);
+  } else if (vectors <= 16) {
+    launch_rows<Rows, 16, 1>(launch, wanted);
+  } else if (vectors <= 32) {
+    launch_rows<Rows, 32, 1>(launch, wanted);
+  } else if (vectors <= 64) {
+    launch_rows<Rows, 32, 2>(launch, wanted);
+  } else if (vectors <= 96) {
+    launch_rows<Rows, 32, 3>(launch, wanted);
+  } else if (vectors <= 128 || Rows::kParts > 1) {
+    launch_rows<Rows, 32, 4>(launch, wanted);
+  } else if (vectors <= 192) {
+    launch_rows<F32Rows, 32, 6>(launch, wanted);
+  } else {
+    launch_rows<F32Rows, 32, 8>(launch, wanted);
   }
 }
 
 }  // namespace
 
-/// Chooses (lanes, chunks) by the width; rows wider than 1024 go in tiles.
 void launch_propagate(const Queue& queue, const PropagateLaunch& wanted) {
   const Launcher launch(queue);
-  const std::int64_t vectors = wanted.tasks[0].x.stride / kVector;
-  if (wanted.tasks[0].y.rows == 0 || vectors == 0) return;
-  if (vectors <= 1) {
-    launch_rows<1, 1>(launch, wanted);
-  } else if (vectors <= 2) {
-    launch_rows<2, 1>(launch, wanted);
-  } else if (vectors <= 4) {
-    launch_rows<4, 1>(launch, wanted);
-  } else if (vectors <= 8) {
-    launch_rows<8, 1>(launch, wanted);
-  } else if (vectors <= 16) {
-    launch_rows<16, 1>(launch, wanted);
-  } else if (vectors <= 32) {
-    launch_rows<32, 1>(launch, wanted);
-  } else if (vectors <= 64) {
-    launch_rows<32, 2>(launch, wanted);
-  } else if (vectors <= 96) {
-    launch_rows<32, 3>(launch, wanted);
-  } else if (vectors <= 128) {
-    launch_rows<32, 4>(launch, wanted);
-  } else if (vectors <= 192) {
-    launch_rows<32, 6>(launch, wanted);
+  const PropagateTask& first = wanted.tasks[0];
+  if (first.y.rows == 0 || first.y.stride == 0) return;
+  if (first.x_copy.values == nullptr) {
+    launch_every_row<F32Rows>(launch, wanted);
   } else {
-    launch_rows<32, 8>(launch, wanted);
+    launch_every_row<Bf16Rows>(launch, wanted);
   }
 }
 
@@ -271,6 +297,8 @@ void CudaBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix
                      .from_scale = scales_of(parts.direction(opposite(to)), options.from_scales),
                      .x = read_only_view(x),
                      .y = view(y),
+                     .x_copy = copy_view(x),
+                     .y_copy = copy_view(y),
                      .to = row_view(options.to),
                      .scale = static_cast<float>(options.scale),
                      .short_rows = rows.short_rows.data(),

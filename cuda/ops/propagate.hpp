@@ -6,6 +6,7 @@
 
 #include "cuda/ops/adam.hpp"
 #include "cuda/support/batch.hpp"
+#include "cuda/support/gather_copy.hpp"
 #include "cuda/support/launch_shape.hpp"
 #include "cuda/support/row_cuts.hpp"
 #include "cuda/support/rows.hpp"
@@ -43,6 +44,8 @@ struct PropagateTask {
   const float* from_scale = nullptr;  // likewise
   MatrixView<const float> x;
   MatrixView<float> y;
+  GatherCopyView x_copy = {};                  // read in place of x, if there is one
+  GatherCopyView y_copy = {};                  // written too, if there is one
   RowsView to;                                 // the rows to write
   const std::uint8_t* from_marks = nullptr;    // null: every row of x counts
   const float* addend = nullptr;               // of y's stride; null: none
@@ -82,7 +85,8 @@ constexpr bool finishes_rows(std::int64_t stride) {
 }
 
 /// See propagate.cu. The tasks of a launch have rows of one stride, both have marks of x or neither has,
-/// and none reads or writes what another writes. Updates follow every row: `to` is all rows.
+/// both have a copy of x or neither has, and none reads or writes what another writes. Updates follow every row:
+/// `to` is all rows.
 void launch_propagate(const Queue& queue, const PropagateLaunch& launch);
 /// The same of one task alone.
 void launch_propagate(const Queue& queue, const PropagateTask& task);

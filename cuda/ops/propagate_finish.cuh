@@ -10,6 +10,7 @@
 
 #include "cuda/ops/adam_step.cuh"
 #include "cuda/ops/propagate.hpp"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/vector.cuh"
 
@@ -45,6 +46,7 @@ class FinishedRow {
     value = scale(task_.scale, value);
     if (update_.adam.parameter == nullptr) {
       as_vectors(task_.y.data)[at] = value;
+      store_copy(task_.y_copy, row_, place, value);
       return;
     }
     const float4 parameter = as_vectors(update_.adam.parameter)[at];
@@ -53,6 +55,7 @@ class FinishedRow {
       square_ = dot(parameter, parameter, square_);
     }
     __stcs(as_vectors(task_.y.data) + at, value);
+    store_copy(task_.y_copy, row_, place, value);
     adam_vector(update_.adam, coefficients_, at, place, value, parameter);
   }
 

@@ -2,7 +2,8 @@
 
 // The inner loop of propagate: the sum of one row of y over neighbours, weighted, in CSR order.
 //
-// A group of lanes holds the sum in registers, 16 bytes a lane and vector. The groups of a warp walk
+// A group of lanes holds the sum in registers; a lane loads 16 bytes at a time: four elements of x, or
+// eight of its bf16 copy, for which a row needs half of the lanes. The groups of a warp walk
 // through their rows in lockstep, and all of them take as many turns as the longest row needs: so
 // the shuffles name the whole warp, by a constant mask, and no instruction is spent on meeting. In a
 // turn every lane loads its vectors of several neighbours, without a condition: a group that has
@@ -20,19 +21,72 @@
 
 #include "cuda/ops/propagate.hpp"
 #include "cuda/ops/propagate_finish.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/vector.cuh"
 
 namespace tern::cuda {
 namespace {
 
-/// The part of a row that one lane holds: kChunks vectors, kLanes apart.
-template <int kChunks>
+/// The rows of x, in vectors of 16 bytes.
+struct F32Rows {
+  using Vector = float4;
+  static constexpr int kParts = 1;  // float4 to which a vector is added
+  static constexpr bool kZeroRow = false;
+
+  __device__ static const Vector* first(const PropagateTask& task) {
+    return as_vectors(task.x.data);
+  }
+  __host__ __device__ static std::int64_t vectors(const PropagateTask& task) {
+    return task.x.stride / kVector;
+  }
+  /// What a lane tells the others of a row to load; with it they find its vectors.
+  using Key = NodeId;
+  __device__ static Key key(NodeId row, int /*vectors*/) { return row; }
+  __device__ static std::uintptr_t address(std::uintptr_t first, Key key, int vectors) {
+    const int row_bytes = vectors * static_cast<int>(sizeof(Vector));
+    return first + static_cast<std::int64_t>(key) * row_bytes;
+  }
+  __device__ static void add(float weight, float4 value, float4 (&sum)[kParts]) {
+    sum[0] = fma(weight, value, sum[0]);
+  }
+};
+
+/// The rows of its copy. Elements become f32 in registers: the same sums as of a rounded x.
+struct Bf16Rows {
+  using Vector = uint4;
+  static constexpr int kParts = 2;
+  static constexpr bool kZeroRow = true;  // after the rows of x (GatherCopyView)
+
+  __device__ static const Vector* first(const PropagateTask& task) {
+    return reinterpret_cast<const uint4*>(task.x_copy.values);
+  }
+  __host__ __device__ static std::int64_t vectors(const PropagateTask& task) {
+    return task.x_copy.vectors;
+  }
+  /// The number of the row's first vector, of which a copy has at most 2³².
+  using Key = std::uint32_t;
+  __device__ static Key key(NodeId row, int vectors) {
+    return static_cast<std::uint32_t>(row) * static_cast<std::uint32_t>(vectors);
+  }
+  __device__ static std::uintptr_t address(std::uintptr_t first, Key key, int /*vectors*/) {
+    return first + static_cast<std::uint64_t>(key) * sizeof(Vector);
+  }
+  __device__ static void add(float weight, uint4 value, float4 (&sum)[kParts]) {
+    sum[0] = fma(weight, make_uint2(value.x, value.y), sum[0]);
+    sum[1] = fma(weight, make_uint2(value.z, value.w), sum[1]);
+  }
+};
+
+/// The part of a row that one lane holds: the elements of kChunks vectors, kLanes apart.
+template <int kChunks, typename Rows>
 struct RowSum {
-  float4 chunk[kChunks];
+  float4 chunk[kChunks][Rows::kParts];
 
   __device__ RowSum() {
-    for (float4& c : chunk) c = zero_vector();
+    for (auto& c : chunk) {
+      for (float4& part : c) part = zero_vector();
+    }
   }
 };
 
@@ -44,8 +98,9 @@ template <int kChunks>
 constexpr int kUnroll = kChunks == 1 ? 4 : (kChunks >= 8 ? 1 : 8 / kChunks);
 
 /// Which vectors of a row belong to this lane of the group.
-template <int kLanes, int kChunks>
+template <int kLanes, int kChunks, typename Rows>
 struct RowLanes {
+  using Vector = typename Rows::Vector;
   LaneGroup<kLanes> group;
   int vectors;          // of a whole row
   int offset[kChunks];  // of this lane; lanes beyond the row reread its last vector, and store none
@@ -54,18 +109,17 @@ struct RowLanes {
   std::uintptr_t first;
 
   __device__ explicit RowLanes(const PropagateTask& task)
-      : vectors(static_cast<int>(task.x.stride / kVector)) {
+      : vectors(static_cast<int>(Rows::vectors(task))) {
     for (int c = 0; c < kChunks; ++c) offset[c] = min(place(c), vectors - 1);
-    first = reinterpret_cast<std::uintptr_t>(as_vectors(task.x.data) + offset[0]);
+    first = reinterpret_cast<std::uintptr_t>(Rows::first(task) + offset[0]);
   }
   __device__ int place(int c) const {
     return (static_cast<int>(blockIdx.y) * kChunks + c) * kLanes + group.lane;
   }
+  __device__ typename Rows::Key key(NodeId row) const { return Rows::key(row, vectors); }
   /// Loads this lane's vectors of a row of x.
-  __device__ void load(NodeId row, float4 (&value)[kChunks]) const {
-    const int row_bytes = vectors * static_cast<int>(sizeof(float4));
-    const auto* from =
-        reinterpret_cast<const float4*>(first + static_cast<std::int64_t>(row) * row_bytes);
+  __device__ void load(typename Rows::Key key, Vector (&value)[kChunks]) const {
+    const auto* from = reinterpret_cast<const Vector*>(Rows::address(first, key, vectors));
 #pragma unroll
     for (int c = 0; c < kChunks; ++c) value[c] = __ldg(from + (offset[c] - offset[0]));
   }
@@ -77,52 +131,66 @@ struct Neighbours {
   int size = 0;  // in 32 bits, as it is at most a segment: 64 bits made ptxas spill for sm_100
 };
 
-template <int kChunks>
-__device__ void add_row(float weight, const float4 (&value)[kChunks], RowSum<kChunks>& sum) {
+template <int kChunks, typename Rows>
+__device__ void add_row(float weight, const typename Rows::Vector (&value)[kChunks],
+                        RowSum<kChunks, Rows>& sum) {
 #pragma unroll
-  for (int c = 0; c < kChunks; ++c) sum.chunk[c] = fma(weight, value[c], sum.chunk[c]);
+  for (int c = 0; c < kChunks; ++c) Rows::add(weight, value[c], sum.chunk[c]);
 }
 
-/// A row of x that the groups of a warp load in place of neighbours that they do not have: the first
-/// neighbour of one of them. Some group of the warp has a neighbour.
-template <int kLanes>
-__device__ NodeId spare_row(const LaneGroup<kLanes>& group, const Neighbours& neighbours) {
-  return group.max_in_warp(neighbours.size > 0 ? __ldg(neighbours.ids) : -1);
+/// The weight of a row of zeros that is added in place of a neighbour: the product is -0, and no sum
+/// changes by it, not even the sign of a zero.
+constexpr float kNoWeight = -0.0F;
+
+/// A row that the groups of a warp load in place of neighbours that they do not have: the row of zeros,
+/// which they may add, or the first neighbour of one of them, which they must not. To add under a
+/// condition costs nothing if the condition is one of few instructions; those that expand bf16 would
+/// become a branch, and loads would move behind it. Some group of the warp has a neighbour.
+template <typename Rows, int kLanes>
+__device__ NodeId spare_row(const PropagateTask& task, const LaneGroup<kLanes>& group,
+                            const Neighbours& neighbours) {
+  if constexpr (Rows::kZeroRow) {
+    return static_cast<NodeId>(task.x.rows);
+  } else {
+    return group.max_in_warp(neighbours.size > 0 ? __ldg(neighbours.ids) : -1);
+  }
 }
 
 /// Adds all neighbours. All threads of the warp take part.
-template <int kLanes, int kChunks>
-__device__ void add_every(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                          const Neighbours& neighbours, RowSum<kChunks>& sum) {
+template <int kLanes, int kChunks, typename Rows>
+__device__ void add_every(const PropagateTask& task, const RowLanes<kLanes, kChunks, Rows>& lanes,
+                          const Neighbours& neighbours, RowSum<kChunks, Rows>& sum) {
   constexpr int kAtOnce = kUnroll<kChunks>;
   static_assert(kLanes % kAtOnce == 0);
   const LaneGroup<kLanes>& group = lanes.group;
   const int size = neighbours.size;
   const int longest = group.max_in_warp(size);
   if (longest == 0) return;
-  const NodeId spare = spare_row(group, neighbours);
+  const NodeId spare = spare_row<Rows>(task, group, neighbours);
   NodeId next = group.lane < size ? __ldg(neighbours.ids + group.lane) : spare;
 #pragma unroll 1
   for (int base = 0; base < longest; base += kLanes) {
     const NodeId id = next;
-    const float weight = scale_of(task.from_scale, id);
+    const auto key = lanes.key(id);
+    float weight = kNoWeight;
+    if (!Rows::kZeroRow || base + group.lane < size) weight = scale_of(task.from_scale, id);
     const int ahead = base + kLanes + group.lane;
     next = ahead < size ? __ldg(neighbours.ids + ahead) : spare;
     const int count = min(longest - base, kLanes);
     const int own = size - base;
 #pragma unroll 1
     for (int j = 0; j < count; j += kAtOnce) {
-      float4 value[kAtOnce][kChunks];
+      typename Rows::Vector value[kAtOnce][kChunks];
 #pragma unroll
       for (int u = 0; u < kAtOnce; ++u) {
-        lanes.load(group.broadcast_in_warp(id, j + u), value[u]);
+        lanes.load(group.broadcast_in_warp(key, j + u), value[u]);
       }
       float factor[kAtOnce];
 #pragma unroll
       for (int u = 0; u < kAtOnce; ++u) factor[u] = group.broadcast_in_warp(weight, j + u);
 #pragma unroll
       for (int u = 0; u < kAtOnce; ++u) {
-        if (j + u < own) add_row(factor[u], value[u], sum);
+        if (Rows::kZeroRow || j + u < own) add_row(factor[u], value[u], sum);
       }
     }
   }
@@ -130,15 +198,15 @@ __device__ void add_every(const PropagateTask& task, const RowLanes<kLanes, kChu
 
 /// Adds the neighbours that are marked. All threads of the warp take part. The marks are read a step
 /// ahead, and the ids two steps, as most steps have few neighbours to wait for.
-template <int kLanes, int kChunks>
-__device__ void add_marked(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                           const Neighbours& neighbours, RowSum<kChunks>& sum) {
+template <int kLanes, int kChunks, typename Rows>
+__device__ void add_marked(const PropagateTask& task, const RowLanes<kLanes, kChunks, Rows>& lanes,
+                           const Neighbours& neighbours, RowSum<kChunks, Rows>& sum) {
   constexpr int kAtOnce = kUnroll<kChunks>;
   const LaneGroup<kLanes>& group = lanes.group;
   const int size = neighbours.size;
   const int longest = group.max_in_warp(size);
   if (longest == 0) return;
-  const NodeId spare = spare_row(group, neighbours);
+  const NodeId spare = spare_row<Rows>(task, group, neighbours);
   const auto id_at = [&](int base) {
     const int i = base + group.lane;
     return i < size ? __ldg(neighbours.ids + i) : spare;
@@ -153,6 +221,7 @@ __device__ void add_marked(const PropagateTask& task, const RowLanes<kLanes, kCh
   for (int base = 0; base < longest; base += kLanes) {
     const unsigned of_warp = __ballot_sync(kFullWarp, wanted ? 1 : 0);
     const float weight = wanted ? scale_of(task.from_scale, id) : 0.0F;
+    const auto key = lanes.key(id);
     const NodeId after = id_at(base + 2 * kLanes);
     const bool next_wanted = wanted_at(base + kLanes, next);
     // Bit i: neighbour base + i counts.
@@ -160,20 +229,24 @@ __device__ void add_marked(const PropagateTask& task, const RowLanes<kLanes, kCh
     const int count = group.most_bits(of_warp);
 #pragma unroll 1
     for (int j = 0; j < count; j += kAtOnce) {
-      float4 value[kAtOnce][kChunks];
+      typename Rows::Vector value[kAtOnce][kChunks];
       int source[kAtOnce];
 #pragma unroll
       for (int u = 0; u < kAtOnce; ++u) {
         source[u] = __ffs(static_cast<int>(left)) - 1;  // -1: none is left, and any id will do
         left &= left - 1;
-        lanes.load(group.broadcast_in_warp(id, source[u]), value[u]);
+        const auto found = group.broadcast_in_warp(key, source[u]);
+        lanes.load(Rows::kZeroRow && source[u] < 0 ? lanes.key(spare) : found, value[u]);
       }
       float factor[kAtOnce];
 #pragma unroll
-      for (int u = 0; u < kAtOnce; ++u) factor[u] = group.broadcast_in_warp(weight, source[u]);
+      for (int u = 0; u < kAtOnce; ++u) {
+        factor[u] = group.broadcast_in_warp(weight, source[u]);
+        if (Rows::kZeroRow && source[u] < 0) factor[u] = kNoWeight;
+      }
 #pragma unroll
       for (int u = 0; u < kAtOnce; ++u) {
-        if (source[u] >= 0) add_row(factor[u], value[u], sum);
+        if (Rows::kZeroRow || source[u] >= 0) add_row(factor[u], value[u], sum);
       }
     }
     id = next;
@@ -183,9 +256,9 @@ __device__ void add_marked(const PropagateTask& task, const RowLanes<kLanes, kCh
 }
 
 /// Adds the neighbours of a narrow row: every lane reads all ids.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                           const Neighbours& neighbours, RowSum<kChunks>& sum) {
+template <int kLanes, int kChunks, bool kMarked, typename Rows>
+__device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kChunks, Rows>& lanes,
+                           const Neighbours& neighbours, RowSum<kChunks, Rows>& sum) {
   constexpr int kAtOnce = kUnroll<kChunks>;
   for (int base = 0; base < neighbours.size; base += kAtOnce) {
     NodeId id[kAtOnce];
@@ -202,12 +275,12 @@ __device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kCh
       }
     }
     float weight[kAtOnce];
-    float4 value[kAtOnce][kChunks];
+    typename Rows::Vector value[kAtOnce][kChunks];
 #pragma unroll
     for (int u = 0; u < kAtOnce; ++u) {
       if (present[u]) {
         weight[u] = 1.0F;
-        lanes.load(id[u], value[u]);
+        lanes.load(lanes.key(id[u]), value[u]);
       }
     }
     if (task.from_scale != nullptr) {
@@ -224,11 +297,12 @@ __device__ void add_direct(const PropagateTask& task, const RowLanes<kLanes, kCh
 }
 
 /// Adds the neighbours that count. All threads of the warp take part.
-template <int kLanes, int kChunks, bool kMarked>
-__device__ void add_neighbours(const PropagateTask& task, const RowLanes<kLanes, kChunks>& lanes,
-                               const Neighbours& neighbours, RowSum<kChunks>& sum) {
+template <int kLanes, int kChunks, bool kMarked, typename Rows>
+__device__ void add_neighbours(const PropagateTask& task,
+                               const RowLanes<kLanes, kChunks, Rows>& lanes,
+                               const Neighbours& neighbours, RowSum<kChunks, Rows>& sum) {
   if constexpr (kLanes < kUnroll<kChunks>) {
-    add_direct<kLanes, kChunks, kMarked>(task, lanes, neighbours, sum);
+    add_direct<kLanes, kChunks, kMarked, Rows>(task, lanes, neighbours, sum);
   } else if constexpr (kMarked) {
     add_marked(task, lanes, neighbours, sum);
   } else {

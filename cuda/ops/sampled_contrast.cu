@@ -274,6 +274,7 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
                            grow(state.contrast, contrast_workspace_size(task), "sampled_contrast"));
   state.fused ? launch_sampled_contrast_fused(queue(), task)
               : launch_sampled_contrast(queue(), task);
+  refresh_copies({&grad_users, &grad_items, &losses});
 }
 
 }  // namespace tern::cuda

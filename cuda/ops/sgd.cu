@@ -13,6 +13,7 @@
 
 #include "cuda/backend.hpp"
 #include "cuda/ops/fault.cuh"
+#include "cuda/support/bf16.cuh"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
 
@@ -31,6 +32,7 @@ __device__ inline void sgd_vector(const SgdTask& task, std::int64_t at) {
   }
   p = fma(-task.learning_rate, v, p);
   as_vectors(task.parameter)[at] = p;
+  store_copy_at(task.copy, task.stride / kVector, at, p);
   // A velocity that is not finite makes the parameter not finite: no need to test it.
   if (!all_finite(p) && task.fault != nullptr) note_fault(task.fault, *task.step);
 }
@@ -84,12 +86,14 @@ void CudaBackend::sgd(const SgdOptions& options, const Counter& step, const Matr
                        .weight_decay = finite_factor(options.weight_decay),
                        .gradient = view(gradient).data,
                        .parameter = p.data,
+                       .copy = copy_view(parameter),
                        .velocity = options.momentum == 0.0 ? nullptr : view(state.velocity).data,
                        .rows = p.rows,
                        .stride = p.stride,
                        .only = row_view(rows),
                        .step = storage(step).value.data(),
                        .fault = counter_value(fault)});
+  if (options.momentum != 0.0) refresh_copies({&state.velocity});
 }
 
 }  // namespace tern::cuda

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "cuda/support/gather_copy.hpp"
 #include "cuda/support/rows.hpp"
 
 namespace tern::cuda {
@@ -15,6 +16,7 @@ struct SgdTask {
   float weight_decay = 0.0F;
   const float* gradient = nullptr;
   float* parameter = nullptr;
+  GatherCopyView copy = {};   // of the parameter: written too
   float* velocity = nullptr;  // null: no momentum
   std::int64_t rows = 0;
   std::int64_t stride = 0;

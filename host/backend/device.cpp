@@ -111,16 +111,15 @@ std::unique_ptr<Backend> make_auto_backend(int threads, std::string* notice,
   return make_cpu_backend(threads);
 }
 
-/// Whether the model allocates matrices that propagate reads in bf16.
-bool propagates_in_bf16(const ModelOptions& model) {
-  const bool propagates =
-      model.kind == ModelKind::kGcMc || (model.kind == ModelKind::kLightGcn && model.layers > 0);
-  return propagates && model.gather == GatherPrecision::kBf16;
+}  // namespace
+
+std::unique_ptr<Backend> make_cuda_backend(const PluginOptions& options) {
+  return make_named_cuda_backend(fmt::format("cuda:{}", options.device), options);
 }
 
-/// A backend by name. *notice stays empty if there is no CUDA library at all.
-std::unique_ptr<Backend> make_any_backend(std::string_view device, int threads, std::string* notice,
-                                          Reproducibility reproducibility) {
+std::unique_ptr<Backend> make_program_backend(std::string_view device, int threads,
+                                              std::string* notice,
+                                              Reproducibility reproducibility) {
   Config config;
   config.device = device;
   check_keys(config, "train.device");
@@ -131,33 +130,14 @@ std::unique_ptr<Backend> make_any_backend(std::string_view device, int threads, 
       device, {.device = cuda_index(device), .reproducibility = reproducibility});
 }
 
-}  // namespace
-
-std::unique_ptr<Backend> make_cuda_backend(const PluginOptions& options) {
-  return make_named_cuda_backend(fmt::format("cuda:{}", options.device), options);
-}
-
 std::unique_ptr<Backend> make_backend(std::string_view device, int threads, std::string* notice,
                                       Reproducibility reproducibility) {
-  std::unique_ptr<Backend> backend = make_any_backend(device, threads, notice, reproducibility);
+  std::unique_ptr<Backend> backend = make_program_backend(device, threads, notice, reproducibility);
   if (device == "auto" && notice != nullptr && notice->empty() && backend->name() == "cpu") {
     *notice =
         fmt::format("There is no CUDA backend ({}) here; running on the CPU.", kCudaPluginFile);
   }
   return backend;
-}
-
-std::unique_ptr<Backend> make_backend_for(const ModelOptions& model, std::string_view device,
-                                          int threads, std::string* notice,
-                                          Reproducibility reproducibility) {
-  // If no GPU is usable, "auto" is the CPU in any case, and its own notice says why.
-  if (device == "auto" && propagates_in_bf16(model) && find_cuda().lookup.problem.empty()) {
-    if (notice != nullptr) {
-      *notice = "train.precision = bf16 runs on the CPU; a GPU propagates in f32 alone.";
-    }
-    return make_cpu_backend(threads);
-  }
-  return make_any_backend(device, threads, notice, reproducibility);
 }
 
 std::vector<DeviceDescription> list_devices(std::string* cuda_status) {

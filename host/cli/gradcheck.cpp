@@ -68,7 +68,7 @@ int run(const GradcheckCommand& options) {
   std::string notice;
   const auto limit = limit_threads(options.threads);
   const std::unique_ptr<Backend> backend =
-      make_backend_for({}, options.device, options.threads, &notice);
+      make_program_backend(options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
   const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
   const auto failures = std::count_if(results.begin(), results.end(),

@@ -121,7 +121,6 @@ HistoryUsers read_history(const std::string& file, const DataOptions& options, L
     users.cold.push_back(users.history.row(user).empty());
   }
   if (loaded.is_fitted()) return users;
-  loaded.expect_propagation();
   users.rows = fold_in(loaded.backend(), loaded.train_graph(), loaded.data().train,
                        loaded.run().config().model, read_parameters(loaded), users.history);
   return users;

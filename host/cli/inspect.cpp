@@ -50,8 +50,7 @@ MemoryReport measure(const Dataset& data, const Config& config) {
   std::unique_ptr<Backend> backend;
   MemoryTarget target;
   try {
-    backend = make_backend_for(config.model, config.device, config.threads, nullptr,
-                               config.reproducibility);
+    backend = make_program_backend(config.device, config.threads, nullptr, config.reproducibility);
     target = memory_target(*backend);
     report.on = backend->name();
   } catch (const MemoryError&) {

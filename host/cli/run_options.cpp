@@ -18,11 +18,9 @@
 namespace tern::cli {
 namespace {
 
-std::unique_ptr<Backend> open_backend(const RunOptions& options, const ModelOptions& model,
-                                      Console& console) {
+std::unique_ptr<Backend> open_backend(const RunOptions& options, Console& console) {
   std::string notice;
-  std::unique_ptr<Backend> backend =
-      make_backend_for(model, options.device, options.threads, &notice);
+  std::unique_ptr<Backend> backend = make_program_backend(options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
   return backend;
 }
@@ -183,11 +181,7 @@ const ItemScorer& LoadedRun::scorer() {
 }
 
 Backend& LoadedRun::backend() {
-  if (backend_) return *backend_;
-  ModelOptions model = run_.config().model;
-  // Stored embeddings are only read: every device can do it.
-  if (stored_ && !propagates_) model.gather = GatherPrecision::kOwn;
-  backend_ = open_backend(options_, model, console_);
+  if (!backend_) backend_ = open_backend(options_, console_);
   return *backend_;
 }
 

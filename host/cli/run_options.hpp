@@ -74,8 +74,6 @@ class LoadedRun final : public RankingSource {
   Backend& backend() override;
   /// Call it before backend(): for so little work, --device auto means the CPU.
   void expect_queries(std::int64_t queries);
-  /// Call it before backend() if the backend must propagate although embeddings are stored.
-  void expect_propagation() { propagates_ = true; }
   const Graph& train_graph();
   /// With the parameters of the checkpoint; the final embeddings are computed.
   Model& model();
@@ -97,7 +95,6 @@ class LoadedRun final : public RankingSource {
   Run run_;
   int epoch_ = 0;
   std::optional<FinalEmbeddings> stored_;  // none: the model computes them
-  bool propagates_ = false;                // even if embeddings are stored
   std::optional<TensorFile> parameters_;
   std::optional<Dataset> data_;
   bool has_features_ = false;

@@ -149,8 +149,8 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
     return finish(*plan.run, code);
   }
   std::string notice;
-  const std::unique_ptr<Backend> backend = make_backend_for(
-      config.model, config.device, config.threads, &notice, config.reproducibility);
+  const std::unique_ptr<Backend> backend =
+      make_program_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_data(plan, console);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {

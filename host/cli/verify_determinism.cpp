@@ -41,8 +41,7 @@ std::vector<Trial> trials(const Config& config, const std::string& backend) {
 
 int verify_determinism(const Config& config, const Dataset& data, Console& console) {
   const auto open = [&](const Trial& trial, std::string* notice) {
-    return make_backend_for(config.model, trial.device, trial.threads, notice,
-                            config.reproducibility);
+    return make_program_backend(trial.device, trial.threads, notice, config.reproducibility);
   };
   std::string notice;
   const Trial asked{config.device, config.threads};

@@ -100,7 +100,7 @@ std::vector<KeySpec> train_keys() {
               at(&Config::threads), 0, 4096),
       choice<GatherPrecision>("train.precision", kChangesResult,
                               "how propagations read embeddings; bf16: as copies of half the size, "
-                              "all else in f32; not on a GPU",
+                              "all else in f32",
                               at(&Config::model, &ModelOptions::gather),
                               {{"f32", GatherPrecision::kOwn}, {"bf16", GatherPrecision::kBf16}}),
       choice<Reproducibility>(

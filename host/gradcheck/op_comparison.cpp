@@ -90,6 +90,10 @@ class Answers {
                           .to_scales = &to_scales,
                           .from_scales = &from_scales});
       add("propagate", "y (given scales)", download(backend_, y), nodes_);
+      Matrix rounded = backend_.allocate(x.rows(), x.cols(), {.gather = GatherPrecision::kBf16});
+      backend_.copy(x, rounded);
+      backend_.propagate(graph_, to, rounded, y);
+      add("propagate", "y (from bf16)", download(backend_, y), nodes_);
     }
   }
 

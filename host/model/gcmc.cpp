@@ -30,6 +30,8 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
       steps_(backend.make_counter()),
       trainables_(backend,
                   triplets.empty() ? Trainables::Gradients::kNo : Trainables::Gradients::kYes) {
+  std::vector<int> widths = options.hidden;
+  widths.push_back(options.width);
   std::array<LayerInput, 2> inputs;
   for (const Side side : kSides) {
     if (trainables_.train() && graph.num_nodes(side) < 2) {
@@ -38,14 +40,17 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
           to_string(side), graph.num_nodes(side)));
     }
     inputs[static_cast<std::size_t>(side)] =
-        make_input(side, graph.num_nodes(side), features.of(side));
+        make_input(side, graph, widths.front(), features.of(side));
   }
-  std::vector<int> widths = options.hidden;
-  widths.push_back(options.width);
-  for (const int width : widths) {
-    const int number = static_cast<int>(layers_.size()) + 1;
-    layers_.push_back(
-        std::make_unique<GcMcLayer>(backend, graph, trainables_, number, inputs, width));
+  for (std::size_t i = 0; i < widths.size(); ++i) {
+    std::array<MatrixOptions, 2> outputs;
+    for (const Side side : kSides) {
+      if (i + 1 == widths.size()) continue;  // no layer propagates the final embeddings
+      outputs[static_cast<std::size_t>(side)].gather =
+          gather_of(graph, side, {.nodes = graph.num_nodes(side)}, widths[i], widths[i + 1]);
+    }
+    layers_.push_back(std::make_unique<GcMcLayer>(
+        backend, graph, trainables_, static_cast<int>(i) + 1, inputs, widths[i], outputs));
     for (const Side side : kSides) {
       inputs[static_cast<std::size_t>(side)] = {.nodes = graph.num_nodes(side),
                                                 .learned = &layers_.back()->output(side),
@@ -55,7 +60,17 @@ GcMc::GcMc(Backend& backend, const Graph& graph, const Triplets& triplets,
   }
 }
 
-LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* features) {
+/// How `learned` learned columns of a side's input x are allocated for a layer of `width` columns: their
+/// copy is read only if its message propagates them before the linear map.
+GatherPrecision GcMc::gather_of(const Graph& graph, Side side, const LayerInput& x,
+                                std::int64_t learned, std::int64_t width) const {
+  const MessageOrder order = message_order(graph, opposite(side), x, learned, width);
+  return order == MessageOrder::kPropagateFirst ? options_.gather : GatherPrecision::kOwn;
+}
+
+LayerInput GcMc::make_input(Side side, const Graph& graph, std::int64_t width,
+                            const EncodedFeatures* features) {
+  const NodeId nodes = graph.num_nodes(side);
   NodeInput& own = inputs_[static_cast<std::size_t>(side)];
   LayerInput input{.nodes = nodes, .gather = options_.gather};
   if (takes_features(options_.inputs, side, features)) {
@@ -75,8 +90,8 @@ LayerInput GcMc::make_input(Side side, NodeId nodes, const EncodedFeatures* feat
     }
   }
   if (learns_ids(options_.inputs, features)) {
-    own.ids =
-        &trainables_.make(side, "embedding", nodes, options_.width, {.gather = options_.gather});
+    own.ids = &trainables_.make(side, "embedding", nodes, options_.width,
+                                {.gather = gather_of(graph, side, input, options_.width, width)});
     input.learned = &own.ids->value;
     input.learned_gradient = &own.ids->gradient;
   }

@@ -51,7 +51,11 @@ class GcMc final : public Model {
     Trainable* ids = nullptr;
   };
 
-  LayerInput make_input(Side side, NodeId nodes, const EncodedFeatures* features);
+  /// The input of the first layer, of `width` columns.
+  LayerInput make_input(Side side, const Graph& graph, std::int64_t width,
+                        const EncodedFeatures* features);
+  GatherPrecision gather_of(const Graph& graph, Side side, const LayerInput& x,
+                            std::int64_t learned, std::int64_t width) const;
   GcMcDropout dropout() const;
 
   Backend& backend_;

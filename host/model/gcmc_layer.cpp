@@ -8,7 +8,7 @@ namespace tern {
 
 GcMcLayer::Half::Half(Backend& backend, const Graph& graph, Side side, Trainables& trainables,
                       const std::string& name, const std::array<LayerInput, 2>& inputs,
-                      std::int64_t width)
+                      std::int64_t width, const MatrixOptions& output)
     : self(backend, trainables, side, name + "_self", inputs[static_cast<std::size_t>(side)],
            width),
       message(backend, graph, side, trainables, name + "_message",
@@ -21,7 +21,7 @@ GcMcLayer::Half::Half(Backend& backend, const Graph& graph, Side side, Trainable
       running_variance(backend.allocate(1, width)),
       state(backend.make_dense_state(graph.num_nodes(side), width)),
       h(backend.allocate(graph.num_nodes(side), width)),
-      z(backend.allocate(graph.num_nodes(side), width, {.gather = self.input().gather})) {
+      z(backend.allocate(graph.num_nodes(side), width, output)) {
   if (!trainables.train()) return;
   const bool propagated = message.order() == MessageOrder::kLinearFirst;
   const GatherPrecision own = GatherPrecision::kOwn;
@@ -40,11 +40,13 @@ DenseLayer GcMcLayer::Half::dense_layer() {
 }
 
 GcMcLayer::GcMcLayer(Backend& backend, const Graph& graph, Trainables& trainables, int number,
-                     const std::array<LayerInput, 2>& inputs, std::int64_t width)
+                     const std::array<LayerInput, 2>& inputs, std::int64_t width,
+                     const std::array<MatrixOptions, 2>& outputs)
     : backend_(backend), number_(number), name_(fmt::format("layer{}", number)) {
   for (const Side side : kSides) {
     halves_[static_cast<std::size_t>(side)] =
-        std::make_unique<Half>(backend, graph, side, trainables, name_, inputs, width);
+        std::make_unique<Half>(backend, graph, side, trainables, name_, inputs, width,
+                               outputs[static_cast<std::size_t>(side)]);
   }
   if (!trainables.train()) return;
   for (const Side side : kSides) {

@@ -25,10 +25,11 @@ struct GcMcDropout {
 /// b_3)). In training, dropout removes elements or whole rows of the messages h before W_3.
 class GcMcLayer {
  public:
-  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...". inputs: by Side. The
-  /// graph and all matrices of the inputs must outlive the layer.
+  /// Parameters are named "<side>_layer<number>_{self,message,mix,norm}_...". inputs: by Side, as are
+  /// outputs, how z is allocated. The graph and all matrices of the inputs must outlive the layer.
   GcMcLayer(Backend& backend, const Graph& graph, Trainables& trainables, int number,
-            const std::array<LayerInput, 2>& inputs, std::int64_t width);
+            const std::array<LayerInput, 2>& inputs, std::int64_t width,
+            const std::array<MatrixOptions, 2>& outputs);
 
   void forward(DenseMode mode, const GcMcDropout& dropout);
   /// Computes, from gradient(side), the gradients of all parameters and of the learned inputs.
@@ -44,7 +45,8 @@ class GcMcLayer {
   /// One side of the layer.
   struct Half {
     Half(Backend& backend, const Graph& graph, Side side, Trainables& trainables,
-         const std::string& name, const std::array<LayerInput, 2>& inputs, std::int64_t width);
+         const std::string& name, const std::array<LayerInput, 2>& inputs, std::int64_t width,
+         const MatrixOptions& output);
 
     LinearMap self;
     Message message;

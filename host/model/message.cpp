@@ -43,20 +43,25 @@ MessageOrder cheaper_order(const MessageSizes& sizes) {
                                         : MessageOrder::kLinearFirst;
 }
 
+MessageOrder message_order(const Graph& graph, Side to, const LayerInput& x, std::int64_t learned,
+                           std::int64_t width) {
+  return cheaper_order({.senders = x.nodes,
+                        .receivers = graph.num_nodes(to),
+                        .edges = graph.size(),
+                        .numbers = x.num_numbers(),
+                        .categories = x.num_categories(),
+                        .ones = x.categories == nullptr ? 0 : x.categories->size(),
+                        .learned = learned,
+                        .width = width});
+}
+
 Message::Message(Backend& backend, const Graph& graph, Side to, Trainables& trainables,
                  const std::string& name, const LayerInput& x, std::int64_t width)
     : backend_(backend),
       graph_(graph),
       to_(to),
       map_(backend, trainables, to, name, x, width),
-      order_(cheaper_order({.senders = x.nodes,
-                            .receivers = graph.num_nodes(to),
-                            .edges = graph.size(),
-                            .numbers = x.num_numbers(),
-                            .categories = x.num_categories(),
-                            .ones = x.categories == nullptr ? 0 : x.categories->size(),
-                            .learned = x.learned_width(),
-                            .width = width})) {
+      order_(message_order(graph, to, x, x.learned_width(), width)) {
   const std::int64_t receivers = graph.num_nodes(to);
   if (order_ == MessageOrder::kLinearFirst) {
     state_ = backend.make_dense_state(x.nodes, width);

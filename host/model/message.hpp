@@ -32,6 +32,10 @@ struct MessageSizes {
 /// 18·10⁹ of them a second, a product of these shapes makes 50·10⁹ multiply-adds.
 MessageOrder cheaper_order(const MessageSizes& sizes);
 
+/// The order of the message to a side from nodes with input x, of whose columns `learned` are learned.
+MessageOrder message_order(const Graph& graph, Side to, const LayerInput& x, std::int64_t learned,
+                           std::int64_t width);
+
 /// h = Â (x W + b): the messages to the nodes of one side from those of the other, as in GC-MC with
 /// symmetric normalisation. A node without interactions gets 0.
 class Message {

@@ -138,9 +138,10 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
          (16 + threads) * statistics;
 }
 
-/// The copy of such a matrix that propagate gathers from.
+/// The copy of such a matrix that propagate gathers from. The reference has none; a GPU's has a row more.
 Bytes copy_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
-  if (kind != Kind::kCpu) return 0;
+  if (kind == Kind::kReference || cols == 0) return 0;
+  if (kind == Kind::kCuda) return 2 * (rows + 1) * round_up(cols, 8);
   return block_bytes(2 * rows * round_up(cols, 16));
 }
 
@@ -167,12 +168,12 @@ void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSize
   y.receivers = x.senders;
   y.width = width;
   const auto copy = [&](auto rows, auto cols) { return copy_bytes(kind, rows, cols); };
-  memory.copies += copy(x.senders, width);
   if (cheaper_order(y) == MessageOrder::kLinearFirst) {
     memory.layers += 3 * m(y.senders, width);
     memory.copies += copy(y.senders, width) + copy(y.receivers, width);
   } else {
-    memory.copies += copy(y.receivers, y.learned);
+    // The learned input, and the gradient of its propagation.
+    memory.copies += copy(y.senders, y.learned) + copy(y.receivers, y.learned);
     memory.layers += m(y.receivers, width) + m(y.receivers, y.numbers) + m(y.receivers, 1) +
                      m(y.receivers, y.categories) + 2 * m(y.receivers, y.learned) +
                      m(y.senders, y.learned);
@@ -228,7 +229,6 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     for (const MessageSizes& x : inputs) memory.layers += 2 * matrix_bytes(kind, 1, x.senders);
   }
   if (options.kind != ModelKind::kGcMc) return memory;
-  memory.copies = table_copies;
   std::vector<int> widths = options.hidden;
   widths.push_back(options.width);
   for (const int width : widths) {

@@ -89,7 +89,7 @@ class Backend {
   /// tern/memory.hpp. Throws DeviceError if the device does not answer.
   virtual MemoryInfo memory() const = 0;
   /// A (rows, cols) matrix of zeros. Throws ShapeError on a negative size, DeviceError if memory is
-  /// short, with the need in bytes, ConfigError on a precision that the backend does not have.
+  /// short, with the need in bytes, ConfigError on a precision that the backend does not have for it.
   virtual Matrix allocate(std::int64_t rows, std::int64_t cols,
                           const MatrixOptions& options = {}) = 0;
   /// values.size() == to.size(), row-major.

@@ -56,7 +56,7 @@ struct MemoryEstimate {
 ///               or 5 T if two layers or more follow the view); lightgcn++ of L layers: T, T,
 ///               (L + 2) T + 2 p N; gcmc: T and the weights, as much again, and for every layer
 ///               8 T to 13 T with its width for D
-///   copies      2 N D for each table that is propagated in bf16 on a CPU (lightgcn min(L, 3), lightgcn++
+///   copies      2 N D for each table that is propagated in bf16 (lightgcn min(L, 3), lightgcn++
 ///               min(L, 2)); none in f32
 ///   optimizer   m times the parameters; mf with Adam 8 N more
 ///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user

@@ -43,14 +43,6 @@ class DeviceTest : public ::testing::Test {
     return "no complaint";
   }
 
-  static ModelOptions model_options(ModelKind kind, int layers, GatherPrecision gather) {
-    ModelOptions options;
-    options.kind = kind;
-    options.layers = layers;
-    options.gather = gather;
-    return options;
-  }
-
   /// Checks that a library is refused with these words, by name and by "auto", which uses the CPU.
   static void expect_unusable(const std::string& why) {
     EXPECT_THAT(complaint("cuda"), AllOf(HasSubstr("device cuda cannot be used"), HasSubstr(why),
@@ -143,35 +135,6 @@ TEST_F(DeviceTest, LibrariesThatAreNotOursAreRefused) {
   expect_unusable(garbage.string());
 }
 
-TEST_F(DeviceTest, AutoIsTheCpuForAModelThatPropagatesInBf16) {
-  library(TERN_FAKE_PLUGIN_FILE);
-  const auto bf16 = GatherPrecision::kBf16;
-  const ModelOptions lightgcn = model_options(ModelKind::kLightGcn, 1, bf16);
-  const ModelOptions gcmc = model_options(ModelKind::kGcMc, 0, bf16);
-  for (const ModelOptions& model : {lightgcn, gcmc}) {
-    std::string notice;
-    EXPECT_EQ(make_backend_for(model, "auto", 1, &notice)->name(), "cpu");
-    EXPECT_EQ(notice, "train.precision = bf16 runs on the CPU; a GPU propagates in f32 alone.");
-    EXPECT_EQ(make_backend_for(model, "auto")->name(), "cpu");  // the notice is optional
-    notice.clear();
-    EXPECT_EQ(make_backend_for(model, "cuda", 0, &notice)->name(), "reference");  // the stand-in's
-    EXPECT_EQ(make_backend_for(model, "cpu", 0, &notice)->name(), "cpu");
-    EXPECT_EQ(notice, "");
-  }
-  const ModelOptions no_layers = model_options(ModelKind::kLightGcn, 0, bf16);
-  const ModelOptions mf = model_options(ModelKind::kMatrixFactorization, 1, bf16);
-  const ModelOptions f32 = model_options(ModelKind::kLightGcn, 1, GatherPrecision::kOwn);
-  for (const ModelOptions& model : {no_layers, mf, f32}) {
-    std::string notice;
-    EXPECT_EQ(make_backend_for(model, "auto", 0, &notice)->name(), "reference");
-    EXPECT_EQ(notice, "");
-  }
-  library(TERN_FAKE_PLUGIN_FILE, "no driver");
-  std::string notice;
-  EXPECT_EQ(make_backend_for(lightgcn, "auto", 1, &notice)->name(), "cpu");
-  EXPECT_THAT(notice, AllOf(HasSubstr("the driver is not installed"), Not(HasSubstr("bf16"))));
-}
-
 TEST_F(DeviceTest, WithoutALibraryAutoSaysSo) {
   const auto program = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   for (const auto& folder : {program, program / "../lib"}) {
@@ -182,6 +145,9 @@ TEST_F(DeviceTest, WithoutALibraryAutoSaysSo) {
   std::string notice;
   EXPECT_EQ(make_backend("auto", 0, &notice)->name(), "cpu");
   EXPECT_EQ(notice, "There is no CUDA backend (libtern_cuda.so) here; running on the CPU.");
+  notice.clear();
+  EXPECT_EQ(make_program_backend("auto", 0, &notice)->name(), "cpu");
+  EXPECT_EQ(notice, "") << "the program may have been built without one";
   EXPECT_EQ(complaint("cuda"), "device cuda cannot be used: there is no libtern_cuda.so here");
 }
 

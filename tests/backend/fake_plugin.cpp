@@ -30,20 +30,7 @@ class CrampedBackend final : public tern::reference::ReferenceBackend {
   }
 };
 
-/// A device that refuses matrices to read in bf16, as the CUDA backend does.
-class F32Backend final : public tern::reference::ReferenceBackend {
- public:
-  tern::Matrix allocate(std::int64_t rows, std::int64_t cols,
-                        const tern::MatrixOptions& options) override {
-    if (options.gather != tern::GatherPrecision::kOwn) {
-      throw tern::ConfigError("train.precision = bf16 needs a CPU");
-    }
-    return ReferenceBackend::allocate(rows, cols, options);
-  }
-};
-
 std::unique_ptr<tern::Backend> make_backend(const tern::PluginOptions& options) {
-  if (mode() == "f32 alone") return std::make_unique<F32Backend>();
   if (mode() == "cramped") return std::make_unique<CrampedBackend>();
   if (mode() == "busy") throw tern::DeviceError("the device is in use by somebody else");
   // Two kinds of backend, so that a test can see which one was chosen.

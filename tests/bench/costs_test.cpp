@@ -35,14 +35,16 @@ Interactions small_graph() {
   return Interactions::from_pairs(5, 4, pairs);
 }
 
-Tally walk_propagate(const Interactions& rows, std::int64_t width, bool addend) {
+Tally walk_propagate(const Interactions& rows, std::int64_t width, bool addend,
+                     double gathered = 4.0) {
   Tally tally;
   for (NodeId row = 0; row < rows.num_users(); ++row) {
     tally.touch_offsets(1);
     tally.touch_values(1);  // the row's scale
     for ([[maybe_unused]] const NodeId column : rows.row(row)) {
       tally.touch_ids(1);
-      tally.touch_values(1 + width);  // its scale, its row
+      tally.touch_values(1);  // its scale
+      tally.bytes += gathered * static_cast<double>(width);
       tally.compute(2 * width);
     }
     tally.compute(width);  // the row's scale
@@ -60,6 +62,8 @@ TEST(Costs, PropagateCountsEveryGather) {
   for (const bool addend : {false, true}) {
     expect_tally(propagate_cost(rows.num_users(), rows.size(), 7, addend),
                  walk_propagate(rows, 7, addend));
+    expect_tally(propagate_cost(rows.num_users(), rows.size(), 7, addend, 2.0),
+                 walk_propagate(rows, 7, addend, 2.0));
   }
 }
 

@@ -14,6 +14,7 @@ enum class Fault {
   kNone,
   kPropagateSkipsAddend,
   kPropagateScale,       // only in the backward direction
+  kPropagateUnrounded,   // a source in bf16 is read as it is
   kBprItemSign,          // the gradient of items points the other way
   kBprUserNan,           // one element is not a number
   kSoftmaxItemSign,      // the gradient of items points the other way
@@ -44,6 +45,11 @@ class FaultyBackend final : public reference::ReferenceBackend {
   explicit FaultyBackend(Fault fault) : fault_(fault) {}
 
   std::string name() const override { return "faulty"; }
+
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override {
+    const bool unrounded = fault_ == Fault::kPropagateUnrounded;
+    return ReferenceBackend::allocate(rows, cols, unrounded ? MatrixOptions() : options);
+  }
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                  const PropagateOptions& options) override {

@@ -248,6 +248,7 @@ TEST(Gradcheck, FaultsOfABackendAreSeenAgainstTheReference) {
   EXPECT_THAT(found(Fault::kPropagateSkipsAddend), Contains("propagate: y (to users)"));
   EXPECT_THAT(found(Fault::kPropagateSkipsAddend), Contains("lightgcn L2: loss"));
   EXPECT_THAT(found(Fault::kPropagateScale), Contains("propagate: y (to items)"));
+  EXPECT_THAT(found(Fault::kPropagateUnrounded), Contains("propagate: y (from bf16)"));
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("bpr: gradient of items"));
   EXPECT_THAT(found(Fault::kBprItemSign), Contains("mf: gradient of item_embedding"));
   EXPECT_THAT(found(Fault::kBprUserNan), Contains("bpr: gradient of users"));

@@ -58,8 +58,17 @@ struct FarRows {
   RowsView view;
 };
 
-/// y(row) = 2 · (to · Σ from · x + addend) of one row with `degree` neighbours, all of them far.
-void propagate_one_row(std::int64_t degree, std::int64_t stride) {
+/// The values and a row of zeros in bf16, exactly.
+std::vector<Bf16> copied(const std::vector<float>& values, std::int64_t stride) {
+  std::vector<Bf16> copy;
+  for (const float value : values) copy.push_back(to_bf16(value));
+  copy.resize(values.size() + static_cast<std::size_t>(stride), 0);
+  return copy;
+}
+
+/// y(row) = 2 · (to · Σ from · x + addend) of one row with `degree` neighbours, all of them far. With
+/// copies x is read from its copy alone, and y is also written to its own.
+void propagate_one_row(std::int64_t degree, std::int64_t stride, bool with_copies = false) {
   const std::int64_t sources = 3;
   std::vector<NodeId> columns(static_cast<std::size_t>(degree));
   for (std::int64_t e = 0; e < degree; ++e) columns[e] = static_cast<NodeId>(kRow + e % sources);
@@ -70,6 +79,12 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   Far<float> x(kRow * stride, counting(sources * stride));
   Far<float> y(kRow * stride, std::vector<float>(stride, kPoison));
   Far<float> addend(kRow * stride, counting(stride));
+  Far<Bf16> x_copy(kRow * stride, copied(counting(sources * stride), stride));
+  Far<Bf16> y_copy(kRow * stride, std::vector<Bf16>(stride, 0));
+  const auto copy_of = [&](Far<Bf16>& copy) {
+    return with_copies ? GatherCopyView{copy.data(), static_cast<std::int32_t>(stride / kCopyUnit)}
+                       : GatherCopyView{};
+  };
   FarRows rows(1);
 
   // Segments as cut_rows makes them, but with their slots far out.
@@ -90,13 +105,16 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
   Far<float> partials(kSlot * stride,
                       std::vector<float>(std::max<std::int64_t>(count, 1) * stride));
 
-  const MatrixView<const float> from{x.data(), kRow + sources, stride, stride};
+  const MatrixView<const float> from{with_copies ? nullptr : x.data(), kRow + sources, stride,
+                                     stride};
   launch_propagate(DeviceQueue(),
                    {.csr = {offsets.data(), far_columns.data(), kRow + 1, kRow + sources},
                     .to_scale = to_scale.data(),
                     .from_scale = from_scale.data(),
                     .x = from,
                     .y = {y.data(), kRow + 1, stride, stride},
+                    .x_copy = copy_of(x_copy),
+                    .y_copy = copy_of(y_copy),
                     .to = rows.view,
                     .addend = addend.data(),
                     .scale = 2.0F,
@@ -110,6 +128,8 @@ void propagate_one_row(std::int64_t degree, std::int64_t stride) {
       sum += (1 << e % sources) * static_cast<double>(1 + e % sources * stride + c);
     }
     EXPECT_EQ(y[kRow * stride + c], 2 * (0.5 * sum + 1 + static_cast<double>(c))) << c;
+    const float written = with_copies ? y[kRow * stride + c] : 0.0F;
+    EXPECT_EQ(y_copy[kRow * stride + c], to_bf16(written)) << c;
   }
 }
 
@@ -118,6 +138,12 @@ TEST(Far, PropagateReadsAndWritesRowsBeyond32Bits) {
     propagate_one_row(5, stride);              // by one group
     propagate_one_row(300, stride);            // by five groups, joined
     propagate_one_row(5000, stride);           // by 71 groups, joined
+  }
+}
+
+TEST(Far, PropagateReadsAndWritesCopiesBeyond32Bits) {
+  for (const std::int64_t stride : {8, 24}) {  // nearly 2³² vectors
+    for (const std::int64_t degree : {5, 300, 5000}) propagate_one_row(degree, stride, true);
   }
 }
 

@@ -11,6 +11,7 @@
 #include "cuda/ops/adam.hpp"
 #include "cuda/ops/embedding_statistics.hpp"
 #include "cuda/ops/fill.hpp"
+#include "cuda/ops/gather_copy.hpp"
 #include "cuda/ops/in_batch_softmax.hpp"
 #include "cuda/ops/next_batch_plan.hpp"
 #include "cuda/ops/propagate.hpp"
@@ -21,6 +22,7 @@
 #include "cuda/support/launch.hpp"
 #include "tern/error.hpp"
 #include "tests/simt_backend/device_queue.hpp"
+#include "tests/simt_backend/simt_backend.hpp"
 #include "tests/support/backends.hpp"
 #include "tests/support/graphs.hpp"
 
@@ -212,12 +214,28 @@ TEST(Sizes, GridsCoverTablesOfMoreThan32Bits) {
   task.num_short = kRows;
   shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
   EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 16)) << "16 lanes a row";
+  Bf16 element = 0;
+  task.x_copy = {&element, 8};
+  shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
+  EXPECT_EQ(shapes.at(0).grid.x, ceil_div(kRows, 32)) << "8 lanes a row of bf16";
+  task.x_copy = {};
   const NodeId row = 0;
   task.to.rows = &row;
   task.to.capacity = 1000;
   task.num_segments = 7;
   shapes = queue.shapes_of([&] { launch_propagate(queue, task); });
   EXPECT_EQ(shapes.at(0).grid.x, 1 + ceil_div(1000, 16)) << "segments, and rows of a set";
+}
+
+TEST(Sizes, ACopyHasVectorsThat32BitsNumber) {
+  EXPECT_TRUE(can_copy(kMaxNodes, 8));
+  EXPECT_TRUE(can_copy(kMaxNodes, 9)) << "2³² vectors, with the row of zeros";
+  EXPECT_FALSE(can_copy(kMaxNodes, 17));
+  EXPECT_TRUE(can_copy((kOne << 29) - 1, 64));
+  EXPECT_FALSE(can_copy(kOne << 29, 64));
+  EXPECT_TRUE(can_copy(kMaxNodes, 0));
+  const auto backend = test::make_simt_backend();
+  EXPECT_THROW(backend->allocate(kOne << 29, 64, {.gather = GatherPrecision::kBf16}), ConfigError);
 }
 
 TEST(Sizes, EmptyTasksLaunchNothing) {
@@ -227,6 +245,8 @@ TEST(Sizes, EmptyTasksLaunchNothing) {
     launch_adam(queue, adam_task(10, 0));
     launch_adam_catch_up(queue, adam_task(10, 0));
     launch_propagate(queue, propagate_task(0));
+    launch_gather_copy(queue, {nullptr, 0, 4, 4}, {});
+    launch_gather_copy(queue, {nullptr, 5, 4, 4}, {});
   });
   EXPECT_TRUE(shapes.empty());
 }

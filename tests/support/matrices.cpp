@@ -69,10 +69,6 @@ Matrix make_matrix(Backend& backend, std::int64_t rows, std::int64_t cols,
   return matrix;
 }
 
-bool gathers_bf16(const Backend& backend) {
-  return !backend.name().starts_with("cuda");
-}
-
 Matrix make_poisoned(Backend& backend, std::int64_t rows, std::int64_t cols) {
   Matrix matrix = backend.allocate(rows, cols);
   backend.fill(matrix, std::numeric_limits<double>::quiet_NaN());

@@ -29,8 +29,6 @@ Matrix make_matrix(Backend& backend, std::int64_t rows, std::int64_t cols,
 /// A matrix of NaN, which shows the elements that an op failed to write, and those it must not.
 Matrix make_poisoned(Backend& backend, std::int64_t rows, std::int64_t cols);
 Values values_of(Backend& backend, const Matrix& matrix);
-/// Whether propagate can read a matrix in bf16.
-bool gathers_bf16(const Backend& backend);
 /// The rows of a set, found through the public interface: sgd changes exactly these rows.
 std::vector<bool> members(Backend& backend, const RowSet& rows);
 /// The same by the set's marks instead of its list: an addend with only these rows shows them.

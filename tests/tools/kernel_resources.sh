@@ -30,8 +30,10 @@ objects=$(tools/kernel_resources.sh --build "$build" --arch 90 --json "$planted"
 
 # Without a disassembler, visibly left out.
 if ! grep -q 'the loop of propagate is not checked' <<<"$checked"; then
-  grep -q '^propagate_group_per_row_kernel<16, 1, false> (cuda/ops/propagate.cu, sm_90): a turn' <<<"$checked" ||
-    fail "the check does not show the loop of propagate: $checked"
+  for kernel in '<16, 1, false, F32Rows>' '<8, 1, false, Bf16Rows>'; do
+    grep -q "^propagate_group_per_row_kernel$kernel (cuda/ops/propagate.cu, sm_90): a turn" <<<"$checked" ||
+      fail "the check does not show the loop of propagate$kernel: $checked"
+  done
   report=$(tools/kernel_resources.sh --build "$build" --arch 90 --check tests/tools/planted_turn.cu 2>&1) &&
     fail "a loop with loads under conditions passed the check: $report"
   grep -q '^expected at most 64 instructions, 4 loads within 8, 64 registers' <<<"$report" ||

@@ -4,7 +4,9 @@
 namespace tern::cuda {
 namespace {
 
-template <int kLanes, int kChunks, bool kMarked>
+struct F32Rows {};
+
+template <int kLanes, int kChunks, bool kMarked, typename Rows>
 __global__ void __launch_bounds__(256, 4)
     propagate_group_per_row_kernel(const int* starts, const int* ids, const float4* x, float4* y) {
   const int lane = static_cast<int>(threadIdx.x) % kLanes;
@@ -38,7 +40,7 @@ __global__ void __launch_bounds__(256, 4)
 }  // namespace
 
 void launch_planted_turn(const int* starts, const int* ids, const float4* x, float4* y) {
-  propagate_group_per_row_kernel<16, 1, false><<<1, 256>>>(starts, ids, x, y);
+  propagate_group_per_row_kernel<16, 1, false, F32Rows><<<1, 256>>>(starts, ids, x, y);
 }
 
 }  // namespace tern::cuda

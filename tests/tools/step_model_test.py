@@ -29,8 +29,8 @@ class Cuts(unittest.TestCase):
         self.assertEqual(len(groups), 71 + 4 + 4)
 
     def test_parts_of_a_shared_launch_begin_with_a_block(self):
-        self.assertEqual(model.in_whole_blocks([5] * 17), [5] * 17 + [0] * 15)
-        self.assertEqual(model.in_whole_blocks([5] * 16), [5] * 16)
+        self.assertEqual(model.in_whole_blocks([5] * 17, LOOP), [5] * 17 + [0] * 15)
+        self.assertEqual(model.in_whole_blocks([5] * 16, LOOP), [5] * 16)
         degrees = [3, 200, 64]
         self.assertEqual(model.segment_groups(degrees, range(3)) + model.row_groups(degrees, range(3)),
                          model.by_items(degrees, range(3)))
@@ -54,6 +54,15 @@ class Figures(unittest.TestCase):
     def test_works_of_both_directions_follow_each_other(self):
         both = model.every_neighbour([4, 5], LOOP) + model.every_neighbour([9], LOOP)
         self.assertEqual((both.ideal, both.lockstep, both.blocks), (1 + 2 + 3, 4 + 6, [2.0, 3.0]))
+
+    def test_bf16_has_twice_the_groups_and_half_of_the_bytes(self):
+        loop = model.Loop(instructions=80, waits=1.0, mark_waits=1.0, lanes=8, element=2)
+        work = model.every_neighbour([4, 5, 1, 0], loop)
+        self.assertEqual((work.ideal, work.lockstep), (1 + 2 + 1, 4 * 2))
+        gpu = model.Gpu(hbm=1000, l2=1000)
+        both = [model.propagation_us(gpu, of, work, gpu.gather_us(of.element * 1e6, 1), 0.0) - gpu.launch
+                for of in (LOOP, loop)]
+        self.assertAlmostEqual(both[0], 2 * both[1])
 
     def test_marks_of_all_and_of_none(self):
         generator = random.Random(1)
@@ -98,11 +107,14 @@ class Table(unittest.TestCase):
     def test_a_generated_graph(self):
         table = self.table("--power-law", 3000, 2000, 60_000)
         self.assertTrue(table.startswith("predicted: LightGCN L 3 bpr, D 64, B 2048, 3000 users"))
-        before, loop, items, together = self.total(table)
+        before, loop, items, bf16, together, both = self.total(table)
         self.assertGreater(before, loop)
         self.assertGreater(loop, items)
+        self.assertNotEqual(items, bf16)
         self.assertGreater(items, together)
-        self.assertEqual(self.nodes(table), [27, 27, 33, 12], "some items have more than 2048 users")
+        self.assertGreater(bf16, both)
+        self.assertEqual(self.nodes(table), [27, 27, 33, 33, 12, 12],
+                         "some items have more than 2048 users")
         self.assertEqual(table, self.table("--power-law", 3000, 2000, 60_000), "the same every time")
 
     def test_a_file_and_one_layer_of_softmax(self):
@@ -113,9 +125,9 @@ class Table(unittest.TestCase):
         self.assertIn("3 users, 3 items, 3 edges", table)
         self.assertIn("in_batch_softmax", table)
         self.assertNotIn("propagate to users", table)
-        _, loop, items, _ = self.total(table)
+        _, loop, items, *_ = self.total(table)
         self.assertEqual(loop, items, "without long rows nothing is joined")
-        self.assertEqual(self.nodes(table), [16, 16, 16, 11])
+        self.assertEqual(self.nodes(table), [16, 16, 16, 16, 11, 11])
 
 
 if __name__ == "__main__":

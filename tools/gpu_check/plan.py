@@ -64,7 +64,7 @@ class Check:
         sanitizers = [Stage(tool, seconds, "compute-sanitizer over a choice of the op tests",
                             lambda run, tool=tool: self.tests.sanitize(run, tool), ("build",), True)
                       for tool, seconds in (("memcheck", 16), ("initcheck", 10), ("racecheck", 12))]
-        return [*groups, Stage("torch", 22, "the training step in PyTorch, CSR", self.comparisons.torch,
+        return [*groups, Stage("torch", 20, "the training step in PyTorch, CSR", self.comparisons.torch,
                                 takes_rest=True), *sanitizers]
 
     # --- The first stages -------------------------------------------------------------------------

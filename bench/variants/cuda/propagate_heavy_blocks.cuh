@@ -123,17 +123,17 @@ __global__ void __launch_bounds__(kRivalThreads)
       begin = end = 0;
     }
   }
-  const RowLanes<kLanes, 1> lanes(launch.loop);
-  RowSum<1> sum;
+  const RowLanes<kLanes, 1, F32Rows> lanes(launch.loop);
+  RowSum<1, F32Rows> sum;
   add_neighbours<kLanes, 1, false>(
       launch.loop, lanes, {product.csr.columns + begin, static_cast<int>(end - begin)}, sum);
-  if (heavy) sum.chunk[0] = join_groups<kLanes>(group, lanes.group.lane, sum.chunk[0]);
+  if (heavy) sum.chunk[0][0] = join_groups<kLanes>(group, lanes.group.lane, sum.chunk[0][0]);
   const int place = lanes.place(0);
   if (row < 0 || (heavy && group != 0) || place >= lanes.vectors) return;
   if (slot < 0) {
-    finish_heavy(product, row, place, sum.chunk[0]);
+    finish_heavy(product, row, place, sum.chunk[0][0]);
   } else {
-    as_vectors(task.partials)[std::int64_t{slot} * lanes.vectors + place] = sum.chunk[0];
+    as_vectors(task.partials)[std::int64_t{slot} * lanes.vectors + place] = sum.chunk[0][0];
   }
 }
 
