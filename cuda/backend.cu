@@ -214,6 +214,18 @@ RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows)
   return {std::move(set), num_nodes, capacity};
 }
 
+std::vector<NodeId> CudaBackend::get_rows(const RowSet& rows) {
+  const RowsView& set = storage(rows).view;
+  expect_not_recording("get_rows");
+  const DeviceScope scope = use_device();
+  RowSpan span;
+  download_from(set.span, std::span(&span, 1), stream_.get());
+  std::vector<NodeId> found(static_cast<std::size_t>(span.count));
+  download_from(set.rows + span.begin, std::span(found), stream_.get());
+  std::ranges::sort(found);  // the fused form lists them in no particular order
+  return found;
+}
+
 Counter CudaBackend::make_counter(std::int64_t value) {
   expect_not_recording("make_counter");
   const DeviceScope scope = use_device();

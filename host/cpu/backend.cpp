@@ -182,6 +182,10 @@ RowSet CpuBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) 
   return {std::move(set), num_nodes, capacity};
 }
 
+std::vector<NodeId> CpuBackend::get_rows(const RowSet& rows) {
+  return storage(rows).rows;
+}
+
 Counter CpuBackend::make_counter(std::int64_t value) {
   return Counter(std::make_unique<CounterStorage>(value));
 }

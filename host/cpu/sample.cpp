@@ -228,6 +228,18 @@ std::vector<Triplet> CpuBackend::get_triplets(const Triplets& triplets) {
   return all;
 }
 
+std::int64_t CpuBackend::batch_number(const Triplets& triplets) const {
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("batch_number", state.sampled());
+  return state.batch;
+}
+
+std::vector<Triplet> CpuBackend::get_batch(const Triplets& triplets) {
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("get_batch", state.sampled());
+  return state.current;
+}
+
 void CpuBackend::next_batch(Triplets& triplets) {
   TripletsStorage& state = storage(triplets);
   check_sampled("next_batch", state.sampled());

@@ -105,6 +105,10 @@ RowSet ReferenceBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> 
   return {std::move(storage), num_nodes, capacity};
 }
 
+std::vector<NodeId> ReferenceBackend::get_rows(const RowSet& rows) {
+  return storage_of<RowSetStorage>(rows, "get_rows", "rows").rows;
+}
+
 Counter ReferenceBackend::make_counter(std::int64_t value) {
   Counter counter(std::make_unique<CounterStorage>());
   set(counter, value);

@@ -163,6 +163,17 @@ std::vector<Triplet> ReferenceBackend::get_triplets(const Triplets& triplets) {
   return storage.triplets;
 }
 
+std::int64_t ReferenceBackend::batch_number(const Triplets& triplets) const {
+  const auto& storage = storage_of<TripletsStorage>(triplets, "batch_number", "triplets");
+  check_sampled("batch_number", storage.sampled);
+  return storage.batch;
+}
+
+std::vector<Triplet> ReferenceBackend::get_batch(const Triplets& triplets) {
+  const std::span<const Triplet> batch = current_batch(triplets, "get_batch");
+  return {batch.begin(), batch.end()};
+}
+
 void ReferenceBackend::next_batch(Triplets& triplets) {
   auto& storage = storage_of<TripletsStorage>(triplets, "next_batch", "triplets");
   check_sampled("next_batch", storage.sampled);

@@ -25,6 +25,7 @@ struct Trainer::Impl {
         graph(backend.make_graph(data.train)),
         selection(backend, data, graph, config),
         triplets(backend.make_triplets(graph, sampling_of(config), batch_triplets(config))),
+        batch(backend, triplets),
         own_model(static_cast<bool>(make_own)),
         model(make_checked_model(make_own)),
         loss(std::move(loss_in)),
@@ -42,7 +43,7 @@ struct Trainer::Impl {
   void step() {
     optimizer.catch_up();
     model->forward();
-    loss->backward(*model, triplets, losses);
+    loss->backward(*model, batch, losses);
     optimizer.step();
     backend.next_batch(triplets);
   }
@@ -82,6 +83,7 @@ struct Trainer::Impl {
   Graph graph;
   Selection selection;
   Triplets triplets;
+  Batch batch;  // the current one of the triplets
   bool own_model;
   std::unique_ptr<Model> model;
   std::unique_ptr<Loss> loss;

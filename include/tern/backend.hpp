@@ -104,6 +104,8 @@ class Backend {
   virtual Graph make_graph(const Interactions& interactions) = 0;
   /// rows: any order, repeats kept once; each in [0, num_nodes).
   virtual RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) = 0;
+  /// The rows that the set holds now, ascending. Waits.
+  virtual std::vector<NodeId> get_rows(const RowSet& rows) = 0;
 
   virtual Counter make_counter(std::int64_t value = 0) = 0;
   virtual void set(Counter& counter, std::int64_t value) = 0;
@@ -161,6 +163,11 @@ class Backend {
   /// Throws ShapeError on an id out of range, and if the negative of a pair is not kNoItem.
   virtual void set_triplets(Triplets& triplets, std::span<const Triplet> values) = 0;
   virtual std::vector<Triplet> get_triplets(const Triplets& triplets) = 0;
+  /// The number of the current batch in the epoch, from 0: the column of losses that step ops write.
+  /// Throws ShapeError before the first sample().
+  virtual std::int64_t batch_number(const Triplets& triplets) const = 0;
+  /// The triplets of the current batch. Throws likewise. Waits.
+  virtual std::vector<Triplet> get_batch(const Triplets& triplets) = 0;
   /// A step op: makes the next batch current; after the last one, the first.
   virtual void next_batch(Triplets& triplets) = 0;
 

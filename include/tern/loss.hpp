@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "tern/backend.hpp"
+#include "tern/batch.hpp"
 #include "tern/config.hpp"
 #include "tern/model.hpp"
 
@@ -33,11 +34,11 @@ class Loss {
   virtual void begin_epoch(Model& /*model*/, int /*epoch*/,
                            const std::function<bool()>& /*should_stop*/) {}
 
-  /// Computes, from the final embeddings of the current batch (after forward()), its loss and the
+  /// Computes, from the final embeddings of the batch (after forward()), its loss and the
   /// gradients of all parameters: it writes the loss into the batch's column of losses,
   /// (loss_terms(model), num_batches), fills model.embedding_gradient() at the batch's rows, and calls
   /// model.backward(). It is recorded on a GPU: it must not allocate, download or wait.
-  virtual void backward(Model& model, Triplets& triplets, Matrix& losses) = 0;
+  virtual void backward(Model& model, Batch& batch, Matrix& losses) = 0;
 };
 
 /// The rows of `losses` for a model: Loss::kTerms, and two more if it has a contrast.
