@@ -69,11 +69,7 @@ MemoryInfo CudaBackend::memory() const {
 }
 
 void CudaBackend::expect_not_recording(const char* op) const {
-  if (recording_ != nullptr) {
-    throw ShapeError(std::string(op) +
-                     ": not allowed in a recorded step, which must not allocate, wait or change "
-                     "shapes");
-  }
+  if (recording_ != nullptr) throw_in_recorded_step(op);
 }
 
 float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op) {

@@ -126,6 +126,14 @@ void check_record(const std::function<void()>& step) {
   if (!step) throw Error("record: found no step, expected a function");
 }
 
+void throw_in_recorded_step(std::string_view op) {
+  throw_shape(
+      "{}() inside a recorded step, which must not allocate, wait, or move numbers between host "
+      "and device; call it before, such as in the constructor or begin_epoch() of a loss, or let "
+      "Loss::is_recorded() return false",
+      op);
+}
+
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
                                    std::span<const EdgeOffset> offsets, NodeId num_items) {
   Config config;

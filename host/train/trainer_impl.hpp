@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -12,6 +13,16 @@
 #include "tern/trainer.hpp"
 
 namespace tern {
+
+/// A step that is called anew each time, for a loss that must not be recorded.
+class CalledStep final : public Recording {
+ public:
+  explicit CalledStep(std::function<void()> step) : step_(std::move(step)) {}
+  void replay() override { step_(); }
+
+ private:
+  std::function<void()> step_;
+};
 
 /// The members of a trainer. trainer.cpp has its steps and epochs, trainer_state.cpp saves and
 /// restores its state.
@@ -38,7 +49,11 @@ struct Trainer::Impl {
 
   std::unique_ptr<Model> make_checked_model(const ModelFactory& make_own);
   void record_step() {
-    recording = backend.record([this] { step(); });
+    if (loss->is_recorded()) {
+      recording = backend.record([this] { step(); });
+    } else {
+      recording = std::make_unique<CalledStep>([this] { step(); });
+    }
   }
   void step() {
     optimizer.catch_up();

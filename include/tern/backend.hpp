@@ -123,8 +123,12 @@ class Backend {
   /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock
   /// on a CPU, by events on a GPU, which leave out the time that the host takes to launch.
   virtual double seconds(const std::function<void()>& work) = 0;
-  /// Runs nothing yet; replay() runs the ops of step(). They must not allocate, download or change
-  /// shapes, and everything that they refer to must outlive the recording.
+  /// Runs nothing yet; replay() runs the ops of step(). The step calls ops and step ops, copy, fill and
+  /// increment; everything that they refer to must outlive the recording. All that makes or reads
+  /// something, or waits, throws ShapeError within a step, on every backend: allocate, make_...,
+  /// upload, download, set, get, get_..., batch_number, sample, set_triplets, score_topk,
+  /// embedding_statistics, synchronize, seconds, record, replay. A GPU captures the step, so that what
+  /// the host computes in it, such as an if, is that of the first replays.
   virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
 
   // --- Sampling ----------------------------------------------------------------------------------

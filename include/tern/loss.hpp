@@ -24,6 +24,9 @@ class Loss {
 
   /// "bpr", "softmax", "directau", "ccl", "sl@k".
   virtual std::string_view name() const = 0;
+  /// False: backward() does more than a recorded step may, such as a loop over downloaded embeddings. The
+  /// trainer then calls every step, on every backend, which is slower. For a first try of a loss.
+  virtual bool is_recorded() const { return true; }
   /// The state of the loss, a part of checkpoints. It is 0 at the start, and after a resume between epochs
   /// from a checkpoint of another loss. The names begin with "loss.".
   virtual std::vector<NamedBuffer> buffers() { return {}; }
@@ -37,7 +40,9 @@ class Loss {
   /// Computes, from the final embeddings of the batch (after forward()), its loss and the
   /// gradients of all parameters: it writes the loss into the batch's column of losses,
   /// (loss_terms(model), num_batches), fills model.embedding_gradient() at the batch's rows, and calls
-  /// model.backward(). It is recorded on a GPU: it must not allocate, download or wait.
+  /// model.backward(). It is part of a recorded step: see Backend::record() for the calls that throw there.
+  /// It may call ops, and reads in the batch what holds for every batch of the epoch: triplets(),
+  /// capacity(), rows().
   virtual void backward(Model& model, Batch& batch, Matrix& losses) = 0;
 };
 

@@ -34,6 +34,7 @@ class SumInsideTheSigmoid final : public Loss {
   explicit SumInsideTheSigmoid(Backend& backend) : backend_(backend) {}
 
   std::string_view name() const override { return "faulty"; }
+  bool is_recorded() const override { return false; }  // it downloads embeddings
 
   void backward(Model& model, Batch& batch, Matrix& losses) override {
     const Values users = values_of(backend_, model.embeddings(Side::kUser));
