@@ -73,11 +73,7 @@ MemoryInfo CudaBackend::memory() const {
 }
 
 void CudaBackend::expect_not_recording(const char* op) const {
-  if (recording_ != nullptr) {
-    throw ShapeError(std::string(op) +
-                     ": not allowed in a recorded step, which must not allocate, wait or change "
-                     "shapes");
-  }
+  if (recording_ != nullptr) throw_in_recorded_step(op);
 }
 
 float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op) {
@@ -219,6 +215,18 @@ RowSet CudaBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows)
   set->span = to_device(std::span<const RowSpan>(&span, 1), pool_memory());
   set->view = {set->rows.data(), set->span.data(), set->marks.data(), capacity};
   return {std::move(set), num_nodes, capacity};
+}
+
+std::vector<NodeId> CudaBackend::get_rows(const RowSet& rows) {
+  const RowsView& set = storage(rows).view;
+  expect_not_recording("get_rows");
+  const DeviceScope scope = use_device();
+  RowSpan span;
+  download_from(set.span, std::span(&span, 1), stream_.get());
+  std::vector<NodeId> found(static_cast<std::size_t>(span.count));
+  download_from(set.rows + span.begin, std::span(found), stream_.get());
+  std::ranges::sort(found);  // the fused form lists them in no particular order
+  return found;
 }
 
 Counter CudaBackend::make_counter(std::int64_t value) {

@@ -27,6 +27,7 @@ upload                          backend
 download                        backend
 copy                            backend
 make_row_set                    backend
+get_rows                        backend
 make_counter                    backend
 set                             backend
 get                             backend
@@ -40,6 +41,8 @@ make_triplets                   sample
 sampling_counts                 sample
 set_triplets                    sample
 get_triplets                    sample
+batch_number                    sample
+get_batch                       sample
 next_batch                      sample                 cuda/ops/<op>.cu tests/ops/<op>_test.cpp
 make_dense_state                linear_relu_batchnorm
 make_row_steps                  adam

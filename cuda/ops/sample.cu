@@ -217,4 +217,24 @@ std::vector<Triplet> CudaBackend::get_triplets(const Triplets& triplets) {
   return all;
 }
 
+std::int64_t CudaBackend::batch_number(const Triplets& triplets) const {
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("batch_number", state.sampled);
+  expect_not_recording("batch_number");
+  return state.batch;
+}
+
+std::vector<Triplet> CudaBackend::get_batch(const Triplets& triplets) {
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("get_batch", state.sampled);
+  expect_not_recording("get_batch");
+  const DeviceScope scope = use_device();
+  const std::int64_t first =
+      state.fused ? 0 : (state.batch - state.window_first) * state.batch_size;
+  std::vector<Triplet> batch(static_cast<std::size_t>(
+      std::min(state.batch_size, state.size - state.batch * state.batch_size)));
+  download_from(state.window.data() + first, std::span(batch), stream_.get());
+  return batch;
+}
+
 }  // namespace tern::cuda

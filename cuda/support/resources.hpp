@@ -113,6 +113,14 @@ struct Memory {
 void* allocate_bytes(std::size_t bytes, const Memory& memory);
 void free_bytes(void* data, const Memory& memory) noexcept;
 
+/// values = from[0 .. values.size()) of device memory. Waits for the work before it.
+template <typename T>
+void download_from(const T* from, std::span<T> values, cudaStream_t stream) {
+  if (values.empty()) return;
+  check(cudaMemcpyAsync(values.data(), from, values.size_bytes(), cudaMemcpyDeviceToHost, stream));
+  check(cudaStreamSynchronize(stream));
+}
+
 /// An owned array in device memory, allocated and freed in the order of a stream; 256-byte aligned,
 /// its content undefined at first.
 template <typename T>
@@ -145,10 +153,7 @@ class DeviceArray {
   }
   /// Waits for the work before it. values.size() <= size().
   void download(std::span<T> values) const {
-    if (values.empty()) return;
-    check(cudaMemcpyAsync(values.data(), data(), values.size_bytes(), cudaMemcpyDeviceToHost,
-                          stream()));
-    check(cudaStreamSynchronize(stream()));
+    if (!values.empty()) download_from<T>(data(), values, stream());
   }
 
  private:

@@ -58,6 +58,19 @@ void check_whole_pairs(std::string_view op, const Triplets& triplets) {
   }
 }
 
+/// A program and kDot belong to an expression, which needs its program.
+void check_expression(const SampledContrastOptions& options) {
+  if (options.kind == SampledContrastKind::kExpression) {
+    if (options.program != nullptr) return;
+    throw ConfigError("sampled_contrast: the program is null, expected that of an expression");
+  }
+  if (options.program != nullptr || options.similarity != PairSimilarity::kCosine) {
+    throw ConfigError(
+        "sampled_contrast: found a program or dot products, expected none, as only an expression "
+        "has them");
+  }
+}
+
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
@@ -124,6 +137,14 @@ void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
 
 void check_record(const std::function<void()>& step) {
   if (!step) throw Error("record: found no step, expected a function");
+}
+
+void throw_in_recorded_step(std::string_view op) {
+  throw_shape(
+      "{}() inside a recorded step, which must not allocate, wait, or move numbers between host "
+      "and device; call it before, such as in the constructor or begin_epoch() of a loss, or let "
+      "Loss::is_recorded() return false",
+      op);
 }
 
 SamplingCounts check_make_triplets(const SamplingOptions& options, std::int64_t batch_size,
@@ -228,6 +249,7 @@ void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptio
   expect_non_negative("negative_weight", options.negative_weight);
   check_batch_op(kOp, triplets, users, items, grad_users, grad_items, losses);
   check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
+  check_expression(options);
   check_whole_pairs(kOp, triplets);
 }
 

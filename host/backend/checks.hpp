@@ -33,6 +33,8 @@ void check_make_row_set(NodeId num_nodes, std::span<const NodeId> rows);
 
 /// Throws Error if there is no step to record.
 void check_record(const std::function<void()>& step);
+/// Throws ShapeError: the method is called in a recorded step.
+[[noreturn]] void throw_in_recorded_step(std::string_view op);
 
 /// Checks the options, and counts the users that take part in sampling. offsets: (num_users + 1),
 /// of R.

@@ -116,12 +116,14 @@ DeviceDescription CpuBackend::describe() const {
 }
 
 Matrix CpuBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
+  expect_not_recording("allocate");
   check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));
   return {std::make_unique<MatrixStorage>(rows, cols, options), rows, cols};
 }
 
 void CpuBackend::upload(std::span<const float> values, Matrix& to) {
+  expect_not_recording("upload");
   check_transfer("upload", to, values.size());
   const auto v = view(to);
   clear_padding(v);
@@ -129,6 +131,7 @@ void CpuBackend::upload(std::span<const float> values, Matrix& to) {
 }
 
 void CpuBackend::upload(std::span<const double> values, Matrix& to) {
+  expect_not_recording("upload");
   check_transfer("upload", to, values.size());
   const auto v = view(to);
   clear_padding(v);
@@ -136,12 +139,14 @@ void CpuBackend::upload(std::span<const double> values, Matrix& to) {
 }
 
 void CpuBackend::download(const Matrix& from, std::span<float> values) {
+  expect_not_recording("download");
   check_transfer("download", from, values.size());
   const auto v = view(from);
   copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, pool_);
 }
 
 void CpuBackend::download(const Matrix& from, std::span<double> values) {
+  expect_not_recording("download");
   check_transfer("download", from, values.size());
   const auto v = view(from);
   copy_rows(v.rows, v.cols, v.data, v.stride, values.data(), v.cols, pool_);
@@ -163,6 +168,7 @@ void CpuBackend::fill(Matrix& matrix, double value) {
 }
 
 Graph CpuBackend::make_graph(const Interactions& interactions) {
+  expect_not_recording("make_graph");
   auto parts = std::make_unique<GraphStorage>();
   parts->directions[0] = make_direction(interactions);
   parts->directions[1] = make_direction(interactions.transposed());
@@ -171,6 +177,7 @@ Graph CpuBackend::make_graph(const Interactions& interactions) {
 }
 
 RowSet CpuBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
+  expect_not_recording("make_row_set");
   check_make_row_set(num_nodes, rows);
   auto set = std::make_unique<RowSetStorage>();
   set->marks.assign(static_cast<std::size_t>(num_nodes), 0);
@@ -182,13 +189,21 @@ RowSet CpuBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) 
   return {std::move(set), num_nodes, capacity};
 }
 
+std::vector<NodeId> CpuBackend::get_rows(const RowSet& rows) {
+  expect_not_recording("get_rows");
+  return storage(rows).rows;
+}
+
 Counter CpuBackend::make_counter(std::int64_t value) {
+  expect_not_recording("make_counter");
   return Counter(std::make_unique<CounterStorage>(value));
 }
 void CpuBackend::set(Counter& counter, std::int64_t value) {
+  expect_not_recording("set");
   storage(counter).value = value;
 }
 std::int64_t CpuBackend::get(const Counter& counter) {
+  expect_not_recording("get");
   return storage(counter).value;
 }
 void CpuBackend::increment(Counter& counter) {
@@ -196,6 +211,7 @@ void CpuBackend::increment(Counter& counter) {
 }
 
 RowSteps CpuBackend::make_row_steps(std::int64_t rows) {
+  expect_not_recording("make_row_steps");
   check_make_row_steps(rows);
   auto steps = std::make_unique<RowStepsStorage>();
   reserve_memory("make_row_steps", 8.0 * static_cast<double>(rows),
@@ -203,6 +219,7 @@ RowSteps CpuBackend::make_row_steps(std::int64_t rows) {
   return {std::move(steps), rows};
 }
 void CpuBackend::set(RowSteps& steps, std::int64_t step) {
+  expect_not_recording("set");
   std::ranges::fill(storage(steps).last, step);
 }
 

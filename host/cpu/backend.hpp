@@ -32,6 +32,7 @@ class CpuBackend final : public HostBackend {
 
   Graph make_graph(const Interactions& interactions) override;
   RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override;
+  std::vector<NodeId> get_rows(const RowSet& rows) override;
 
   Counter make_counter(std::int64_t value) override;
   void set(Counter& counter, std::int64_t value) override;
@@ -46,6 +47,8 @@ class CpuBackend final : public HostBackend {
   void sample(Triplets& triplets, std::uint32_t epoch) override;
   void set_triplets(Triplets& triplets, std::span<const Triplet> values) override;
   std::vector<Triplet> get_triplets(const Triplets& triplets) override;
+  std::int64_t batch_number(const Triplets& triplets) const override;
+  std::vector<Triplet> get_batch(const Triplets& triplets) override;
   void next_batch(Triplets& triplets) override;
 
   void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,

@@ -92,6 +92,7 @@ Moments sum_stretch(MatrixView<float> table, std::int64_t begin, std::int64_t en
 
 EmbeddingStatistics CpuBackend::embedding_statistics(const Matrix& embeddings,
                                                      StatisticsFigures figures) {
+  expect_not_recording("embedding_statistics");
   check_embedding_statistics(embeddings);
   const auto table = view(embeddings);
   if (table.rows == 0 || table.cols == 0) {

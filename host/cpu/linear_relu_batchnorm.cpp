@@ -208,6 +208,7 @@ class Backward {
 }  // namespace
 
 DenseState CpuBackend::make_dense_state(std::int64_t rows, std::int64_t cols) {
+  expect_not_recording("make_dense_state");
   check_make_dense_state(rows, cols);
   check_allocate(rows, cols, sizeof(float));  // padding would hide a negative size
   check_allocate(rows, padded(cols), sizeof(float));

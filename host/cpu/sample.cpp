@@ -159,6 +159,7 @@ void select_batch(TripletsStorage& state, std::int64_t batch, ThreadPool& pool) 
 
 Triplets CpuBackend::make_triplets(const Graph& graph, const SamplingOptions& options,
                                    std::int64_t batch_size) {
+  expect_not_recording("make_triplets");
   const GraphStorage& parts = storage(graph);
   const CsrView csr = parts.csr(Side::kUser);
   auto state = std::make_unique<TripletsStorage>();
@@ -201,6 +202,7 @@ SamplingCounts CpuBackend::sampling_counts(const Triplets& triplets) const {
 }
 
 void CpuBackend::sample(Triplets& triplets, std::uint32_t epoch) {
+  expect_not_recording("sample");
   TripletsStorage& state = storage(triplets);
   state.epoch = epoch;
   state.given.reset();
@@ -208,6 +210,7 @@ void CpuBackend::sample(Triplets& triplets, std::uint32_t epoch) {
 }
 
 void CpuBackend::set_triplets(Triplets& triplets, std::span<const Triplet> values) {
+  expect_not_recording("set_triplets");
   check_set_triplets(triplets, values);
   TripletsStorage& state = storage(triplets);
   state.given.emplace(values.begin(), values.end());
@@ -215,6 +218,7 @@ void CpuBackend::set_triplets(Triplets& triplets, std::span<const Triplet> value
 }
 
 std::vector<Triplet> CpuBackend::get_triplets(const Triplets& triplets) {
+  expect_not_recording("get_triplets");
   const TripletsStorage& state = storage(triplets);
   check_sampled("get_triplets", state.sampled());
   if (state.given) return *state.given;
@@ -226,6 +230,20 @@ std::vector<Triplet> CpuBackend::get_triplets(const Triplets& triplets) {
                                 static_cast<std::size_t>(end - begin)));
   });
   return all;
+}
+
+std::int64_t CpuBackend::batch_number(const Triplets& triplets) const {
+  expect_not_recording("batch_number");
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("batch_number", state.sampled());
+  return state.batch;
+}
+
+std::vector<Triplet> CpuBackend::get_batch(const Triplets& triplets) {
+  expect_not_recording("get_batch");
+  const TripletsStorage& state = storage(triplets);
+  check_sampled("get_batch", state.sampled());
+  return state.current;
 }
 
 void CpuBackend::next_batch(Triplets& triplets) {

@@ -193,6 +193,7 @@ class BlockScorer {
 void CpuBackend::score_topk(const Matrix& users, const Matrix& items,
                             std::span<const NodeId> queries, std::span<const Graph* const> observed,
                             std::int64_t k, TopItems& top) {
+  expect_not_recording("score_topk");
   check_score_topk(users, items, queries, observed, k);
   std::vector<CsrView> masks;
   for (const Graph* graph : observed) masks.push_back(storage(*graph).csr(Side::kUser));

@@ -238,7 +238,8 @@ std::vector<Triplet> StepProblem::batch() {
 std::vector<double> StepProblem::step() {
   for (const NamedCounter& counter : model_->counters()) backend_.set(*counter.value, 0);
   model_->forward();
-  loss_->backward(*model_, triplets_, losses_);
+  Batch current(backend_, triplets_);
+  loss_->backward(*model_, current, losses_);
   const Values losses = download(backend_, losses_);
   std::vector<double> terms;
   for (std::int64_t term = 0; term < losses_.rows(); ++term) {

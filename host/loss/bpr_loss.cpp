@@ -4,11 +4,11 @@
 
 namespace tern {
 
-void BprLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {
-  backend_.bpr(triplets, model.embeddings(Side::kUser), model.embeddings(Side::kItem),
+void BprLoss::backward(Model& model, Batch& batch, Matrix& losses) {
+  backend_.bpr(batch.triplets(), model.embeddings(Side::kUser), model.embeddings(Side::kItem),
                model.embedding_gradient(Side::kUser), model.embedding_gradient(Side::kItem),
                losses);
-  backward_with_penalty(backend_, l2_, model, triplets, losses);
+  backward_with_penalty(backend_, l2_, model, batch, losses);
 }
 
 }  // namespace tern

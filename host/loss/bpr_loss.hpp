@@ -14,7 +14,7 @@ class BprLoss final : public Loss {
   BprLoss(Backend& backend, double l2) : backend_(backend), l2_(l2) {}
 
   std::string_view name() const override { return "bpr"; }
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Batch& batch, Matrix& losses) override;
 
  private:
   Backend& backend_;

@@ -11,11 +11,11 @@ CclLoss::CclLoss(Backend& backend, const LossOptions& options, double l2)
                .negative_weight = options.softmax.negative_weight},
       l2_(l2) {}
 
-void CclLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {
-  backend_.sampled_contrast(triplets, options_, model.embeddings(Side::kUser),
+void CclLoss::backward(Model& model, Batch& batch, Matrix& losses) {
+  backend_.sampled_contrast(batch.triplets(), options_, model.embeddings(Side::kUser),
                             model.embeddings(Side::kItem), model.embedding_gradient(Side::kUser),
                             model.embedding_gradient(Side::kItem), losses);
-  backward_with_penalty(backend_, l2_, model, triplets, losses);
+  backward_with_penalty(backend_, l2_, model, batch, losses);
 }
 
 }  // namespace tern

@@ -16,7 +16,7 @@ class CclLoss final : public Loss {
   CclLoss(Backend& backend, const LossOptions& options, double l2);
 
   std::string_view name() const override { return "ccl"; }
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Batch& batch, Matrix& losses) override;
 
  private:
   Backend& backend_;

@@ -15,7 +15,7 @@ class DirectAuLoss final : public Loss {
       : backend_(backend), options_(options), l2_(l2) {}
 
   std::string_view name() const override { return "directau"; }
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Batch& batch, Matrix& losses) override;
 
  private:
   Backend& backend_;

@@ -2,18 +2,18 @@
 
 namespace tern {
 
-void backward_with_penalty(Backend& backend, double l2, Model& model, Triplets& triplets,
+void backward_with_penalty(Backend& backend, double l2, Model& model, Batch& batch,
                            Matrix& losses) {
   const auto add_penalty = [&] {
     if (l2 == 0.0) return;
-    backend.l2_penalty(triplets, l2, model.penalized(Side::kUser), model.penalized(Side::kItem),
-                       model.penalized_gradient(Side::kUser), model.penalized_gradient(Side::kItem),
-                       losses);
+    backend.l2_penalty(batch.triplets(), l2, model.penalized(Side::kUser),
+                       model.penalized(Side::kItem), model.penalized_gradient(Side::kUser),
+                       model.penalized_gradient(Side::kItem), losses);
   };
   if (const Contrast* contrast = model.contrast()) {
     for (const Side side : {Side::kUser, Side::kItem}) {
       const auto s = static_cast<std::size_t>(side);
-      backend.info_nce(triplets, contrast->options, side, model.embeddings(side),
+      backend.info_nce(batch.triplets(), contrast->options, side, model.embeddings(side),
                        *contrast->views[s], model.embedding_gradient(side), *contrast->gradients[s],
                        losses);
     }

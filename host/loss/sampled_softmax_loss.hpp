@@ -16,7 +16,7 @@ class SampledSoftmaxLoss final : public Loss {
   SampledSoftmaxLoss(Backend& backend, const InBatchSoftmaxOptions& options, double l2);
 
   std::string_view name() const override { return "softmax"; }
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Batch& batch, Matrix& losses) override;
 
  private:
   Backend& backend_;

@@ -37,8 +37,8 @@ class SoftmaxAtKLoss final : public Loss {
   /// "loss.thresholds", (1, U): β.
   std::vector<NamedBuffer> buffers() override { return {{"loss.thresholds", &thresholds_}}; }
   void begin_epoch(Model& model, int epoch, const std::function<bool()>& should_stop) override;
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override {
-    softmax_->backward(model, triplets, losses);
+  void backward(Model& model, Batch& batch, Matrix& losses) override {
+    softmax_->backward(model, batch, losses);
   }
 
  private:

@@ -5,11 +5,11 @@
 
 namespace tern {
 
-void SoftmaxLoss::backward(Model& model, Triplets& triplets, Matrix& losses) {
-  backend_.in_batch_softmax(triplets, options_, model.embeddings(Side::kUser),
+void SoftmaxLoss::backward(Model& model, Batch& batch, Matrix& losses) {
+  backend_.in_batch_softmax(batch.triplets(), options_, model.embeddings(Side::kUser),
                             model.embeddings(Side::kItem), model.embedding_gradient(Side::kUser),
                             model.embedding_gradient(Side::kItem), losses);
-  backward_with_penalty(backend_, l2_, model, triplets, losses);
+  backward_with_penalty(backend_, l2_, model, batch, losses);
 }
 
 std::unique_ptr<Loss> make_softmax_loss(Backend& backend, SoftmaxNegatives negatives,

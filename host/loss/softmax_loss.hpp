@@ -17,7 +17,7 @@ class SoftmaxLoss final : public Loss {
       : backend_(backend), options_(options), l2_(l2) {}
 
   std::string_view name() const override { return "softmax"; }
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override;
+  void backward(Model& model, Batch& batch, Matrix& losses) override;
 
  private:
   Backend& backend_;

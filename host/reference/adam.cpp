@@ -52,7 +52,7 @@ void ReferenceBackend::adam(const AdamOptions& options, const Counter& step, con
                             Matrix& parameter, AdamState& state, const RowSet* rows,
                             Counter* fault) {
   check_adam(options, step, gradient, parameter, state, rows, fault);
-  const std::int64_t t = get(step);
+  const std::int64_t t = storage_of<CounterStorage>(step, "adam", "step").value;
   check_step_count("adam", t);
   CounterStorage* noted = fault_storage(fault);
   const MatrixView<const double> grads = view(gradient, "adam", "gradient");
@@ -79,7 +79,7 @@ void ReferenceBackend::adam_catch_up(const AdamOptions& options, const Counter& 
                                      Counter* fault) {
   constexpr std::string_view kOp = "adam_catch_up";
   check_adam_catch_up(options, step, parameter, state, rows, fault);
-  const std::int64_t to = get(step);
+  const std::int64_t to = storage_of<CounterStorage>(step, "adam_catch_up", "step").value;
   CounterStorage* noted = fault_storage(fault);
   const AdamTable table = table_of(parameter, state, kOp);
   std::vector<std::int64_t>& last = *row_steps_of(state, kOp);

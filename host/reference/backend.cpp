@@ -42,6 +42,7 @@ DeviceDescription ReferenceBackend::describe() const {
 
 Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols,
                                   const MatrixOptions& options) {
+  expect_not_recording("allocate");
   const std::int64_t size = check_allocate(rows, cols, sizeof(double));
   auto storage = std::make_unique<MatrixStorage>();
   storage->gather = options.gather;
@@ -51,14 +52,17 @@ Matrix ReferenceBackend::allocate(std::int64_t rows, std::int64_t cols,
 }
 
 void ReferenceBackend::upload(std::span<const float> values, Matrix& to) {
+  expect_not_recording("upload");
   upload_values(values, to);
 }
 
 void ReferenceBackend::upload(std::span<const double> values, Matrix& to) {
+  expect_not_recording("upload");
   upload_values(values, to);
 }
 
 void ReferenceBackend::download(const Matrix& from, std::span<float> values) {
+  expect_not_recording("download");
   check_transfer("download", from, values.size());
   const auto& storage = storage_of<MatrixStorage>(from, "download", "matrix");
   std::transform(storage.values.begin(), storage.values.end(), values.begin(),
@@ -66,6 +70,7 @@ void ReferenceBackend::download(const Matrix& from, std::span<float> values) {
 }
 
 void ReferenceBackend::download(const Matrix& from, std::span<double> values) {
+  expect_not_recording("download");
   check_transfer("download", from, values.size());
   const auto& storage = storage_of<MatrixStorage>(from, "download", "matrix");
   std::copy(storage.values.begin(), storage.values.end(), values.begin());
@@ -83,6 +88,7 @@ void ReferenceBackend::fill(Matrix& matrix, double value) {
 }
 
 Graph ReferenceBackend::make_graph(const Interactions& interactions) {
+  expect_not_recording("make_graph");
   auto storage = std::make_unique<GraphStorage>();
   storage->directions[0].neighbours = interactions;
   storage->directions[1].neighbours = interactions.transposed();
@@ -94,6 +100,7 @@ Graph ReferenceBackend::make_graph(const Interactions& interactions) {
 }
 
 RowSet ReferenceBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {
+  expect_not_recording("make_row_set");
   check_make_row_set(num_nodes, rows);
   auto storage = std::make_unique<RowSetStorage>();
   storage->member.assign(static_cast<std::size_t>(num_nodes), false);
@@ -105,17 +112,25 @@ RowSet ReferenceBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> 
   return {std::move(storage), num_nodes, capacity};
 }
 
+std::vector<NodeId> ReferenceBackend::get_rows(const RowSet& rows) {
+  expect_not_recording("get_rows");
+  return storage_of<RowSetStorage>(rows, "get_rows", "rows").rows;
+}
+
 Counter ReferenceBackend::make_counter(std::int64_t value) {
+  expect_not_recording("make_counter");
   Counter counter(std::make_unique<CounterStorage>());
-  set(counter, value);
+  storage_of<CounterStorage>(counter, "make_counter", "counter").value = value;
   return counter;
 }
 
 void ReferenceBackend::set(Counter& counter, std::int64_t value) {
+  expect_not_recording("set");
   storage_of<CounterStorage>(counter, "set", "counter").value = value;
 }
 
 std::int64_t ReferenceBackend::get(const Counter& counter) {
+  expect_not_recording("get");
   return storage_of<CounterStorage>(counter, "get", "counter").value;
 }
 
@@ -124,6 +139,7 @@ void ReferenceBackend::increment(Counter& counter) {
 }
 
 RowSteps ReferenceBackend::make_row_steps(std::int64_t rows) {
+  expect_not_recording("make_row_steps");
   check_make_row_steps(rows);
   auto storage = std::make_unique<RowStepsStorage>();
   storage->last.assign(static_cast<std::size_t>(rows), 0);
@@ -131,6 +147,7 @@ RowSteps ReferenceBackend::make_row_steps(std::int64_t rows) {
 }
 
 void ReferenceBackend::set(RowSteps& steps, std::int64_t step) {
+  expect_not_recording("set");
   std::ranges::fill(storage_of<RowStepsStorage>(steps, "set", "row_steps").last, step);
 }
 

@@ -64,6 +64,7 @@ void describe_columns(MatrixView<const double> x, EmbeddingStatistics& result) {
 // ‖x_r‖, √Σ‖x_r‖², mean cosine, column deviations, XᵀX
 EmbeddingStatistics ReferenceBackend::embedding_statistics(const Matrix& embeddings,
                                                            StatisticsFigures figures) {
+  expect_not_recording("embedding_statistics");
   check_embedding_statistics(embeddings);
   const MatrixView<const double> x = view(embeddings, "embedding_statistics", "embeddings");
   EmbeddingStatistics result;

@@ -119,6 +119,7 @@ void differentiate(const DenseSum& sum, const DenseSumGradients& gradients, Tabl
 }  // namespace
 
 DenseState ReferenceBackend::make_dense_state(std::int64_t rows, std::int64_t cols) {
+  expect_not_recording("make_dense_state");
   check_make_dense_state(rows, cols);
   const std::int64_t size = check_allocate(rows, cols, sizeof(double));
   auto storage = std::make_unique<DenseStateStorage>();

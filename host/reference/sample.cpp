@@ -103,6 +103,7 @@ std::span<const Triplet> current_batch(const Triplets& triplets, std::string_vie
 
 Triplets ReferenceBackend::make_triplets(const Graph& graph, const SamplingOptions& options,
                                          std::int64_t batch_size) {
+  expect_not_recording("make_triplets");
   const auto& graph_storage = storage_of<GraphStorage>(graph, "make_triplets", "graph");
   auto storage = std::make_unique<TripletsStorage>();
   storage->interactions = graph_storage.rows_of(Side::kUser).neighbours;
@@ -138,6 +139,7 @@ SamplingCounts ReferenceBackend::sampling_counts(const Triplets& triplets) const
 }
 
 void ReferenceBackend::sample(Triplets& triplets, std::uint32_t epoch) {
+  expect_not_recording("sample");
   auto& storage = storage_of<TripletsStorage>(triplets, "sample", "triplets");
   const Permutation permutation(storage.options.seed, epoch, storage.positives.size());
   const auto per_positive = static_cast<std::uint64_t>(storage.options.triplets_per_positive());
@@ -150,6 +152,7 @@ void ReferenceBackend::sample(Triplets& triplets, std::uint32_t epoch) {
 }
 
 void ReferenceBackend::set_triplets(Triplets& triplets, std::span<const Triplet> values) {
+  expect_not_recording("set_triplets");
   auto& storage = storage_of<TripletsStorage>(triplets, "set_triplets", "triplets");
   check_set_triplets(triplets, values);
   storage.triplets.assign(values.begin(), values.end());
@@ -158,9 +161,23 @@ void ReferenceBackend::set_triplets(Triplets& triplets, std::span<const Triplet>
 }
 
 std::vector<Triplet> ReferenceBackend::get_triplets(const Triplets& triplets) {
+  expect_not_recording("get_triplets");
   const auto& storage = storage_of<TripletsStorage>(triplets, "get_triplets", "triplets");
   check_sampled("get_triplets", storage.sampled);
   return storage.triplets;
+}
+
+std::int64_t ReferenceBackend::batch_number(const Triplets& triplets) const {
+  expect_not_recording("batch_number");
+  const auto& storage = storage_of<TripletsStorage>(triplets, "batch_number", "triplets");
+  check_sampled("batch_number", storage.sampled);
+  return storage.batch;
+}
+
+std::vector<Triplet> ReferenceBackend::get_batch(const Triplets& triplets) {
+  expect_not_recording("get_batch");
+  const std::span<const Triplet> batch = current_batch(triplets, "get_batch");
+  return {batch.begin(), batch.end()};
 }
 
 void ReferenceBackend::next_batch(Triplets& triplets) {

@@ -23,6 +23,7 @@ void ReferenceBackend::score_topk(const Matrix& users, const Matrix& items,
                                   std::span<const NodeId> queries,
                                   std::span<const Graph* const> observed, std::int64_t k,
                                   TopItems& top) {
+  expect_not_recording("score_topk");
   check_score_topk(users, items, queries, observed, k);
   const MatrixView<const double> user_rows = view(users, "score_topk", "users");
   const MatrixView<const double> item_rows = view(items, "score_topk", "items");

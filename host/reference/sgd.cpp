@@ -9,7 +9,7 @@ namespace tern::reference {
 void ReferenceBackend::sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
                            Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) {
   check_sgd(options, step, gradient, parameter, state, rows, fault);
-  const std::int64_t t = get(step);
+  const std::int64_t t = storage_of<CounterStorage>(step, "sgd", "step").value;
   check_step_count("sgd", t);
   CounterStorage* noted = fault_storage(fault);
   const MatrixView<const double> grads = view(gradient, "sgd", "gradient");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -13,6 +14,16 @@
 
 namespace tern {
 
+/// A step that is called anew each time, for a loss that must not be recorded.
+class CalledStep final : public Recording {
+ public:
+  explicit CalledStep(std::function<void()> step) : step_(std::move(step)) {}
+  void replay() override { step_(); }
+
+ private:
+  std::function<void()> step_;
+};
+
 /// The members of a trainer. trainer.cpp has its steps and epochs, trainer_state.cpp saves and
 /// restores its state.
 struct Trainer::Impl {
@@ -25,6 +36,7 @@ struct Trainer::Impl {
         graph(backend.make_graph(data.train)),
         selection(backend, data, graph, config),
         triplets(backend.make_triplets(graph, sampling_of(config), batch_triplets(config))),
+        batch(backend, triplets),
         own_model(static_cast<bool>(make_own)),
         model(make_checked_model(make_own)),
         loss(std::move(loss_in)),
@@ -37,12 +49,16 @@ struct Trainer::Impl {
 
   std::unique_ptr<Model> make_checked_model(const ModelFactory& make_own);
   void record_step() {
-    recording = backend.record([this] { step(); });
+    if (loss->is_recorded()) {
+      recording = backend.record([this] { step(); });
+    } else {
+      recording = std::make_unique<CalledStep>([this] { step(); });
+    }
   }
   void step() {
     optimizer.catch_up();
     model->forward();
-    loss->backward(*model, triplets, losses);
+    loss->backward(*model, batch, losses);
     optimizer.step();
     backend.next_batch(triplets);
   }
@@ -82,6 +98,7 @@ struct Trainer::Impl {
   Graph graph;
   Selection selection;
   Triplets triplets;
+  Batch batch;  // the current one of the triplets
   bool own_model;
   std::unique_ptr<Model> model;
   std::unique_ptr<Loss> loss;

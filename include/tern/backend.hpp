@@ -104,6 +104,8 @@ class Backend {
   virtual Graph make_graph(const Interactions& interactions) = 0;
   /// rows: any order, repeats kept once; each in [0, num_nodes).
   virtual RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) = 0;
+  /// The rows that the set holds now, ascending. Waits.
+  virtual std::vector<NodeId> get_rows(const RowSet& rows) = 0;
 
   virtual Counter make_counter(std::int64_t value = 0) = 0;
   virtual void set(Counter& counter, std::int64_t value) = 0;
@@ -121,8 +123,12 @@ class Backend {
   /// Runs the work, waits for it, and returns the seconds that the device took: by a steady clock
   /// on a CPU, by events on a GPU, which leave out the time that the host takes to launch.
   virtual double seconds(const std::function<void()>& work) = 0;
-  /// Runs nothing yet; replay() runs the ops of step(). They must not allocate, download or change
-  /// shapes, and everything that they refer to must outlive the recording.
+  /// Runs nothing yet; replay() runs the ops of step(). The step calls ops and step ops, copy, fill and
+  /// increment; everything that they refer to must outlive the recording. All that makes or reads
+  /// something, or waits, throws ShapeError within a step, on every backend: allocate, make_...,
+  /// upload, download, set, get, get_..., batch_number, sample, set_triplets, score_topk,
+  /// embedding_statistics, synchronize, seconds, record, replay. A GPU captures the step, so that what
+  /// the host computes in it, such as an if, is that of the first replays.
   virtual std::unique_ptr<Recording> record(std::function<void()> step) = 0;
 
   // --- Sampling ----------------------------------------------------------------------------------
@@ -161,6 +167,11 @@ class Backend {
   /// Throws ShapeError on an id out of range, and if the negative of a pair is not kNoItem.
   virtual void set_triplets(Triplets& triplets, std::span<const Triplet> values) = 0;
   virtual std::vector<Triplet> get_triplets(const Triplets& triplets) = 0;
+  /// The number of the current batch in the epoch, from 0: the column of losses that step ops write.
+  /// Throws ShapeError before the first sample().
+  virtual std::int64_t batch_number(const Triplets& triplets) const = 0;
+  /// The triplets of the current batch. Throws likewise. Waits.
+  virtual std::vector<Triplet> get_batch(const Triplets& triplets) = 0;
   /// A step op: makes the next batch current; after the last one, the first.
   virtual void next_batch(Triplets& triplets) = 0;
 
@@ -267,12 +278,15 @@ class Backend {
   /// the final embeddings. s⁺ = û·p̂, s_k = û·n̂_k with ê = e / max(‖e‖, 1e-12); P = B / M pairs:
   /// softmax:             loss = 1/P Σ w [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ], w as in in_batch_softmax
   /// cosine contrastive:  loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ], gradient 0 at s_k = m
+  /// expression:          loss = 1/P Σ f(s⁺, s_1..s_M), f and its derivatives by options.program, in f64
+  /// With kDot, s⁺ = u·p and s_k = u·n_k: e takes the place of ê, and g is the gradient of e.
   /// Gradients go on to e as in in_batch_softmax. A batch begins with the first negative of a pair
   /// and ends with the last; throws ShapeError if the batch size is no multiple of M, or on pairs
   /// without negatives. Of triplets that the caller set, each M consecutive ones, from the first, must
   /// have one user and one positive item, which is not checked; else the result is undefined. Shapes,
   /// rows and losses as for bpr. The largest s_k of a pair leaves its exponents, so that nothing
-  /// overflows. Throws ConfigError on thresholds with the cosine contrastive loss.
+  /// overflows in the first two. Throws ConfigError on thresholds without softmax, and on a program or
+  /// kDot for another loss than expression, which needs a program.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation";
   /// Mao et al. 2021, "SimpleX" (CCL); thresholds: Yang et al. 2025 (SL@K).
   virtual void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,

@@ -40,6 +40,7 @@ class WrongBackend final : public Backend {
   RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override {
     return right_->make_row_set(num_nodes, rows);
   }
+  std::vector<NodeId> get_rows(const RowSet& rows) override { return right_->get_rows(rows); }
   Counter make_counter(std::int64_t value) override { return right_->make_counter(value); }
   void set(Counter& counter, std::int64_t value) override { right_->set(counter, value); }
   std::int64_t get(const Counter& counter) override { return right_->get(counter); }
@@ -66,6 +67,12 @@ class WrongBackend final : public Backend {
     std::vector<Triplet> values = right_->get_triplets(triplets);
     if (op_ == "sample") ++values[values.size() / 2].negative;
     return values;
+  }
+  std::int64_t batch_number(const Triplets& triplets) const override {
+    return right_->batch_number(triplets);
+  }
+  std::vector<Triplet> get_batch(const Triplets& triplets) override {
+    return right_->get_batch(triplets);
   }
   void next_batch(Triplets& triplets) override { right_->next_batch(triplets); }
 

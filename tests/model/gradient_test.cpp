@@ -89,7 +89,8 @@ class Gradient : public ::testing::TestWithParam<Case> {
   double loss_of(std::int64_t b) {
     for (const NamedCounter& counter : f.model->counters()) f.backend->set(*counter.value, 3);
     f.model->forward();
-    loss->backward(*f.model, f.triplets, f.losses);
+    Batch batch(*f.backend, f.triplets);
+    loss->backward(*f.model, batch, f.losses);
     const std::vector<double> values = values_of(*f.backend, f.losses);
     double sum = 0.0;
     for (std::int64_t term = 0; term < f.losses.rows(); ++term) {

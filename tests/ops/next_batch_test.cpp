@@ -4,6 +4,7 @@
 #include <string>
 
 #include "host/cpu/storage.hpp"
+#include "tern/batch.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tests/support/backends.hpp"
@@ -17,14 +18,23 @@ namespace {
 
 class Batches : public BackendTest {
  protected:
-  /// Checks that the current rows are those of this batch of the epoch.
-  void expect_current(const Triplets& triplets, std::int64_t batch, const std::string& where) {
+  /// Checks that number, triplets and rows of the current batch are those of this one of the epoch.
+  void expect_current(Triplets& triplets, std::int64_t batch, const std::string& where) {
     const auto members_of_batch = batch_of(backend_, triplets, batch);
+    const Batch current(backend_, triplets);
+    EXPECT_EQ(current.number(), batch) << where;
+    EXPECT_EQ(current.size(), std::ssize(members_of_batch)) << where << ", batch " << batch;
+    EXPECT_EQ(current.read(), members_of_batch) << where << ", batch " << batch;
     for (const Side side : {Side::kUser, Side::kItem}) {
       const RowSet& rows = triplets.rows(side);
       const std::vector<bool> expected = marks(rows.num_nodes(), rows_of(members_of_batch, side));
       EXPECT_EQ(members(backend_, rows), expected) << where << ", batch " << batch;
       EXPECT_EQ(marked(backend_, rows), expected) << where << ", batch " << batch << ", by marks";
+      std::vector<NodeId> ids;
+      for (NodeId node = 0; node < rows.num_nodes(); ++node) {
+        if (expected[static_cast<std::size_t>(node)]) ids.push_back(node);
+      }
+      EXPECT_EQ(current.read_rows(side), ids) << where << ", batch " << batch;
     }
   }
 
@@ -141,6 +151,9 @@ TEST_P(Batches, RefuseTripletsThatDoNotFit) {
   const auto refuses = [&](std::vector<Triplet> values) {
     EXPECT_THROW(backend_.set_triplets(triplets, values), ShapeError);
   };
+  EXPECT_THROW(backend_.batch_number(triplets), ShapeError) << "nothing is sampled";
+  EXPECT_THROW(backend_.get_batch(triplets), ShapeError) << "nothing is sampled";
+  EXPECT_THROW(backend_.get_rows({}), ShapeError);
   refuses({sound.begin(), sound.end() - 1});
   refuses({});
   for (const Triplet& wrong : {Triplet{3, 0, 0}, Triplet{-1, 0, 0}, Triplet{0, 4, 0},
@@ -157,6 +170,8 @@ TEST_P(Batches, RefuseTripletsThatDoNotFit) {
     EXPECT_THROW(backend_.set_triplets(*wrong, sound), ShapeError);
     EXPECT_THROW(backend_.get_triplets(*wrong), ShapeError);
     EXPECT_THROW(backend_.next_batch(*wrong), ShapeError);
+    EXPECT_THROW(backend_.batch_number(*wrong), ShapeError);
+    EXPECT_THROW(backend_.get_batch(*wrong), ShapeError);
     EXPECT_THROW(backend_.sampling_counts(*wrong), ShapeError);
   }
 }

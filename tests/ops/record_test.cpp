@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <string>
+#include <vector>
 
 #include "tern/error.hpp"
 #include "tests/support/backends.hpp"
@@ -106,6 +109,72 @@ TEST_P(Record, AStepMayMoveOverTwoBatches) {
     EXPECT_TRUE(agree(replayed.users(), called.users()));
     EXPECT_TRUE(agree(replayed.items(), called.items()));
   }
+}
+
+/// Calls that make or read something, or wait. Each must be refused in a step, by its name.
+struct ForbiddenCall {
+  const char* name;
+  std::function<void()> call;
+};
+
+TEST_P(Record, RefusesCallsThatAllocateWaitOrMoveNumbers) {
+  const Interactions interactions = random_interactions(40, 30, 0.25, 3);
+  const Graph graph = backend_.make_graph(interactions);
+  Triplets triplets = backend_.make_triplets(graph, {}, 20);
+  backend_.sample(triplets, 0);
+  const std::vector<Triplet> given = backend_.get_triplets(triplets);
+  Matrix matrix = backend_.allocate(3, 2);
+  Counter counter = backend_.make_counter();
+  RowSteps steps = backend_.make_row_steps(3);
+  const std::vector<NodeId> rows{1};
+  const RowSet set = backend_.make_row_set(3, rows);
+  const auto recording = backend_.record([&] { backend_.fill(matrix, 1.0); });
+  const Values numbers(6);
+  std::vector<double> doubles(6);
+  std::vector<float> floats(6);
+  TopItems top;
+  const ForbiddenCall calls[] = {
+      {"allocate", [&] { backend_.allocate(1, 1); }},
+      {"upload", [&] { backend_.upload(std::span<const double>(numbers), matrix); }},
+      {"upload", [&] { backend_.upload(std::span<const float>(floats), matrix); }},
+      {"download", [&] { backend_.download(matrix, std::span<double>(doubles)); }},
+      {"download", [&] { backend_.download(matrix, std::span<float>(floats)); }},
+      {"make_graph", [&] { backend_.make_graph(interactions); }},
+      {"make_row_set", [&] { backend_.make_row_set(3, rows); }},
+      {"get_rows", [&] { backend_.get_rows(set); }},
+      {"make_counter", [&] { backend_.make_counter(); }},
+      {"set", [&] { backend_.set(counter, 1); }},
+      {"get", [&] { backend_.get(counter); }},
+      {"make_row_steps", [&] { backend_.make_row_steps(3); }},
+      {"set", [&] { backend_.set(steps, 1); }},
+      {"make_triplets", [&] { backend_.make_triplets(graph, {}, 20); }},
+      {"sample", [&] { backend_.sample(triplets, 1); }},
+      {"set_triplets", [&] { backend_.set_triplets(triplets, given); }},
+      {"get_triplets", [&] { backend_.get_triplets(triplets); }},
+      {"batch_number", [&] { backend_.batch_number(triplets); }},
+      {"get_batch", [&] { backend_.get_batch(triplets); }},
+      {"make_dense_state", [&] { backend_.make_dense_state(2, 2); }},
+      {"score_topk", [&] { backend_.score_topk(matrix, matrix, rows, {}, 1, top); }},
+      {"embedding_statistics", [&] { backend_.embedding_statistics(matrix); }},
+      {"synchronize", [&] { backend_.synchronize(); }},
+      {"seconds", [&] { backend_.seconds([] {}); }},
+      {"record", [&] { backend_.record([] {}); }},
+      {"replay", [&] { recording->replay(); }},
+  };
+  for (const ForbiddenCall& forbidden : calls) {
+    EXPECT_NO_THROW(forbidden.call()) << forbidden.name << ", not recorded";
+    try {
+      backend_.record(forbidden.call)->replay();
+      ADD_FAILURE() << forbidden.name << " is not refused";
+    } catch (const ShapeError& error) {
+      EXPECT_EQ(
+          std::string(error.what()).find(std::string(forbidden.name) + "() inside a recorded step"),
+          0u)
+          << error.what();
+    }
+  }
+  EXPECT_NO_THROW(backend_.synchronize()) << "the failed steps are over";
+  recording->replay();
 }
 
 TEST_P(Record, RefusesToRecordNothing) {

@@ -60,7 +60,8 @@ class LightGcnStep {
   void run() {
     optimizer_.catch_up();
     model_->forward();
-    loss_->backward(*model_, triplets_, losses_);
+    Batch batch(backend_, triplets_);
+    loss_->backward(*model_, batch, losses_);
     optimizer_.step();
     backend_.next_batch(triplets_);
   }

@@ -34,16 +34,16 @@ class SumInsideTheSigmoid final : public Loss {
   explicit SumInsideTheSigmoid(Backend& backend) : backend_(backend) {}
 
   std::string_view name() const override { return "faulty"; }
+  bool is_recorded() const override { return false; }  // it downloads embeddings
 
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override {
+  void backward(Model& model, Batch& batch, Matrix& losses) override {
     const Values users = values_of(backend_, model.embeddings(Side::kUser));
     const Values items = values_of(backend_, model.embeddings(Side::kItem));
-    const std::span<const Triplet> batch = next_batch(triplets);
     const auto width = static_cast<std::size_t>(model.embeddings(Side::kUser).cols());
     Values of_users(users.size(), 0.0);
     Values of_items(items.size(), 0.0);
     double sum = 0.0;
-    for (const auto& [u, p, n] : batch) {
+    for (const auto& [u, p, n] : batch.read()) {
       for (std::size_t d = 0; d < width; ++d) {
         const double difference = items[p * width + d] - items[n * width + d];
         sum += users[u * width + d] * difference;
@@ -60,24 +60,13 @@ class SumInsideTheSigmoid final : public Loss {
     backend_.upload(std::span<const double>(of_items), model.embedding_gradient(Side::kItem));
     model.backward();
     Values all = values_of(backend_, losses);
-    all[batch_++] = std::min(sum, 0.0) - std::log1p(std::exp(-std::abs(sum)));
+    all[static_cast<std::size_t>(batch.number())] =
+        std::min(sum, 0.0) - std::log1p(std::exp(-std::abs(sum)));
     backend_.upload(std::span<const double>(all), losses);
   }
 
  private:
-  std::span<const Triplet> next_batch(const Triplets& triplets) {
-    if (batch_ % static_cast<std::size_t>(triplets.num_batches()) == 0) {
-      epoch_ = backend_.get_triplets(triplets);
-      batch_ = 0;
-    }
-    const std::size_t begin = batch_ * static_cast<std::size_t>(triplets.batch_size());
-    const auto size = static_cast<std::size_t>(triplets.batch_size());
-    return std::span(epoch_).subspan(begin, std::min(size, epoch_.size() - begin));
-  }
-
   Backend& backend_;
-  std::vector<Triplet> epoch_;
-  std::size_t batch_ = 0;
 };
 
 const Dataset& debian() {

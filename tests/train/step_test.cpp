@@ -40,7 +40,8 @@ AfterSteps run_steps(Backend& backend, const Dataset& data, const Config& config
   for (int step = 0; step < steps; ++step) {
     optimizer.catch_up();
     model->forward();
-    loss.backward(*model, triplets, losses);
+    Batch batch(backend, triplets);
+    loss.backward(*model, batch, losses);
     optimizer.step();
     backend.next_batch(triplets);
   }
