@@ -1,12 +1,12 @@
 // tern gradcheck: gradients against central differences, and a device against the f64 reference.
 
 #include "tern/gradcheck.hpp"
-#include "host/support/parallel.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -19,7 +19,10 @@
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
+#include "host/support/atomic_file.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/device.hpp"
+#include "tern/version.hpp"
 
 namespace tern::cli {
 namespace {
@@ -48,19 +51,73 @@ std::string as_text(const std::vector<GradcheckResult>& results) {
   return table.text();
 }
 
-std::string as_json(const std::vector<GradcheckResult>& results, bool passed) {
+/// JSON has no NaN: null stands for it.
+Json number(double value) {
+  return std::isfinite(value) ? Json(value) : Json(nullptr);
+}
+
+/// The element with the worst error, or null.
+Json element_of(const GradcheckResult& r) {
+  if (r.element < 0) return nullptr;
+  Json element{{"index", r.element}};
+  if (r.cols > 0) {
+    element["row"] = r.element / r.cols;
+    element["column"] = r.element % r.cols;
+  }
+  return element;
+}
+
+bool is_against_reference(const GradcheckResult& r) {
+  return r.method == "against f64";
+}
+
+std::string as_json(const GradcheckCommand& command, const Backend& backend,
+                    const std::vector<GradcheckResult>& results, bool passed) {
+  const GradcheckOptions& o = command.check;
   Json list = Json::array();
   for (const GradcheckResult& r : results) {
+    const bool against = is_against_reference(r);
     list.push_back({{"subject", r.subject},
                     {"quantity", r.quantity},
                     {"method", r.method},
                     {"backend", r.backend},
-                    // JSON has no NaN: null stands for it.
-                    {"error", std::isfinite(r.error) ? Json(r.error) : Json(nullptr)},
+                    {"error", number(r.error)},
                     {"bound", r.bound},
-                    {"passed", r.passed()}});
+                    {"passed", r.passed()},
+                    {"seed", r.seed.value},
+                    {"element", element_of(r)},
+                    {against ? "value" : "analytic", number(r.found)},
+                    {against ? "reference" : "numeric", number(r.expected)}});
   }
-  return Json{{"passed", passed}, {"results", list}}.dump() + "\n";
+  const Json options{
+      {"users", o.users},   {"items", o.items},          {"density", o.density},
+      {"width", o.width},   {"layers", o.layers},        {"batch_size", o.batch_size},
+      {"l2", o.l2},         {"problems", o.problems},    {"seed", o.seed.value},
+      {"filter", o.filter}, {"threads", command.threads}};
+  return Json{{"passed", passed},          {"version", version()},
+              {"backend", backend.name()}, {"device", backend.describe().name},
+              {"options", options},        {"results", list}}
+             .dump() +
+         "\n";
+}
+
+/// "mf: gradient of user_embedding[3, 2]: analytic 0.5, numeric 0.25 (seed 1)".
+std::string worst_of(const GradcheckResult& r) {
+  const bool against = is_against_reference(r);
+  std::string place;
+  if (r.element >= 0) {
+    place = r.cols > 0 ? fmt::format("[{}, {}]", r.element / r.cols, r.element % r.cols)
+                       : fmt::format("[{}]", r.element);
+  }
+  return fmt::format("{}: {}{}: {} {:.9g}, {} {:.9g} (seed {})", r.subject, r.quantity, place,
+                     against ? r.backend : "analytic", r.found, against ? "f64" : "numeric",
+                     r.expected, r.seed.value);
+}
+
+/// A directory that cannot be written is reported before the checks, which may take minutes.
+void check_dump(const std::string& directory) {
+  make_directory(directory);
+  AtomicFile probe(std::filesystem::path(directory) / "step.json");
 }
 
 int run(const GradcheckCommand& options) {
@@ -70,14 +127,20 @@ int run(const GradcheckCommand& options) {
   const std::unique_ptr<Backend> backend =
       make_program_backend(options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
+  if (!options.dump.empty()) check_dump(options.dump);
   const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
   const auto failures = std::count_if(results.begin(), results.end(),
                                       [](const GradcheckResult& r) { return !r.passed(); });
-  print(options.json ? as_json(results, failures == 0) : as_text(results));
+  print(options.json ? as_json(options, *backend, results, failures == 0) : as_text(results));
   if (!options.dump.empty()) {
     for (const auto& place : dump_steps(*backend, options.check, options.dump)) {
       console.line("wrote a step to " + place.string());
     }
+  }
+  constexpr int kMaxNamed = 10;
+  int named = 0;
+  for (const GradcheckResult& r : results) {
+    if (!r.passed() && named++ < kMaxNamed) console.line(worst_of(r));
   }
   console.line(failures == 0 ? fmt::format("all {} checks passed", results.size())
                              : fmt::format("{} of {} checks FAILED", failures, results.size()));
@@ -103,6 +166,10 @@ Command add_gradcheck(CLI::App& program) {
   option("--l2", check.l2, "factor of the L2 penalty");
   option("--problems", check.problems, "number of random problems; the worst error counts");
   option("--seed", check.seed.value, "seed of the first problem")->check(value_of("train.seed"));
+  app->add_option(
+         "--filter", check.filter,
+         "only ops and models that match this regular expression, such as '^mf' or 'softmax'")
+      ->type_name("REGEX");
   app->add_option("--device", options->device,
                   "auto|cpu|cuda|cuda:N; reference: only the central differences")
       ->check(value_of("train.device"))
@@ -114,8 +181,11 @@ Command add_gradcheck(CLI::App& program) {
       ->type_name("DIR");
   app->add_flag("--json", options->json, "one JSON object instead of the table");
   app->footer(
-      "Central differences (five points) are computed in f64 on the reference backend. Errors are\n"
-      "relative to the largest element of the gradient. Exit code 1 if any check fails.\n"
+      "Central differences, with steps chosen by their errors, are computed in f64 on the "
+      "reference\n"
+      "backend. Errors are relative to the largest element of the gradient. Exit code 1 if any "
+      "check\n"
+      "fails. For a loss or a model of your own: include/tern/step_check.hpp.\n"
       "tools/crosscheck_torch.py DIR/* recomputes dumped steps with PyTorch.");
   return {app, [options] { return run(*options); }};
 }

@@ -17,6 +17,21 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
 void check_model_gradients(Backend& reference, const GradcheckOptions& options,
                            const NamedModel& model, Seed seed, Report& report);
 
+/// The largest difference between two backends in the terms of a step's loss, or in the gradient of a parameter.
+struct StepDifference {
+  std::string of;  // "loss", "user_embedding"
+  std::int64_t element = -1;
+  std::int64_t cols = 0;
+  double found = 0.0;
+  double expected = 0.0;
+  double scale = 0.0;  // error and bound are relative to it
+  double error = 0.0;
+  double bound = 0.0;
+};
+/// Compares a step with that of the reference. terms: of its longest sums.
+std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth,
+                                          std::int64_t terms, Seed seed);
+
 /// Compares loss and gradients of a model on `backend` with the reference.
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,
                    const NamedModel& model, Seed seed, Report& report);

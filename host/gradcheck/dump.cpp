@@ -5,6 +5,7 @@
 
 #include "host/config/batch.hpp"
 #include "host/gradcheck/problem.hpp"
+#include "host/gradcheck/subject_filter.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -150,7 +151,9 @@ std::vector<fs::path> dump_steps(Backend& backend, const GradcheckOptions& optio
                                  const fs::path& directory) {
   gradcheck_detail::check(options);
   std::vector<fs::path> made;
+  const gradcheck_detail::SubjectFilter filter(options.filter);
   for (const gradcheck_detail::NamedModel& model : gradcheck_detail::models(options)) {
+    if (!filter.matches(model.name)) continue;
     std::string name = model.name;
     std::replace(name.begin(), name.end(), ' ', '-');
     const fs::path place = directory / name;
@@ -162,6 +165,9 @@ std::vector<fs::path> dump_steps(Backend& backend, const GradcheckOptions& optio
     }
     dump_step(backend, options, model, place);
     made.push_back(place);
+  }
+  if (made.empty()) {
+    throw ConfigError(fmt::format("filter: no model matches \"{}\"", options.filter));
   }
   return made;
 }

@@ -23,7 +23,6 @@ class KinkWatch final : public reference::ReferenceBackend {
     least_deviation_ = least_norm_ = kInfinity;
   }
 
-  double least_norm() const { return least_norm_; }
   /// At least 1 if differences and rounding are safe.
   double safety() const {
     return std::min({nearest_ / kKinkMargin, nearest_cosine_ / kCosineMargin,
@@ -169,12 +168,11 @@ Start first_parameters(const GradcheckOptions& options, const NamedModel& model,
   double safest = -1.0;
   Start best{seed};
   for (std::uint64_t i = 0; i < kTries; ++i) {
-    Start start{Seed{seed.value + (i << 32)}};
+    const Start start{Seed{seed.value + (i << 32)}};
     KinkWatch watch(model);
     StepProblem problem(watch, options, model, seed, start);
     watch.forget();  // SL@K has measured its thresholds with rows that the step may not divide
     problem.step();
-    start.least_norm = watch.least_norm();
     if (watch.safety() >= 1.0) return start;
     if (watch.safety() > safest) {
       safest = watch.safety();

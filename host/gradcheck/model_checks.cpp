@@ -16,41 +16,6 @@ double norm(const Values& values) {
   return std::sqrt(std::inner_product(values.begin(), values.end(), values.begin(), 0.0));
 }
 
-/// The model's parameters as one vector, and its loss as a function of that.
-class LossOfParameters {
- public:
-  LossOfParameters(Backend& backend, StepProblem& problem) : backend_(backend), problem_(problem) {}
-
-  Values parameters() {
-    Values all;
-    for (const Parameter& parameter : problem_.model().parameters()) {
-      const Values values = download(backend_, *parameter.value);
-      all.insert(all.end(), values.begin(), values.end());
-    }
-    return all;
-  }
-
-  double operator()(const Values& at) {
-    const std::vector<double> all = terms(at);
-    return std::accumulate(all.begin(), all.end(), 0.0);
-  }
-
-  /// The terms of the loss; computes the gradients too.
-  std::vector<double> terms(const Values& at) {
-    std::span<const double> rest(at);
-    for (const Parameter& parameter : problem_.model().parameters()) {
-      const auto size = static_cast<std::size_t>(parameter.value->size());
-      backend_.upload(rest.first(size), *parameter.value);
-      rest = rest.subspan(size);
-    }
-    return problem_.step();
-  }
-
- private:
-  Backend& backend_;
-  StepProblem& problem_;
-};
-
 /// A random direction of length 1.
 Values direction(std::size_t size, std::mt19937_64& random) {
   std::normal_distribution<double> normal;
@@ -61,10 +26,10 @@ Values direction(std::size_t size, std::mt19937_64& random) {
   return values;
 }
 
-/// Small enough not to reach a kink (kKinkMargin, kCosineMargin), if there are any.
-double step_for(const NamedModel& model, const StepProblem& problem, const Values& parameters) {
-  constexpr double kNearKinks = 1e-5;
-  return has_kinks(model) ? kNearKinks : difference_step(parameters, problem.start().least_norm);
+Values joined(const std::vector<Values>& parts) {
+  Values all;
+  for (const Values& part : parts) all.insert(all.end(), part.begin(), part.end());
+  return all;
 }
 
 /// The largest number of terms that are summed for an element of a result.
@@ -90,16 +55,6 @@ std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) 
   return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});
 }
 
-/// The gradients of all parameters after a step, one behind the other.
-Values all_gradients(StepProblem& problem) {
-  Values all;
-  for (const Parameter& parameter : problem.model().parameters()) {
-    const Values values = problem.gradient(parameter);
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  return all;
-}
-
 /// How much larger a relative change of the parameters becomes in the loss and in its gradients.
 struct Condition {
   double loss = 0.0;
@@ -107,23 +62,27 @@ struct Condition {
 };
 
 /// By the largest effect of random changes, up or down by the same share in each element.
-Condition condition_of(Backend& reference, StepProblem& problem, Seed seed) {
+Condition condition_of(StepProblem& problem, Seed seed) {
   constexpr double kShare = 0x1p-20;
   constexpr int kChanges = 8;
-  LossOfParameters loss(reference, problem);
-  const Values at = loss.parameters();
-  const Values terms = loss.terms(at);
-  const Values gradients = all_gradients(problem);
+  const NamedMatrices at = problem.parameters();
+  const Values terms = problem.step();
+  const Values gradients = joined(problem.gradients());
   std::mt19937_64 random(seed.value + 5);
   Condition found;
   for (int i = 0; i < kChanges; ++i) {
-    Values changed = at;
-    for (double& value : changed) value *= random() % 2 == 0 ? 1.0 + kShare : 1.0 - kShare;
-    found.loss = std::max(found.loss, relative_error(loss.terms(changed), terms) / kShare);
+    NamedMatrices changed = at;
+    for (NamedMatrix& parameter : changed) {
+      for (double& value : parameter.values) {
+        value *= random() % 2 == 0 ? 1.0 + kShare : 1.0 - kShare;
+      }
+    }
+    problem.move_to(changed);
+    found.loss = std::max(found.loss, relative_error(problem.step(), terms) / kShare);
     found.gradients =
-        std::max(found.gradients, relative_error(all_gradients(problem), gradients) / kShare);
+        std::max(found.gradients, relative_error(joined(problem.gradients()), gradients) / kShare);
   }
-  loss.terms(at);
+  problem.move_to(at);
   return found;
 }
 
@@ -144,61 +103,100 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
                            const NamedModel& model, Seed seed, Report& report) {
   StepProblem problem(reference, options, model, seed);
   problem.step();
-  std::vector<Values> gradients;
-  Values whole;
-  for (const Parameter& parameter : problem.model().parameters()) {
-    gradients.push_back(problem.gradient(parameter));
-    whole.insert(whole.end(), gradients.back().begin(), gradients.back().end());
-  }
-  LossOfParameters loss(reference, problem);
-  const Values at = loss.parameters();
-  const double h = step_for(model, problem, at);
-  const Values numeric = numeric_gradient(
-      at, [&](const Values& x) { return loss(x); }, h);
-  auto begin = numeric.begin();
-  for (std::size_t p = 0; p < gradients.size(); ++p) {
-    const auto end = begin + static_cast<std::ptrdiff_t>(gradients[p].size());
-    report.add({model.name, "gradient of " + problem.model().parameters()[p].name, kDifferences,
-                reference.name(),
-                relative_to(largest(whole), largest_difference(Values(begin, end), gradients[p])),
-                kModelBound});
-    begin = end;
+  const std::vector<Values> gradients = problem.gradients();
+  const Values whole = joined(gradients);
+  const NamedMatrices at = problem.parameters();
+  NamedMatrices moved = at;
+  for (std::size_t p = 0; p < at.size(); ++p) {
+    const auto f = [&](const Values& values) {
+      moved[p].values = values;
+      return problem.loss_at(moved);
+    };
+    const Values numeric = values_of(
+        numeric_gradient(at[p].values, f, gradients[p], {.atol = kModelBound * largest(whole)}));
+    moved[p].values = at[p].values;
+    report.add({.subject = model.name,
+                .quantity = "gradient of " + at[p].name,
+                .method = kDifferences,
+                .backend = reference.name(),
+                .bound = kModelBound,
+                .seed = seed,
+                .cols = at[p].cols},
+               gradients[p], numeric, largest(whole));
   }
   std::mt19937_64 random(seed.value + 3);
   for (int i = 0; i < kDirectionsTried; ++i) {
-    const Values d = direction(at.size(), random);
-    const double slope = derivative(
-        [&](double shift) {
-          Values moved = at;
-          for (std::size_t k = 0; k < moved.size(); ++k) moved[k] += shift * d[k];
-          return loss(moved);
-        },
-        h);
+    const Values d = direction(whole.size(), random);
+    const auto f = [&](double shift) {
+      std::size_t k = 0;
+      for (std::size_t p = 0; p < at.size(); ++p) {
+        for (std::size_t j = 0; j < at[p].values.size(); ++j) {
+          moved[p].values[j] = at[p].values[j] + shift * d[k++];
+        }
+      }
+      return problem.loss_at(moved);
+    };
     const double expected = std::inner_product(d.begin(), d.end(), whole.begin(), 0.0);
-    report.add({model.name, "gradient along all parameters", kDirections, reference.name(),
-                relative_to(norm(whole), std::abs(slope - expected)), kModelBound});
+    const Derivative slope = derivative(f, 1.0, expected, {.atol = kModelBound * norm(whole)});
+    report.add({.subject = model.name,
+                .quantity = "gradient along all parameters",
+                .method = kDirections,
+                .backend = reference.name(),
+                .error = relative_to(norm(whole), std::abs(slope.value - expected)),
+                .bound = kModelBound,
+                .seed = seed,
+                .found = expected,
+                .expected = slope.value});
   }
+}
+
+std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth,
+                                          std::int64_t terms, Seed seed) {
+  const Condition condition = condition_of(truth, seed);
+  std::vector<StepDifference> differences;
+  const auto add = [&](std::string of, std::int64_t cols, const Values& a, const Values& expected,
+                       double scale, double bound) {
+    StepDifference difference{.of = std::move(of),
+                              .element = most_different(a, expected),
+                              .cols = cols,
+                              .scale = scale,
+                              .error = relative_to(scale, largest_difference(a, expected)),
+                              .bound = bound};
+    if (difference.element >= 0) {
+      difference.found = a[static_cast<std::size_t>(difference.element)];
+      difference.expected = expected[static_cast<std::size_t>(difference.element)];
+    }
+    differences.push_back(std::move(difference));
+  };
+  const Values losses = truth.step();
+  add("loss", 0, found.step(), losses, largest(losses), comparison_bound(terms, condition.loss));
+  const std::vector<Values> expected = truth.gradients();
+  const std::vector<Values> gradients = found.gradients();
+  const double scale = largest(joined(expected));
+  for (std::size_t p = 0; p < expected.size(); ++p) {
+    const Parameter& parameter = truth.model().parameters()[p];
+    add(parameter.name, parameter.gradient->cols(), gradients[p], expected[p], scale,
+        comparison_bound(terms, condition.gradients));
+  }
+  return differences;
 }
 
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,
                    const NamedModel& model, Seed seed, Report& report) {
   StepProblem found(backend, options, model, seed);
   StepProblem truth(reference, options, model, seed);
-  const Condition condition = condition_of(reference, truth, seed);
-  const std::int64_t terms = terms_of(model, options);
-  report.add({model.name, "loss", kAgainstReference, backend.name(),
-              relative_error(found.step(), truth.step()), comparison_bound(terms, condition.loss)});
-  const double bound = comparison_bound(terms, condition.gradients);
-  std::vector<Values> expected;
-  double scale = 0.0;
-  for (const Parameter& parameter : truth.model().parameters()) {
-    expected.push_back(truth.gradient(parameter));
-    scale = std::max(scale, largest(expected.back()));
-  }
-  for (std::size_t p = 0; p < expected.size(); ++p) {
-    const Parameter& of = found.model().parameters()[p];
-    report.add({model.name, "gradient of " + of.name, kAgainstReference, backend.name(),
-                relative_to(scale, largest_difference(found.gradient(of), expected[p])), bound});
+  for (StepDifference& d : compare_steps(found, truth, terms_of(model, options), seed)) {
+    report.add({.subject = model.name,
+                .quantity = d.of == "loss" ? d.of : "gradient of " + d.of,
+                .method = kAgainstReference,
+                .backend = backend.name(),
+                .error = d.error,
+                .bound = d.bound,
+                .seed = seed,
+                .element = d.element,
+                .cols = d.cols,
+                .found = d.found,
+                .expected = d.expected});
   }
 }
 

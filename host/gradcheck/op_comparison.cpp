@@ -342,12 +342,19 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
   for (std::size_t i = 0; i < truth.all().size(); ++i) {
     const Answers::Answer& a = found.all()[i];
     const Answers::Answer& r = truth.all()[i];
-    const bool exact = a.op == "sample";
-    report.add({a.op, a.quantity, kAgainstReference, backend.name(),
-                exact ? triplets_that_differ(a.values, r.values)
-                      : relative_to(r.scale > 0.0 ? r.scale : largest(r.values),
-                                    largest_difference(a.values, r.values)),
-                exact ? 0.0 : summation_bound(a.terms, kEpsilon)});
+    GradcheckResult line{.subject = a.op,
+                         .quantity = a.quantity,
+                         .method = kAgainstReference,
+                         .backend = backend.name(),
+                         .bound = summation_bound(a.terms, kEpsilon),
+                         .seed = seed};
+    if (a.op == "sample") {
+      line.error = triplets_that_differ(a.values, r.values);
+      line.bound = 0.0;
+      report.add(std::move(line));
+    } else {
+      report.add(std::move(line), a.values, r.values, r.scale > 0.0 ? r.scale : largest(r.values));
+    }
   }
 }
 

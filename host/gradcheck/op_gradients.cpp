@@ -17,6 +17,7 @@ class OpGradients {
       : backend_(backend),
         options_(options),
         report_(report),
+        seed_(seed),
         random_(seed.value + 1),
         graph_(backend.make_graph(random_graph(options, seed))),
         triplets_(backend.make_triplets(graph_, {.seed = seed}, options.batch_size)),
@@ -48,10 +49,10 @@ class OpGradients {
     Values of_addend = c;
     for (double& value : of_addend) value *= kScale;
     const std::string place = to == Side::kUser ? " (to users)" : " (to items)";
-    add("propagate", "gradient of x" + place, download(backend_, gradient),
-        numeric_gradient(x, [&](const Values& at) { return f(at, addend); }));
-    add("propagate", "gradient of addend" + place, of_addend,
-        numeric_gradient(addend, [&](const Values& at) { return f(x, at); }));
+    add("propagate", "gradient of x" + place, download(backend_, gradient), x,
+        [&](const Values& at) { return f(at, addend); });
+    add("propagate", "gradient of addend" + place, of_addend, addend,
+        [&](const Values& at) { return f(x, at); });
   }
 
   /// f(x) = ⟨c, x̂⟩ + ⟨d, weight · x⟩, the second by the op's sum.
@@ -74,7 +75,7 @@ class OpGradients {
     const Matrix addend = upload(backend_, rows, d);
     backend_.normalize_rows_backward(upload(backend_, rows, x), gradient, gradient,
                                      {.matrix = &addend, .weight = kWeight});
-    add("normalize_rows", "gradient of x", download(backend_, gradient), of_rows(x, f));
+    add("normalize_rows", "gradient of x", download(backend_, gradient), x, f);
   }
 
   enum class Term { kBpr, kSoftmax, kMixedSoftmax, kAlignment, kL2 };
@@ -94,16 +95,10 @@ class OpGradients {
     const std::string of = term == Term::kMixedSoftmax ? weighted ? " (weighted mixed)" : " (mixed)"
                            : weighted                  ? " (weighted)"
                                                        : "";
-    const bool divides = is_softmax(term) || term == Term::kAlignment;
-    const auto numeric = [&](const Values& x, const auto& f) {
-      return divides ? of_rows(x, f) : numeric_gradient(x, f);
-    };
-    add(op, "gradient of users" + of, of_users, numeric(users, [&](const Values& at) {
-          return loss(term, thresholds, at, items, nullptr, nullptr);
-        }));
-    add(op, "gradient of items" + of, of_items, numeric(items, [&](const Values& at) {
-          return loss(term, thresholds, users, at, nullptr, nullptr);
-        }));
+    add(op, "gradient of users" + of, of_users, users,
+        [&](const Values& at) { return loss(term, thresholds, at, items, nullptr, nullptr); });
+    add(op, "gradient of items" + of, of_items, items,
+        [&](const Values& at) { return loss(term, thresholds, users, at, nullptr, nullptr); });
   }
 
   /// Thresholds among the cosines, (1, U).
@@ -119,12 +114,10 @@ class OpGradients {
     Values of_others;
     contrast(side, views, others, &of_views, &of_others);
     const std::string place = side == Side::kUser ? " (users)" : " (items)";
-    add("info_nce", "gradient of views" + place, of_views, of_rows(views, [&](const Values& at) {
-          return contrast(side, at, others, nullptr, nullptr);
-        }));
-    add("info_nce", "gradient of others" + place, of_others, of_rows(others, [&](const Values& at) {
-          return contrast(side, views, at, nullptr, nullptr);
-        }));
+    add("info_nce", "gradient of views" + place, of_views, views,
+        [&](const Values& at) { return contrast(side, at, others, nullptr, nullptr); });
+    add("info_nce", "gradient of others" + place, of_others, others,
+        [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); });
   }
 
   void check_contrast(SampledContrastKind kind, const Matrix* thresholds = nullptr) {
@@ -140,24 +133,15 @@ class OpGradients {
     const std::string of = thresholds != nullptr ? " (weighted softmax)"
                            : softmax             ? " (softmax)"
                                                  : " (cosine)";
-    // A small step keeps the differences away from the kink.
-    const auto numeric = [&](const Values& x, const auto& f) {
-      return softmax ? of_rows(x, f) : numeric_gradient(x, f, 1e-5);
-    };
-    add("sampled_contrast", "gradient of users" + of, of_users,
-        numeric(users, [&](const Values& at) { return contrast(options, at, items); }));
-    add("sampled_contrast", "gradient of items" + of, of_items,
-        numeric(items, [&](const Values& at) { return contrast(options, users, at); }));
+    add("sampled_contrast", "gradient of users" + of, of_users, users,
+        [&](const Values& at) { return contrast(options, at, items); });
+    add("sampled_contrast", "gradient of items" + of, of_items, items,
+        [&](const Values& at) { return contrast(options, users, at); });
   }
 
  private:
   static bool is_softmax(Term term) {
     return term == Term::kSoftmax || term == Term::kMixedSoftmax;
-  }
-
-  /// The gradient of a function that divides the rows of x by their lengths.
-  Values of_rows(const Values& x, const std::function<double(const Values&)>& f) const {
-    return numeric_gradient(x, f, difference_step(x, shortest_row(x, options_.width)));
   }
 
   double contrast(const SampledContrastOptions& options, const Values& users, const Values& items,
@@ -215,14 +199,26 @@ class OpGradients {
                                        static_cast<std::size_t>(triplets_.num_batches())];
   }
 
-  void add(const char* op, std::string quantity, const Values& gradient, const Values& numeric) {
-    report_.add({op, std::move(quantity), kDifferences, backend_.name(),
-                 relative_error(numeric, gradient), kOpBound});
+  /// Compares the gradient of f at x with differences.
+  void add(const char* op, std::string quantity, const Values& gradient, const Values& x,
+           const std::function<double(const Values&)>& f) {
+    if (!report_.wants(op)) return;
+    const double scale = largest(gradient);
+    const Values numeric = values_of(numeric_gradient(x, f, gradient, {.atol = kOpBound * scale}));
+    report_.add({.subject = op,
+                 .quantity = std::move(quantity),
+                 .method = kDifferences,
+                 .backend = backend_.name(),
+                 .bound = kOpBound,
+                 .seed = seed_,
+                 .cols = options_.width},
+                gradient, numeric, scale);
   }
 
   Backend& backend_;
   const GradcheckOptions& options_;
   Report& report_;
+  Seed seed_;
   std::mt19937_64 random_;
   Graph graph_;
   Triplets triplets_;
@@ -232,16 +228,24 @@ class OpGradients {
 
 void check_dense(Backend& backend, const GradcheckOptions& options, DenseProblem::Form form,
                  Seed seed, Report& report) {
+  constexpr char kSubject[] = "linear_relu_batchnorm";
+  if (!report.wants(kSubject)) return;
   const DenseProblem problem(options, form, seed);
   const DenseProblem::Answer answer = problem.answer(backend);
   for (std::size_t b = 0; b < problem.blocks().size(); ++b) {
     const DenseProblem::Block& block = problem.blocks()[b];
-    const Values numeric = numeric_gradient(
-        block.values, [&](const Values& at) { return problem.value(backend, b, at); });
-    report.add(
-        {"linear_relu_batchnorm", "gradient of " + block.name, kDifferences, backend.name(),
-         relative_to(answer.largest_gradient(), largest_difference(numeric, answer.gradients[b])),
-         kOpBound});
+    const double scale = answer.largest_gradient();
+    const Values numeric = values_of(numeric_gradient(
+        block.values, [&](const Values& at) { return problem.value(backend, b, at); },
+        answer.gradients[b], {.atol = kOpBound * scale}));
+    report.add({.subject = kSubject,
+                .quantity = "gradient of " + block.name,
+                .method = kDifferences,
+                .backend = backend.name(),
+                .bound = kOpBound,
+                .seed = seed,
+                .cols = static_cast<std::int64_t>(block.values.size()) / block.rows},
+               answer.gradients[b], numeric, scale);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "host/train/sampling.hpp"
 #include "tern/error.hpp"
@@ -191,16 +192,31 @@ EncodedDataset random_features(const GradcheckOptions& options, Seed seed) {
   return {std::move(users), draw(options.items)};
 }
 
+StepParts parts_of(const GradcheckOptions& options, const NamedModel& model) {
+  Config config;
+  config.loss = model.loss;
+  config.batch_size = options.batch_size;
+  if (contrasts_samples(model.loss)) config.sampling.negatives_per_positive = kContrastNegatives;
+  return {.name = model.name,
+          .model =
+              [of = model.options](Backend& backend, const Graph& graph, const Triplets& triplets,
+                                   const NodeFeatures& features) {
+                return make_model(backend, graph, triplets, of, features);
+              },
+          .loss = [of = model.loss, l2 = options.l2, users = options.users](
+                      Backend& backend) { return make_loss(backend, of, l2, users); },
+          .sampling = sampling_of(config),
+          .batch_triplets = batch_triplets(config),
+          .epoch = 1 + model.loss.at_k.refresh_every};
+}
+
 namespace {
 
-Triplets make_triplets_for(Backend& backend, const Graph& graph, const GradcheckOptions& options,
-                           const LossOptions& loss, Seed seed) {
-  Config config;
-  config.loss = loss;
-  config.seed = seed;
-  config.batch_size = options.batch_size;
-  if (contrasts_samples(loss)) config.sampling.negatives_per_positive = kContrastNegatives;
-  return backend.make_triplets(graph, sampling_of(config), batch_triplets(config));
+Triplets make_triplets_for(Backend& backend, const Graph& graph, const StepParts& parts,
+                           Seed seed) {
+  SamplingOptions sampling = parts.sampling;
+  sampling.seed = seed;
+  return backend.make_triplets(graph, sampling, parts.batch_triplets);
 }
 
 }  // namespace
@@ -211,17 +227,21 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
 
 StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model,
                          Seed seed, const Start& start)
+    : StepProblem(backend, options, parts_of(options, model), seed, start) {}
+
+StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, const StepParts& parts,
+                         Seed seed, const Start& start)
     : backend_(backend),
       start_(start),
       interactions_(random_graph(options, seed)),
       features_(random_features(options, seed)),
       graph_(backend.make_graph(interactions_)),
-      triplets_(make_triplets_for(backend, graph_, options, model.loss, seed)),
-      model_(make_model(backend, graph_, triplets_, model.options, features_.view())),
-      loss_(make_loss(backend, model.loss, options.l2, interactions_.num_users())),
+      triplets_(make_triplets_for(backend, graph_, parts, seed)),
+      model_(parts.model(backend, graph_, triplets_, features_.view())),
+      loss_(parts.loss ? parts.loss(backend) : nullptr),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start.seed);
-  loss_->begin_epoch(*model_, 1 + model.loss.at_k.refresh_every, {});
+  if (loss_ != nullptr) loss_->begin_epoch(*model_, parts.epoch, {});
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
     for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);
@@ -238,6 +258,10 @@ std::vector<Triplet> StepProblem::batch() {
 std::vector<double> StepProblem::step() {
   for (const NamedCounter& counter : model_->counters()) backend_.set(*counter.value, 0);
   model_->forward();
+  return loss_ != nullptr ? ranked() : probed();
+}
+
+std::vector<double> StepProblem::ranked() {
   Batch current(backend_, triplets_);
   loss_->backward(*model_, current, losses_);
   const Values losses = download(backend_, losses_);
@@ -248,20 +272,79 @@ std::vector<double> StepProblem::step() {
   return terms;
 }
 
+/// Σ c e + e² / 2 over the elements e of the batch's distinct rows, with random c.
+std::vector<double> StepProblem::probed() {
+  std::mt19937_64 random(start_.seed.value + 6);
+  double sum = 0.0;
+  for (const Side side : {Side::kUser, Side::kItem}) {
+    const Matrix& embeddings = model_->embeddings(side);
+    const Values values = download(backend_, embeddings);
+    const Values weights = random_values(embeddings.size(), random);
+    const std::vector<bool> in_batch = batch_rows(side);
+    const auto width = static_cast<std::size_t>(embeddings.cols());
+    Values gradient(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (!in_batch[i / width]) continue;
+      sum += weights[i] * values[i] + values[i] * values[i] / 2.0;
+      gradient[i] = weights[i] + values[i];
+    }
+    backend_.upload(std::span<const double>(gradient), model_->embedding_gradient(side));
+  }
+  model_->backward();
+  return {sum};
+}
+
+std::vector<bool> StepProblem::batch_rows(Side side) {
+  std::vector<bool> rows(static_cast<std::size_t>(graph_.num_nodes(side)));
+  for (const Triplet& triplet : batch()) {
+    rows[static_cast<std::size_t>(side == Side::kUser ? triplet.user : triplet.positive)] = true;
+    if (side == Side::kItem && triplet.negative >= 0) {
+      rows[static_cast<std::size_t>(triplet.negative)] = true;
+    }
+  }
+  return rows;
+}
+
 Values StepProblem::gradient(const Parameter& parameter) {
   Values values = download(backend_, *parameter.gradient);
   if (parameter.rows == nullptr) return values;
   const bool of_users = parameter.rows == &triplets_.rows(Side::kUser);
-  std::vector<bool> valid(static_cast<std::size_t>(parameter.gradient->rows()));
-  for (const Triplet& triplet : batch()) {
-    valid[of_users ? triplet.user : triplet.positive] = true;
-    if (!of_users && triplet.negative >= 0) valid[triplet.negative] = true;
+  if (!of_users && parameter.rows != &triplets_.rows(Side::kItem)) {
+    throw ShapeError(parameter.name + ": rows are not those of the triplets");
   }
+  const std::vector<bool> valid = batch_rows(of_users ? Side::kUser : Side::kItem);
   const auto width = static_cast<std::size_t>(parameter.gradient->cols());
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (!valid[i / width]) values[i] = 0.0;
   }
   return values;
+}
+
+NamedMatrices StepProblem::parameters() {
+  NamedMatrices all;
+  for (const Parameter& parameter : model_->parameters()) {
+    all.push_back({parameter.name, parameter.value->rows(), parameter.value->cols(),
+                   download(backend_, *parameter.value)});
+  }
+  return all;
+}
+
+void StepProblem::move_to(const NamedMatrices& parameters) {
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    backend_.upload(std::span<const double>(parameters[p].values), *model_->parameters()[p].value);
+  }
+}
+
+double StepProblem::loss_at(const NamedMatrices& parameters) {
+  move_to(parameters);
+  const std::vector<double> terms = step();
+  return std::accumulate(terms.begin(), terms.end(), 0.0);
+}
+
+std::vector<Values> StepProblem::gradients() {
+  std::vector<Values> all;
+  for (const Parameter& parameter : model_->parameters()) all.push_back(gradient(parameter));
+  return all;
 }
 
 }  // namespace tern::gradcheck_detail

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <random>
@@ -9,8 +10,10 @@
 #include <vector>
 
 #include "tern/gradcheck.hpp"
+#include "tern/gradient_check.hpp"
 #include "tern/loss.hpp"
 #include "tern/model.hpp"
+#include "tern/step_check.hpp"
 
 namespace tern::gradcheck_detail {
 
@@ -39,12 +42,26 @@ struct NamedModel {
   LossOptions loss = {};
 };
 
-/// Initial parameters: their seed, and the length of the shortest row that the model or its loss divides by
-/// its length.
+/// Initial parameters: their seed, which is not that of the problem.
 struct Start {
   Seed seed;
-  double least_norm = std::numeric_limits<double>::infinity();
 };
+
+/// Makes the model and the loss of a step, and says how its triplets are drawn.
+struct StepParts {
+  std::string name;
+  std::function<std::unique_ptr<Model>(Backend&, const Graph&, const Triplets&,
+                                       const NodeFeatures&)>
+      model;
+  /// Empty: the probe of check_model (tern/step_check.hpp).
+  LossFactory loss;
+  /// Its seed is that of the problem.
+  SamplingOptions sampling;
+  std::int64_t batch_triplets = 0;
+  /// The epoch that begin_epoch() is called with.
+  int epoch = 1;
+};
+StepParts parts_of(const GradcheckOptions& options, const NamedModel& model);
 
 /// A model on a backend with everything for a step, its epoch sampled. For an even seed the current
 /// batch is the first one, for an odd seed the last one, which may be short.
@@ -54,6 +71,9 @@ class StepProblem {
               Seed seed);
   /// The same with other initial parameters.
   StepProblem(Backend& backend, const GradcheckOptions& options, const NamedModel& model, Seed seed,
+              const Start& start);
+  /// With any model and loss.
+  StepProblem(Backend& backend, const GradcheckOptions& options, const StepParts& parts, Seed seed,
               const Start& start);
 
   Model& model() { return *model_; }
@@ -68,10 +88,24 @@ class StepProblem {
   /// The loss at the current parameters, {ranking loss, L2} and, with a contrast, those of users and
   /// items; also computes the parameters' gradients. The noise is the same in every step.
   std::vector<double> step();
-  /// A parameter's gradient after step(), dense: zero outside of its rows.
+  /// A parameter's gradient after step(), dense: zero outside of its rows. Throws ShapeError on rows other than
+  /// those of the triplets.
   Values gradient(const Parameter& parameter);
 
+  /// The parameters by name.
+  NamedMatrices parameters();
+  void move_to(const NamedMatrices& parameters);
+  /// The sum of the terms of step() with these parameters, which stay.
+  double loss_at(const NamedMatrices& parameters);
+  /// The gradients of all parameters after step(), in their order.
+  std::vector<Values> gradients();
+
  private:
+  /// By node: whether the current batch has its row.
+  std::vector<bool> batch_rows(Side side);
+  std::vector<double> ranked();
+  std::vector<double> probed();
+
   Backend& backend_;
   Start start_;
   Interactions interactions_;
@@ -79,7 +113,7 @@ class StepProblem {
   Graph graph_;
   Triplets triplets_;
   std::unique_ptr<Model> model_;
-  std::unique_ptr<Loss> loss_;
+  std::unique_ptr<Loss> loss_;  // null: the probe
   Matrix losses_;
   std::int64_t batch_ = 0;
 };

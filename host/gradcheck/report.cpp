@@ -18,6 +18,7 @@ bool is_worse(const GradcheckResult& a, const GradcheckResult& b) {
 }  // namespace
 
 void Report::add(GradcheckResult result) {
+  if (!wants(result.subject)) return;
   const auto same = std::find_if(results_.begin(), results_.end(), [&](const auto& known) {
     return known.subject == result.subject && known.quantity == result.quantity &&
            known.method == result.method && known.backend == result.backend;
@@ -29,15 +30,36 @@ void Report::add(GradcheckResult result) {
   }
 }
 
-double largest_difference(const Values& a, const Values& b) {
-  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
-  double most = 0.0;
+void Report::add(GradcheckResult line, const Values& found, const Values& expected, double scale) {
+  line.error = relative_to(scale, largest_difference(found, expected));
+  line.element = most_different(found, expected);
+  if (line.element >= 0) {
+    line.found = found[static_cast<std::size_t>(line.element)];
+    line.expected = expected[static_cast<std::size_t>(line.element)];
+  }
+  add(std::move(line));
+}
+
+std::int64_t most_different(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return -1;
+  double most = -1.0;
+  std::int64_t element = -1;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double difference = std::abs(a[i] - b[i]);
-    if (std::isnan(difference)) return difference;
-    most = std::max(most, difference);
+    if (difference <= most) continue;
+    most = difference;
+    element = static_cast<std::int64_t>(i);
+    if (std::isnan(difference)) break;
   }
-  return most;
+  return element;
+}
+
+double largest_difference(const Values& a, const Values& b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  const std::int64_t element = most_different(a, b);
+  if (element < 0) return 0.0;
+  const auto i = static_cast<std::size_t>(element);
+  return std::abs(a[i] - b[i]);
 }
 
 double largest(const Values& values) {

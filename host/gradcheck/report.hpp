@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "host/gradcheck/problem.hpp"
+#include "host/gradcheck/subject_filter.hpp"
 
 namespace tern::gradcheck_detail {
 
@@ -15,13 +16,23 @@ inline constexpr char kAgainstReference[] = "against f64";
 /// of each beside the bound that it had: a bound may differ between problems.
 class Report {
  public:
+  /// Results of other subjects are dropped.
+  explicit Report(SubjectFilter filter = SubjectFilter()) : filter_(std::move(filter)) {}
+
+  /// Whether results of a subject are kept: those of others need not be computed.
+  bool wants(const std::string& subject) const { return filter_.matches(subject); }
   void add(GradcheckResult result);
+  /// Adds the largest difference of two results, relative to scale.
+  void add(GradcheckResult line, const Values& found, const Values& expected, double scale);
   std::vector<GradcheckResult> take() { return std::move(results_); }
 
  private:
+  SubjectFilter filter_;
   std::vector<GradcheckResult> results_;
 };
 
+/// The first element with max |a - b|, or with NaN; -1 if there is none or the sizes differ.
+std::int64_t most_different(const Values& a, const Values& b);
 /// max |a - b|; NaN if an element is, infinity if the sizes differ.
 double largest_difference(const Values& a, const Values& b);
 double largest(const Values& values);

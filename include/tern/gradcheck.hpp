@@ -27,6 +27,8 @@ struct GradcheckOptions {
   /// The number of problems, with seeds seed, seed + 1, ...; the worst error counts.
   int problems = 3;
   Seed seed{0};
+  /// Only ops and models whose names match: a POSIX extended regular expression, found anywhere in the name.
+  std::string filter = {};
 };
 
 /// One line of the report.
@@ -38,19 +40,27 @@ struct GradcheckResult {
   double error = 0.0;    // of the problem in which it is the largest share of the bound
   double bound = 0.0;
 
+  /// The problem, and the element with this error: its row-major index, or -1 if it is no single one; its columns,
+  /// 0 if they are not known; the analytic derivative and the numeric one or, against f64, what the backend and the
+  /// reference computed.
+  Seed seed{};
+  std::int64_t element = -1;
+  std::int64_t cols = 0;
+  double found = 0.0;
+  double expected = 0.0;
+
   /// False if the error is NaN.
   bool passed() const { return error <= bound; }
 };
 
-/// Checks every op and every model.
+/// Checks every op and every model of Tern; for a loss or a model of your own, see tern/step_check.hpp.
 ///
-/// ReLU has no derivative at 0: inputs of the dense layer, and the seed of gcmc's parameters, are
-/// chosen so that no argument of a ReLU is near 0 (or the best of 200 seeds, if sizes are too
+/// ReLU has no derivative at 0, and rounding may cross it: inputs of the dense layer, and the seed of gcmc's
+/// parameters, are chosen so that no argument of a ReLU is near 0 (or the best of 200 seeds, if sizes are too
 /// large).
 ///
 /// On the f64 reference, gradients g of ops and models are compared with central differences of the
-/// function, element by element: (8 [f(x+h) - f(x-h)] - [f(x+2h) - f(x-2h)]) / 12h with
-/// h = 10⁻³ max(1, ‖x‖∞), or 10⁻⁵ for gcmc; they are inexact by h⁴ f⁽⁵⁾ / 30 + ε |f| / h. Error:
+/// function, element by element, with the steps of check_gradient() (tern/gradient_check.hpp). Error:
 /// ‖g - numeric‖∞ / ‖g‖∞, in a model relative to the largest element of all of its gradients
 /// (the gradient of a bias before a normalisation is a sum that cancels); bound 10⁻⁷ for ops, 10⁻⁶
 /// for models. Models are also checked along random unit directions d through all parameters:
@@ -62,10 +72,10 @@ struct GradcheckResult {
 /// ill-conditioned problems (see host/gradcheck/README.md). Triplets must be
 /// equal: the error is the number of those that differ.
 ///
-/// Deterministic. Throws ConfigError on options out of range.
+/// Deterministic. Throws ConfigError on options out of range, and if nothing matches the filter.
 std::vector<GradcheckResult> gradcheck(Backend& backend, const GradcheckOptions& options);
 
-/// Writes one training step of each model on the first problem, for other programs to recompute:
+/// Writes one training step of each model that the filter matches, on the first problem, for other programs to recompute:
 /// directory/<model>/ with step.json (model, layers, l2, sizes, backend, precision) and, as .npy,
 /// interactions (E, 2), triplets (B, 3), every parameter and its gradient (<name>_gradient), the
 /// features that the model reads ({user,item}_{numbers,categories}), its running statistics after

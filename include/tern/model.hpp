@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -82,6 +83,11 @@ class Model {
   /// Null: the model has no second loss.
   virtual const Contrast* contrast() const { return nullptr; }
 };
+
+/// Makes a model of one's own over a graph, which outlives the model, as do the triplets of the current epoch.
+/// Its caller then calls initialize().
+using ModelFactory = std::function<std::unique_ptr<Model>(Backend& backend, const Graph& graph,
+                                                          const Triplets& triplets)>;
 
 /// Whether a model with these options reads features, if the data has some.
 bool reads_features(const ModelOptions& options);

@@ -116,11 +116,6 @@ struct TrainingResult {
   double best_metric = 0.0;
 };
 
-/// Makes a model over the training graph, which outlives the model, as do the triplets of the current epoch.
-/// The trainer then calls initialize().
-using ModelFactory = std::function<std::unique_ptr<Model>(Backend& backend, const Graph& graph,
-                                                          const Triplets& triplets)>;
-
 /// Trains a model on any backend: sample, step, evaluate, select. It does no I/O. One thread
 /// at a time uses a trainer, its backend and its model; callbacks are called on that thread.
 class Trainer {

@@ -10,7 +10,6 @@
 #include <set>
 
 #include "host/gradcheck/checks.hpp"
-#include "host/gradcheck/differences.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
@@ -39,22 +38,24 @@ std::set<std::string> failures(const std::vector<GradcheckResult>& results) {
   return found;
 }
 
-TEST(Differences, AreExactForPolynomialsOfTheFourthDegree) {
-  const auto f = [](double x) { return 2.0 * x * x * x * x - x * x * x + 3.0 * x; };
-  EXPECT_NEAR(derivative(f, 0.5), 3.0, 1e-13);
-  const auto g = [](const Values& x) { return x[0] * x[0] * x[1] + 5.0 * x[1]; };
-  const Values gradient = numeric_gradient({2.0, -3.0}, g);
-  EXPECT_NEAR(gradient[0], -12.0, 1e-9);
-  EXPECT_NEAR(gradient[1], 9.0, 1e-9);
+GradcheckResult line(std::string quantity, double error, double bound) {
+  return {.subject = "op",
+          .quantity = std::move(quantity),
+          .method = "m",
+          .backend = "b",
+          .error = error,
+          .bound = bound};
 }
 
 TEST(Report, KeepsTheWorstAndNaNAboveAll) {
   Report report;
-  const auto add = [&](double error) { report.add({"op", "y", "m", "b", error, 1.0}); };
+  const auto add = [&](double error, const char* quantity = "y") {
+    report.add(line(quantity, error, 1.0));
+  };
   add(0.5);
   add(0.25);
   add(2.0);
-  report.add({"op", "z", "m", "b", 0.0, 1.0});
+  add(0.0, "z");
   add(std::nan(""));
   add(7.0);
   const std::vector<GradcheckResult> results = report.take();
@@ -66,12 +67,12 @@ TEST(Report, KeepsTheWorstAndNaNAboveAll) {
 
 TEST(Report, KeepsTheErrorThatIsWorstBesideItsOwnBound) {
   Report report;
-  report.add({"op", "y", "m", "b", 2.0, 4.0});
-  report.add({"op", "y", "m", "b", 3.0, 8.0});
-  report.add({"op", "z", "m", "b", 3.0, 8.0});
-  report.add({"op", "z", "m", "b", 2.0, 1.0});
-  report.add({"triplets", "differ", "m", "b", 0.0, 0.0});
-  report.add({"triplets", "differ", "m", "b", 1.0, 0.0});
+  report.add(line("y", 2.0, 4.0));
+  report.add(line("y", 3.0, 8.0));
+  report.add(line("z", 3.0, 8.0));
+  report.add(line("z", 2.0, 1.0));
+  report.add(line("differ", 0.0, 0.0));
+  report.add(line("differ", 1.0, 0.0));
   const std::vector<GradcheckResult> results = report.take();
   EXPECT_EQ(results[0].error, 2.0);
   EXPECT_EQ(results[0].bound, 4.0);
@@ -85,6 +86,19 @@ TEST(Report, ErrorsAreRelativeToTheLargestElement) {
   EXPECT_DOUBLE_EQ(relative_error({0.5}, {0.0}), 0.5);
   EXPECT_EQ(relative_error({0.5}, {0.5, 0.5}), std::numeric_limits<double>::infinity());
   EXPECT_TRUE(std::isnan(relative_error({std::nan("")}, {1.0})));
+}
+
+TEST(Report, NamesTheElementThatDiffersMost) {
+  Report report;
+  report.add(line("y", 0.0, 1.0), {1.0, -7.0, 3.0}, {1.0, -8.0, 3.5}, 8.0);
+  report.add(line("z", 0.0, 1.0), {1.0, std::nan(""), 9.0}, {1.0, 2.0, 3.0}, 1.0);
+  const std::vector<GradcheckResult> results = report.take();
+  EXPECT_EQ(results[0].error, 0.125);
+  EXPECT_EQ(results[0].element, 1);
+  EXPECT_EQ(results[0].found, -7.0);
+  EXPECT_EQ(results[0].expected, -8.0);
+  EXPECT_EQ(results[1].element, 1);
+  EXPECT_FALSE(results[1].passed());
 }
 
 TEST(Gradcheck, RightBackendsPass) {
