@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bench/support/compare_results.hpp"
+#include "bench/support/machine.hpp"
 #include "bench/support/plugin.hpp"
 #include "bench/support/report.hpp"
 #include "bench/support/run_cases.hpp"
@@ -113,20 +114,16 @@ std::string title_of(const Arguments& arguments, const Workload& workload, Cache
 
 Context context_of(const Arguments& arguments, const Workload& workload) {
   const DeviceDescription device = workload.backend().describe();
-  Context context = machine_context();
-  const std::initializer_list<std::pair<std::string, std::string>> own{
-      {"tern_device", device.name},
-      {"tern_device_details", device.details},
-      {"tern_backend", workload.backend().name()},
-      {"tern_threads", std::to_string(workload.threads())},
-      {"tern_data", name_of_data(arguments)},
-      {"tern_users", std::to_string(workload.nodes(Side::kUser))},
-      {"tern_items", std::to_string(workload.nodes(Side::kItem))},
-      {"tern_interactions", std::to_string(workload.graph().size())},
-      {"tern_width", fmt::format("{}", fmt::join(arguments.widths, ","))},
-      {"tern_caches", fmt::format("{}", fmt::join(arguments.caches, ","))}};
-  context.insert(context.end(), own);
-  return context;
+  return {{"tern_device", device.name},
+          {"tern_device_details", device.details},
+          {"tern_backend", workload.backend().name()},
+          {"tern_threads", std::to_string(workload.threads())},
+          {"tern_data", name_of_data(arguments)},
+          {"tern_users", std::to_string(workload.nodes(Side::kUser))},
+          {"tern_items", std::to_string(workload.nodes(Side::kItem))},
+          {"tern_interactions", std::to_string(workload.graph().size())},
+          {"tern_width", fmt::format("{}", fmt::join(arguments.widths, ","))},
+          {"tern_caches", fmt::format("{}", fmt::join(arguments.caches, ","))}};
 }
 
 Interactions interactions_of(const Arguments& arguments) {
@@ -140,6 +137,10 @@ struct Measured {
   std::vector<Result> results;
   Summary summary;
 };
+
+void append(Context& context, const Context& more) {
+  context.insert(context.end(), more.begin(), more.end());
+}
 
 /// All cases at one width with the caches in one state.
 void run_once(const Arguments& arguments, const Cases& cases, Workload& workload,
@@ -156,11 +157,11 @@ void run_once(const Arguments& arguments, const Cases& cases, Workload& workload
       print_table(stdout, title_of(arguments, workload, options.caches, ceilings), results);
   measured.summary.refused += summary.refused;
   measured.summary.implausible += summary.implausible;
-  if (measured.context.empty()) measured.context = context_of(arguments, workload);
+  if (measured.results.empty()) append(measured.context, context_of(arguments, workload));
   const bool single = arguments.widths.size() == 1 && arguments.caches.size() == 1;
   const Context limits =
       ceiling_context(ceilings, single ? "" : fmt::format("_D{}_{}", workload.width(), caches));
-  measured.context.insert(measured.context.end(), limits.begin(), limits.end());
+  append(measured.context, limits);
   std::ranges::move(results, std::back_inserter(measured.results));
 }
 
@@ -199,12 +200,15 @@ int run_ops(const Arguments& arguments) {
                                              ? load_cuda_plugin().make_device(*backend)
                                              : make_cpu_device(threads);
   Measured measured;
+  measured.context = machine_context();
+  measured.context.emplace_back("tern_load_before", machine_load());
   for (const std::int64_t width : arguments.widths) {
     Workload workload(*backend, *device, interactions, width, threads);
     for (const std::string& caches : arguments.caches) {
       run_once(arguments, cases, workload, caches, measured);
     }
   }
+  measured.context.emplace_back("tern_load_after", machine_load());
   return report(arguments, measured);
 }
 

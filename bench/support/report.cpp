@@ -1,32 +1,16 @@
 #include "bench/support/report.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
 
 #include "tern/error.hpp"
-#include "tern/version.hpp"
 
 namespace tern::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// The value of "key : value" in the first such line of a file; the first line if the key is empty.
-std::string read_value(const char* file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (key.empty()) return line;
-    if (!line.starts_with(key)) continue;
-    const auto value = line.find_first_not_of(": \t", key.size());
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "";
-}
 
 Json row_of(const Result& result, double seconds) {
   Json row{{"name", result.name()},
@@ -77,26 +61,6 @@ void add_rows(Json& rows, const Result& result) {
 }
 
 }  // namespace
-
-std::string machine_load() {
-  const std::string load = read_value("/proc/loadavg", "");
-  return fmt::format("{} of {}", load.substr(0, load.find(' ')),
-                     std::thread::hardware_concurrency());
-}
-
-Context machine_context() {
-  return {
-      {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-      {"executable", "tern-bench"},
-      {"num_cpus", std::to_string(std::thread::hardware_concurrency())},
-      {"tern_version", std::string(version())},
-      {"tern_build", std::string(build_type())},
-      {"tern_compiler", std::string(compiler())},
-      {"tern_processor", read_value("/proc/cpuinfo", "model name")},
-      {"tern_mhz", read_value("/proc/cpuinfo", "cpu MHz")},
-      {"tern_governor", read_value("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "")},
-      {"tern_load", machine_load()}};
-}
 
 Context ceiling_context(const Ceilings& ceilings, const std::string& suffix) {
   Context context;

@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/support/ceilings.hpp"
 #include "bench/support/compare_results.hpp"
+#include "bench/support/machine.hpp"
 #include "bench/support/run_cases.hpp"
 
 namespace tern::bench {
@@ -21,13 +21,6 @@ struct Summary {
 /// Prints a table for people: one row a case.
 Summary print_table(std::FILE* out, const std::string& title, const std::vector<Result>& results);
 
-/// Entries of the JSON's context, by name.
-using Context = std::vector<std::pair<std::string, std::string>>;
-
-/// The load of the machine: processes that ran or waited over the last minute, as "2.31 of 2".
-std::string machine_load();
-/// Version, compiler and build type of the program; processor, governor, load.
-Context machine_context();
 /// Limits with their spreads, in GB/s or GFLOP/s.
 /// The names end with the suffix.
 Context ceiling_context(const Ceilings& ceilings, const std::string& suffix);

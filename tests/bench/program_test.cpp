@@ -90,7 +90,11 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
                           "tern_processor",
                           "tern_mhz",
                           "tern_governor",
-                          "tern_load",
+                          "tern_load_before",
+                          "tern_load_after",
+                          "tern_mhz_max",
+                          "tern_system",
+                          "tern_commit",
                           "tern_threads",
                           "ceiling_users_read_GB_per_s",
                           "ceiling_items_copy_GB_per_s",
@@ -102,6 +106,10 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
     EXPECT_TRUE(context.contains(key)) << key;
   }
   EXPECT_EQ(context.at("executable"), "tern-bench");
+  EXPECT_THAT(context.at("tern_commit").get<std::string>(),
+              ContainsRegex("^([0-9a-f]{12}(-changed)?|unknown)$"));
+  EXPECT_THAT(context.at("tern_flags").get<std::string>(), StartsWith("-"));
+  EXPECT_THAT(context.at("tern_load_after").get<std::string>(), ContainsRegex("^[0-9.]+ of "));
   EXPECT_EQ(context.at("tern_backend"), "cpu");
   EXPECT_EQ(context.at("tern_data"), "data");
   EXPECT_EQ(context.at("tern_users"), "40");
