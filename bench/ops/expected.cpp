@@ -26,7 +26,8 @@ const char* side_name(Side side) {
   return side == Side::kUser ? "users" : "items";
 }
 
-Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset) {
+Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset,
+                         double gathered_value) {
   const auto lists = [&](Side side) -> const Interactions& {
     return side == Side::kUser ? workload.interactions() : workload.transposed();
   };
@@ -41,7 +42,7 @@ Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subse
     }
     if (subset == Subset::kToBatch) rows = static_cast<std::int64_t>(batch[side].size());
   }
-  return propagate_cost(rows, edges, workload.width(), addend == Addend::kFull);
+  return propagate_cost(rows, edges, workload.width(), addend == Addend::kFull, gathered_value);
 }
 
 std::vector<double> expected_propagation(const Workload& workload, Side to, Subset subset) {

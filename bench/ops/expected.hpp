@@ -18,7 +18,9 @@ enum class Subset : std::uint8_t { kAll, kToBatch, kFromBatch };
 const char* side_name(Side side);
 
 /// The cost of a propagation to one side, by the edges and rows that it touches.
-Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset);
+/// gathered_value: bytes of an element of the source.
+Cost cost_of_propagation(const Workload& workload, Side to, Addend addend, Subset subset,
+                         double gathered_value = 4.0);
 
 /// The propagation of table_values(opposite(to), 1), all of it or from the batch's rows.
 std::vector<double> expected_propagation(const Workload& workload, Side to, Subset subset);

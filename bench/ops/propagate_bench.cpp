@@ -1,5 +1,5 @@
 // propagate in both directions: without an addend, with one (as layers use it), to a batch's rows,
-// and from a batch's rows. The case without an addend has two rivals: a plain loop, and Eigen's
+// and from a batch's rows; each with rows of x in f32 or bf16. The case without an addend has two rivals: a plain loop, and Eigen's
 // sparse product.
 
 #include <algorithm>
@@ -17,11 +17,13 @@ namespace {
 
 /// Tables and row sets of one backend.
 struct Tables {
-  Tables(const Workload& w, Backend& backend, const Graph& graph, Side to, Subset subset)
-      : x(w.table(backend, opposite(to), 1)),
+  Tables(const Workload& w, Backend& backend, const Graph& graph, Side to, Subset subset,
+         GatherPrecision precision)
+      : x(backend.allocate(w.nodes(opposite(to)), w.width(), {.gather = precision})),
         addend(w.table(backend, to, 2)),
         y(backend.allocate(w.nodes(to), w.width())),
         batch(subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
+    backend.upload(w.table_values(opposite(to), 1), x);
     // The op must leave this NaN in the rows that it does not write.
     backend.fill(y, kPoison);
   }
@@ -40,18 +42,20 @@ struct Tables {
   Triplets batch;
 };
 
-PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset) {
-  auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset);
+PreparedCase prepare_tern(Workload& w, Side to, Addend addend, Subset subset,
+                          GatherPrecision precision) {
+  auto tables = std::make_shared<Tables>(w, w.backend(), w.graph(), to, subset, precision);
   PreparedCase ready;
-  ready.cost = cost_of_propagation(w, to, addend, subset);
+  ready.cost =
+      cost_of_propagation(w, to, addend, subset, precision == GatherPrecision::kBf16 ? 2.0 : 4.0);
   // Rows of a batch lie in nearer caches than a whole table.
   if (subset != Subset::kFromBatch) ready.table = opposite(to);
   ready.run = [&w, tables, to, addend, subset] {
     w.backend().propagate(w.graph(), to, tables->x, tables->y, tables->options(to, addend, subset));
   };
   ready.reset = [&w, tables] { w.backend().fill(tables->y, kPoison); };
-  const auto expected = once([&w, to, addend, subset] {
-    Tables wanted(w, w.reference(), w.reference_graph(), to, subset);
+  const auto expected = once([&w, to, addend, subset, precision] {
+    Tables wanted(w, w.reference(), w.reference_graph(), to, subset, precision);
     w.reference().propagate(w.reference_graph(), to, wanted.x, wanted.y,
                             wanted.options(to, addend, subset));
     return wanted;
@@ -91,15 +95,22 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
 
 }  // namespace
 
-void add_propagate_cases(Cases& cases, DeviceKind device) {
+void add_propagate_cases(Cases& cases, DeviceKind device, const AxisLists& lists) {
+  const bool rivals = device == DeviceKind::kCpu && std::ranges::count(lists.precisions, "f32") > 0;
   for (const Side to : {Side::kUser, Side::kItem}) {
     const std::string side = side_name(to);
     const auto add = [&](const std::string& variant, Addend addend, Subset subset) {
-      cases.push_back({"propagate", variant, "tern", Bound::kGather,
-                       [=](Workload& w) { return prepare_tern(w, to, addend, subset); }});
+      for (const std::string& name : lists.precisions) {
+        const auto precision = name == "bf16" ? GatherPrecision::kBf16 : GatherPrecision::kOwn;
+        Axes axes{.precision = name};
+        if (subset != Subset::kAll) axes.batch = Axes::Batch::kRead;
+        cases.push_back(
+            {"propagate", variant, "tern", Bound::kGather,
+             [=](Workload& w) { return prepare_tern(w, to, addend, subset, precision); }, axes});
+      }
     };
     add("to_" + side, Addend::kNone, Subset::kAll);
-    if (device == DeviceKind::kCpu) {
+    if (rivals) {
       cases.push_back({"propagate", "to_" + side, "plain_loop", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_plain_loop); }});
       cases.push_back({"propagate", "to_" + side, "eigen", Bound::kGather,

@@ -1,4 +1,4 @@
-// sampled_contrast: loss and gradient of 2048 pairs with M sampled negatives each, with occurrence
+// sampled_contrast: loss and gradient of a batch of pairs with M sampled negatives each, with occurrence
 // lists prepared, at the temperature that is published for Gowalla.
 
 #include <algorithm>
@@ -18,7 +18,7 @@ namespace {
 /// epoch of triplets at once.
 Interactions one_batch_of(const Workload& w) {
   const Interactions& all = w.interactions();
-  const std::int64_t count = std::min(all.size(), Workload::kBatchSize);
+  const std::int64_t count = std::min<std::int64_t>(all.size(), w.batch_size());
   std::vector<Interaction> pairs;
   NodeId user = 0;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -37,7 +37,7 @@ struct ContrastTables {
                                        {.positives = PositiveSampling::kInteraction,
                                         .negatives_per_positive = negatives,
                                         .seed = Workload::sampling().seed},
-                                       Workload::kBatchSize * negatives)),
+                                       w.batch_size() * negatives)),
         users(w.table(backend, Side::kUser, 1)),
         items(w.table(backend, Side::kItem, 2)),
         grad_users(backend.allocate(users.rows(), users.cols())),
@@ -104,10 +104,11 @@ PreparedCase prepare(Workload& w, int negatives) {
 
 }  // namespace
 
-void add_sampled_contrast_cases(Cases& cases, DeviceKind /*device*/) {
-  for (const int negatives : {1, 16, 64}) {
+void add_sampled_contrast_cases(Cases& cases, DeviceKind /*device*/, const AxisLists& lists) {
+  for (const int negatives : lists.negatives) {
     cases.push_back({"sampled_contrast", "negatives_" + std::to_string(negatives), "tern",
-                     Bound::kGather, [negatives](Workload& w) { return prepare(w, negatives); }});
+                     Bound::kGather, [negatives](Workload& w) { return prepare(w, negatives); },
+                     Axes{.batch = Axes::Batch::kRead, .negatives = negatives}});
   }
 }
 
