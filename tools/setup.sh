@@ -11,7 +11,7 @@ readonly kProgram=(
 # Also for the tests and the benchmarks. ccache makes the second build quick; zstd and python3 are for
 # the data set tools and their tests.
 readonly kTests=(
-  ccache libgtest-dev libgmock-dev libbenchmark-dev libboost-context-dev libeigen3-dev zstd python3
+  ccache libgtest-dev libgmock-dev libboost-context-dev libeigen3-dev zstd python3
 )
 # Also for the checks of the sources, fuzzing and ThreadSanitizer. Other versions of clang-format
 # format the same code differently.

@@ -221,7 +221,6 @@ stage_cmake() {
   write_package zstd <<<'zstd::libzstd_shared libzstd.a'
   write_package hwy <<<'hwy::hwy libhwy.a'
   write_package fmt <<<'fmt::fmt libfmt.a'
-  write_package benchmark <<<'benchmark::benchmark libbenchmark.a Threads::Threads'
   write_package GTest <<'TEXT'
 GTest::gtest libgtest.a Threads::Threads
 GTest::gtest_main libgtest_main.a GTest::gtest
@@ -239,7 +238,7 @@ TEXT
 stage_licences() {
   local package
   mkdir -p "$staged/licences"
-  for package in "${kHeaderPackages[@]}" libhwy-dev libbenchmark-dev libfmt-dev libeigen3-dev \
+  for package in "${kHeaderPackages[@]}" libhwy-dev libfmt-dev libeigen3-dev \
     libboost-context1.74-dev; do
     gzip -9c "/usr/share/doc/$package/copyright" >"$staged/licences/$package.gz"
   done

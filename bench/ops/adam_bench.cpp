@@ -190,7 +190,7 @@ void add_adam_cases(Cases& cases, DeviceKind device) {
     cases.push_back({"adam", "dense", "plain_loop", Bound::kCopy, prepare_plain_loop});
   }
   cases.push_back({"adam", "batch_rows", "tern", Bound::kGather,
-                   [](Workload& w) { return prepare(w, Rows::kBatch); }});
+                   [](Workload& w) { return prepare(w, Rows::kBatch); }, kReadsBatch});
   cases.push_back({"adam", "missed_steps", "tern", Bound::kNone, prepare_catch_up});
 }
 

@@ -20,7 +20,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_alignment_uniformity_cases(Cases& cases, DeviceKind /*device*/) {
-  cases.push_back({"alignment_uniformity", "batch", "tern", Bound::kProduct, prepare});
+  cases.push_back({"alignment_uniformity", "batch", "tern", Bound::kProduct, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

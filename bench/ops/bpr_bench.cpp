@@ -21,7 +21,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_bpr_cases(Cases& cases, DeviceKind /*device*/) {
-  cases.push_back({"bpr", "batch", "tern", Bound::kGather, prepare});
+  cases.push_back({"bpr", "batch", "tern", Bound::kGather, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

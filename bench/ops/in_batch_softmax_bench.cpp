@@ -21,7 +21,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind /*device*/) {
-  cases.push_back({"in_batch_softmax", "batch", "tern", Bound::kProduct, prepare});
+  cases.push_back({"in_batch_softmax", "batch", "tern", Bound::kProduct, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

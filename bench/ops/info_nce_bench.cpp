@@ -47,7 +47,7 @@ struct Views {
 /// The distinct nodes of the first batch's pairs.
 std::int64_t distinct_nodes(const Workload& w, Side side) {
   const std::vector<Triplet>& epoch = w.epoch();
-  const auto count = std::min(epoch.size(), static_cast<std::size_t>(Workload::kBatchSize));
+  const auto count = static_cast<std::size_t>(batch_triplets(w));
   std::set<NodeId> nodes;
   for (std::size_t t = 0; t < count; ++t) {
     nodes.insert(side == Side::kUser ? epoch[t].user : epoch[t].positive);
@@ -83,9 +83,9 @@ PreparedCase prepare(Workload& w, Side side) {
 
 void add_info_nce_cases(Cases& cases, DeviceKind /*device*/) {
   cases.push_back({"info_nce", "users", "tern", Bound::kProduct,
-                   [](Workload& w) { return prepare(w, Side::kUser); }});
+                   [](Workload& w) { return prepare(w, Side::kUser); }, kReadsBatch});
   cases.push_back({"info_nce", "items", "tern", Bound::kProduct,
-                   [](Workload& w) { return prepare(w, Side::kItem); }});
+                   [](Workload& w) { return prepare(w, Side::kItem); }, kReadsBatch});
 }
 
 }  // namespace tern::bench

@@ -21,7 +21,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_l2_penalty_cases(Cases& cases, DeviceKind /*device*/) {
-  cases.push_back({"l2_penalty", "batch", "tern", Bound::kGather, prepare});
+  cases.push_back({"l2_penalty", "batch", "tern", Bound::kGather, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

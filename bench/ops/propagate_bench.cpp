@@ -1,11 +1,10 @@
 // propagate in both directions: without an addend, with one (as layers use it), to a batch's rows,
-// and from a batch's rows; the first three from x in f32 and in bf16, the fourth, which reads gradients of
-// a loss, in f32. The f32 case without an addend has two rivals: a plain loop, and Eigen's
+// and from a batch's rows; the first three with rows of x in f32 or bf16, the fourth, which reads gradients
+// of a loss, in f32. The f32 case without an addend has two rivals: a plain loop, and Eigen's
 // sparse product.
 
 #include <algorithm>
 #include <memory>
-#include <span>
 #include <string>
 
 #include "bench/ops/expected.hpp"
@@ -33,7 +32,7 @@ struct Tables {
         addend(w.table(backend, use.to, 2)),
         y(backend.allocate(w.nodes(use.to), w.width(), {.gather = use.gather})),
         batch(use.subset == Subset::kAll ? Triplets() : first_batch(w, backend, graph)) {
-    backend.upload(std::span<const float>(w.table_values(opposite(use.to), 1)), x);
+    backend.upload(w.table_values(opposite(use.to), 1), x);
     // The op must leave this NaN in the rows that it does not write.
     backend.fill(y, kPoison);
   }
@@ -102,28 +101,30 @@ PreparedCase prepare_rival(Workload& w, Side to, MakeRival make) {
 
 }  // namespace
 
-void add_propagate_cases(Cases& cases, DeviceKind device) {
+void add_propagate_cases(Cases& cases, DeviceKind device, const AxisLists& lists) {
+  const bool rivals = device == DeviceKind::kCpu && std::ranges::count(lists.precisions, "f32") > 0;
   for (const Side to : {Side::kUser, Side::kItem}) {
     const std::string side = side_name(to);
-    const auto add = [&](const std::string& variant, Addend addend, Subset subset,
-                         GatherPrecision gather = GatherPrecision::kOwn) {
-      cases.push_back({"propagate", variant, "tern", Bound::kGather, [=](Workload& w) {
-                         return prepare_tern(w, {to, addend, subset, gather});
-                       }});
+    const auto add = [&](const std::string& variant, Addend addend, Subset subset) {
+      for (const std::string& name : lists.precisions) {
+        if (name != "f32" && subset == Subset::kFromBatch) continue;
+        const Use use{to, addend, subset,
+                      name == "bf16" ? GatherPrecision::kBf16 : GatherPrecision::kOwn};
+        Axes axes{.precision = name};
+        if (subset != Subset::kAll) axes.batch = Axes::Batch::kRead;
+        cases.push_back({"propagate", variant, "tern", Bound::kGather,
+                         [use](Workload& w) { return prepare_tern(w, use); }, axes});
+      }
     };
-    const auto add_both = [&](const std::string& variant, Addend addend, Subset subset) {
-      add(variant, addend, subset);
-      add(variant + "_bf16", addend, subset, GatherPrecision::kBf16);
-    };
-    add_both("to_" + side, Addend::kNone, Subset::kAll);
-    if (device == DeviceKind::kCpu) {
+    add("to_" + side, Addend::kNone, Subset::kAll);
+    if (rivals) {
       cases.push_back({"propagate", "to_" + side, "plain_loop", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_plain_loop); }});
       cases.push_back({"propagate", "to_" + side, "eigen", Bound::kGather,
                        [to](Workload& w) { return prepare_rival(w, to, make_eigen); }});
     }
-    add_both("to_" + side + "_addend", Addend::kFull, Subset::kAll);
-    add_both("to_batch_" + side, Addend::kFull, Subset::kToBatch);
+    add("to_" + side + "_addend", Addend::kFull, Subset::kAll);
+    add("to_batch_" + side, Addend::kFull, Subset::kToBatch);
     add("from_batch_to_" + side, Addend::kNone, Subset::kFromBatch);
   }
 }

@@ -29,8 +29,8 @@ PreparedCase prepare(Workload& w, PositiveSampling positives, NegativeSampling n
   SamplingOptions options = Workload::sampling();
   options.positives = positives;
   options.negatives = negatives;
-  auto triplets = std::make_shared<Triplets>(
-      w.backend().make_triplets(w.graph(), options, Workload::kBatchSize));
+  auto triplets =
+      std::make_shared<Triplets>(w.backend().make_triplets(w.graph(), options, w.batch_size()));
   PreparedCase ready;
   ready.cost = sample_cost(triplets->size());
   ready.run = [&w, triplets] {
@@ -43,8 +43,7 @@ PreparedCase prepare(Workload& w, PositiveSampling positives, NegativeSampling n
         *triplets, std::vector<Triplet>(static_cast<std::size_t>(triplets->size()), none));
   };
   const auto expected = once([&w, options] {
-    Triplets drawn =
-        w.reference().make_triplets(w.reference_graph(), options, Workload::kBatchSize);
+    Triplets drawn = w.reference().make_triplets(w.reference_graph(), options, w.batch_size());
     w.reference().sample(drawn, 0);
     return w.reference().get_triplets(drawn);
   });
@@ -60,7 +59,7 @@ void add_sample_cases(Cases& cases, DeviceKind /*device*/) {
   const auto add = [&](const char* variant, PositiveSampling positives,
                        NegativeSampling negatives) {
     cases.push_back({"sample", variant, "tern", Bound::kNone,
-                     [=](Workload& w) { return prepare(w, positives, negatives); }});
+                     [=](Workload& w) { return prepare(w, positives, negatives); }, kReadsBatch});
   };
   add("epoch_user", PositiveSampling::kUser, NegativeSampling::kUniform);
   add("epoch_interaction", PositiveSampling::kInteraction, NegativeSampling::kUniform);

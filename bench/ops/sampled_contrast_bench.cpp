@@ -1,4 +1,4 @@
-// sampled_contrast: loss and gradient of 2048 pairs with M sampled negatives each, with occurrence
+// sampled_contrast: loss and gradient of a batch of pairs with M sampled negatives each, with occurrence
 // lists prepared, at the temperature that is published for Gowalla; and as an expression, that of BPR.
 
 #include <algorithm>
@@ -19,7 +19,7 @@ namespace {
 /// epoch of triplets at once.
 Interactions one_batch_of(const Workload& w) {
   const Interactions& all = w.interactions();
-  const std::int64_t count = std::min(all.size(), Workload::kBatchSize);
+  const std::int64_t count = std::min<std::int64_t>(all.size(), w.batch_size());
   std::vector<Interaction> pairs;
   NodeId user = 0;
   for (std::int64_t i = 0; i < count; ++i) {
@@ -40,7 +40,7 @@ struct ContrastTables {
                                        {.positives = PositiveSampling::kInteraction,
                                         .negatives_per_positive = negatives,
                                         .seed = Workload::sampling().seed},
-                                       Workload::kBatchSize * negatives)),
+                                       w.batch_size() * negatives)),
         users(w.table(backend, Side::kUser, 1)),
         items(w.table(backend, Side::kItem, 2)),
         grad_users(backend.allocate(users.rows(), users.cols())),
@@ -107,20 +107,24 @@ PreparedCase prepare(Workload& w, int negatives, const SampledContrastOptions& o
 
 }  // namespace
 
-void add_sampled_contrast_cases(Cases& cases, DeviceKind /*device*/) {
-  for (const int negatives : {1, 16, 64}) {
-    cases.push_back(
-        {"sampled_contrast", "negatives_" + std::to_string(negatives), "tern", Bound::kGather,
-         [negatives](Workload& w) { return prepare(w, negatives, {.temperature = 0.12}); }});
-  }
+void add_sampled_contrast_cases(Cases& cases, DeviceKind /*device*/, const AxisLists& lists) {
   const auto bpr = std::make_shared<PairProgram>(
       mean(softplus(Expression::negative() - Expression::positive())).compile());
-  cases.push_back({"sampled_contrast", "expression_16", "tern", Bound::kGather, [bpr](Workload& w) {
-                     return prepare(w, 16,
-                                    {.kind = SampledContrastKind::kExpression,
-                                     .program = bpr.get(),
-                                     .similarity = PairSimilarity::kDot});
-                   }});
+  for (const int negatives : lists.negatives) {
+    const Axes axes{.batch = Axes::Batch::kRead, .negatives = negatives};
+    cases.push_back(
+        {"sampled_contrast", "negatives_" + std::to_string(negatives), "tern", Bound::kGather,
+         [=](Workload& w) { return prepare(w, negatives, {.temperature = 0.12}); }, axes});
+    cases.push_back({"sampled_contrast", "expression_" + std::to_string(negatives), "tern",
+                     Bound::kGather,
+                     [=](Workload& w) {
+                       return prepare(w, negatives,
+                                      {.kind = SampledContrastKind::kExpression,
+                                       .program = bpr.get(),
+                                       .similarity = PairSimilarity::kDot});
+                     },
+                     axes});
+  }
 }
 
 }  // namespace tern::bench

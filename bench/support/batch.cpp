@@ -13,13 +13,13 @@
 namespace tern::bench {
 
 Triplets first_batch(const Workload& workload, Backend& backend, const Graph& graph) {
-  Triplets triplets = backend.make_triplets(graph, Workload::sampling(), Workload::kBatchSize);
+  Triplets triplets = backend.make_triplets(graph, Workload::sampling(), workload.batch_size());
   backend.set_triplets(triplets, workload.epoch());
   return triplets;
 }
 
 std::int64_t batch_triplets(const Workload& workload) {
-  return std::min(std::ssize(workload.epoch()), Workload::kBatchSize);
+  return std::min<std::int64_t>(std::ssize(workload.epoch()), workload.batch_size());
 }
 
 BatchRows::BatchRows(const Workload& workload) {

@@ -35,6 +35,25 @@ struct PreparedCase {
   Timer* timer = nullptr;
 };
 
+/// What a case depends on besides the width, so that it is made for each entry of a list, or only once.
+struct Axes {
+  /// kRead: it runs for each batch size; else for the first one only.
+  enum class Batch : std::uint8_t { kIgnored, kRead };
+  Batch batch = Batch::kIgnored;
+  int layers = 0;                 // 0: it has none
+  int negatives = 0;              // for each positive; 0: it has none
+  std::string precision = "f32";  // of the rows that it gathers: f32 or bf16
+};
+/// Of a case with no other axis than the batch.
+inline const Axes kReadsBatch{.batch = Axes::Batch::kRead};
+
+/// The values for which cases are made, if they have such an axis.
+struct AxisLists {
+  std::vector<int> layers{3};
+  std::vector<int> negatives{1, 16, 64};
+  std::vector<std::string> precisions{"f32"};
+};
+
 /// One row of the table: an op on one workload by one strategy ("tern", or a rival's name).
 struct Case {
   std::string op;
@@ -44,6 +63,7 @@ struct Case {
   /// Called right before the case runs; its data is freed afterwards, so that only one case is in
   /// memory.
   std::function<PreparedCase(Workload&)> prepare;
+  Axes axes{};
 
   std::string name() const { return op + "/" + variant + "/" + strategy; }
 };
@@ -59,13 +79,13 @@ enum class DeviceKind : std::uint8_t { kCpu, kCuda };
 
 // One for each file in bench/ops: the op through the seam, and its rivals on a CPU. Rivals on a GPU
 // come from the library of bench/variants/cuda.
-void add_propagate_cases(Cases& cases, DeviceKind device);
+void add_propagate_cases(Cases& cases, DeviceKind device, const AxisLists& lists = {});
 void add_linear_relu_batchnorm_cases(Cases& cases, DeviceKind device);
 void add_dropout_cases(Cases& cases, DeviceKind device);
 void add_sample_cases(Cases& cases, DeviceKind device);
 void add_bpr_cases(Cases& cases, DeviceKind device);
 void add_in_batch_softmax_cases(Cases& cases, DeviceKind device);
-void add_sampled_contrast_cases(Cases& cases, DeviceKind device);
+void add_sampled_contrast_cases(Cases& cases, DeviceKind device, const AxisLists& lists = {});
 void add_perturb_cases(Cases& cases, DeviceKind device);
 void add_normalize_rows_cases(Cases& cases, DeviceKind device);
 void add_alignment_uniformity_cases(Cases& cases, DeviceKind device);
@@ -75,5 +95,7 @@ void add_adam_cases(Cases& cases, DeviceKind device);
 void add_sgd_cases(Cases& cases, DeviceKind device);
 void add_score_topk_cases(Cases& cases, DeviceKind device);
 void add_embedding_statistics_cases(Cases& cases, DeviceKind device);
+// The files in bench/steps: gradients of whole models, over many ops.
+void add_lightgcn_cases(Cases& cases, DeviceKind device, const AxisLists& lists = {});
 
 }  // namespace tern::bench

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -33,16 +34,21 @@ inline constexpr std::array kPlaces{Place::kUsers, Place::kItems, Place::kBatch}
 
 /// Limits of memory at the size and row width of one table. Bytes read plus written.
 struct MemoryCeilings {
-  Ceiling read;    // sum of a
-  Ceiling copy;    // b = a
-  Ceiling update;  // b = -b
-  Ceiling triad;   // b += c a
-  Ceiling gather;  // rows in the order in which the graph lists them
+  Ceiling read;         // sum of a
+  Ceiling copy;         // b = a
+  Ceiling update;       // b = -b
+  Ceiling triad;        // b += c a
+  Ceiling gather;       // rows in the order in which the graph lists them
+  Ceiling gather_bf16;  // rows of half as many bytes; empty unless a case gathers such
 };
 
 /// Limits of the device, measured in the same run and state of the caches as the cases that are
 /// compared with them.
 struct Ceilings {
+  enum class Gathers : std::uint8_t { kF32, kAlsoBf16 };
+  Gathers gathers = Gathers::kF32;  // which gathers are measured
+  /// By how much ops may exceed the measured gathers, as the device knows its loop to be no limit.
+  double gather_slack = 0.0;
   std::array<MemoryCeilings, 3> memory;  // by Place
   /// f32 products: on a CPU of blocks that fit its first cache, on a GPU of a large one.
   Ceiling product;

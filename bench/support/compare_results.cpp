@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 
+#include "bench/support/rows.hpp"
 #include "tern/error.hpp"
 
 namespace tern::bench {
@@ -84,13 +85,6 @@ void correct(std::vector<Change>& changes) {
   }
 }
 
-std::string name_of(const nlohmann::json& row) {
-  std::string name = row.at("run_name");
-  if (row.contains("width")) name += fmt::format(", D {}", row.at("width").get<std::int64_t>());
-  if (row.contains("caches")) name += ", " + row.at("caches").get<std::string>();
-  return name;
-}
-
 }  // namespace
 
 std::vector<CaseBlocks> read_blocks(const std::filesystem::path& file) {
@@ -101,7 +95,7 @@ std::vector<CaseBlocks> read_blocks(const std::filesystem::path& file) {
     const nlohmann::json results = nlohmann::json::parse(in);
     for (const nlohmann::json& row : results.at("benchmarks")) {
       if (row.at("run_type") != "iteration" || row.contains("error_occurred")) continue;
-      const std::string name = name_of(row);
+      const std::string name = full_name(row);
       if (cases.empty() || cases.back().name != name) cases.push_back({name, {}});
       const double seconds = row.at("real_time").get<double>() * 1e-3;
       if (!(seconds > 0.0)) throw DataError(file.string(), 0, "a time that is not positive");

@@ -9,7 +9,7 @@ namespace tern::bench {
 
 /// The median seconds of a case, block by block.
 struct CaseBlocks {
-  std::string name;  // op/variant/strategy, and width and caches if the file states them
+  std::string name;  // op/variant/strategy, and the settings that the file states (rows.hpp)
   std::vector<double> seconds;
 };
 

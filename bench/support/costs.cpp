@@ -10,16 +10,16 @@ constexpr double kOffset = 8.0;
 }  // namespace
 
 Cost propagate_cost(std::int64_t rows, std::int64_t edges, std::int64_t width, bool with_addend,
-                    double gathered) {
+                    double gathered_value) {
   const auto n = static_cast<double>(rows);
   const auto e = static_cast<double>(edges);
   const auto d = static_cast<double>(width);
   const double addend = with_addend ? 1.0 : 0.0;
-  return {.bytes = e * (kId + kValue + d * gathered) + n * (kOffset + kValue + d * kValue) +
+  return {.bytes = e * (kId + kValue + d * gathered_value) + n * (kOffset + kValue + d * kValue) +
                    addend * n * d * kValue,
           .flops = 2.0 * e * d + n * d + addend * n * d,
           .written = n * d * kValue,
-          .gathered = e * d * kValue};
+          .gathered = e * d * gathered_value};
 }
 
 Cost bpr_cost(std::int64_t triplets, std::int64_t user_rows, std::int64_t item_rows,

@@ -18,9 +18,9 @@ struct Cost {
 
 /// propagate to `rows` rows over `edges` edges: per edge an id, a scale and a row of x; per row an
 /// offset, a scale and a row of y; with an addend one more row read and one addition an element.
-/// gathered: bytes of an element of x; 2: bf16.
+/// gathered_value: bytes of an element of x, 2 for bf16.
 Cost propagate_cost(std::int64_t rows, std::int64_t edges, std::int64_t width, bool with_addend,
-                    double gathered = 4.0);
+                    double gathered_value = 4.0);
 
 /// bpr over `triplets` with `user_rows` + `item_rows` distinct rows: each triplet's three rows for
 /// the score, then per occurrence the rows that its gradient needs (two for a user, one for an

@@ -5,43 +5,12 @@
 #include <vector>
 
 #include "bench/support/batch.hpp"
+#include "bench/support/cpu_gather.hpp"
+#include "host/cpu/storage.hpp"
 #include "host/support/parallel.hpp"
 
 namespace tern::bench {
 namespace {
-
-/// Reads the rows in the order of ids and keeps their sum, so that no read can be optimised away.
-/// Many sums side by side: a single sum would be limited by the latency of additions, not by
-/// memory.
-/// Rows are prefetched `ahead` of their sum; 0: not at all, which is faster in a near cache.
-float gather_rows(std::span<const float> table, std::span<const NodeId> ids, std::int64_t width,
-                  std::size_t ahead) {
-  // Vectors by name: an array of sums would be stored and loaded again for each row.
-  using Vector [[gnu::vector_size(64)]] = float;
-  using InRow [[gnu::vector_size(64), gnu::aligned(4), gnu::may_alias]] = float;
-  Vector a{}, b{}, c{}, d{};
-  float rest = 0.0F;
-  for (std::size_t i = 0; i < ids.size(); ++i) {
-    if (ahead > 0) {
-      const float* next = table.data() + ids[std::min(i + ahead, ids.size() - 1)] * width;
-      for (std::int64_t f = 0; f < width; f += 16) __builtin_prefetch(next + f);
-    }
-    const float* row = table.data() + ids[i] * width;
-    std::int64_t f = 0;
-    for (; f + 64 <= width; f += 64) {
-      a += *reinterpret_cast<const InRow*>(row + f);
-      b += *reinterpret_cast<const InRow*>(row + f + 16);
-      c += *reinterpret_cast<const InRow*>(row + f + 32);
-      d += *reinterpret_cast<const InRow*>(row + f + 48);
-    }
-    for (; f + 16 <= width; f += 16) a += *reinterpret_cast<const InRow*>(row + f);
-    for (; f < width; ++f) rest += row[f];
-  }
-  a += b + c + d;
-  float total = rest;
-  for (int s = 0; s < 16; ++s) total += a[s];
-  return total;
-}
 
 // The loops with the widest vectors of the processor: with narrower ones they would be limits of the
 // arithmetic, once the tables lie in a near cache. Everything is inlined into these functions.
@@ -88,14 +57,42 @@ float sum_of(const float* values, std::int64_t count) {
   return total;
 }
 
-/// The limits at one table, whose rows are gathered in the order of ids.
+/// Gathers rows of the table in the order of ids, with `row_bytes` of each that count.
+struct GatherMeasurement {
+  const float* table;
+  std::int64_t stride;
+  std::span<const NodeId> ids;
+  double row_bytes;
+  std::size_t ahead;  // as far as propagate prefetches
+};
+
+void measure_gather(const GatherMeasurement& g, Timer& timer, CacheState caches, ThreadPool& pool,
+                    int threads, Ceiling& ceiling) {
+  const auto count = static_cast<std::int64_t>(g.ids.size());
+  for (const std::size_t ahead : {std::size_t{0}, g.ahead}) {  // the faster one is the limit
+    measure(ceiling, g.row_bytes * static_cast<double>(count), timer, caches, [&] {
+      for_stretches(count, pool, threads, [&](std::int64_t begin, std::int64_t length) {
+        const auto some =
+            g.ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(length));
+        [[maybe_unused]] const volatile float kept = gather_rows(g.table, g.stride, some, ahead);
+      });
+    });
+  }
+}
+
+/// The limits at one table, whose rows are gathered in the order of ids. The tables lie in memory as
+/// those of the backend do, in huge pages and with padded rows: gathers from small pages would wait for
+/// the translation of addresses.
 void measure_place(std::span<const NodeId> ids, std::int64_t rows, std::int64_t width, Timer& timer,
-                   CacheState caches, int threads, MemoryCeilings& at) {
+                   CacheState caches, int threads, Ceilings::Gathers gathers, MemoryCeilings& at) {
   ThreadPool pool(threads);
   const std::int64_t size = rows * width;
   if (size == 0 || ids.empty()) return;
-  const std::vector<float> a(static_cast<std::size_t>(size), 0.5F);
-  std::vector<float> b(static_cast<std::size_t>(size), 0.25F);
+  const std::int64_t stride = cpu::padded(width);
+  cpu::FloatBlock a(rows * stride);
+  cpu::FloatBlock b(rows * stride);
+  std::fill_n(a.data(), a.size(), 0.5F);
+  std::fill_n(b.data(), b.size(), 0.25F);
   const double bytes = 4.0 * static_cast<double>(size);
   const auto stretches = [&](const auto& loop) {
     return [&a, &b, &pool, loop, size, threads] {
@@ -120,17 +117,11 @@ void measure_place(std::span<const NodeId> ids, std::int64_t rows, std::int64_t 
           stretches([](const float* from, float* /*to*/, std::int64_t count) {
             [[maybe_unused]] const volatile float kept = sum_of(from, count);
           }));
-  const auto count = static_cast<std::int64_t>(ids.size());
-  const double gathered = 4.0 * static_cast<double>(count) * static_cast<double>(width);
-  for (const std::size_t ahead : {0, 16}) {  // the faster one is the limit
-    measure(at.gather, gathered, timer, caches, [&] {
-      for_stretches(count, pool, threads, [&](std::int64_t begin, std::int64_t length) {
-        const auto some =
-            ids.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(length));
-        [[maybe_unused]] const volatile float kept = gather_rows(a, some, width, ahead);
-      });
-    });
-  }
+  const auto d = static_cast<double>(width);
+  measure_gather({a.data(), stride, ids, 4.0 * d, 24}, timer, caches, pool, threads, at.gather);
+  if (gathers != Ceilings::Gathers::kAlsoBf16) return;
+  const std::int64_t half = cpu::padded(stride / 2);  // floats that take the room of a row in bf16
+  measure_gather({a.data(), half, ids, 2.0 * d, 48}, timer, caches, pool, threads, at.gather_bf16);
 }
 
 }  // namespace
@@ -139,12 +130,13 @@ void measure_memory(const Workload& workload, Timer& timer, CacheState caches, i
                     Ceilings& ceilings) {
   for (const Side side : {Side::kUser, Side::kItem}) {
     measure_place(workload.gathered_rows(side), workload.nodes(side), workload.width(), timer,
-                  caches, threads,
+                  caches, threads, ceilings.gathers,
                   ceilings.at(side == Side::kUser ? Place::kUsers : Place::kItems));
   }
   const std::vector<NodeId> batch = batch_gathers(workload);
   const auto rows = static_cast<std::int64_t>(batch.size()) / kBatchRounds;
-  measure_place(batch, rows, workload.width(), timer, caches, threads, ceilings.at(Place::kBatch));
+  measure_place(batch, rows, workload.width(), timer, caches, threads, ceilings.gathers,
+                ceilings.at(Place::kBatch));
 }
 
 }  // namespace tern::bench

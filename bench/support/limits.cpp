@@ -21,26 +21,30 @@ Limit stream_limit(double bytes, double writes, const MemoryCeilings& at) {
   return {"memory", seconds, std::max(below.spread(), above.spread())};
 }
 
-Limit memory_limit(Bound bound, const Cost& cost, const MemoryCeilings& at) {
+Limit memory_limit(Bound bound, const Cost& cost, const MemoryCeilings& at, double gather_slack,
+                   std::string_view precision) {
   const double streamed = cost.bytes - cost.gathered;
   Limit limit;
   if (streamed > 0.0) limit = stream_limit(streamed, cost.written / streamed, at);
-  if (bound != Bound::kCopy && at.gather.best() > 0.0) {
-    const double gathers = cost.gathered / at.gather.best();
-    if (gathers > limit.seconds) limit = {"gather", gathers, at.gather.spread()};
+  const Ceiling& gather = precision == "bf16" ? at.gather_bf16 : at.gather;
+  if (bound != Bound::kCopy && gather.best() > 0.0) {
+    const double gathers = cost.gathered / gather.best();
+    if (gathers > limit.seconds) limit = {"gather", gathers, gather.spread(), gather_slack};
   }
   return limit;
 }
 
 }  // namespace
 
-Limit limit_of(Bound bound, const Cost& cost, std::optional<Side> table, const Ceilings& ceilings) {
+Limit limit_of(Bound bound, const Cost& cost, std::optional<Side> table, const Ceilings& ceilings,
+               std::string_view precision) {
   if (bound == Bound::kNone) return {};
   Limit limit;
   for (const Place place : kPlaces) {
     const bool own = table && place == (*table == Side::kUser ? Place::kUsers : Place::kItems);
     if (table && !own) continue;
-    const Limit here = memory_limit(bound, cost, ceilings.at(place));
+    const Limit here =
+        memory_limit(bound, cost, ceilings.at(place), ceilings.gather_slack, precision);
     if (here.seconds > 0.0 && (limit.seconds == 0.0 || here.seconds < limit.seconds)) limit = here;
   }
   if (bound != Bound::kProduct || ceilings.product.best() <= 0.0) return limit;

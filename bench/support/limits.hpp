@@ -14,14 +14,12 @@ struct Limit {
   const char* name = "";  // "memory", "gather", "product"; "" for no limit
   double seconds = 0.0;
   double spread = 0.0;  // of the ceiling
+  double slack = 0.0;   // by which an honest op may exceed the ceiling besides
 
   /// Whether a time is too short to be believed: by more than the spread of the ceiling, or by a
-  /// quarter if the machine is too busy to tell that. Gathers of a table in a near cache can be
-  /// faster than the measured loop, which reuses no row (up to 2.7 times on an EPYC): only more than 4 times is
-  /// implausible.
+  /// quarter if the machine is too busy to tell that, or by the slack.
   bool exceeded_by(double time) const {
-    const bool gathers = std::string_view(name) == "gather";
-    const double tolerance = gathers ? 3.0 : std::min(spread, 0.25);
+    const double tolerance = std::max(std::min(spread, 0.25), slack);
     return time > 0.0 && seconds > time * (1.0 + tolerance);
   }
 };
@@ -32,6 +30,8 @@ struct Limit {
 /// faster of copy and update (half). Without a table of its own, a case has the fastest of all.
 /// Model: the roofline of Williams, Waterman and Patterson 2009, with a measured rate for each mix, as
 /// in McCalpin's STREAM (1995).
-Limit limit_of(Bound bound, const Cost& cost, std::optional<Side> table, const Ceilings& ceilings);
+/// precision: of the gathered rows, as in Axes.
+Limit limit_of(Bound bound, const Cost& cost, std::optional<Side> table, const Ceilings& ceilings,
+               std::string_view precision = "f32");
 
 }  // namespace tern::bench

@@ -13,7 +13,7 @@ namespace tern::bench {
 
 /// Names the layout of the interface's types: BenchPlugin, Device, Timer, Case, Workload. Raise it
 /// with any change.
-inline constexpr char kBenchPluginAbi[] = "tern-bench-plugin-2";
+inline constexpr char kBenchPluginAbi[] = "tern-bench-plugin-3";
 
 /// The result of the library's one exported symbol.
 struct BenchPlugin {

@@ -1,102 +1,29 @@
 #include "bench/support/report.hpp"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <thread>
+#include <utility>
 
+#include "bench/support/rows.hpp"
 #include "tern/error.hpp"
-#include "tern/version.hpp"
 
 namespace tern::bench {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// The value of "key : value" in the first such line of a file; the first line if the key is empty.
-std::string read_value(const char* file, const std::string& key) {
-  std::ifstream in(file);
-  for (std::string line; std::getline(in, line);) {
-    if (key.empty()) return line;
-    if (!line.starts_with(key)) continue;
-    const auto value = line.find_first_not_of(": \t", key.size());
-    return value == std::string::npos ? "" : line.substr(value);
-  }
-  return "";
-}
-
-Json row_of(const Result& result, double seconds) {
-  Json row{{"name", result.name()},
-           {"run_name", result.name()},
-           {"run_type", "iteration"},
-           {"width", result.width},
-           {"caches", result.caches == CacheState::kWarm ? "warm" : "evicted"},
-           {"repetitions", result.blocks.size()},
-           {"threads", 1},
-           {"iterations", 1},
-           {"real_time", seconds * 1e3},
-           {"cpu_time", seconds * 1e3},
-           {"time_unit", "ms"},
-           {"bytes", result.cost.bytes},
-           {"flops", result.cost.flops},
-           {"GB_per_s", result.cost.bytes / seconds * 1e-9},
-           {"GFLOP_per_s", result.cost.flops / seconds * 1e-9}};
-  const Limit& limit = result.limit;
-  if (limit.seconds > 0.0) {
-    row[std::string("share_of_") + limit.name] = limit.seconds / seconds;
-    row["ceiling_spread"] = limit.spread;
-  }
-  return row;
-}
-
 void add_rows(Json& rows, const Result& result) {
-  if (!result.problem.empty()) {
-    rows.push_back({{"name", result.name()},
-                    {"run_name", result.name()},
-                    {"run_type", "iteration"},
-                    {"error_occurred", true},
-                    {"error_message", result.problem}});
-    return;
-  }
   for (std::size_t block = 0; block < result.blocks.size(); ++block) {
     Json row = row_of(result, result.blocks[block]);
     row["repetition_index"] = block;
     rows.push_back(std::move(row));
   }
-  Json median = row_of(result, result.median());
-  median["name"] = result.name() + "_median";
-  median["run_type"] = "aggregate";
-  median["aggregate_name"] = "median";
-  median["spread"] = result.spread();
-  median["runs"] = result.runs;
-  median["implausible"] = result.limit.exceeded_by(result.median());
-  rows.push_back(std::move(median));
+  rows.push_back(median_row(result));
 }
 
 }  // namespace
-
-std::string machine_load() {
-  const std::string load = read_value("/proc/loadavg", "");
-  return fmt::format("{} of {}", load.substr(0, load.find(' ')),
-                     std::thread::hardware_concurrency());
-}
-
-Context machine_context() {
-  return {
-      {"date", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)))},
-      {"executable", "tern-bench"},
-      {"num_cpus", std::to_string(std::thread::hardware_concurrency())},
-      {"tern_version", std::string(version())},
-      {"tern_build", std::string(build_type())},
-      {"tern_compiler", std::string(compiler())},
-      {"tern_processor", read_value("/proc/cpuinfo", "model name")},
-      {"tern_mhz", read_value("/proc/cpuinfo", "cpu MHz")},
-      {"tern_governor", read_value("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "")},
-      {"tern_load", machine_load()}};
-}
 
 Context ceiling_context(const Ceilings& ceilings, const std::string& suffix) {
   Context context;
@@ -116,28 +43,31 @@ Context ceiling_context(const Ceilings& ceilings, const std::string& suffix) {
     add(at + "_update", "_GB_per_s", memory.update);
     add(at + "_triad", "_GB_per_s", memory.triad);
     add(at + "_gather", "_GB_per_s", memory.gather);
+    add(at + "_gather_bf16", "_GB_per_s", memory.gather_bf16);
   }
   add("product", "_GFLOP_per_s", ceilings.product);
   return context;
 }
 
-void write_json(const std::filesystem::path& file, const Context& context,
-                const std::vector<Result>& results) {
+std::string json_text(const Context& context, const std::vector<Result>& results) {
   Json json{{"context", Json::object()}, {"benchmarks", Json::array()}};
   for (const auto& [name, value] : context) json["context"][name] = value;
   for (const Result& result : results) add_rows(json["benchmarks"], result);
+  return json.dump(1) + '\n';
+}
+
+void write_file(const std::filesystem::path& file, const std::string& text) {
   std::ofstream out(file);
-  out << json.dump(1) << '\n';
+  out << text;
   if (!out.flush()) throw Error(fmt::format("cannot write {}", file.string()));
 }
 
 std::vector<CaseBlocks> blocks_of(const std::vector<Result>& results) {
   std::vector<CaseBlocks> blocks;
   for (const Result& result : results) {
-    if (!result.problem.empty()) continue;
-    const char* caches = result.caches == CacheState::kWarm ? "warm" : "evicted";
-    blocks.push_back(
-        {fmt::format("{}, D {}, {}", result.name(), result.width, caches), result.blocks});
+    if (result.problem.empty()) {
+      blocks.push_back({full_name(row_of(result, result.median())), result.blocks});
+    }
   }
   return blocks;
 }

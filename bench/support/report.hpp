@@ -3,11 +3,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "bench/support/ceilings.hpp"
 #include "bench/support/compare_results.hpp"
+#include "bench/support/machine.hpp"
 #include "bench/support/run_cases.hpp"
 
 namespace tern::bench {
@@ -17,25 +17,21 @@ struct Summary {
   int refused = 0;
   int implausible = 0;  // timed, but faster than a limit that cannot be exceeded
 };
+Summary summary_of(const std::vector<Result>& results);
 
-/// Prints a table for people: one row a case.
+/// Prints a table for people: one row a case. If cases were timed with evicted and with warm caches,
+/// both stand side by side.
 Summary print_table(std::FILE* out, const std::string& title, const std::vector<Result>& results);
 
-/// Entries of the JSON's context, by name.
-using Context = std::vector<std::pair<std::string, std::string>>;
-
-/// The load of the machine: processes that ran or waited over the last minute, as "2.31 of 2".
-std::string machine_load();
-/// Version, compiler and build type of the program; processor, governor, load.
-Context machine_context();
 /// Limits with their spreads, in GB/s or GFLOP/s.
 /// The names end with the suffix.
 Context ceiling_context(const Ceilings& ceilings, const std::string& suffix);
 
 /// The results in the format of Google Benchmark: the medians of the blocks as iterations, with their
-/// median as an aggregate. Replaces the file. Throws Error if it cannot be written.
-void write_json(const std::filesystem::path& file, const Context& context,
-                const std::vector<Result>& results);
+/// median as an aggregate.
+std::string json_text(const Context& context, const std::vector<Result>& results);
+/// Replaces the file. Throws Error if it cannot be written.
+void write_file(const std::filesystem::path& file, const std::string& text);
 
 /// The blocks of the timed results, as read_blocks() reads them from their JSON.
 std::vector<CaseBlocks> blocks_of(const std::vector<Result>& results);

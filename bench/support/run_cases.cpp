@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <iterator>
 #include <numeric>
 #include <random>
 #include <regex>
@@ -33,46 +34,60 @@ double median_of(std::vector<double>& values) {
   return *middle;
 }
 
-/// A case in memory, with its result so far.
+Result result_of(const Case& one, const Workload& workload, CacheState caches) {
+  Result result;
+  result.op = one.op;
+  result.variant = one.variant;
+  result.strategy = one.strategy;
+  result.bound = one.bound;
+  result.width = workload.width();
+  result.axes = one.axes;
+  result.batch = one.axes.batch == Axes::Batch::kRead ? workload.batch_size() : 0;
+  result.caches = caches;
+  return result;
+}
+
+/// A case in memory, with its results so far.
 class RunningCase {
  public:
-  RunningCase(const Case& one, Workload& workload) : workload_(workload) {
-    result_.op = one.op;
-    result_.variant = one.variant;
-    result_.strategy = one.strategy;
-    result_.bound = one.bound;
+  RunningCase(const Case& one, Workload& workload, const std::vector<CacheState>& states)
+      : workload_(workload) {
+    for (const CacheState caches : states) results_.push_back(result_of(one, workload, caches));
     guarded("", [&] {
       ready_.emplace(one.prepare(workload));
-      result_.cost = ready_->cost;
-      result_.table = ready_->table;
+      for (Result& result : results_) {
+        result.cost = ready_->cost;
+        result.table = ready_->table;
+      }
       verify_a_run(*ready_, workload);
     });
   }
 
-  /// One block: runs until its time is used up, eviction or warming included.
-  void time(const RunOptions& options) {
+  /// One block of one state: runs until its time is used up, eviction or warming included.
+  void time(std::size_t state, const RunOptions& options) {
     if (!ready_) return;
+    Result& result = results_[state];
     using Clock = std::chrono::steady_clock;
     const std::chrono::duration<double> limit(options.seconds / options.blocks);
     std::vector<double> seconds;
     guarded("", [&] {
       const auto begin = Clock::now();
       do {
-        seconds.push_back(timed_run(options.caches));
+        seconds.push_back(timed_run(result.caches));
       } while (Clock::now() - begin < limit);
-      result_.runs += std::ssize(seconds);
-      result_.blocks.push_back(median_of(seconds));
+      result.runs += std::ssize(seconds);
+      result.blocks.push_back(median_of(seconds));
     });
   }
 
   /// Verifies the case again, and frees it.
-  Result finish() {
+  std::vector<Result> finish() {
     if (ready_) {
       guarded("right before the timed runs, wrong after them: ",
               [&] { verify_a_run(*ready_, workload_); });
     }
     ready_.reset();
-    return std::move(result_);
+    return std::move(results_);
   }
 
  private:
@@ -94,29 +109,39 @@ class RunningCase {
     try {
       work();
     } catch (const std::exception& error) {
-      result_.problem = fmt::format("{}{}", when, error.what());
-      result_.blocks.clear();
+      for (Result& result : results_) {
+        result.problem = fmt::format("{}{}", when, error.what());
+        result.blocks.clear();
+      }
       ready_.reset();
     }
   }
 
   Workload& workload_;
-  Result result_;
+  std::vector<Result> results_;  // by state of the caches
   std::optional<PreparedCase> ready_;
 };
 
 /// As many of the cases as fit in half of the free memory, at least one.
-std::vector<RunningCase> prepare_some(std::span<const Case> cases, Workload& workload) {
+std::vector<RunningCase> prepare_some(std::span<const Case> cases, Workload& workload,
+                                      const std::vector<CacheState>& states) {
   const std::int64_t enough = workload.backend().memory().free / 2;
   std::vector<RunningCase> running;
   for (const Case& one : cases) {
     if (!running.empty() && workload.backend().memory().free < enough) break;
-    running.emplace_back(one, workload);
+    running.emplace_back(one, workload, states);
   }
   return running;
 }
 
 }  // namespace
+
+std::string Result::label() const {
+  std::string text = variant;
+  if (axes.layers > 0) text += fmt::format(" L {}", axes.layers);
+  if (axes.precision != "f32") text += " " + axes.precision;
+  return text;
+}
 
 double Result::median() const {
   std::vector<double> values = blocks;
@@ -156,27 +181,25 @@ Cases select_cases(const Cases& cases, const std::string& filter) {
 std::vector<Result> run_cases(const Cases& cases, Workload& workload, const RunOptions& options) {
   std::mt19937_64 random(options.seed);
   std::vector<Result> results;
-  while (results.size() < cases.size()) {
+  const std::size_t states = options.caches.size();
+  while (results.size() < cases.size() * states) {
     std::vector<RunningCase> running =
-        prepare_some(std::span(cases).subspan(results.size()), workload);
-    std::vector<std::size_t> order(running.size());
+        prepare_some(std::span(cases).subspan(results.size() / states), workload, options.caches);
+    std::vector<std::size_t> order(running.size() * states);
     std::iota(order.begin(), order.end(), 0);
     for (int block = 0; block < options.blocks; ++block) {
       std::ranges::shuffle(order, random);
-      for (const std::size_t one : order) running[one].time(options);
+      for (const std::size_t one : order) running[one / states].time(one % states, options);
     }
-    for (RunningCase& one : running) {
-      results.push_back(one.finish());
-      results.back().width = workload.width();
-      results.back().caches = options.caches;
-    }
+    for (RunningCase& one : running) std::ranges::move(one.finish(), std::back_inserter(results));
   }
   return results;
 }
 
-void set_limits(std::vector<Result>& results, const Ceilings& ceilings) {
+void set_limits(std::vector<Result>& results, const CeilingsByState& ceilings) {
   for (Result& result : results) {
-    result.limit = limit_of(result.bound, result.cost, result.table, ceilings);
+    result.limit = limit_of(result.bound, result.cost, result.table, ceilings.at(result.caches),
+                            result.axes.precision);
   }
 }
 

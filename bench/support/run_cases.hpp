@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -12,17 +13,20 @@ namespace tern::bench {
 struct RunOptions {
   double seconds = 0.5;  // the time for a case, over all its blocks
   int blocks = 12;  // repetitions of a case; compare_results.hpp has the reason for the default
-  CacheState caches = CacheState::kEvicted;
+  /// A case is timed in each of these states, in blocks of its own.
+  std::vector<CacheState> caches{CacheState::kEvicted};
   std::uint64_t seed = 1;  // of the order of the cases in each block
 };
 
-/// A case after its run.
+/// A case after its run, with the caches in one state.
 struct Result {
   std::string op;
   std::string variant;
   std::string strategy;
   Bound bound = Bound::kNone;
   std::int64_t width = 0;
+  Axes axes;
+  std::int64_t batch = 0;  // 0: it does not depend on the batch
   CacheState caches = CacheState::kEvicted;
   Cost cost;
   std::optional<Side> table;
@@ -32,6 +36,8 @@ struct Result {
   std::string problem;         // why it was refused; empty: it was timed
 
   std::string name() const { return op + "/" + variant + "/" + strategy; }
+  /// The variant with what tells its rows apart in one table: "to_users bf16", "lightgcn L 3".
+  std::string label() const;
   double median() const;
   /// The interquartile range of the blocks over their median.
   double spread() const;
@@ -41,13 +47,16 @@ struct Result {
 /// variant of an op come together. Throws ConfigError if it is malformed or matches none.
 Cases select_cases(const Cases& cases, const std::string& filter);
 
-/// Verifies every case, times it in blocks, and verifies it again. In each block all cases run once,
-/// in an order of its own: what the machine does meanwhile hits all cases alike, and a case's blocks
-/// are spread over the whole time. A wrong case is refused, and its times are dropped. If memory is short,
+/// Verifies every case, times it in blocks, and verifies it again. In each block all cases run once
+/// in each state of the caches, in an order of its own: what the machine does meanwhile hits all alike,
+/// and a case's blocks are spread over the whole time. One result for each case and state, in this order. A wrong case is refused, and its times are dropped. If memory is short,
 /// some of the cases run first, and then the others.
 std::vector<Result> run_cases(const Cases& cases, Workload& workload, const RunOptions& options);
 
-/// Holds each result against the ceilings of its run.
-void set_limits(std::vector<Result>& results, const Ceilings& ceilings);
+/// Ceilings by the state of the caches.
+using CeilingsByState = std::map<CacheState, Ceilings>;
+
+/// Holds each result against the ceilings of its run and state of the caches.
+void set_limits(std::vector<Result>& results, const CeilingsByState& ceilings);
 
 }  // namespace tern::bench

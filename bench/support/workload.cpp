@@ -36,7 +36,7 @@ Interactions generate_shape(std::string_view name) {
 }
 
 Workload::Workload(Backend& backend, Device& device, Interactions interactions, std::int64_t width,
-                   int threads)
+                   int threads, std::int64_t batch_size)
     : backend_(backend),
       device_(device),
       reference_(make_reference_backend()),
@@ -45,10 +45,11 @@ Workload::Workload(Backend& backend, Device& device, Interactions interactions, 
       graph_(backend.make_graph(interactions_)),
       reference_graph_(reference_->make_graph(interactions_)),
       width_(width),
-      threads_(threads) {
+      threads_(threads),
+      batch_size_(batch_size) {
   const std::unique_ptr<Backend> cpu = make_cpu_backend(threads);
   const Graph graph = cpu->make_graph(interactions_);
-  Triplets triplets = cpu->make_triplets(graph, sampling(), kBatchSize);
+  Triplets triplets = cpu->make_triplets(graph, sampling(), batch_size_);
   cpu->sample(triplets, 0);
   epoch_ = cpu->get_triplets(triplets);
 }

@@ -35,7 +35,7 @@ Interactions generate_shape(std::string_view name);
 class Workload {
  public:
   Workload(Backend& backend, Device& device, Interactions interactions, std::int64_t width,
-           int threads);
+           int threads, std::int64_t batch_size = kBatchSize);
 
   Backend& backend() const { return backend_; }
   Device& device() const { return device_; }
@@ -48,7 +48,8 @@ class Workload {
   std::int64_t nodes(Side side) const { return graph_.num_nodes(side); }
   int threads() const { return threads_; }
 
-  static constexpr std::int64_t kBatchSize = 2048;
+  static constexpr std::int64_t kBatchSize = 2048;  // unless another is given
+  std::int64_t batch_size() const { return batch_size_; }
   /// How triplets are drawn: the defaults, seed 1.
   static SamplingOptions sampling();
   /// The triplets of epoch 0, drawn by the CPU backend.
@@ -73,6 +74,7 @@ class Workload {
   std::vector<Triplet> epoch_;
   std::int64_t width_;
   int threads_;
+  std::int64_t batch_size_;
 };
 
 /// 1/sqrt(degree) of each row, 0 for degree 0: rivals of propagate weigh edges with these.

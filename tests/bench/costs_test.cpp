@@ -180,6 +180,9 @@ TEST(Costs, WrittenAndGatheredBytesArePartsOfAll) {
   const Cost propagate = propagate_cost(5, 6, 7, true);
   EXPECT_EQ(propagate.gathered, 6 * row);
   EXPECT_EQ(propagate.written, 5 * row);
+  const Cost bf16 = propagate_cost(5, 6, 7, true, 2.0);
+  EXPECT_EQ(bf16.gathered, 6 * row / 2);
+  EXPECT_EQ(propagate.bytes - bf16.bytes, 6 * row / 2);
   const Cost bpr = bpr_cost(6, 4, 9, 7);
   EXPECT_EQ(bpr.gathered, 6 * (3 + 2 + 1 + 1) * row);  // scores; user; positive and negative
   EXPECT_EQ(bpr.written, 6 * 4 + (4 + 9) * row);

@@ -20,7 +20,8 @@ Ceilings ceilings() {
                            .copy = {{3e9}},
                            .update = {{4e9}},
                            .triad = {{6e9}},
-                           .gather = {{2e9, 1e9, 1.6e9, 0.1e9, 1.6e9}}};
+                           .gather = {{2e9, 1e9, 1.6e9, 0.1e9, 1.6e9}},
+                           .gather_bf16 = {}};
   all.product = {{100e9}};
   return all;
 }
@@ -63,6 +64,17 @@ TEST(Limits, TheSlowestPartSetsTheLimit) {
   EXPECT_EQ(limit_of(Bound::kNone, cost, Side::kItem, ceilings()).seconds, 0.0);
 }
 
+TEST(Limits, RowsInBf16HaveACeilingOfTheirOwn) {
+  Ceilings all = ceilings();
+  all.gather_slack = 3.0;
+  all.at(Place::kItems).gather_bf16 = {{1e9}};
+  const Cost cost{.bytes = 4e9, .gathered = 4e9};
+  const Limit f32 = limit_of(Bound::kGather, cost, Side::kItem, all, "f32");
+  EXPECT_DOUBLE_EQ(f32.seconds, 2.0);
+  EXPECT_DOUBLE_EQ(f32.slack, 3.0);
+  EXPECT_DOUBLE_EQ(limit_of(Bound::kGather, cost, Side::kItem, all, "bf16").seconds, 4.0);
+}
+
 TEST(Limits, ACaseWithoutATableHasTheFastestLimits) {
   Ceilings all = ceilings();
   all.at(Place::kBatch) = all.at(Place::kItems);
@@ -77,8 +89,9 @@ TEST(Limits, OnlyMoreThanTheSpreadIsImplausible) {
   EXPECT_FALSE(limit.exceeded_by(1.5));
   EXPECT_FALSE(limit.exceeded_by(0.81));
   EXPECT_TRUE(limit.exceeded_by(0.79));
-  EXPECT_FALSE((Limit{"gather", 1.0, 0.0}.exceeded_by(0.3)));  // rows in a near cache
-  EXPECT_TRUE((Limit{"gather", 1.0, 0.0}.exceeded_by(0.2)));
+  EXPECT_TRUE((Limit{"gather", 1.0, 0.0}.exceeded_by(0.99)));
+  EXPECT_FALSE((Limit{"gather", 1.0, 0.0, 3.0}.exceeded_by(0.3)));  // a GPU's L1
+  EXPECT_TRUE((Limit{"gather", 1.0, 0.0, 3.0}.exceeded_by(0.2)));
   EXPECT_FALSE(Limit{}.exceeded_by(0.1));
   EXPECT_TRUE((Limit{"memory", 1.0, 700.0}.exceeded_by(0.79)));  // measured on a busy machine
 }

@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -56,11 +57,12 @@ TEST_F(Program, PrintsARowForEveryOp) {
   const Outcome outcome =
       run({"ops", "--data", "data", "--width", "5", "--seconds", "0.001", "--threads", "1"});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_THAT(outcome.out, AllOf(HasSubstr("data: 40 users, 30 items"), HasSubstr("D = 5"),
-                                 ContainsRegex("ceilings  product [0-9.]+ \\+- [0-9]+ GFLOP/s"),
-                                 ContainsRegex("items: read [0-9.]+ .*, gather [0-9.]+ \\+- "),
-                                 ContainsRegex("op +variant +strategy +ms"), HasSubstr("x tern"),
-                                 Not(HasSubstr("REFUSED")), Not(HasSubstr("nan"))));
+  EXPECT_THAT(outcome.out,
+              AllOf(HasSubstr("data: 40 users, 30 items"), HasSubstr("D = 5, B = 2048"),
+                    ContainsRegex("ceilings  caches evicted: product [0-9.]+ \\+- [0-9]+ GFLOP/s"),
+                    ContainsRegex("items: read [0-9.]+ .*, gather [0-9.]+ \\+- "),
+                    ContainsRegex("op +variant +strategy +ms"), HasSubstr("x tern"),
+                    Not(HasSubstr("REFUSED")), Not(HasSubstr("nan"))));
   for (const char* op : {"propagate", "sample", "bpr", "in_batch_softmax", "sampled_contrast",
                          "alignment_uniformity", "info_nce", "l2_penalty", "adam", "sgd",
                          "score_topk", "embedding_statistics"}) {
@@ -90,7 +92,11 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
                           "tern_processor",
                           "tern_mhz",
                           "tern_governor",
-                          "tern_load",
+                          "tern_load_before",
+                          "tern_load_after",
+                          "tern_mhz_max",
+                          "tern_system",
+                          "tern_commit",
                           "tern_threads",
                           "ceiling_users_read_GB_per_s",
                           "ceiling_items_copy_GB_per_s",
@@ -102,6 +108,10 @@ TEST_F(Program, WritesGoogleBenchmarksJson) {
     EXPECT_TRUE(context.contains(key)) << key;
   }
   EXPECT_EQ(context.at("executable"), "tern-bench");
+  EXPECT_THAT(context.at("tern_commit").get<std::string>(),
+              ContainsRegex("^([0-9a-f]{12}(-changed)?|unknown)$"));
+  EXPECT_THAT(context.at("tern_flags").get<std::string>(), StartsWith("-"));
+  EXPECT_THAT(context.at("tern_load_after").get<std::string>(), ContainsRegex("^[0-9.]+ of "));
   EXPECT_EQ(context.at("tern_backend"), "cpu");
   EXPECT_EQ(context.at("tern_data"), "data");
   EXPECT_EQ(context.at("tern_users"), "40");
@@ -166,8 +176,9 @@ TEST_F(Program, RunsListsOfWidthsAndCachesAndComparesThem) {
   first.insert(first.end(), {"--json", "a.json"});
   const Outcome written = run(first);
   ASSERT_EQ(written.exit_code, 0) << written.err;
-  EXPECT_THAT(written.out, AllOf(HasSubstr("D = 4\n"), HasSubstr("D = 8\n"),
-                                 HasSubstr("caches evicted"), HasSubstr("caches warm")));
+  EXPECT_THAT(written.out,
+              AllOf(HasSubstr("D = 4, "), HasSubstr("D = 8, "), HasSubstr("caches evicted"),
+                    HasSubstr("caches warm"), HasSubstr("| time of evicted over warm\n")));
   const Outcome compared = run({"compare", "a.json", "a.json"});
   EXPECT_EQ(compared.exit_code, 0) << compared.err;
   for (const char* name : {"D 4, evicted", "D 4, warm", "D 8, evicted", "D 8, warm"}) {
@@ -180,6 +191,78 @@ TEST_F(Program, RunsListsOfWidthsAndCachesAndComparesThem) {
   const Outcome again = run(second);
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.out, HasSubstr("of 4 cases changed"));
+}
+
+TEST_F(Program, MakesACaseForEachEntryOfTheListsThatItReads) {
+  const Outcome outcome =
+      run({"ops",
+           "--data",
+           "data",
+           "--filter",
+           "^(propagate/to_(users|batch_users)/tern|sampled_contrast|step|sgd/dense/tern)",
+           "--seconds",
+           "0.001",
+           "--threads",
+           "1",
+           "--width",
+           "4",
+           "--repetitions",
+           "2",
+           "--batch",
+           "16,32",
+           "--layers",
+           "1,2",
+           "--negatives",
+           "2,3",
+           "--precision",
+           "f32,bf16",
+           "--caches",
+           "warm,evicted,warm",
+           "--format",
+           "json"});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::map<std::string, int> rows;
+  std::set<std::string> settings;
+  const nlohmann::json json = nlohmann::json::parse(outcome.out);
+  for (const nlohmann::json& row : json.at("benchmarks")) {
+    if (row.at("run_type") != "aggregate") continue;
+    ++rows[row.at("op").get<std::string>() + "/" + row.at("variant").get<std::string>()];
+    std::string setting = row.at("variant");
+    for (const char* axis : {"batch", "layers", "negatives", "precision", "caches"}) {
+      if (row.contains(axis)) setting += std::string(" ") + row.at(axis).dump();
+    }
+    EXPECT_TRUE(settings.insert(setting).second) << setting;
+  }
+  EXPECT_EQ(rows, (std::map<std::string, int>{{"propagate/to_users", 2 * 2},
+                                              {"propagate/to_batch_users", 2 * 2 * 2},
+                                              {"sampled_contrast/negatives_2", 2 * 2},
+                                              {"sampled_contrast/negatives_3", 2 * 2},
+                                              {"step/lightgcn", 2 * 2 * 2},
+                                              {"sgd/dense", 2}}));
+  EXPECT_TRUE(json.at("context").contains("ceiling_users_gather_bf16_GB_per_s_B16_warm"));
+}
+
+TEST_F(Program, PrintsTheFormatThatIsAskedFor) {
+  std::vector<std::string> arguments{"ops",       "--data",   "data",
+                                     "--width",   "4",        "--batch",
+                                     "16,32",     "--filter", "^(bpr|sgd/dense/tern)",
+                                     "--seconds", "0.001",    "--repetitions",
+                                     "2",         "--format"};
+  const auto printed = [&](const char* format) {
+    std::vector<std::string> all = arguments;
+    all.emplace_back(format);
+    const Outcome outcome = run(all);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return outcome.out;
+  };
+  EXPECT_THAT(printed("csv"), ContainsRegex("^op,variant,strategy,width,batch,[^\n]*\n"
+                                            "bpr,batch,tern,4,16,[^\n]*\nsgd,dense,tern,4,,[^\n]*\n"
+                                            "bpr,batch,tern,4,32,[^\n]*\n$"));
+  const std::string markdown = printed("markdown");
+  EXPECT_THAT(markdown, HasSubstr("\n| op | variant | strategy | width | batch |"));
+  EXPECT_THAT(markdown, HasSubstr("\n| sgd | dense | tern | 4 |  |"));
+  EXPECT_THAT(printed("table"), HasSubstr("D = 4, B = 32\n"));
+  EXPECT_EQ(nlohmann::json::parse(printed("json")).at("context").at("tern_batch"), "16,32");
 }
 
 TEST_F(Program, FilesThatAreNoResultsAreRefused) {
@@ -205,9 +288,11 @@ TEST_F(Program, HelpNamesEveryOption) {
   const Outcome outcome = run({"ops", "--help"});
   EXPECT_EQ(outcome.exit_code, 0);
   for (const char* word :
-       {"--device", "--data", "--shape", "--width", "--filter", "--json", "--warm", "--caches",
-        "--list", "--threads", "--seconds", "--repetitions", "--seed", "--baseline",
-        "gowalla, yelp2018, amazon-book"}) {
+       {"--device",    "--data",      "--shape",   "--width",
+        "--filter",    "--json",      "--warm",    "--caches",
+        "--list",      "--threads",   "--seconds", "--repetitions",
+        "--seed",      "--baseline",  "--batch",   "--layers",
+        "--negatives", "--precision", "--format",  "gowalla, yelp2018, amazon-book"}) {
     EXPECT_THAT(outcome.out, HasSubstr(word));
   }
 }
@@ -217,6 +302,9 @@ TEST_F(Program, BadUsageEndsWithTwo) {
   expect_refused({"ops", "--nonsense"}, 2, "--nonsense");
   expect_refused({"ops", "--device", "gpu"}, 2, "\"gpu\" is none of cpu, cuda, cuda:N, auto");
   expect_refused({"ops", "--width", "0"}, 2, "--width");
+  expect_refused({"ops", "--batch", "0"}, 2, "--batch");
+  expect_refused({"ops", "--precision", "f16"}, 2, "--precision");
+  expect_refused({"ops", "--format", "xml"}, 2, "--format");
   expect_refused({"ops", "--shape", "netflix"}, 2, "gowalla, yelp2018, amazon-book, ml-1m");
   expect_refused({"ops", "--data", "data", "--shape", "gowalla"}, 2, "excludes");
   expect_refused({"ops", "--data", "data", "--filter", "["}, 2,

@@ -42,7 +42,7 @@ class Bench {
     bench::RunOptions options;
     options.seconds = 1e-3;
     options.blocks = 2;
-    options.caches = bench::CacheState::kWarm;
+    options.caches = {bench::CacheState::kWarm};
     const bench::Summary summary =
         bench::print_table(table, "", run_cases(cases, workload_, options));
     std::fclose(table);
@@ -78,6 +78,7 @@ Cases all_cases() {
   add_sgd_cases(cases, DeviceKind::kCpu);
   add_score_topk_cases(cases, DeviceKind::kCpu);
   add_embedding_statistics_cases(cases, DeviceKind::kCpu);
+  add_lightgcn_cases(cases, DeviceKind::kCpu, {.layers = {1, 2}});
   return cases;
 }
 

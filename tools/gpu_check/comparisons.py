@@ -61,7 +61,7 @@ class Comparisons:
             output.unlink(missing_ok=True)
             try:
                 run.command([self.carried.programs / "tern-bench", "ops", "--device", self.device, "--data",
-                             data, "--filter", f"^({'|'.join(ops)})/", "--seconds",
+                             data, "--filter", f"^({'|'.join(ops)})/", "--precision", "f32,bf16", "--seconds",
                              0.3 if self.device == "cuda" else 0.05, "--json", output, *options],
                             self.carried.environment(run), accept=(0, 1))
             finally:

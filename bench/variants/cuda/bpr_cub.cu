@@ -241,7 +241,7 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_bpr_cub(Cases& cases) {
-  cases.push_back({"bpr", "batch", "cub_segmented_sum", Bound::kGather, prepare});
+  cases.push_back({"bpr", "batch", "cub_segmented_sum", Bound::kGather, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

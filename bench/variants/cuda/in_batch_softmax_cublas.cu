@@ -123,7 +123,8 @@ PreparedCase prepare(Workload& w) {
 }  // namespace
 
 void add_in_batch_softmax_cublas(Cases& cases) {
-  cases.push_back({"in_batch_softmax", "batch", "cublas_and_softmax", Bound::kProduct, prepare});
+  cases.push_back(
+      {"in_batch_softmax", "batch", "cublas_and_softmax", Bound::kProduct, prepare, kReadsBatch});
 }
 
 }  // namespace tern::bench

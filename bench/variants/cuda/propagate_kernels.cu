@@ -161,16 +161,16 @@ void add_propagate_kernels(Cases& cases) {
   for (const Side to : {Side::kUser, Side::kItem}) {
     const std::string side = side_name(to);
     const auto add = [&](const std::string& variant, const char* strategy,
-                         PreparedCase (*prepare)(Workload&, Side)) {
+                         PreparedCase (*prepare)(Workload&, Side), const Axes& axes = {}) {
       cases.push_back({"propagate", variant, strategy, Bound::kGather,
-                       [to, prepare](Workload& w) { return prepare(w, to); }});
+                       [to, prepare](Workload& w) { return prepare(w, to); }, axes});
     };
     add("to_" + side, "row_per_warp", row_per_warp);
     add("to_" + side, "row_per_block", row_per_block);
     add("to_" + side, "heavy_blocks", heavy_blocks);
     add("to_" + side, "merge_path", merge_path);
     add("to_" + side, "edge_scatter", edge_scatter);
-    add("from_batch_to_" + side, "push_rows", push_rows);
+    add("from_batch_to_" + side, "push_rows", push_rows, kReadsBatch);
   }
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,8 +14,7 @@ namespace tern::bench {
 
 /// The triplets of the first batch.
 inline std::span<const Triplet> first_triplets(const Workload& w) {
-  return std::span(w.epoch()).first(
-      std::min(w.epoch().size(), static_cast<std::size_t>(Workload::kBatchSize)));
+  return std::span(w.epoch()).first(static_cast<std::size_t>(batch_triplets(w)));
 }
 
 /// Throws Error unless a rival's gradient(side) and loss() of the first batch are those of

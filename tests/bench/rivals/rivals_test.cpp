@@ -30,7 +30,7 @@ bench::Summary run_on_emulated_gpu(const bench::Cases& cases, bench::CacheState 
   bench::RunOptions options;
   options.seconds = 1e-3;
   options.blocks = 1;
-  options.caches = caches;
+  options.caches = {caches};
   std::FILE* out = open_memstream(&text, &size);
   const bench::Summary summary = bench::print_table(out, "", run_cases(cases, workload, options));
   std::fclose(out);
