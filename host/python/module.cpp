@@ -8,4 +8,7 @@ NB_MODULE(_tern, module) {
   module.attr("version") = nanobind::str(tern::version().data(), tern::version().size());
   translate_errors();
   bind_config(module);
+  bind_dataset(module);
+  bind_training(module);
+  bind_ranking(module);
 }

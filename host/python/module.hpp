@@ -10,5 +10,8 @@ namespace tern::python {
 /// Translates Tern's exceptions to the classes in host/python/tern/_errors.py.
 void translate_errors();
 void bind_config(nanobind::module_& module);
+void bind_dataset(nanobind::module_& module);
+void bind_training(nanobind::module_& module);
+void bind_ranking(nanobind::module_& module);
 
 }  // namespace tern::python

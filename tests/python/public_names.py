@@ -1,0 +1,61 @@
+"""Every public name with its types, for mypy --strict; never executed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any, assert_type
+
+import numpy as np
+from numpy.typing import NDArray
+
+import tern
+
+Ids = NDArray[np.int32]
+Scores = NDArray[np.float32]
+
+
+def use_errors() -> None:
+    errors: Sequence[type[tern.Error]] = (
+        tern.ConfigError, tern.DataError, tern.DeviceError, tern.MemoryError, tern.NotFittedError,
+        tern.NumericalFault, tern.ShapeError)
+    value_errors: Sequence[type[ValueError]] = (tern.ConfigError, tern.DataError, tern.ShapeError)
+    warning: type[Warning] = tern.ParameterWarning
+    error = tern.DataError("file:3: found")
+    assert_type(error.file, str)
+    assert_type(error.line, int)
+    print(errors, value_errors, warning)
+
+
+def on_epoch(epoch: int, seconds: float, record: tern.EpochRecord) -> bool:
+    assert_type(record.epoch, int)
+    assert_type(record.loss, float)
+    assert_type(record.contrast_loss, float | None)
+    metrics = record.metrics
+    return metrics is not None and metrics["ndcg@20"] > 0.1 and seconds > epoch
+
+
+def use_models(user_items: Any) -> None:
+    model = tern.LightGCN(width=32, layers=2, loss="softmax", config={"contrast.kind": "xsimgcl"})
+    assert_type(model.fit(user_items, valid=user_items, callback=on_epoch, show_progress=False), tern.LightGCN)
+    assert_type(model.recommend(0, user_items, N=5, filter_items=[1, 2]), tuple[Ids, Scores])
+    assert_type(model.similar_items(np.arange(3)), tuple[Ids, Scores])
+    assert_type(model.similar_users([1, 2], users=[3]), tuple[Ids, Scores])
+    assert_type(model.user_factors, Scores | None)
+    assert_type(model.item_factors, Scores | None)
+    assert_type(model.history, list[dict[str, float]])
+    assert_type(model.best_epoch, int)
+    assert_type(model.get_params(), dict[str, Any])
+    assert_type(model.set_params(width=3), tern.LightGCN)
+    model.save("model.npz")
+    model.save(io.BytesIO())
+    assert_type(tern.LightGCN.load("model.npz"), tern.LightGCN)
+    models = [tern.MatrixFactorization(seed=3), tern.GCMC(hidden=(32, 16)), tern.EASE(l2=100), tern.GraphFilter(rank=64)]
+    for other in models:
+        other.fit(user_items).recommend(0, user_items)
+
+
+def use_the_rest() -> None:
+    assert_type(tern.__version__, str)
+    for key in tern.config_keys():
+        assert_type((key.key, key.type, key.default_value, key.help), tuple[str, str, str, str])
