@@ -85,7 +85,9 @@ part_no-cuda() {
 
 # Exact versions, so that a new release of one breaks nothing here. Users build with those of pyproject.toml.
 readonly kPythonBuild=(scikit-build-core==1.1.2 nanobind==3.1.0)
-readonly kPythonTests=(numpy==2.4.6 scipy==1.17.1 pytest==9.2.0 mypy==2.4.1)
+readonly kPythonTests=(
+  numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 pytest==9.2.0 mypy==2.4.1
+)
 
 part_python() {
   local venv=build/python-venv compiler start=$SECONDS

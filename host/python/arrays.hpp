@@ -35,6 +35,16 @@ std::span<const typename Array::Scalar> span_of(const Array& array) {
   return {array.data(), array.size()};
 }
 
+/// Keeps the values as long as an array refers to them.
+template <typename Value>
+nanobind::capsule owner_of(std::unique_ptr<std::vector<Value>> values) {
+  nanobind::capsule owner(values.get(), [](void* pointer) noexcept {
+    delete static_cast<std::vector<Value>*>(pointer);
+  });
+  static_cast<void>(values.release());
+  return owner;
+}
+
 /// The array takes the values, without a copy. Call it with the interpreter's lock.
 template <typename Value>
 nanobind::ndarray<nanobind::numpy, Value, nanobind::ndim<2>> to_numpy(std::vector<Value> values,
@@ -42,11 +52,18 @@ nanobind::ndarray<nanobind::numpy, Value, nanobind::ndim<2>> to_numpy(std::vecto
   auto owned = std::make_unique<std::vector<Value>>(std::move(values));
   Value* data = owned->data();
   const std::size_t rows = columns > 0 ? owned->size() / columns : 0;
-  const nanobind::capsule owner(owned.get(), [](void* pointer) noexcept {
-    delete static_cast<std::vector<Value>*>(pointer);
-  });
-  static_cast<void>(owned.release());
+  const nanobind::capsule owner = owner_of(std::move(owned));
   return {data, {rows, columns}, owner};
+}
+
+template <typename Value>
+nanobind::ndarray<nanobind::numpy, Value, nanobind::ndim<1>> column_to_numpy(
+    std::vector<Value> values) {
+  auto owned = std::make_unique<std::vector<Value>>(std::move(values));
+  Value* data = owned->data();
+  const std::size_t size = owned->size();
+  const nanobind::capsule owner = owner_of(std::move(owned));
+  return {data, {size}, owner};
 }
 
 /// A table in f32. Only the reference backend has others, which are rounded.

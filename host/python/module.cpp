@@ -11,4 +11,6 @@ NB_MODULE(_tern, module) {
   bind_dataset(module);
   bind_training(module);
   bind_ranking(module);
+  bind_interactions(module);
+  bind_run(module);
 }

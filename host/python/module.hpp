@@ -13,5 +13,7 @@ void bind_config(nanobind::module_& module);
 void bind_dataset(nanobind::module_& module);
 void bind_training(nanobind::module_& module);
 void bind_ranking(nanobind::module_& module);
+void bind_interactions(nanobind::module_& module);
+void bind_run(nanobind::module_& module);
 
 }  // namespace tern::python

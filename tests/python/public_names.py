@@ -50,9 +50,32 @@ def use_models(user_items: Any) -> None:
     model.save("model.npz")
     model.save(io.BytesIO())
     assert_type(tern.LightGCN.load("model.npz"), tern.LightGCN)
-    models = [tern.MatrixFactorization(seed=3), tern.GCMC(hidden=(32, 16)), tern.EASE(l2=100), tern.GraphFilter(rank=64)]
+    models = [tern.MatrixFactorization(seed=3), tern.GCMC(hidden=(32, 16)), tern.EASE(l2=100),
+              tern.GraphFilter(rank=64)]
     for other in models:
         other.fit(user_items).recommend(0, user_items)
+
+
+def use_data_and_runs(frame: Any) -> None:
+    features = tern.Features(["tea", "milk"], np.ones((2, 3)), ["a", "b", "c"])
+    data = tern.Dataset.from_interactions(frame, user="customer", item="article", rating="stars",
+                                          timestamp="when", item_features=features, config={"data.k_core": 5})
+    assert_type(data, tern.Dataset)
+    assert_type(data.split("time", test_fraction=0.1), tern.Dataset)
+    assert_type(data.users + data.items + data.notes, list[str])
+    print(data.train, data.valid, data.test)
+    run = tern.train(data, {"model.kind": "mf"}, out="runs/first", overwrite=True, callback=on_epoch)
+    assert_type(run, tern.Run)
+    with tern.Run.open("runs/first", device="cpu", threads=2) as opened:
+        assert_type(opened, tern.Run)
+        assert_type(opened.recommend(users=["ann", 17], N=5, items=["tea"]), list[list[tuple[str, float]]])
+        assert_type(opened.similar_items("tea"), list[tuple[str, float]])
+        assert_type(opened.similar_users(17), list[tuple[str, float]])
+        assert_type(opened.score("ann", "tea"), float | None)
+        assert_type(opened.user_factors, Scores)
+        assert_type(opened.config, dict[str, str])
+        assert_type(opened.metrics, list[dict[str, Any]])
+    run.close()
 
 
 def use_the_rest() -> None:

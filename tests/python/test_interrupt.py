@@ -19,7 +19,7 @@ import os, signal, threading
 import tern
 from conftest import checkerboard
 
-model = tern.LightGCN(epochs=10**9, device="cpu", patience=0)
+model = tern.LightGCN(epochs=20_000, device="cpu", patience=0)
 def interrupt(epoch, seconds, record):
     if epoch == 3:
         os.kill(os.getpid(), signal.SIGINT)
@@ -44,7 +44,7 @@ def test_handler_that_raises_ends_the_training():
 
     before = signal.signal(signal.SIGUSR1, handler)
     try:
-        model = tern.MatrixFactorization(epochs=10**9, device="cpu", patience=0)
+        model = tern.MatrixFactorization(epochs=20_000, device="cpu", patience=0)
         model.fit(checkerboard(40), show_progress=False,
                   callback=lambda epoch, *_: epoch == 2 and signal.raise_signal(signal.SIGUSR1))
         raise AssertionError("the training ended")
