@@ -10,7 +10,7 @@ import sys
 # From the top to the bottom. Folders on one line may include each other's headers as long as no
 # circle results.
 LEVELS = (
-    ("host/cli",),
+    ("host/cli", "host/python"),
     ("host/serve",),
     ("host/run",),
     ("host/train", "host/gradcheck"),

@@ -9,9 +9,9 @@ readonly kProgram=(
   libfast-float-dev zlib1g-dev libzstd-dev
 )
 # Also for the tests and the benchmarks. ccache makes the second build quick; zstd and python3 are for
-# the data set tools and their tests.
+# the data set tools and their tests, and python3 with venv for the Python package.
 readonly kTests=(
-  ccache libgtest-dev libgmock-dev libboost-context-dev libeigen3-dev zstd python3
+  ccache libgtest-dev libgmock-dev libboost-context-dev libeigen3-dev zstd python3 python3-venv python3-dev
 )
 # Also for the checks of the sources, fuzzing and ThreadSanitizer. Other versions of clang-format
 # format the same code differently.

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-readonly kParts=(setup sources release oldest no-cuda asan fuzz tsan tidy)
+readonly kParts=(setup sources release oldest no-cuda python asan fuzz tsan tidy)
 
 usage() {
   cat <<'TEXT'
@@ -19,6 +19,7 @@ that do not depend on the failed one still run; the exit status is 0 only if all
   oldest   the numerical tests of the CPU backends again, as on a processor of 2006: SSSE3, and the
            oldest kernels of OpenBLAS
   no-cuda  if nvcc is found: build the program without it too
+  python   install the Python package with pip into build/python-venv, run its tests
   asan     build with AddressSanitizer and UndefinedBehaviorSanitizer, run the tests in which they can
            find faults (tests/README.md)
   fuzz     10 seconds of libFuzzer on each reader of input (tools/fuzz.sh)
@@ -82,6 +83,26 @@ part_no-cuda() {
   fi
 }
 
+# Exact versions, so that a new release of one breaks nothing here. Users build with those of pyproject.toml.
+readonly kPythonBuild=(scikit-build-core==1.1.2 nanobind==3.1.0)
+readonly kPythonTests=(
+  numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 pytest==9.2.0 mypy==2.4.1
+)
+
+part_python() {
+  local venv=build/python-venv compiler start=$SECONDS
+  [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet "${kPythonBuild[@]}" "${kPythonTests[@]}" ||
+    { echo "python: pip could not download ${kPythonBuild[*]} ${kPythonTests[*]}" >&2 && return 1; }
+  # With the compiler and the flags of the release build, ccache has its objects.
+  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' build/release/CMakeCache.txt)
+  CXX=$compiler CMAKE_BUILD_PARALLEL_LEVEL=$jobs "$venv/bin/pip" install --quiet --no-build-isolation --no-deps . \
+    -Ccmake.define.TERN_WERROR=ON -Ccmake.define.TERN_UNITY=OFF
+  echo "python: installed in $((SECONDS - start)) s: $("$venv/bin/python" -c 'import tern; print(tern.__version__, tern.__file__)')"
+  mkdir -p build/test-logs
+  "$venv/bin/python" -m pytest tests/python | tee build/test-logs/python.log
+}
+
 part_asan() {
   UBSAN_OPTIONS=print_stacktrace=1 build_and_test asan
 }
@@ -97,7 +118,7 @@ part_tidy() { tools/tidy.sh --jobs "$jobs"; }
 # The part that must pass before this one runs.
 needs() {
   case $1 in
-    oldest | no-cuda | asan | fuzz | tsan | tidy) echo release ;;
+    oldest | no-cuda | python | asan | fuzz | tsan | tidy) echo release ;;
   esac
 }
 
@@ -126,6 +147,8 @@ summary() {
     printf '%-10s %6d  %s\n' "$part" "${seconds[$part]}" "${results[$part]}"
   done
   printf '%-10s %6d\n' total "$SECONDS"
+  log=build/test-logs/python.log
+  if [[ -v results[python] && -f $log ]]; then printf '\npython:\n%s\n' "$(tail -n 1 "$log")"; fi
   # Release, the main part, comes last.
   for part in oldest asan release; do
     log=build/test-logs/$part.log

@@ -13,8 +13,9 @@ Dataset load_own_copy(const Run& run) {
   data.notes.push_back(fmt::format(
       "The data is the run's own copy of {}: users: {}, items: {}; interactions for training: {}, "
       "for validation: {}, for testing: {}.",
-      run.config().data_path, data.users.size(), data.items.size(), data.train.size(),
-      data.valid.size(), data.test.size()));
+      run.config().data_path.empty() ? "interactions in memory" : run.config().data_path,
+      data.users.size(), data.items.size(), data.train.size(), data.valid.size(),
+      data.test.size()));
   return data;
 }
 

@@ -71,7 +71,7 @@ void resolve_resumed(Plan& plan, const TrainOptions& options, Console& console) 
   std::string& data = plan.config.data_path;
   const bool given = !data.empty();
   if (!given) data = run.config().data_path;
-  if (data != "-") data = fs::absolute(data).lexically_normal().string();
+  if (!data.empty() && data != "-") data = fs::absolute(data).lexically_normal().string();
   std::error_code unknown;
   const bool gone = data == run.config().data_path && data != "-" && !fs::exists(data, unknown);
   plan.reads_own_copy = run.holds_data() && (!given || gone);

@@ -4,6 +4,8 @@
 #include <type_traits>
 #include <variant>
 
+#include "host/train/parameters.hpp"
+
 namespace tern {
 
 const Tensor& table_of(const FinalEmbeddings& embeddings, Side side) {
@@ -27,6 +29,32 @@ Matrix upload_table(Backend& backend, const Tensor& table) {
       },
       table.values);
   return matrix;
+}
+
+FinalEmbeddings embed_all(Backend& backend, Model& model, int epoch) {
+  model.embed();
+  return {.users = download_tensor(backend, model.embeddings(Side::kUser)),
+          .items = download_tensor(backend, model.embeddings(Side::kItem)),
+          .epoch = epoch};
+}
+
+FinalEmbeddings final_embeddings(Trainer& trainer, TrainedParameters which) {
+  Backend& backend = trainer.backend();
+  const int best = trainer.progress().selected_epoch;
+  Model& model = trainer.model();
+  if (which == TrainedParameters::kLast || best == 0 || trainer.best().tensors.empty()) {
+    return embed_all(backend, model, trainer.progress().epoch);
+  }
+  const TensorFile current = trainer.last();
+  try {
+    load_parameters(backend, model, trainer.best());
+    FinalEmbeddings found = embed_all(backend, model, best);
+    load_parameters(backend, model, current);
+    return found;
+  } catch (...) {
+    load_parameters(backend, model, current);
+    throw;
+  }
 }
 
 }  // namespace tern

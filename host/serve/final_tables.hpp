@@ -3,7 +3,10 @@
 #include <vector>
 
 #include "tern/backend.hpp"
+#include "tern/model.hpp"
+#include "tern/recommender.hpp"
 #include "tern/run.hpp"
+#include "tern/trainer.hpp"
 #include "tern/types.hpp"
 
 namespace tern {
@@ -14,5 +17,11 @@ const Tensor& table_of(const FinalEmbeddings& embeddings, Side side);
 std::vector<float> in_f32(const Tensor& table);
 /// A copy of a table on the backend.
 Matrix upload_table(Backend& backend, const Tensor& table);
+
+/// Computes the final embeddings of the model's parameters.
+FinalEmbeddings embed_all(Backend& backend, Model& model, int epoch);
+/// The final embeddings of these parameters of a trainer, which is left as it was. kBest without a best
+/// epoch means kLast.
+FinalEmbeddings final_embeddings(Trainer& trainer, TrainedParameters parameters);
 
 }  // namespace tern

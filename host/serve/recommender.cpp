@@ -33,33 +33,6 @@ void check_n(std::int64_t n) {
   if (n < 1) throw ConfigError(fmt::format("n: found {}, expected at least 1", n));
 }
 
-/// Computes the final embeddings of the model's parameters.
-FinalEmbeddings embed(Backend& backend, Model& model, int epoch) {
-  model.embed();
-  return {.users = download_tensor(backend, model.embeddings(Side::kUser)),
-          .items = download_tensor(backend, model.embeddings(Side::kItem)),
-          .epoch = epoch};
-}
-
-FinalEmbeddings embeddings_of(Trainer& trainer, TrainedParameters which) {
-  Backend& backend = trainer.backend();
-  const int best = trainer.progress().selected_epoch;
-  Model& model = trainer.model();
-  if (which == TrainedParameters::kLast || best == 0 || trainer.best().tensors.empty()) {
-    return embed(backend, model, trainer.progress().epoch);
-  }
-  const TensorFile current = trainer.last();
-  try {
-    load_parameters(backend, model, trainer.best());
-    FinalEmbeddings found = embed(backend, model, best);
-    load_parameters(backend, model, current);
-    return found;
-  } catch (...) {
-    load_parameters(backend, model, current);
-    throw;
-  }
-}
-
 FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& backend) {
   if (std::optional<FinalEmbeddings> stored = run.read_embeddings("best")) return *stored;
   const TensorFile parameters = run.read_checkpoint("best");
@@ -69,7 +42,7 @@ FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& back
   const std::unique_ptr<Model> model =
       make_model(backend, graph, no_triplets, options, features_for(data, options).view());
   load_parameters(backend, *model, parameters);
-  return embed(backend, *model, read_epoch(parameters.metadata, run.path().string()));
+  return embed_all(backend, *model, read_epoch(parameters.metadata, run.path().string()));
 }
 
 }  // namespace
@@ -230,7 +203,7 @@ Recommender::Recommender(Trainer& trainer, TrainedParameters parameters,
   impl_->config_ = trainer.config();
   impl_->data_ = trainer.data();
   impl_->backend_ = make_backend(options.device, options.threads);
-  impl_->embeddings_ = embeddings_of(trainer, parameters);
+  impl_->embeddings_ = final_embeddings(trainer, parameters);
 }
 
 Recommender Recommender::load(const std::filesystem::path& path,

@@ -5,6 +5,7 @@ set_property(CACHE TERN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(TERN_SANITIZE "" CACHE STRING "Sanitizers for all host code, e.g. address,undefined")
 option(TERN_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(TERN_BENCH "Build the benchmarks" ${PROJECT_IS_TOP_LEVEL})
+option(TERN_PYTHON_PACKAGE "Build the native part of the Python package, as pip does (pyproject.toml)" OFF)
 option(TERN_UNITY "Compile each folder as one source: half the work for a whole build" OFF)
 option(TERN_WERROR "Turn warnings into errors" OFF)
 

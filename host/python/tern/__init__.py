@@ -1,0 +1,63 @@
+"""Tern: a training engine for graph recommenders.
+
+    model = tern.LightGCN(epochs=20)
+    model.fit(user_items)                                    # a scipy.sparse matrix of users and items
+    ids, scores = model.recommend(0, user_items[0], N=10)
+
+Models: LightGCN, MatrixFactorization and GCMC are trained and have factors; EASE and GraphFilter are fitted in
+one go. Their methods are those of the package implicit. The same seed gives the same factors, bit for bit,
+as the program `tern train`.
+
+With the ids of a data frame, and a run directory that the program reads too:
+
+    data = tern.Dataset.from_interactions(frame, user="customer", item="article")
+    run = tern.train(data, {"model.kind": "lightgcn", "train.epochs": 20}, out="runs/first")
+    run.recommend(users=["ann"], N=10)                       # [[("tea", 0.93), ...]]
+
+Exceptions are ValueErrors (ConfigError, DataError, ShapeError), RuntimeErrors (DeviceError), MemoryErrors
+or ArithmeticErrors (NumericalFault), and all tern.Errors. Messages are logged by the logger "tern".
+"""
+
+from __future__ import annotations
+
+from tern._dataset import Dataset, Features
+from tern._errors import (
+    ConfigError,
+    DataError,
+    DeviceError,
+    Error,
+    MemoryError,
+    NumericalFault,
+    ParameterWarning,
+    ShapeError,
+)
+from tern._estimator import NotFittedError
+from tern._factors import GCMC, LightGCN, MatrixFactorization
+from tern._items import EASE, GraphFilter
+from tern._run import Run, train
+from tern._tern import EpochRecord, config_keys
+from tern._tern import version as __version__
+
+__all__ = [
+    "EASE",
+    "GCMC",
+    "ConfigError",
+    "DataError",
+    "Dataset",
+    "DeviceError",
+    "EpochRecord",
+    "Error",
+    "Features",
+    "GraphFilter",
+    "LightGCN",
+    "MatrixFactorization",
+    "MemoryError",
+    "NotFittedError",
+    "NumericalFault",
+    "ParameterWarning",
+    "Run",
+    "ShapeError",
+    "__version__",
+    "config_keys",
+    "train",
+]

@@ -1,0 +1,40 @@
+"""Configurations from Python values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+from tern import _tern
+from tern._errors import ConfigError
+
+ConfigValue = bool | int | float | str | Sequence[int]
+
+
+def to_toml(value: object) -> str:
+    """A value as TOML. Raises TypeError if it is none that a key can have."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if hasattr(value, "item"):  # a NumPy scalar
+        value = value.item()
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Sequence):
+        return "[" + ", ".join(to_toml(item) for item in value) + "]"
+    raise TypeError(f"a value of the configuration is a {type(value).__name__}, "
+                    "expected a number, a string or a list of integers")
+
+
+def make_config(settings: Mapping[str, object]) -> _tern.Config:
+    """A configuration with these keys, all others as by default. Raises ConfigError, TypeError."""
+    config = _tern.Config()
+    for key, value in settings.items():
+        try:
+            config.set(key, to_toml(value))
+        except TypeError as error:
+            raise ConfigError(f"{key}: {error}") from None
+    return config

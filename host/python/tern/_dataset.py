@@ -1,0 +1,220 @@
+"""Data sets with the user's own ids."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tern import _matrix, _tern
+from tern._config import ConfigValue, make_config
+from tern._errors import DataError, ShapeError
+
+Path = str | os.PathLike[str]
+_FeatureRows = tuple[list[str], list[str], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one side: row r of values, (ids, columns), dense or scipy.sparse, belongs to ids[r].
+
+    columns: names; None: "0", "1", ... Rows of ids that the data lacks are left out, and nodes without a row get
+    zeros. Kept dense, in float32.
+    """
+
+    ids: Sequence[object]
+    values: Any
+    columns: Sequence[str] | None = None
+
+    def _rows(self) -> _FeatureRows:
+        values = self.values.toarray() if hasattr(self.values, "toarray") else np.asarray(self.values)
+        if values.ndim != 2 or len(values) != len(self.ids):
+            raise ShapeError(f"features have the shape {values.shape} for {len(self.ids)} ids, expected "
+                             "a row for each")
+        columns = self.columns if self.columns is not None else range(values.shape[1])
+        return ([str(node) for node in self.ids], [str(column) for column in columns],
+                np.ascontiguousarray(values, dtype=np.float32))
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """Interactions in memory, by the codes of their ids."""
+
+    user_names: _tern.Names
+    item_names: _tern.Names
+    users: NDArray[np.int32]
+    items: NDArray[np.int32]
+    ratings: NDArray[np.float64] | None
+    times: NDArray[np.float64] | None
+    user_features: _FeatureRows | None = None
+    item_features: _FeatureRows | None = None
+
+    def build(self, config: _tern.Config) -> _tern.Dataset:
+        return _tern.build_dataset(config, self.user_names, self.item_names, self.users, self.items,
+                                   self.ratings, self.times, self.user_features, self.item_features)
+
+
+class Dataset:
+    """Interactions in three splits, with ids. Made by from_interactions()."""
+
+    def __init__(self, native: _tern.Dataset, source: _Columns | str, config: dict[str, ConfigValue]) -> None:
+        self._native = native
+        self._source = source
+        self._settings = config
+
+    @classmethod
+    def from_interactions(cls, interactions: Any, user: str | None = None, item: str | None = None,
+                          rating: str | None = None, timestamp: str | None = None, *,
+                          user_features: Features | None = None, item_features: Features | None = None,
+                          config: Mapping[str, ConfigValue] | None = None) -> Dataset:
+        """Interactions from a table, a mapping of columns, a sparse matrix, or a path.
+
+        interactions: an object with `__arrow_c_stream__` (a data frame of pandas or polars, a table of pyarrow),
+            or a mapping from names to arrays or lists: user, item, rating and timestamp name its columns, by
+            default "user", "item", and none of the others. Ids are integers or text. Or a scipy.sparse matrix
+            of (users, items), whose ids are the numbers of rows and columns and whose values are the
+            ratings. Or the path of a file or directory that the program reads.
+        config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}.
+
+        Nodes are numbered in order of first appearance. Missing ratings count as none. Raises DataError, with the
+        number of the row, on a missing id, and ConfigError.
+        """
+        settings = dict(config or {})
+        if isinstance(interactions, (str, os.PathLike)):
+            path = os.path.abspath(interactions)
+            names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+            settings.update({f"data.{side}_column": name for side, name in names.items() if name})
+            return cls(_tern.Dataset.load(path, make_config(settings)), path, settings)
+        if hasattr(interactions, "__arrow_c_stream__"):
+            source = _from_arrow(interactions, user or "user", item or "item", rating, timestamp)
+        elif isinstance(interactions, Mapping):
+            source = _from_mapping(interactions, user or "user", item or "item", rating, timestamp)
+        elif hasattr(interactions, "tocoo"):
+            source = _from_sparse(interactions)
+        else:
+            raise DataError(f"interactions are a {type(interactions).__name__}, expected a table, a mapping of "
+                            "columns, a sparse matrix or a path")
+        features = [None if given is None else given._rows() for given in (user_features, item_features)]
+        source = _Columns(source.user_names, source.item_names, source.users, source.items,
+                          source.ratings, source.times, features[0], features[1])
+        return cls(source.build(make_config(settings)), source, settings)
+
+    def split(self, method: str = "random", *, test_fraction: float = 0.2,
+              valid_fraction: float | None = None, seed: int = 0) -> Dataset:
+        """The same interactions, split anew; see the keys data.split, data.test_fraction and so on.
+
+        method: "random" (per user), "leave-one-out", "cold-items" or "time".
+        """
+        settings = {**self._settings, "data.split": method, "data.test_fraction": test_fraction,
+                    "data.split_seed": seed}
+        if valid_fraction is not None:
+            settings["data.valid_fraction"] = valid_fraction
+        config = make_config(settings)
+        if isinstance(self._source, str):
+            return Dataset(_tern.Dataset.load(self._source, config), self._source, settings)
+        return Dataset(self._source.build(config), self._source, settings)
+
+    @property
+    def users(self) -> list[str]:
+        """Ids by number."""
+        return self._native.users
+
+    @property
+    def items(self) -> list[str]:
+        """Ids by number."""
+        return self._native.items
+
+    @property
+    def train(self) -> Any:
+        """A scipy.sparse.csr_matrix of (users, items) with ones; so are valid and test."""
+        return self._matrix(self._native.train)
+
+    @property
+    def valid(self) -> Any:
+        """For the choice of the best epoch."""
+        return self._matrix(self._native.valid)
+
+    @property
+    def test(self) -> Any:
+        """For the measurement of the result."""
+        return self._matrix(self._native.test)
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on columns, filters and unusual findings."""
+        return self._native.notes
+
+    def _matrix(self, csr: tuple[Any, Any]) -> Any:
+        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+
+        offsets, items = csr
+        shape = (self._native.num_users, self._native.num_items)
+        return csr_matrix((np.ones(len(items), dtype=np.float32), items, offsets), shape=shape)
+
+    def __repr__(self) -> str:
+        sizes = (len(split[1]) for split in (self._native.train, self._native.valid, self._native.test))
+        return (f"<tern.Dataset of {self._native.num_users} users and {self._native.num_items} items: "
+                + " + ".join(f"{size} {name}" for size, name in zip(sizes, ("train", "valid", "test"))) + ">")
+
+
+def _from_arrow(table: Any, user: str, item: str, rating: str | None, timestamp: str | None) -> _Columns:
+    try:
+        stream = table.__arrow_c_stream__()
+    except ImportError:  # of pyarrow, which pandas needs for this
+        return _from_mapping({name: np.asarray(table[name]) for name in table.columns}, user, item, rating,
+                             timestamp)
+    users, items = _tern.Names(), _tern.Names()
+    return _Columns(users, items, *_tern.read_arrow(stream, users, items, user, item,
+                                                    rating, timestamp))
+
+
+def _from_mapping(table: Mapping[str, Any], user: str, item: str, rating: str | None,
+                  timestamp: str | None) -> _Columns:
+    def column(name: str) -> Any:
+        if name not in table:
+            raise DataError(f"there is no column {name!r}; found {', '.join(map(repr, table))}")
+        return table[name]
+
+    names = (_tern.Names(), _tern.Names())
+    return _Columns(*names, _encode(names[0], user, column(user)), _encode(names[1], item, column(item)),
+                    _numbers(column(rating)) if rating else None,
+                    _numbers(column(timestamp)) if timestamp else None)
+
+
+def _from_sparse(matrix: Any) -> _Columns:
+    values = matrix.tocoo()
+    names = (_tern.Names(), _tern.Names())
+    return _Columns(*names, _encode(names[0], "users", values.row), _encode(names[1], "items", values.col),
+                    _numbers(values.data), None)
+
+
+def _numbers(values: Any) -> NDArray[np.float64]:
+    """Of times too: seconds or finer, as they are stored."""
+    array = np.asarray(values)
+    if array.dtype.kind == "M":
+        array = np.where(np.isnat(array), np.nan, array.astype(np.int64))
+    return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
+    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
+    if array.ndim != 1:
+        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
+    if array.dtype.kind in "iu":
+        if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
+            raise DataError(f"column {column!r} has the id {array.max()}, expected at most 2^63 - 1")
+        return names.encode_numbers(column, np.ascontiguousarray(array, dtype=np.int64))
+    if array.dtype.kind not in "UO":
+        raise DataError(f"column {column!r} holds {array.dtype}, expected integers or text as ids")
+    texts = array.tolist()
+    for row, value in enumerate(texts):
+        if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+            texts[row] = str(value)
+        elif not isinstance(value, str):
+            raise DataError(f"column {column!r}, row {row + 1}: found {value!r}, expected an integer or text "
+                            "as id")
+    return names.encode_texts(column, texts)

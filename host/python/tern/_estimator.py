@@ -1,0 +1,188 @@
+"""What all models share: parameters, fit, files."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+import logging
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import IO, Any, ClassVar, Self, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tern import _matrix, _tern
+from tern._config import make_config
+from tern._errors import ConfigError, DataError, Error, ShapeError
+
+log = logging.getLogger("tern")
+
+Lists = tuple[NDArray[np.int32], NDArray[np.float32]]
+#: callback(epoch, seconds, record): epoch from 0; a true result ends the training.
+Callback = Callable[[int, float, _tern.EpochRecord], object]
+Path = str | os.PathLike[str]
+File = Path | IO[bytes]
+_T = TypeVar("_T")
+
+
+class NotFittedError(Error, AttributeError):
+    """A model that is used before fit()."""
+
+
+class Estimator(ABC):
+    """Base of all models. Its parameters are the arguments of __init__, as in scikit-learn.
+
+    Parameters have the names of the last parts of the program's configuration keys; `config` sets any
+    other key by its full name, such as {"contrast.kind": "xsimgcl"}. They are checked by fit().
+    """
+
+    _kind: ClassVar[str]
+    #: Parameters, and the keys that they set.
+    _keys: ClassVar[dict[str, str]] = {}
+    #: Attributes of a fitted model that are arrays.
+    _arrays: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def _parameter_names(cls) -> list[str]:
+        return list(inspect.signature(cls).parameters)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name."""
+        return {name: getattr(self, name) for name in self._parameter_names()}
+
+    def set_params(self, **parameters: Any) -> Self:
+        """Sets parameters by name. Raises ConfigError on an unknown one."""
+        names = self._parameter_names()
+        for name, value in parameters.items():
+            if name not in names:
+                raise ConfigError(f"{type(self).__name__} has no parameter {name!r}; "
+                                  f"it has {', '.join(names)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        default = inspect.signature(type(self)).parameters
+        changed = [f"{name}={value!r}" for name, value in self.get_params().items()
+                   if value is not default[name].default and value != default[name].default]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _settings(self) -> dict[str, object]:
+        """Keys of the configuration with their values."""
+        settings: dict[str, object] = {"model.kind": self._kind}
+        for name, key in self._keys.items():
+            settings[key] = getattr(self, name)
+        extra: Mapping[str, object] | None = getattr(self, "config", None)
+        if extra is not None:
+            if "model.kind" in extra and extra["model.kind"] != self._kind:
+                raise ConfigError(f"model.kind: found {extra['model.kind']!r} for a "
+                                  f"{type(self).__name__}, expected {self._kind!r}")
+            settings.update(extra)
+        return settings
+
+    def _config(self) -> _tern.Config:
+        config = make_config(self._settings())
+        config.validate()
+        return config
+
+    @abstractmethod
+    def fit(self, user_items: Any, valid: Any = None, callback: Callback | None = None,
+            show_progress: bool = True) -> Self: ...
+
+    @abstractmethod
+    def recommend(self, userid: ArrayLike, user_items: Any, N: int = 10,
+                  filter_already_liked_items: bool = True, filter_items: ArrayLike | None = None,
+                  recalculate_user: bool = False, items: ArrayLike | None = None) -> Lists: ...
+
+    @abstractmethod
+    def _state(self) -> dict[str, NDArray[Any]]:
+        """The arrays of a fitted model for a file; empty before fit()."""
+
+    @abstractmethod
+    def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None: ...
+
+    def save(self, file: File) -> None:
+        """Writes parameters and arrays as NumPy's npz, for load().
+
+        file: a path, to which ".npz" is added if it lacks it, or a file that is open for writing bytes.
+        """
+        parameters = json.dumps({"class": type(self).__name__, "parameters": self.get_params()})
+        arrays: dict[str, Any] = {"parameters": np.array(parameters), **self._state()}
+        np.savez(_path_or_file(file), **arrays)
+
+    @classmethod
+    def load(cls, file: File) -> Self:
+        """A model that save() wrote. Raises DataError if the file is another one."""
+        target = _path_or_file(file)
+        if isinstance(target, str) and not target.endswith(".npz"):
+            target += ".npz"
+        try:
+            with np.load(target, allow_pickle=False) as stored:
+                arrays = dict(stored.items())
+            described = json.loads(str(arrays.pop("parameters")))
+        except (ValueError, KeyError, EOFError) as error:
+            raise DataError(f"{target}: found no model of {cls.__name__}.save() ({error})") from error
+        if described["class"] != cls.__name__:
+            raise DataError(f"{target}: found a {described['class']}, expected a {cls.__name__}")
+        parameters = described["parameters"]
+        model = cls(**{name: tuple(value) if isinstance(value, list) else value
+                       for name, value in parameters.items()})
+        if arrays:
+            model._restore(arrays)
+        return model
+
+
+def _path_or_file(file: File) -> Any:
+    return file if isinstance(file, io.IOBase) or hasattr(file, "write") else os.fspath(file)
+
+
+def training_data(user_items: Any, valid: Any) -> _tern.Dataset:
+    """The data of fit(). Raises ShapeError, DataError."""
+    user_items = _matrix.as_csr("user_items", user_items)
+    train = _matrix.interactions("user_items", user_items)
+    held_out = None
+    if valid is not None:
+        valid = _matrix.as_csr("valid", valid)
+        if valid.shape != user_items.shape:
+            raise ShapeError(f"valid has the shape {valid.shape}, expected {user_items.shape} as "
+                             "user_items has")
+        held_out = _matrix.interactions("valid", valid)
+    return _tern.Dataset.from_csr(int(user_items.shape[1]), train, held_out)
+
+
+class Request:
+    """The arguments of recommend(), checked: see Estimator.recommend."""
+
+    def __init__(self, userid: ArrayLike, N: int, num_items: int, filter_items: ArrayLike | None,
+                 items: ArrayLike | None, name: str = "items") -> None:
+        self.scalar = np.ndim(userid) == 0
+        if N < 1:
+            raise ConfigError(f"N: found {N}, expected at least 1")
+        self.length = int(N)
+        self.candidates: NDArray[np.int32] | None = None
+        self.excluded: NDArray[np.int32] | None = None
+        if items is not None:
+            if filter_items is not None and np.size(filter_items):
+                raise ConfigError(f"{name} and filter_{name} exclude each other: leave one of them out")
+            self.candidates = _matrix.unique_ids(name, items, num_items)
+            if not len(self.candidates):
+                raise DataError(f"{name} is empty, expected at least one id")
+        elif filter_items is not None:
+            self.excluded = _matrix.unique_ids(f"filter_{name}", filter_items, num_items)
+
+    def result(self, lists: Lists) -> Lists:
+        """One list if the id was a scalar."""
+        return (lists[0][0], lists[1][0]) if self.scalar else lists
+
+
+def rows_of(user_items: Any, queries: int, num_items: int) -> _matrix.Csr:
+    """The interactions of user_items, a row a query. Raises ShapeError."""
+    if not _matrix.is_csr(user_items):
+        raise ShapeError(f"user_items is a {type(user_items).__name__}, expected a CSR matrix, "
+                         "a row for each user")
+    if user_items.shape != (queries, num_items):
+        raise ShapeError(f"user_items has the shape {user_items.shape}, expected "
+                         f"{(queries, num_items)}: a row for each user that is asked for")
+    return _matrix.interactions("user_items", user_items)

@@ -1,0 +1,172 @@
+"""Runs: trained models on disk, which the program reads too."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import pathlib
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tern import _tern
+from tern._config import ConfigValue, make_config
+from tern._dataset import Dataset
+from tern._errors import Error
+from tern._estimator import Callback, log
+from tern._factors import _Progress
+
+Path = str | os.PathLike[str]
+#: An id: text, or a whole number, which stands for its digits.
+Id = str | int
+ScoredIds = list[tuple[str, float]]
+
+
+class Run:
+    """A run directory, as `tern train` writes it. Opened by open(), or made by tern.train()."""
+
+    def __init__(self, path: pathlib.Path, device: str, threads: int) -> None:
+        self.path = path
+        self._lock = threading.Lock()  # a model answers one thread at a time
+        self._native: _tern.Recommender | None = _tern.Recommender.load(str(path), device, threads)
+
+    @classmethod
+    def open(cls, path: Path, *, device: str = "cpu", threads: int = 0) -> Run:
+        """Opens a run, of the program or of tern.train(), for reading.
+
+        device and threads are those that rank. Raises DataError if it is damaged or has no checkpoint.
+        """
+        return cls(pathlib.Path(path), device, threads)
+
+    def close(self) -> None:
+        """Frees the model. Other methods then raise Error."""
+        self._native = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _model(self) -> _tern.Recommender:
+        if self._native is None:
+            raise Error(f"the run {self.path} is closed: open it again")
+        return self._native
+
+    def recommend(self, users: Sequence[Id], N: int = 10, *, filter_already_liked_items: bool = True,
+                  items: Sequence[Id] = (), filter_items: Sequence[Id] = (),
+                  cold: bool = False) -> list[ScoredIds]:
+        """For each user the N best items as (id, score), best first, as `tern recommend` lists them.
+
+        filter_already_liked_items: leaves out the items that a user has for training or validation. items:
+        only these are ranked. filter_items: these are left out. cold: whether items without training
+        interactions are listed. Raises DataError on an unknown id, and names similar ones.
+        """
+        if isinstance(users, (str, int)):
+            raise TypeError("users is one id, expected a list of ids")
+        with self._lock:
+            return self._model().recommend(_texts(users), N, filter_already_liked_items, cold,
+                                           _texts(items), _texts(filter_items))
+
+    def similar_items(self, item: Id, N: int = 10) -> ScoredIds:
+        """The N items most similar to one, itself left out, as `tern similar` lists them."""
+        with self._lock:
+            return self._model().similar_items(str(item), N)
+
+    def similar_users(self, user: Id, N: int = 10) -> ScoredIds:
+        """The same for users."""
+        with self._lock:
+            return self._model().similar_users(str(user), N)
+
+    def score(self, user: Id, item: Id) -> float | None:
+        """The score by which recommend() ranks; None for an item without training interactions."""
+        with self._lock:
+            return self._model().score(str(user), str(item))
+
+    @property
+    def users(self) -> list[str]:
+        """Ids by row of user_factors."""
+        return self._model().users
+
+    @property
+    def items(self) -> list[str]:
+        """Ids by row of item_factors."""
+        return self._model().items
+
+    @property
+    def user_factors(self) -> NDArray[np.float32]:
+        """A copy of the final embeddings, (users, width). Raises ConfigError for a fitted model."""
+        return self._model().user_factors
+
+    @property
+    def item_factors(self) -> NDArray[np.float32]:
+        """The same of items."""
+        return self._model().item_factors
+
+    @property
+    def config(self) -> dict[str, str]:
+        """All keys with their values as TOML."""
+        return self._model().settings
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of metrics.jsonl: a dict an epoch."""
+        lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def __repr__(self) -> str:
+        return f"<tern.Run {self.path}>"
+
+
+def _texts(ids: Sequence[Id]) -> list[str]:
+    return [node if isinstance(node, str) else str(node) for node in ids]
+
+
+def _free_path(kind: str) -> pathlib.Path:
+    for n in itertools.count(1):
+        path = pathlib.Path("runs") / f"python-{kind}-{n}"
+        if not path.exists():
+            return path
+    raise AssertionError
+
+
+def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, out: Path | None = None,
+          overwrite: bool = False, callback: Callback | None = None, show_progress: bool = True) -> Run:
+    """Trains or fits a model, and writes the run that `tern train` would write.
+
+    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys().
+    out: the directory of the run; None: the first free runs/python-MODEL-n.
+    overwrite: whether a run in `out` is replaced.
+    callback, show_progress: as for LightGCN.fit.
+
+    Checkpoints are written at the end of epochs, as checkpoint.every_epochs and .every_minutes say. Ctrl-C ends the
+    current step, writes a checkpoint, and raises KeyboardInterrupt: `tern train --resume RUN` goes on from there,
+    bit for bit. train.on_nan = "rollback" raises ConfigError: only the program can do that.
+    """
+    settings: dict[str, object] = {**dataset._settings, **(config or {})}
+    if isinstance(dataset._source, str):
+        settings["data.path"] = dataset._source
+    native = make_config(settings)
+    native.validate()
+    kind = json.loads(native.get("model.kind"))
+    path = pathlib.Path(out) if out is not None else _free_path(kind)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    epochs = int(native.get("train.epochs"))
+    with _Progress(epochs, show_progress and kind not in ("ease", "graph_filter")) as progress:
+
+        def on_epoch(record: _tern.EpochRecord) -> bool:
+            for sentence in record.collapse:
+                log.warning("epoch %d: %s", record.epoch, sentence)
+            progress.update(record)
+            seconds = record.seconds + record.evaluation_seconds
+            return callback is not None and callback(record.epoch - 1, seconds, record) is True
+
+        error = _tern.train_run(dataset._native, native, str(path), overwrite, on_epoch, log.info)
+    if error is not None:
+        raise error
+    device = json.loads(native.get("train.device"))
+    return Run.open(path, device=device, threads=int(native.get("train.threads")))

@@ -1,0 +1,162 @@
+"""Data sets with ids, from every kind of source."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+from scipy.sparse import coo_matrix, csr_matrix
+
+import tern
+
+USERS = ["ann", "bob", "ann", "cid", "a name of more than twelve bytes", "bob"]
+ITEMS = [17, 3, 3, 17, 2**40, -5]
+RATINGS = [5.0, 1.0, 4.0, 3.0, 2.0, 5.0]
+TIMES = [30, 10, 20, 60, 50, 40]
+COLUMNS = {"customer": USERS, "article": ITEMS, "stars": RATINGS, "when": TIMES}
+NAMES = {"user": "customer", "item": "article", "rating": "stars", "timestamp": "when"}
+WHOLE = {"data.test_fraction": 0.0, "data.valid_fraction": 0.0}
+
+TABLES = {
+    "dict of lists": COLUMNS,
+    "dict of arrays": {name: np.array(values) for name, values in COLUMNS.items()},
+    "pandas": pandas.DataFrame(COLUMNS),
+    "pandas of categories": pandas.DataFrame(COLUMNS).astype({"customer": "category", "article": "category"}),
+    "pandas in parts": pandas.DataFrame(COLUMNS)[::-1][::-1],
+    "polars": polars.DataFrame(COLUMNS),
+    "polars of categories": polars.DataFrame(COLUMNS).with_columns(polars.col("customer").cast(polars.Categorical)),
+    "polars in chunks": polars.concat([polars.DataFrame(COLUMNS)[:2], polars.DataFrame(COLUMNS)[2:]], rechunk=False),
+    "pyarrow": pyarrow.table(COLUMNS),
+    "pyarrow, sliced": pyarrow.table({name: [values[0], *values] for name, values in COLUMNS.items()}).slice(1),
+    "pyarrow of large text": pyarrow.table({**COLUMNS, "customer": pyarrow.array(USERS, pyarrow.large_string())}),
+    "pyarrow of views": pyarrow.table({**COLUMNS, "customer": pyarrow.array(USERS, pyarrow.string_view())}),
+}
+
+
+def pairs_of(data, matrix):
+    rows = matrix.tocoo()
+    return sorted((data.users[u], data.items[i]) for u, i in zip(rows.row, rows.col))
+
+
+@pytest.mark.parametrize("kind", TABLES)
+def test_tables(kind):
+    data = tern.Dataset.from_interactions(TABLES[kind], **NAMES, config=WHOLE)
+    assert data.users == ["ann", "bob", "cid", "a name of more than twelve bytes"]
+    assert data.items == ["17", "3", "1099511627776", "-5"]
+    assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+    assert data.valid.nnz == data.test.nnz == 0 and data.train.shape == (4, 4)
+    # Ratings and times are read too.
+    liked = tern.Dataset.from_interactions(TABLES[kind], **NAMES, config={**WHOLE, "data.min_rating": 4})
+    assert pairs_of(liked, liked.train) == [("ann", "17"), ("ann", "3"), ("bob", "-5")]
+    late = data.split("time", test_fraction=0.34, valid_fraction=0.0)
+    assert pairs_of(late, late.test) == [("a name of more than twelve bytes", "1099511627776"), ("cid", "17")]
+
+
+TYPES = [pyarrow.int8(), pyarrow.uint8(), pyarrow.int16(), pyarrow.uint16(), pyarrow.int32(), pyarrow.uint32(),
+         pyarrow.int64(), pyarrow.uint64()]
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_types_of_ids(kind):
+    greatest = 2 ** (kind.bit_width - (0 if "uint" in str(kind) else 1)) - 1
+    table = pyarrow.table({"user": pyarrow.array([1, greatest], kind), "item": pyarrow.array([7, 7], kind)})
+    assert tern.Dataset.from_interactions(table, config=WHOLE).users == ["1", str(greatest)]
+
+
+@pytest.mark.parametrize("kind", [pyarrow.float32(), pyarrow.int16(), pyarrow.timestamp("us"), pyarrow.date32()], 
+                         ids=str)
+def test_types_of_times(kind):
+    times = pyarrow.array([300, 100, 200], pyarrow.int32() if "date" in str(kind) else pyarrow.int64()).cast(kind)
+    table = pyarrow.table({"user": ["a", "b", "c"], "item": ["x", "x", "x"], "t": times})
+    config = {"data.split": "time", "data.test_fraction": 0.34, "data.valid_fraction": 0.0}
+    data = tern.Dataset.from_interactions(table, timestamp="t", config=config)
+    assert pairs_of(data, data.test) == [("a", "x")]
+
+
+def test_sparse_and_path(tmp_path):
+    matrix = csr_matrix(np.array([[0, 2, 1], [3, 0, 0]]))
+    for source in (matrix, coo_matrix(matrix)):
+        data = tern.Dataset.from_interactions(source, config=WHOLE)
+        assert pairs_of(data, data.train) == [("0", "1"), ("0", "2"), ("1", "0")]
+        data = tern.Dataset.from_interactions(source, config={**WHOLE, "data.min_rating": 2})
+        assert pairs_of(data, data.train) == [("0", "1"), ("1", "0")]
+    pandas.DataFrame(COLUMNS).to_csv(tmp_path / "shop.csv", index=False)
+    data = tern.Dataset.from_interactions(tmp_path / "shop.csv", **NAMES, config=WHOLE)
+    assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+    assert data.split("leave-one-out").test.nnz > 0 and any("shop.csv" in note for note in data.notes)
+    assert repr(data) == "<tern.Dataset of 4 users and 4 items: 6 train + 0 valid + 0 test>"
+
+
+def test_same_as_the_file(tmp_path):
+    rng = np.random.default_rng(3)
+    frame = pandas.DataFrame({"user": rng.integers(0, 50, 600), "item": rng.integers(0, 40, 600)})
+    frame.to_csv(tmp_path / "pairs.csv", index=False)
+    config = {"data.k_core": 3, "data.split_seed": 4}
+    table = tern.Dataset.from_interactions(frame, config=config)
+    file = tern.Dataset.from_interactions(tmp_path / "pairs.csv", config=config)
+    assert table._native.fingerprint == file._native.fingerprint
+    assert table.split(seed=5)._native.fingerprint == file.split(seed=5)._native.fingerprint
+    assert table.split(seed=5)._native.fingerprint != table._native.fingerprint
+
+
+def test_features():
+    features = tern.Features(["x", "y", "z"], csr_matrix([[1, 0], [0, 2], [5, 5]]), ["red", "blue"])
+    data = tern.Dataset.from_interactions({"user": [1, 2, 2], "item": ["x", "y", "x"]}, item_features=features,
+                                          config=WHOLE)
+    assert any("feature" in note for note in data.notes)
+    with pytest.raises(tern.ShapeError, match=r"\(3, 2\) for 2 ids"):
+        tern.Dataset.from_interactions({"user": [1], "item": ["x"]},
+                                       item_features=tern.Features(["x", "y"], np.ones((3, 2))))
+
+
+@pytest.mark.parametrize("table, error, message", [
+    (pandas.DataFrame({"user": ["a", None], "item": [1, 2]}), tern.DataError, "table:2: column \"user\" has no id"),
+    (polars.DataFrame({"user": ["a", "b"], "item": [None, 2]}), tern.DataError, "table:1: column \"item\" has no id"),
+    (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "column \"item\" has Arrow's type"),
+    (pandas.DataFrame({"user": ["a"], "thing": [1]}), tern.DataError, "no column \"item\"; found \"user\", \"thing\""),
+    (pyarrow.table({"user": ["a"], "item": pyarrow.array([True])}), tern.DataError, "expected integers or text"),
+    ({"user": ["a", None], "item": [1, 2]}, tern.DataError, "column 'user', row 2: found None"),
+    ({"user": ["a", "b"], "item": [1.5, 2]}, tern.DataError, "column 'item', row 1: found 1.5"),
+    ({"user": np.array([1.5]), "item": [1]}, tern.DataError, "column 'user' holds float64"),
+    ({"user": np.array([2**64 - 1], np.uint64), "item": [1]}, tern.DataError, "id 18446744073709551615"),
+    ({"user": ["a"]}, tern.DataError, "no column 'item'; found 'user'"),
+    ({"user": ["a", "b"], "item": [1]}, tern.ShapeError, "different lengths"),
+    ({"user": ["a\tb"], "item": [1]}, tern.DataError, "table:1: column \"user\": .*tab"),
+    (polars.DataFrame({"user": ["a", ""], "item": [1, 2]}), tern.DataError, "table:2: column \"user\": .*empty"),
+    ({"user": [], "item": []}, tern.DataError, "no interaction"),
+    (3, tern.DataError, "interactions are a int"),
+    ("/no/such/file", tern.Error, "/no/such/file"),
+])
+def test_bad_tables(table, error, message):
+    with pytest.raises(error, match=message):
+        tern.Dataset.from_interactions(table, config=WHOLE)
+
+
+def test_frame_without_pyarrow():
+    class Frame(pandas.DataFrame):
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise ImportError("pyarrow")
+
+    data = tern.Dataset.from_interactions(Frame(COLUMNS), **NAMES, config=WHOLE)
+    assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+
+
+def test_a_batch_with_an_offset():
+    """Columns of a struct share its offset."""
+    columns = {name: pyarrow.array([values[0], *values]) for name, values in COLUMNS.items()}
+    struct = pyarrow.StructArray.from_arrays(list(columns.values()), list(columns))[1:]
+
+    class Stream:
+        def __arrow_c_stream__(self, requested_schema=None):
+            return pyarrow.chunked_array([struct]).__arrow_c_stream__()
+
+    data = tern.Dataset.from_interactions(Stream(), **NAMES, config=WHOLE)
+    assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+
+
+def test_bad_times():
+    table = {"user": ["a", "b"], "item": [1, 2], "t": [1.0, np.nan]}
+    with pytest.raises(tern.DataError, match="no timestamp"):
+        tern.Dataset.from_interactions(table, timestamp="t", config=WHOLE)

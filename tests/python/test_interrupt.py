@@ -1,0 +1,124 @@
+"""Ctrl-C, threads, fork and leaks."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import numpy as np
+from conftest import MODELS, checkerboard
+
+import tern
+
+INTERRUPTED = """
+import os, signal, threading
+import tern
+from conftest import checkerboard
+
+model = tern.LightGCN(epochs=20_000, device="cpu", patience=0)
+def interrupt(epoch, seconds, record):
+    if epoch == 3:
+        os.kill(os.getpid(), signal.SIGINT)
+try:
+    model.fit(checkerboard(40), show_progress=False, callback=interrupt)
+except KeyboardInterrupt:
+    assert len(model.history) >= 4 and model.user_factors.shape == (40, 64)
+    model.recommend(0, checkerboard(40)[0])
+    print("interrupted")
+"""
+
+
+def test_ctrl_c_ends_the_training():
+    run = subprocess.run([sys.executable, "-c", INTERRUPTED], cwd=pathlib.Path(__file__).parent, text=True,
+                         capture_output=True, timeout=300)
+    assert run.stdout == "interrupted\n", run.stderr
+
+
+def test_handler_that_raises_ends_the_training():
+    def handler(*_):
+        raise OverflowError("from the handler")
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    try:
+        model = tern.MatrixFactorization(epochs=20_000, device="cpu", patience=0)
+        model.fit(checkerboard(40), show_progress=False,
+                  callback=lambda epoch, *_: epoch == 2 and signal.raise_signal(signal.SIGUSR1))
+        raise AssertionError("the training ended")
+    except OverflowError:
+        assert len(model.history) >= 3
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_models_in_two_threads():
+    board = checkerboard(40)
+    found = {}
+
+    def work(name):
+        model = MODELS[name]().fit(board, show_progress=False)
+        found[name] = [array.tobytes() for array in model.recommend(np.arange(40), board)]
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("LightGCN", "MatrixFactorization")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    together = dict(found)
+    for name in found:
+        work(name)
+    assert together == found
+
+
+def test_one_model_in_two_threads():
+    board = checkerboard(40)
+    model = MODELS["LightGCN"]().fit(board, show_progress=False)
+    expected = model.recommend(np.arange(40), board)[0].tolist()
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(model.recommend(np.arange(40), board)[0].tolist()))
+               for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == [expected] * 4
+
+
+def rank_and_fit(model, queue):
+    board = checkerboard(40)
+    fresh = MODELS["LightGCN"]().fit(board, show_progress=False)
+    queue.put([model.recommend(np.arange(40), board)[0].tolist(), fresh.user_factors.tobytes()])
+
+
+def test_fork():
+    board = checkerboard(40)
+    model = MODELS["LightGCN"]().fit(board, show_progress=False)
+    expected = [model.recommend(np.arange(40), board)[0].tolist(), model.user_factors.tobytes()]
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=rank_and_fit, args=(model, queue))
+    child.start()
+    assert queue.get(timeout=300) == expected
+    child.join()
+
+
+def resident_bytes():
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * 4096
+
+
+def test_fits_do_not_leak():
+    board = checkerboard(6)
+
+    def fit(times):
+        for _ in range(times):
+            tern.LightGCN(width=4, epochs=1, device="cpu", threads=1).fit(board, show_progress=False)
+            tern.EASE().fit(board)
+
+    fit(200)
+    before = resident_bytes()
+    fit(2000)
+    assert resident_bytes() - before < 8e6  # a matrix, a model or an exception a fit is more

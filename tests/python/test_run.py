@@ -1,0 +1,139 @@
+"""Runs of tern.train(), which the program reads, and runs of the program, which Python opens."""
+
+from __future__ import annotations
+
+import subprocess
+
+import numpy as np
+import pytest
+from test_program import PROGRAM
+
+import tern
+
+CONFIG = {"model.kind": "lightgcn", "model.width": 16, "train.epochs": 4, "train.batch_size": 64,
+          "train.evaluate_every": 2, "train.device": "cpu", "train.seed": 9}
+
+
+def program(*arguments):
+    run = subprocess.run([str(PROGRAM), *map(str, arguments)], check=True, capture_output=True, text=True)
+    return run.stdout
+
+
+@pytest.fixture(scope="module")
+def table():
+    users, items = np.nonzero((np.add.outer(np.arange(40), np.arange(30)) % 2 == 0)
+                              & (np.add.outer(7 * np.arange(40), 3 * np.arange(30)) % 5 != 0))
+    return {"user": [f"user {user}" for user in users], "item": [f"item {item}" for item in items]}
+
+
+@pytest.fixture(scope="module")
+def data(table):
+    return tern.Dataset.from_interactions(table)
+
+
+@pytest.fixture(scope="module")
+def run(data, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "deep" / "first"
+    return tern.train(data, CONFIG, out=out, show_progress=False)
+
+
+def lists_of(run, users):
+    """What the program recommends."""
+    lines = program("recommend", run.path, *[word for user in users for word in ("--user", user)], "-k", "5")
+    return [line.split("\t") for line in lines.splitlines()]
+
+
+def test_run(run, data):
+    assert run.users == data.users and run.items == data.items
+    assert run.user_factors.shape == (40, 16) and run.item_factors.shape == (30, 16)
+    assert [line["epoch"] for line in run.metrics] == [1, 2, 3, 4]
+    assert run.config["train.seed"] == "9" and run.config["model.kind"] == '"lightgcn"'
+    lists = run.recommend(["user 3", "user 4"], N=5)
+    assert [len(found) for found in lists] == [5, 5] and lists[0] == run.recommend(["user 3"], N=5)[0]
+    item, score = lists[0][0]
+    assert run.score("user 3", item) == pytest.approx(score)
+    assert item not in dict(run.recommend(["user 3"], N=30, filter_items=[item])[0])
+    assert [found[0] for found in run.recommend(["user 3"], items=[item, lists[0][1][0]])[0]] == [
+        item, lists[0][1][0]]
+    assert len(run.similar_items("item 3", N=4)) == len(run.similar_users("user 3", N=4)) == 4
+    assert repr(run) == f"<tern.Run {run.path}>"
+
+
+def test_program_reads_the_run(run):
+    found = lists_of(run, ["user 3"])
+    expected = run.recommend(["user 3"], N=5)[0]
+    text = "\n".join(" ".join(fields) for fields in found)
+    for item, score in expected:
+        assert item in text and f"{score:.4f}"[:5] in text, (text, expected)
+
+
+def test_program_makes_the_same_run(run, table, tmp_path):
+    lines = [f"{user}\t{item}" for user, item in zip(table["user"], table["item"])]
+    (tmp_path / "pairs.tsv").write_text("user\titem\n" + "\n".join(lines) + "\n")
+    settings = [word for key, value in CONFIG.items() for word in ("--set", f"{key}={value}")]
+    program("train", tmp_path / "pairs.tsv", "--out", tmp_path / "run", "--quiet", *settings)
+    with tern.Run.open(tmp_path / "run") as other:
+        assert other.user_factors.tobytes() == run.user_factors.tobytes()
+        assert other.recommend(["user 3"]) == run.recommend(["user 3"])
+        losses = [line["loss"] for line in other.metrics]
+        assert losses == [line["loss"] for line in run.metrics]
+
+
+def test_program_resumes_the_run(run, data, tmp_path):
+    class Stop(Exception):
+        pass
+
+    def stop(epoch, seconds, record):
+        if epoch == 1:
+            raise Stop
+
+    with pytest.raises(Stop):
+        tern.train(data, CONFIG, out=tmp_path / "run", callback=stop, show_progress=False)
+    program("train", "--resume", tmp_path / "run", "--quiet")
+    assert tern.Run.open(tmp_path / "run").user_factors.tobytes() == run.user_factors.tobytes()
+
+
+def test_true_callback_ends_the_training(data, tmp_path):
+    short = tern.train(data, CONFIG, out=tmp_path / "run", show_progress=False, callback=lambda epoch, *_: epoch == 1)
+    assert len(short.metrics) == 2
+
+
+@pytest.mark.parametrize("kind", ["ease", "graph_filter"])
+def test_fitted_models(kind, data, tmp_path):
+    run = tern.train(data, {"model.kind": kind, "ease.l2": 5, "graph_filter.rank": 8}, out=tmp_path / "run")
+    assert len(run.recommend(["user 3"], N=4)[0]) == 4 and run.metrics[0]["epoch"] == 0
+    assert lists_of(run, ["user 3"])
+    with pytest.raises(tern.ConfigError, match="embeddings"):
+        run.user_factors
+
+
+def test_ids_may_be_numbers(tmp_path):
+    data = tern.Dataset.from_interactions({"user": [1, 1, 1, 2, 2, 2] * 2, "item": [7, 8, 9, 7, 8, 5] * 2},
+                                          config={"data.valid_fraction": 0.0})
+    run = tern.train(data, {**CONFIG, "train.epochs": 1}, out=tmp_path / "run", show_progress=False)
+    assert run.recommend([1]) == run.recommend(["1"])
+
+
+def test_errors(run, data, tmp_path, monkeypatch):
+    with pytest.raises(tern.DataError, match="there is no user \"user 333\"; the most similar"):
+        run.recommend(["user 333"])
+    with pytest.raises(tern.ConfigError, match="n: found 0"):
+        run.recommend(["user 3"], N=0)
+    with pytest.raises(TypeError, match="expected a list"):
+        run.recommend("user 3")
+    with pytest.raises(tern.Error, match="overwrite"):
+        tern.train(data, CONFIG, out=run.path, show_progress=False)
+    with pytest.raises(tern.ConfigError, match="rollback"):
+        tern.train(data, {**CONFIG, "train.on_nan": "rollback"}, out=tmp_path / "run")
+    with pytest.raises(tern.ConfigError, match="did you mean train.epochs"):
+        tern.train(data, {"train.epoch": 3}, out=tmp_path / "run")
+    with pytest.raises(tern.DataError, match="none"):
+        tern.Run.open(tmp_path / "none")
+    monkeypatch.chdir(tmp_path)
+    made = tern.train(data, CONFIG, show_progress=False)
+    assert str(made.path) == "runs/python-lightgcn-1"
+    made.close()
+    with pytest.raises(tern.Error, match="is closed"):
+        made.recommend(["user 3"])
+    again = tern.train(data, {**CONFIG, "train.epochs": 1}, out=made.path, overwrite=True, show_progress=False)
+    assert len(again.metrics) == 1
