@@ -36,7 +36,8 @@ class PlantedLoss final : public Loss {
 
   std::string_view name() const override { return "planted"; }
 
-  void backward(Model& model, Triplets& triplets, Matrix& losses) override {
+  void backward(Model& model, Batch& batch, Matrix& losses) override {
+    Triplets& triplets = batch.triplets();
     ++steps_;
     if (plant_ == Plant::kThrows && steps_ == 3) throw std::runtime_error("planted exception");
     Matrix& grad_users = model.embedding_gradient(Side::kUser);

@@ -38,7 +38,8 @@ Values all_embeddings(ModelFixture& f) {
 
 void step(ModelFixture& f) {
   f.model->forward();
-  BprLoss(*f.backend, 0.0).backward(*f.model, f.triplets, f.losses);
+  Batch batch(*f.backend, f.triplets);
+  BprLoss(*f.backend, 0.0).backward(*f.model, batch, f.losses);
 }
 
 TEST(GcMc, NamesItsParametersAndBuffers) {

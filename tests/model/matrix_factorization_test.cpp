@@ -34,7 +34,8 @@ TEST_F(MatrixFactorizationTest, EqualsLightGcnWithoutLayersAtTheBatch) {
                  6);
   for (ModelFixture* fixture : {&f, &g}) {
     fixture->model->forward();
-    BprLoss(*fixture->backend, 0.1).backward(*fixture->model, fixture->triplets, fixture->losses);
+    Batch batch(*fixture->backend, fixture->triplets);
+    BprLoss(*fixture->backend, 0.1).backward(*fixture->model, batch, fixture->losses);
   }
   EXPECT_EQ(values_of(*f.backend, f.losses), values_of(*g.backend, g.losses));
   EXPECT_EQ(g.model->parameters()[0].rows, nullptr);

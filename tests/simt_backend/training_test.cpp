@@ -53,7 +53,8 @@ struct Job {
   void step() {
     Optimizer optimizer(backend, model->parameters(), config.optimizer);
     model->forward();
-    BprLoss(backend, config.l2).backward(*model, triplets, losses);
+    Batch batch(backend, triplets);
+    BprLoss(backend, config.l2).backward(*model, batch, losses);
     optimizer.step();
   }
   Values parameter(int i) { return values_of(backend, *model->parameters()[i].value); }
