@@ -2,14 +2,27 @@
 """Recomputes steps that `tern gradcheck --dump DIR` wrote with PyTorch's automatic differentiation.
 
     tools/crosscheck_torch.py DIR...
+    tools/crosscheck_torch.py --formula FILE.py DIR...
 
 Each DIR has a step.json (what tern gradcheck --dump made, or a folder of such). Loss, final
 embeddings and the gradient of every parameter are computed in f64 from the dumped interactions,
 triplets and parameters, with dense matrices and the models' published formulas, and compared with
 what was dumped. Exit status: 0 all agree, 1 some do not, 2 usage, 77 no PyTorch here.
+
+FILE.py has a formula of the loss, in place of the one here, for the losses of the dumped steps:
+
+    def loss(users, items, triplets, settings):
+        u, p, n = triplets.T
+        return torch.nn.functional.softplus((users[u] * (items[n] - items[p])).sum(dim=1)).mean()
+
+users, items: the final embeddings, (U, D) and (I, D), f64, that the gradients go through. triplets: (B, 3), int64: user,
+positive and negative item, -1 without one. settings: the contents of step.json. It returns a scalar tensor: the loss
+without L2 and without a contrast, which are added as in every step. A file that does not hold such a function is a
+usage error.
 """
 
 import argparse
+import importlib.util
 import json
 import pathlib
 import sys
@@ -53,8 +66,9 @@ def noise(rows, cols, seed, step, place):
 class Step:
     """A dumped step: its arrays by name, its settings, and the same quantities computed anew."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, formula=None):
         self.directory = directory
+        self.formula = formula  # of the loss; None: the one here
         self.settings = json.loads((directory / "step.json").read_text(encoding="utf-8"))
         self.running = {}  # name: (mean, variance) of gcmc's batch normalisations
         self.parameters = {
@@ -185,8 +199,11 @@ class Step:
     def losses(self, users, items):
         """The loss over final embeddings, and L2 of each triplet's layer-0 rows (gcmc:
         final rows). A triplet without a negative has the item -1."""
-        u, p, n = (torch.from_numpy(ids.astype(np.int64)) for ids in self.array("triplets").T)
-        if self.settings["loss"] == "softmax":
+        triplets = torch.from_numpy(self.array("triplets").astype(np.int64))
+        u, p, n = triplets.T
+        if self.formula is not None:
+            ranking = self.own_loss(users, items, triplets)
+        elif self.settings["loss"] == "softmax":
             ranking = self.softmax(users, items, u, p, n[:0])
         elif self.settings["loss"] == "mixed softmax":
             each = self.settings["negatives_per_positive"]
@@ -203,6 +220,17 @@ class Step:
             items = self.parameters["item_embedding"]
         rows = torch.cat((users[u], items[p], items[n[n >= 0]]))
         return ranking, self.settings["l2"] / (2 * len(u)) * rows.square().sum()
+
+    def own_loss(self, users, items, triplets):
+        """The loss by the user's formula."""
+        try:
+            value = self.formula(users, items, triplets, self.settings)
+        except Exception as error:  # of somebody else's code: any
+            fail(f"{self.directory}: the formula raised {type(error).__name__}: {error}")
+        if not (isinstance(value, torch.Tensor) and value.shape == () and value.requires_grad):
+            fail(f"{self.directory}: the formula returned {value!r}, expected a scalar tensor that depends on users or "
+                 "items")
+        return value.to(torch.float64)
 
     def softmax(self, users, items, u, p, n):
         """In-batch softmax of cosines, columns with an observed item of the row's user masked. n: more
@@ -282,6 +310,24 @@ class Step:
         return {name: value.detach().numpy() for name, value in truth.items()}
 
 
+def fail(message):
+    print(f"crosscheck_torch: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def read_formula(path):
+    """The function `loss` of a Python file."""
+    try:
+        spec = importlib.util.spec_from_file_location("formula", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    except Exception as error:  # of somebody else's code: any
+        fail(f"{path}: cannot be read: {type(error).__name__}: {error}")
+    if not callable(getattr(module, "loss", None)):
+        fail(f"{path}: no function loss(users, items, triplets, settings)")
+    return module.loss
+
+
 def largest(values):
     return float(np.abs(values).max(initial=0.0))
 
@@ -295,20 +341,21 @@ def relative_difference(value, truth, scale):
 def steps_under(path):
     found = sorted(place.parent for place in path.rglob("step.json"))
     if not found:
-        print(f"crosscheck_torch: {path}: no step.json in it; tern gradcheck --dump {path} "
-              "makes one", file=sys.stderr)
-        sys.exit(2)
+        fail(f"{path}: no step.json in it; tern gradcheck --dump {path} makes one")
     return found
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("directories", nargs="+", type=pathlib.Path, metavar="DIR")
-    directories = parser.parse_args().directories
+    parser.add_argument("--formula", type=pathlib.Path, metavar="FILE.py",
+                        help="the loss as a function loss(users, items, triplets, settings) of this file")
+    arguments = parser.parse_args()
+    formula = read_formula(arguments.formula) if arguments.formula else None
     all_agree = True
     print(f"{'step':24} {'backend':10} {'quantity':26} {'difference':>10} {'bound':>7}  verdict")
-    for directory in (step for path in directories for step in steps_under(path)):
-        step = Step(directory)
+    for directory in (step for path in arguments.directories for step in steps_under(path)):
+        step = Step(directory, formula)
         bound = BOUNDS[step.settings["precision"]]
         truths = step.recompute()
         gradients = max(largest(truth) for name, truth in truths.items()

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <memory>
+
 #include "host/gradcheck/report.hpp"
 
 namespace tern::gradcheck_detail {
@@ -28,9 +31,10 @@ struct StepDifference {
   double error = 0.0;
   double bound = 0.0;
 };
-/// Compares a step with that of the reference. terms: of its longest sums.
-std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth,
-                                          std::int64_t terms, Seed seed);
+using MakeStep = std::function<std::unique_ptr<StepProblem>(Backend&)>;
+/// Compares the step that `make` gives on a backend with the same on the reference. terms: of its longest sums.
+std::vector<StepDifference> compare_steps(Backend& backend, Backend& reference,
+                                          const MakeStep& make, std::int64_t terms, Seed seed);
 
 /// Compares loss and gradients of a model on `backend` with the reference.
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,

@@ -108,9 +108,14 @@ class KinkWatch final : public reference::ReferenceBackend {
     for (std::size_t c = 0; c < cols; ++c) {
       double mean = 0.0;
       double square = 0.0;
+      int active = 0;
       for (std::size_t i = c; i < arguments.size(); i += cols) {
         mean += std::max(arguments[i], 0.0) / rows;
+        active += arguments[i] > 0.0 ? 1 : 0;
       }
+      // The normalised column is the same for any size of its only number, so that its gradient is 0: a sum that cancels,
+      // of which f32 leaves rounding errors.
+      if (active == 1) least_deviation_ = 0.0;
       for (std::size_t i = c; i < arguments.size(); i += cols) {
         const double deviation = std::max(arguments[i], 0.0) - mean;
         square += deviation * deviation / rows;

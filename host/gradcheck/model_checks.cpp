@@ -5,6 +5,7 @@
 #include "host/config/batch.hpp"
 #include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/differences.hpp"
+#include "host/gradcheck/rounded_backend.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
@@ -55,43 +56,23 @@ std::int64_t terms_of(const NamedModel& named, const GradcheckOptions& options) 
   return around + 16 * layers * (nodes + 3 * std::int64_t{options.width});
 }
 
-/// How much larger a relative change of the parameters becomes in the loss and in its gradients.
+/// How much larger roundings within a step become in its loss and in its gradients.
 struct Condition {
   double loss = 0.0;
   double gradients = 0.0;
 };
 
-/// By the largest effect of random changes, up or down by the same share in each element.
-Condition condition_of(StepProblem& problem, Seed seed) {
-  constexpr double kShare = 0x1p-20;
-  constexpr int kChanges = 8;
-  const NamedMatrices at = problem.parameters();
-  const Values terms = problem.step();
-  const Values gradients = joined(problem.gradients());
-  std::mt19937_64 random(seed.value + 5);
+Condition condition_of(const MakeStep& make, const Values& terms, const Values& gradients,
+                       Seed seed) {
   Condition found;
-  for (int i = 0; i < kChanges; ++i) {
-    NamedMatrices changed = at;
-    for (NamedMatrix& parameter : changed) {
-      for (double& value : parameter.values) {
-        value *= random() % 2 == 0 ? 1.0 + kShare : 1.0 - kShare;
-      }
-    }
-    problem.move_to(changed);
-    found.loss = std::max(found.loss, relative_error(problem.step(), terms) / kShare);
-    found.gradients =
-        std::max(found.gradients, relative_error(joined(problem.gradients()), gradients) / kShare);
+  for (int i = 0; i < kRoundedRuns; ++i) {
+    RoundedBackend rounded(kRoundedShare, Seed{seed.value + (static_cast<std::uint64_t>(i) << 32)});
+    const std::unique_ptr<StepProblem> problem = make(rounded);
+    found.loss = std::max(found.loss, relative_error(problem->step(), terms) / kRoundedShare);
+    found.gradients = std::max(
+        found.gradients, relative_error(joined(problem->gradients()), gradients) / kRoundedShare);
   }
-  problem.move_to(at);
   return found;
-}
-
-/// The bound of sums; in an ill-conditioned problem the effect of a few roundings of its parameters. A row
-/// that is divided by a short length, or a column by a small deviation, makes one, however it is computed.
-double comparison_bound(std::int64_t terms, double condition) {
-  constexpr double kEpsilon = 0x1p-24;
-  constexpr double kRoundings = 6.0;
-  return std::max(summation_bound(terms, kEpsilon), kRoundings * condition * kEpsilon);
 }
 
 }  // namespace
@@ -150,9 +131,14 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
   }
 }
 
-std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth,
-                                          std::int64_t terms, Seed seed) {
-  const Condition condition = condition_of(truth, seed);
+std::vector<StepDifference> compare_steps(Backend& backend, Backend& reference,
+                                          const MakeStep& make, std::int64_t terms, Seed seed) {
+  const std::unique_ptr<StepProblem> found = make(backend);
+  const std::unique_ptr<StepProblem> truth = make(reference);
+  const Values losses = truth->step();
+  const std::vector<Values> expected = truth->gradients();
+  const Values all = joined(expected);
+  const Condition condition = condition_of(make, losses, all, seed);
   std::vector<StepDifference> differences;
   const auto add = [&](std::string of, std::int64_t cols, const Values& a, const Values& expected,
                        double scale, double bound) {
@@ -168,14 +154,11 @@ std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth
     }
     differences.push_back(std::move(difference));
   };
-  const Values losses = truth.step();
-  add("loss", 0, found.step(), losses, largest(losses), comparison_bound(terms, condition.loss));
-  const std::vector<Values> expected = truth.gradients();
-  const std::vector<Values> gradients = found.gradients();
-  const double scale = largest(joined(expected));
+  add("loss", 0, found->step(), losses, largest(losses), comparison_bound(terms, condition.loss));
+  const std::vector<Values> gradients = found->gradients();
   for (std::size_t p = 0; p < expected.size(); ++p) {
-    const Parameter& parameter = truth.model().parameters()[p];
-    add(parameter.name, parameter.gradient->cols(), gradients[p], expected[p], scale,
+    const Parameter& parameter = truth->model().parameters()[p];
+    add(parameter.name, parameter.gradient->cols(), gradients[p], expected[p], largest(all),
         comparison_bound(terms, condition.gradients));
   }
   return differences;
@@ -183,9 +166,12 @@ std::vector<StepDifference> compare_steps(StepProblem& found, StepProblem& truth
 
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,
                    const NamedModel& model, Seed seed, Report& report) {
-  StepProblem found(backend, options, model, seed);
-  StepProblem truth(reference, options, model, seed);
-  for (StepDifference& d : compare_steps(found, truth, terms_of(model, options), seed)) {
+  const Start start = first_parameters(options, model, seed);
+  const auto make = [&](Backend& on) {
+    return std::make_unique<StepProblem>(on, options, model, seed, start);
+  };
+  for (const StepDifference& d :
+       compare_steps(backend, reference, make, terms_of(model, options), seed)) {
     report.add({.subject = model.name,
                 .quantity = d.of == "loss" ? d.of : "gradient of " + d.of,
                 .method = kAgainstReference,

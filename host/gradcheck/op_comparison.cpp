@@ -1,19 +1,19 @@
 #include <algorithm>
+#include <deque>
 #include <numeric>
 
 #include "host/gradcheck/checks.hpp"
 #include "host/gradcheck/cosines.hpp"
 #include "host/gradcheck/dense_problem.hpp"
+#include "host/gradcheck/rounded_backend.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
 
-constexpr double kEpsilon = 0x1p-24;  // the unit roundoff of f32
-
 /// The results of all ops of one backend, on inputs that depend only on the seed.
 class Answers {
  public:
-  /// terms: the terms of a sum, for summation_bound().
+  /// terms: the terms of a sum, for comparison_bound().
   struct Answer {
     std::string op;
     std::string quantity;
@@ -339,21 +339,34 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
                  Report& report) {
   const Answers found(backend, options, seed);
   const Answers truth(reference, options, seed);
+  std::deque<RoundedBackend> rounded;
+  std::deque<Answers> moved;
+  for (int i = 0; i < kRoundedRuns; ++i) {
+    RoundedBackend& on = rounded.emplace_back(
+        kRoundedShare, Seed{seed.value + (static_cast<std::uint64_t>(i) << 32)});
+    moved.emplace_back(on, options, seed);
+  }
   for (std::size_t i = 0; i < truth.all().size(); ++i) {
     const Answers::Answer& a = found.all()[i];
     const Answers::Answer& r = truth.all()[i];
+    const double scale = r.scale > 0.0 ? r.scale : largest(r.values);
+    double condition = 0.0;
+    for (const Answers& answers : moved) {
+      const double effect = largest_difference(answers.all()[i].values, r.values);
+      condition = std::max(condition, relative_to(scale, effect) / kRoundedShare);
+    }
     GradcheckResult line{.subject = a.op,
                          .quantity = a.quantity,
                          .method = kAgainstReference,
                          .backend = backend.name(),
-                         .bound = summation_bound(a.terms, kEpsilon),
+                         .bound = comparison_bound(a.terms, condition),
                          .seed = seed};
     if (a.op == "sample") {
       line.error = triplets_that_differ(a.values, r.values);
       line.bound = 0.0;
       report.add(std::move(line));
     } else {
-      report.add(std::move(line), a.values, r.values, r.scale > 0.0 ? r.scale : largest(r.values));
+      report.add(std::move(line), a.values, r.values, scale);
     }
   }
 }

@@ -74,8 +74,11 @@ double relative_error(const Values& value, const Values& truth) {
   return relative_to(largest(truth), largest_difference(value, truth));
 }
 
-double summation_bound(std::int64_t terms, double epsilon) {
-  return (4.0 * std::sqrt(static_cast<double>(terms)) + 8.0) * epsilon;
+double comparison_bound(std::int64_t terms, double condition) {
+  constexpr double kEpsilon = 0x1p-24;
+  constexpr double kRoundings = 16.0;
+  const double sums = (4.0 * std::sqrt(static_cast<double>(terms)) + 8.0) * kEpsilon;
+  return std::max(sums, kRoundings * condition * kEpsilon);
 }
 
 }  // namespace tern::gradcheck_detail

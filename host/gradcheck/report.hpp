@@ -41,7 +41,8 @@ double relative_to(double scale, double error);
 /// largest_difference(value, truth) / largest(truth); if the truth is zero, the difference.
 double relative_error(const Values& value, const Values& truth);
 
-/// (4 √n + 8) ε for sums of n terms in arithmetic of unit roundoff ε.
-double summation_bound(std::int64_t terms, double epsilon);
+/// The bound of a result in f32, relative to its scale: (4 √n + 8) ε for sums of n terms or, if that is more, the effect
+/// of a few roundings in an ill-conditioned problem, 16 κ ε (RoundedBackend); ε = 2⁻²⁴.
+double comparison_bound(std::int64_t terms, double condition);
 
 }  // namespace tern::gradcheck_detail

@@ -84,14 +84,15 @@ class StepCheck {
   }
 
   GradientCheckResult comparison(const StepParts& parts, Seed seed, const Start& start) {
-    StepProblem found(*device_, options_.problem, parts, seed, start);
-    StepProblem truth(*reference_, options_.problem, parts, seed, start);
+    const auto make = [&](Backend& on) {
+      return std::make_unique<StepProblem>(on, options_.problem, parts, seed, start);
+    };
     // As many terms as a step may sum: neighbours and layers, the rows of a batch, the elements of a row.
     const GradcheckOptions& problem = options_.problem;
     const std::int64_t terms = 16 * (std::int64_t{problem.users} + problem.items + problem.width) *
                                    std::max(problem.layers, 1) +
                                4 * parts.batch_triplets;
-    for (const StepDifference& d : compare_steps(found, truth, terms, seed)) {
+    for (const StepDifference& d : compare_steps(*device_, *reference_, make, terms, seed)) {
       if (d.error <= d.bound) continue;
       GradientCheckResult result{.finding = GradientFinding::kDeviceDiffers,
                                  .matrix = d.of,

@@ -32,3 +32,8 @@ echo "$lists" | tail -n 2
 listed=$("$work/moved/bin/tern" recommend "$work/run" --user user-7 -k 10 --quiet | tail -n +2 | cut -f 3)
 [[ $listed == "$(sed -n 's/^\(item-[0-9]*\).*/\1/p' <<<"$lists")" ]]
 "$work/moved/bin/tern" evaluate "$work/run" --quiet >/dev/null
+
+# A loss with a gradient of the wrong sign is found, and described.
+checked=$("$work/build/own_loss")
+echo "$checked"
+[[ $checked == *"short bpr over mf, lightgcn, gcmc: the gradient is right"*$'\n'*"short bpr over mf: the gradient is WRONG"* ]]

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # crosscheck_torch.sh TERN: PyTorch agrees with dumped steps of both host backends, each of another
-# depth and width, and sees a planted error. Exit status 77: no PyTorch here.
+# depth and width, and sees a planted error, in a step and in a user's formula. Exit status 77: no PyTorch here.
 set -euo pipefail
 
 tern=$1
@@ -34,3 +34,30 @@ if ((status != 1)) || [[ $(grep -c DIFFERS "$work/spoilt.txt") != 1 ]]; then
   echo "a gradient of the wrong sign was not seen (exit status $status):" && cat "$work/spoilt.txt"
   exit 1
 fi
+
+# A formula of somebody else: right, of another sign, and no formula.
+cat >"$work/right.py" <<'PY'
+import torch
+
+def loss(users, items, triplets, settings):
+    u, p, n = triplets.T
+    assert settings["loss"] == "bpr"
+    return -torch.nn.functional.logsigmoid((users[u] * items[p]).sum(1) - (users[u] * items[n]).sum(1)).mean()
+PY
+sed 's/items\[p\]).sum(1) -/items[p]).sum(1) +/' "$work/right.py" >"$work/wrong.py"
+sed 's/return .*/return 1.0/' "$work/right.py" >"$work/number.py"
+sed 's/def loss/def cost/' "$work/right.py" >"$work/nameless.py"
+steps=("$work/reference/mf" "$work/reference/lightgcn-L3" "$work/reference/gcmc-both-L2")
+"$python" -B "$check" --formula "$work/right.py" "${steps[@]}"
+expect() {  # STATUS TEXT FILE
+  local status=0
+  "$python" -B "$check" --formula "$work/$3" "${steps[@]}" >"$work/out.txt" 2>&1 || status=$?
+  if ((status != $1)) || ! grep -q "$2" "$work/out.txt"; then
+    echo "--formula $3: exit status $status, expected $1 and \"$2\":" && cat "$work/out.txt"
+    exit 1
+  fi
+}
+expect 1 "user_embedding_gradient .* DIFFERS" wrong.py
+expect 2 "the formula returned 1.0, expected a scalar tensor" number.py
+expect 2 "no function loss(users, items, triplets, settings)" nameless.py
+expect 2 "cannot be read: FileNotFoundError" absent.py

@@ -236,12 +236,17 @@ TEST(Gradcheck, OtherShapesPassAsWell) {
   }
 }
 
-/// Short rows are frequent: they make differences inexact, and pass rounding errors on enlarged.
+/// Short rows and columns with few numbers are frequent: they pass rounding errors on enlarged. The seeds are those in
+/// which errors are the largest, for an op, mf, xsimgcl and gcmc.
 TEST(Gradcheck, RowsOfTwoNumbersPass) {
   GradcheckOptions options = small();
   options.width = 2;
-  options.problems = 8;
-  EXPECT_THAT(failures(gradcheck(*make_cpu_backend(1), options)), IsEmpty());
+  options.problems = 1;
+  for (const std::uint64_t seed : {0, 1, 13, 19, 21, 25, 27, 37}) {
+    options.seed = Seed{seed};
+    EXPECT_THAT(failures(gradcheck(*make_cpu_backend(1), options)), IsEmpty()) << seed;
+  }
+  options.seed = Seed{0};
   options.problems = 2;
   const auto found = [&](Fault fault) {
     FaultyBackend backend(fault);

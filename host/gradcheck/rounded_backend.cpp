@@ -1,0 +1,113 @@
+#include "host/gradcheck/rounded_backend.hpp"
+
+#include "host/gradcheck/problem.hpp"
+
+namespace tern::gradcheck_detail {
+
+Matrix RoundedBackend::rounded(const Matrix& matrix) {
+  Values values = gradcheck_detail::download(*this, matrix);
+  for (double& value : values) value *= random_() % 2 == 0 ? 1.0 + share_ : 1.0 - share_;
+  Matrix copy = allocate(matrix.rows(), matrix.cols(), {});
+  upload(std::span<const double>(values), copy);
+  return copy;
+}
+
+DenseLayer RoundedBackend::rounded(const DenseLayer& layer, std::deque<Matrix>& copies) {
+  DenseLayer changed = layer;
+  const auto replace = [&](const Matrix*& matrix) {
+    if (matrix != nullptr) matrix = &copies.emplace_back(rounded(*matrix));
+  };
+  for (DenseSum* sum : {&changed.inner, &changed.outer}) {
+    for (DenseTerm& term : sum->terms) {
+      replace(term.input);
+      replace(term.weight);
+    }
+    replace(sum->addend);
+    replace(sum->bias);
+  }
+  if (changed.batch_norm) {
+    replace(changed.batch_norm->scale);
+    replace(changed.batch_norm->shift);
+  }
+  return changed;
+}
+
+void RoundedBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                               const PropagateOptions& options) {
+  PropagateOptions changed = options;
+  const Matrix addend = options.addend != nullptr ? rounded(*options.addend) : Matrix();
+  if (options.addend != nullptr) changed.addend = &addend;
+  ReferenceBackend::propagate(graph, to, rounded(x), y, changed);
+}
+
+void RoundedBackend::linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode,
+                                           DenseState& state, Matrix& z) {
+  std::deque<Matrix> copies;
+  ReferenceBackend::linear_relu_batchnorm(rounded(layer, copies), mode, state, z);
+}
+
+void RoundedBackend::linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                                    const Matrix& grad_z,
+                                                    const DenseGradients& gradients) {
+  std::deque<Matrix> copies;
+  ReferenceBackend::linear_relu_batchnorm_backward(rounded(layer, copies), state, rounded(grad_z),
+                                                   gradients);
+}
+
+void RoundedBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& items,
+                         Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+  ReferenceBackend::bpr(triplets, rounded(users), rounded(items), grad_users, grad_items, losses);
+}
+
+void RoundedBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                                      const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                      Matrix& grad_items, Matrix& losses) {
+  ReferenceBackend::in_batch_softmax(triplets, options, rounded(users), rounded(items), grad_users,
+                                     grad_items, losses);
+}
+
+void RoundedBackend::alignment_uniformity(Triplets& triplets,
+                                          const AlignmentUniformityOptions& options,
+                                          const Matrix& users, const Matrix& items,
+                                          Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
+  ReferenceBackend::alignment_uniformity(triplets, options, rounded(users), rounded(items),
+                                         grad_users, grad_items, losses);
+}
+
+void RoundedBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                                      const Matrix& users, const Matrix& items, Matrix& grad_users,
+                                      Matrix& grad_items, Matrix& losses) {
+  ReferenceBackend::sampled_contrast(triplets, options, rounded(users), rounded(items), grad_users,
+                                     grad_items, losses);
+}
+
+void RoundedBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Side side,
+                              const Matrix& views, const Matrix& others, Matrix& grad_views,
+                              Matrix& grad_others, Matrix& losses) {
+  ReferenceBackend::info_nce(triplets, options, side, rounded(views), rounded(others), grad_views,
+                             grad_others, losses);
+}
+
+void RoundedBackend::perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+                             const RowSet* rows, const RowSum& sum) {
+  copy(rounded(values), values);
+  ReferenceBackend::perturb(options, step, values, rows, sum);
+}
+
+void RoundedBackend::normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) {
+  ReferenceBackend::normalize_rows(rounded(x), y, sum);
+}
+
+void RoundedBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                                             const RowAddend& addend) {
+  ReferenceBackend::normalize_rows_backward(rounded(x), rounded(grad_y), grad_x, addend);
+}
+
+void RoundedBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
+                                const Matrix& items, Matrix& grad_users, Matrix& grad_items,
+                                Matrix& losses) {
+  ReferenceBackend::l2_penalty(triplets, lambda, rounded(users), rounded(items), grad_users,
+                               grad_items, losses);
+}
+
+}  // namespace tern::gradcheck_detail
