@@ -1,5 +1,5 @@
 // sampled_contrast: loss and gradient of 2048 pairs with M sampled negatives each, with occurrence
-// lists prepared, at the temperature that is published for Gowalla.
+// lists prepared, at the temperature that is published for Gowalla; and as an expression, that of BPR.
 
 #include <algorithm>
 #include <memory>
@@ -10,6 +10,7 @@
 #include "bench/support/case.hpp"
 #include "bench/support/compare.hpp"
 #include "bench/support/once.hpp"
+#include "tern/expression.hpp"
 
 namespace tern::bench {
 namespace {
@@ -31,8 +32,10 @@ Interactions one_batch_of(const Workload& w) {
 
 /// The inputs and outputs of the op on one backend.
 struct ContrastTables {
-  ContrastTables(const Workload& w, Backend& backend, const Interactions& pairs, int negatives)
-      : graph(backend.make_graph(pairs)),
+  ContrastTables(const Workload& w, Backend& backend, const Interactions& pairs, int negatives,
+                 const SampledContrastOptions& options_in)
+      : options(options_in),
+        graph(backend.make_graph(pairs)),
         triplets(backend.make_triplets(graph,
                                        {.positives = PositiveSampling::kInteraction,
                                         .negatives_per_positive = negatives,
@@ -45,14 +48,14 @@ struct ContrastTables {
         losses(backend.allocate(2, triplets.num_batches())) {}
 
   void run(Backend& backend) {
-    backend.sampled_contrast(triplets, {.temperature = 0.12}, users, items, grad_users, grad_items,
-                             losses);
+    backend.sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
   }
 
   void reset(Backend& backend) {
     for (Matrix* output : {&grad_users, &grad_items, &losses}) backend.fill(*output, kPoison);
   }
 
+  SampledContrastOptions options;
   Graph graph;
   Triplets triplets;
   Matrix users;
@@ -73,10 +76,10 @@ Cost cost_of(const std::vector<Triplet>& batch, int negatives, std::int64_t widt
                                std::ssize(items), width);
 }
 
-PreparedCase prepare(Workload& w, int negatives) {
+PreparedCase prepare(Workload& w, int negatives, const SampledContrastOptions& options) {
   const Interactions pairs = one_batch_of(w);
-  auto tables = std::make_shared<ContrastTables>(w, w.backend(), pairs, negatives);
-  auto expected = std::make_shared<ContrastTables>(w, w.reference(), pairs, negatives);
+  auto tables = std::make_shared<ContrastTables>(w, w.backend(), pairs, negatives, options);
+  auto expected = std::make_shared<ContrastTables>(w, w.reference(), pairs, negatives, options);
   w.reference().sample(expected->triplets, 0);
   const std::vector<Triplet> epoch = w.reference().get_triplets(expected->triplets);
   w.backend().set_triplets(tables->triplets, epoch);
@@ -106,9 +109,18 @@ PreparedCase prepare(Workload& w, int negatives) {
 
 void add_sampled_contrast_cases(Cases& cases, DeviceKind /*device*/) {
   for (const int negatives : {1, 16, 64}) {
-    cases.push_back({"sampled_contrast", "negatives_" + std::to_string(negatives), "tern",
-                     Bound::kGather, [negatives](Workload& w) { return prepare(w, negatives); }});
+    cases.push_back(
+        {"sampled_contrast", "negatives_" + std::to_string(negatives), "tern", Bound::kGather,
+         [negatives](Workload& w) { return prepare(w, negatives, {.temperature = 0.12}); }});
   }
+  const auto bpr = std::make_shared<PairProgram>(
+      mean(softplus(Expression::negative() - Expression::positive())).compile());
+  cases.push_back({"sampled_contrast", "expression_16", "tern", Bound::kGather, [bpr](Workload& w) {
+                     return prepare(w, 16,
+                                    {.kind = SampledContrastKind::kExpression,
+                                     .program = bpr.get(),
+                                     .similarity = PairSimilarity::kDot});
+                   }});
 }
 
 }  // namespace tern::bench

@@ -6,6 +6,7 @@
 //   softmax:            loss = 1/P Σ w ℓ, ℓ = -s⁺/τ + t₂ log Σ_k exp(s_k / τ)
 //                       w = 1, or with thresholds sigmoid((s⁺ - β_u) / τ_w)
 //   cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
+//   expression:         loss = 1/P Σ f(s⁺, s_1..s_M) by a program, with s of ê or of e
 //   ∂/∂e = (g - ê (ê·g)) / ‖e‖, g the gradient of ê over its occurrences
 //
 // users and their gradient: (U, D); items and theirs: (I, D), used at the batch's rows alone. The M
@@ -18,7 +19,8 @@
 // 2. pairs: a group a pair gathers p and the M negatives, four rows at a time, for its cosines; then
 //    each lane turns its share of them into weights ∂loss/∂s_k; then the negatives again, from the
 //    cache, for the gradient of û. Behind a margin most weights are 0, and their rows are not read
-//    again.
+//    again. The program of an expression has a kernel of its own, as it needs more registers; all
+//    lanes run the same instruction, in f64.
 // 3. gather: a group a distinct row goes through the row's occurrences (next_batch_plan.cu), as bpr
 //    does, or the whole block if there are more than kManyOccurrences; for a user they are pairs, for
 //    an item triplets. Then it takes the sum through the normalisation. One more block adds the loss.
@@ -38,6 +40,7 @@
 #include "cuda/support/lanes.hpp"
 #include "cuda/support/vector.cuh"
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_program.hpp"
 #include "host/backend/pair_weight.hpp"
 
 namespace tern::cuda {
@@ -53,6 +56,10 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   if (index >= span.count) return;
   const LaneGroup<kLanes> group;
   const NodeId node = task.batch.sides[side].rows[span.begin + index];
+  if (!task.normalizes) {
+    if (group.lane == 0) task.inverses[side][node] = 1.0F;
+    return;
+  }
   const float4* row = as_vectors(task.values[side].row(node));
   double square = 0.0;
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
@@ -162,6 +169,37 @@ __device__ inline PairScore cosine_weights(const ContrastTask& task, const LaneG
   return {weight * group.sum(above) + (1.0 - cosine), -static_cast<float>(share)};
 }
 
+/// The value in f32; beyond its range the largest one, as padding times infinity would be NaN.
+__device__ inline float finite_weight(double value) {
+  constexpr double kMax = 3.4e38;
+  return static_cast<float>(value > kMax ? kMax : value < -kMax ? -kMax : value);
+}
+
+/// The same for the program of an expression.
+template <int kLanes>
+__device__ inline PairScore expression_weights(const ContrastTask& task, const PairProgram& program,
+                                               const LaneGroup<kLanes>& group, double score,
+                                               float* weights) {
+  PairScores pair{.positive = score, .negatives = static_cast<double>(task.negatives)};
+  double sums[PairProgram::kMaxSums] = {};
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    pair.negative = weights[2 * k + 1];
+    add_pair_terms(program, pair, sums);
+  }
+#pragma unroll
+  for (int j = 0; j < PairProgram::kMaxSums; ++j) sums[j] = group.sum(sums[j]);
+  const PairLossSlopes slopes = pair_loss_slopes(program, pair, sums);
+  const double share = 1.0 / static_cast<double>(contrast_pairs(task));
+  double positive = 0.0;
+  for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
+    pair.negative = weights[2 * k + 1];
+    weights[2 * k + 1] =
+        finite_weight(share * pair_negative_slope(program, pair, slopes, positive));
+  }
+  positive = slopes.positive + group.sum(positive);
+  return {slopes.loss, finite_weight(share * positive)};
+}
+
 /// Σ_k ∂loss/∂s_k n̂_k, vector `place`.
 __device__ inline float4 pushed_negatives(const ContrastTask& task, const Triplet* own,
                                           const float* weights, std::int64_t place) {
@@ -182,10 +220,9 @@ __device__ inline float4 pushed_negatives(const ContrastTask& task, const Triple
   return sum;
 }
 
-/// One group a pair.
-template <int kLanes>
-__global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
-    sampled_contrast_pair_kernel(const __grid_constant__ ContrastTask task) {
+/// One group a pair. weigh(group, user, cosine, largest, weights): its PairScore.
+template <int kLanes, typename Weigh>
+__device__ inline void contrast_pair(const ContrastTask& task, const Weigh& weigh) {
   const std::int64_t pair = contrast_index(kLanes);
   if (pair >= contrast_pairs(task)) return;
   const LaneGroup<kLanes> group;
@@ -197,10 +234,7 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   const double cosine = contrast_cosine(task, group, user, positive);
   const float largest = contrast_cosines(task, group, own, user, weights);
   __syncwarp(group.mask());
-  const bool softmax = task.kind == SampledContrastKind::kSoftmax;
-  const PairScore score = softmax
-                              ? softmax_weights(task, group, own->user, cosine, largest, weights)
-                              : cosine_weights(task, group, cosine, weights);
+  const PairScore score = weigh(group, own->user, cosine, largest, weights);
   if (group.lane == 0) task.terms[pair] = score.term;
   for (std::int32_t k = group.lane; k < task.negatives; k += kLanes) {
     weights[2 * k] = k == 0 ? score.slope : 0.0F;  // the positive of a pair counts once
@@ -212,8 +246,31 @@ __global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
   }
 }
 
+template <int kLanes>
+__global__ void __launch_bounds__(kContrastThreads, kContrastBlocks)
+    sampled_contrast_pair_kernel(const __grid_constant__ ContrastTask task) {
+  contrast_pair<kLanes>(task, [&](const LaneGroup<kLanes>& group, NodeId user, double cosine,
+                                  float largest, float* weights) {
+    return task.kind == SampledContrastKind::kSoftmax
+               ? softmax_weights(task, group, user, cosine, largest, weights)
+               : cosine_weights(task, group, cosine, weights);
+  });
+}
+
+/// The stack of a program takes 32 registers a thread: two blocks on a multiprocessor leave 128.
+template <int kLanes>
+__global__ void __launch_bounds__(kContrastThreads, 2)
+    sampled_contrast_expression_kernel(const __grid_constant__ ContrastTask task,
+                                       const __grid_constant__ PairProgram program) {
+  contrast_pair<kLanes>(task, [&](const LaneGroup<kLanes>& group, NodeId /*user*/, double score,
+                                  float /*largest*/, float* weights) {
+    return expression_weights(task, program, group, score, weights);
+  });
+}
+
 /// All but the gather.
-void launch_contrast_pairs(const Queue& queue, const ContrastTask& task) {
+void launch_contrast_pairs(const Queue& queue, const ContrastTask& task,
+                           const PairProgram* program) {
   const Launcher launch(queue);
   const std::int64_t rows = std::max(task.batch.sides[0].capacity, task.batch.sides[1].capacity);
   with_lanes(task.stride / kVector, [&](auto width) {
@@ -221,20 +278,26 @@ void launch_contrast_pairs(const Queue& queue, const ContrastTask& task) {
     constexpr int kGroups = kContrastThreads / kLanes;
     launch({.blocks = ceil_div(rows, kGroups), .threads = kContrastThreads, .blocks_y = 2},
            sampled_contrast_norm_kernel<kLanes>, task);
-    launch({.blocks = ceil_div(task.pairs(), kGroups), .threads = kContrastThreads},
-           sampled_contrast_pair_kernel<kLanes>, task);
+    const LaunchShape pairs{.blocks = ceil_div(task.pairs(), kGroups), .threads = kContrastThreads};
+    if (program != nullptr) {
+      launch(pairs, sampled_contrast_expression_kernel<kLanes>, task, *program);
+    } else {
+      launch(pairs, sampled_contrast_pair_kernel<kLanes>, task);
+    }
   });
 }
 
-void launch_sampled_contrast_fused(const Queue& queue, const ContrastTask& task) {
-  launch_contrast_pairs(queue, task);
+void launch_sampled_contrast_fused(const Queue& queue, const ContrastTask& task,
+                                   const PairProgram* program) {
+  launch_contrast_pairs(queue, task, program);
   launch_sampled_contrast_gather_fused(queue, task);
 }
 
 }  // namespace
 
-void launch_sampled_contrast(const Queue& queue, const ContrastTask& task) {
-  launch_contrast_pairs(queue, task);
+void launch_sampled_contrast(const Queue& queue, const ContrastTask& task,
+                             const PairProgram* program) {
+  launch_contrast_pairs(queue, task, program);
   launch_sampled_contrast_gather(queue, task);
 }
 
@@ -260,6 +323,7 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
                     .kind = options.kind,
                     .temperature = options.temperature,
                     .margin = options.margin,
+                    .normalizes = options.similarity == PairSimilarity::kCosine,
                     .negative_weight = options.negative_weight,
                     .sharpness = static_cast<float>(std::min(1.0 / options.temperature, 1e30)),
                     .negatives = triplets.negatives_per_positive(),
@@ -272,8 +336,8 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
   }
   carve_contrast_workspace(task,
                            grow(state.contrast, contrast_workspace_size(task), "sampled_contrast"));
-  state.fused ? launch_sampled_contrast_fused(queue(), task)
-              : launch_sampled_contrast(queue(), task);
+  state.fused ? launch_sampled_contrast_fused(queue(), task, options.program)
+              : launch_sampled_contrast(queue(), task, options.program);
 }
 
 }  // namespace tern::cuda

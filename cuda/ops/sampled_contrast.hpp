@@ -4,6 +4,7 @@
 
 #include "cuda/support/batch.hpp"
 #include "tern/backend.hpp"
+#include "tern/expression.hpp"
 #include "tern/view.hpp"
 
 namespace tern::cuda {
@@ -19,6 +20,7 @@ struct ContrastTask {
   SampledContrastKind kind = SampledContrastKind::kSoftmax;
   double temperature = 1.0;      // τ
   double margin = 0.0;           // m
+  bool normalizes = true;        // false: rows themselves take the place of unit rows
   double negative_weight = 1.0;  // t₂ or w
   /// Null: each pair counts 1. Else the β of pair_factor() by user; only for kSoftmax.
   const float* thresholds = nullptr;
@@ -45,8 +47,9 @@ constexpr std::int64_t contrast_workspace_size(const ContrastTask& task) {
 /// Points user_gradient, inverses and weights into a workspace of that size.
 void carve_contrast_workspace(ContrastTask& task, float* workspace);
 
-/// The reproducible form, see sampled_contrast.cu.
-void launch_sampled_contrast(const Queue& queue, const ContrastTask& task);
+/// The reproducible form, see sampled_contrast.cu. program: of kExpression, else null.
+void launch_sampled_contrast(const Queue& queue, const ContrastTask& task,
+                             const PairProgram* program = nullptr);
 
 /// Fills the gradients at the batch's rows, and the loss, from user_gradient, inverses, weights
 /// and terms. See sampled_contrast_gather.cu.

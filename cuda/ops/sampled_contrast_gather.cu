@@ -65,7 +65,8 @@ __device__ inline void project_contrast(const ContrastTask& task, const LaneGrou
     along = dot(row.unit(v), gradient(v), along);
   }
   along = group.sum(along);
-  const float leaves = row.inverse >= kContrastLargestFactor ? 0.0F : static_cast<float>(along);
+  const bool constant = !task.normalizes || row.inverse >= kContrastLargestFactor;
+  const float leaves = constant ? 0.0F : static_cast<float>(along);
   for (std::int64_t v = group.lane; v < task.stride / kVector; v += kLanes) {
     write(v, scale(row.inverse, fma(-leaves, row.unit(v), gradient(v))));
   }

@@ -58,6 +58,19 @@ void check_whole_pairs(std::string_view op, const Triplets& triplets) {
   }
 }
 
+/// A program and kDot belong to an expression, which needs its program.
+void check_expression(const SampledContrastOptions& options) {
+  if (options.kind == SampledContrastKind::kExpression) {
+    if (options.program != nullptr) return;
+    throw ConfigError("sampled_contrast: the program is null, expected that of an expression");
+  }
+  if (options.program != nullptr || options.similarity != PairSimilarity::kCosine) {
+    throw ConfigError(
+        "sampled_contrast: found a program or dot products, expected none, as only an expression "
+        "has them");
+  }
+}
+
 }  // namespace
 
 void throw_empty(std::string_view op, std::string_view what) {
@@ -236,6 +249,7 @@ void check_sampled_contrast(const Triplets& triplets, const SampledContrastOptio
   expect_non_negative("negative_weight", options.negative_weight);
   check_batch_op(kOp, triplets, users, items, grad_users, grad_items, losses);
   check_pair_weight(options, triplets.rows(Side::kUser).num_nodes());
+  check_expression(options);
   check_whole_pairs(kOp, triplets);
 }
 

@@ -15,6 +15,7 @@
 #include <limits>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_program.hpp"
 #include "host/backend/pair_weight.hpp"
 #include "host/cpu/backend.hpp"
 #include "host/cpu/unit_rows.hpp"
@@ -136,14 +137,18 @@ struct ContrastCall {
     return work.user_gradient.data() + pair * stride;
   }
   float* weights(std::int64_t pair) const { return work.weights.data() + pair * padded(negatives); }
-  bool softmax() const { return options.kind == SampledContrastKind::kSoftmax; }
+  bool normalizes() const { return options.similarity == PairSimilarity::kCosine; }
   float pull(std::int64_t pair) const { return work.pulls[static_cast<std::size_t>(pair)]; }
 };
 
 /// Distinct row r of a side: its unit row, and its place with the pairs in which it occurs.
 void prepare_row(const ContrastCall& call, std::size_t side, std::int64_t r, const float* row) {
   const Occurrences& of = call.state.occurrences[side];
-  call.work.norms[side][r] = normalize(call.rows, row, call.unit(side, r), call.stride);
+  if (call.normalizes()) {
+    call.work.norms[side][r] = normalize(call.rows, row, call.unit(side, r), call.stride);
+  } else {
+    std::copy_n(row, call.stride, call.unit(side, r));
+  }
   const auto slot = static_cast<std::int32_t>(r);
   for (std::int32_t o = of.starts[r]; o < of.starts[r + 1]; ++o) {
     const std::int32_t occurrence = of.occurrences[o];
@@ -199,6 +204,35 @@ PairScore cosine_weights(const ContrastCall& call, double s, float* weights) {
   return {weight * above + (1.0 - s), 1.0 / static_cast<double>(call.pairs)};
 }
 
+PairScore expression_weights(const ContrastCall& call, double s, float* weights) {
+  const PairProgram& program = *call.options.program;
+  const double share = 1.0 / static_cast<double>(call.pairs);
+  PairScores pair{.positive = s, .negatives = static_cast<double>(call.negatives)};
+  double sums[PairProgram::kMaxSums] = {};
+  for (std::int64_t k = 0; k < call.negatives; ++k) {
+    pair.negative = weights[k];
+    add_pair_terms(program, pair, sums);
+  }
+  const PairLossSlopes slopes = pair_loss_slopes(program, pair, sums);
+  double positive = slopes.positive;
+  for (std::int64_t k = 0; k < call.negatives; ++k) {
+    pair.negative = weights[k];
+    weights[k] = finite_factor(share * pair_negative_slope(program, pair, slopes, positive));
+  }
+  return {slopes.loss, -share * positive};
+}
+
+PairScore contrast_weights(const ContrastCall& call, std::int64_t pair, double s, float* weights) {
+  switch (call.options.kind) {
+    case SampledContrastKind::kSoftmax:
+      return softmax_weights(call, pair, s, weights);
+    case SampledContrastKind::kCosineContrastive:
+      return cosine_weights(call, s, weights);
+    default:
+      return expression_weights(call, s, weights);
+  }
+}
+
 /// The pair's loss, the weights of its negatives, and the gradient of its user's unit row.
 void score_pair(const ContrastCall& call, std::int64_t pair, double* loss) {
   const float* user = call.unit(0, call.work.users[pair]);
@@ -207,8 +241,7 @@ void score_pair(const ContrastCall& call, std::int64_t pair, double* loss) {
   float* weights = call.weights(pair);
   call.cosines(user, call.unit(1, 0), slots, call.negatives, call.stride, weights);
   const double s = call.rows.dot(user, positive, call.stride);
-  const PairScore score =
-      call.softmax() ? softmax_weights(call, pair, s, weights) : cosine_weights(call, s, weights);
+  const PairScore score = contrast_weights(call, pair, s, weights);
   *loss = score.loss;
   call.work.pulls[pair] = finite_factor(score.pull);
   float* gradient = call.user_gradient(pair);
@@ -237,6 +270,7 @@ void gather_contrast(const ContrastCall& call, std::size_t side, std::int64_t r,
     if (weight != 0.0F)
       call.rows.add(weight, call.unit(0, call.work.users[pair]), out, call.stride);
   }
+  if (!call.normalizes()) return;
   project(call.rows, call.unit(side, r), call.work.norms[side][r], out, call.stride);
 }
 

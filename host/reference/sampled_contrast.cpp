@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "host/backend/checks.hpp"
+#include "host/backend/pair_program.hpp"
 #include "host/backend/pair_weight.hpp"
 #include "host/reference/backend.hpp"
 #include "host/reference/unit_rows.hpp"
@@ -46,6 +47,34 @@ ContrastTerm cosine_term(const SampledContrastOptions& options, double positive,
   return term;
 }
 
+ContrastTerm expression_term(const PairProgram& program, double positive,
+                             const std::vector<double>& scores) {
+  PairScores pair{.positive = positive, .negatives = static_cast<double>(scores.size())};
+  double sums[PairProgram::kMaxSums] = {};
+  for (const double s : scores) {
+    pair.negative = s;
+    add_pair_terms(program, pair, sums);
+  }
+  const PairLossSlopes slopes = pair_loss_slopes(program, pair, sums);
+  ContrastTerm term{.loss = slopes.loss, .positive = slopes.positive, .negatives = {}};
+  for (const double s : scores) {
+    pair.negative = s;
+    term.negatives.push_back(pair_negative_slope(program, pair, slopes, term.positive));
+  }
+  return term;
+}
+
+ContrastTerm contrast_term(const SampledContrastOptions& options, double positive,
+                           const std::vector<double>& scores) {
+  if (options.kind == SampledContrastKind::kSoftmax) {
+    return softmax_term(options, positive, scores);
+  }
+  if (options.kind == SampledContrastKind::kExpression) {
+    return expression_term(*options.program, positive, scores);
+  }
+  return cosine_term(options, positive, scores);
+}
+
 /// w · term, with the derivative of w.
 ContrastTerm weighted_term(ContrastTerm term, const PairFactor& factor) {
   term.positive = factor.weight * term.positive + factor.slope * term.loss;
@@ -58,6 +87,7 @@ ContrastTerm weighted_term(ContrastTerm term, const PairFactor& factor) {
 
 // softmax: loss = 1/P Σ w [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ], w = 1 without thresholds
 // cosine contrastive: loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ]
+// expression: loss = 1/P Σ f(s⁺, s_1..s_M)
 void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
                                         const Matrix& users, const Matrix& items,
                                         Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
@@ -84,9 +114,9 @@ void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContras
       user_grads(user, d) = item_grads(positive, d) = item_grads(negative, d) = 0;
     }
   }
-  UnitRows u(view(users, kOp, "users"), user_nodes);
-  UnitRows p(view(items, kOp, "items"), positive_nodes);
-  UnitRows n(view(items, kOp, "items"), negative_nodes);
+  UnitRows u(view(users, kOp, "users"), user_nodes, options.similarity);
+  UnitRows p(view(items, kOp, "items"), positive_nodes, options.similarity);
+  UnitRows n(view(items, kOp, "items"), negative_nodes, options.similarity);
 
   double loss = 0;
   std::vector<double> cosines(static_cast<std::size_t>(negatives));
@@ -95,9 +125,7 @@ void ReferenceBackend::sampled_contrast(Triplets& triplets, const SampledContras
     for (std::int64_t k = 0; k < negatives; ++k) {
       cosines[static_cast<std::size_t>(k)] = dot(u.value(q), n.value(q * negatives + k), width);
     }
-    ContrastTerm term = options.kind == SampledContrastKind::kSoftmax
-                            ? softmax_term(options, positive, cosines)
-                            : cosine_term(options, positive, cosines);
+    ContrastTerm term = contrast_term(options, positive, cosines);
     if (const Matrix* thresholds = options.pair_weight.thresholds) {
       const double threshold = view(*thresholds, kOp, "thresholds")(0, batch[q * negatives].user);
       term = weighted_term(std::move(term),

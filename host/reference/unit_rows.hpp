@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "tern/op_options.hpp"
 #include "tern/types.hpp"
 #include "tern/view.hpp"
 
@@ -16,10 +17,18 @@ inline constexpr double kSmallestNorm = 1e-12;
 struct UnitRows {
   std::int64_t width;
   std::vector<double> values, norms, gradient;
+  bool normalized;  // else values are the rows themselves
 
-  UnitRows(const MatrixView<const double>& rows, const std::vector<NodeId>& nodes)
-      : width(rows.cols), gradient(nodes.size() * static_cast<std::size_t>(rows.cols)) {
+  UnitRows(const MatrixView<const double>& rows, const std::vector<NodeId>& nodes,
+           PairSimilarity similarity = PairSimilarity::kCosine)
+      : width(rows.cols),
+        gradient(nodes.size() * static_cast<std::size_t>(rows.cols)),
+        normalized(similarity == PairSimilarity::kCosine) {
     for (const NodeId node : nodes) {
+      if (!normalized) {
+        values.insert(values.end(), rows.row(node), rows.row(node) + width);
+        continue;
+      }
       double square = 0;
       for (std::int64_t d = 0; d < width; ++d) square += rows(node, d) * rows(node, d);
       norms.push_back(std::sqrt(square));
@@ -34,6 +43,11 @@ struct UnitRows {
   /// Adds ∂ê/∂e of every pair to its node's row of the gradient.
   void scatter(const std::vector<NodeId>& nodes, const MatrixView<double>& to) {
     for (std::int64_t t = 0; t < static_cast<std::int64_t>(nodes.size()); ++t) {
+      if (!normalized) {
+        double* row = to.row(nodes[static_cast<std::size_t>(t)]);
+        for (std::int64_t d = 0; d < width; ++d) row[d] += grad(t)[d];
+        continue;
+      }
       const double norm = norms[static_cast<std::size_t>(t)];
       double along = 0;
       for (std::int64_t d = 0; d < width; ++d) along += value(t)[d] * grad(t)[d];

@@ -278,12 +278,15 @@ class Backend {
   /// the final embeddings. s⁺ = û·p̂, s_k = û·n̂_k with ê = e / max(‖e‖, 1e-12); P = B / M pairs:
   /// softmax:             loss = 1/P Σ w [ -s⁺/τ + t₂ log Σ_k exp(s_k / τ) ], w as in in_batch_softmax
   /// cosine contrastive:  loss = 1/P Σ [ (1 - s⁺) + w/M Σ_k max(0, s_k - m) ], gradient 0 at s_k = m
+  /// expression:          loss = 1/P Σ f(s⁺, s_1..s_M), f and its derivatives by options.program, in f64
+  /// With kDot, s⁺ = u·p and s_k = u·n_k: e takes the place of ê, and g is the gradient of e.
   /// Gradients go on to e as in in_batch_softmax. A batch begins with the first negative of a pair
   /// and ends with the last; throws ShapeError if the batch size is no multiple of M, or on pairs
   /// without negatives. Of triplets that the caller set, each M consecutive ones, from the first, must
   /// have one user and one positive item, which is not checked; else the result is undefined. Shapes,
   /// rows and losses as for bpr. The largest s_k of a pair leaves its exponents, so that nothing
-  /// overflows. Throws ConfigError on thresholds with the cosine contrastive loss.
+  /// overflows in the first two. Throws ConfigError on thresholds without softmax, and on a program or
+  /// kDot for another loss than expression, which needs a program.
   /// Source: Wu et al. 2024, "On the Effectiveness of Sampled Softmax Loss for Item Recommendation";
   /// Mao et al. 2021, "SimpleX" (CCL); thresholds: Yang et al. 2025 (SL@K).
   virtual void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,

@@ -2,18 +2,21 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "tern/backend.hpp"
 #include "tern/batch.hpp"
 #include "tern/config.hpp"
+#include "tern/expression.hpp"
 #include "tern/model.hpp"
 
 namespace tern {
 
 /// The quantity that training minimises. It calls the model's backward pass itself, so that a
-/// trainer need not know its parts (such as a penalty) or their order.
+/// trainer need not know its parts (such as a penalty) or their order. A loss of pairs and their negatives
+/// needs no class of its own: make_expression_loss().
 class Loss {
  public:
   /// Rows of `losses`: the loss proper and the penalty. A model with a contrast adds one row for each
@@ -45,6 +48,23 @@ class Loss {
   /// capacity(), rows().
   virtual void backward(Model& model, Batch& batch, Matrix& losses) = 0;
 };
+
+/// Options of make_expression_loss().
+struct ExpressionLossOptions {
+  /// kCosine: scores are cosines of final embeddings.
+  PairSimilarity similarity = PairSimilarity::kDot;
+  double l2 = 0.0;  // λ of the penalty
+};
+
+/// The loss 1/P Σ f(s⁺, s_1..s_M) over the P pairs of a batch, f the expression, by
+/// Backend::sampled_contrast, and λ/(2P) Σ (‖e_u‖² + ‖e_p‖² + 1/M Σ_k ‖e_k‖²) over the rows that
+/// Model::penalized names. name: of its column in metrics, such as "hinge". M is
+/// sampling.negatives_per_positive, at least 1, and train.batch_size, which counts triplets, is a multiple
+/// of M (ShapeError in the first step otherwise). Throws ConfigError as Expression::compile() does, and
+/// on λ below 0.
+std::unique_ptr<Loss> make_expression_loss(Backend& backend, std::string name,
+                                           const Expression& expression,
+                                           const ExpressionLossOptions& options = {});
 
 /// The rows of `losses` for a model: Loss::kTerms, and two more if it has a contrast.
 std::int64_t loss_terms(const Model& model);

@@ -7,6 +7,8 @@
 
 namespace tern {
 
+struct PairProgram;
+
 // Options of the ops in tern/backend.hpp.
 
 /// The numbers as which `propagate` reads the elements of its source.
@@ -104,6 +106,13 @@ struct AlignmentUniformityOptions {
 enum class SampledContrastKind : std::uint8_t {
   kSoftmax,
   kCosineContrastive,  // CCL
+  kExpression,         // the caller's
+};
+
+/// The score of a user and an item in `sampled_contrast`.
+enum class PairSimilarity : std::uint8_t {
+  kCosine,  // û·î
+  kDot,     // u·i
 };
 
 /// Options of `sampled_contrast`.
@@ -114,6 +123,10 @@ struct SampledContrastOptions {
   double negative_weight = 1.0;  // t₂ or w, >= 0
   /// Only for kSoftmax.
   PairWeight pair_weight = {};
+  /// Only for kExpression, read during the call: Expression::compile() of tern/expression.hpp.
+  const PairProgram* program = nullptr;
+  /// kDot only for kExpression.
+  PairSimilarity similarity = PairSimilarity::kCosine;
 };
 
 /// Options of `info_nce`.

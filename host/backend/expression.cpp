@@ -1,0 +1,109 @@
+#include "tern/expression.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "tern/error.hpp"
+
+namespace tern {
+namespace {
+
+using Code = std::vector<PairInstruction>;
+
+/// The most values that the code has on its stack.
+int depth_of(const Code& code) {
+  int depth = 0;
+  int most = 0;
+  for (const PairInstruction& instruction : code) {
+    if (instruction.op < PairOp::kAdd) {
+      ++depth;
+    } else if (instruction.op < PairOp::kExp) {
+      --depth;
+    }
+    most = std::max(most, depth);
+  }
+  return most;
+}
+
+bool has_op(const Code& code, PairOp op) {
+  return std::ranges::find(code, op, &PairInstruction::op) != code.end();
+}
+
+void append_code(PairProgram& program, std::int32_t& size, const Code& code) {
+  if (size + std::ssize(code) > PairProgram::kMaxInstructions) {
+    throw ConfigError(fmt::format("the expression has more than {} numbers, scores and functions",
+                                  PairProgram::kMaxInstructions));
+  }
+  if (depth_of(code) > PairProgram::kMaxDepth) {
+    throw ConfigError(
+        fmt::format("the expression needs {} intermediate values at a time, expected at most {}: "
+                    "write a + (b + c) as a + b + c",
+                    depth_of(code), PairProgram::kMaxDepth));
+  }
+  std::ranges::copy(code, program.code + size);
+  size += static_cast<std::int32_t>(code.size());
+}
+
+}  // namespace
+
+Expression::Expression(double constant) : code_{PairInstruction{.constant = constant}} {}
+
+Expression Expression::joined(PairOp op, const Expression& a, const Expression& b) {
+  Expression result = a;
+  // The sums of both, equal ones once.
+  std::vector<std::int32_t> numbers;
+  for (const Code& sum : b.sums_) {
+    const auto known = std::ranges::find(result.sums_, sum);
+    numbers.push_back(static_cast<std::int32_t>(known - result.sums_.begin()));
+    if (known == result.sums_.end()) result.sums_.push_back(sum);
+  }
+  for (PairInstruction instruction : b.code_) {
+    if (instruction.op == PairOp::kSum) {
+      instruction.sum = numbers[static_cast<std::size_t>(instruction.sum)];
+    }
+    result.code_.push_back(instruction);
+  }
+  result.code_.push_back({.op = op});
+  return result;
+}
+
+Expression Expression::of(PairOp op, const Expression& a) {
+  Expression result = a;
+  result.code_.push_back({.op = op});
+  return result;
+}
+
+Expression Expression::summed(const Expression& a) {
+  if (!a.sums_.empty()) {
+    throw ConfigError("an expression has a sum over negatives within another one");
+  }
+  Expression result(PairInstruction{.op = PairOp::kSum});
+  result.sums_.push_back(a.code_);
+  return result;
+}
+
+PairProgram Expression::compile() const {
+  if (has_op(code_, PairOp::kNegative)) {
+    throw ConfigError(
+        "the expression has the score of a negative outside of a sum; write mean(...) or sum(...) "
+        "over it");
+  }
+  if (sums_.size() > PairProgram::kMaxSums) {
+    throw ConfigError(
+        fmt::format("the expression has {} different sums over negatives, expected at "
+                    "most {}",
+                    sums_.size(), PairProgram::kMaxSums));
+  }
+  PairProgram program;
+  std::int32_t size = 0;
+  for (const Code& sum : sums_) {
+    append_code(program, size, sum);
+    program.ends[program.sums++] = size;
+  }
+  append_code(program, size, code_);
+  program.ends[program.sums] = size;
+  return program;
+}
+
+}  // namespace tern
