@@ -369,7 +369,8 @@ class Step:
                        adam=layers == 1)
         row_bytes = 4 * WIDTH
         rows = sum(map(len, self.batch))
-        self.plain("next_batch", 2, 16 * options.batch)
+        self.plain("next_batch: leave, enter", 2, 16 * options.batch, names=APART)
+        self.plain("next_batch", 1, 16 * options.batch, names=list(TOGETHER))
         if options.loss == "bpr":
             self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
         else:
