@@ -377,9 +377,9 @@ class Step:
             self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
                        6.0 * options.batch**2 * WIDTH)
         nodes = sum(map(len, self.degrees))
-        self.plain("increment", 1, 8)
+        self.plain("increment", 1, 8, names=APART)
         self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=APART)
-        self.plain("l2_penalty: its loss", 1, 8 * rows, names=list(TOGETHER))
+        self.plain("l2_penalty: its loss; increment", 1, 8 * rows, names=list(TOGETHER))
         self.plain("adam", 2, 7 * nodes * row_bytes, names=APART, copied=COPIED * nodes)
 
     def of(self, name):
