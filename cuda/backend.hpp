@@ -40,6 +40,7 @@ struct CudaOptions {
 class CudaRecording;
 class PendingOps;
 struct AdamTask;
+struct IncrementTask;
 struct L2PenaltyTask;
 
 /// The f32 backend for one GPU: kernels of cuda/ops on one stream. Ops return before the work is
@@ -160,6 +161,7 @@ class CudaBackend final : public Backend {
   Queue queue_of_counters(const Counter& counter);
   /// Whether an op of a recorded step waits, to share a launch with others; else it must be launched.
   bool deferred(const L2PenaltyTask& task);
+  bool deferred(const IncrementTask& task);
   bool deferred(const AdamTask& task);
   DeviceScope use_device() const { return DeviceScope(options_.device); }
   /// Throws ShapeError if a recorded step is running: its ops must not do this.

@@ -369,16 +369,17 @@ class Step:
                        adam=layers == 1)
         row_bytes = 4 * WIDTH
         rows = sum(map(len, self.batch))
-        self.plain("next_batch", 2, 16 * options.batch)
+        self.plain("next_batch: leave, enter", 2, 16 * options.batch, names=APART)
+        self.plain("next_batch", 1, 16 * options.batch, names=list(TOGETHER))
         if options.loss == "bpr":
             self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
         else:
             self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
                        6.0 * options.batch**2 * WIDTH)
         nodes = sum(map(len, self.degrees))
-        self.plain("increment", 1, 8)
+        self.plain("increment", 1, 8, names=APART)
         self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=APART)
-        self.plain("l2_penalty: its loss", 1, 8 * rows, names=list(TOGETHER))
+        self.plain("l2_penalty: its loss; increment", 1, 8 * rows, names=list(TOGETHER))
         self.plain("adam", 2, 7 * nodes * row_bytes, names=APART, copied=COPIED * nodes)
 
     def of(self, name):

@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kAdamThreads, kAdamBlocks)
   for (std::int64_t place = lane; place < vectors; place += lanes) {
     adam_vector(task, c, row * vectors + place, place);
   }
-  if (lane == 0) task.row_steps[row] = *task.step;
+  if (lane == 0) task.row_steps[row] = step_of(task);
 }
 
 /// Steps begin + 1 .. end of vector `at`, with gradient 0; corrections of these steps in turn.
@@ -141,11 +141,12 @@ __global__ void __launch_bounds__(kAdamThreads, kCatchUpBlocks)
   if (begin < end && thread % lanes == 0) task.row_steps[row] = end;
 }
 
-/// From now on increment computes the powers of these betas; this step's follow too.
+/// From now on increment computes the powers of these betas; those of this step and the next follow too.
 __global__ void adam_betas_kernel(const std::int64_t* step, double beta1, double beta2,
                                   StepDecay* decay) {
   const auto t = static_cast<double>(*step);
-  *decay = {*step, beta1, beta2, pow(beta1, t), pow(beta2, t)};
+  *decay = {
+      *step, beta1, beta2, pow(beta1, t), pow(beta2, t), pow(beta1, t + 1), pow(beta2, t + 1)};
 }
 
 }  // namespace

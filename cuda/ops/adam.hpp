@@ -18,6 +18,7 @@ struct AdamTask {
   float epsilon = 0.0F;
   float weight_decay = 0.0F;
   const std::int64_t* step = nullptr;  // t, 1 at the first step; in device memory
+  std::int64_t uncounted = 0;          // 1: the step is *step + 1, as a later launch counts it
   const StepDecay* decay = nullptr;    // null, or the powers of a step, perhaps this one's
   const float* gradient = nullptr;
   float* parameter = nullptr;

@@ -35,15 +35,21 @@ __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task, doubl
           static_cast<float>(1.0 / sqrt(1.0 - power2))};
 }
 
+/// The step that an update makes.
+__device__ inline std::int64_t step_of(const AdamTask& task) {
+  return *task.step + task.uncounted;
+}
+
 __device__ inline AdamCoefficients adam_coefficients(const AdamTask& task) {
-  const std::int64_t step = *task.step;
+  const std::int64_t counted = *task.step;
   const StepDecay* decay = task.decay;
-  const bool known = decay != nullptr && decay->step == step && step > 0 &&
-                     decay->beta1 == task.beta1 && decay->beta2 == task.beta2;
-  const auto t = static_cast<double>(step);
-  const double power1 = known ? decay->power1 : pow(task.beta1, t);
-  const double power2 = known ? decay->power2 : pow(task.beta2, t);
-  return adam_coefficients(task, power1, power2);
+  if (decay != nullptr && decay->step == counted && counted > 0 && decay->beta1 == task.beta1 &&
+      decay->beta2 == task.beta2) {
+    return task.uncounted == 0 ? adam_coefficients(task, decay->power1, decay->power2)
+                               : adam_coefficients(task, decay->next_power1, decay->next_power2);
+  }
+  const auto t = static_cast<double>(step_of(task));
+  return adam_coefficients(task, pow(task.beta1, t), pow(task.beta2, t));
 }
 
 __device__ inline void adam_element(const AdamTask& task, const AdamCoefficients& c, float gradient,
@@ -78,7 +84,7 @@ __device__ inline void adam_vector(const AdamTask& task, const AdamCoefficients&
   store_copy_at(task.copy, task.stride / kVector, at, p);
   // A first moment that is not finite makes the parameter not finite: no need to test it.
   if (!(all_finite(p) && all_finite(v)) && task.fault != nullptr)
-    note_fault(task.fault, *task.step);
+    note_fault(task.fault, step_of(task));
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 #include <algorithm>
 
 #include "cuda/backend.hpp"
+#include "cuda/ops/increment_step.cuh"
 #include "cuda/support/block.cuh"
 #include "cuda/support/group.cuh"
 #include "cuda/support/lanes.hpp"
@@ -56,9 +57,14 @@ __global__ void __launch_bounds__(kL2Threads)
   }
 }
 
-/// One block: threads sum terms kL2Threads apart, then join in a fixed order.
+/// The first block: threads sum terms kL2Threads apart, then join in a fixed order. A second block
+/// increments a counter, if there is one.
 __global__ void __launch_bounds__(kL2Threads)
-    l2_penalty_loss_kernel(const __grid_constant__ L2PenaltyTask task) {
+    l2_penalty_loss_kernel(const __grid_constant__ L2PenaltyTask task, IncrementTask increment) {
+  if (blockIdx.x > 0) {
+    if (threadIdx.x == 0) increment_counter(increment);
+    return;
+  }
   const double* terms = task.terms;
   double sum = 0.0;
   for (int s = 0; s < 2; ++s) {
@@ -140,9 +146,11 @@ void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task) {
   launch_l2_penalty_loss(queue, task);
 }
 
-void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task) {
+void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task,
+                            const IncrementTask& increment) {
   const Launcher launch(queue);
-  launch({.blocks = 1, .threads = kL2Threads}, l2_penalty_loss_kernel, task);
+  launch({.blocks = increment.counter == nullptr ? 1 : 2, .threads = kL2Threads},
+         l2_penalty_loss_kernel, task, increment);
 }
 
 void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,

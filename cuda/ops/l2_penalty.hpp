@@ -1,5 +1,6 @@
 #pragma once
 
+#include "cuda/ops/increment.hpp"
 #include "cuda/support/batch.hpp"
 #include "tern/view.hpp"
 
@@ -24,7 +25,8 @@ struct L2PenaltyTask {
 
 /// The reproducible form, see l2_penalty.cu.
 void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task);
-/// Its loss alone, if the terms are there already (propagate's RowUpdate).
-void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task);
+/// Its loss alone, if the terms are there already (propagate's RowUpdate), and the increment of a counter.
+void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task,
+                            const IncrementTask& increment = {});
 
 }  // namespace tern::cuda

@@ -1,10 +1,11 @@
 // next_batch: moves from one batch to the next, on the device alone. Integers alone: exact.
 //
-// The reproducible form takes two launches: a row may belong to both batches, so all old marks must
-// be cleared before the first new one is set. For each distinct row of the batch a byte and its place
-// are written at random and four bytes are read in order: a few microseconds of latency. The plan is not
-// copied: the state says where the batch lies in the arrays of its window. After the last batch of
-// a window the next window is drawn and planned (next_batch_plan.cu).
+// In the reproducible form one launch leaves a batch and enters the next of its window. A row may belong
+// to both, so a mark is a count: one thread takes 1 from it, another adds 1, in any order. For each
+// distinct row of the batch a byte and its place are written at random and four bytes are read in order:
+// a few microseconds of latency. The plan is not copied: the state says where the batch lies in the arrays
+// of its window. After the last batch of a window the batch is left, the next window is drawn and planned
+// (next_batch_plan.cu), and its first batch is entered.
 //
 // The fused form plans nothing: on entering a batch one kernel draws its triplets and lists their
 // rows; an atomic mark decides which thread lists a row. The models need the rows before the loss,
@@ -29,6 +30,12 @@ struct NextBatchSide {
   std::uint8_t* marks = nullptr;            // (nodes)
   std::int32_t* places = nullptr;           // (nodes), valid where marked
   std::int64_t capacity = 0;                // the most distinct rows that a batch can have
+
+  /// Where the rows of the window's batch `place` lie.
+  __device__ RowSpan span(std::int64_t place) const {
+    const std::int64_t begin = first_row[place];
+    return {begin, first_row[place + 1] - begin};
+  }
 };
 
 /// One move to another batch; all pointers on the device.
@@ -66,27 +73,45 @@ __global__ void __launch_bounds__(kNextBatchThreads)
   }
 }
 
-/// Makes the named batch current: its triplets, its rows and their marks. Grid: (rows, sides).
+/// Adds to the mark of a row. A mark is a byte and the atomics have 32 bits, but none overflows into its
+/// neighbours: it lies between 0 and 2, and is 0 or 1 in the end.
+__device__ inline void add_to_mark(std::uint8_t* marks, NodeId row, int change) {
+  auto* word = reinterpret_cast<unsigned*>(marks) + row / 4;
+  atomicAdd(word, static_cast<unsigned>(change) << (row % 4 * 8));
+}
+
+/// Makes a batch of the window current: its triplets, its rows and their marks. kMoves: it is the one after
+/// the current one (after the last, the first), which is left; else the one that the state names, and no
+/// row is marked. Grid: (rows, sides).
+template <bool kMoves>
 __global__ void __launch_bounds__(kNextBatchThreads)
     enter_batch_kernel(const __grid_constant__ NextBatchTask task) {
+  BatchState& state = *task.state;
   const NextBatchSide& side = task.sides[blockIdx.y];
-  const std::int64_t batch = task.state->batch;
-  const std::int64_t place = batch - task.state->window_first;
-  const std::int64_t begin = side.first_row[place];
-  const std::int64_t count = side.first_row[place + 1] - begin;
   const std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * kNextBatchThreads + threadIdx.x;
-  if (i < count) {
-    const NodeId row = side.rows[begin + i];
-    side.marks[row] = 1;
+  std::int64_t batch = state.batch;
+  if constexpr (kMoves) {
+    batch = batch + 1 == task.num_batches ? 0 : batch + 1;
+    const RowSpan left = state.rows[blockIdx.y];
+    if (i < left.count) add_to_mark(side.marks, side.rows[left.begin + i], -1);
+  }
+  const std::int64_t place = batch - state.window_first;
+  const RowSpan entered = side.span(place);
+  if (i < entered.count) {
+    const NodeId row = side.rows[entered.begin + i];
+    add_to_mark(side.marks, row, 1);
     side.places[row] = static_cast<std::int32_t>(i);
   }
-  if (i == 0) {  // no other thread reads these here
-    task.state->rows[blockIdx.y] = RowSpan{begin, count};
-    if (blockIdx.y == 0) {
-      task.state->first = place * task.batch_size;
-      task.state->count = min(task.batch_size, task.num_triplets - batch * task.batch_size);
-    }
-  }
+  __syncthreads();
+  if (threadIdx.x != 0) return;
+  // All blocks read the state above: the last of them writes it.
+  __threadfence();
+  if (atomicAdd(&state.blocks_done, 1U) + 1 < gridDim.x * gridDim.y) return;
+  state.blocks_done = 0;  // for the next launch
+  state.batch = batch;
+  state.first = place * task.batch_size;
+  state.count = min(task.batch_size, task.num_triplets - batch * task.batch_size);
+  for (int s = 0; s < 2; ++s) state.rows[s] = task.sides[s].span(place);
 }
 
 LaunchShape next_batch_shape(const NextBatchTask& task) {
@@ -94,15 +119,21 @@ LaunchShape next_batch_shape(const NextBatchTask& task) {
   return {.blocks = ceil_div(rows, kNextBatchThreads), .threads = kNextBatchThreads, .blocks_y = 2};
 }
 
-/// Between this and launch_enter_batch a new window may be planned.
 void launch_leave_batch(const Queue& queue, const NextBatchTask& task, BatchTarget target) {
   const Launcher launch(queue);
   launch(next_batch_shape(task), leave_batch_kernel, task, target);
 }
 
+/// Enters the batch that the state names. The batch before was left, and perhaps a window planned since.
 void launch_enter_batch(const Queue& queue, const NextBatchTask& task) {
   const Launcher launch(queue);
-  launch(next_batch_shape(task), enter_batch_kernel, task);
+  launch(next_batch_shape(task), enter_batch_kernel<false>, task);
+}
+
+/// Leaves the current batch and enters the next of the same window.
+void launch_move_batch(const Queue& queue, const NextBatchTask& task) {
+  const Launcher launch(queue);
+  launch(next_batch_shape(task), enter_batch_kernel<true>, task);
 }
 
 /// A side of the current batch in the fused form: its distinct rows in no particular order.
@@ -273,11 +304,11 @@ void CudaBackend::next_batch(Triplets& triplets) {
     }
     state.batch = next;
   }
-  launch_leave_batch(queue(), next_batch_task(state), {});
   if (state.fused) {
+    launch_leave_batch(queue(), next_batch_task(state), {});
     draw_batch(state);
   } else {
-    launch_enter_batch(queue(), next_batch_task(state));
+    launch_move_batch(queue(), next_batch_task(state));
   }
 }
 

@@ -70,6 +70,12 @@ int PendingOps::penalized_side(const float* gradient) const {
   return penalty_->gradients[0].data == gradient ? 0 : 1;
 }
 
+bool PendingOps::take(const IncrementTask& task) {
+  if (!penalty_ || increment_.counter != nullptr || uses(task.counter)) return false;
+  increment_ = task;
+  return true;
+}
+
 bool PendingOps::take(const AdamTask& task) {
   const int source = source_of(task.gradient);
   if (source < 0 || !task.only.every() || adams_[source].parameter != nullptr) return false;
@@ -88,8 +94,8 @@ bool PendingOps::take(const AdamTask& task) {
   return true;
 }
 
-bool PendingOps::reads(const CounterStorage& counter) const {
-  return adams_[0].step == counter.value.data() || adams_[1].step == counter.value.data();
+bool PendingOps::uses(const std::int64_t* counter) const {
+  return increment_.counter == counter || adams_[0].step == counter || adams_[1].step == counter;
 }
 
 /// Whether each propagation has its step of Adam.
@@ -104,6 +110,7 @@ bool PendingOps::updates_all() const {
 RowUpdate PendingOps::update_of(int task) const {
   RowUpdate update;
   update.adam = adams_[task];
+  update.adam.uncounted = update.adam.step == increment_.counter ? 1 : 0;
   if (!penalty_) return update;
   const int side = penalized_side(tasks_[task].y.data);
   update.lambda = penalty_->lambda;
@@ -127,9 +134,10 @@ void PendingOps::launch(const Queue& queue) {
   }
   launch_propagate(queue, launch);
   if (together) {
-    if (ops.penalty_) launch_l2_penalty_loss(queue, *ops.penalty_);
+    if (ops.penalty_) launch_l2_penalty_loss(queue, *ops.penalty_, ops.increment_);
     return;
   }
+  if (ops.increment_.counter != nullptr) launch_increment(queue, ops.increment_);
   if (ops.penalty_) {
     launch_l2_penalty(queue, *ops.penalty_);
     for (const PropagateTask& task : ops.tasks_) {
@@ -149,11 +157,17 @@ Queue CudaBackend::queue() {
 }
 
 Queue CudaBackend::queue_of_counters(const Counter& counter) {
-  if (recording_ == nullptr || recording_->pending().reads(storage(counter))) return queue();
+  if (recording_ == nullptr || recording_->pending().uses(storage(counter).value.data())) {
+    return queue();
+  }
   return {stream_.get(), multiprocessors_, options_.synchronous};
 }
 
 bool CudaBackend::deferred(const L2PenaltyTask& task) {
+  return recording_ != nullptr && recording_->pending().take(task);
+}
+
+bool CudaBackend::deferred(const IncrementTask& task) {
   return recording_ != nullptr && recording_->pending().take(task);
 }
 

@@ -4,24 +4,25 @@
 #include <optional>
 
 #include "cuda/ops/adam.hpp"
+#include "cuda/ops/increment.hpp"
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/ops/propagate.hpp"
 #include "cuda/support/launch.hpp"
 
 namespace tern::cuda {
 
-struct CounterStorage;
-
 /// Ops of a recorded step that are not launched yet, as ops after them may share their launch:
 ///
 ///  - two propagations, such as both directions of a layer, if neither needs the other's result, and both
 ///    or neither gather from bf16 copies;
 ///  - then the L2 penalty, if it adds to the results of both;
+///  - then the increment of a counter, if the penalty waits: the launch that sums the penalty's loss makes
+///    it, after Adam's step, which counts it in advance (AdamTask::uncounted);
 ///  - then Adam, with these results as gradients.
 ///
-/// Their matrices outlive the recording (Backend::record); each, and its bf16 copy, gets the bits of ops that are
-/// launched one by one. A launch of its own costs each op microseconds in which the GPU starts and drains,
-/// and Adam in the propagation reads no gradient.
+/// Their matrices outlive the recording (Backend::record); each, and its bf16 copy, gets the bits of ops
+/// that are launched one by one. A launch of its own costs each op microseconds in which the GPU starts and
+/// drains, and Adam in the propagation reads no gradient.
 class PendingOps {
  public:
   /// Whether a propagation can share the launch of the one that waits.
@@ -30,9 +31,10 @@ class PendingOps {
   void add(const PropagateTask& task);
   /// Lets an op wait if it can share the launch of those that wait; false: it must be launched.
   bool take(const L2PenaltyTask& task);
+  bool take(const IncrementTask& task);
   bool take(const AdamTask& task);
-  /// Whether an op that waits reads the counter.
-  bool reads(const CounterStorage& counter) const;
+  /// Whether an op that waits reads a counter, or changes it.
+  bool uses(const std::int64_t* counter) const;
   /// Launches everything that waits.
   void launch(const Queue& queue);
 
@@ -47,6 +49,7 @@ class PendingOps {
   PropagateTask tasks_[2];
   int count_ = 0;
   std::optional<L2PenaltyTask> penalty_;
+  IncrementTask increment_;
   AdamTask adams_[2];  // by propagation; parameter null: none
 };
 

@@ -47,7 +47,7 @@ RowSet make_batch_rows(TripletsStorage& state, Side side, NodeId num_nodes,
   const std::int64_t room = each * window_batches * state.batch_size;
   const std::int64_t capacity = std::min<std::int64_t>(num_nodes, each * state.batch_size);
   auto set = std::make_unique<RowSetStorage>();
-  // Whole words: the fused form sets marks by 32-bit atomics.
+  // Whole words: next_batch changes marks by 32-bit atomics.
   set->marks = DeviceArray<std::uint8_t>((std::int64_t{num_nodes} + 3) / 4 * 4, memory);
   set->marks.zero();
   SidePlan& plan = state.plans[static_cast<int>(side)];

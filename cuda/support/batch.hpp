@@ -18,6 +18,7 @@ struct BatchState {
   std::int64_t count = 0;
   /// Where the current batch's distinct users and items lie among those of the window.
   RowSpan rows[2] = {};
+  std::uint32_t blocks_done = 0;  // of a launch of next_batch; 0 between launches
 };
 
 /// The distinct rows of one side, batch after batch, and where each occurs: rows[r] has the
