@@ -127,11 +127,16 @@ void add_options(CLI::App& ops, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "csv", "markdown", "json"}));
   ops.add_option("--json", arguments.json, "also write the results, in Google Benchmark's format")
       ->type_name("FILE");
+  ops.add_option("--svg", arguments.svg, "also draw a roofline: flop/byte and flop/s of each case")
+      ->type_name("FILE");
   ops.add_option("--baseline", arguments.baseline,
                  "compare the results with those of an earlier --json, as `compare` does")
       ->type_name("FILE");
   ops.add_flag_callback(
       "--warm", [&arguments] { arguments.caches = {"warm"}; }, "the same as --caches warm");
+  ops.add_flag("--estimate", arguments.estimate, "only print the time and memory that it needs");
+  ops.add_flag("--force", arguments.force,
+               "run even if it seems to need more than the free memory");
   ops.add_flag("--list", arguments.list, "only list the names of the cases");
 }
 

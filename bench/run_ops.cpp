@@ -10,9 +10,11 @@
 #include <utility>
 
 #include "bench/support/compare_results.hpp"
+#include "bench/support/estimate.hpp"
 #include "bench/support/machine.hpp"
 #include "bench/support/plugin.hpp"
 #include "bench/support/report.hpp"
+#include "bench/support/roofline.hpp"
 #include "bench/support/rows.hpp"
 #include "host/support/processors.hpp"
 #include "tern/dataset.hpp"
@@ -87,6 +89,7 @@ Interactions interactions_of(const Arguments& arguments) {
 struct Measured {
   Context context;
   std::vector<Result> results;
+  std::vector<CeilingsByState> ceilings;  // of each width and batch size
 };
 
 void append(Context& context, const Context& more) {
@@ -136,6 +139,7 @@ void run_once(const Arguments& arguments, const Cases& cases, Workload& workload
   }
   print_results(arguments, title_of(arguments, workload, ceilings), results);
   std::ranges::move(results, std::back_inserter(measured.results));
+  measured.ceilings.push_back(std::move(ceilings));
 }
 
 /// The cases that the batch size of a workload changes; for the first size, all.
@@ -147,12 +151,64 @@ Cases cases_for(const Cases& cases, bool first_batch_size) {
   return some;
 }
 
+/// Calls run(cases, width, batch size) for each table of results.
+template <typename Run>
+void for_each_table(const Arguments& arguments, const Cases& cases, const Run& run) {
+  for (const std::int64_t width : arguments.widths) {
+    for (const std::int64_t batch : arguments.batches) {
+      const Cases some = cases_for(cases, batch == arguments.batches.front());
+      if (!some.empty()) run(some, width, batch);
+    }
+  }
+}
+
+/// Prints what the run needs. Throws MemoryError if the largest case does not fit.
+void print_estimate(const Arguments& arguments, const Cases& cases, const Interactions& data,
+                    Backend& backend, int threads) {
+  Session session{.device = kind_of(backend.name()),
+                  .states = static_cast<int>(arguments.caches.size()),
+                  .seconds = arguments.run.seconds,
+                  .blocks = arguments.run.blocks,
+                  .free = static_cast<double>(backend.memory().free)};
+  double seconds = 0.0;
+  double bytes = 0.0;
+  std::string problem;
+  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
+    const Estimate need = estimate(
+        some, {data.num_users(), data.num_items(), data.size(), width, batch, threads}, session);
+    seconds += need.seconds;
+    bytes = std::max(bytes, need.device);
+    if (need.largest > session.free && problem.empty()) {
+      problem = fmt::format(
+          "not enough memory: {} needs about {} at D = {}, B = {}, and {} are free; choose a "
+          "smaller "
+          "--width, --batch or --shape, leave it out by --filter, or try it with --force",
+          need.largest_case, bytes_text(need.largest), width, batch, bytes_text(session.free));
+    }
+  });
+  fmt::print(arguments.estimate ? stdout : stderr,
+             "estimate: about {} and {} of memory for {} cases; {} are free\n",
+             duration_text(seconds), bytes_text(bytes), cases.size(), bytes_text(session.free));
+  if (!problem.empty() && !arguments.force) throw MemoryError(problem);
+}
+
 /// The exit code: 1 if a case was refused.
 int report(const Arguments& arguments, const Measured& measured) {
   if (arguments.format == "json" || !arguments.json.empty()) {
     const std::string text = json_text(measured.context, measured.results);
     if (!arguments.json.empty()) write_file(arguments.json, text);
     if (arguments.format == "json") fmt::print("{}", text);
+  }
+  if (!arguments.svg.empty()) {
+    const auto entry = [&](const char* name) {
+      const auto at = std::ranges::find(measured.context, name, &Context::value_type::first);
+      return at == measured.context.end() ? "" : at->second;
+    };
+    write_file(arguments.svg,
+               roofline_svg(fmt::format("tern-bench: {}, {}; {}, D = {}", entry("tern_processor"),
+                                        entry("tern_device_details"), entry("tern_data"),
+                                        entry("tern_width")),
+                            measured.results, measured.ceilings));
   }
   if (!arguments.baseline.empty()) {
     print_comparison(arguments.format == "table" ? stdout : stderr,
@@ -185,23 +241,22 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   }
   const Cases cases = select_cases(all_cases(kind, arguments.lists), arguments.filter);
   if (!arguments.json.empty()) expect_writable(arguments.json);
+  if (!arguments.svg.empty()) expect_writable(arguments.svg);
   if (!arguments.baseline.empty()) read_blocks(arguments.baseline);
   Measured measured;
   measured.context = machine_context();
   measured.context.emplace_back("tern_load_before", machine_load());
   const Interactions interactions = interactions_of(arguments);
+  print_estimate(arguments, cases, interactions, *backend, threads);
+  if (arguments.estimate) return 0;
   const std::unique_ptr<Device> device = kind == DeviceKind::kCuda
                                              ? load_cuda_plugin().make_device(*backend)
                                              : make_cpu_device(threads);
   if (arguments.format == "csv") fmt::print("{}", csv_header());
-  for (const std::int64_t width : arguments.widths) {
-    for (const std::int64_t batch : arguments.batches) {
-      const Cases some = cases_for(cases, batch == arguments.batches.front());
-      if (some.empty()) continue;
-      Workload workload(*backend, *device, interactions, width, threads, batch);
-      run_once(arguments, some, workload, measured);
-    }
-  }
+  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
+    Workload workload(*backend, *device, interactions, width, threads, batch);
+    run_once(arguments, some, workload, measured);
+  });
   measured.context.emplace_back("tern_load_after", machine_load());
   return report(arguments, measured);
 }

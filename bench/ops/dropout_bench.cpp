@@ -27,7 +27,8 @@ PreparedCase prepare(Workload& w, DropoutOptions::Unit unit) {
   };
   auto table = std::make_shared<Table>(w, w.backend());
   PreparedCase ready;
-  ready.cost = dropout_cost(w.nodes(Side::kUser) * w.width());
+  ready.cost = dropout_cost(w.nodes(Side::kUser) * w.width(),
+                            unit == DropoutOptions::Unit::kRow ? 0.5 : 1.0);
   ready.table = Side::kUser;
   ready.run = [&w, table, unit] {
     w.backend().dropout(options_of(unit), table->step, table->values);

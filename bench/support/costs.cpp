@@ -135,9 +135,9 @@ Cost dense_backward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t co
           .written = (n * f + f * c) * kValue};
 }
 
-Cost dropout_cost(std::int64_t elements) {
+Cost dropout_cost(std::int64_t elements, double read) {
   const auto n = static_cast<double>(elements);
-  return {.bytes = 2.0 * n * kValue, .flops = n, .written = n * kValue};
+  return {.bytes = (1.0 + read) * n * kValue, .flops = read * n, .written = n * kValue};
 }
 
 Cost perturb_cost(std::int64_t elements, std::int64_t summed) {

@@ -76,8 +76,9 @@ Cost dense_forward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t col
 /// the forward pass; of a: ∂γ and ∂β 5, ∂a 5, two masks, two biases.
 Cost dense_backward_cost(std::int64_t rows, std::int64_t inputs, std::int64_t cols);
 
-/// dropout of (rows, cols) by element: read and written once, one multiplication each.
-Cost dropout_cost(std::int64_t elements);
+/// dropout of (rows, cols): every element written once, and the share `read` of them read and multiplied.
+/// Dropped rows need not be read; dropped elements lie in the same cache lines as others.
+Cost dropout_cost(std::int64_t elements, double read = 1.0);
 
 /// perturb of `elements`, of which `summed` are added to a sum: values and sum read and written once;
 /// a square and its addition, a product and its addition, and in the sum one of each.

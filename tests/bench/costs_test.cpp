@@ -167,6 +167,7 @@ TEST(Costs, TheDenseLayerCountsEveryPass) {
   expect_tally(dense_forward_cost(rows, inputs, cols), forward);
   expect_tally(dense_backward_cost(rows, inputs, cols), backward);
   expect_cost(dropout_cost(6), 48.0, 6.0);
+  expect_cost(dropout_cost(6, 0.5), 36.0, 3.0);  // half of the rows are written as zeros, unread
   expect_cost(perturb_cost(6, 0), 48.0, 24.0);
   expect_cost(perturb_cost(6, 2), 64.0, 28.0);
   expect_cost(normalize_rows_cost(6, 0), 48.0, 18.0);
