@@ -30,6 +30,19 @@ TEST_F(ResumeRun, GoesOnForMoreEpochs) {
   }
 }
 
+TEST_F(ResumeRun, DataFromMemoryHasNoPath) {
+  write_films();
+  ASSERT_EQ(run(command("run", "1")).exit_code, 0);
+  const std::string config = read("run/config.toml");
+  const std::size_t place = config.find("path = \"");
+  ASSERT_NE(place, std::string::npos);
+  const std::size_t end = config.find('\n', place);
+  write("run/config.toml", config.substr(0, place) + "path = \"\"" + config.substr(end));
+  const Outcome more = run({"train", "--resume", "run", "--epochs", "2"});
+  ASSERT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_THAT(more.err, HasSubstr("the run's own copy of interactions in memory: users: 24"));
+}
+
 TEST_F(ResumeRun, ALastEvaluationOffTheScheduleIsForgotten) {
   write_films();
   // The third epoch is measured because it is the last; a longer training skips it. At this
