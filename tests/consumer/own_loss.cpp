@@ -25,7 +25,8 @@ class ShortBpr final : public tern::Loss {
     }
   }
 
-  void backward(tern::Model& model, tern::Triplets& triplets, Matrix& losses) override {
+  void backward(tern::Model& model, tern::Batch& batch, Matrix& losses) override {
+    tern::Triplets& triplets = batch.triplets();
     const Matrix& users = model.embeddings(Side::kUser);
     const Matrix& items = model.embeddings(Side::kItem);
     backend_.bpr(triplets, users, items, model.embedding_gradient(Side::kUser),
