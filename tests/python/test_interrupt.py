@@ -54,6 +54,28 @@ def test_handler_that_raises_ends_the_training():
         signal.signal(signal.SIGUSR1, before)
 
 
+def test_a_signal_within_an_epoch_ends_it():
+    frames = []
+
+    def handler(_, frame):
+        frames.append(frame.f_code.co_name)
+        raise OverflowError
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        model = tern.MatrixFactorization(width=4, epochs=20, batch_size=1, device="cpu", patience=0)
+        # An epoch has 20,000 steps: it is the second one that the signal arrives in.
+        model.fit(checkerboard(200), show_progress=False,
+                  callback=lambda epoch, *_: epoch == 0 and signal.setitimer(signal.ITIMER_REAL, 0.1))
+        raise AssertionError("the training ended")
+    except OverflowError:
+        # Not where Python runs anyway, in the call after an epoch.
+        assert frames == ["fit"]
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_models_in_two_threads():
     board = checkerboard(40)
     found = {}
