@@ -132,6 +132,9 @@ void add_options(CLI::App& ops, Arguments& arguments) {
       ->type_name("FILE");
   ops.add_flag_callback(
       "--warm", [&arguments] { arguments.caches = {"warm"}; }, "the same as --caches warm");
+  ops.add_flag("--estimate", arguments.estimate, "only print the time and memory that it needs");
+  ops.add_flag("--force", arguments.force,
+               "run even if it seems to need more than the free memory");
   ops.add_flag("--list", arguments.list, "only list the names of the cases");
 }
 

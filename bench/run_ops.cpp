@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bench/support/compare_results.hpp"
+#include "bench/support/estimate.hpp"
 #include "bench/support/machine.hpp"
 #include "bench/support/plugin.hpp"
 #include "bench/support/report.hpp"
@@ -147,6 +148,47 @@ Cases cases_for(const Cases& cases, bool first_batch_size) {
   return some;
 }
 
+/// Calls run(cases, width, batch size) for each table of results.
+template <typename Run>
+void for_each_table(const Arguments& arguments, const Cases& cases, const Run& run) {
+  for (const std::int64_t width : arguments.widths) {
+    for (const std::int64_t batch : arguments.batches) {
+      const Cases some = cases_for(cases, batch == arguments.batches.front());
+      if (!some.empty()) run(some, width, batch);
+    }
+  }
+}
+
+/// Prints what the run needs. Throws MemoryError if the largest case does not fit.
+void print_estimate(const Arguments& arguments, const Cases& cases, const Interactions& data,
+                    Backend& backend, int threads) {
+  Session session{.device = kind_of(backend.name()),
+                  .states = static_cast<int>(arguments.caches.size()),
+                  .seconds = arguments.run.seconds,
+                  .blocks = arguments.run.blocks,
+                  .free = static_cast<double>(backend.memory().free)};
+  double seconds = 0.0;
+  double bytes = 0.0;
+  std::string problem;
+  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
+    const Estimate need = estimate(
+        some, {data.num_users(), data.num_items(), data.size(), width, batch, threads}, session);
+    seconds += need.seconds;
+    bytes = std::max(bytes, need.device);
+    if (need.largest > session.free && problem.empty()) {
+      problem = fmt::format(
+          "not enough memory: {} needs about {} at D = {}, B = {}, and {} are free; choose a "
+          "smaller "
+          "--width, --batch or --shape, leave it out by --filter, or try it with --force",
+          need.largest_case, bytes_text(need.largest), width, batch, bytes_text(session.free));
+    }
+  });
+  fmt::print(arguments.estimate ? stdout : stderr,
+             "estimate: about {} and {} of memory for {} cases; {} are free\n",
+             duration_text(seconds), bytes_text(bytes), cases.size(), bytes_text(session.free));
+  if (!problem.empty() && !arguments.force) throw MemoryError(problem);
+}
+
 /// The exit code: 1 if a case was refused.
 int report(const Arguments& arguments, const Measured& measured) {
   if (arguments.format == "json" || !arguments.json.empty()) {
@@ -190,18 +232,16 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   measured.context = machine_context();
   measured.context.emplace_back("tern_load_before", machine_load());
   const Interactions interactions = interactions_of(arguments);
+  print_estimate(arguments, cases, interactions, *backend, threads);
+  if (arguments.estimate) return 0;
   const std::unique_ptr<Device> device = kind == DeviceKind::kCuda
                                              ? load_cuda_plugin().make_device(*backend)
                                              : make_cpu_device(threads);
   if (arguments.format == "csv") fmt::print("{}", csv_header());
-  for (const std::int64_t width : arguments.widths) {
-    for (const std::int64_t batch : arguments.batches) {
-      const Cases some = cases_for(cases, batch == arguments.batches.front());
-      if (some.empty()) continue;
-      Workload workload(*backend, *device, interactions, width, threads, batch);
-      run_once(arguments, some, workload, measured);
-    }
-  }
+  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
+    Workload workload(*backend, *device, interactions, width, threads, batch);
+    run_once(arguments, some, workload, measured);
+  });
   measured.context.emplace_back("tern_load_after", machine_load());
   return report(arguments, measured);
 }

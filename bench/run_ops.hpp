@@ -24,13 +24,16 @@ struct Arguments {
   std::string format = "table";  // of standard output: table, csv, markdown or json
   std::string json;
   std::string baseline;
+  bool estimate = false;  // only state what the run needs
+  bool force = false;     // run even if the estimate exceeds the free memory
   RunOptions run;
 };
 
 DeviceKind kind_of(const std::string& device);
 
 /// Measures, prints and writes. all_cases: the table of contents. Returns the exit code: 1 if a case was
-/// refused. Throws Error.
+/// refused. Throws MemoryError before anything is allocated if a case does not fit, Error if
+/// something else fails.
 int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const AxisLists&));
 
 }  // namespace tern::bench
