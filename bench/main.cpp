@@ -127,6 +127,8 @@ void add_options(CLI::App& ops, Arguments& arguments) {
       ->check(CLI::IsMember({"table", "csv", "markdown", "json"}));
   ops.add_option("--json", arguments.json, "also write the results, in Google Benchmark's format")
       ->type_name("FILE");
+  ops.add_option("--svg", arguments.svg, "also draw a roofline: flop/byte and flop/s of each case")
+      ->type_name("FILE");
   ops.add_option("--baseline", arguments.baseline,
                  "compare the results with those of an earlier --json, as `compare` does")
       ->type_name("FILE");

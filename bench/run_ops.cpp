@@ -14,6 +14,7 @@
 #include "bench/support/machine.hpp"
 #include "bench/support/plugin.hpp"
 #include "bench/support/report.hpp"
+#include "bench/support/roofline.hpp"
 #include "bench/support/rows.hpp"
 #include "host/support/processors.hpp"
 #include "tern/dataset.hpp"
@@ -88,6 +89,7 @@ Interactions interactions_of(const Arguments& arguments) {
 struct Measured {
   Context context;
   std::vector<Result> results;
+  std::vector<CeilingsByState> ceilings;  // of each width and batch size
 };
 
 void append(Context& context, const Context& more) {
@@ -137,6 +139,7 @@ void run_once(const Arguments& arguments, const Cases& cases, Workload& workload
   }
   print_results(arguments, title_of(arguments, workload, ceilings), results);
   std::ranges::move(results, std::back_inserter(measured.results));
+  measured.ceilings.push_back(std::move(ceilings));
 }
 
 /// The cases that the batch size of a workload changes; for the first size, all.
@@ -196,6 +199,17 @@ int report(const Arguments& arguments, const Measured& measured) {
     if (!arguments.json.empty()) write_file(arguments.json, text);
     if (arguments.format == "json") fmt::print("{}", text);
   }
+  if (!arguments.svg.empty()) {
+    const auto entry = [&](const char* name) {
+      const auto at = std::ranges::find(measured.context, name, &Context::value_type::first);
+      return at == measured.context.end() ? "" : at->second;
+    };
+    write_file(arguments.svg,
+               roofline_svg(fmt::format("tern-bench: {}, {}; {}, D = {}", entry("tern_processor"),
+                                        entry("tern_device_details"), entry("tern_data"),
+                                        entry("tern_width")),
+                            measured.results, measured.ceilings));
+  }
   if (!arguments.baseline.empty()) {
     print_comparison(arguments.format == "table" ? stdout : stderr,
                      compare_blocks(read_blocks(arguments.baseline), blocks_of(measured.results)));
@@ -227,6 +241,7 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   }
   const Cases cases = select_cases(all_cases(kind, arguments.lists), arguments.filter);
   if (!arguments.json.empty()) expect_writable(arguments.json);
+  if (!arguments.svg.empty()) expect_writable(arguments.svg);
   if (!arguments.baseline.empty()) read_blocks(arguments.baseline);
   Measured measured;
   measured.context = machine_context();

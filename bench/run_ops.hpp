@@ -23,6 +23,7 @@ struct Arguments {
   bool list = false;
   std::string format = "table";  // of standard output: table, csv, markdown or json
   std::string json;
+  std::string svg;
   std::string baseline;
   bool estimate = false;  // only state what the run needs
   bool force = false;     // run even if the estimate exceeds the free memory

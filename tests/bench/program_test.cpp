@@ -287,6 +287,20 @@ TEST_F(Program, StatesWhatItNeedsBeforeItRuns) {
       "tern-bench: not enough memory: linear_relu_batchnorm/users_backward/tern needs about ");
 }
 
+TEST_F(Program, DrawsARoofline) {
+  const Outcome outcome =
+      run({"ops", "--data", "data", "--filter", "^(bpr|sgd/dense/tern)", "--seconds", "0.001",
+           "--repetitions", "2", "--svg", "a.svg", "--caches", "evicted,warm"});
+  EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+  std::ifstream file(directory_ / "a.svg");
+  const std::string svg{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_THAT(
+      svg, AllOf(StartsWith("<svg"), HasSubstr("bpr batch</text>"), HasSubstr("sgd dense</text>"),
+                 HasSubstr("memory, warm"), HasSubstr("gather, evicted")));
+  expect_refused({"ops", "--data", "data", "--svg", "absent/a.svg"}, 1,
+                 "cannot write absent/a.svg");
+}
+
 TEST_F(Program, FilesThatAreNoResultsAreRefused) {
   std::ofstream(directory_ / "text.json") << "1 2 3";
   expect_refused({"compare", "absent.json", "text.json"}, 65, "absent.json: cannot be read");
@@ -309,17 +323,29 @@ TEST_F(Program, ListsWithoutRunning) {
 TEST_F(Program, HelpNamesEveryOption) {
   const Outcome outcome = run({"ops", "--help"});
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* word : {"--device",    "--data",
-                           "--shape",     "--width",
-                           "--filter",    "--json",
-                           "--warm",      "--caches",
-                           "--list",      "--threads",
-                           "--seconds",   "--repetitions",
-                           "--seed",      "--baseline",
-                           "--batch",     "--layers",
-                           "--negatives", "--precision",
-                           "--format",    "--estimate",
-                           "--force",     "gowalla, yelp2018, amazon-book"}) {
+  for (const char* word : {"--device",
+                           "--data",
+                           "--shape",
+                           "--width",
+                           "--filter",
+                           "--json",
+                           "--warm",
+                           "--caches",
+                           "--list",
+                           "--threads",
+                           "--seconds",
+                           "--repetitions",
+                           "--seed",
+                           "--baseline",
+                           "--batch",
+                           "--layers",
+                           "--negatives",
+                           "--precision",
+                           "--format",
+                           "--svg",
+                           "--estimate",
+                           "--force",
+                           "gowalla, yelp2018, amazon-book"}) {
     EXPECT_THAT(outcome.out, HasSubstr(word));
   }
 }
