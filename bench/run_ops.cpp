@@ -236,9 +236,6 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   // Check the options before spending time on the data.
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());
-  if (kind == DeviceKind::kCuda && std::ranges::count(arguments.lists.precisions, "bf16") > 0) {
-    throw ConfigError("--precision bf16 needs --device cpu: no GPU gathers rows in bf16");
-  }
   const Cases cases = select_cases(all_cases(kind, arguments.lists), arguments.filter);
   if (!arguments.json.empty()) expect_writable(arguments.json);
   if (!arguments.svg.empty()) expect_writable(arguments.svg);

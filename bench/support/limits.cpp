@@ -26,7 +26,9 @@ Limit memory_limit(Bound bound, const Cost& cost, const MemoryCeilings& at, doub
   const double streamed = cost.bytes - cost.gathered;
   Limit limit;
   if (streamed > 0.0) limit = stream_limit(streamed, cost.written / streamed, at);
-  const Ceiling& gather = precision == "bf16" ? at.gather_bf16 : at.gather;
+  // A GPU's gathers of bf16 are not measured: those of f32 move as many bytes a second or more.
+  const bool measured = precision == "bf16" && at.gather_bf16.best() > 0.0;
+  const Ceiling& gather = measured ? at.gather_bf16 : at.gather;
   if (bound != Bound::kCopy && gather.best() > 0.0) {
     const double gathers = cost.gathered / gather.best();
     if (gathers > limit.seconds) limit = {"gather", gathers, gather.spread(), gather_slack};
