@@ -31,7 +31,8 @@ struct Step {
         losses(on.allocate(loss_terms(*model), triplets.num_batches())),
         recording(on.record([this] {
           model->forward();
-          loss->backward(*model, triplets, losses);
+          Batch batch(backend, triplets);
+          loss->backward(*model, batch, losses);
         })) {
     model->initialize(Seed{1});
   }
