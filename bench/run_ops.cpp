@@ -165,35 +165,36 @@ void for_each_table(const Arguments& arguments, const Cases& cases, const Run& r
 /// Prints what the run needs. Throws MemoryError if the largest case does not fit.
 void print_estimate(const Arguments& arguments, const Cases& cases, const Interactions& data,
                     Backend& backend, int threads) {
-  Session session{.device = kind_of(backend.name()),
-                  .states = static_cast<int>(arguments.caches.size()),
-                  .seconds = arguments.run.seconds,
-                  .blocks = arguments.run.blocks,
-                  .free = static_cast<double>(backend.memory().free)};
+  RunPlan plan{.device = kind_of(backend.name()),
+               .states = static_cast<int>(arguments.caches.size()),
+               .seconds = arguments.run.seconds,
+               .blocks = arguments.run.blocks,
+               .free = static_cast<double>(backend.memory().free)};
   double seconds = 0.0;
   double bytes = 0.0;
   std::string problem;
   for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
     const Estimate need = estimate(
-        some, {data.num_users(), data.num_items(), data.size(), width, batch, threads}, session);
+        some, {data.num_users(), data.num_items(), data.size(), width, batch, threads}, plan);
     seconds += need.seconds;
     bytes = std::max(bytes, need.device);
-    if (need.largest > session.free && problem.empty()) {
+    if (need.largest > plan.free && problem.empty()) {
       problem = fmt::format(
           "not enough memory: {} needs about {} at D = {}, B = {}, and {} are free; choose a "
           "smaller "
           "--width, --batch or --shape, leave it out by --filter, or try it with --force",
-          need.largest_case, bytes_text(need.largest), width, batch, bytes_text(session.free));
+          need.largest_case, bytes_text(need.largest), width, batch, bytes_text(plan.free));
     }
   });
   fmt::print(arguments.estimate ? stdout : stderr,
              "estimate: about {} and {} of memory for {} cases; {} are free\n",
-             duration_text(seconds), bytes_text(bytes), cases.size(), bytes_text(session.free));
+             duration_text(seconds), bytes_text(bytes), cases.size(), bytes_text(plan.free));
   if (!problem.empty() && !arguments.force) throw MemoryError(problem);
 }
 
 /// The exit code: 1 if a case was refused.
-int report(const Arguments& arguments, const Measured& measured) {
+int report(const Arguments& arguments, const Measured& measured,
+           const std::vector<CaseBlocks>& baseline) {
   if (arguments.format == "json" || !arguments.json.empty()) {
     const std::string text = json_text(measured.context, measured.results);
     if (!arguments.json.empty()) write_file(arguments.json, text);
@@ -212,7 +213,7 @@ int report(const Arguments& arguments, const Measured& measured) {
   }
   if (!arguments.baseline.empty()) {
     print_comparison(arguments.format == "table" ? stdout : stderr,
-                     compare_blocks(read_blocks(arguments.baseline), blocks_of(measured.results)));
+                     compare_blocks(baseline, blocks_of(measured.results)));
   }
   const Summary summary = summary_of(measured.results);
   if (summary.implausible > 0) {
@@ -237,9 +238,11 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const DeviceKind kind = kind_of(backend->name());
   const Cases cases = select_cases(all_cases(kind, arguments.lists), arguments.filter);
+  // Read before --json may overwrite it.
+  std::vector<CaseBlocks> baseline;
+  if (!arguments.baseline.empty()) baseline = read_blocks(arguments.baseline);
   if (!arguments.json.empty()) expect_writable(arguments.json);
   if (!arguments.svg.empty()) expect_writable(arguments.svg);
-  if (!arguments.baseline.empty()) read_blocks(arguments.baseline);
   Measured measured;
   measured.context = machine_context();
   measured.context.emplace_back("tern_load_before", machine_load());
@@ -255,7 +258,7 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
     run_once(arguments, some, workload, measured);
   });
   measured.context.emplace_back("tern_load_after", machine_load());
-  return report(arguments, measured);
+  return report(arguments, measured, baseline);
 }
 
 }  // namespace tern::bench

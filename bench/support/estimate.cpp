@@ -107,14 +107,14 @@ Need need_of(const Case& one, const Sizes& sizes) {
   return need;
 }
 
-Estimate estimate(const Cases& cases, const Sizes& sizes, const Session& session) {
+Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
   const Need data = data_need(sizes);
   Estimate all;
   all.seconds = data.preparation;
   const double table_bytes = 4.0 * static_cast<double>((sizes.users + sizes.items) * sizes.width);
   all.seconds +=
-      session.states * kCeilingRuns * (kEviction + 2.0 * table_bytes / 3.0 / kBytesPerSecond);
-  const bool on_host = session.device == DeviceKind::kCpu;
+      plan.states * kCeilingRuns * (kEviction + 2.0 * table_bytes / 3.0 / kBytesPerSecond);
+  const bool on_host = plan.device == DeviceKind::kCpu;
   double held = 0.0;
   double held_by_host = 0.0;
   double largest = 0.0;
@@ -123,7 +123,7 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const Session& session
     const double bytes = on_host ? need.device + need.host : need.device;
     const double repetition = need.run + kEviction;
     all.seconds +=
-        need.preparation + session.states * std::max(session.seconds, session.blocks * repetition);
+        need.preparation + plan.states * std::max(plan.seconds, plan.blocks * repetition);
     held += bytes;
     held_by_host += need.host;
     if (bytes > largest) {
@@ -131,7 +131,7 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const Session& session
       all.largest_case = one.name();
     }
   }
-  const double limited = std::min(held, session.free / 2.0 + largest);
+  const double limited = std::min(held, plan.free / 2.0 + largest);
   const double own = on_host ? data.device + data.host : data.device;
   all.device = own + limited;
   all.host = on_host ? all.device : data.host + held_by_host;

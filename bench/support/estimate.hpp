@@ -42,14 +42,14 @@ struct Estimate {
 };
 
 /// states: of the caches; seconds and blocks as in RunOptions; free: bytes.
-struct Session {
+struct RunPlan {
   DeviceKind device = DeviceKind::kCpu;
   int states = 1;
   double seconds = 0.0;
   int blocks = 1;
   double free = 0.0;
 };
-Estimate estimate(const Cases& cases, const Sizes& sizes, const Session& session);
+Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan);
 
 /// "3 min 20 s", "45 s", "2 h 5 min".
 std::string duration_text(double seconds);

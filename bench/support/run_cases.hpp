@@ -49,8 +49,9 @@ Cases select_cases(const Cases& cases, const std::string& filter);
 
 /// Verifies every case, times it in blocks, and verifies it again. In each block all cases run once
 /// in each state of the caches, in an order of its own: what the machine does meanwhile hits all alike,
-/// and a case's blocks are spread over the whole time. One result for each case and state, in this order. A wrong case is refused, and its times are dropped. If memory is short,
-/// some of the cases run first, and then the others.
+/// and a case's blocks are spread over the whole time. One result for each case and state, in this order.
+/// A wrong case is refused, and its times are dropped. If memory is short, some of the cases run first, and
+/// then the others.
 std::vector<Result> run_cases(const Cases& cases, Workload& workload, const RunOptions& options);
 
 /// Ceilings by the state of the caches.

@@ -40,7 +40,7 @@ struct F32Rows {
   __host__ __device__ static std::int64_t vectors(const PropagateTask& task) {
     return task.x.stride / kVector;
   }
-  /// What a lane tells the others of a row to load; with it they find its vectors.
+  /// The number by which a lane passes a row to the others, who find the row's vectors by it.
   using Key = NodeId;
   __device__ static Key key(NodeId row, int /*vectors*/) { return row; }
   __device__ static std::uintptr_t address(std::uintptr_t first, Key key, int vectors) {

@@ -30,11 +30,14 @@ bool has_op(const Code& code, PairOp op) {
   return std::ranges::find(code, op, &PairInstruction::op) != code.end();
 }
 
+void check_size(std::int64_t size) {
+  if (size <= PairProgram::kMaxInstructions) return;
+  throw ConfigError(fmt::format("the expression has more than {} numbers, scores and functions",
+                                PairProgram::kMaxInstructions));
+}
+
 void append_code(PairProgram& program, std::int32_t& size, const Code& code) {
-  if (size + std::ssize(code) > PairProgram::kMaxInstructions) {
-    throw ConfigError(fmt::format("the expression has more than {} numbers, scores and functions",
-                                  PairProgram::kMaxInstructions));
-  }
+  check_size(size + std::ssize(code));
   if (depth_of(code) > PairProgram::kMaxDepth) {
     throw ConfigError(
         fmt::format("the expression needs {} intermediate values at a time, expected at most {}: "
@@ -65,12 +68,14 @@ Expression Expression::joined(PairOp op, const Expression& a, const Expression& 
     result.code_.push_back(instruction);
   }
   result.code_.push_back({.op = op});
+  check_size(std::ssize(result.code_));  // repeated squaring would fill the memory
   return result;
 }
 
 Expression Expression::of(PairOp op, const Expression& a) {
   Expression result = a;
   result.code_.push_back({.op = op});
+  check_size(std::ssize(result.code_));
   return result;
 }
 

@@ -16,7 +16,7 @@ struct PairDual {
   double slope = 0.0;
 };
 
-/// What a program reads.
+/// The values that the instructions of a program push.
 struct PairInputs {
   PairDual positive;  // s⁺
   PairDual negative;  // s_k
@@ -29,6 +29,11 @@ TERN_HD inline double pair_sigmoid(double x) {
   return 1.0 / (1.0 + std::exp(-x));
 }
 
+/// slope / by, and 0 if nothing depends on the direction, even if by is 0.
+TERN_HD inline double pair_share(double slope, double by) {
+  return slope == 0.0 ? 0.0 : slope / by;
+}
+
 TERN_HD inline PairDual pair_function(PairOp op, PairDual x) {
   switch (op) {
     case PairOp::kExp: {
@@ -36,10 +41,10 @@ TERN_HD inline PairDual pair_function(PairOp op, PairDual x) {
       return {value, value * x.slope};
     }
     case PairOp::kLog:
-      return {std::log(x.value), x.slope / x.value};
+      return {std::log(x.value), pair_share(x.slope, x.value)};
     case PairOp::kSqrt: {
       const double value = std::sqrt(x.value);
-      return {value, x.slope / (2.0 * value)};
+      return {value, pair_share(x.slope, 2.0 * value)};
     }
     case PairOp::kSoftplus: {
       const double above = x.value < 0.0 ? 0.0 : x.value;  // a comparison that keeps NaN
@@ -64,7 +69,8 @@ TERN_HD inline PairDual pair_function(PairOp op, PairDual a, PairDual b) {
       return {a.value * b.value, a.slope * b.value + a.value * b.slope};
     case PairOp::kDivide: {
       const double value = a.value / b.value;
-      return {value, (a.slope - value * b.slope) / b.value};
+      return {value,
+              a.slope == 0.0 && b.slope == 0.0 ? 0.0 : (a.slope - value * b.slope) / b.value};
     }
     default: {  // kMin, kMax
       const double before = op == PairOp::kMin ? b.value - a.value : a.value - b.value;
@@ -171,14 +177,17 @@ TERN_HD inline double pair_negative_slope(const PairProgram& program, const Pair
   double negative = 0.0;
   for (std::int32_t j = 0; j < program.sums; ++j) {
     const double factor = j == 0 ? slopes.sums[0] : j == 1 ? slopes.sums[1] : slopes.sums[2];
-    negative += factor *
-                run_pair_sum(program, j,
-                             {{scores.positive, 0.0}, {scores.negative, 1.0}, scores.negatives, {}})
-                    .slope;
-    positive += factor *
-                run_pair_sum(program, j,
-                             {{scores.positive, 1.0}, {scores.negative, 0.0}, scores.negatives, {}})
-                    .slope;
+    const double by_negative =
+        run_pair_sum(program, j,
+                     {{scores.positive, 0.0}, {scores.negative, 1.0}, scores.negatives, {}})
+            .slope;
+    const double by_positive =
+        run_pair_sum(program, j,
+                     {{scores.positive, 1.0}, {scores.negative, 0.0}, scores.negatives, {}})
+            .slope;
+    // An infinite factor of a term that does not change adds nothing.
+    negative += by_negative == 0.0 ? 0.0 : factor * by_negative;
+    positive += by_positive == 0.0 ? 0.0 : factor * by_positive;
   }
   return negative;
 }

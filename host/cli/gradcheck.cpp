@@ -127,16 +127,16 @@ int run(const GradcheckCommand& options) {
   const std::unique_ptr<Backend> backend =
       make_program_backend(options.device, options.threads, &notice);
   if (!notice.empty()) console.line(notice);
-  if (!options.dump.empty()) check_dump(options.dump);
-  const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
-  const auto failures = std::count_if(results.begin(), results.end(),
-                                      [](const GradcheckResult& r) { return !r.passed(); });
-  print(options.json ? as_json(options, *backend, results, failures == 0) : as_text(results));
   if (!options.dump.empty()) {
+    check_dump(options.dump);
     for (const auto& place : dump_steps(*backend, options.check, options.dump)) {
       console.line("wrote a step to " + place.string());
     }
   }
+  const std::vector<GradcheckResult> results = gradcheck(*backend, options.check);
+  const auto failures = std::count_if(results.begin(), results.end(),
+                                      [](const GradcheckResult& r) { return !r.passed(); });
+  print(options.json ? as_json(options, *backend, results, failures == 0) : as_text(results));
   constexpr int kMaxNamed = 10;
   int named = 0;
   for (const GradcheckResult& r : results) {

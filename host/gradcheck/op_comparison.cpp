@@ -240,6 +240,14 @@ class Answers {
     compare(SampledContrastKind::kSoftmax, nullptr, " (softmax)");
     compare(SampledContrastKind::kSoftmax, &thresholds, " (weighted softmax)");
     compare(SampledContrastKind::kCosineContrastive, nullptr, " (cosine)");
+    const PairProgram bpr =
+        mean(softplus(Expression::negative() - Expression::positive())).compile();
+    backend_.sampled_contrast(triplets,
+                              {.kind = SampledContrastKind::kExpression,
+                               .program = &bpr,
+                               .similarity = PairSimilarity::kDot},
+                              user_table, item_table, grad_users, grad_items, losses_);
+    report("sampled_contrast", " (expression)", terms);
   }
 
   void optimizers() {

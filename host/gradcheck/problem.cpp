@@ -241,7 +241,10 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       loss_(parts.loss ? parts.loss(backend) : nullptr),
       losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
   model_->initialize(start.seed);
-  if (loss_ != nullptr) loss_->begin_epoch(*model_, parts.epoch, {});
+  if (loss_ != nullptr) {
+    loss_->prepare(*model_);
+    loss_->begin_epoch(*model_, parts.epoch, {});
+  }
   backend_.sample(triplets_, 1);
   if (seed.value % 2 == 1) {
     for (; batch_ + 1 < triplets_.num_batches(); ++batch_) backend_.next_batch(triplets_);

@@ -1,11 +1,19 @@
 #include "host/gradcheck/rounded_backend.hpp"
 
+#include "host/backend/checks.hpp"
 #include "host/gradcheck/problem.hpp"
+#include "host/reference/storage.hpp"
+#include "host/support/bf16.hpp"
 
 namespace tern::gradcheck_detail {
 
 Matrix RoundedBackend::rounded(const Matrix& matrix) {
   Values values = gradcheck_detail::download(*this, matrix);
+  // The copy is in f64: rounding the changed values to bf16 would move those between two of them far.
+  const auto& storage = storage_of<reference::MatrixStorage>(matrix, "gradcheck", "matrix");
+  if (storage.gather == GatherPrecision::kBf16) {
+    for (double& value : values) value = round_to_bf16(static_cast<float>(value));
+  }
   for (double& value : values) value *= random_() % 2 == 0 ? 1.0 + share_ : 1.0 - share_;
   Matrix copy = allocate(matrix.rows(), matrix.cols(), {});
   upload(std::span<const double>(values), copy);

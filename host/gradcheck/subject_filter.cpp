@@ -16,7 +16,8 @@ struct SubjectFilter::Compiled {
     if (error == 0) return;
     std::array<char, 128> reason{};
     ::regerror(error, &expression, reason.data(), reason.size());
-    throw ConfigError(fmt::format("\"{}\" is not a regular expression: {}", text, reason.data()));
+    throw ConfigError(
+        fmt::format("filter: \"{}\" is not a regular expression: {}", text, reason.data()));
   }
   Compiled(const Compiled&) = delete;
   Compiled& operator=(const Compiled&) = delete;

@@ -62,8 +62,8 @@ std::optional<std::map<std::string, double>> metrics_of(const EpochRecord& recor
 
 std::unique_ptr<Backend> backend_for(const Config& config, Listener& listener) {
   std::string notice;
-  std::unique_ptr<Backend> backend = make_backend_for(config.model, config.device, config.threads,
-                                                      &notice, config.reproducibility);
+  std::unique_ptr<Backend> backend =
+      make_program_backend(config.device, config.threads, &notice, config.reproducibility);
   if (!notice.empty()) listener.note(notice);
   return backend;
 }

@@ -44,6 +44,7 @@ struct Trainer::Impl {
         losses(backend.allocate(loss_terms(*model), triplets.num_batches())) {
     progress.steps = triplets.num_batches();
     model->initialize(config.seed);
+    loss->prepare(*model);
     record_step();
   }
 

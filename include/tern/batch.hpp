@@ -18,7 +18,7 @@ class Batch {
  public:
   Batch(Backend& backend, Triplets& triplets) : backend_(&backend), triplets_(&triplets) {}
 
-  /// What ops take.
+  /// The epoch's triplets, as ops take them.
   Triplets& triplets() const noexcept { return *triplets_; }
   /// The most triplets that a batch has; only the last one of an epoch may have fewer.
   std::int64_t capacity() const noexcept { return triplets_->batch_size(); }

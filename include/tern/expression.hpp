@@ -14,14 +14,14 @@ enum class PairOp : std::uint8_t {
   kNegative,   // s_k
   kNegatives,  // M
   kSum,        // Σ_k of one of the sums
-  // Of two values, the second on top:
+  // These take two values, the second on top.
   kAdd,
   kSubtract,
   kMultiply,
   kDivide,
   kMin,
   kMax,
-  // Of one:
+  // These take one.
   kExp,
   kLog,
   kSqrt,
@@ -60,7 +60,9 @@ struct PairProgram {
 /// them. Functions: + - * / min max exp log sqrt softplus sigmoid step, of expressions and numbers.
 /// step(x) is 1 if x > 0, else 0. The derivative is taken by the backend: that of step is 0, and that of min
 /// and max is of the argument that is taken, the first of two equal ones, so that max(0.0, x) has 0 at 0.
-/// All arithmetic is f64, NaN stays NaN.
+/// All arithmetic is f64; a NaN of the value stays NaN. What does not depend on a score has derivative 0 by it, also
+/// inside of a function whose own derivative is infinite, such as sqrt(sum(max(0.0, ...))) without violators. A formula
+/// of more than 64 numbers, scores and functions is a ConfigError while it is written.
 class Expression {
  public:
   Expression(double constant);  // NOLINT(google-explicit-constructor): 1.0 - p reads as a formula

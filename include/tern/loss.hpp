@@ -28,13 +28,16 @@ class Loss {
   /// "bpr", "softmax", "directau", "ccl", "sl@k".
   virtual std::string_view name() const = 0;
   /// False: backward() does more than a recorded step may, such as a loop over downloaded embeddings. The
-  /// trainer then calls every step, on every backend, which is slower. For a first try of a loss.
+  /// trainer then calls every step, on every backend, which is slower, but enough to try a loss.
   virtual bool is_recorded() const { return true; }
   /// The state of the loss, a part of checkpoints. It is 0 at the start, and after a resume between epochs
   /// from a checkpoint of another loss. The names begin with "loss.".
   virtual std::vector<NamedBuffer> buffers() { return {}; }
+  /// Called once by a trainer, before it records the step: the place to allocate what backward() needs, since
+  /// a recorded step goes on using the matrices that it was recorded with.
+  virtual void prepare(Model& /*model*/) {}
   /// Called before the first step of every epoch, from 1, not if training goes on within an epoch. It
-  /// may wait, allocate, and overwrite the model's embeddings. If that takes long, it calls should_stop()
+  /// may wait, and overwrite the model's embeddings. If that takes long, it calls should_stop()
   /// (unless it is empty) now and then, and throws Interrupted if it returns true, with its buffers
   /// unchanged: the same call can be made again.
   virtual void begin_epoch(Model& /*model*/, int /*epoch*/,
@@ -44,7 +47,7 @@ class Loss {
   /// gradients of all parameters: it writes the loss into the batch's column of losses,
   /// (loss_terms(model), num_batches), fills model.embedding_gradient() at the batch's rows, and calls
   /// model.backward(). It is part of a recorded step: see Backend::record() for the calls that throw there.
-  /// It may call ops, and reads in the batch what holds for every batch of the epoch: triplets(),
+  /// It may call ops, and read in the batch what holds for every batch of the epoch: triplets(),
   /// capacity(), rows().
   virtual void backward(Model& model, Batch& batch, Matrix& losses) = 0;
 };

@@ -66,7 +66,8 @@ class Model {
   /// Draws every parameter anew from the seed, and resets buffers and counters.
   virtual void initialize(Seed seed) = 0;
 
-  /// Final embeddings of the rows of the current batch.
+  /// Final embeddings of the rows of the current batch. As backward(), a part of a recorded step:
+  /// Backend::record() lists the calls that throw there.
   virtual void forward() = 0;
   /// From the embedding gradients at the batch's rows to the gradients of the parameters.
   virtual void backward() = 0;

@@ -36,7 +36,7 @@ struct StepCheckOptions {
 };
 
 /// Checks the gradient of a loss, through every model and by every parameter, in f64 on the reference backend; see
-/// check_gradient(). begin_epoch() has been called for epoch 1, and counters of the model are at 0 in every step.
+/// check_gradient(). prepare() and begin_epoch() have been called, for epoch 1, and counters of the model are at 0 in every step.
 /// The loss is the sum of the batch's column of losses. The result is that of the first model and problem
 /// that fail, or else the one whose error is the largest share of its tolerance, with the number of all derivatives.
 ///

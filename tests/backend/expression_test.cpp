@@ -168,6 +168,15 @@ TEST(Expression, StaysFiniteForHugeScores) {
   EXPECT_EQ(evaluate(max(kP, infinity), infinity, {}).loss, infinity);
 }
 
+TEST(Expression, HasDerivativeZeroByWhatItDoesNotDependOn) {
+  for (const Expression& of : {sqrt(sum(max(0.0, 1.0 - kP + kN))),
+                               log(1.0 + sum(max(0.0, kN - kP))) / mean(step(kN - kP))}) {
+    const PairResult none = evaluate(of, 5, {1, 2});
+    EXPECT_EQ(none.positive, 0);
+    EXPECT_EQ(none.negatives, (std::vector<double>{0, 0}));
+  }
+}
+
 TEST(Expression, KeepsNaN) {
   const double nan = std::nan("");
   for (const Expression& of : {max(0.0, kN), max(kN, 0.0), min(0.0, kN), min(kN, 0.0), step(kN),
@@ -209,6 +218,11 @@ TEST(Expression, RefusesWhatIsNoLossOfAPair) {
                 Expression longer = kP;
                 for (int i = 0; i < PairProgram::kMaxInstructions / 2; ++i) longer = longer + kP;
                 (void)longer.compile();
+              }),
+              HasSubstr("more than 64"));
+  EXPECT_THAT(refusal_of([] {
+                Expression power = kP;
+                for (int i = 0; i < 60; ++i) power = power * power;
               }),
               HasSubstr("more than 64"));
 }

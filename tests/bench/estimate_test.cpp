@@ -83,14 +83,14 @@ TEST(Estimate, NamesTheCaseThatMustFit) {
   add_sgd_cases(cases, DeviceKind::kCpu);
   add_linear_relu_batchnorm_cases(cases, DeviceKind::kCpu);
   const Sizes sizes{30'000, 40'000, 800'000, 65'536, 2048, 2};
-  bench::Session session{.states = 1, .seconds = 0.5, .blocks = 12, .free = 8e9};
-  const bench::Estimate estimate = bench::estimate(cases, sizes, session);
+  bench::RunPlan plan{.states = 1, .seconds = 0.5, .blocks = 12, .free = 8e9};
+  const bench::Estimate estimate = bench::estimate(cases, sizes, plan);
   EXPECT_EQ(estimate.largest_case, "linear_relu_batchnorm/items_forward/tern");
   EXPECT_GT(estimate.largest, 2e11);
   EXPECT_GE(estimate.device, estimate.largest);
   EXPECT_GT(estimate.seconds, 3600.0);
-  session.states = 2;
-  EXPECT_GT(bench::estimate(cases, sizes, session).seconds, estimate.seconds);
+  plan.states = 2;
+  EXPECT_GT(bench::estimate(cases, sizes, plan).seconds, estimate.seconds);
 }
 
 TEST(Estimate, SomeCasesWaitIfAllDoNotFit) {

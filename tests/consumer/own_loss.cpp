@@ -17,7 +17,7 @@ class ShortBpr final : public tern::Loss {
 
   std::string_view name() const override { return "short bpr"; }
 
-  void begin_epoch(tern::Model& model, int, const std::function<bool()>&) override {
+  void prepare(tern::Model& model) override {
     for (const Side side : {Side::kUser, Side::kItem}) {
       const Matrix& like = model.embeddings(side);
       pull_[index(side)] = backend_.allocate(like.rows(), like.cols());

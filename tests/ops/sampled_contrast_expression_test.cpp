@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -278,6 +279,18 @@ TEST_P(SampledContrastExpression, RefusesOptionsThatDoNotBelongTogether) {
   const SampledContrastOptions sound{.kind = kExpressionContrast, .program = &program};
   EXPECT_THROW(run_contrast(backend_, problem, {.kind = kExpressionContrast}), ConfigError);
   EXPECT_THROW(run_contrast(backend_, problem, {.program = &program}), ConfigError);
+  for (const auto& damage : std::vector<std::function<void(PairProgram&)>>{
+           [](PairProgram& p) { p.sums = PairProgram::kMaxSums + 1; },
+           [](PairProgram& p) { p.ends[1] = PairProgram::kMaxInstructions + 1; },
+           [](PairProgram& p) { p.ends[1] = p.ends[0]; },
+           [](PairProgram& p) { p.code[p.ends[0]].sum = 1; },
+           [](PairProgram& p) { p.code[0].op = PairOp::kAdd; }}) {
+    PairProgram damaged = program;
+    damage(damaged);
+    EXPECT_THROW(
+        run_contrast(backend_, problem, {.kind = kExpressionContrast, .program = &damaged}),
+        ConfigError);
+  }
   EXPECT_THROW(run_contrast(backend_, problem, {.similarity = kDotSimilarity}), ConfigError);
   const Matrix thresholds = backend_.allocate(1, problem.graph.num_users());
   SampledContrastOptions weighted = sound;

@@ -297,6 +297,12 @@ class Figures(Folder):
         self.assertEqual(rows, [{"name": "adam/dense/tern", "milliseconds": 0.5, "GB_per_s": 100.0},
                                 {"name": "adam/dense/x", "refused": "wrong"}])
 
+    def test_rows_of_two_precisions(self):
+        text = json.dumps({"benchmarks": [{**self.ROW, "name": "a", "precision": "f32"},
+                                          {**self.ROW, "name": "b", "precision": "bf16", "real_time": 0.3}]})
+        self.assertEqual([(row["name"], row["milliseconds"]) for row in comparisons.read_rows(text)[1]],
+                         [("adam/dense/tern", 0.5), ("adam/dense/tern, bf16", 0.3)])
+
     def test_a_benchmark_that_was_cut_off_gives_its_complete_rows(self):
         text = json.dumps({"context": {"tern_width": "64"},
                            "benchmarks": [{**self.ROW, "name": "a"}, {"name": "b", "run_name": "b"}]}, indent=1)
@@ -308,10 +314,11 @@ class Figures(Folder):
 
     def test_every_op_with_a_benchmark_is_in_one_group(self):
         files = {path.name for path in (ROOT / "bench" / "ops").glob("*_bench.cpp")}
-        self.assertEqual(sorted(f"{op}_bench.cpp" for _, ops, _ in comparisons.groups() for op in ops), sorted(files))
+        self.assertEqual(sorted(f"{op}_bench.cpp" for _, ops, _ in comparisons.groups() for op in ops),
+                         sorted([*files, "step_bench.cpp"]))
         for name in ("propagate_bench.cpp", "new_bench.cpp", "tables.cpp"):
             (self.folder / name).touch()
-        self.assertEqual(comparisons.groups(self.folder)[-1], ("others", ["new"], comparisons.OTHERS_LIMIT))
+        self.assertEqual(comparisons.groups(self.folder)[-1], ("others", ["new", "step"], comparisons.OTHERS_LIMIT))
 
     NCU = """==PROF== Connected to process 7
 epoch 1

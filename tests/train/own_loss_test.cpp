@@ -256,6 +256,48 @@ TEST(OwnLosses, ADownloadInARecordedStepIsRefusedOnEveryBackend) {
   }
 }
 
+/// BPR whose gradient of the users passes through a matrix of the loss.
+class BprByWorkspace final : public Loss {
+ public:
+  explicit BprByWorkspace(Backend& backend) : backend_(backend) {}
+  std::string_view name() const override { return "bpr"; }
+  void prepare(Model& model) override {
+    const Matrix& users = model.embeddings(Side::kUser);
+    workspace_ = backend_.allocate(users.rows(), users.cols());
+  }
+  void backward(Model& model, Batch& batch, Matrix& losses) override {
+    backend_.bpr(batch.triplets(), model.embeddings(Side::kUser), model.embeddings(Side::kItem),
+                 workspace_, model.embedding_gradient(Side::kItem), losses);
+    backend_.copy(workspace_, model.embedding_gradient(Side::kUser));
+    backward_with_penalty(backend_, 1e-4, model, batch, losses);
+  }
+
+ private:
+  Backend& backend_;
+  Matrix workspace_;
+};
+
+TEST(OwnLosses, KeepWhatTheyPrepareAlsoAfterAResumeWithinAnEpoch) {
+  const Dataset data = planted_dataset();
+  Config config = own_config();
+  config.epochs = 2;
+  for (const BackendCase& tested : one_backend_of_each_family()) {
+    SCOPED_TRACE(tested.name);
+    const auto backend = tested.make();
+    const auto make = [&] { return std::make_unique<BprByWorkspace>(*backend); };
+    Trainer whole(*backend, data, config, make());
+    whole.run();
+    Trainer first(*backend, data, config, make());
+    TrainerCallbacks callbacks;
+    callbacks.should_stop = [&] { return first.progress().step == 2; };
+    first.run(callbacks);
+    Trainer second(*backend, data, config, make());
+    second.restore(first.state(), "state");
+    second.run();
+    EXPECT_TRUE(same(second.state(), whole.state()));
+  }
+}
+
 TEST(OwnLosses, HalfAPairIsRefused) {
   const Dataset data = planted_dataset();
   Config config = own_config();

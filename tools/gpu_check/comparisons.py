@@ -13,10 +13,10 @@ KEPT = ("GB_per_s", "GFLOP_per_s", "share_of_memory", "share_of_gather", "share_
 
 
 def groups(folder=machine.ROOT / "bench" / "ops"):
-    """(name, ops, seconds) of the stages, for the ops that have a benchmark."""
+    """(name, ops, seconds) of the stages, for the ops that have a benchmark, and for whole steps."""
     ops = sorted(path.name.removesuffix("_bench.cpp") for path in folder.glob("*_bench.cpp"))
     return [*((op, [op], seconds) for op, seconds in LIMITS.items()),
-            ("others", [op for op in ops if op not in LIMITS], OTHERS_LIMIT)]
+            ("others", [*(op for op in ops if op not in LIMITS), "step"], OTHERS_LIMIT)]
 
 
 def read_rows(text):
@@ -39,6 +39,9 @@ def read_rows(text):
     rows = {}
     for entry in result.get("benchmarks", []):
         name = entry.get("run_name", entry["name"]).split("/iterations:")[0]
+        precision = entry.get("precision", "f32")
+        if precision != "f32":
+            name += f", {precision}"
         if entry.get("error_occurred"):
             rows[name] = {"name": name, "refused": entry.get("error_message", "")}
         elif entry.get("aggregate_name") == "median":
