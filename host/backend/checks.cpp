@@ -11,6 +11,7 @@
 #include "host/backend/pair_weight.hpp"
 #include "host/config/keys.hpp"
 #include "tern/error.hpp"
+#include "tern/expression.hpp"
 
 namespace tern {
 namespace {

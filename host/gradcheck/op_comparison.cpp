@@ -6,6 +6,7 @@
 #include "host/gradcheck/cosines.hpp"
 #include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/rounded_backend.hpp"
+#include "tern/expression.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
