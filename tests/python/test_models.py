@@ -93,6 +93,16 @@ def test_new_factors_are_ranked_by():
     assert model.recommend(0, HAVE[0], N=2)[0].tolist() == [3, 1]
 
 
+def test_new_parameters_are_ranked_by():
+    model = with_factors([[2, 0]], [[3, 3], [1, 0]])
+    assert model.recommend(0, None, N=2, filter_already_liked_items=False)[0].tolist() == [0, 1]
+    model.set_params(score="cosine")
+    assert model.recommend(0, None, N=2, filter_already_liked_items=False)[0].tolist() == [1, 0]
+    model.set_params(device="cuda:77")
+    with pytest.raises(tern.DeviceError, match="cuda:77"):
+        model.recommend(0, None, filter_already_liked_items=False)
+
+
 def test_top_item_is_the_one_that_is_missing(model, board):
     ids, scores = model.recommend(np.arange(40), board, N=3)
     assert ids.shape == scores.shape == (40, 3)

@@ -58,7 +58,7 @@ class FactorModel(Estimator):
         self.item_factors: NDArray[np.float32] | None = None
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
-        self._rankers: dict[str, tuple[tuple[Any, ...], _tern.FactorRanker]] = {}
+        self._rankers: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], _tern.FactorRanker]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rankers": {}}
@@ -115,14 +115,16 @@ class FactorModel(Estimator):
 
     def _ranker(self, name: str, queries: NDArray[np.float32],
                 items: NDArray[np.float32], unit: bool) -> _tern.FactorRanker:
-        """The tables on the device, which are uploaded once."""
+        """The tables on the device, which are uploaded once for the same tables and parameters."""
+        source = (queries, items)
+        settings = (unit, self.device, self.threads)
         made = self._rankers.get(name)
-        if made is None or made[0][0] is not queries or made[0][1] is not items:
+        if made is None or made[0][0] is not queries or made[0][1] is not items or made[1] != settings:
             table = _table(items, unit)
             rows = table if queries is items else _table(queries, unit)
-            made = ((queries, items), _tern.FactorRanker(rows, table, self.device, self.threads))
+            made = (source, settings, _tern.FactorRanker(rows, table, self.device, self.threads))
             self._rankers[name] = made
-        return made[1]
+        return made[2]
 
     def recommend(self, userid: ArrayLike, user_items: Any, N: int = 10,
                   filter_already_liked_items: bool = True, filter_items: ArrayLike | None = None,
