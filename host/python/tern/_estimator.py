@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar, Self, TypeVar
@@ -30,6 +31,28 @@ _T = TypeVar("_T")
 
 class NotFittedError(Error, AttributeError):
     """A model that is used before fit()."""
+
+
+class ModelLock:
+    """Lets one thread at a time into a model. A copy, and a forked process, begin with a free one."""
+
+    def __init__(self) -> None:
+        self._free()
+
+    def _free(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():
+            self._free()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __reduce__(self) -> tuple[type[ModelLock], tuple[()]]:
+        return ModelLock, ()
 
 
 class Estimator(ABC):

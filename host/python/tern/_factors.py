@@ -11,7 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from tern import _matrix, _tern
 from tern._config import ConfigValue
 from tern._errors import ConfigError, ShapeError
-from tern._estimator import Callback, Estimator, Lists, NotFittedError, Request, log, rows_of, training_data
+from tern._estimator import (
+    Callback,
+    Estimator,
+    Lists,
+    ModelLock,
+    NotFittedError,
+    Request,
+    log,
+    rows_of,
+    training_data,
+)
 
 _COMMON = {
     "width": "model.width",
@@ -58,6 +68,7 @@ class FactorModel(Estimator):
         self.item_factors: NDArray[np.float32] | None = None
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
+        self._lock = ModelLock()
         self._rankers: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], _tern.FactorRanker]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
@@ -147,17 +158,19 @@ class FactorModel(Estimator):
         request = Request(userid, N, len(table), filter_items, items)
         queries = _matrix.ids("userid", userid, len(users))
         observed = rows_of(user_items, len(queries), len(table)) if filter_already_liked_items else None
-        ranker = self._ranker("recommend", users, table, getattr(self, "score", "dot") == "cosine")
-        return request.result(
-            ranker.rank(queries, observed, request.candidates, request.excluded, request.length))
+        with self._lock:
+            ranker = self._ranker("recommend", users, table, getattr(self, "score", "dot") == "cosine")
+            lists = ranker.rank(queries, observed, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def _similar(self, side: str, table: NDArray[np.float32], name: str, ids: ArrayLike, N: int,
                  without: ArrayLike | None, among: ArrayLike | None) -> Lists:
         request = Request(ids, N, len(table), without, among, side)
         queries = _matrix.ids(name, ids, len(table))
-        ranker = self._ranker(side, table, table, True)
-        return request.result(
-            ranker.rank(queries, None, request.candidates, request.excluded, request.length))
+        with self._lock:
+            ranker = self._ranker(side, table, table, True)
+            lists = ranker.rank(queries, None, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def similar_items(self, itemid: ArrayLike, N: int = 10, recalculate_item: bool = False,
                       item_users: Any = None, filter_items: ArrayLike | None = None,

@@ -11,7 +11,17 @@ from numpy.typing import ArrayLike, NDArray
 from tern import _matrix, _tern
 from tern._config import ConfigValue
 from tern._errors import DataError
-from tern._estimator import Callback, Estimator, Lists, NotFittedError, Request, log, rows_of, training_data
+from tern._estimator import (
+    Callback,
+    Estimator,
+    Lists,
+    ModelLock,
+    NotFittedError,
+    Request,
+    log,
+    rows_of,
+    training_data,
+)
 
 
 class ItemModel(Estimator):
@@ -21,6 +31,7 @@ class ItemModel(Estimator):
     """
 
     def _begin(self) -> None:
+        self._lock = ModelLock()
         self._data: _tern.Dataset | None = None
         self._model: _tern.ItemModel | None = None
 
@@ -62,8 +73,10 @@ class ItemModel(Estimator):
         model, data = self._fitted()
         request = Request(userid, N, data.num_items, filter_items, items)
         histories = rows_of(user_items, int(np.size(userid)), data.num_items)
-        return request.result(model.rank(histories, filter_already_liked_items, request.candidates,
-                                         request.excluded, request.length))
+        with self._lock:
+            lists = model.rank(histories, filter_already_liked_items, request.candidates, request.excluded,
+                               request.length)
+        return request.result(lists)
 
     def similar_items(self, itemid: ArrayLike, N: int = 10, recalculate_item: bool = False,
                       item_users: Any = None, filter_items: ArrayLike | None = None,
@@ -79,8 +92,9 @@ class ItemModel(Estimator):
         request = Request(itemid, N, data.num_items, filter_items, items)
         queries = _matrix.ids("itemid", itemid, data.num_items)
         histories = (np.arange(len(queries) + 1, dtype=np.int64), queries)
-        return request.result(
-            model.rank(histories, True, request.candidates, request.excluded, request.length))
+        with self._lock:
+            lists = model.rank(histories, True, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def similar_users(self, userid: ArrayLike, N: int = 10, filter_users: ArrayLike | None = None,
                       users: ArrayLike | None = None) -> Lists:
@@ -92,7 +106,9 @@ class ItemModel(Estimator):
             return {}
         offsets, items = self._data.train
         shape = np.array([self._data.num_users, self._data.num_items])
-        return {"data.offsets": offsets, "data.items": items, "data.shape": shape, **self._model.arrays()}
+        with self._lock:  # the arrays are moved out of the model and back
+            computed = self._model.arrays()
+        return {"data.offsets": offsets, "data.items": items, "data.shape": shape, **computed}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = {name: array for name, array in arrays.items() if not name.startswith("data.")}

@@ -6,7 +6,6 @@ import itertools
 import json
 import os
 import pathlib
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -17,7 +16,7 @@ from tern import _tern
 from tern._config import ConfigValue, make_config
 from tern._dataset import Dataset
 from tern._errors import Error
-from tern._estimator import Callback, log
+from tern._estimator import Callback, ModelLock, log
 from tern._factors import _Progress
 
 Path = str | os.PathLike[str]
@@ -31,7 +30,7 @@ class Run:
 
     def __init__(self, path: pathlib.Path, device: str, threads: int) -> None:
         self.path = path
-        self._lock = threading.Lock()  # a model answers one thread at a time
+        self._lock = ModelLock()
         self._native: _tern.Recommender | None = _tern.Recommender.load(str(path), device, threads)
 
     @classmethod
