@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import checkerboard
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_array, csr_matrix
 
 import tern
 
@@ -32,14 +32,34 @@ def board_with(value):
     return matrix
 
 
+def board_of(**changes):
+    """With one number of an array changed, which SciPy does not check."""
+    matrix = checkerboard(6)
+    for name, (place, value) in changes.items():
+        array = getattr(matrix, name).astype(np.int64)
+        array[place] = value
+        setattr(matrix, name, array)
+    return matrix
+
+
 @pytest.mark.parametrize("matrix, error, message", [
     (board_with(-1), tern.DataError, r"user_items: the element \(1, 5\) is -1.0, expected no negative number"),
     (board_with(np.nan), tern.DataError, r"the element \(1, 5\) is nan"),
     (csr_matrix((5, 5)), tern.DataError, "no interaction to train on"),
     (csr_matrix((0, 5)), tern.DataError, "no interaction to train on"),
     (csr_matrix(np.zeros((3, 3))), tern.DataError, "no interaction to train on"),
-    ([1, 2, 3], tern.ShapeError, "user_items is a list, expected a matrix"),
-    (None, tern.ShapeError, "user_items is a NoneType, expected a matrix"),
+    ([1, 2, 3], tern.ShapeError, "user_items: found list, expected a matrix"),
+    (None, tern.ShapeError, "user_items: found NoneType, expected a matrix"),
+    (np.ones((2, 2, 2)), tern.ShapeError, r"found ndarray of the shape \(2, 2, 2\)"),
+    (coo_array(np.ones(4)), tern.ShapeError, r"found coo_array of the shape \(4,\)"),
+    (board_with(1).astype(complex), tern.DataError, "elements of type complex128, expected numbers"),
+    (np.array([["a"]]), tern.DataError, "elements of type <U1, expected numbers"),
+    (board_of(indices=(3, 6)), tern.ShapeError, "found the column 6, expected 0 to 5"),
+    (board_of(indices=(3, -1)), tern.ShapeError, "found the column -1"),
+    (board_of(indices=(3, 2**32)), tern.ShapeError, "found the column 4294967296"),
+    (board_of(indptr=(2, 1000)), tern.ShapeError, "indptr does not ascend"),
+    (board_of(indptr=(0, 1)), tern.ShapeError, "indptr does not ascend"),
+    (board_of(indptr=(6, 1000)), tern.ShapeError, "indptr does not ascend"),
     (csr_matrix((1, 2**31)), tern.ShapeError, "expected at most 2147483646"),
 ])
 def test_matrix(matrix, error, message):

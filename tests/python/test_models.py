@@ -45,6 +45,12 @@ def test_recommend_by_hand():
     assert ids.tolist() == [[2], [2], [2]]
 
 
+def test_a_row_of_a_csr_array():
+    model = with_factors(USERS, ITEMS)
+    assert model.recommend(0, csr_array(HAVE)[0], N=2)[0].tolist() == [2, 1]
+    assert model.recommend([0], csr_array(HAVE)[[0]], N=2)[0].tolist() == [[2, 1]]
+
+
 def test_filter_items_and_items():
     model = with_factors(USERS, ITEMS)
     ids, scores = model.recommend(0, HAVE[0], N=2, filter_items=[2])

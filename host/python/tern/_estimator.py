@@ -202,9 +202,11 @@ class Request:
 
 def rows_of(user_items: Any, queries: int, num_items: int) -> _matrix.Csr:
     """The interactions of user_items, a row a query. Raises ShapeError."""
+    if hasattr(user_items, "tocsr") and len(user_items.shape) == 1:  # a row of a csr_array
+        user_items = user_items.reshape(1, -1).tocsr()
     if not _matrix.is_csr(user_items):
-        raise ShapeError(f"user_items is a {type(user_items).__name__}, expected a CSR matrix, "
-                         "a row for each user")
+        raise ShapeError(f"user_items: found {_matrix.kind_of(user_items)}, expected a CSR matrix, a row for each "
+                         "user")
     if user_items.shape != (queries, num_items):
         raise ShapeError(f"user_items has the shape {user_items.shape}, expected "
                          f"{(queries, num_items)}: a row for each user that is asked for")
