@@ -14,6 +14,7 @@ from conftest import MODELS
 from scipy.sparse import coo_matrix, csr_array, csr_matrix
 
 import tern
+from tern._config import to_toml
 
 LOWEST = np.finfo(np.float32).min
 
@@ -222,6 +223,18 @@ def test_parameters(name):
     assert model.set_params(**{parameter: value}) is model
     with pytest.raises(tern.ConfigError, match="has no parameter 'factors'"):
         model.set_params(factors=3)
+
+
+def test_parameters_may_be_of_numpy(board, tmp_path):
+    plain = tern.GCMC(width=8, hidden=(8, 4), epochs=1, device="cpu", config={"evaluation.ks": [5, 20]})
+    model = tern.GCMC(width=np.int32(8), hidden=np.array([8, 4]), epochs=np.int64(1), device=np.str_("cpu"),
+                      config={"evaluation.ks": np.array([5, 20])})
+    expected = plain.fit(board, show_progress=False).user_factors.tobytes()
+    assert model.fit(board, show_progress=False).user_factors.tobytes() == expected
+    model.save(tmp_path / "model")
+    assert tern.GCMC.load(tmp_path / "model").user_factors.tobytes() == expected
+    assert repr(model).startswith("GCMC(width=np.int32(8), hidden=array([8, 4])")
+    assert [to_toml(value) for value in (np.True_, np.float64(0.5), (1, np.int8(2)))] == ["true", "0.5", "[1, 2]"]
 
 
 def test_defaults_are_those_of_the_program():

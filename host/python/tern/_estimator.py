@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tern import _matrix, _tern
-from tern._config import make_config
+from tern._config import make_config, plain
 from tern._errors import ConfigError, DataError, Error, ShapeError
 
 log = logging.getLogger("tern")
@@ -89,7 +89,7 @@ class Estimator(ABC):
     def __repr__(self) -> str:
         default = inspect.signature(type(self)).parameters
         changed = [f"{name}={value!r}" for name, value in self.get_params().items()
-                   if value is not default[name].default and value != default[name].default]
+                   if repr(value) != repr(default[name].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def _settings(self) -> dict[str, object]:
@@ -131,7 +131,8 @@ class Estimator(ABC):
 
         file: a path, to which ".npz" is added if it lacks it, or a file that is open for writing bytes.
         """
-        parameters = json.dumps({"class": type(self).__name__, "parameters": self.get_params()})
+        described = {"class": type(self).__name__, "parameters": self.get_params()}
+        parameters = json.dumps(described, default=plain)
         arrays: dict[str, Any] = {"parameters": np.array(parameters), **self._state()}
         np.savez(_path_or_file(file), **arrays)
 
