@@ -134,6 +134,11 @@ def test_bad_tables(table, error, message):
         tern.Dataset.from_interactions(table, config=WHOLE)
 
 
+def test_keys_of_other_sections():
+    with pytest.raises(tern.ConfigError, match="'train.epochs', expected one of the section data"):
+        tern.Dataset.from_interactions(COLUMNS, **NAMES, config={"train.epochs": 3})
+
+
 def test_frame_without_pyarrow():
     class Frame(pandas.DataFrame):
         def __arrow_c_stream__(self, requested_schema=None):

@@ -127,6 +127,13 @@ def test_errors(run, data, tmp_path, monkeypatch):
         tern.train(data, {**CONFIG, "train.on_nan": "rollback"}, out=tmp_path / "run")
     with pytest.raises(tern.ConfigError, match="did you mean train.epochs"):
         tern.train(data, {"train.epoch": 3}, out=tmp_path / "run")
+    with pytest.raises(tern.ConfigError, match="data.k_core is a setting of the data set"):
+        tern.train(data, {**CONFIG, "data.k_core": 2}, out=tmp_path / "run")
+    with pytest.raises(tern.ConfigError, match="found str, expected a mapping"):
+        tern.train(data, "lightgcn", out=tmp_path / "run")
+    with pytest.raises(TypeError, match="found dict, expected a tern.Dataset"):
+        tern.train(CONFIG, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     with pytest.raises(tern.DataError, match="none"):
         tern.Run.open(tmp_path / "none")
     monkeypatch.chdir(tmp_path)

@@ -35,6 +35,13 @@ def to_toml(value: object) -> str:
                     "expected a number, a string or a list of integers")
 
 
+def as_settings(config: Mapping[str, ConfigValue] | None) -> dict[str, object]:
+    """The argument `config` as a dict. Raises ConfigError if it is no mapping."""
+    if config is not None and not isinstance(config, Mapping):
+        raise ConfigError(f"config: found {type(config).__name__}, expected a mapping such as {{'train.epochs': 20}}")
+    return dict(config or {})
+
+
 def make_config(settings: Mapping[str, object]) -> _tern.Config:
     """A configuration with these keys, all others as by default. Raises ConfigError."""
     config = _tern.Config()

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tern import _matrix, _tern
-from tern._config import ConfigValue, make_config
-from tern._errors import DataError, ShapeError
+from tern._config import ConfigValue, as_settings, make_config
+from tern._errors import ConfigError, DataError, ShapeError
 
 Path = str | os.PathLike[str]
 _FeatureRows = tuple[list[str], list[str], NDArray[np.float32]]
@@ -61,7 +61,7 @@ class _Columns:
 class Dataset:
     """Interactions in three splits, with ids. Made by from_interactions()."""
 
-    def __init__(self, native: _tern.Dataset, source: _Columns | str, config: dict[str, ConfigValue]) -> None:
+    def __init__(self, native: _tern.Dataset, source: _Columns | str, config: Mapping[str, object]) -> None:
         self._native = native
         self._source = source
         self._settings = config
@@ -78,12 +78,16 @@ class Dataset:
             default "user", "item", and none of the others. Ids are integers or text. Or a scipy.sparse matrix
             of (users, items), whose ids are the numbers of rows and columns and whose values are the
             ratings. Or the path of a file or directory that the program reads.
-        config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}.
+        config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}; no others.
 
         Nodes are numbered in order of first appearance. Missing ratings count as none. Raises DataError, with the
         number of the row, on a missing id, and ConfigError.
         """
-        settings = dict(config or {})
+        settings = as_settings(config)
+        for key in settings:
+            if not str(key).startswith("data."):
+                raise ConfigError(f"config: found the key {key!r}, expected one of the section data, such as "
+                                  "'data.k_core'")
         if isinstance(interactions, (str, os.PathLike)):
             path = os.path.abspath(interactions)
             names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}

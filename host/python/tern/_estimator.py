@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tern import _matrix, _tern
-from tern._config import make_config, plain
+from tern._config import as_settings, make_config, plain
 from tern._errors import ConfigError, DataError, Error, ShapeError
 
 log = logging.getLogger("tern")
@@ -97,13 +97,23 @@ class Estimator(ABC):
         settings: dict[str, object] = {"model.kind": self._kind}
         for name, key in self._keys.items():
             settings[key] = getattr(self, name)
-        extra: Mapping[str, object] | None = getattr(self, "config", None)
-        if extra is not None:
-            if "model.kind" in extra and extra["model.kind"] != self._kind:
-                raise ConfigError(f"model.kind: found {extra['model.kind']!r} for a "
-                                  f"{type(self).__name__}, expected {self._kind!r}")
-            settings.update(extra)
-        return settings
+        extra = as_settings(getattr(self, "config", None))
+        self._check_extra(extra)
+        return {**settings, **extra}
+
+    def _check_extra(self, extra: Mapping[str, object]) -> None:
+        """Raises ConfigError on a key of `config` that would be overruled or have no effect."""
+        name = type(self).__name__
+        if extra.get("model.kind", self._kind) != self._kind:
+            raise ConfigError(f"model.kind: found {extra['model.kind']!r} for a {name}, expected {self._kind!r}")
+        for parameter, key in self._keys.items():
+            if key in extra:
+                raise ConfigError(f"config: {key} is set by the parameter {parameter}= of {name}: leave it out of config")
+        for key in extra:
+            if str(key).startswith(("data.", "checkpoint.")):
+                raise ConfigError(f"config: {key} has no effect on {name}.fit(); use tern.Dataset and tern.train()")
+        if extra.get("train.on_nan") == "rollback":
+            raise ConfigError("train.on_nan: found rollback, which only the program `tern train` can do")
 
     def _config(self) -> _tern.Config:
         config = make_config(self._settings())

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tern import _tern
-from tern._config import ConfigValue, make_config
+from tern._config import ConfigValue, as_settings, make_config
 from tern._dataset import Dataset
-from tern._errors import Error
+from tern._errors import ConfigError, Error
 from tern._estimator import Callback, ModelLock, log
 from tern._factors import _Progress
 
@@ -137,7 +137,8 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
           overwrite: bool = False, callback: Callback | None = None, show_progress: bool = True) -> Run:
     """Trains or fits a model, and writes the run that `tern train` would write.
 
-    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys().
+    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys(). Keys of
+        the section data raise ConfigError: the data set has been built.
     out: the directory of the run; None: the first free runs/python-MODEL-n.
     overwrite: whether a run in `out` is replaced.
     callback, show_progress: as for LightGCN.fit.
@@ -146,7 +147,13 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
     current step, writes a checkpoint, and raises KeyboardInterrupt: `tern train --resume RUN` goes on from there,
     bit for bit. train.on_nan = "rollback" raises ConfigError: only the program can do that.
     """
-    settings: dict[str, object] = {**dataset._settings, **(config or {})}
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset: found {type(dataset).__name__}, expected a tern.Dataset")
+    own = as_settings(config)
+    for key, value in own.items():
+        if str(key).startswith("data.") and dataset._settings.get(key) != value:
+            raise ConfigError(f"config: {key} is a setting of the data set: give it to Dataset.from_interactions()")
+    settings = {**dataset._settings, **own}
     if isinstance(dataset._source, str):
         settings["data.path"] = dataset._source
     native = make_config(settings)
