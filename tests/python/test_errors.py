@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from conftest import checkerboard
@@ -146,7 +148,7 @@ def test_wrong_arguments(fitted):
 
 def test_files(fitted, tmp_path):
     fitted.save(tmp_path / "model.npz")
-    with pytest.raises(tern.DataError, match="found a LightGCN, expected a EASE"):
+    with pytest.raises(tern.DataError, match="found a model of the class LightGCN, expected EASE"):
         tern.EASE.load(tmp_path / "model.npz")
     (tmp_path / "other.npz").write_bytes(b"no zip")
     with pytest.raises(tern.DataError, match="other.npz"):
@@ -156,3 +158,25 @@ def test_files(fitted, tmp_path):
         tern.LightGCN.load(tmp_path / "arrays.npz")
     with pytest.raises(FileNotFoundError):
         tern.LightGCN.load(tmp_path / "none.npz")
+
+
+def test_damaged_files(fitted, tmp_path):
+    place = tmp_path / "model.npz"
+    fitted.save(place)
+    stored = place.read_bytes()
+    place_of_width = stored.index("width".encode("utf-32-le"))
+    flipped = bytes(byte ^ 1 if at == place_of_width else byte for at, byte in enumerate(stored))
+    for content in (b"", stored[: len(stored) // 2], stored[:-1], flipped):
+        place.write_bytes(content)
+        with pytest.raises(tern.DataError, match="model.npz: no model can be read"):
+            tern.LightGCN.load(place)
+    with place.open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(tern.DataError, match="found one array"):
+        tern.LightGCN.load(place)
+    for described, message in (([1], "indices"), ({"class": "LightGCN"}, "'parameters' is missing"),
+                               ({"class": "LightGCN", "parameters": {"factors": 3}}, "'factors'"),
+                               ({"class": "LightGCN", "parameters": {}}, "'item_factors' is missing")):
+        np.savez(place, parameters=np.array(json.dumps(described)), user_factors=np.ones((3, 4)))
+        with pytest.raises(tern.DataError, match=message):
+            tern.LightGCN.load(place)

@@ -8,6 +8,8 @@ import json
 import logging
 import os
 import threading
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar, Self, TypeVar
@@ -137,7 +139,7 @@ class Estimator(ABC):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None: ...
 
     def save(self, file: File) -> None:
-        """Writes parameters and arrays as NumPy's npz, for load().
+        """Writes parameters and arrays, but no history, as NumPy's npz for load().
 
         file: a path, to which ".npz" is added if it lacks it, or a file that is open for writing bytes.
         """
@@ -148,28 +150,39 @@ class Estimator(ABC):
 
     @classmethod
     def load(cls, file: File) -> Self:
-        """A model that save() wrote. Raises DataError if the file is another one."""
+        """A model that save() wrote. Raises DataError if the file is damaged or another one, and OSError."""
         target = _path_or_file(file)
         if isinstance(target, str) and not target.endswith(".npz"):
             target += ".npz"
         try:
-            with np.load(target, allow_pickle=False) as stored:
-                arrays = dict(stored.items())
+            arrays = _read_arrays(target)
             described = json.loads(str(arrays.pop("parameters")))
-        except (ValueError, KeyError, EOFError) as error:
-            raise DataError(f"{target}: found no model of {cls.__name__}.save() ({error})") from error
-        if described["class"] != cls.__name__:
-            raise DataError(f"{target}: found a {described['class']}, expected a {cls.__name__}")
-        parameters = described["parameters"]
-        model = cls(**{name: tuple(value) if isinstance(value, list) else value
-                       for name, value in parameters.items()})
-        if arrays:
-            model._restore(arrays)
+            if described["class"] != cls.__name__:
+                raise ValueError(f"found a model of the class {described['class']}, expected {cls.__name__}")
+            model = cls(**{name: tuple(value) if isinstance(value, list) else value
+                           for name, value in described["parameters"].items()})
+            if arrays:
+                model._restore(arrays)
+        except KeyError as error:
+            raise DataError(f"{target}: no model can be read: {error} is missing") from error
+        except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{target}: no model can be read: {error}") from error
         return model
 
 
 def _path_or_file(file: File) -> Any:
     return file if isinstance(file, io.IOBase) or hasattr(file, "write") else os.fspath(file)
+
+
+def _read_arrays(target: Any) -> dict[str, NDArray[Any]]:
+    if not hasattr(target, "read"):
+        with open(target, "rb") as file:  # NumPy does not close a damaged one
+            return _read_arrays(file)
+    stored = np.load(target, allow_pickle=False)
+    if isinstance(stored, np.ndarray):
+        raise ValueError("found one array, expected an archive of several")
+    with stored:
+        return dict(stored.items())
 
 
 def training_data(user_items: Any, valid: Any) -> _tern.Dataset:
