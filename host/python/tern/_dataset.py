@@ -36,6 +36,8 @@ class Features:
             raise ShapeError(f"features have the shape {values.shape} for {len(self.ids)} ids, expected "
                              "a row for each")
         columns = self.columns if self.columns is not None else range(values.shape[1])
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"features: found values of type {values.dtype}, expected numbers")
         return ([str(node) for node in self.ids], [str(column) for column in columns],
                 np.ascontiguousarray(values, dtype=np.float32))
 
@@ -77,7 +79,8 @@ class Dataset:
             or a mapping from names to arrays or lists: user, item, rating and timestamp name its columns, by
             default "user", "item", and none of the others. Ids are integers or text. Or a scipy.sparse matrix
             of (users, items), whose ids are the numbers of rows and columns and whose values are the
-            ratings. Or the path of a file or directory that the program reads.
+            ratings, stored zeros among them. Or the path of a file or directory that the program reads.
+        user_features, item_features: for nodes in memory; beside a path, features are files of the directory.
         config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}; no others.
 
         Nodes are numbered in order of first appearance. Missing ratings count as none. Raises DataError, with the
@@ -85,24 +88,30 @@ class Dataset:
         """
         settings = as_settings(config)
         for key in settings:
-            if not str(key).startswith("data."):
+            if "." in str(key) and not str(key).startswith("data."):
                 raise ConfigError(f"config: found the key {key!r}, expected one of the section data, such as "
                                   "'data.k_core'")
+        names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
         if isinstance(interactions, (str, os.PathLike)):
             path = os.path.abspath(interactions)
-            names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+            if user_features is not None or item_features is not None:
+                raise ConfigError("user_features and item_features are for interactions in memory: beside a path, the "
+                                  "features are files")
             settings.update({f"data.{side}_column": name for side, name in names.items() if name})
             return cls(_tern.Dataset.load(path, make_config(settings)), path, settings)
+        for side, name in names.items():
+            if name is not None and not isinstance(name, str):
+                raise TypeError(f"{side}: found {type(name).__name__}, expected the name of a column")
         if hasattr(interactions, "__arrow_c_stream__"):
             source = _from_arrow(interactions, user or "user", item or "item", rating, timestamp)
-        elif isinstance(interactions, Mapping):
+        elif isinstance(interactions, Mapping) or _is_pandas(interactions):
             source = _from_mapping(interactions, user or "user", item or "item", rating, timestamp)
         elif hasattr(interactions, "tocoo"):
             source = _from_sparse(interactions)
         else:
-            raise DataError(f"interactions are a {type(interactions).__name__}, expected a table, a mapping of "
-                            "columns, a sparse matrix or a path")
-        features = [None if given is None else given._rows() for given in (user_features, item_features)]
+            raise DataError(f"interactions: found {type(interactions).__name__}, expected a table, a mapping of "
+                            "columns such as {'user': [...], 'item': [...]}, a sparse matrix or a path")
+        features = [_feature_rows("user_features", user_features), _feature_rows("item_features", item_features)]
         source = _Columns(source.user_names, source.item_names, source.users, source.items,
                           source.ratings, source.times, features[0], features[1])
         return cls(source.build(make_config(settings)), source, settings)
@@ -165,18 +174,38 @@ class Dataset:
                 + " + ".join(f"{size} {name}" for size, name in zip(sizes, ("train", "valid", "test"))) + ">")
 
 
+def _feature_rows(name: str, features: Features | None) -> _FeatureRows | None:
+    if features is not None and not isinstance(features, Features):
+        raise TypeError(f"{name}: found {type(features).__name__}, expected tern.Features(ids, values)")
+    return None if features is None else features._rows()
+
+
+def _is_pandas(table: object) -> bool:
+    """Whether this is a data frame of pandas, which is a mapping of columns for reading."""
+    return hasattr(table, "columns") and hasattr(table, "iloc")
+
+
+def _holds_floats(column: Any) -> bool:
+    """What pandas makes of integers among which some are missing."""
+    return getattr(getattr(column, "dtype", None), "kind", "") == "f"
+
+
 def _from_arrow(table: Any, user: str, item: str, rating: str | None, timestamp: str | None) -> _Columns:
+    if _is_pandas(table) and any(_holds_floats(table.get(name)) for name in (user, item)):
+        return _from_mapping(table, user, item, rating, timestamp)  # to name the row of a missing id
     try:
         stream = table.__arrow_c_stream__()
-    except ImportError:  # of pyarrow, which pandas needs for this
-        return _from_mapping({name: np.asarray(table[name]) for name in table.columns}, user, item, rating,
-                             timestamp)
+    except Exception:
+        # For this, pandas needs pyarrow, which also refuses columns of mixed types, even those that nobody needs.
+        if not _is_pandas(table):
+            raise
+        return _from_mapping(table, user, item, rating, timestamp)
     users, items = _tern.Names(), _tern.Names()
     return _Columns(users, items, *_tern.read_arrow(stream, users, items, user, item,
                                                     rating, timestamp))
 
 
-def _from_mapping(table: Mapping[str, Any], user: str, item: str, rating: str | None,
+def _from_mapping(table: Any, user: str, item: str, rating: str | None,
                   timestamp: str | None) -> _Columns:
     def column(name: str) -> Any:
         if name not in table:
@@ -185,33 +214,45 @@ def _from_mapping(table: Mapping[str, Any], user: str, item: str, rating: str | 
 
     names = (_tern.Names(), _tern.Names())
     return _Columns(*names, _encode(names[0], user, column(user)), _encode(names[1], item, column(item)),
-                    _numbers(column(rating)) if rating else None,
-                    _numbers(column(timestamp)) if timestamp else None)
+                    _numbers(rating, column(rating)) if rating else None,
+                    _numbers(timestamp, column(timestamp)) if timestamp else None)
 
 
 def _from_sparse(matrix: Any) -> _Columns:
     values = matrix.tocoo()
     names = (_tern.Names(), _tern.Names())
     return _Columns(*names, _encode(names[0], "users", values.row), _encode(names[1], "items", values.col),
-                    _numbers(values.data), None)
+                    _numbers("values", values.data), None)
 
 
-def _numbers(values: Any) -> NDArray[np.float64]:
-    """Of times too: seconds or finer, as they are stored."""
+def _numbers(column: str, values: Any) -> NDArray[np.float64]:
+    """Of times too: seconds or finer, as they are stored. Raises DataError, ShapeError."""
     array = np.asarray(values)
+    _expect_column(column, array)
     if array.dtype.kind == "M":
         array = np.where(np.isnat(array), np.nan, array.astype(np.int64))
-    return np.ascontiguousarray(array, dtype=np.float64)
+    try:
+        return np.ascontiguousarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column {column!r}: expected numbers or times: {error}") from error
+
+
+def _expect_column(column: str, array: NDArray[Any]) -> None:
+    if array.ndim != 1:
+        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
 
 
 def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
-    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
-    if array.ndim != 1:
-        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
+    # A list keeps its integers beside text.
+    array = np.asarray(values) if hasattr(values, "__array__") else np.asarray(values, dtype=object)
+    _expect_column(column, array)
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
             raise DataError(f"column {column!r} has the id {array.max()}, expected at most 2^63 - 1")
         return names.encode_numbers(column, np.ascontiguousarray(array, dtype=np.int64))
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        row = int(np.isnan(array).argmax()) + 1
+        raise DataError(f"column {column!r}, row {row}: found nan, expected an integer or text as id")
     if array.dtype.kind not in "UO":
         raise DataError(f"column {column!r} holds {array.dtype}, expected integers or text as ids")
     texts = array.tolist()
@@ -221,4 +262,7 @@ def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
         elif not isinstance(value, str):
             raise DataError(f"column {column!r}, row {row + 1}: found {value!r}, expected an integer or text "
                             "as id")
-    return names.encode_texts(column, texts)
+    try:
+        return names.encode_texts(column, texts)
+    except TypeError:  # a lone surrogate
+        raise DataError(f"column {column!r}: found text that UTF-8 cannot encode") from None
