@@ -125,6 +125,9 @@ def test_wrong_arguments(fitted):
     board = checkerboard(20)
     with pytest.raises(tern.ConfigError, match="N: found 0"):
         fitted.recommend(0, board[0], N=0)
+    with pytest.raises(TypeError, match="N: found float, expected a whole number"):
+        fitted.recommend(0, board[0], N=3.5)
+    assert fitted.recommend(0, board[0], N=2**70)[0].shape == (20,)
     with pytest.raises(tern.ShapeError, match="expected a CSR matrix"):
         fitted.recommend(0, board[[0]].tocoo())
     with pytest.raises(tern.ShapeError, match=r"\(2, 20\), expected \(1, 20\)"):

@@ -117,11 +117,23 @@ def test_ids_may_be_numbers(tmp_path):
 def test_errors(run, data, tmp_path, monkeypatch):
     with pytest.raises(tern.DataError, match="there is no user \"user 333\"; the most similar"):
         run.recommend(["user 333"])
-    with pytest.raises(tern.ConfigError, match="n: found 0"):
+    with pytest.raises(tern.ConfigError, match="N: found 0"):
         run.recommend(["user 3"], N=0)
-    with pytest.raises(TypeError, match="expected a list"):
-        run.recommend("user 3")
-    with pytest.raises(tern.Error, match="overwrite"):
+    with pytest.raises(TypeError, match="N: found str, expected a whole number"):
+        run.similar_items("item 3", N="3")
+    for users in ("user 3", 3, None):
+        with pytest.raises(TypeError, match="users: found .*, expected a list of ids"):
+            run.recommend(users)
+    with pytest.raises(TypeError, match="filter_items: found str, expected a list"):
+        run.recommend(["user 3"], filter_items="item 3")
+    with pytest.raises(TypeError, match="users: found NoneType, expected an id"):
+        run.recommend([None])
+    with pytest.raises(TypeError, match="item: found list, expected an id"):
+        run.similar_items(["item 3"])
+    with pytest.raises(tern.DataError, match="items is empty"):
+        run.recommend(["user 3"], items=[])
+    assert run.recommend(np.array(["user 3"]), N=2**70) == run.recommend(["user 3"], N=30)
+    with pytest.raises(tern.Error, match="holds a run already: pass overwrite=True"):
         tern.train(data, CONFIG, out=run.path, show_progress=False)
     with pytest.raises(tern.ConfigError, match="rollback"):
         tern.train(data, {**CONFIG, "train.on_nan": "rollback"}, out=tmp_path / "run")

@@ -205,9 +205,7 @@ class Request:
     def __init__(self, userid: ArrayLike, N: int, num_items: int, filter_items: ArrayLike | None,
                  items: ArrayLike | None, name: str = "items") -> None:
         self.scalar = np.ndim(userid) == 0
-        if N < 1:
-            raise ConfigError(f"N: found {N}, expected at least 1")
-        self.length = int(N)
+        self.length = _matrix.list_length(N)
         self.candidates: NDArray[np.int32] | None = None
         self.excluded: NDArray[np.int32] | None = None
         if items is not None:

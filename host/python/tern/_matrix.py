@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tern._errors import DataError, ParameterWarning, ShapeError
+from tern._errors import ConfigError, DataError, ParameterWarning, ShapeError
 
 Csr = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 _MAX_NODES = 2**31 - 2
+
+
+def list_length(n: int) -> int:
+    """The argument N. Raises ConfigError below 1, TypeError unless it is a whole number."""
+    try:
+        length = operator.index(n)
+    except TypeError:
+        raise TypeError(f"N: found {type(n).__name__}, expected a whole number") from None
+    if length < 1:
+        raise ConfigError(f"N: found {length}, expected at least 1")
+    return min(length, _MAX_NODES)  # no list is longer
 
 
 def is_csr(matrix: object) -> bool:

@@ -6,7 +6,7 @@ import itertools
 import json
 import os
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tern import _tern
 from tern._config import ConfigValue, as_settings, make_config
 from tern._dataset import Dataset
-from tern._errors import ConfigError, Error
+from tern._errors import ConfigError, DataError, Error
 from tern._estimator import Callback, ModelLock, log
 from tern._factors import _Progress
+from tern._matrix import list_length
 
 Path = str | os.PathLike[str]
 #: An id: text, or a whole number, which stands for its digits.
@@ -57,7 +58,7 @@ class Run:
         return self._native
 
     def recommend(self, users: Sequence[Id], N: int = 10, *, filter_already_liked_items: bool = True,
-                  items: Sequence[Id] = (), filter_items: Sequence[Id] = (),
+                  items: Sequence[Id] | None = None, filter_items: Sequence[Id] | None = None,
                   cold: bool = False) -> list[ScoredIds]:
         """For each user the N best items as (id, score), best first, as `tern recommend` lists them.
 
@@ -65,26 +66,29 @@ class Run:
         only these are ranked. filter_items: these are left out. cold: whether items without training
         interactions are listed. Raises DataError on an unknown id, and names similar ones.
         """
-        if isinstance(users, (str, int)):
-            raise TypeError("users is one id, expected a list of ids")
+        names = _texts("users", users)
+        candidates = [] if items is None else _texts("items", items)
+        if items is not None and not candidates:
+            raise DataError("items is empty, expected at least one id")
+        excluded = [] if filter_items is None else _texts("filter_items", filter_items)
+        length = list_length(N)
         with self._lock:
-            return self._model().recommend(_texts(users), N, filter_already_liked_items, cold,
-                                           _texts(items), _texts(filter_items))
+            return self._model().recommend(names, length, filter_already_liked_items, cold, candidates, excluded)
 
     def similar_items(self, item: Id, N: int = 10) -> ScoredIds:
         """The N items most similar to one, itself left out, as `tern similar` lists them."""
         with self._lock:
-            return self._model().similar_items(str(item), N)
+            return self._model().similar_items(_text("item", item), list_length(N))
 
     def similar_users(self, user: Id, N: int = 10) -> ScoredIds:
         """The same for users."""
         with self._lock:
-            return self._model().similar_users(str(user), N)
+            return self._model().similar_users(_text("user", user), list_length(N))
 
     def score(self, user: Id, item: Id) -> float | None:
         """The score by which recommend() ranks; None for an item without training interactions."""
         with self._lock:
-            return self._model().score(str(user), str(item))
+            return self._model().score(_text("user", user), _text("item", item))
 
     @property
     def users(self) -> list[str]:
@@ -121,8 +125,17 @@ class Run:
         return f"<tern.Run {self.path}>"
 
 
-def _texts(ids: Sequence[Id]) -> list[str]:
-    return [node if isinstance(node, str) else str(node) for node in ids]
+def _text(name: str, node: object) -> str:
+    """An id as text. Raises TypeError if it is none."""
+    if isinstance(node, (str, int, np.integer)) and not isinstance(node, bool):
+        return str(node)
+    raise TypeError(f"{name}: found {type(node).__name__}, expected an id, which is text or a whole number")
+
+
+def _texts(name: str, ids: Iterable[Id]) -> list[str]:
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise TypeError(f"{name}: found {type(ids).__name__}, expected a list of ids")
+    return [_text(name, node) for node in ids]
 
 
 def _free_path(kind: str) -> pathlib.Path:
@@ -160,6 +173,8 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
     native.validate()
     kind = json.loads(native.get("model.kind"))
     path = pathlib.Path(out) if out is not None else _free_path(kind)
+    if not overwrite and _tern.is_run(str(path)):
+        raise Error(f"{path} holds a run already: pass overwrite=True, or another out")
     path.parent.mkdir(parents=True, exist_ok=True)
     epochs = int(native.get("train.epochs"))
     with _Progress(epochs, show_progress and kind not in ("ease", "graph_filter")) as progress:
