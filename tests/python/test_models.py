@@ -149,6 +149,10 @@ def test_callback_ends_the_training(board):
     model = tern.MatrixFactorization(epochs=9, device="cpu")
     model.fit(board, show_progress=False, callback=lambda epoch, *_: epoch == 1)
     assert len(model.history) == 2
+    for result, epochs in ((np.True_, 1), (np.False_, 9), (None, 9), (1, 9)):
+        model.fit(board, show_progress=False, callback=lambda *_, result=result: result)
+        assert len(model.history) == epochs
+    model.fit(board, show_progress=False, callback=lambda epoch, *_: epoch == 1)
     assert model.user_factors.tobytes() == one.user_factors.tobytes()
 
 

@@ -24,7 +24,7 @@ from tern._errors import ConfigError, DataError, Error, ShapeError
 log = logging.getLogger("tern")
 
 Lists = tuple[NDArray[np.int32], NDArray[np.float32]]
-#: callback(epoch, seconds, record): epoch from 0; a true result ends the training.
+#: callback(epoch, seconds, record): epoch from 0; the result True ends the training.
 Callback = Callable[[int, float, _tern.EpochRecord], object]
 Path = str | os.PathLike[str]
 File = Path | IO[bytes]
@@ -33,6 +33,11 @@ _T = TypeVar("_T")
 
 class NotFittedError(Error, AttributeError):
     """A model that is used before fit()."""
+
+
+def asks_to_stop(result: object) -> bool:
+    """Whether a callback returned True, also of NumPy. Other results, such as those of a progress bar, are ignored."""
+    return isinstance(result, (bool, np.bool_)) and bool(result)
 
 
 class ModelLock:

@@ -18,6 +18,7 @@ from tern._estimator import (
     ModelLock,
     NotFittedError,
     Request,
+    asks_to_stop,
     log,
     rows_of,
     training_data,
@@ -82,8 +83,8 @@ class FactorModel(Estimator):
             ParameterWarning. Values only tell 0 from others; negative ones and NaN raise DataError.
         valid: a matrix of the same shape; the epoch with the best `metric` on it counts, and training stops
             after `patience` evaluations without a better one. None: the last epoch counts.
-        callback: called after each epoch as callback(epoch, seconds, record), epoch from 0; a true
-            result ends the training.
+        callback: called after each epoch as callback(epoch, seconds, record), epoch from 0;
+            the result True ends the training.
         show_progress: a bar of tqdm, if that is installed.
 
         Ctrl-C ends the current step: the model then has the factors so far, and KeyboardInterrupt is
@@ -111,7 +112,7 @@ class FactorModel(Estimator):
                 log.warning("epoch %d: %s", record.epoch, sentence)
             progress.update(record)
             seconds = record.seconds + record.evaluation_seconds
-            return callback is not None and callback(record.epoch - 1, seconds, record) is True
+            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
 
         return on_epoch
 

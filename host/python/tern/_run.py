@@ -16,7 +16,7 @@ from tern import _tern
 from tern._config import ConfigValue, as_settings, make_config
 from tern._dataset import Dataset
 from tern._errors import ConfigError, DataError, Error
-from tern._estimator import Callback, ModelLock, log
+from tern._estimator import Callback, ModelLock, asks_to_stop, log
 from tern._factors import _Progress
 from tern._matrix import list_length
 
@@ -184,7 +184,7 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
                 log.warning("epoch %d: %s", record.epoch, sentence)
             progress.update(record)
             seconds = record.seconds + record.evaluation_seconds
-            return callback is not None and callback(record.epoch - 1, seconds, record) is True
+            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
 
         error = _tern.train_run(dataset._native, native, str(path), overwrite, on_epoch, log.info)
     if error is not None:
