@@ -7,6 +7,7 @@ import io
 import pickle
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -154,6 +155,34 @@ def test_callback_ends_the_training(board):
         assert len(model.history) == epochs
     model.fit(board, show_progress=False, callback=lambda epoch, *_: epoch == 1)
     assert model.user_factors.tobytes() == one.user_factors.tobytes()
+
+
+def test_progress_is_shown_by_tqdm(board, monkeypatch):
+    bars = []
+
+    class Bar:
+        def __init__(self, total, unit):
+            self.total, self.unit, self.updates, self.losses, self.closed = total, unit, 0, [], False
+            bars.append(self)
+
+        def update(self, count):
+            self.updates += count
+
+        def set_postfix(self, loss):
+            self.losses.append(loss)
+
+        def close(self):
+            self.closed = True
+
+    module = types.ModuleType("tqdm.auto")
+    module.tqdm = Bar
+    monkeypatch.setitem(sys.modules, "tqdm", types.ModuleType("tqdm"))
+    monkeypatch.setitem(sys.modules, "tqdm.auto", module)
+    model = tern.LightGCN(width=4, epochs=3, device="cpu").fit(board)
+    assert [(bar.total, bar.unit, bar.updates, bar.closed) for bar in bars] == [(3, "epoch", 3, True)]
+    assert bars[0].losses == [f"{entry['loss']:.4f}" for entry in model.history]
+    model.fit(board, show_progress=False)
+    assert len(bars) == 1
 
 
 def test_error_of_a_callback_ends_the_training(board):

@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import pathlib
+import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -111,9 +112,10 @@ class Run:
         return self._model().item_factors
 
     @property
-    def config(self) -> dict[str, str]:
-        """All keys with their values as TOML."""
-        return self._model().settings
+    def config(self) -> dict[str, Any]:
+        """All keys of the configuration by their full names, with their values: {"train.epochs": 20, ...}."""
+        lines = (f'"{key}" = {value}' for key, value in self._model().settings.items())
+        return tomllib.loads("\n".join(lines))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
