@@ -83,8 +83,9 @@ class Dataset:
         user_features, item_features: for nodes in memory; beside a path, features are files of the directory.
         config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}; no others.
 
-        Nodes are numbered in order of first appearance. Missing ratings count as none. Raises DataError, with the
-        number of the row, on a missing id, and ConfigError.
+        Users and items are numbered in the order of their first appearance. Ratings serve data.min_rating alone, which
+        drops interactions without one. Raises ConfigError, ShapeError, and DataError, which names the row of a
+        missing id.
         """
         settings = as_settings(config)
         for key in settings:
@@ -118,9 +119,11 @@ class Dataset:
 
     def split(self, method: str = "random", *, test_fraction: float = 0.2,
               valid_fraction: float | None = None, seed: int = 0) -> Dataset:
-        """The same interactions, split anew; see the keys data.split, data.test_fraction and so on.
+        """The same interactions, split anew.
 
-        method: "random" (per user), "leave-one-out", "cold-items" or "time".
+        method: "random" (per user), "leave-one-out", "cold-items" or "time", which needs timestamps.
+        test_fraction, valid_fraction: shares of the test split, and of the validation split in the rest; None: as
+            before. seed: of the random methods. Raises ConfigError.
         """
         settings = {**self._settings, "data.split": method, "data.test_fraction": test_fraction,
                     "data.split_seed": seed}
@@ -133,27 +136,30 @@ class Dataset:
 
     @property
     def users(self) -> list[str]:
-        """Ids by number."""
+        """Ids of users: users[n] is row n of train, valid and test. A copy."""
         return self._native.users
 
     @property
     def items(self) -> list[str]:
-        """Ids by number."""
+        """Ids of items: items[n] is column n of train, valid and test. A copy."""
         return self._native.items
 
     @property
     def train(self) -> Any:
-        """A scipy.sparse.csr_matrix of (users, items) with ones; so are valid and test."""
+        """The interactions to train on: a scipy.sparse.csr_matrix, (users, items), of ones in float32.
+
+        Its indices and offsets are views of the data set, and read-only; so are those of valid and test.
+        """
         return self._matrix(self._native.train)
 
     @property
     def valid(self) -> Any:
-        """For the choice of the best epoch."""
+        """The interactions that choose the best epoch."""
         return self._matrix(self._native.valid)
 
     @property
     def test(self) -> Any:
-        """For the measurement of the result."""
+        """The interactions that measure the result."""
         return self._matrix(self._native.test)
 
     @property

@@ -52,8 +52,8 @@ class FactorModel(Estimator):
     """A model that is trained, and ranks by products of embeddings ("factors").
 
     user_factors: (users, width), item_factors: (items, width), float32, or None before fit(): the bits
-    of the program's final embeddings for the same data, keys and seed. The arrays are the model's own:
-    another array may be assigned, but after a change in place, call recommend() of a copy.
+    of the program's final embeddings for the same data, keys and seed. Other arrays may be assigned. A change in
+    place is not noticed by recommend(): assign a changed copy instead.
 
     history: a dict an epoch, with epoch (from 1), loss, seconds, and metrics if they were measured.
     """
@@ -237,12 +237,23 @@ class _Progress:
 class LightGCN(FactorModel):
     """LightGCN (He et al. 2020): embeddings propagated over the graph, trained by a ranking loss.
 
-    width: numbers per embedding; layers: propagations; loss: "bpr", "softmax", "directau", "ccl" or
-    "sl@k"; l2: weight of the squared norms of a batch's rows; temperature, negative_weight: of softmax;
-    positives: "user" or "interaction"; seed: same seed, same factors to the bit; metric: chooses the best epoch
-    if there is a matrix for validation; device: "auto", "cpu", "cuda" or "cuda:N"; threads: 0 for all.
-    Other keys go into config by their full names: `tern train --help` lists them, and so does
-    tern.config_keys(). Raises nothing: values are checked by fit().
+    width: numbers per embedding. layers: propagations.
+    init, init_std: "normal" with this standard deviation, or "xavier".
+    loss: "bpr", "softmax", "directau", "ccl" or "sl@k".
+    l2: weight of the squared norms of a batch's rows. weight_decay: this times a parameter is added to its gradient.
+    temperature: softmax, sl@k: cosines are divided by it. negative_weight: softmax, sl@k, ccl: weight of the negatives.
+    positives: "user": a random user, then one of its items; "interaction": each interaction once per epoch.
+    negatives_per_positive: items that are drawn for each positive pair.
+    learning_rate: step size of Adam. batch_size: triplets or pairs per step.
+    epochs: how many to train. seed: the same seed gives the same factors, bit for bit.
+    evaluate_every, metric, patience: with valid= of fit(), the metric is measured every so many epochs, the epoch with
+        the best value counts, and training ends after so many evaluations without a better one (0: never).
+    score: "dot" or "cosine", by which items are ranked.
+    device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N". threads: on a CPU; 0: all that it may use.
+    config: any other key by its full name, such as {"contrast.kind": "xsimgcl"}: `tern train --help` lists them, and
+        so does tern.config_keys().
+
+    Values are checked by fit().
     """
 
     _kind = "lightgcn"

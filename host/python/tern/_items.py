@@ -25,7 +25,7 @@ from tern._estimator import (
 
 
 class ItemModel(Estimator):
-    """A model without parameters of users: anybody can be scored by a row of items.
+    """A model without numbers of users: it scores any row of items, also of users that it was not fitted to.
 
     Fitted on the CPU, in f32 with the bits of the program's.
     """
@@ -48,7 +48,7 @@ class ItemModel(Estimator):
             show_progress: bool = True) -> Self:
         """Fits the elements of a sparse matrix that are not 0; see LightGCN.fit.
 
-        valid, callback and show_progress are there for the models that are trained, and have no effect.
+        valid, callback and show_progress have no effect: there are no epochs.
         """
         config = self._config()
         data = training_data(user_items, None)
@@ -98,8 +98,8 @@ class ItemModel(Estimator):
 
     def similar_users(self, userid: ArrayLike, N: int = 10, filter_users: ArrayLike | None = None,
                       users: ArrayLike | None = None) -> Lists:
-        """Not supported: raises NotImplementedError, for the model has nothing of users."""
-        raise NotImplementedError(f"{type(self).__name__} has no similar_users: it has nothing of users")
+        """Not supported: raises NotImplementedError, because the model keeps no numbers of users."""
+        raise NotImplementedError(f"{type(self).__name__} has no similar_users: it keeps no numbers of users")
 
     def _state(self) -> dict[str, NDArray[Any]]:
         if self._model is None or self._data is None:
@@ -123,7 +123,8 @@ class ItemModel(Estimator):
 class EASE(ItemModel):
     """EASE (Steck 2019): a ridge regression of each item on the others, in closed form.
 
-    l2: the penalty of the weights. Takes 4 bytes for each pair of items, and at most 60,000 items.
+    l2: the penalty of the weights: more for denser data. config: other keys, as for LightGCN.
+    The weights take 4 bytes for each pair of items. At most 60,000 items.
     """
 
     _kind = "ease"
@@ -138,7 +139,8 @@ class EASE(ItemModel):
 class GraphFilter(ItemModel):
     """GF-CF (Shen et al. 2021): a linear filter of the graph beside its leading singular vectors.
 
-    rank: of the low-pass filter, whose vectors start from the seed; alpha: its weight.
+    rank: singular vectors of the low-pass filter. alpha: its weight. seed: of the first vectors. config: other keys, as
+    for LightGCN.
     """
 
     _kind = "graph_filter"

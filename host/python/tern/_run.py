@@ -44,7 +44,7 @@ class Run:
         return cls(pathlib.Path(path), device, threads)
 
     def close(self) -> None:
-        """Frees the model. Other methods then raise Error."""
+        """Frees the model. Methods that need it then raise Error."""
         self._native = None
 
     def __enter__(self) -> Self:
@@ -63,9 +63,12 @@ class Run:
                   cold: bool = False) -> list[ScoredIds]:
         """For each user the N best items as (id, score), best first, as `tern recommend` lists them.
 
-        filter_already_liked_items: leaves out the items that a user has for training or validation. items:
-        only these are ranked. filter_items: these are left out. cold: whether items without training
-        interactions are listed. Raises DataError on an unknown id, and names similar ones.
+        filter_already_liked_items: leaves out the items that a user has for training or validation.
+        items: only these are ranked; None: all. filter_items: these are left out.
+        cold: whether items without training interactions are listed.
+
+        A list is shorter than N if fewer items are left. Raises DataError on an unknown id, and names similar ones;
+        ConfigError if N is below 1.
         """
         names = _texts("users", users)
         candidates = [] if items is None else _texts("items", items)
@@ -82,7 +85,7 @@ class Run:
             return self._model().similar_items(_text("item", item), list_length(N))
 
     def similar_users(self, user: Id, N: int = 10) -> ScoredIds:
-        """The same for users."""
+        """The N users most similar to one, itself left out."""
         with self._lock:
             return self._model().similar_users(_text("user", user), list_length(N))
 
@@ -93,12 +96,12 @@ class Run:
 
     @property
     def users(self) -> list[str]:
-        """Ids by row of user_factors."""
+        """Ids of users, by row of user_factors. A copy."""
         return self._model().users
 
     @property
     def items(self) -> list[str]:
-        """Ids by row of item_factors."""
+        """Ids of items, by row of item_factors. A copy."""
         return self._model().items
 
     @property
@@ -108,7 +111,7 @@ class Run:
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
-        """The same of items."""
+        """A copy of the final embeddings, (items, width). Raises ConfigError for a fitted model."""
         return self._model().item_factors
 
     @property
