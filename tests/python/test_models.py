@@ -250,7 +250,7 @@ def test_parameters(name):
     fresh = type(model)(**model.get_params())
     assert fresh.get_params() == model.get_params()
     assert all(fresh.get_params()[key] is value for key, value in model.get_params().items())
-    assert pickle.loads(pickle.dumps(model)).get_params() == model.get_params()
+    assert vars(pickle.loads(pickle.dumps(model))) == vars(copy.deepcopy(model)) == vars(model)
     assert eval(repr(model), vars(tern)).get_params() == model.get_params()
     parameter, value = next(iter(model.get_params().items()))
     assert model.set_params(**{parameter: value}) is model

@@ -41,7 +41,10 @@ def asks_to_stop(result: object) -> bool:
 
 
 class ModelLock:
-    """Lets one thread at a time into a model. A copy, and a forked process, begin with a free one."""
+    """Lets one thread at a time into a model. A copy, and a forked process, begin with a free one.
+
+    All locks are equal, so that the attributes of a copied model equal those of the model.
+    """
 
     def __init__(self) -> None:
         self._free()
@@ -57,6 +60,12 @@ class ModelLock:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelLock)
+
+    def __hash__(self) -> int:
+        return hash(ModelLock)
 
     def __reduce__(self) -> tuple[type[ModelLock], tuple[()]]:
         return ModelLock, ()
