@@ -66,9 +66,9 @@ def test_a_signal_within_an_epoch_ends_it():
     before = signal.signal(signal.SIGALRM, handler)
     try:
         model = tern.MatrixFactorization(width=4, epochs=20, batch_size=1, device="cpu", patience=0)
-        # An epoch has 20,000 steps: it is the second one that the signal arrives in.
-        model.fit(checkerboard(200), show_progress=False,
-                  callback=lambda epoch, *_: epoch == 0 and signal.setitimer(signal.ITIMER_REAL, 0.1))
+        # An epoch has 45,000 steps, and takes some 0.25 s: the signal arrives early in the second one.
+        model.fit(checkerboard(300), show_progress=False,
+                  callback=lambda epoch, *_: epoch == 0 and signal.setitimer(signal.ITIMER_REAL, 0.05))
         raise AssertionError("the training ended")
     except OverflowError:
         # Not where Python runs anyway, in the call after an epoch.
