@@ -107,12 +107,14 @@ class Run:
     @property
     def user_factors(self) -> NDArray[np.float32]:
         """A copy of the final embeddings, (users, width). Raises ConfigError for a fitted model."""
-        return self._model().user_factors
+        with self._lock:
+            return self._model().user_factors
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
         """A copy of the final embeddings, (items, width). Raises ConfigError for a fitted model."""
-        return self._model().item_factors
+        with self._lock:
+            return self._model().item_factors
 
     @property
     def config(self) -> dict[str, Any]:
