@@ -286,8 +286,8 @@ def test_other_keys(board):
 
 
 def test_import_is_quick_and_needs_no_scipy():
-    code = ("import sys, time; begin = time.perf_counter(); import numpy; numpy_s = time.perf_counter() - begin;"
-            "begin = time.perf_counter(); import tern; print(time.perf_counter() - begin);"
+    code = ("import sys, time, numpy; begin = time.perf_counter(); import tern; print(time.perf_counter() - begin);"
             "assert not any(name.startswith('scipy') for name in sys.modules)")
-    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    print("import tern:", run.stdout)
+    seconds = [float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+               for _ in range(3)]
+    assert min(seconds) < 0.3, seconds
