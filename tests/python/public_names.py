@@ -73,7 +73,7 @@ def use_data_and_runs(frame: Any) -> None:
         assert_type(opened.similar_users(17), list[tuple[str, float]])
         assert_type(opened.score("ann", "tea"), float | None)
         assert_type(opened.user_factors, Scores)
-        assert_type(opened.config, dict[str, str])
+        assert_type(opened.config, dict[str, Any])
         assert_type(opened.metrics, list[dict[str, Any]])
     run.close()
 

@@ -114,7 +114,9 @@ def test_features():
 @pytest.mark.parametrize("table, error, message", [
     (pandas.DataFrame({"user": ["a", None], "item": [1, 2]}), tern.DataError, "table:2: column \"user\" has no id"),
     (polars.DataFrame({"user": ["a", "b"], "item": [None, 2]}), tern.DataError, "table:1: column \"item\" has no id"),
-    (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "column \"item\" has Arrow's type"),
+    (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "column 'item', row 2: found nan"),
+    (pandas.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column 'item' holds float64"),
+    (polars.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column \"item\" has Arrow's type"),
     (pandas.DataFrame({"user": ["a"], "thing": [1]}), tern.DataError, "no column \"item\"; found \"user\", \"thing\""),
     (pyarrow.table({"user": ["a"], "item": pyarrow.array([True])}), tern.DataError, "expected integers or text"),
     ({"user": ["a", None], "item": [1, 2]}, tern.DataError, "column 'user', row 2: found None"),
@@ -126,7 +128,10 @@ def test_features():
     ({"user": ["a\tb"], "item": [1]}, tern.DataError, "table:1: column \"user\": .*tab"),
     (polars.DataFrame({"user": ["a", ""], "item": [1, 2]}), tern.DataError, "table:2: column \"user\": .*empty"),
     ({"user": [], "item": []}, tern.DataError, "no interaction"),
-    (3, tern.DataError, "interactions are a int"),
+    ({"user": np.array([1, np.nan]), "item": [1, 2]}, tern.DataError, "column 'user', row 2: found nan"),
+    ({"user": ["\ud800"], "item": [1]}, tern.DataError, "column 'user': found text that UTF-8 cannot encode"),
+    (3, tern.DataError, "interactions: found int"),
+    (np.ones((3, 2)), tern.DataError, "interactions: found ndarray.*mapping of columns such as"),
     ("/no/such/file", tern.Error, "/no/such/file"),
 ])
 def test_bad_tables(table, error, message):
@@ -134,13 +139,27 @@ def test_bad_tables(table, error, message):
         tern.Dataset.from_interactions(table, config=WHOLE)
 
 
+def test_keys_of_other_sections():
+    with pytest.raises(tern.ConfigError, match="'train.epochs', expected one of the section data"):
+        tern.Dataset.from_interactions(COLUMNS, **NAMES, config={"train.epochs": 3})
+
+
 def test_frame_without_pyarrow():
     class Frame(pandas.DataFrame):
         def __arrow_c_stream__(self, requested_schema=None):
             raise ImportError("pyarrow")
 
-    data = tern.Dataset.from_interactions(Frame(COLUMNS), **NAMES, config=WHOLE)
-    assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+    for frame in (Frame(COLUMNS), Frame(COLUMNS).astype({"customer": "category"})):
+        data = tern.Dataset.from_interactions(frame, **NAMES, config=WHOLE)
+        assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+    with pytest.raises(tern.DataError, match="no column 'item'; found 'customer', 'article'"):
+        tern.Dataset.from_interactions(Frame(COLUMNS), user="customer")
+
+
+def test_frame_with_columns_that_arrow_refuses():
+    mixed = pandas.DataFrame({"customer": ["ann", 3, "3"], "article": [1, 1, 1], "parts": [[1], "a", None]})
+    data = tern.Dataset.from_interactions(mixed, user="customer", item="article", config=WHOLE)
+    assert data.users == ["ann", "3"]
 
 
 def test_a_batch_with_an_offset():
@@ -154,6 +173,30 @@ def test_a_batch_with_an_offset():
 
     data = tern.Dataset.from_interactions(Stream(), **NAMES, config=WHOLE)
     assert pairs_of(data, data.train) == sorted(zip(USERS, map(str, ITEMS)))
+
+
+@pytest.mark.parametrize("values, error, message", [
+    (["good"], tern.DataError, "column 't': expected numbers or times: could not convert"),
+    ([pandas.NA], tern.DataError, "column 't': expected numbers or times"),
+    ([[1, 2]], tern.ShapeError, "column 't' has 2 dimensions"),
+    ([1, 2], tern.ShapeError, "different lengths"),
+])
+def test_bad_numbers(values, error, message):
+    for name in ("rating", "timestamp"):
+        with pytest.raises(error, match=message):
+            tern.Dataset.from_interactions({"user": ["a"], "item": [1], "t": values}, config=WHOLE, **{name: "t"})
+
+
+def test_bad_arguments():
+    frame = pandas.DataFrame([[1, 2]])
+    with pytest.raises(TypeError, match="user: found int, expected the name of a column"):
+        tern.Dataset.from_interactions(frame, user=0, item=1)
+    with pytest.raises(TypeError, match="item_features: found DataFrame, expected tern.Features"):
+        tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=frame)
+    with pytest.raises(tern.DataError, match="features: found values of type <U1"):
+        tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=tern.Features([17], [["a"]]))
+    with pytest.raises(tern.ConfigError, match="user_features and item_features are for interactions in memory"):
+        tern.Dataset.from_interactions("/no/such/file", item_features=tern.Features([17], [[1]]))
 
 
 def test_bad_times():

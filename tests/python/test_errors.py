@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from conftest import checkerboard
-from scipy.sparse import csr_matrix
+from scipy.sparse import coo_array, csr_matrix
 
 import tern
 
@@ -32,14 +34,34 @@ def board_with(value):
     return matrix
 
 
+def board_of(**changes):
+    """With one number of an array changed, which SciPy does not check."""
+    matrix = checkerboard(6)
+    for name, (place, value) in changes.items():
+        array = getattr(matrix, name).astype(np.int64)
+        array[place] = value
+        setattr(matrix, name, array)
+    return matrix
+
+
 @pytest.mark.parametrize("matrix, error, message", [
     (board_with(-1), tern.DataError, r"user_items: the element \(1, 5\) is -1.0, expected no negative number"),
     (board_with(np.nan), tern.DataError, r"the element \(1, 5\) is nan"),
     (csr_matrix((5, 5)), tern.DataError, "no interaction to train on"),
     (csr_matrix((0, 5)), tern.DataError, "no interaction to train on"),
     (csr_matrix(np.zeros((3, 3))), tern.DataError, "no interaction to train on"),
-    ([1, 2, 3], tern.ShapeError, "user_items is a list, expected a matrix"),
-    (None, tern.ShapeError, "user_items is a NoneType, expected a matrix"),
+    ([1, 2, 3], tern.ShapeError, "user_items: found list, expected a matrix"),
+    (None, tern.ShapeError, "user_items: found NoneType, expected a matrix"),
+    (np.ones((2, 2, 2)), tern.ShapeError, r"found ndarray of the shape \(2, 2, 2\)"),
+    (coo_array(np.ones(4)), tern.ShapeError, r"found coo_array of the shape \(4,\)"),
+    (board_with(1).astype(complex), tern.DataError, "elements of type complex128, expected numbers"),
+    (np.array([["a"]]), tern.DataError, "elements of type <U1, expected numbers"),
+    (board_of(indices=(3, 6)), tern.ShapeError, "found the column 6, expected 0 to 5"),
+    (board_of(indices=(3, -1)), tern.ShapeError, "found the column -1"),
+    (board_of(indices=(3, 2**32)), tern.ShapeError, "found the column 4294967296"),
+    (board_of(indptr=(2, 1000)), tern.ShapeError, "indptr does not ascend"),
+    (board_of(indptr=(0, 1)), tern.ShapeError, "indptr does not ascend"),
+    (board_of(indptr=(6, 1000)), tern.ShapeError, "indptr does not ascend"),
     (csr_matrix((1, 2**31)), tern.ShapeError, "expected at most 2147483646"),
 ])
 def test_matrix(matrix, error, message):
@@ -60,6 +82,11 @@ def test_validation_matrix():
     ({"learning_rate": float("nan")}, "optimizer.learning_rate"),
     ({"config": {"train.epoch": 3}}, "did you mean train.epochs"),
     ({"config": {"model.kind": "mf"}}, "model.kind: found 'mf' for a LightGCN"),
+    ({"config": {"train.epochs": 3}}, "train.epochs is set by the parameter epochs="),
+    ({"config": {"data.k_core": 3}}, "data.k_core has no effect on LightGCN.fit"),
+    ({"config": {"train.on_nan": "rollback"}}, "only the program"),
+    ({"config": {3: 4}}, "config: found the key 3"),
+    ({"config": "train.epochs=3"}, "config: found str, expected a mapping"),
     ({"device": "gpu"}, "train.device"),
 ])
 def test_parameters(parameters, message):
@@ -98,6 +125,9 @@ def test_wrong_arguments(fitted):
     board = checkerboard(20)
     with pytest.raises(tern.ConfigError, match="N: found 0"):
         fitted.recommend(0, board[0], N=0)
+    with pytest.raises(TypeError, match="N: found float, expected a whole number"):
+        fitted.recommend(0, board[0], N=3.5)
+    assert fitted.recommend(0, board[0], N=2**70)[0].shape == (20,)
     with pytest.raises(tern.ShapeError, match="expected a CSR matrix"):
         fitted.recommend(0, board[[0]].tocoo())
     with pytest.raises(tern.ShapeError, match=r"\(2, 20\), expected \(1, 20\)"):
@@ -121,7 +151,7 @@ def test_wrong_arguments(fitted):
 
 def test_files(fitted, tmp_path):
     fitted.save(tmp_path / "model.npz")
-    with pytest.raises(tern.DataError, match="found a LightGCN, expected a EASE"):
+    with pytest.raises(tern.DataError, match="found a model of the class LightGCN, expected EASE"):
         tern.EASE.load(tmp_path / "model.npz")
     (tmp_path / "other.npz").write_bytes(b"no zip")
     with pytest.raises(tern.DataError, match="other.npz"):
@@ -131,3 +161,25 @@ def test_files(fitted, tmp_path):
         tern.LightGCN.load(tmp_path / "arrays.npz")
     with pytest.raises(FileNotFoundError):
         tern.LightGCN.load(tmp_path / "none.npz")
+
+
+def test_damaged_files(fitted, tmp_path):
+    place = tmp_path / "model.npz"
+    fitted.save(place)
+    stored = place.read_bytes()
+    place_of_width = stored.index("width".encode("utf-32-le"))
+    flipped = bytes(byte ^ 1 if at == place_of_width else byte for at, byte in enumerate(stored))
+    for content in (b"", stored[: len(stored) // 2], stored[:-1], flipped):
+        place.write_bytes(content)
+        with pytest.raises(tern.DataError, match="model.npz: no model can be read"):
+            tern.LightGCN.load(place)
+    with place.open("wb") as file:
+        np.save(file, np.ones(3))
+    with pytest.raises(tern.DataError, match="found one array"):
+        tern.LightGCN.load(place)
+    for described, message in (([1], "indices"), ({"class": "LightGCN"}, "'parameters' is missing"),
+                               ({"class": "LightGCN", "parameters": {"factors": 3}}, "'factors'"),
+                               ({"class": "LightGCN", "parameters": {}}, "'item_factors' is missing")):
+        np.savez(place, parameters=np.array(json.dumps(described)), user_factors=np.ones((3, 4)))
+        with pytest.raises(tern.DataError, match=message):
+            tern.LightGCN.load(place)

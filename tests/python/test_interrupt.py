@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import pathlib
+import pickle
 import signal
 import subprocess
 import sys
 import threading
 
 import numpy as np
+import pytest
 from conftest import MODELS, checkerboard
 
 import tern
@@ -64,9 +66,9 @@ def test_a_signal_within_an_epoch_ends_it():
     before = signal.signal(signal.SIGALRM, handler)
     try:
         model = tern.MatrixFactorization(width=4, epochs=20, batch_size=1, device="cpu", patience=0)
-        # An epoch has 20,000 steps: it is the second one that the signal arrives in.
-        model.fit(checkerboard(200), show_progress=False,
-                  callback=lambda epoch, *_: epoch == 0 and signal.setitimer(signal.ITIMER_REAL, 0.1))
+        # An epoch has 45,000 steps, and takes some 0.25 s: the signal arrives early in the second one.
+        model.fit(checkerboard(300), show_progress=False,
+                  callback=lambda epoch, *_: epoch == 0 and signal.setitimer(signal.ITIMER_REAL, 0.05))
         raise AssertionError("the training ended")
     except OverflowError:
         # Not where Python runs anyway, in the call after an epoch.
@@ -74,6 +76,10 @@ def test_a_signal_within_an_epoch_ends_it():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+#: Python 3.12 and later warn of every fork of a process with threads, even if the child uses none of them.
+FORKS = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 
 
 def test_models_in_two_threads():
@@ -109,12 +115,40 @@ def test_one_model_in_two_threads():
     assert found == [expected] * 4
 
 
+def test_a_fitted_model_is_copied_while_it_ranks():
+    """The copy moves the arrays out of the model for a moment."""
+    board = checkerboard(300)
+    model = MODELS["EASE"]().fit(board)
+    expected = model.recommend(np.arange(300), board)[0].tobytes()
+    found = []
+    ranking = threading.Thread(
+        target=lambda: found.extend(model.recommend(np.arange(300), board)[0].tobytes() for _ in range(20)))
+    ranking.start()
+    copies = 0
+    while ranking.is_alive() or copies == 0:
+        assert pickle.loads(pickle.dumps(model)).l2 == model.l2
+        copies += 1
+    ranking.join()
+    assert found == [expected] * 20
+
+
+@FORKS
+def test_a_fork_does_not_wait_for_a_thread_that_ranks():
+    model = MODELS["LightGCN"]().fit(checkerboard(40), show_progress=False)
+    with model._lock:  # as if a thread were ranking
+        child = multiprocessing.get_context("fork").Process(target=model.similar_items, args=(0,))
+        child.start()
+        child.join(timeout=60)
+    assert child.exitcode == 0
+
+
 def rank_and_fit(model, queue):
     board = checkerboard(40)
     fresh = MODELS["LightGCN"]().fit(board, show_progress=False)
     queue.put([model.recommend(np.arange(40), board)[0].tolist(), fresh.user_factors.tobytes()])
 
 
+@FORKS
 def test_fork():
     board = checkerboard(40)
     model = MODELS["LightGCN"]().fit(board, show_progress=False)

@@ -47,7 +47,7 @@ def test_run(run, data):
     assert run.users == data.users and run.items == data.items
     assert run.user_factors.shape == (40, 16) and run.item_factors.shape == (30, 16)
     assert [line["epoch"] for line in run.metrics] == [1, 2, 3, 4]
-    assert run.config["train.seed"] == "9" and run.config["model.kind"] == '"lightgcn"'
+    assert run.config.items() >= CONFIG.items() and run.config["evaluation.ks"] == [10, 20]
     lists = run.recommend(["user 3", "user 4"], N=5)
     assert [len(found) for found in lists] == [5, 5] and lists[0] == run.recommend(["user 3"], N=5)[0]
     item, score = lists[0][0]
@@ -117,16 +117,35 @@ def test_ids_may_be_numbers(tmp_path):
 def test_errors(run, data, tmp_path, monkeypatch):
     with pytest.raises(tern.DataError, match="there is no user \"user 333\"; the most similar"):
         run.recommend(["user 333"])
-    with pytest.raises(tern.ConfigError, match="n: found 0"):
+    with pytest.raises(tern.ConfigError, match="N: found 0"):
         run.recommend(["user 3"], N=0)
-    with pytest.raises(TypeError, match="expected a list"):
-        run.recommend("user 3")
-    with pytest.raises(tern.Error, match="overwrite"):
+    with pytest.raises(TypeError, match="N: found str, expected a whole number"):
+        run.similar_items("item 3", N="3")
+    for users in ("user 3", 3, None):
+        with pytest.raises(TypeError, match="users: found .*, expected a list of ids"):
+            run.recommend(users)
+    with pytest.raises(TypeError, match="filter_items: found str, expected a list"):
+        run.recommend(["user 3"], filter_items="item 3")
+    with pytest.raises(TypeError, match="users: found NoneType, expected an id"):
+        run.recommend([None])
+    with pytest.raises(TypeError, match="item: found list, expected an id"):
+        run.similar_items(["item 3"])
+    with pytest.raises(tern.DataError, match="items is empty"):
+        run.recommend(["user 3"], items=[])
+    assert run.recommend(np.array(["user 3"]), N=2**70) == run.recommend(["user 3"], N=30)
+    with pytest.raises(tern.Error, match="holds a run already: pass overwrite=True"):
         tern.train(data, CONFIG, out=run.path, show_progress=False)
     with pytest.raises(tern.ConfigError, match="rollback"):
         tern.train(data, {**CONFIG, "train.on_nan": "rollback"}, out=tmp_path / "run")
     with pytest.raises(tern.ConfigError, match="did you mean train.epochs"):
         tern.train(data, {"train.epoch": 3}, out=tmp_path / "run")
+    with pytest.raises(tern.ConfigError, match="data.k_core is a setting of the data set"):
+        tern.train(data, {**CONFIG, "data.k_core": 2}, out=tmp_path / "run")
+    with pytest.raises(tern.ConfigError, match="found str, expected a mapping"):
+        tern.train(data, "lightgcn", out=tmp_path / "run")
+    with pytest.raises(TypeError, match="found dict, expected a tern.Dataset"):
+        tern.train(CONFIG, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
     with pytest.raises(tern.DataError, match="none"):
         tern.Run.open(tmp_path / "none")
     monkeypatch.chdir(tmp_path)

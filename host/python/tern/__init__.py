@@ -14,8 +14,10 @@ With the ids of a data frame, and a run directory that the program reads too:
     run = tern.train(data, {"model.kind": "lightgcn", "train.epochs": 20}, out="runs/first")
     run.recommend(users=["ann"], N=10)                       # [[("tea", 0.93), ...]]
 
-Exceptions are ValueErrors (ConfigError, DataError, ShapeError), RuntimeErrors (DeviceError), MemoryErrors
-or ArithmeticErrors (NumericalFault), and all tern.Errors. Messages are logged by the logger "tern".
+All exceptions are tern.Errors, and of a class of Python's own: ConfigError, DataError and ShapeError are ValueErrors,
+DeviceError is a RuntimeError, MemoryError a MemoryError, NumericalFault an ArithmeticError, NotFittedError an
+AttributeError. Unknown numbers of users and items are IndexErrors, arguments of a wrong type TypeErrors.
+Messages are logged by the logger "tern".
 """
 
 from __future__ import annotations

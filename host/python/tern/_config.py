@@ -5,20 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from tern import _tern
 from tern._errors import ConfigError
 
 ConfigValue = bool | int | float | str | Sequence[int]
 
 
+def plain(value: object) -> object:
+    """Scalars and arrays of NumPy as Python's numbers and lists; others as they are."""
+    return value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+
+
 def to_toml(value: object) -> str:
     """A value as TOML. Raises TypeError if it is none that a key can have."""
+    value = plain(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    if hasattr(value, "item"):  # a NumPy scalar
-        value = value.item()
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
@@ -29,10 +35,19 @@ def to_toml(value: object) -> str:
                     "expected a number, a string or a list of integers")
 
 
+def as_settings(config: Mapping[str, ConfigValue] | None) -> dict[str, object]:
+    """The argument `config` as a dict. Raises ConfigError if it is no mapping."""
+    if config is not None and not isinstance(config, Mapping):
+        raise ConfigError(f"config: found {type(config).__name__}, expected a mapping such as {{'train.epochs': 20}}")
+    return dict(config or {})
+
+
 def make_config(settings: Mapping[str, object]) -> _tern.Config:
-    """A configuration with these keys, all others as by default. Raises ConfigError, TypeError."""
+    """A configuration with these keys, all others as by default. Raises ConfigError."""
     config = _tern.Config()
     for key, value in settings.items():
+        if not isinstance(key, str):
+            raise ConfigError(f"config: found the key {key!r}, expected text such as 'train.epochs'")
         try:
             config.set(key, to_toml(value))
         except TypeError as error:

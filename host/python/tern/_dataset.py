@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tern import _matrix, _tern
-from tern._config import ConfigValue, make_config
-from tern._errors import DataError, ShapeError
+from tern._config import ConfigValue, as_settings, make_config
+from tern._errors import ConfigError, DataError, ShapeError
 
 Path = str | os.PathLike[str]
 _FeatureRows = tuple[list[str], list[str], NDArray[np.float32]]
@@ -36,6 +36,8 @@ class Features:
             raise ShapeError(f"features have the shape {values.shape} for {len(self.ids)} ids, expected "
                              "a row for each")
         columns = self.columns if self.columns is not None else range(values.shape[1])
+        if values.dtype.kind not in "biuf":
+            raise DataError(f"features: found values of type {values.dtype}, expected numbers")
         return ([str(node) for node in self.ids], [str(column) for column in columns],
                 np.ascontiguousarray(values, dtype=np.float32))
 
@@ -61,7 +63,7 @@ class _Columns:
 class Dataset:
     """Interactions in three splits, with ids. Made by from_interactions()."""
 
-    def __init__(self, native: _tern.Dataset, source: _Columns | str, config: dict[str, ConfigValue]) -> None:
+    def __init__(self, native: _tern.Dataset, source: _Columns | str, config: Mapping[str, object]) -> None:
         self._native = native
         self._source = source
         self._settings = config
@@ -77,37 +79,51 @@ class Dataset:
             or a mapping from names to arrays or lists: user, item, rating and timestamp name its columns, by
             default "user", "item", and none of the others. Ids are integers or text. Or a scipy.sparse matrix
             of (users, items), whose ids are the numbers of rows and columns and whose values are the
-            ratings. Or the path of a file or directory that the program reads.
-        config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}.
+            ratings, stored zeros among them. Or the path of a file or directory that the program reads.
+        user_features, item_features: for nodes in memory; beside a path, features are files of the directory.
+        config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}; no others.
 
-        Nodes are numbered in order of first appearance. Missing ratings count as none. Raises DataError, with the
-        number of the row, on a missing id, and ConfigError.
+        Users and items are numbered in the order of their first appearance. Ratings serve data.min_rating alone, which
+        drops interactions without one. Raises ConfigError, ShapeError, and DataError, which names the row of a
+        missing id.
         """
-        settings = dict(config or {})
+        settings = as_settings(config)
+        for key in settings:
+            if "." in str(key) and not str(key).startswith("data."):
+                raise ConfigError(f"config: found the key {key!r}, expected one of the section data, such as "
+                                  "'data.k_core'")
+        names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
         if isinstance(interactions, (str, os.PathLike)):
             path = os.path.abspath(interactions)
-            names = {"user": user, "item": item, "rating": rating, "timestamp": timestamp}
+            if user_features is not None or item_features is not None:
+                raise ConfigError("user_features and item_features are for interactions in memory: beside a path, the "
+                                  "features are files")
             settings.update({f"data.{side}_column": name for side, name in names.items() if name})
             return cls(_tern.Dataset.load(path, make_config(settings)), path, settings)
+        for side, name in names.items():
+            if name is not None and not isinstance(name, str):
+                raise TypeError(f"{side}: found {type(name).__name__}, expected the name of a column")
         if hasattr(interactions, "__arrow_c_stream__"):
             source = _from_arrow(interactions, user or "user", item or "item", rating, timestamp)
-        elif isinstance(interactions, Mapping):
+        elif isinstance(interactions, Mapping) or _is_pandas(interactions):
             source = _from_mapping(interactions, user or "user", item or "item", rating, timestamp)
         elif hasattr(interactions, "tocoo"):
             source = _from_sparse(interactions)
         else:
-            raise DataError(f"interactions are a {type(interactions).__name__}, expected a table, a mapping of "
-                            "columns, a sparse matrix or a path")
-        features = [None if given is None else given._rows() for given in (user_features, item_features)]
+            raise DataError(f"interactions: found {type(interactions).__name__}, expected a table, a mapping of "
+                            "columns such as {'user': [...], 'item': [...]}, a sparse matrix or a path")
+        features = [_feature_rows("user_features", user_features), _feature_rows("item_features", item_features)]
         source = _Columns(source.user_names, source.item_names, source.users, source.items,
                           source.ratings, source.times, features[0], features[1])
         return cls(source.build(make_config(settings)), source, settings)
 
     def split(self, method: str = "random", *, test_fraction: float = 0.2,
               valid_fraction: float | None = None, seed: int = 0) -> Dataset:
-        """The same interactions, split anew; see the keys data.split, data.test_fraction and so on.
+        """The same interactions, split anew.
 
-        method: "random" (per user), "leave-one-out", "cold-items" or "time".
+        method: "random" (per user), "leave-one-out", "cold-items" or "time", which needs timestamps.
+        test_fraction, valid_fraction: shares of the test split, and of the validation split in the rest; None: as
+            before. seed: of the random methods. Raises ConfigError.
         """
         settings = {**self._settings, "data.split": method, "data.test_fraction": test_fraction,
                     "data.split_seed": seed}
@@ -120,27 +136,30 @@ class Dataset:
 
     @property
     def users(self) -> list[str]:
-        """Ids by number."""
+        """Ids of users: users[n] is row n of train, valid and test. A copy."""
         return self._native.users
 
     @property
     def items(self) -> list[str]:
-        """Ids by number."""
+        """Ids of items: items[n] is column n of train, valid and test. A copy."""
         return self._native.items
 
     @property
     def train(self) -> Any:
-        """A scipy.sparse.csr_matrix of (users, items) with ones; so are valid and test."""
+        """The interactions to train on: a scipy.sparse.csr_matrix, (users, items), of ones in float32.
+
+        Its indices and offsets are views of the data set, and read-only; so are those of valid and test.
+        """
         return self._matrix(self._native.train)
 
     @property
     def valid(self) -> Any:
-        """For the choice of the best epoch."""
+        """The interactions that choose the best epoch."""
         return self._matrix(self._native.valid)
 
     @property
     def test(self) -> Any:
-        """For the measurement of the result."""
+        """The interactions that measure the result."""
         return self._matrix(self._native.test)
 
     @property
@@ -161,18 +180,38 @@ class Dataset:
                 + " + ".join(f"{size} {name}" for size, name in zip(sizes, ("train", "valid", "test"))) + ">")
 
 
+def _feature_rows(name: str, features: Features | None) -> _FeatureRows | None:
+    if features is not None and not isinstance(features, Features):
+        raise TypeError(f"{name}: found {type(features).__name__}, expected tern.Features(ids, values)")
+    return None if features is None else features._rows()
+
+
+def _is_pandas(table: object) -> bool:
+    """Whether this is a data frame of pandas, which is a mapping of columns for reading."""
+    return hasattr(table, "columns") and hasattr(table, "iloc")
+
+
+def _holds_floats(column: Any) -> bool:
+    """What pandas makes of integers among which some are missing."""
+    return getattr(getattr(column, "dtype", None), "kind", "") == "f"
+
+
 def _from_arrow(table: Any, user: str, item: str, rating: str | None, timestamp: str | None) -> _Columns:
+    if _is_pandas(table) and any(_holds_floats(table.get(name)) for name in (user, item)):
+        return _from_mapping(table, user, item, rating, timestamp)  # to name the row of a missing id
     try:
         stream = table.__arrow_c_stream__()
-    except ImportError:  # of pyarrow, which pandas needs for this
-        return _from_mapping({name: np.asarray(table[name]) for name in table.columns}, user, item, rating,
-                             timestamp)
+    except Exception:
+        # For this, pandas needs pyarrow, which also refuses columns of mixed types, even those that nobody needs.
+        if not _is_pandas(table):
+            raise
+        return _from_mapping(table, user, item, rating, timestamp)
     users, items = _tern.Names(), _tern.Names()
     return _Columns(users, items, *_tern.read_arrow(stream, users, items, user, item,
                                                     rating, timestamp))
 
 
-def _from_mapping(table: Mapping[str, Any], user: str, item: str, rating: str | None,
+def _from_mapping(table: Any, user: str, item: str, rating: str | None,
                   timestamp: str | None) -> _Columns:
     def column(name: str) -> Any:
         if name not in table:
@@ -181,33 +220,45 @@ def _from_mapping(table: Mapping[str, Any], user: str, item: str, rating: str | 
 
     names = (_tern.Names(), _tern.Names())
     return _Columns(*names, _encode(names[0], user, column(user)), _encode(names[1], item, column(item)),
-                    _numbers(column(rating)) if rating else None,
-                    _numbers(column(timestamp)) if timestamp else None)
+                    _numbers(rating, column(rating)) if rating else None,
+                    _numbers(timestamp, column(timestamp)) if timestamp else None)
 
 
 def _from_sparse(matrix: Any) -> _Columns:
     values = matrix.tocoo()
     names = (_tern.Names(), _tern.Names())
     return _Columns(*names, _encode(names[0], "users", values.row), _encode(names[1], "items", values.col),
-                    _numbers(values.data), None)
+                    _numbers("values", values.data), None)
 
 
-def _numbers(values: Any) -> NDArray[np.float64]:
-    """Of times too: seconds or finer, as they are stored."""
+def _numbers(column: str, values: Any) -> NDArray[np.float64]:
+    """Of times too: seconds or finer, as they are stored. Raises DataError, ShapeError."""
     array = np.asarray(values)
+    _expect_column(column, array)
     if array.dtype.kind == "M":
         array = np.where(np.isnat(array), np.nan, array.astype(np.int64))
-    return np.ascontiguousarray(array, dtype=np.float64)
+    try:
+        return np.ascontiguousarray(array, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"column {column!r}: expected numbers or times: {error}") from error
+
+
+def _expect_column(column: str, array: NDArray[Any]) -> None:
+    if array.ndim != 1:
+        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
 
 
 def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
-    array = values if isinstance(values, np.ndarray) else np.asarray(values, dtype=object)
-    if array.ndim != 1:
-        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
+    # A list keeps its integers beside text.
+    array = np.asarray(values) if hasattr(values, "__array__") else np.asarray(values, dtype=object)
+    _expect_column(column, array)
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
             raise DataError(f"column {column!r} has the id {array.max()}, expected at most 2^63 - 1")
         return names.encode_numbers(column, np.ascontiguousarray(array, dtype=np.int64))
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        row = int(np.isnan(array).argmax()) + 1
+        raise DataError(f"column {column!r}, row {row}: found nan, expected an integer or text as id")
     if array.dtype.kind not in "UO":
         raise DataError(f"column {column!r} holds {array.dtype}, expected integers or text as ids")
     texts = array.tolist()
@@ -217,4 +268,7 @@ def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
         elif not isinstance(value, str):
             raise DataError(f"column {column!r}, row {row + 1}: found {value!r}, expected an integer or text "
                             "as id")
-    return names.encode_texts(column, texts)
+    try:
+        return names.encode_texts(column, texts)
+    except TypeError:  # a lone surrogate
+        raise DataError(f"column {column!r}: found text that UTF-8 cannot encode") from None

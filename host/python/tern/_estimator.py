@@ -7,6 +7,9 @@ import io
 import json
 import logging
 import os
+import threading
+import zipfile
+import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import IO, Any, ClassVar, Self, TypeVar
@@ -15,13 +18,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tern import _matrix, _tern
-from tern._config import make_config
+from tern._config import as_settings, make_config, plain
 from tern._errors import ConfigError, DataError, Error, ShapeError
 
 log = logging.getLogger("tern")
 
 Lists = tuple[NDArray[np.int32], NDArray[np.float32]]
-#: callback(epoch, seconds, record): epoch from 0; a true result ends the training.
+#: callback(epoch, seconds, record): epoch from 0; the result True ends the training.
 Callback = Callable[[int, float, _tern.EpochRecord], object]
 Path = str | os.PathLike[str]
 File = Path | IO[bytes]
@@ -30,6 +33,42 @@ _T = TypeVar("_T")
 
 class NotFittedError(Error, AttributeError):
     """A model that is used before fit()."""
+
+
+def asks_to_stop(result: object) -> bool:
+    """Whether a callback returned True, also of NumPy. Other results, such as those of a progress bar, are ignored."""
+    return isinstance(result, (bool, np.bool_)) and bool(result)
+
+
+class ModelLock:
+    """Lets one thread at a time into a model. A copy, and a forked process, begin with a free one.
+
+    All locks are equal, so that the attributes of a copied model equal those of the model.
+    """
+
+    def __init__(self) -> None:
+        self._free()
+
+    def _free(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        if self._process != os.getpid():
+            self._free()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ModelLock)
+
+    def __hash__(self) -> int:
+        return hash(ModelLock)
+
+    def __reduce__(self) -> tuple[type[ModelLock], tuple[()]]:
+        return ModelLock, ()
 
 
 class Estimator(ABC):
@@ -66,7 +105,7 @@ class Estimator(ABC):
     def __repr__(self) -> str:
         default = inspect.signature(type(self)).parameters
         changed = [f"{name}={value!r}" for name, value in self.get_params().items()
-                   if value is not default[name].default and value != default[name].default]
+                   if repr(value) != repr(default[name].default)]
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def _settings(self) -> dict[str, object]:
@@ -74,13 +113,23 @@ class Estimator(ABC):
         settings: dict[str, object] = {"model.kind": self._kind}
         for name, key in self._keys.items():
             settings[key] = getattr(self, name)
-        extra: Mapping[str, object] | None = getattr(self, "config", None)
-        if extra is not None:
-            if "model.kind" in extra and extra["model.kind"] != self._kind:
-                raise ConfigError(f"model.kind: found {extra['model.kind']!r} for a "
-                                  f"{type(self).__name__}, expected {self._kind!r}")
-            settings.update(extra)
-        return settings
+        extra = as_settings(getattr(self, "config", None))
+        self._check_extra(extra)
+        return {**settings, **extra}
+
+    def _check_extra(self, extra: Mapping[str, object]) -> None:
+        """Raises ConfigError on a key of `config` that would be overruled or have no effect."""
+        name = type(self).__name__
+        if extra.get("model.kind", self._kind) != self._kind:
+            raise ConfigError(f"model.kind: found {extra['model.kind']!r} for a {name}, expected {self._kind!r}")
+        for parameter, key in self._keys.items():
+            if key in extra:
+                raise ConfigError(f"config: {key} is set by the parameter {parameter}= of {name}: leave it out of config")
+        for key in extra:
+            if str(key).startswith(("data.", "checkpoint.")):
+                raise ConfigError(f"config: {key} has no effect on {name}.fit(); use tern.Dataset and tern.train()")
+        if extra.get("train.on_nan") == "rollback":
+            raise ConfigError("train.on_nan: found rollback, which only the program `tern train` can do")
 
     def _config(self) -> _tern.Config:
         config = make_config(self._settings())
@@ -104,38 +153,50 @@ class Estimator(ABC):
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None: ...
 
     def save(self, file: File) -> None:
-        """Writes parameters and arrays as NumPy's npz, for load().
+        """Writes parameters and arrays, but no history, as NumPy's npz for load().
 
         file: a path, to which ".npz" is added if it lacks it, or a file that is open for writing bytes.
         """
-        parameters = json.dumps({"class": type(self).__name__, "parameters": self.get_params()})
+        described = {"class": type(self).__name__, "parameters": self.get_params()}
+        parameters = json.dumps(described, default=plain)
         arrays: dict[str, Any] = {"parameters": np.array(parameters), **self._state()}
         np.savez(_path_or_file(file), **arrays)
 
     @classmethod
     def load(cls, file: File) -> Self:
-        """A model that save() wrote. Raises DataError if the file is another one."""
+        """A model that save() wrote. Raises DataError if the file is damaged or another one, and OSError."""
         target = _path_or_file(file)
         if isinstance(target, str) and not target.endswith(".npz"):
             target += ".npz"
         try:
-            with np.load(target, allow_pickle=False) as stored:
-                arrays = dict(stored.items())
+            arrays = _read_arrays(target)
             described = json.loads(str(arrays.pop("parameters")))
-        except (ValueError, KeyError, EOFError) as error:
-            raise DataError(f"{target}: found no model of {cls.__name__}.save() ({error})") from error
-        if described["class"] != cls.__name__:
-            raise DataError(f"{target}: found a {described['class']}, expected a {cls.__name__}")
-        parameters = described["parameters"]
-        model = cls(**{name: tuple(value) if isinstance(value, list) else value
-                       for name, value in parameters.items()})
-        if arrays:
-            model._restore(arrays)
+            if described["class"] != cls.__name__:
+                raise ValueError(f"found a model of the class {described['class']}, expected {cls.__name__}")
+            model = cls(**{name: tuple(value) if isinstance(value, list) else value
+                           for name, value in described["parameters"].items()})
+            if arrays:
+                model._restore(arrays)
+        except KeyError as error:
+            raise DataError(f"{target}: no model can be read: {error} is missing") from error
+        except (ValueError, TypeError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise DataError(f"{target}: no model can be read: {error}") from error
         return model
 
 
 def _path_or_file(file: File) -> Any:
     return file if isinstance(file, io.IOBase) or hasattr(file, "write") else os.fspath(file)
+
+
+def _read_arrays(target: Any) -> dict[str, NDArray[Any]]:
+    if not hasattr(target, "read"):
+        with open(target, "rb") as file:  # NumPy does not close a damaged one
+            return _read_arrays(file)
+    stored = np.load(target, allow_pickle=False)
+    if isinstance(stored, np.ndarray):
+        raise ValueError("found one array, expected an archive of several")
+    with stored:
+        return dict(stored.items())
 
 
 def training_data(user_items: Any, valid: Any) -> _tern.Dataset:
@@ -158,9 +219,7 @@ class Request:
     def __init__(self, userid: ArrayLike, N: int, num_items: int, filter_items: ArrayLike | None,
                  items: ArrayLike | None, name: str = "items") -> None:
         self.scalar = np.ndim(userid) == 0
-        if N < 1:
-            raise ConfigError(f"N: found {N}, expected at least 1")
-        self.length = int(N)
+        self.length = _matrix.list_length(N)
         self.candidates: NDArray[np.int32] | None = None
         self.excluded: NDArray[np.int32] | None = None
         if items is not None:
@@ -179,9 +238,11 @@ class Request:
 
 def rows_of(user_items: Any, queries: int, num_items: int) -> _matrix.Csr:
     """The interactions of user_items, a row a query. Raises ShapeError."""
+    if hasattr(user_items, "tocsr") and len(user_items.shape) == 1:  # a row of a csr_array
+        user_items = user_items.reshape(1, -1).tocsr()
     if not _matrix.is_csr(user_items):
-        raise ShapeError(f"user_items is a {type(user_items).__name__}, expected a CSR matrix, "
-                         "a row for each user")
+        raise ShapeError(f"user_items: found {_matrix.kind_of(user_items)}, expected a CSR matrix, a row for each "
+                         "user")
     if user_items.shape != (queries, num_items):
         raise ShapeError(f"user_items has the shape {user_items.shape}, expected "
                          f"{(queries, num_items)}: a row for each user that is asked for")

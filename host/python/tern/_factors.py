@@ -11,7 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from tern import _matrix, _tern
 from tern._config import ConfigValue
 from tern._errors import ConfigError, ShapeError
-from tern._estimator import Callback, Estimator, Lists, NotFittedError, Request, log, rows_of, training_data
+from tern._estimator import (
+    Callback,
+    Estimator,
+    Lists,
+    ModelLock,
+    NotFittedError,
+    Request,
+    asks_to_stop,
+    log,
+    rows_of,
+    training_data,
+)
 
 _COMMON = {
     "width": "model.width",
@@ -41,8 +52,8 @@ class FactorModel(Estimator):
     """A model that is trained, and ranks by products of embeddings ("factors").
 
     user_factors: (users, width), item_factors: (items, width), float32, or None before fit(): the bits
-    of the program's final embeddings for the same data, keys and seed. The arrays are the model's own:
-    another array may be assigned, but after a change in place, call recommend() of a copy.
+    of the program's final embeddings for the same data, keys and seed. Other arrays may be assigned. A change in
+    place is not noticed by recommend(): assign a changed copy instead.
 
     history: a dict an epoch, with epoch (from 1), loss, seconds, and metrics if they were measured.
     """
@@ -58,7 +69,8 @@ class FactorModel(Estimator):
         self.item_factors: NDArray[np.float32] | None = None
         self.history: list[dict[str, float]] = []
         self.best_epoch = 0
-        self._rankers: dict[str, tuple[tuple[Any, ...], _tern.FactorRanker]] = {}
+        self._lock = ModelLock()
+        self._rankers: dict[str, tuple[tuple[Any, ...], tuple[Any, ...], _tern.FactorRanker]] = {}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_rankers": {}}
@@ -71,8 +83,8 @@ class FactorModel(Estimator):
             ParameterWarning. Values only tell 0 from others; negative ones and NaN raise DataError.
         valid: a matrix of the same shape; the epoch with the best `metric` on it counts, and training stops
             after `patience` evaluations without a better one. None: the last epoch counts.
-        callback: called after each epoch as callback(epoch, seconds, record), epoch from 0; a true
-            result ends the training.
+        callback: called after each epoch as callback(epoch, seconds, record), epoch from 0;
+            the result True ends the training.
         show_progress: a bar of tqdm, if that is installed.
 
         Ctrl-C ends the current step: the model then has the factors so far, and KeyboardInterrupt is
@@ -100,7 +112,7 @@ class FactorModel(Estimator):
                 log.warning("epoch %d: %s", record.epoch, sentence)
             progress.update(record)
             seconds = record.seconds + record.evaluation_seconds
-            return callback is not None and callback(record.epoch - 1, seconds, record) is True
+            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
 
         return on_epoch
 
@@ -115,14 +127,16 @@ class FactorModel(Estimator):
 
     def _ranker(self, name: str, queries: NDArray[np.float32],
                 items: NDArray[np.float32], unit: bool) -> _tern.FactorRanker:
-        """The tables on the device, which are uploaded once."""
+        """The tables on the device, which are uploaded once for the same tables and parameters."""
+        source = (queries, items)
+        settings = (unit, self.device, self.threads)
         made = self._rankers.get(name)
-        if made is None or made[0][0] is not queries or made[0][1] is not items:
+        if made is None or made[0][0] is not queries or made[0][1] is not items or made[1] != settings:
             table = _table(items, unit)
             rows = table if queries is items else _table(queries, unit)
-            made = ((queries, items), _tern.FactorRanker(rows, table, self.device, self.threads))
+            made = (source, settings, _tern.FactorRanker(rows, table, self.device, self.threads))
             self._rankers[name] = made
-        return made[1]
+        return made[2]
 
     def recommend(self, userid: ArrayLike, user_items: Any, N: int = 10,
                   filter_already_liked_items: bool = True, filter_items: ArrayLike | None = None,
@@ -145,17 +159,19 @@ class FactorModel(Estimator):
         request = Request(userid, N, len(table), filter_items, items)
         queries = _matrix.ids("userid", userid, len(users))
         observed = rows_of(user_items, len(queries), len(table)) if filter_already_liked_items else None
-        ranker = self._ranker("recommend", users, table, getattr(self, "score", "dot") == "cosine")
-        return request.result(
-            ranker.rank(queries, observed, request.candidates, request.excluded, request.length))
+        with self._lock:
+            ranker = self._ranker("recommend", users, table, getattr(self, "score", "dot") == "cosine")
+            lists = ranker.rank(queries, observed, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def _similar(self, side: str, table: NDArray[np.float32], name: str, ids: ArrayLike, N: int,
                  without: ArrayLike | None, among: ArrayLike | None) -> Lists:
         request = Request(ids, N, len(table), without, among, side)
         queries = _matrix.ids(name, ids, len(table))
-        ranker = self._ranker(side, table, table, True)
-        return request.result(
-            ranker.rank(queries, None, request.candidates, request.excluded, request.length))
+        with self._lock:
+            ranker = self._ranker(side, table, table, True)
+            lists = ranker.rank(queries, None, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def similar_items(self, itemid: ArrayLike, N: int = 10, recalculate_item: bool = False,
                       item_users: Any = None, filter_items: ArrayLike | None = None,
@@ -221,12 +237,23 @@ class _Progress:
 class LightGCN(FactorModel):
     """LightGCN (He et al. 2020): embeddings propagated over the graph, trained by a ranking loss.
 
-    width: numbers per embedding; layers: propagations; loss: "bpr", "softmax", "directau", "ccl" or
-    "sl@k"; l2: weight of the squared norms of a batch's rows; temperature, negative_weight: of softmax;
-    positives: "user" or "interaction"; seed: same seed, same factors to the bit; metric: chooses the best epoch
-    if there is a matrix for validation; device: "auto", "cpu", "cuda" or "cuda:N"; threads: 0 for all.
-    Other keys go into config by their full names: `tern train --help` lists them, and so does
-    tern.config_keys(). Raises nothing: values are checked by fit().
+    width: numbers per embedding. layers: propagations.
+    init, init_std: "normal" with this standard deviation, or "xavier".
+    loss: "bpr", "softmax", "directau", "ccl" or "sl@k".
+    l2: weight of the squared norms of a batch's rows. weight_decay: this times a parameter is added to its gradient.
+    temperature: softmax, sl@k: cosines are divided by it. negative_weight: softmax, sl@k, ccl: weight of the negatives.
+    positives: "user": a random user, then one of its items; "interaction": each interaction once per epoch.
+    negatives_per_positive: items that are drawn for each positive pair.
+    learning_rate: step size of Adam. batch_size: triplets or pairs per step.
+    epochs: how many to train. seed: the same seed gives the same factors, bit for bit.
+    evaluate_every, metric, patience: with valid= of fit(), the metric is measured every so many epochs, the epoch with
+        the best value counts, and training ends after so many evaluations without a better one (0: never).
+    score: "dot" or "cosine", by which items are ranked.
+    device: "auto" (a GPU if there is one), "cpu", "cuda" or "cuda:N". threads: on a CPU; 0: all that it may use.
+    config: any other key by its full name, such as {"contrast.kind": "xsimgcl"}: `tern train --help` lists them, and
+        so does tern.config_keys().
+
+    Values are checked by fit().
     """
 
     _kind = "lightgcn"

@@ -11,16 +11,27 @@ from numpy.typing import ArrayLike, NDArray
 from tern import _matrix, _tern
 from tern._config import ConfigValue
 from tern._errors import DataError
-from tern._estimator import Callback, Estimator, Lists, NotFittedError, Request, log, rows_of, training_data
+from tern._estimator import (
+    Callback,
+    Estimator,
+    Lists,
+    ModelLock,
+    NotFittedError,
+    Request,
+    log,
+    rows_of,
+    training_data,
+)
 
 
 class ItemModel(Estimator):
-    """A model without parameters of users: anybody can be scored by a row of items.
+    """A model without numbers of users: it scores any row of items, also of users that it was not fitted to.
 
     Fitted on the CPU, in f32 with the bits of the program's.
     """
 
     def _begin(self) -> None:
+        self._lock = ModelLock()
         self._data: _tern.Dataset | None = None
         self._model: _tern.ItemModel | None = None
 
@@ -37,7 +48,7 @@ class ItemModel(Estimator):
             show_progress: bool = True) -> Self:
         """Fits the elements of a sparse matrix that are not 0; see LightGCN.fit.
 
-        valid, callback and show_progress are there for the models that are trained, and have no effect.
+        valid, callback and show_progress have no effect: there are no epochs.
         """
         config = self._config()
         data = training_data(user_items, None)
@@ -62,8 +73,10 @@ class ItemModel(Estimator):
         model, data = self._fitted()
         request = Request(userid, N, data.num_items, filter_items, items)
         histories = rows_of(user_items, int(np.size(userid)), data.num_items)
-        return request.result(model.rank(histories, filter_already_liked_items, request.candidates,
-                                         request.excluded, request.length))
+        with self._lock:
+            lists = model.rank(histories, filter_already_liked_items, request.candidates, request.excluded,
+                               request.length)
+        return request.result(lists)
 
     def similar_items(self, itemid: ArrayLike, N: int = 10, recalculate_item: bool = False,
                       item_users: Any = None, filter_items: ArrayLike | None = None,
@@ -79,20 +92,23 @@ class ItemModel(Estimator):
         request = Request(itemid, N, data.num_items, filter_items, items)
         queries = _matrix.ids("itemid", itemid, data.num_items)
         histories = (np.arange(len(queries) + 1, dtype=np.int64), queries)
-        return request.result(
-            model.rank(histories, True, request.candidates, request.excluded, request.length))
+        with self._lock:
+            lists = model.rank(histories, True, request.candidates, request.excluded, request.length)
+        return request.result(lists)
 
     def similar_users(self, userid: ArrayLike, N: int = 10, filter_users: ArrayLike | None = None,
                       users: ArrayLike | None = None) -> Lists:
-        """Not supported: raises NotImplementedError, for the model has nothing of users."""
-        raise NotImplementedError(f"{type(self).__name__} has no similar_users: it has nothing of users")
+        """Not supported: raises NotImplementedError, because the model keeps no numbers of users."""
+        raise NotImplementedError(f"{type(self).__name__} has no similar_users: it keeps no numbers of users")
 
     def _state(self) -> dict[str, NDArray[Any]]:
         if self._model is None or self._data is None:
             return {}
         offsets, items = self._data.train
         shape = np.array([self._data.num_users, self._data.num_items])
-        return {"data.offsets": offsets, "data.items": items, "data.shape": shape, **self._model.arrays()}
+        with self._lock:  # the arrays are moved out of the model and back
+            computed = self._model.arrays()
+        return {"data.offsets": offsets, "data.items": items, "data.shape": shape, **computed}
 
     def _restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         own = {name: array for name, array in arrays.items() if not name.startswith("data.")}
@@ -107,7 +123,8 @@ class ItemModel(Estimator):
 class EASE(ItemModel):
     """EASE (Steck 2019): a ridge regression of each item on the others, in closed form.
 
-    l2: the penalty of the weights. Takes 4 bytes for each pair of items, and at most 60,000 items.
+    l2: the penalty of the weights: more for denser data. config: other keys, as for LightGCN.
+    The weights take 4 bytes for each pair of items. At most 60,000 items.
     """
 
     _kind = "ease"
@@ -122,7 +139,8 @@ class EASE(ItemModel):
 class GraphFilter(ItemModel):
     """GF-CF (Shen et al. 2021): a linear filter of the graph beside its leading singular vectors.
 
-    rank: of the low-pass filter, whose vectors start from the seed; alpha: its weight.
+    rank: singular vectors of the low-pass filter. alpha: its weight. seed: of the first vectors. config: other keys, as
+    for LightGCN.
     """
 
     _kind = "graph_filter"

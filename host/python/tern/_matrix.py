@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import operator
 import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tern._errors import DataError, ParameterWarning, ShapeError
+from tern._errors import ConfigError, DataError, ParameterWarning, ShapeError
 
 Csr = tuple[NDArray[np.int64], NDArray[np.int32]]
 
 _MAX_NODES = 2**31 - 2
+
+
+def list_length(n: int) -> int:
+    """The argument N. Raises ConfigError below 1, TypeError unless it is a whole number."""
+    try:
+        length = operator.index(n)
+    except TypeError:
+        raise TypeError(f"N: found {type(n).__name__}, expected a whole number") from None
+    if length < 1:
+        raise ConfigError(f"N: found {length}, expected at least 1")
+    return min(length, _MAX_NODES)  # no list is longer
 
 
 def is_csr(matrix: object) -> bool:
@@ -24,31 +36,58 @@ def as_csr(name: str, matrix: Any) -> Any:
     """A SciPy matrix of any format, or a dense one, in CSR."""
     if is_csr(matrix):
         return matrix
+    if len(np.shape(matrix)) != 2:
+        raise ShapeError(f"{name}: found {kind_of(matrix)}, expected a matrix of (users, items), best a "
+                         "scipy.sparse.csr_matrix")
     if not hasattr(matrix, "tocsr"):
         array = np.asarray(matrix)
-        if array.ndim != 2 or array.dtype.kind not in "biuf":
-            raise ShapeError(f"{name} is a {type(matrix).__name__}, expected a matrix of (users, items), "
-                             "best a scipy.sparse.csr_matrix")
+        _check_numbers(name, array)
         from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
         matrix = csr_matrix(array)
-        found = "a dense matrix"
+        found = "dense matrix"
     else:
-        found = f"a {type(matrix).__name__}"
+        found = type(matrix).__name__
         matrix = matrix.tocsr()
-    warnings.warn(f"{name} is {found}; converting it to CSR takes time and memory",
+    warnings.warn(f"{name} is a {found}; converting it to CSR takes time and memory",
                   ParameterWarning, stacklevel=4)
     return matrix
+
+
+def kind_of(value: object) -> str:
+    """The type of a value, and its shape if it has one, for messages."""
+    shape = np.shape(value) if hasattr(value, "shape") else ()
+    return type(value).__name__ + (f" of the shape {shape}" if shape else "")
+
+
+def _check_numbers(name: str, values: NDArray[Any]) -> None:
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{name}: found elements of type {values.dtype}, expected numbers")
+
+
+def _check_csr(name: str, matrix: Any) -> None:
+    """Raises ShapeError on arrays that SciPy's own functions would follow out of bounds."""
+    offsets, columns = matrix.indptr, matrix.indices
+    if (len(offsets) != matrix.shape[0] + 1 or offsets[0] != 0 or np.any(offsets[1:] < offsets[:-1])
+            or offsets[-1] > min(len(columns), len(matrix.data))):
+        raise ShapeError(f"{name}: indptr does not ascend from 0 to at most the number of elements")
+    used = columns[: offsets[-1]]
+    if len(used) and (used.min() < 0 or used.max() >= matrix.shape[1]):
+        wrong = used[(used < 0) | (used >= matrix.shape[1])][0]
+        raise ShapeError(f"{name}: found the column {wrong}, expected 0 to {matrix.shape[1] - 1}")
 
 
 def interactions(name: str, matrix: Any) -> Csr:
     """(offsets, items) of the interactions of a CSR matrix: its stored elements that are not 0.
 
-    Arrays of the right type and order are not copied. Raises DataError on negative numbers and NaN.
+    Arrays of the right type and order are not copied. Raises DataError on negative numbers and NaN, ShapeError on
+    offsets and columns that make no matrix.
     """
     if matrix.shape[0] > _MAX_NODES or matrix.shape[1] > _MAX_NODES:
         raise ShapeError(f"{name} has the shape {matrix.shape}, expected at most {_MAX_NODES} of each")
+    _check_csr(name, matrix)
     values = matrix.data[: matrix.indptr[-1]]
+    _check_numbers(name, values)
     if len(values) and values.dtype.kind in "fi" and not values.min() >= 0:  # also of NaN
         place = int(np.flatnonzero(~(values >= 0))[0])
         row = int(np.searchsorted(matrix.indptr, place, side="right")) - 1

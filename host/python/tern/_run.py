@@ -6,19 +6,20 @@ import itertools
 import json
 import os
 import pathlib
-import threading
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tern import _tern
-from tern._config import ConfigValue, make_config
+from tern._config import ConfigValue, as_settings, make_config
 from tern._dataset import Dataset
-from tern._errors import Error
-from tern._estimator import Callback, log
+from tern._errors import ConfigError, DataError, Error
+from tern._estimator import Callback, ModelLock, asks_to_stop, log
 from tern._factors import _Progress
+from tern._matrix import list_length
 
 Path = str | os.PathLike[str]
 #: An id: text, or a whole number, which stands for its digits.
@@ -31,7 +32,7 @@ class Run:
 
     def __init__(self, path: pathlib.Path, device: str, threads: int) -> None:
         self.path = path
-        self._lock = threading.Lock()  # a model answers one thread at a time
+        self._lock = ModelLock()
         self._native: _tern.Recommender | None = _tern.Recommender.load(str(path), device, threads)
 
     @classmethod
@@ -43,7 +44,7 @@ class Run:
         return cls(pathlib.Path(path), device, threads)
 
     def close(self) -> None:
-        """Frees the model. Other methods then raise Error."""
+        """Frees the model. Methods that need it then raise Error."""
         self._native = None
 
     def __enter__(self) -> Self:
@@ -58,59 +59,68 @@ class Run:
         return self._native
 
     def recommend(self, users: Sequence[Id], N: int = 10, *, filter_already_liked_items: bool = True,
-                  items: Sequence[Id] = (), filter_items: Sequence[Id] = (),
+                  items: Sequence[Id] | None = None, filter_items: Sequence[Id] | None = None,
                   cold: bool = False) -> list[ScoredIds]:
         """For each user the N best items as (id, score), best first, as `tern recommend` lists them.
 
-        filter_already_liked_items: leaves out the items that a user has for training or validation. items:
-        only these are ranked. filter_items: these are left out. cold: whether items without training
-        interactions are listed. Raises DataError on an unknown id, and names similar ones.
+        filter_already_liked_items: leaves out the items that a user has for training or validation.
+        items: only these are ranked; None: all. filter_items: these are left out.
+        cold: whether items without training interactions are listed.
+
+        A list is shorter than N if fewer items are left. Raises DataError on an unknown id, and names similar ones;
+        ConfigError if N is below 1.
         """
-        if isinstance(users, (str, int)):
-            raise TypeError("users is one id, expected a list of ids")
+        names = _texts("users", users)
+        candidates = [] if items is None else _texts("items", items)
+        if items is not None and not candidates:
+            raise DataError("items is empty, expected at least one id")
+        excluded = [] if filter_items is None else _texts("filter_items", filter_items)
+        length = list_length(N)
         with self._lock:
-            return self._model().recommend(_texts(users), N, filter_already_liked_items, cold,
-                                           _texts(items), _texts(filter_items))
+            return self._model().recommend(names, length, filter_already_liked_items, cold, candidates, excluded)
 
     def similar_items(self, item: Id, N: int = 10) -> ScoredIds:
         """The N items most similar to one, itself left out, as `tern similar` lists them."""
         with self._lock:
-            return self._model().similar_items(str(item), N)
+            return self._model().similar_items(_text("item", item), list_length(N))
 
     def similar_users(self, user: Id, N: int = 10) -> ScoredIds:
-        """The same for users."""
+        """The N users most similar to one, itself left out."""
         with self._lock:
-            return self._model().similar_users(str(user), N)
+            return self._model().similar_users(_text("user", user), list_length(N))
 
     def score(self, user: Id, item: Id) -> float | None:
         """The score by which recommend() ranks; None for an item without training interactions."""
         with self._lock:
-            return self._model().score(str(user), str(item))
+            return self._model().score(_text("user", user), _text("item", item))
 
     @property
     def users(self) -> list[str]:
-        """Ids by row of user_factors."""
+        """Ids of users, by row of user_factors. A copy."""
         return self._model().users
 
     @property
     def items(self) -> list[str]:
-        """Ids by row of item_factors."""
+        """Ids of items, by row of item_factors. A copy."""
         return self._model().items
 
     @property
     def user_factors(self) -> NDArray[np.float32]:
         """A copy of the final embeddings, (users, width). Raises ConfigError for a fitted model."""
-        return self._model().user_factors
+        with self._lock:
+            return self._model().user_factors
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
-        """The same of items."""
-        return self._model().item_factors
+        """A copy of the final embeddings, (items, width). Raises ConfigError for a fitted model."""
+        with self._lock:
+            return self._model().item_factors
 
     @property
-    def config(self) -> dict[str, str]:
-        """All keys with their values as TOML."""
-        return self._model().settings
+    def config(self) -> dict[str, Any]:
+        """All keys of the configuration by their full names, with their values: {"train.epochs": 20, ...}."""
+        lines = (f'"{key}" = {value}' for key, value in self._model().settings.items())
+        return tomllib.loads("\n".join(lines))
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -122,8 +132,17 @@ class Run:
         return f"<tern.Run {self.path}>"
 
 
-def _texts(ids: Sequence[Id]) -> list[str]:
-    return [node if isinstance(node, str) else str(node) for node in ids]
+def _text(name: str, node: object) -> str:
+    """An id as text. Raises TypeError if it is none."""
+    if isinstance(node, (str, int, np.integer)) and not isinstance(node, bool):
+        return str(node)
+    raise TypeError(f"{name}: found {type(node).__name__}, expected an id, which is text or a whole number")
+
+
+def _texts(name: str, ids: Iterable[Id]) -> list[str]:
+    if isinstance(ids, str) or not isinstance(ids, Iterable):
+        raise TypeError(f"{name}: found {type(ids).__name__}, expected a list of ids")
+    return [_text(name, node) for node in ids]
 
 
 def _free_path(kind: str) -> pathlib.Path:
@@ -138,7 +157,8 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
           overwrite: bool = False, callback: Callback | None = None, show_progress: bool = True) -> Run:
     """Trains or fits a model, and writes the run that `tern train` would write.
 
-    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys().
+    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys(). Keys of
+        the section data raise ConfigError: the data set has been built.
     out: the directory of the run; None: the first free runs/python-MODEL-n.
     overwrite: whether a run in `out` is replaced.
     callback, show_progress: as for LightGCN.fit.
@@ -147,13 +167,21 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
     current step, writes a checkpoint, and raises KeyboardInterrupt: `tern train --resume RUN` goes on from there,
     bit for bit. train.on_nan = "rollback" raises ConfigError: only the program can do that.
     """
-    settings: dict[str, object] = {**dataset._settings, **(config or {})}
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"dataset: found {type(dataset).__name__}, expected a tern.Dataset")
+    own = as_settings(config)
+    for key, value in own.items():
+        if str(key).startswith("data.") and dataset._settings.get(key) != value:
+            raise ConfigError(f"config: {key} is a setting of the data set: give it to Dataset.from_interactions()")
+    settings = {**dataset._settings, **own}
     if isinstance(dataset._source, str):
         settings["data.path"] = dataset._source
     native = make_config(settings)
     native.validate()
     kind = json.loads(native.get("model.kind"))
     path = pathlib.Path(out) if out is not None else _free_path(kind)
+    if not overwrite and _tern.is_run(str(path)):
+        raise Error(f"{path} holds a run already: pass overwrite=True, or another out")
     path.parent.mkdir(parents=True, exist_ok=True)
     epochs = int(native.get("train.epochs"))
     with _Progress(epochs, show_progress and kind not in ("ease", "graph_filter")) as progress:
@@ -163,7 +191,7 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
                 log.warning("epoch %d: %s", record.epoch, sentence)
             progress.update(record)
             seconds = record.seconds + record.evaluation_seconds
-            return callback is not None and callback(record.epoch - 1, seconds, record) is True
+            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
 
         error = _tern.train_run(dataset._native, native, str(path), overwrite, on_epoch, log.info)
     if error is not None:
