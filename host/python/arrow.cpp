@@ -33,8 +33,10 @@ void check(ArrowArrayStream& stream, int status) {
 std::int64_t find_column(const ArrowSchema& schema, const std::string& name) {
   std::string known;
   for (std::int64_t c = 0; c < schema.n_children; ++c) {
-    if (schema.children[c]->name == name) return c;
-    known += (c == 0 ? "" : ", ") + quote(schema.children[c]->name);
+    const char* given = schema.children[c]->name;  // Arrow allows null
+    const std::string column = given == nullptr ? "" : given;
+    if (column == name) return c;
+    known += (c == 0 ? "" : ", ") + quote(column);
   }
   throw DataError(kTablePlace, 0,
                   fmt::format("there is no column {}; found {}", quote(name), known));

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <numeric>
 #include <optional>
 #include <span>
@@ -130,7 +129,6 @@ class FactorRanker {
   TableArray item_rows_;
   std::unique_ptr<Backend> backend_;
   Matrix items_;
-  std::mutex mutex_;
   std::optional<Matrix> queries_;  // none if both tables are one
 };
 
