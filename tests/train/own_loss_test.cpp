@@ -159,25 +159,30 @@ TEST(OwnLosses, TrainAsTheBuiltInOnes) {
   }
 }
 
-TEST(OwnLosses, ResumeBitForBitWithinAnEpoch) {
+/// Stops a training within its first epoch, goes on with another trainer, and compares with one that was not
+/// stopped, on a backend of each family.
+void expect_same_bits_after_a_resume(const OwnJob::MakeLoss& make) {
   const Dataset data = planted_dataset();
   Config config = own_config();
   config.epochs = 2;
   for (const BackendCase& tested : one_backend_of_each_family()) {
     SCOPED_TRACE(tested.name);
     const auto backend = tested.make();
-    const auto make = [&] { return maker_of(own_losses().back())(*backend); };
-    Trainer whole(*backend, data, config, make());
+    Trainer whole(*backend, data, config, make(*backend));
     whole.run();
-    Trainer first(*backend, data, config, make());
+    Trainer first(*backend, data, config, make(*backend));
     TrainerCallbacks callbacks;
     callbacks.should_stop = [&] { return first.progress().step == 2; };
     first.run(callbacks);
-    Trainer second(*backend, data, config, make());
+    Trainer second(*backend, data, config, make(*backend));
     second.restore(first.state(), "state");
     second.run();
     EXPECT_TRUE(same(second.state(), whole.state()));
   }
+}
+
+TEST(OwnLosses, ResumeBitForBitWithinAnEpoch) {
+  expect_same_bits_after_a_resume(maker_of(own_losses().back()));
 }
 
 /// The hinge loss by a loop over downloaded embeddings, as somebody tries it first.
@@ -278,24 +283,8 @@ class BprByWorkspace final : public Loss {
 };
 
 TEST(OwnLosses, KeepWhatTheyPrepareAlsoAfterAResumeWithinAnEpoch) {
-  const Dataset data = planted_dataset();
-  Config config = own_config();
-  config.epochs = 2;
-  for (const BackendCase& tested : one_backend_of_each_family()) {
-    SCOPED_TRACE(tested.name);
-    const auto backend = tested.make();
-    const auto make = [&] { return std::make_unique<BprByWorkspace>(*backend); };
-    Trainer whole(*backend, data, config, make());
-    whole.run();
-    Trainer first(*backend, data, config, make());
-    TrainerCallbacks callbacks;
-    callbacks.should_stop = [&] { return first.progress().step == 2; };
-    first.run(callbacks);
-    Trainer second(*backend, data, config, make());
-    second.restore(first.state(), "state");
-    second.run();
-    EXPECT_TRUE(same(second.state(), whole.state()));
-  }
+  expect_same_bits_after_a_resume(
+      [](Backend& backend) { return std::make_unique<BprByWorkspace>(backend); });
 }
 
 TEST(OwnLosses, HalfAPairIsRefused) {
