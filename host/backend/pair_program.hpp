@@ -34,6 +34,11 @@ TERN_HD inline double pair_share(double slope, double by) {
   return slope == 0.0 ? 0.0 : slope / by;
 }
 
+/// factor · slope, and 0 if the slope is 0, even if the factor is infinite.
+TERN_HD inline double pair_product(double factor, double slope) {
+  return slope == 0.0 ? 0.0 : factor * slope;
+}
+
 TERN_HD inline PairDual pair_function(PairOp op, PairDual x) {
   switch (op) {
     case PairOp::kExp: {
@@ -177,17 +182,14 @@ TERN_HD inline double pair_negative_slope(const PairProgram& program, const Pair
   double negative = 0.0;
   for (std::int32_t j = 0; j < program.sums; ++j) {
     const double factor = j == 0 ? slopes.sums[0] : j == 1 ? slopes.sums[1] : slopes.sums[2];
-    const double by_negative =
-        run_pair_sum(program, j,
-                     {{scores.positive, 0.0}, {scores.negative, 1.0}, scores.negatives, {}})
-            .slope;
-    const double by_positive =
-        run_pair_sum(program, j,
-                     {{scores.positive, 1.0}, {scores.negative, 0.0}, scores.negatives, {}})
-            .slope;
-    // An infinite factor of a term that does not change adds nothing.
-    negative += by_negative == 0.0 ? 0.0 : factor * by_negative;
-    positive += by_positive == 0.0 ? 0.0 : factor * by_positive;
+    negative += pair_product(
+        factor, run_pair_sum(program, j,
+                             {{scores.positive, 0.0}, {scores.negative, 1.0}, scores.negatives, {}})
+                    .slope);
+    positive += pair_product(
+        factor, run_pair_sum(program, j,
+                             {{scores.positive, 1.0}, {scores.negative, 0.0}, scores.negatives, {}})
+                    .slope);
   }
   return negative;
 }
