@@ -74,8 +74,7 @@ TERN_HD inline PairDual pair_function(PairOp op, PairDual a, PairDual b) {
       return {a.value * b.value, a.slope * b.value + a.value * b.slope};
     case PairOp::kDivide: {
       const double value = a.value / b.value;
-      return {value,
-              a.slope == 0.0 && b.slope == 0.0 ? 0.0 : (a.slope - value * b.slope) / b.value};
+      return {value, pair_share(a.slope - pair_product(value, b.slope), b.value)};
     }
     default: {  // kMin, kMax
       const double before = op == PairOp::kMin ? b.value - a.value : a.value - b.value;
