@@ -12,8 +12,8 @@ namespace tern {
 /// it must not outlive backend and triplets.
 ///
 /// A recorded step is replayed for every batch of the epoch, so that within it only ops, which take
-/// triplets(), know which batch is current. The functions that read throw ShapeError there, and before
-/// the first sample().
+/// triplets(), know which batch is current. The functions that read throw ShapeError there; number(), size()
+/// and read() also throw it before the first sample(), when read_rows() finds no rows.
 class Batch {
  public:
   Batch(Backend& backend, Triplets& triplets) : backend_(&backend), triplets_(&triplets) {}
