@@ -8,10 +8,10 @@
 #include <stdexcept>
 
 #include "host/backend/expect.hpp"
+#include "host/backend/pair_program.hpp"
 #include "host/backend/pair_weight.hpp"
 #include "host/config/keys.hpp"
 #include "tern/error.hpp"
-#include "tern/expression.hpp"
 
 namespace tern {
 namespace {
@@ -60,35 +60,6 @@ void check_whole_pairs(std::string_view op, const Triplets& triplets) {
 }
 
 /// A program and kDot belong to an expression, which needs its program.
-/// Whether [begin, end) of the code stays within the stack and leaves one value on it.
-bool is_whole_part(const PairProgram& program, std::int32_t begin, std::int32_t end) {
-  int depth = 0;
-  for (std::int32_t i = begin; i < end; ++i) {
-    const PairInstruction& instruction = program.code[i];
-    if (instruction.op < PairOp::kAdd) {
-      ++depth;
-    } else if (instruction.op < PairOp::kExp) {
-      --depth;
-    }
-    const bool is_sum = instruction.op == PairOp::kSum;
-    if (depth < 1 || depth > PairProgram::kMaxDepth) return false;
-    if (is_sum && (instruction.sum < 0 || instruction.sum >= program.sums)) return false;
-  }
-  return depth == 1;
-}
-
-bool is_whole(const PairProgram& program) {
-  if (program.sums < 0 || program.sums > PairProgram::kMaxSums) return false;
-  std::int32_t begin = 0;
-  for (std::int32_t part = 0; part <= program.sums; ++part) {
-    const std::int32_t end = program.ends[part];
-    if (end <= begin || end > PairProgram::kMaxInstructions) return false;
-    if (!is_whole_part(program, begin, end)) return false;
-    begin = end;
-  }
-  return true;
-}
-
 void check_expression(const SampledContrastOptions& options) {
   if (options.kind == SampledContrastKind::kExpression) {
     if (options.program != nullptr && is_whole(*options.program)) return;

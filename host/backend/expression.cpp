@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
+#include <span>
 
+#include "host/backend/pair_program.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
@@ -11,19 +14,25 @@ namespace {
 
 using Code = std::vector<PairInstruction>;
 
-/// The most values that the code has on its stack.
-int depth_of(const Code& code) {
-  int depth = 0;
+/// The number of values on the stack after each instruction.
+struct Depths {
+  int least = std::numeric_limits<int>::max();
   int most = 0;
+  int last = 0;
+};
+
+Depths depths_of(std::span<const PairInstruction> code) {
+  Depths depths;
   for (const PairInstruction& instruction : code) {
     if (instruction.op < PairOp::kAdd) {
-      ++depth;
+      ++depths.last;
     } else if (instruction.op < PairOp::kExp) {
-      --depth;
+      --depths.last;
     }
-    most = std::max(most, depth);
+    depths.least = std::min(depths.least, depths.last);
+    depths.most = std::max(depths.most, depths.last);
   }
-  return most;
+  return depths;
 }
 
 bool has_op(const Code& code, PairOp op) {
@@ -38,11 +47,12 @@ void check_size(std::int64_t size) {
 
 void append_code(PairProgram& program, std::int32_t& size, const Code& code) {
   check_size(size + std::ssize(code));
-  if (depth_of(code) > PairProgram::kMaxDepth) {
+  const int depth = depths_of(code).most;
+  if (depth > PairProgram::kMaxDepth) {
     throw ConfigError(
         fmt::format("the expression needs {} intermediate values at a time, expected at most {}: "
                     "write a + (b + c) as a + b + c",
-                    depth_of(code), PairProgram::kMaxDepth));
+                    depth, PairProgram::kMaxDepth));
   }
   std::ranges::copy(code, program.code + size);
   size += static_cast<std::int32_t>(code.size());
@@ -109,6 +119,25 @@ PairProgram Expression::compile() const {
   append_code(program, size, code_);
   program.ends[program.sums] = size;
   return program;
+}
+
+bool is_whole(const PairProgram& program) {
+  if (program.sums < 0 || program.sums > PairProgram::kMaxSums) return false;
+  std::int32_t begin = 0;
+  for (std::int32_t part = 0; part <= program.sums; ++part) {
+    const std::int32_t end = program.ends[part];
+    if (end <= begin || end > PairProgram::kMaxInstructions) return false;
+    const std::span<const PairInstruction> code(program.code + begin, program.code + end);
+    const Depths depths = depths_of(code);
+    if (depths.least < 1 || depths.most > PairProgram::kMaxDepth || depths.last != 1) return false;
+    const bool sums_exist = std::ranges::all_of(code, [&](const PairInstruction& instruction) {
+      return instruction.op != PairOp::kSum ||
+             (instruction.sum >= 0 && instruction.sum < program.sums);
+    });
+    if (!sums_exist) return false;
+    begin = end;
+  }
+  return true;
 }
 
 }  // namespace tern

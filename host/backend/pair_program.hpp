@@ -10,6 +10,10 @@ namespace tern {
 // The interpreter of PairProgram, for every backend: kernels and loops differ in who evaluates which
 // negative. Derivatives are taken forwards, one direction a run.
 
+/// Whether each part of the code stays within the stack, leaves one value on it, and reads sums that exist, as what
+/// Expression::compile() returns.
+bool is_whole(const PairProgram& program);
+
 /// A value and its derivative in the direction of the run.
 struct PairDual {
   double value = 0.0;
