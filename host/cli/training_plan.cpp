@@ -141,19 +141,15 @@ Dataset load_data(Plan& plan, Console& console) {
 }
 
 void fit_ks(Config& config, const Dataset& data, Console& console) {
-  std::vector<int>& ks = config.evaluation.ks;
-  const std::int64_t items = data.items.size();
-  if (*std::max_element(ks.begin(), ks.end()) <= items) return;
-  const Config defaults;
-  if (ks == defaults.evaluation.ks && config.metric == defaults.metric) {
-    std::erase_if(ks, [&](int k) { return k > items; });
-    if (ks.empty()) ks.push_back(static_cast<int>(items));
-    config.metric = fmt::format("ndcg@{}", ks.back());
+  const NodeId items = data.items.size();
+  const std::vector<int>& ks = config.evaluation.ks;
+  if (*std::ranges::max_element(ks) <= items) return;
+  if (shorten_default_ks(config, items)) {
     console.line(fmt::format("The data has only {} items: evaluation.ks becomes {}.", items,
                              fmt::join(ks, ", ")));
     return;
   }
-  check_ks(config.evaluation, data.items.size());
+  check_ks(config.evaluation, items);
 }
 
 void note_k(const Config& config, const Dataset& data, Console& console) {

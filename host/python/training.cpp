@@ -6,7 +6,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <optional>
@@ -19,6 +18,7 @@
 #include "host/python/module.hpp"
 #include "host/python/training.hpp"
 #include "host/serve/final_tables.hpp"
+#include "host/train/metric_sums.hpp"
 #include "tern/trainer.hpp"
 
 namespace nb = nanobind;
@@ -69,18 +69,10 @@ std::unique_ptr<Backend> backend_for(const Config& config, Listener& listener) {
 }
 
 void fit_ks(Config& config, const Dataset& data, Listener& listener) {
-  std::vector<int>& ks = config.evaluation.ks;
-  const std::int64_t items = data.items.size();
-  const Config defaults;
-  if (*std::ranges::max_element(ks) <= items || ks != defaults.evaluation.ks ||
-      config.metric != defaults.metric) {
-    return;
-  }
-  std::erase_if(ks, [&](int k) { return k > items; });
-  if (ks.empty()) ks.push_back(static_cast<int>(items));
-  config.metric = fmt::format("ndcg@{}", ks.back());
-  listener.note(
-      fmt::format("The data has only {} items: metrics are of lists of {}.", items, ks.back()));
+  const NodeId items = data.items.size();
+  if (!shorten_default_ks(config, items)) return;
+  listener.note(fmt::format("The data has only {} items: metrics are of lists of {}.", items,
+                            config.evaluation.ks.back()));
 }
 
 void bind_training(nb::module_& module) {

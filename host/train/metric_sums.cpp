@@ -32,6 +32,19 @@ void check_ks(const EvaluationOptions& options, NodeId num_items) {
   }
 }
 
+bool shorten_default_ks(Config& config, NodeId num_items) {
+  std::vector<int>& ks = config.evaluation.ks;
+  const Config defaults;
+  if (*std::ranges::max_element(ks) <= num_items || ks != defaults.evaluation.ks ||
+      config.metric != defaults.metric) {
+    return false;
+  }
+  std::erase_if(ks, [&](int k) { return k > num_items; });
+  if (ks.empty()) ks.push_back(static_cast<int>(num_items));
+  config.metric = fmt::format("ndcg@{}", ks.back());
+  return true;
+}
+
 MetricSums::MetricSums(const EvaluationOptions& options, NodeId num_items) : ks_(options.ks) {
   check_ks(options, num_items);
   max_k_ = *std::max_element(ks_.begin(), ks_.end());

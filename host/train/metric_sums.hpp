@@ -22,6 +22,10 @@ std::vector<std::string> metric_names(const EvaluationOptions& options);
 /// Throws ConfigError unless there is a k, and every k is in [1, num_items].
 void check_ks(const EvaluationOptions& options, NodeId num_items);
 
+/// Takes those of the default ks that the data has items for, and ndcg at the largest of them as the metric, if the
+/// data has fewer items than the largest. Returns whether it did: settings of one's own stay as they are.
+bool shorten_default_ks(Config& config, NodeId num_items);
+
 /// Sums of the metrics of tern/evaluation.hpp, by blocks of users. A block is measured in parallel, and
 /// its users are summed in order.
 class MetricSums {
