@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace tern::gradcheck_detail {
 namespace {
@@ -100,6 +101,16 @@ Derivative derivative(const std::function<double(double)>& f, double scale, doub
     found.at_kink = true;
   }
   return found;
+}
+
+Values random_direction(std::size_t size, std::mt19937_64& random) {
+  std::normal_distribution<double> normal;
+  Values direction(size);
+  for (double& value : direction) value = normal(random);
+  const double length =
+      std::sqrt(std::inner_product(direction.begin(), direction.end(), direction.begin(), 0.0));
+  for (double& value : direction) value /= length;
+  return direction;
 }
 
 double step_scale(double x) {

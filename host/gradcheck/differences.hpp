@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <optional>
+#include <random>
 #include <vector>
 
 namespace tern::gradcheck_detail {
@@ -39,6 +40,9 @@ struct Derivative {
 /// every step there, and elsewhere by less for smaller ones.
 Derivative derivative(const std::function<double(double)>& f, double scale, double expected,
                       const DifferenceOptions& options);
+
+/// A random direction of length 1.
+Values random_direction(std::size_t size, std::mt19937_64& random);
 
 /// max(1, |x|) rounded up to a power of two, so that steps in proportion to it change x exactly.
 double step_scale(double x);

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <numeric>
 #include <random>
 
 #include "host/gradcheck/differences.hpp"
@@ -198,16 +197,11 @@ class Check {
 
   void compare_directions(std::size_t m) {
     std::mt19937_64 random(options_.seed.value + m);
-    std::normal_distribution<double> normal;
     const std::size_t size = point_[m].values.size();
     if (size == 0) return;
     std::vector<Compared> compared;
     for (int i = 0; i < options_.directions; ++i) {
-      Values direction(size);
-      for (double& value : direction) value = normal(random);
-      const double length =
-          std::sqrt(std::inner_product(direction.begin(), direction.end(), direction.begin(), 0.0));
-      for (double& value : direction) value /= length;
+      const Values direction = gradcheck_detail::random_direction(size, random);
       compared.push_back(along(m, direction, 0, size));
       if (is_right(compared.back())) continue;
       // One wrong direction tells as much as several.

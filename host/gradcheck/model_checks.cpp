@@ -17,16 +17,6 @@ double norm(const Values& values) {
   return std::sqrt(std::inner_product(values.begin(), values.end(), values.begin(), 0.0));
 }
 
-/// A random direction of length 1.
-Values direction(std::size_t size, std::mt19937_64& random) {
-  std::normal_distribution<double> normal;
-  Values values(size);
-  for (double& value : values) value = normal(random);
-  const double length = norm(values);
-  for (double& value : values) value /= length;
-  return values;
-}
-
 Values joined(const std::vector<Values>& parts) {
   Values all;
   for (const Values& part : parts) all.insert(all.end(), part.begin(), part.end());
@@ -107,7 +97,7 @@ void check_model_gradients(Backend& reference, const GradcheckOptions& options,
   }
   std::mt19937_64 random(seed.value + 3);
   for (int i = 0; i < kDirectionsTried; ++i) {
-    const Values d = direction(whole.size(), random);
+    const Values d = random_direction(whole.size(), random);
     const auto f = [&](double shift) {
       std::size_t k = 0;
       for (std::size_t p = 0; p < at.size(); ++p) {
