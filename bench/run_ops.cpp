@@ -96,7 +96,7 @@ void append(Context& context, const Context& more) {
   context.insert(context.end(), more.begin(), more.end());
 }
 
-/// What is printed as soon as one width and batch size are measured. JSON is printed at the end.
+/// Prints the results of one width and batch size as soon as they are measured, except as JSON, which report() prints.
 void print_results(const Arguments& arguments, const std::string& title,
                    const std::vector<Result>& results) {
   if (arguments.format == "table") {
@@ -181,8 +181,7 @@ void print_estimate(const Arguments& arguments, const Cases& cases, const Intera
     if (need.largest > plan.free && problem.empty()) {
       problem = fmt::format(
           "not enough memory: {} needs about {} at D = {}, B = {}, and {} are free; choose a "
-          "smaller "
-          "--width, --batch or --shape, leave it out by --filter, or try it with --force",
+          "smaller --width, --batch or --shape, leave it out by --filter, or try it with --force",
           need.largest_case, bytes_text(need.largest), width, batch, bytes_text(plan.free));
     }
   });

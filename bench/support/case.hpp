@@ -35,7 +35,7 @@ struct PreparedCase {
   Timer* timer = nullptr;
 };
 
-/// What a case depends on besides the width, so that it is made for each entry of a list, or only once.
+/// The settings besides the width on which a case depends: it is made for each entry of such a list, else once.
 struct Axes {
   /// kRead: it runs for each batch size; else for the first one only.
   enum class Batch : std::uint8_t { kIgnored, kRead };
@@ -44,7 +44,7 @@ struct Axes {
   int negatives = 0;              // for each positive; 0: it has none
   std::string precision = "f32";  // of the rows that it gathers: f32 or bf16
 };
-/// Of a case with no other axis than the batch.
+/// The axes of a case that depends on the batch alone.
 inline const Axes kReadsBatch{.batch = Axes::Batch::kRead};
 
 /// The values for which cases are made, if they have such an axis.

@@ -77,7 +77,7 @@ Size size_of(const Case& one, const Sizes& s) {
   return {3.0 * both, edges, 0.0};
 }
 
-/// What the reference computes in full; of score_topk only a few of the queries.
+/// The flops that the reference makes: those of the case, but of score_topk only for a few of the queries.
 double reference_flops(const Case& one, const Size& size) {
   return one.op == "score_topk" ? size.flops * 64.0 / kQueries : size.flops;
 }
@@ -116,7 +116,6 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
       plan.states * kCeilingRuns * (kEviction + 2.0 * table_bytes / 3.0 / kBytesPerSecond);
   const bool on_host = plan.device == DeviceKind::kCpu;
   double held = 0.0;
-  double held_by_host = 0.0;
   double largest = 0.0;
   for (const Case& one : cases) {
     const Need need = need_of(one, sizes);
@@ -125,7 +124,6 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
     all.seconds +=
         need.preparation + plan.states * std::max(plan.seconds, plan.blocks * repetition);
     held += bytes;
-    held_by_host += need.host;
     if (bytes > largest) {
       largest = bytes;
       all.largest_case = one.name();
@@ -134,7 +132,6 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
   const double limited = std::min(held, plan.free / 2.0 + largest);
   const double own = on_host ? data.device + data.host : data.device;
   all.device = own + limited;
-  all.host = on_host ? all.device : data.host + held_by_host;
   all.largest = own + largest;
   return all;
 }

@@ -7,7 +7,7 @@
 
 namespace tern::bench {
 
-/// What the cases of a run are estimated from, before anything is allocated.
+/// The sizes from which the needs of cases are estimated before anything is allocated.
 struct Sizes {
   std::int64_t users = 0;
   std::int64_t items = 0;
@@ -34,8 +34,9 @@ Need need_of(const Case& one, const Sizes& sizes);
 
 /// All cases at one width and batch size.
 struct Estimate {
-  double device = 0.0;  // bytes at most at one time: all cases, or those that half of `free` holds
-  double host = 0.0;    // likewise; on a CPU the device's are among them
+  double device =
+      0.0;  // bytes at most at one time, of all cases, or of those that half of `free` holds; with the
+            // host's, if the device is a CPU
   double seconds = 0.0;
   double largest = 0.0;  // bytes of the least that must fit: data and the largest case, on its own
   std::string largest_case;

@@ -36,7 +36,7 @@ constexpr std::array kColumns{"op",
                               "implausible",
                               "error_message"};
 
-/// What was run, without any figure.
+/// The columns that name a case and its settings, without any figure.
 Json identity_of(const Result& result) {
   Json row{{"name", result.name()}, {"run_name", result.name()}, {"run_type", "iteration"},
            {"op", result.op},       {"variant", result.variant}, {"strategy", result.strategy},

@@ -31,7 +31,7 @@ struct NextBatchSide {
   std::int32_t* places = nullptr;           // (nodes), valid where marked
   std::int64_t capacity = 0;                // the most distinct rows that a batch can have
 
-  /// Where the rows of the window's batch `place` lie.
+  /// The place of the rows of the window's batch `place`.
   __device__ RowSpan span(std::int64_t place) const {
     const std::int64_t begin = first_row[place];
     return {begin, first_row[place + 1] - begin};

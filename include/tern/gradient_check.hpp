@@ -53,7 +53,7 @@ struct GradientCheckOptions {
   int directions = 4;
   /// Value and gradient are computed this often at the point, and must have the same bits; 1: not checked.
   int evaluations = 2;
-  /// Of the directions.
+  /// The directions are drawn from it.
   Seed seed{0};
 };
 
