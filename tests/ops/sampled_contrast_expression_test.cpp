@@ -250,13 +250,7 @@ TEST_P(SampledContrastExpression, RepeatsBitForBit) {
   const std::vector<SmoothExpression> all = smooth_expressions();
   const SampledContrastOptions options{
       .kind = kExpressionContrast, .program = &all.back().program, .similarity = kDotSimilarity};
-  const std::vector<ContrastOutputs> one = run_contrast(backend_, problem, options);
-  const std::vector<ContrastOutputs> other = run_contrast(backend_, problem, options);
-  for (std::size_t b = 0; b < one.size(); ++b) {
-    EXPECT_TRUE(same_bits(one[b].grad_users, other[b].grad_users));
-    EXPECT_TRUE(same_bits(one[b].grad_items, other[b].grad_items));
-    EXPECT_TRUE(same_bits(one[b].losses, other[b].losses));
-  }
+  expect_contrast_repeats(backend_, problem, options);
 }
 
 TEST_P(SampledContrastExpression, KeepsNaN) {

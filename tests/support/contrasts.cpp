@@ -1,6 +1,10 @@
 #include "tests/support/contrasts.hpp"
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
+
+#include "tests/support/compare.hpp"
 
 namespace tern::test {
 
@@ -71,6 +75,18 @@ std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProble
                             backend.sampled_contrast(triplets, options, users, items, grad_users,
                                                      grad_items, losses);
                           });
+}
+
+void expect_contrast_repeats(Backend& backend, const ContrastProblem& problem,
+                             const SampledContrastOptions& options) {
+  const std::vector<ContrastOutputs> one = run_contrast(backend, problem, options);
+  const std::vector<ContrastOutputs> other = run_contrast(backend, problem, options);
+  ASSERT_EQ(one.size(), other.size());
+  for (std::size_t b = 0; b < one.size(); ++b) {
+    EXPECT_TRUE(same_bits(one[b].grad_users, other[b].grad_users));
+    EXPECT_TRUE(same_bits(one[b].grad_items, other[b].grad_items));
+    EXPECT_TRUE(same_bits(one[b].losses, other[b].losses));
+  }
 }
 
 }  // namespace tern::test

@@ -38,4 +38,8 @@ std::vector<ContrastOutputs> run_sampled_loss(Backend& backend, const ContrastPr
 std::vector<ContrastOutputs> run_contrast(Backend& backend, const ContrastProblem& problem,
                                           const SampledContrastOptions& options);
 
+/// Expects the same bits from two calls.
+void expect_contrast_repeats(Backend& backend, const ContrastProblem& problem,
+                             const SampledContrastOptions& options);
+
 }  // namespace tern::test
