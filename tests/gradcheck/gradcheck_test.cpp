@@ -6,7 +6,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <limits>
 #include <set>
 
 #include "host/gradcheck/checks.hpp"
@@ -36,69 +35,6 @@ std::set<std::string> failures(const std::vector<GradcheckResult>& results) {
     if (!r.passed()) found.insert(r.subject + ": " + r.quantity);
   }
   return found;
-}
-
-GradcheckResult line(std::string quantity, double error, double bound) {
-  return {.subject = "op",
-          .quantity = std::move(quantity),
-          .method = "m",
-          .backend = "b",
-          .error = error,
-          .bound = bound};
-}
-
-TEST(Report, KeepsTheWorstAndNaNAboveAll) {
-  Report report;
-  const auto add = [&](double error, const char* quantity = "y") {
-    report.add(line(quantity, error, 1.0));
-  };
-  add(0.5);
-  add(0.25);
-  add(2.0);
-  add(0.0, "z");
-  add(std::nan(""));
-  add(7.0);
-  const std::vector<GradcheckResult> results = report.take();
-  ASSERT_EQ(results.size(), 2u);
-  EXPECT_TRUE(std::isnan(results[0].error));
-  EXPECT_FALSE(results[0].passed());
-  EXPECT_TRUE(results[1].passed());
-}
-
-TEST(Report, KeepsTheErrorThatIsWorstBesideItsOwnBound) {
-  Report report;
-  report.add(line("y", 2.0, 4.0));
-  report.add(line("y", 3.0, 8.0));
-  report.add(line("z", 3.0, 8.0));
-  report.add(line("z", 2.0, 1.0));
-  report.add(line("differ", 0.0, 0.0));
-  report.add(line("differ", 1.0, 0.0));
-  const std::vector<GradcheckResult> results = report.take();
-  EXPECT_EQ(results[0].error, 2.0);
-  EXPECT_EQ(results[0].bound, 4.0);
-  EXPECT_EQ(results[1].error, 2.0);
-  EXPECT_FALSE(results[1].passed());
-  EXPECT_FALSE(results[2].passed());
-}
-
-TEST(Report, ErrorsAreRelativeToTheLargestElement) {
-  EXPECT_DOUBLE_EQ(relative_error({1.0, -7.0}, {1.0, -8.0}), 0.125);
-  EXPECT_DOUBLE_EQ(relative_error({0.5}, {0.0}), 0.5);
-  EXPECT_EQ(relative_error({0.5}, {0.5, 0.5}), std::numeric_limits<double>::infinity());
-  EXPECT_TRUE(std::isnan(relative_error({std::nan("")}, {1.0})));
-}
-
-TEST(Report, NamesTheElementThatDiffersMost) {
-  Report report;
-  report.add(line("y", 0.0, 1.0), {1.0, -7.0, 3.0}, {1.0, -8.0, 3.5}, 8.0);
-  report.add(line("z", 0.0, 1.0), {1.0, std::nan(""), 9.0}, {1.0, 2.0, 3.0}, 1.0);
-  const std::vector<GradcheckResult> results = report.take();
-  EXPECT_EQ(results[0].error, 0.125);
-  EXPECT_EQ(results[0].element, 1);
-  EXPECT_EQ(results[0].found, -7.0);
-  EXPECT_EQ(results[0].expected, -8.0);
-  EXPECT_EQ(results[1].element, 1);
-  EXPECT_FALSE(results[1].passed());
 }
 
 TEST(Gradcheck, RightBackendsPass) {

@@ -13,7 +13,6 @@
 #include "cuda/ops/in_batch_softmax.hpp"
 #include "cuda/ops/l2_penalty.hpp"
 #include "cuda/ops/propagate.hpp"
-#include "cuda/ops/sample.hpp"
 #include "cuda/ops/sampled_contrast.hpp"
 #include "cuda/ops/sgd.hpp"
 #include "simt/buffer.hpp"
@@ -394,31 +393,6 @@ TEST(Far, SampledContrastReachesRowsBeyond32Bits) {
     EXPECT_FLOAT_EQ(grad_items[first + c], c == 0 ? -1.0F / 2 : 0.0F) << c;
     EXPECT_FLOAT_EQ(grad_items[first + kStride + c], 0.0F) << c;
     EXPECT_FLOAT_EQ(grad_items[first + 2 * kStride + c], c == 0 ? 3.0F / 8 : 0.0F) << c;
-  }
-}
-
-TEST(Far, SamplingWalksEdgesBeyond32Bits) {
-  Far<EdgeOffset> offsets(kRow, {kEdge, kEdge + 3});
-  Far<NodeId> columns(kEdge, {0, 2, 3});
-  simt::Buffer<NodeId> participants{std::span<const NodeId>(std::vector<NodeId>{kRow})};
-  simt::Buffer<EdgeOffset> participant_offsets{
-      std::span<const EdgeOffset>(std::vector<EdgeOffset>{0})};
-  for (const PositiveSampling positives :
-       {PositiveSampling::kUser, PositiveSampling::kInteraction}) {
-    simt::Buffer<Triplet> triplets(30);
-    launch_sample(DeviceQueue(), {.csr = {offsets.data(), columns.data(), kRow + 1, 5},
-                                  .participants = participants.data(),
-                                  .num_participants = 1,
-                                  .participant_offsets = participant_offsets.data(),
-                                  .options = {.positives = positives, .negatives_per_positive = 10},
-                                  .permutation = Permutation(Seed{}, 0, 3),
-                                  .count = 30,
-                                  .triplets = triplets.data()});
-    for (const auto& [user, positive, negative] : triplets.span()) {
-      EXPECT_EQ(user, kRow);
-      EXPECT_TRUE(positive == 0 || positive == 2 || positive == 3) << positive;
-      EXPECT_TRUE(negative == 1 || negative == 4) << negative;
-    }
   }
 }
 
