@@ -7,7 +7,8 @@ many of them are waste, and microseconds. Nothing here has been measured on a GP
 for comparing two mappings of the same work and for finding what limits a step.
 
 A kernel takes the longest of three times, and a launch:
-  bytes     what is gathered at the L2's speed, as far as the table fits there, else at the HBM's
+  bytes     what is gathered at the L2's speed, as far as the table fits there, else at the HBM's, and
+            what is streamed at the HBM's: one after the other, or with --overlap at the same time
   issue     instructions of all warps, at four a clock and multiprocessor
   waiting   blocks in the order of the grid on the first free place of a multiprocessor; a block lasts
             as long as its longest warp: a wait for offsets, ids and scales, and those of its turns
@@ -39,12 +40,18 @@ class Gpu:
     latency: float = 0.3
     multiprocessors: int = 132
     clock: float = 1.98
+    overlap: bool = False  # while some warps gather from the L2, others stream rows to and from the HBM
     launch = 1.5  # µs from one kernel of a recorded step to the next: an assumption
 
-    def gather_us(self, size, table):
-        """Microseconds for gathering `size` bytes in all from a table of `table` bytes."""
-        inside = min(1.0, self.l2_size * MIB / max(table, 1))
-        return size * (inside / self.l2 + (1 - inside) / self.hbm) / 1e3
+    def bytes_us(self, gathers, streamed):
+        """Microseconds for gathering (bytes in all, bytes of the table they are from), and for streaming.
+        With overlap, the slower of the L2, which all bytes pass, and of the HBM."""
+        size = sum(gathered for gathered, _ in gathers)
+        missed = sum(gathered * max(0.0, 1 - self.l2_size * MIB / max(table, 1))
+                     for gathered, table in gathers)
+        if self.overlap:
+            return max((size + streamed) / self.l2, (missed + streamed) / self.hbm) / 1e3
+        return ((size - missed) / self.l2 + (missed + streamed) / self.hbm) / 1e3
 
     def issue_us(self, instructions):
         return instructions / (4 * self.multiprocessors * self.clock * 1e3)
@@ -225,8 +232,8 @@ def waiting_us(gpu, blocks):
     return end
 
 
-def propagation_us(gpu, loop, work, gather_us, streamed):
-    return gpu.launch + max(gather_us + streamed / gpu.hbm / 1e3,
+def propagation_us(gpu, loop, work, gathers, streamed):
+    return gpu.launch + max(gpu.bytes_us(gathers, streamed),
                             gpu.issue_us(work.lockstep / loop.groups_of_warp * loop.instructions),
                             waiting_us(gpu, work.blocks))
 
@@ -288,14 +295,14 @@ class Step:
         return sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
 
     def traffic(self, side, rows, marked, loop, copied):
-        """Bytes gathered and streamed by one direction, and microseconds of the gathers. copied: bytes
+        """Bytes gathered and those of the table, and bytes streamed, by one direction. copied: bytes
         written beside a row."""
         degrees, row_bytes = self.degrees[side], 4 * WIDTH
         edges = sum(degrees[row] for row in rows)
         gathered = edges * (self.share(side) if marked else 1.0) * (loop.element * WIDTH + 4)
         streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes + copied)
         table = len(self.degrees[1 - side]) * loop.element * WIDTH
-        return gathered, streamed, self.gpu.gather_us(gathered, table)
+        return (gathered, table), streamed
 
     def partial_bytes(self, side, rows):
         """Partial sums of rows of more than 64 neighbours, written and joined."""
@@ -314,10 +321,10 @@ class Step:
         for mapping in MAPPINGS:
             loop = loop_of_marked(mapping.name, mapping.loop) if marked else mapping.loop
             copied = COPIED if mapping.name in HALVED else 0
-            gathered, streamed, gather_us = self.traffic(side, rows, marked, loop, copied)
-            moved.append(gathered + streamed)
+            gather, streamed = self.traffic(side, rows, marked, loop, copied)
+            moved.append(gather[0] + streamed)
             work = self.work(mapping.cut(degrees, rows), loop, side, marked)
-            us = propagation_us(self.gpu, loop, work, gather_us, streamed)
+            us = propagation_us(self.gpu, loop, work, [gather], streamed)
             joins = any(degree > mapping.longest for degree in degrees)
             if mapping.cut is by_items and joins:
                 us += plain_us(self.gpu, 1, self.partial_bytes(side, rows))
@@ -331,19 +338,19 @@ class Step:
         for mapping, loop in TOGETHER.items():
             loop = loop_of_marked(mapping, loop) if marked else loop
             copied = COPIED if mapping in HALVED else 0
-            size, streamed, gather_us, work = 0, 0, 0.0, Work()
+            gathers, streamed, work = [], 0, Work()
             for groups in (segment_groups, row_groups):
                 for side, degrees in enumerate(self.degrees):
                     rows = self.batch[side] if batch else range(len(degrees))
                     work += self.work(in_whole_blocks(groups(degrees, rows), loop), loop, side, marked)
             for side, degrees in enumerate(self.degrees):
                 rows = self.batch[side] if batch else range(len(degrees))
-                gathered, written, us = self.traffic(side, rows, marked, loop, copied)
-                size, gather_us = size + gathered, gather_us + us
+                gather, written = self.traffic(side, rows, marked, loop, copied)
+                gathers.append(gather)
                 streamed += written + self.partial_bytes(side, rows)
                 streamed += (24 * WIDTH + copied) * len(rows) if adam else 0
-            moved.append(size + streamed)
-            us = propagation_us(self.gpu, loop, work, gather_us, streamed)
+            moved.append(sum(gathered for gathered, _ in gathers) + streamed)
+            us = propagation_us(self.gpu, loop, work, gathers, streamed)
             figures[mapping] = Figures(1, work.ideal, work.waste, us)
         self.kernels.append((name, times, moved[0], figures))
 
@@ -427,6 +434,8 @@ def parse_arguments(words=None):
     parser.add_argument("--latency", type=float, default=Gpu.latency, help="of a gather, microseconds")
     parser.add_argument("--multiprocessors", type=int, default=Gpu.multiprocessors)
     parser.add_argument("--clock", type=float, default=Gpu.clock, help="GHz")
+    parser.add_argument("--overlap", action="store_true",
+                        help="gathers from the L2 and rows streamed from the memory at the same time")
     options = parser.parse_args(words)
     if (options.data is None) == (options.power_law is None):
         parser.error("give a directory with train.txt, or --power-law")

@@ -110,6 +110,8 @@ void check(const Read& read) {
   TableOptions plain;
   plain.format = TableFormat::kCsv;
   plain.data.header = HeaderRow::kNo;
+  plain.data.user_column = "1";
+  plain.data.item_column = "2";
   plain.data.rating_column = "none";
   plain.data.timestamp_column = table.has_times ? "3" : "none";
   const Read again = fuzz::read(written(read), plain, 0);

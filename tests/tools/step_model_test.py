@@ -60,7 +60,7 @@ class Figures(unittest.TestCase):
         work = model.every_neighbour([4, 5, 1, 0], loop)
         self.assertEqual((work.ideal, work.lockstep), (1 + 2 + 1, 4 * 2))
         gpu = model.Gpu(hbm=1000, l2=1000)
-        both = [model.propagation_us(gpu, of, work, gpu.gather_us(of.element * 1e6, 1), 0.0) - gpu.launch
+        both = [model.propagation_us(gpu, of, work, [(of.element * 1e6, 1)], 0.0) - gpu.launch
                 for of in (LOOP, loop)]
         self.assertAlmostEqual(both[0], 2 * both[1])
 
@@ -81,8 +81,14 @@ class Figures(unittest.TestCase):
 
     def test_tables_beyond_the_cache_are_read_from_memory(self):
         gpu = model.Gpu(hbm=1000, l2=4000, l2_size=1)
-        self.assertAlmostEqual(gpu.gather_us(4e6, 2**20), 1.0)
-        self.assertAlmostEqual(gpu.gather_us(4e6, 2**21), 2.5)
+        self.assertAlmostEqual(gpu.bytes_us([(4e6, 2**20)], 0), 1.0)
+        self.assertAlmostEqual(gpu.bytes_us([(4e6, 2**21)], 0), 2.5)
+        self.assertAlmostEqual(gpu.bytes_us([(4e6, 2**20), (4e6, 2**21)], 5e5), 4.0)
+
+    def test_overlap_waits_for_the_slower_of_cache_and_memory(self):
+        gpu = model.Gpu(hbm=1000, l2=4000, l2_size=1, overlap=True)
+        self.assertAlmostEqual(gpu.bytes_us([(4e6, 2**20)], 4e5), 1.1, msg="the L2 passes all bytes")
+        self.assertAlmostEqual(gpu.bytes_us([(4e6, 2**21)], 4e5), 2.4, msg="half are missed")
 
     def test_power_law_has_its_edges(self):
         degrees = model.power_law_degrees(1000, 20_000, 1500, random.Random(1))
@@ -116,6 +122,8 @@ class Table(unittest.TestCase):
         self.assertEqual(self.nodes(table), [27, 27, 33, 33, 10, 10],
                          "some items have more than 2048 users")
         self.assertEqual(table, self.table("--power-law", 3000, 2000, 60_000), "the same every time")
+        overlapped = self.total(self.table("--power-law", 3000, 2000, 60_000, "--overlap"))
+        self.assertTrue(all(a <= b for a, b in zip(overlapped, self.total(table))))
 
     def test_a_file_and_one_layer_of_softmax(self):
         with tempfile.TemporaryDirectory() as folder:
