@@ -121,6 +121,17 @@ void add_options(CLI::App& ops, Arguments& arguments) {
                  "blocks: in each, all cases run once, in an order of its own")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
+  ops.add_option(
+         "--processes", arguments.processes,
+         "share the blocks out among so many processes, which verify on their own; 1: all in "
+         "this one, as profilers need it")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000));
+  ops.add_option("--share", arguments.share, "a table and a process of another run")
+      ->delimiter(',')
+      ->expected(2)
+      ->check(CLI::NonNegativeNumber)
+      ->group("");  // hidden: only for the program itself
   ops.add_option("--seed", arguments.run.seed, "of that order")->type_name("N");
   ops.add_option("--format", arguments.format, "of standard output: table, csv, markdown, json")
       ->type_name("NAME")
@@ -171,6 +182,7 @@ int run(int argc, char** argv) {
       "tern-bench");
   app.require_subcommand(1);
   Arguments arguments;
+  arguments.words.assign(argv + 1, argv + argc);
   CLI::App* ops = app.add_subcommand(
       "ops", "Every op of a backend beside its rivals: ms, GB/s, GFLOP/s, share of the ceiling.");
   add_options(*ops, arguments);

@@ -7,8 +7,10 @@
 #include <cstdio>
 #include <iterator>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "bench/measure.hpp"
 #include "bench/support/compare_results.hpp"
 #include "bench/support/estimate.hpp"
 #include "bench/support/machine.hpp"
@@ -47,34 +49,45 @@ std::string ceiling_lines(const Ceilings& ceilings, CacheState caches) {
   return lines;
 }
 
+/// What a run is made on.
+struct Subject {
+  DeviceDescription device;
+  std::string backend;
+  int threads = 0;
+  std::int64_t users = 0;
+  std::int64_t items = 0;
+  std::int64_t interactions = 0;
+};
+
 /// The lines above a table.
-std::string title_of(const Arguments& arguments, const Workload& workload,
+std::string title_of(const Arguments& arguments, const Subject& subject, const TablePlan& plan,
                      const CeilingsByState& ceilings) {
-  const DeviceDescription device = workload.backend().describe();
   std::string title = fmt::format(
       "device    {} ({}, {})\n"
       "machine   load {}, {} threads\n"
       "graph     {}: {} users, {} items, {} interactions; D = {}, B = {}\n",
-      device.name, device.precision, device.details, machine_load(), workload.threads(),
-      name_of_data(arguments), workload.nodes(Side::kUser), workload.nodes(Side::kItem),
-      workload.graph().size(), workload.width(), workload.batch_size());
+      subject.device.name, subject.device.precision, subject.device.details, machine_load(),
+      subject.threads, name_of_data(arguments), subject.users, subject.items, subject.interactions,
+      plan.width, plan.batch);
   for (const auto& [caches, measured] : ceilings) title += ceiling_lines(measured, caches);
-  return title +
-         "          best +- spread in %, measured before and after the cases at the sizes of the "
-         "tables\n"
-         "runs      every result checked before and after it is timed\n";
+  return title + fmt::format(
+                     "          best +- spread in %, measured before and after the cases at the "
+                     "sizes of the tables\n"
+                     "runs      in {} processes; in each, every result checked before and after it "
+                     "is timed\n",
+                     processes_of(arguments));
 }
 
-Context context_of(const Arguments& arguments, const Workload& workload) {
-  const DeviceDescription device = workload.backend().describe();
-  return {{"tern_device", device.name},
-          {"tern_device_details", device.details},
-          {"tern_backend", workload.backend().name()},
-          {"tern_threads", std::to_string(workload.threads())},
+Context context_of(const Arguments& arguments, const Subject& subject) {
+  return {{"tern_device", subject.device.name},
+          {"tern_device_details", subject.device.details},
+          {"tern_backend", subject.backend},
+          {"tern_threads", std::to_string(subject.threads)},
+          {"tern_processes", std::to_string(processes_of(arguments))},
           {"tern_data", name_of_data(arguments)},
-          {"tern_users", std::to_string(workload.nodes(Side::kUser))},
-          {"tern_items", std::to_string(workload.nodes(Side::kItem))},
-          {"tern_interactions", std::to_string(workload.graph().size())},
+          {"tern_users", std::to_string(subject.users)},
+          {"tern_items", std::to_string(subject.items)},
+          {"tern_interactions", std::to_string(subject.interactions)},
           {"tern_width", fmt::format("{}", fmt::join(arguments.widths, ","))},
           {"tern_batch", fmt::format("{}", fmt::join(arguments.batches, ","))},
           {"tern_caches", fmt::format("{}", fmt::join(arguments.caches, ","))}};
@@ -109,85 +122,56 @@ void print_results(const Arguments& arguments, const std::string& title,
   std::fflush(stdout);
 }
 
-/// All cases at one width and batch size.
-void run_once(const Arguments& arguments, const Cases& cases, Workload& workload,
-              Measured& measured) {
-  CeilingsByState ceilings;
-  if (std::ranges::count(arguments.lists.precisions, "bf16") > 0) {
-    for (const CacheState caches : arguments.run.caches) {
-      ceilings[caches].gathers = Ceilings::Gathers::kAlsoBf16;
-    }
-  }
-  const auto measure_ceilings = [&] {
-    for (const CacheState caches : arguments.run.caches) {
-      workload.device().measure_ceilings(workload, caches, ceilings[caches]);
-    }
-  };
-  measure_ceilings();
-  std::vector<Result> results = run_cases(cases, workload, arguments.run);
-  measure_ceilings();
-  set_limits(results, ceilings);
-  if (measured.results.empty()) append(measured.context, context_of(arguments, workload));
+/// Holds a table against its ceilings, prints it, and keeps it for the report.
+void finish_table(const Arguments& arguments, const Subject& subject, const TablePlan& plan,
+                  MeasuredTable table, Measured& measured) {
+  set_limits(table.results, table.ceilings);
   std::string suffix;
-  if (arguments.widths.size() > 1) suffix += fmt::format("_D{}", workload.width());
-  if (arguments.batches.size() > 1) suffix += fmt::format("_B{}", workload.batch_size());
-  for (const auto& [caches, limits] : ceilings) {
-    append(
-        measured.context,
-        ceiling_context(
-            limits, ceilings.size() > 1 ? fmt::format("{}_{}", suffix, name_of(caches)) : suffix));
+  if (arguments.widths.size() > 1) suffix += fmt::format("_D{}", plan.width);
+  if (arguments.batches.size() > 1) suffix += fmt::format("_B{}", plan.batch);
+  for (const auto& [caches, limits] : table.ceilings) {
+    append(measured.context,
+           ceiling_context(limits, table.ceilings.size() > 1
+                                       ? fmt::format("{}_{}", suffix, name_of(caches))
+                                       : suffix));
   }
-  print_results(arguments, title_of(arguments, workload, ceilings), results);
-  std::ranges::move(results, std::back_inserter(measured.results));
-  measured.ceilings.push_back(std::move(ceilings));
-}
-
-/// The cases that the batch size of a workload changes; for the first size, all.
-Cases cases_for(const Cases& cases, bool first_batch_size) {
-  Cases some;
-  std::ranges::copy_if(cases, std::back_inserter(some), [&](const Case& one) {
-    return first_batch_size || one.axes.batch == Axes::Batch::kRead;
-  });
-  return some;
-}
-
-/// Calls run(cases, width, batch size) for each table of results.
-template <typename Run>
-void for_each_table(const Arguments& arguments, const Cases& cases, const Run& run) {
-  for (const std::int64_t width : arguments.widths) {
-    for (const std::int64_t batch : arguments.batches) {
-      const Cases some = cases_for(cases, batch == arguments.batches.front());
-      if (!some.empty()) run(some, width, batch);
-    }
-  }
+  print_results(arguments, title_of(arguments, subject, plan, table.ceilings), table.results);
+  std::ranges::move(table.results, std::back_inserter(measured.results));
+  measured.ceilings.push_back(std::move(table.ceilings));
 }
 
 /// Prints what the run needs. Throws MemoryError if the largest case does not fit.
-void print_estimate(const Arguments& arguments, const Cases& cases, const Interactions& data,
-                    Backend& backend, int threads) {
-  RunPlan plan{.device = kind_of(backend.name()),
-               .states = static_cast<int>(arguments.caches.size()),
-               .seconds = arguments.run.seconds,
-               .blocks = arguments.run.blocks,
-               .free = static_cast<double>(backend.memory().free)};
+void print_estimate(const Arguments& arguments, const std::vector<TablePlan>& tables,
+                    const Subject& subject, double free) {
+  const RunPlan plan{.device = kind_of(subject.backend),
+                     .states = static_cast<int>(arguments.caches.size()),
+                     .seconds = arguments.run.seconds,
+                     .blocks = arguments.run.blocks,
+                     .processes = processes_of(arguments),
+                     .free = free};
   double seconds = 0.0;
   double bytes = 0.0;
   std::string problem;
-  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
-    const Estimate need = estimate(
-        some, {data.num_users(), data.num_items(), data.size(), width, batch, threads}, plan);
+  for (const TablePlan& table : tables) {
+    const Estimate need = estimate(table.cases,
+                                   {subject.users, subject.items, subject.interactions, table.width,
+                                    table.batch, subject.threads},
+                                   plan);
     seconds += need.seconds;
     bytes = std::max(bytes, need.device);
     if (need.largest > plan.free && problem.empty()) {
       problem = fmt::format(
           "not enough memory: {} needs about {} at D = {}, B = {}, and {} are free; choose a "
           "smaller --width, --batch or --shape, leave it out by --filter, or try it with --force",
-          need.largest_case, bytes_text(need.largest), width, batch, bytes_text(plan.free));
+          need.largest_case, bytes_text(need.largest), table.width, table.batch,
+          bytes_text(plan.free));
     }
-  });
+  }
+  // The first table has all cases.
   fmt::print(arguments.estimate ? stdout : stderr,
              "estimate: about {} and {} of memory for {} cases; {} are free\n",
-             duration_text(seconds), bytes_text(bytes), cases.size(), bytes_text(plan.free));
+             duration_text(seconds), bytes_text(bytes), tables.front().cases.size(),
+             bytes_text(plan.free));
   if (!problem.empty() && !arguments.force) throw MemoryError(problem);
 }
 
@@ -225,6 +209,32 @@ int report(const Arguments& arguments, const Measured& measured,
   return 1;
 }
 
+/// The backend and the data of a process that measures.
+class Bench {
+ public:
+  Bench(const Arguments& arguments, std::unique_ptr<Backend> backend, Interactions data,
+        int threads)
+      : arguments_(arguments),
+        backend_(std::move(backend)),
+        device_(kind_of(backend_->name()) == DeviceKind::kCuda
+                    ? load_cuda_plugin().make_device(*backend_)
+                    : make_cpu_device(threads)),
+        data_(std::move(data)),
+        threads_(threads) {}
+
+  MeasuredTable measure(const TablePlan& plan, int process) {
+    Workload workload(*backend_, *device_, data_, plan.width, threads_, plan.batch);
+    return measure_share(arguments_, plan, workload, process);
+  }
+
+ private:
+  const Arguments& arguments_;
+  std::unique_ptr<Backend> backend_;
+  std::unique_ptr<Device> device_;
+  Interactions data_;
+  int threads_;
+};
+
 }  // namespace
 
 DeviceKind kind_of(const std::string& device) {
@@ -234,9 +244,20 @@ DeviceKind kind_of(const std::string& device) {
 int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const AxisLists&)) {
   const int threads = arguments.threads > 0 ? arguments.threads : default_thread_count().threads;
   // Check the options before spending time on the data.
-  const std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
-  const DeviceKind kind = kind_of(backend->name());
-  const Cases cases = select_cases(all_cases(kind, arguments.lists), arguments.filter);
+  std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
+  const Cases cases =
+      select_cases(all_cases(kind_of(backend->name()), arguments.lists), arguments.filter);
+  const std::vector<TablePlan> tables = plan_tables(arguments, cases);
+  if (!arguments.share.empty()) {
+    const auto table = static_cast<std::size_t>(arguments.share[0]);
+    if (table >= tables.size()) {
+      throw ConfigError(fmt::format("--share: this run has no table {}", arguments.share[0]));
+    }
+    const TablePlan& plan = tables[table];
+    Bench bench(arguments, std::move(backend), interactions_of(arguments), threads);
+    fmt::print("{}", share_text(bench.measure(plan, arguments.share[1])));
+    return 0;
+  }
   // Read before --json may overwrite it.
   std::vector<CaseBlocks> baseline;
   if (!arguments.baseline.empty()) baseline = read_blocks(arguments.baseline);
@@ -245,17 +266,27 @@ int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const Axi
   Measured measured;
   measured.context = machine_context();
   measured.context.emplace_back("tern_load_before", machine_load());
-  const Interactions interactions = interactions_of(arguments);
-  print_estimate(arguments, cases, interactions, *backend, threads);
+  Interactions data = interactions_of(arguments);
+  const Subject subject{backend->describe(), backend->name(),  threads,
+                        data.num_users(),    data.num_items(), data.size()};
+  print_estimate(arguments, tables, subject, static_cast<double>(backend->memory().free));
   if (arguments.estimate) return 0;
-  const std::unique_ptr<Device> device = kind == DeviceKind::kCuda
-                                             ? load_cuda_plugin().make_device(*backend)
-                                             : make_cpu_device(threads);
+  append(measured.context, context_of(arguments, subject));
   if (arguments.format == "csv") fmt::print("{}", csv_header());
-  for_each_table(arguments, cases, [&](const Cases& some, std::int64_t width, std::int64_t batch) {
-    Workload workload(*backend, *device, interactions, width, threads, batch);
-    run_once(arguments, some, workload, measured);
-  });
+  std::optional<Bench> here;
+  if (processes_of(arguments) == 1) {
+    here.emplace(arguments, std::move(backend), std::move(data), threads);
+  } else {
+    // The processes have their own, and a GPU may serve only one process.
+    backend.reset();
+    data = Interactions();
+  }
+  for (std::size_t table = 0; table < tables.size(); ++table) {
+    finish_table(arguments, subject, tables[table],
+                 here ? here->measure(tables[table], 0)
+                      : measure_in_processes(arguments, tables[table], table),
+                 measured);
+  }
   measured.context.emplace_back("tern_load_after", machine_load());
   return report(arguments, measured, baseline);
 }

@@ -11,9 +11,11 @@ namespace tern::bench {
 struct CaseBlocks {
   std::string name;  // op/variant/strategy, and the settings that the file states (rows.hpp)
   std::vector<double> seconds;
+  std::vector<int> processes;  // which process ran each block; as long as `seconds`
 };
 
-/// The timed cases of a JSON file of tern-bench. Throws DataError if it is none.
+/// The timed cases of a JSON file of tern-bench. Rows without a process are taken for those of one. Throws
+/// DataError if it is no such file.
 std::vector<CaseBlocks> read_blocks(const std::filesystem::path& file);
 
 /// A case of both runs.
@@ -21,7 +23,7 @@ struct Change {
   std::string name;
   double before = 0.0;  // median seconds
   double after = 0.0;
-  double effect = 0.0;  // median log of after / before, without the change that all cases share
+  double effect = 0.0;  // mean log of after / before, without the change that all cases share
   double noise = 0.0;   // the larger log of upper over lower quartile of both runs' blocks
   double p = 1.0;       // corrected
   bool significant = false;
@@ -31,24 +33,27 @@ struct Comparison {
   std::vector<Change> cases;
   double shared =
       0.0;  // median log of the change that all cases share; 0 if they are too few to tell
+  int processes = 0;  // of the run that has fewer; with 1, no change is significant
 };
 
 /// Compares the cases that both runs have.
 ///
-/// Blocks of the same number are a pair: d = log(after / before). With at least kSharedCases cases, the
-/// median over the cases of each block's d is the machine's, and is taken out. Under the hypothesis
-/// that nothing changed, the sign of each remaining d is a coin: p is the share of all 2ⁿ choices of
-/// signs whose sum is as far from 0 as the one found (Fisher 1935, §21; Pitman 1937), exactly up to
-/// n = 16 blocks. Holm's correction (1979) holds for all cases together. Since two runs of one program
-/// also differ as wholes (pages, frequency), a change must besides exceed the noise of its own blocks and
-/// the shared change together, and 5%.
-/// Twelve blocks reach p = 1/2048, enough for 100 cases at 5%.
+/// The blocks of one process share its placement of memory, so that their differences understate how far two
+/// runs of one program are apart (Kalibera and Jones 2013). The sample is therefore a process: the log of the median of
+/// its blocks of a case. With at least kSharedCases cases, the part of a process that all cases share (the
+/// median over the cases of their distances from their means) is the machine's, and is taken out, as is the change that they
+/// share. p is that of Welch's t-test (1947) on the processes of both runs, its degrees of freedom rounded down;
+/// Holm's correction (1979) holds for all cases together: if nothing changed, a pair of runs
+/// has any case with p < 0.05 in at most 5% of pairs.
+/// Since two runs of one program also differ as wholes (frequency, other programs), a change must besides exceed
+/// the noise of its own blocks and the shared change together, and 5%.
+/// With six processes a run, and an error of 2% a process, 10% is found among 60 cases; with three, 25%.
 Comparison compare_blocks(const std::vector<CaseBlocks>& before,
                           const std::vector<CaseBlocks>& after);
 inline constexpr std::size_t kSharedCases = 6;
 
-/// The share of all choices of signs whose |sum| is at least that of the values. 1 if there are none.
-double sign_flip_p(const std::vector<double>& values);
+/// Welch's p for equal means of two samples; 1 if one has fewer than two values.
+double welch_p(const std::vector<double>& a, const std::vector<double>& b);
 
 /// Prints a table for people. Returns how many cases changed.
 int print_comparison(std::FILE* out, const Comparison& comparison);

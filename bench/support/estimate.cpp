@@ -110,7 +110,7 @@ Need need_of(const Case& one, const Sizes& sizes) {
 Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
   const Need data = data_need(sizes);
   Estimate all;
-  all.seconds = data.preparation;
+  all.seconds = plan.processes * data.preparation;
   const double table_bytes = 4.0 * static_cast<double>((sizes.users + sizes.items) * sizes.width);
   all.seconds +=
       plan.states * kCeilingRuns * (kEviction + 2.0 * table_bytes / 3.0 / kBytesPerSecond);
@@ -121,8 +121,8 @@ Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan) {
     const Need need = need_of(one, sizes);
     const double bytes = on_host ? need.device + need.host : need.device;
     const double repetition = need.run + kEviction;
-    all.seconds +=
-        need.preparation + plan.states * std::max(plan.seconds, plan.blocks * repetition);
+    all.seconds += plan.processes * need.preparation +
+                   plan.states * std::max(plan.seconds, plan.blocks * repetition);
     held += bytes;
     if (bytes > largest) {
       largest = bytes;

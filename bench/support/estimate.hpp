@@ -48,6 +48,7 @@ struct RunPlan {
   int states = 1;
   double seconds = 0.0;
   int blocks = 1;
+  int processes = 1;  // each of which makes and verifies all cases
   double free = 0.0;
 };
 Estimate estimate(const Cases& cases, const Sizes& sizes, const RunPlan& plan);

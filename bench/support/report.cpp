@@ -18,6 +18,7 @@ void add_rows(Json& rows, const Result& result) {
   for (std::size_t block = 0; block < result.blocks.size(); ++block) {
     Json row = row_of(result, result.blocks[block]);
     row["repetition_index"] = block;
+    row["process"] = result.processes.at(block);
     rows.push_back(std::move(row));
   }
   rows.push_back(median_row(result));
@@ -66,7 +67,8 @@ std::vector<CaseBlocks> blocks_of(const std::vector<Result>& results) {
   std::vector<CaseBlocks> blocks;
   for (const Result& result : results) {
     if (result.problem.empty()) {
-      blocks.push_back({full_name(row_of(result, result.median())), result.blocks});
+      blocks.push_back(
+          {full_name(row_of(result, result.median())), result.blocks, result.processes});
     }
   }
   return blocks;

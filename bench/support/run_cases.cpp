@@ -9,6 +9,7 @@
 #include <numeric>
 #include <random>
 #include <regex>
+#include <utility>
 
 #include "tern/error.hpp"
 
@@ -34,25 +35,14 @@ double median_of(std::vector<double>& values) {
   return *middle;
 }
 
-Result result_of(const Case& one, const Workload& workload, CacheState caches) {
-  Result result;
-  result.op = one.op;
-  result.variant = one.variant;
-  result.strategy = one.strategy;
-  result.bound = one.bound;
-  result.width = workload.width();
-  result.axes = one.axes;
-  result.batch = one.axes.batch == Axes::Batch::kRead ? workload.batch_size() : 0;
-  result.caches = caches;
-  return result;
-}
-
 /// A case in memory, with its results so far.
 class RunningCase {
  public:
   RunningCase(const Case& one, Workload& workload, const std::vector<CacheState>& states)
       : workload_(workload) {
-    for (const CacheState caches : states) results_.push_back(result_of(one, workload, caches));
+    for (const CacheState caches : states) {
+      results_.push_back(result_of(one, workload.width(), workload.batch_size(), caches));
+    }
     guarded("", [&] {
       ready_.emplace(one.prepare(workload));
       for (Result& result : results_) {
@@ -77,6 +67,7 @@ class RunningCase {
       } while (Clock::now() - begin < limit);
       result.runs += std::ssize(seconds);
       result.blocks.push_back(median_of(seconds));
+      result.processes.push_back(options.process);
     });
   }
 
@@ -112,6 +103,7 @@ class RunningCase {
       for (Result& result : results_) {
         result.problem = fmt::format("{}{}", when, error.what());
         result.blocks.clear();
+        result.processes.clear();
       }
       ready_.reset();
     }
@@ -135,6 +127,42 @@ std::vector<RunningCase> prepare_some(std::span<const Case> cases, Workload& wor
 }
 
 }  // namespace
+
+RunOptions options_of_process(const RunOptions& run, int process, int processes) {
+  RunOptions own = run;
+  own.blocks = run.blocks / processes + (process < run.blocks % processes ? 1 : 0);
+  own.seconds = run.seconds * own.blocks / run.blocks;
+  own.seed = run.seed + static_cast<std::uint64_t>(process);
+  own.process = process;
+  return own;
+}
+
+Result result_of(const Case& one, std::int64_t width, std::int64_t batch_size, CacheState caches) {
+  Result result;
+  result.op = one.op;
+  result.variant = one.variant;
+  result.strategy = one.strategy;
+  result.bound = one.bound;
+  result.width = width;
+  result.axes = one.axes;
+  result.batch = one.axes.batch == Axes::Batch::kRead ? batch_size : 0;
+  result.caches = caches;
+  return result;
+}
+
+void append_process(Result& result, Result other) {
+  if (other.problem.empty()) {
+    result.cost = other.cost;
+    result.table = other.table;
+  }
+  result.runs += other.runs;
+  result.blocks.insert(result.blocks.end(), other.blocks.begin(), other.blocks.end());
+  result.processes.insert(result.processes.end(), other.processes.begin(), other.processes.end());
+  if (result.problem.empty()) result.problem = std::move(other.problem);
+  if (result.problem.empty()) return;
+  result.blocks.clear();
+  result.processes.clear();
+}
 
 std::string Result::label() const {
   std::string text = variant;

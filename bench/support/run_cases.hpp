@@ -12,11 +12,16 @@ namespace tern::bench {
 
 struct RunOptions {
   double seconds = 0.5;  // the time for a case, over all its blocks
-  int blocks = 12;  // repetitions of a case; compare_results.hpp has the reason for the default
+  int blocks = 12;       // repetitions of a case
   /// A case is timed in each of these states, in blocks of its own.
   std::vector<CacheState> caches{CacheState::kEvicted};
   std::uint64_t seed = 1;  // of the order of the cases in each block
+  int process = 0;         // which process of the run this is
 };
+
+/// What one of `processes` processes runs: every process as many of the blocks, the first ones one more if they do
+/// not divide, in orders of its own. A block takes as long as if one process ran them all.
+RunOptions options_of_process(const RunOptions& run, int process, int processes);
 
 /// A case after its run, with the caches in one state.
 struct Result {
@@ -32,6 +37,7 @@ struct Result {
   std::optional<Side> table;
   Limit limit;                 // as set_limits() leaves it
   std::vector<double> blocks;  // the median seconds of a run, block by block
+  std::vector<int> processes;  // which process ran each block
   std::int64_t runs = 0;       // timed, in all blocks
   std::string problem;         // why it was refused; empty: it was timed
 
@@ -42,6 +48,12 @@ struct Result {
   /// The interquartile range of the blocks over their median.
   double spread() const;
 };
+
+/// A case before its run.
+Result result_of(const Case& one, std::int64_t width, std::int64_t batch_size, CacheState caches);
+
+/// Adds what another process measured of the same case. It is refused if any of them was wrong.
+void append_process(Result& result, Result other);
 
 /// The cases whose name contains a match of the regular expression (POSIX extended); cases of one
 /// variant of an op come together. Throws ConfigError if it is malformed or matches none.

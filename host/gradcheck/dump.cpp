@@ -153,7 +153,8 @@ std::vector<fs::path> dump_steps(Backend& backend, const GradcheckOptions& optio
   std::vector<fs::path> made;
   const gradcheck_detail::SubjectFilter filter(options.filter);
   for (const gradcheck_detail::NamedModel& model : gradcheck_detail::models(options)) {
-    if (!filter.matches(model.name)) continue;
+    // The file that describes a step cannot name a formula.
+    if (model.expression || !filter.matches(model.name)) continue;
     std::string name = model.name;
     std::replace(name.begin(), name.end(), ' ', '-');
     const fs::path place = directory / name;

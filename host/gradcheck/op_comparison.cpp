@@ -6,7 +6,6 @@
 #include "host/gradcheck/cosines.hpp"
 #include "host/gradcheck/dense_problem.hpp"
 #include "host/gradcheck/rounded_backend.hpp"
-#include "tern/expression.hpp"
 
 namespace tern::gradcheck_detail {
 namespace {
@@ -241,11 +240,10 @@ class Answers {
     compare(SampledContrastKind::kSoftmax, nullptr, " (softmax)");
     compare(SampledContrastKind::kSoftmax, &thresholds, " (weighted softmax)");
     compare(SampledContrastKind::kCosineContrastive, nullptr, " (cosine)");
-    const PairProgram bpr =
-        mean(softplus(Expression::negative() - Expression::positive())).compile();
+    const PairProgram program = contrast_expression().compile();
     backend_.sampled_contrast(triplets,
                               {.kind = SampledContrastKind::kExpression,
-                               .program = &bpr,
+                               .program = &program,
                                .similarity = PairSimilarity::kDot},
                               user_table, item_table, grad_users, grad_items, losses_);
     report("sampled_contrast", " (expression)", terms);

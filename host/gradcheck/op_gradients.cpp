@@ -120,6 +120,16 @@ class OpGradients {
         [&](const Values& at) { return contrast(side, views, at, nullptr, nullptr); });
   }
 
+  void check_expression(PairSimilarity similarity) {
+    const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
+    const Values items = random_values(graph_.num_items() * std::int64_t{options_.width}, random_);
+    const PairProgram program = contrast_expression().compile();
+    check_contrast(
+        {.kind = SampledContrastKind::kExpression, .program = &program, .similarity = similarity},
+        similarity == PairSimilarity::kDot ? " (expression)" : " (expression of cosines)", users,
+        items);
+  }
+
   void check_contrast(SampledContrastKind kind, const Matrix* thresholds = nullptr) {
     const bool softmax = kind == SampledContrastKind::kSoftmax;
     const Values users = random_values(graph_.num_users() * std::int64_t{options_.width}, random_);
@@ -127,19 +137,25 @@ class OpGradients {
     SampledContrastOptions options =
         contrast_options(kind, first_batch(backend_, contrasted_), users, items, options_.width);
     options.pair_weight = weighted_by(thresholds);
+    check_contrast(options,
+                   thresholds != nullptr ? " (weighted softmax)"
+                   : softmax             ? " (softmax)"
+                                         : " (cosine)",
+                   users, items);
+  }
+
+ private:
+  void check_contrast(const SampledContrastOptions& options, const std::string& of,
+                      const Values& users, const Values& items) {
     Values of_users;
     Values of_items;
     contrast(options, users, items, &of_users, &of_items);
-    const std::string of = thresholds != nullptr ? " (weighted softmax)"
-                           : softmax             ? " (softmax)"
-                                                 : " (cosine)";
     add("sampled_contrast", "gradient of users" + of, of_users, users,
         [&](const Values& at) { return contrast(options, at, items); });
     add("sampled_contrast", "gradient of items" + of, of_items, items,
         [&](const Values& at) { return contrast(options, users, at); });
   }
 
- private:
   static bool is_softmax(Term term) {
     return term == Term::kSoftmax || term == Term::kMixedSoftmax;
   }
@@ -273,7 +289,9 @@ void check_op_gradients(Backend& reference, const GradcheckOptions& options, See
     checks.check_loss(OpGradients::Term::kMixedSoftmax);
     checks.check_loss(OpGradients::Term::kMixedSoftmax, &thresholds);
     checks.check_contrast(SampledContrastKind::kSoftmax, &thresholds);
+    checks.check_expression(PairSimilarity::kCosine);
   }
+  checks.check_expression(PairSimilarity::kDot);
   for (const DenseProblem::Form form : DenseProblem::kForms) {
     check_dense(reference, options, form, seed, report);
   }

@@ -74,6 +74,13 @@ AlignmentUniformityOptions alignment_options() {
   return {.uniformity_weight = 0.25};
 }
 
+Expression contrast_expression() {
+  const Expression p = Expression::positive();
+  const Expression n = Expression::negative();
+  return mean(softplus(n - p)) + 0.5 * log(1.0 + sum(exp(0.5 * (n - p)))) +
+         0.25 * sqrt(1.0 + p * p + sum(n * sigmoid(n)));
+}
+
 namespace {
 
 /// The same models with each other loss.
@@ -164,7 +171,13 @@ std::vector<NamedModel> models(const GradcheckOptions& options) {
     if (options.layers > 1) add_plus(options.layers);
     add_plus(options.layers + 2);
   }
+  std::vector<NamedModel> with_expression(found.begin(), found.begin() + 2);
   add_losses(found, options);
+  for (NamedModel& model : with_expression) {
+    model.name += " expression";
+    model.expression = contrast_expression();
+    found.push_back(std::move(model));
+  }
   return found;
 }
 
@@ -196,17 +209,23 @@ StepParts parts_of(const GradcheckOptions& options, const NamedModel& model) {
   Config config;
   config.loss = model.loss;
   config.batch_size = options.batch_size;
-  if (contrasts_samples(model.loss)) config.sampling.negatives_per_positive = kContrastNegatives;
+  const bool contrasts = contrasts_samples(model.loss) || model.expression;
+  if (contrasts) config.sampling.negatives_per_positive = kContrastNegatives;
   return {.name = model.name,
           .model =
               [of = model.options](Backend& backend, const Graph& graph, const Triplets& triplets,
                                    const NodeFeatures& features) {
                 return make_model(backend, graph, triplets, of, features);
               },
-          .loss = [of = model.loss, l2 = options.l2, users = options.users](
-                      Backend& backend) { return make_loss(backend, of, l2, users); },
+          .loss =
+              [of = model.loss, expression = model.expression, l2 = options.l2,
+               users = options.users](Backend& backend) {
+                return expression
+                           ? make_expression_loss(backend, "expression", *expression, {.l2 = l2})
+                           : make_loss(backend, of, l2, users);
+              },
           .sampling = sampling_of(config),
-          .batch_triplets = batch_triplets(config),
+          .batch_triplets = options.batch_size * std::int64_t{contrasts ? kContrastNegatives : 1},
           .epoch = 1 + model.loss.at_k.refresh_every};
 }
 

@@ -4,6 +4,7 @@
 #include <functional>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -40,6 +41,8 @@ struct NamedModel {
   std::string name;
   ModelOptions options;
   LossOptions loss = {};
+  /// The loss is make_expression_loss() of it instead.
+  std::optional<Expression> expression = {};
 };
 
 /// Initial parameters: their seed, which is not that of the problem.
@@ -153,7 +156,10 @@ PairWeight weighted_by(const Matrix* thresholds);
 /// Options with which no term of alignment_uniformity vanishes.
 AlignmentUniformityOptions alignment_options();
 
-/// The models that are checked, each with every loss.
+/// A formula of a pair's scores with as many sums as one may have, without kinks, in which no term vanishes.
+Expression contrast_expression();
+
+/// The models that are checked, each with every loss; mf and lightgcn of one layer also with contrast_expression().
 std::vector<NamedModel> models(const GradcheckOptions& options);
 
 }  // namespace tern::gradcheck_detail

@@ -93,6 +93,20 @@ TEST(Estimate, NamesTheCaseThatMustFit) {
   EXPECT_GT(bench::estimate(cases, sizes, plan).seconds, estimate.seconds);
 }
 
+TEST(Estimate, EveryProcessMakesAllCases) {
+  Cases cases;
+  add_sgd_cases(cases, DeviceKind::kCpu);
+  const Sizes sizes{30'000, 40'000, 800'000, 64, 2048, 2};
+  bench::RunPlan plan{.states = 1, .seconds = 0.5, .blocks = 12, .free = 8e9};
+  const bench::Estimate one = bench::estimate(cases, sizes, plan);
+  plan.processes = 6;
+  const bench::Estimate six = bench::estimate(cases, sizes, plan);
+  double preparation = 0.0;
+  for (const bench::Case& each : cases) preparation += need_of(each, sizes).preparation;
+  EXPECT_GE(six.seconds - one.seconds, 5 * preparation);
+  EXPECT_EQ(six.device, one.device);  // one after the other
+}
+
 TEST(Estimate, SomeCasesWaitIfAllDoNotFit) {
   Cases cases;
   add_sgd_cases(cases, DeviceKind::kCpu);

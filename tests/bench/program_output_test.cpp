@@ -8,6 +8,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <vector>
 
 #include "tests/bench/program.hpp"
 
@@ -55,6 +56,43 @@ TEST_F(ProgramOutput, RunsListsOfWidthsAndCachesAndComparesThem) {
   const Outcome again = run(second);
   EXPECT_EQ(again.exit_code, 0) << again.err;
   EXPECT_THAT(again.out, HasSubstr("of 4 cases changed"));
+}
+
+TEST_F(ProgramOutput, SharesBlocksOutAmongProcesses) {
+  const auto measured = [&](const char* processes, const char* repetitions) {
+    const Outcome outcome =
+        run({"ops", "--data", "data", "--filter", "^sgd/dense/", "--seconds", "0.001", "--threads",
+             "1", "--width", "4,8", "--caches", "warm", "--repetitions", repetitions, "--processes",
+             processes, "--format", "json"});
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return nlohmann::json::parse(outcome.out);
+  };
+  const auto processes_of = [](const nlohmann::json& json) {
+    std::map<std::string, std::vector<int>> found;
+    for (const nlohmann::json& row : json.at("benchmarks")) {
+      if (row.at("run_type") == "aggregate") continue;
+      found[row.at("strategy").get<std::string>() + row.at("width").dump()].push_back(
+          row.at("process"));
+    }
+    return found;
+  };
+  const nlohmann::json three = measured("3", "7");
+  for (const auto& [name, processes] : processes_of(three)) {
+    EXPECT_EQ(processes, (std::vector{0, 0, 0, 1, 1, 2, 2})) << name;
+  }
+  EXPECT_EQ(processes_of(three).size(), 4u);
+  EXPECT_EQ(three.at("context").at("tern_processes"), "3");
+  EXPECT_TRUE(three.at("context").contains("ceiling_users_read_GB_per_s_D8"));
+  const nlohmann::json one = measured("1", "3");
+  EXPECT_EQ(processes_of(one).at("tern4"), (std::vector{0, 0, 0}));
+  const nlohmann::json few = measured("6", "2");  // no process without a block
+  EXPECT_EQ(processes_of(few).at("plain_loop8"), (std::vector{0, 1}));
+}
+
+/// A table or process that the run does not have.
+TEST_F(ProgramOutput, AShareOfNoRunIsAnError) {
+  expect_refused({"ops", "--data", "data", "--filter", "^sgd/", "--share", "9,0"}, 2,
+                 "--share: this run has no table 9");
 }
 
 TEST_F(ProgramOutput, MakesACaseForEachEntryOfTheListsThatItReads) {

@@ -145,29 +145,13 @@ TEST_F(Program, ListsWithoutRunning) {
 TEST_F(Program, HelpNamesEveryOption) {
   const Outcome outcome = run({"ops", "--help"});
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* word : {"--device",
-                           "--data",
-                           "--shape",
-                           "--width",
-                           "--filter",
-                           "--json",
-                           "--warm",
-                           "--caches",
-                           "--list",
-                           "--threads",
-                           "--seconds",
-                           "--repetitions",
-                           "--seed",
-                           "--baseline",
-                           "--batch",
-                           "--layers",
-                           "--negatives",
-                           "--precision",
-                           "--format",
-                           "--svg",
-                           "--estimate",
-                           "--force",
-                           "gowalla, yelp2018, amazon-book"}) {
+  for (const char* word :
+       {"--device", "--data",      "--shape",     "--width",
+        "--filter", "--json",      "--warm",      "--caches",
+        "--list",   "--threads",   "--seconds",   "--repetitions",
+        "--seed",   "--processes", "--baseline",  "--batch",
+        "--layers", "--negatives", "--precision", "--format",
+        "--svg",    "--estimate",  "--force",     "gowalla, yelp2018, amazon-book"}) {
     EXPECT_THAT(outcome.out, HasSubstr(word));
   }
 }

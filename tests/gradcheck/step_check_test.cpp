@@ -8,6 +8,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "host/gradcheck/problem.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -163,6 +164,22 @@ TEST(CheckLoss, ASecondBackendIsCompared) {
   EXPECT_THAT(result.describe(), HasSubstr("on cpu"));
   options.device = "cuda:99";
   EXPECT_THROW(check_planted(Plant::kNone, options), Error);
+}
+
+TEST(CheckLoss, AnExpressionPassesOverEveryModelOnASecondBackend) {
+  StepCheckOptions options = small_steps();
+  options.device = "cpu";
+  options.sampling.negatives_per_positive = 3;
+  for (const auto similarity : {PairSimilarity::kDot, PairSimilarity::kCosine}) {
+    const GradientCheckResult result = check_loss(
+        [similarity](Backend& backend) {
+          return make_expression_loss(backend, "formula", gradcheck_detail::contrast_expression(),
+                                      {.similarity = similarity, .l2 = 0.05});
+        },
+        options);
+    EXPECT_TRUE(result.passed()) << result.describe();
+    EXPECT_THAT(result.describe(), StartsWith("formula over mf, lightgcn, gcmc: "));
+  }
 }
 
 TEST(CheckLoss, TakesModelsAndSamplingOfTheUser) {

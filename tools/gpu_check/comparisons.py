@@ -65,7 +65,8 @@ class Comparisons:
             try:
                 run.command([self.carried.programs / "tern-bench", "ops", "--device", self.device, "--data",
                              data, "--filter", f"^({'|'.join(ops)})/", "--precision", "f32,bf16", "--seconds",
-                             0.3 if self.device == "cuda" else 0.05, "--json", output, *options],
+                             0.3 if self.device == "cuda" else 0.05, "--processes", 1,  # the stages are short
+                             "--json", output, *options],
                             self.carried.environment(run), accept=(0, 1))
             finally:
                 text = output.read_text(encoding="utf-8") if output.exists() else ""
