@@ -1,18 +1,17 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "host/support/number_text.hpp"
+
 namespace tern::cli {
 
-/// 1234567 -> "1,234,567".
-std::string grouped(std::int64_t value);
-/// Seconds for people: "0.42 s", "12.3 s", "3:05" (minutes), "2:03:05" (hours).
-std::string duration(double seconds);
-/// About four significant digits, with an exponent only for extreme values: "0.1128", "1,234".
-std::string brief(double value);
+using tern::brief;
+using tern::duration;
+using tern::grouped;
+
 /// The shortest decimal text that reads back as the same number.
 std::string exact(float value);
 /// A JSON string. Bytes that are not UTF-8 become U+FFFD.

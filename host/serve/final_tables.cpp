@@ -1,9 +1,12 @@
 #include "host/serve/final_tables.hpp"
 
+#include <memory>
+#include <optional>
 #include <span>
 #include <type_traits>
 #include <variant>
 
+#include "host/run/checkpoint.hpp"
 #include "host/train/parameters.hpp"
 
 namespace tern {
@@ -55,6 +58,18 @@ FinalEmbeddings final_embeddings(Trainer& trainer, TrainedParameters which) {
     load_parameters(backend, model, current);
     throw;
   }
+}
+
+FinalEmbeddings best_embeddings(const Run& run, const Dataset& data, Backend& backend) {
+  if (std::optional<FinalEmbeddings> stored = run.read_embeddings("best")) return *stored;
+  const TensorFile parameters = run.read_checkpoint("best");
+  const ModelOptions& options = run.config().model;
+  const Graph graph = backend.make_graph(data.train);
+  const Triplets no_triplets;
+  const std::unique_ptr<Model> model =
+      make_model(backend, graph, no_triplets, options, features_for(data, options).view());
+  load_parameters(backend, *model, parameters);
+  return embed_all(backend, *model, read_epoch(parameters.metadata, run.path().string()));
 }
 
 }  // namespace tern

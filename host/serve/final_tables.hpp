@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "tern/backend.hpp"
+#include "tern/dataset.hpp"
 #include "tern/model.hpp"
 #include "tern/recommender.hpp"
 #include "tern/run.hpp"
@@ -23,5 +24,9 @@ FinalEmbeddings embed_all(Backend& backend, Model& model, int epoch);
 /// The final embeddings of these parameters of a trainer, which is left as it was. kBest without a best
 /// epoch means kLast.
 FinalEmbeddings final_embeddings(Trainer& trainer, TrainedParameters parameters);
+
+/// The final embeddings of a run's best epoch, or of its newest state without one: stored, or computed from the checkpoint. data:
+/// the run's, with its features. Throws DataError if the run is damaged or has no checkpoint.
+FinalEmbeddings best_embeddings(const Run& run, const Dataset& data, Backend& backend);
 
 }  // namespace tern

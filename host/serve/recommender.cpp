@@ -8,7 +8,6 @@
 #include <span>
 #include <utility>
 
-#include "host/run/checkpoint.hpp"
 #include "host/serve/cold_nodes.hpp"
 #include "host/serve/final_tables.hpp"
 #include "host/serve/neighbours.hpp"
@@ -16,7 +15,6 @@
 #include "host/serve/user_lists.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
-#include "host/train/parameters.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
@@ -31,18 +29,6 @@ std::vector<NodeId> all_ids(NodeId size) {
 
 void check_n(std::int64_t n) {
   if (n < 1) throw ConfigError(fmt::format("n: found {}, expected at least 1", n));
-}
-
-FinalEmbeddings embeddings_of(const Run& run, const Dataset& data, Backend& backend) {
-  if (std::optional<FinalEmbeddings> stored = run.read_embeddings("best")) return *stored;
-  const TensorFile parameters = run.read_checkpoint("best");
-  const ModelOptions& options = run.config().model;
-  const Graph graph = backend.make_graph(data.train);
-  const Triplets no_triplets;
-  const std::unique_ptr<Model> model =
-      make_model(backend, graph, no_triplets, options, features_for(data, options).view());
-  load_parameters(backend, *model, parameters);
-  return embed_all(backend, *model, read_epoch(parameters.metadata, run.path().string()));
 }
 
 }  // namespace
@@ -217,7 +203,7 @@ Recommender Recommender::load(const std::filesystem::path& path,
     impl->scorer_ =
         restore_model(impl->data_, impl->config_, run.read_fitted(), run.fitted_path().string());
   } else {
-    impl->embeddings_ = embeddings_of(run, impl->data_, *impl->backend_);
+    impl->embeddings_ = best_embeddings(run, impl->data_, *impl->backend_);
   }
   return Recommender(std::move(impl));
 }

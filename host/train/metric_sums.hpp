@@ -30,6 +30,9 @@ bool shorten_default_ks(Config& config, NodeId num_items);
 /// its users are summed in order.
 class MetricSums {
  public:
+  /// Of one user at one k, in the order of kUserMetrics.
+  using UserMetrics = std::array<double, kUserMetrics.size()>;
+
   MetricSums(const EvaluationOptions& options, NodeId num_items);
 
   std::int64_t max_k() const noexcept { return max_k_; }
@@ -40,10 +43,10 @@ class MetricSums {
            const Interactions& held_out);
 
   Metrics means() const;
+  /// Of the users of the last add(): (users, ks), row-major. Their sums in this order are those of means().
+  std::span<const UserMetrics> last_users() const noexcept { return block_; }
 
  private:
-  using UserMetrics = std::array<double, kUserMetrics.size()>;
-
   void note_recommended(std::span<const NodeId> rankings);
   /// Writes the metrics of one user for every k to out, (ks_.size()).
   void measure(std::span<const NodeId> ranking, std::span<const NodeId> wanted,
