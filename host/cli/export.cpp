@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -14,7 +15,9 @@
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
+#include "host/data/faiss_index.hpp"
 #include "host/support/message.hpp"
+#include "host/train/cosine.hpp"
 #include "tern/error.hpp"
 #include "tern/tensor_file.hpp"
 
@@ -22,6 +25,9 @@ namespace tern::cli {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::string_view kWords = "word2vec";
+constexpr std::string_view kFormerWords = "text";  // its name in version 0.2
 
 struct ExportOptions {
   RunOptions run;
@@ -33,8 +39,22 @@ Tensor tensor_of(LoadedRun& loaded, Side side) {
   return {{loaded.names(side).size(), loaded.width()}, loaded.download(side)};
 }
 
-// word2vec's text format: "rows width", then one line per row with the name and the numbers.
-void write_text(const fs::path& path, const Vocabulary& names, const Tensor& tensor) {
+/// Throws Error if a name cannot stand in word2vec's text format, which ends it at a blank.
+void expect_words(const Vocabulary& names) {
+  constexpr std::string_view kBlanks = " \f\v\r";  // names have no tab and no newline
+  for (NodeId id = 0; id < names.size(); ++id) {
+    const std::string name = names.name(id);
+    if (name.find_first_of(kBlanks) == std::string::npos) continue;
+    throw Error(
+        fmt::format("the id {} has a space, which the word2vec format cannot hold: use --format "
+                    "npy, safetensors or faiss",
+                    quote(name)));
+  }
+}
+
+/// word2vec's text format: "rows width", then one line per row with the name and the numbers. Source:
+/// word2vec.c, with -binary 0; gensim's load_word2vec_format() reads it.
+void write_words(const fs::path& path, const Vocabulary& names, const Tensor& tensor) {
   const auto& values = std::get<std::vector<float>>(tensor.values);
   const auto width = static_cast<std::size_t>(tensor.shape[1]);
   Output out(path);
@@ -42,12 +62,6 @@ void write_text(const fs::path& path, const Vocabulary& names, const Tensor& ten
   std::string line;
   for (NodeId id = 0; id < names.size(); ++id) {
     line = names.name(id);
-    if (line.find(' ') != std::string::npos) {
-      throw Error(
-          fmt::format("the id {} has a space, which the text format cannot hold: use "
-                      "--format npy or safetensors",
-                      quote(line)));
-    }
     for (std::size_t d = 0; d < width; ++d) {
       line += ' ';
       line += exact(values[static_cast<std::size_t>(id) * width + d]);
@@ -67,13 +81,22 @@ void write_safetensors_of(const fs::path& path, LoadedRun& loaded, Tensor users,
   write_safetensors(path, file);
 }
 
+/// Unless the run ranks by the cosine, the rows as they are. An index of faiss has no cosine: there, it
+/// is the product of rows of length 1.
+void write_index(const fs::path& path, ScoreKind score, Tensor rows) {
+  if (score == ScoreKind::kCosine) {
+    normalize_rows(std::get<std::vector<float>>(rows.values), rows.shape[1]);
+  }
+  write_faiss_index(path, rows);
+}
+
 /// The arrays of a run without embeddings, a file each; users need none.
 int export_fitted(const ExportOptions& options, LoadedRun& loaded, Console& console) {
-  if (options.format == "text") {
+  if (options.format != "npy" && options.format != "safetensors") {
     throw ConfigError(
-        fmt::format("--format: text is for embeddings, but the run's model is {}, which has none: "
+        fmt::format("--format: {} is for embeddings, but the run's model is {}, which has none: "
                     "expected npy or safetensors",
-                    loaded.model_name()));
+                    options.format, loaded.model_name()));
   }
   const fs::path folder = options.to;
   // The file is not trusted: a model takes the arrays, which checks their names and shapes.
@@ -103,14 +126,22 @@ int export_run(const ExportOptions& options) {
         "--to: this is the directory of the run, whose files would be replaced: choose another");
   }
   if (loaded.is_fitted()) return export_fitted(options, loaded, console);
+  const Vocabulary& user_names = loaded.names(Side::kUser);
+  const Vocabulary& item_names = loaded.names(Side::kItem);
+  const bool as_words = options.format == kWords || options.format == kFormerWords;
+  if (as_words) {
+    expect_words(user_names);
+    expect_words(item_names);
+  }
   make_directory(folder);
   Tensor users = tensor_of(loaded, Side::kUser);
   Tensor items = tensor_of(loaded, Side::kItem);
-  const Vocabulary& user_names = loaded.names(Side::kUser);
-  const Vocabulary& item_names = loaded.names(Side::kItem);
-  if (options.format == "text") {
-    write_text(folder / "user_embeddings.txt", user_names, users);
-    write_text(folder / "item_embeddings.txt", item_names, items);
+  if (as_words) {
+    write_words(folder / "user_embeddings.txt", user_names, users);
+    write_words(folder / "item_embeddings.txt", item_names, items);
+  } else if (options.format == "faiss") {
+    write_index(folder / "user_embeddings.faiss", loaded.score_kind(), std::move(users));
+    write_index(folder / "item_embeddings.faiss", loaded.score_kind(), std::move(items));
   } else if (options.format == "npy") {
     write_npy(folder / "user_embeddings.npy", users);
     write_npy(folder / "item_embeddings.npy", items);
@@ -136,15 +167,22 @@ Command add_export(CLI::App& program) {
                   "directory to write to; files of an earlier export are replaced")
       ->type_name("DIR")
       ->required();
-  add_choice(*app, "--format", options->format, {"npy", "safetensors", "text"},
-             "format of the files");
+  add_choice(*app, "--format", options->format,
+             {"npy", "safetensors", std::string(kWords), "faiss", std::string(kFormerWords)},
+             "format of the files")
+      ->type_name("npy|safetensors|word2vec|faiss");
   app->footer(
       "npy: user_embeddings.npy, item_embeddings.npy\n"
       "safetensors: embeddings.safetensors with the tensors user_embeddings and item_embeddings\n"
-      "text: user_embeddings.txt, item_embeddings.txt in the format of word2vec\n"
+      "word2vec (or text): user_embeddings.txt, item_embeddings.txt, which gensim reads with\n"
+      "  KeyedVectors.load_word2vec_format; an id with a space is refused\n"
+      "faiss: user_embeddings.faiss, item_embeddings.faiss, which faiss.read_index opens as exact\n"
+      "  indices of the inner product (IndexFlatIP); with evaluation.score = cosine their rows "
+      "have\n"
+      "  length 1. users.reconstruct_n(0, users.ntotal) gives the queries for items.search\n"
       "Row n (from 0) belongs to line n of users.tsv or items.tsv, which are written beside them.\n"
       "A user's score for an item is the dot product of their rows, or the cosine in a run\n"
-      "with evaluation.score = cosine; the rows are the same.\n"
+      "with evaluation.score = cosine; but for faiss, the rows are the same.\n"
       "A run of ease has item_weights instead: row i is what having item i adds to the score of\n"
       "each item. A run of graph_filter has item_vectors V, the singular vectors of its low-pass\n"
       "filter. Both are exported with items.tsv, as npy or in model.safetensors.");

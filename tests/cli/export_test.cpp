@@ -1,5 +1,8 @@
-// tern export: three formats of the same numbers.
+// tern export: formats of the same numbers.
 
+#include <cmath>
+#include <cstdint>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "tern/tensor_file.hpp"
@@ -34,7 +37,7 @@ class Export : public Workspace {
 };
 
 TEST_F(Export, FormatsAgree) {
-  for (const char* format : {"npy", "safetensors", "text"}) {
+  for (const char* format : {"npy", "safetensors", "word2vec"}) {
     const Outcome outcome = run({"export", "run", "--to", "out", "--format", format});
     ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_THAT(outcome.out, IsEmpty());
@@ -68,6 +71,59 @@ TEST_F(Export, FormatsAgree) {
       EXPECT_EQ(std::stof(number), values[r * 3 + d]);
     }
   }
+}
+
+/// The values of an index of faiss with rows of this many columns, behind its 45 bytes.
+std::vector<float> index_values(const std::string& bytes, std::int32_t columns) {
+  std::int32_t found = 0;
+  std::memcpy(&found, bytes.data() + 4, sizeof(found));
+  EXPECT_EQ(bytes.substr(0, 4), "IxFI");
+  EXPECT_EQ(found, columns);
+  std::vector<float> values((bytes.size() - 45) / sizeof(float));
+  std::memcpy(values.data(), bytes.data() + 45, bytes.size() - 45);
+  return values;
+}
+
+TEST_F(Export, AnIndexOfFaissHasTheRowsThatScoresAreProductsOf) {
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--quiet"}).exit_code, 0);
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "faiss", "--quiet"}).exit_code, 0);
+  const Tensor users = read_npy(path("out/user_embeddings.npy"));
+  const Tensor items = read_npy(path("out/item_embeddings.npy"));
+  EXPECT_EQ(index_values(read("out/user_embeddings.faiss"), 3),
+            std::get<std::vector<float>>(users.values));
+  EXPECT_EQ(index_values(read("out/item_embeddings.faiss"), 3),
+            std::get<std::vector<float>>(items.values));
+
+  // A run that ranks by the cosine: the rows, divided by their length.
+  std::string config = read("run/config.toml");
+  const std::string line = "score = \"dot\"";
+  write("run/config.toml", config.replace(config.find(line), line.size(), "score = \"cosine\""));
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "faiss", "--quiet"}).exit_code, 0);
+  const std::vector<float> unit = index_values(read("out/item_embeddings.faiss"), 3);
+  const auto& values = std::get<std::vector<float>>(items.values);
+  ASSERT_THAT(unit, SizeIs(30));
+  for (std::size_t row = 0; row < 10; ++row) {
+    const float* as_is = values.data() + row * 3;
+    const double length = std::hypot(as_is[0], as_is[1], as_is[2]);
+    for (std::size_t d = 0; d < 3; ++d) EXPECT_NEAR(unit[row * 3 + d], as_is[d] / length, 1e-6);
+  }
+}
+
+TEST_F(Export, TheFormerNameOfWord2vecStays) {
+  ASSERT_EQ(run({"export", "run", "--to", "a", "--format", "text", "--quiet"}).exit_code, 0);
+  ASSERT_EQ(run({"export", "run", "--to", "b", "--format", "word2vec", "--quiet"}).exit_code, 0);
+  EXPECT_EQ(read("a/item_embeddings.txt"), read("b/item_embeddings.txt"));
+}
+
+TEST_F(Export, Word2vecRefusesAnIdWithASpaceBeforeItWrites) {
+  write("data/interactions.tsv", "user\titem\np1\tred wine\np2\tred wine\np1\tbread\np2\tbread\n");
+  ASSERT_EQ(
+      run({"train", "data", "--out", "wine", "--quiet", "--epochs", "0", "--set", "model.width=3"})
+          .exit_code,
+      0);
+  EXPECT_THAT(run({"export", "wine", "--to", "words", "--format", "word2vec"}),
+              FailsAtOnceWith(1, "the id \"red wine\" has a space"));
+  EXPECT_FALSE(exists("words"));
 }
 
 TEST_F(Export, AScoreIsTheProductOfExportedRows) {

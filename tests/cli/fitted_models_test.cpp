@@ -294,8 +294,10 @@ TEST_F(FittedModels, ExportWhatTheyHave) {
   const auto& values = std::get<std::vector<float>>(weights.values);
   EXPECT_EQ(std::stof(cells(near[1])[3]),
             values[static_cast<std::size_t>(place("drama-0") * items + place(cells(near[1])[2]))]);
-  EXPECT_THAT(run({"export", "ease", "--to", "t", "--format", "text"}),
-              FailsAtOnceWith(2, "expected npy or safetensors"));
+  for (const char* format : {"word2vec", "faiss"}) {
+    EXPECT_THAT(run({"export", "ease", "--to", "t", "--format", format}),
+                FailsAtOnceWith(2, "expected npy or safetensors"));
+  }
   EXPECT_FALSE(exists("t"));
 }
 

@@ -297,8 +297,8 @@ TEST_F(Recommend, SimilarIsTheCosineOfExportedRows) {
   const auto rows = table(run({"similar", "run", "--item", "horror-1", "-k", "19"}),
                           "item\trank\tneighbour\tcosine");
   ASSERT_THAT(rows, SizeIs(19));
-  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "text"}).exit_code, 1)
-      << "ids with a space do not fit the text format";
+  ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "word2vec"}).exit_code, 1)
+      << "ids with a space do not fit the format";
   ASSERT_EQ(run({"export", "run", "--to", "out", "--format", "npy"}).exit_code, 0);
 
   std::map<std::string, std::vector<float>> embeddings;

@@ -53,7 +53,7 @@ def main():
         tern("generate", "--to", "data", "--users", "60", "--items", "40", "--interactions", "900")
         tern("train", "data", "--out", "run", "--model", "mf", "--epochs", "3",
              "--set", "model.width=7", "train.evaluate_every=1")
-        tern("export", "run", "--to", "out", "--format", "text", "--checkpoint", "last")
+        tern("export", "run", "--to", "out", "--format", "word2vec", "--checkpoint", "last")
         state, metadata = read_safetensors(newest("run", "epoch-"))
         best, _ = read_safetensors(newest("run", "best-"))
         assert metadata["epoch"] == "3" and metadata["model"] == "mf", metadata
