@@ -16,6 +16,7 @@ LEVELS = (
     ("host/train", "host/gradcheck"),
     ("host/loss",),
     ("host/model",),
+    ("host/distributed",),
     ("cuda/ops", "host/cpu", "host/reference"),
     ("cuda",),
     ("cuda/support",),
