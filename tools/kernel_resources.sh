@@ -20,9 +20,9 @@ Reports are kept in the build directory, and used again until a source, a header
 the options change.
 
   --check      exit 1 if a hot instance has a stack or spills, or if the inner loop of propagate breaks
-               its limits; print only those. The loop is read from the machine code for 9.0, by nvdisasm
-               (on PATH, beside nvcc, or in NVIDIA's Python wheel); without it, a line says that it is not
-               checked
+               its limits, or its kernel is missing; print only those. The loop is read from the machine code
+               for 9.0, by nvdisasm (on PATH, beside nvcc, or in NVIDIA's Python wheel); without it, a line
+               says that it is not checked
   --json       an array with one object per instance
   --build DIR  a configured build directory with the options to use (default: build/release)
   --arch SM    90, or 80,90, ... (default: the architectures of the build; with --check also those of
@@ -75,6 +75,7 @@ propagate_group_per_row_kernel<8, 1, false, Bf16Rows>;96
 TABLE
 }
 looped_kernel=propagate_group_per_row_kernel
+limited_source=cuda/ops/propagate.cu
 loads_of_turn=4
 most_instructions_of_loads=8
 most_registers=64
@@ -216,8 +217,25 @@ check() {
     END {
       printf "kernel_resources: %d of %d hot instances have a stack or spill\n", bad, hot
       exit bad > 0 || hot == 0
-    }' && check_loops
+    }' && check_names && check_loops
 }
+
+# Whether the limited kernels exist under their names, if their source was assembled for 9.0.
+check_names() {
+  local kernel status=0
+  awk -F '\t' -v source="$limited_source" '$1 == "sm_90" && $2 == source { found = 1 } END { exit !found }' \
+    "$work/all" || return 0
+  while IFS=';' read -r kernel _; do
+    [[ -n $(registers_of "$kernel") ]] && continue
+    echo "kernel_resources: $limited_source has no kernel $kernel, whose loop has limits: if it was renamed," \
+      "rename it in limited_kernels too" >&2
+    status=1
+  done < <(limited_kernels)
+  return $status
+}
+
+# The registers of a kernel for 9.0; nothing if no source has it.
+registers_of() { awk -F '\t' -v kernel="$1" '$9 == kernel && $1 == "sm_90" { print $3 }' "$work/all"; }
 
 # The loops of the limited kernels, if one of the sources has them.
 check_loops() {
@@ -233,10 +251,10 @@ check_loops() {
   return $status
 }
 
-# The loop of a kernel, and its most instructions; a source without the kernel passes.
+# The loop of a kernel, and its most instructions; a source that need not have the kernel passes without it.
 check_loop() {
   local kernel=$1 registers
-  registers=$(awk -F '\t' -v kernel="$kernel" '$9 == kernel && $1 == "sm_90" { print $3 }' "$work/all")
+  registers=$(registers_of "$kernel")
   [[ -n $registers ]] || return 0
   awk -F '\t' -v kernel="$kernel" -v registers="$registers" -v most_instructions="$2" \
     -v most_registers="$most_registers" -v loads="$loads_of_turn" -v within="$most_instructions_of_loads" '
@@ -257,7 +275,7 @@ check_loop() {
 }
 
 main() {
-  local report=print_table architectures='' jobs sources=() source architecture
+  local report=print_table architectures='' jobs sources=() all=0 source architecture
   build=build/release
   jobs=$(nproc)
   while (($#)); do
@@ -275,7 +293,11 @@ main() {
   done
   [[ -f $build/compile_commands.json ]] || fail "$build is not configured: cmake --preset release"
   if ((${#sources[@]} == 0)); then
+    all=1
     sources=(cuda/ops/*.cu)
+  fi
+  if ((all)) && [[ $report == check && ! -f $limited_source ]]; then
+    fail "no file $limited_source, whose kernels have limits: if it was renamed, rename it in limited_source too"
   fi
   for source in "${sources[@]}"; do [[ -f $source ]] || fail "no file $source"; done
   if [[ -z $architectures ]]; then

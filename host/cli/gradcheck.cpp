@@ -46,7 +46,9 @@ std::string as_text(const std::vector<GradcheckResult>& results) {
               4);
   for (const GradcheckResult& r : results) {
     table.add({r.subject, r.quantity, r.method, r.backend, scientific(r.error), scientific(r.bound),
-               r.passed() ? "ok" : "FAILED"});
+               r.passed()                ? "ok"
+               : r.too_ill_conditioned() ? "ILL-CONDITIONED"
+                                         : "FAILED"});
   }
   return table.text();
 }
@@ -84,6 +86,7 @@ std::string as_json(const GradcheckCommand& command, const Backend& backend,
                     {"error", number(r.error)},
                     {"bound", r.bound},
                     {"passed", r.passed()},
+                    {"too_ill_conditioned", r.too_ill_conditioned()},
                     {"seed", r.seed.value},
                     {"element", element_of(r)},
                     {against ? "value" : "analytic", number(r.found)},
@@ -109,9 +112,15 @@ std::string worst_of(const GradcheckResult& r) {
     place = r.cols > 0 ? fmt::format("[{}, {}]", r.element / r.cols, r.element % r.cols)
                        : fmt::format("[{}]", r.element);
   }
-  return fmt::format("{}: {}{}: {} {:.9g}, {} {:.9g} (seed {})", r.subject, r.quantity, place,
-                     against ? r.backend : "analytic", r.found, against ? "f64" : "numeric",
-                     r.expected, r.seed.value);
+  const std::string line = fmt::format("{}: {}{}: {} {:.9g}, {} {:.9g} (seed {})", r.subject,
+                                       r.quantity, place, against ? r.backend : "analytic", r.found,
+                                       against ? "f64" : "numeric", r.expected, r.seed.value);
+  if (!r.too_ill_conditioned()) return line;
+  return line +
+         fmt::format(
+             ": too ill-conditioned to compare (condition {:.1e}); choose another --seed, or a "
+             "larger --width or --batch-size",
+             r.condition);
 }
 
 /// A directory that cannot be written is reported before the checks, which may take minutes.

@@ -30,6 +30,7 @@ struct StepDifference {
   double scale = 0.0;  // error and bound are relative to it
   double error = 0.0;
   double bound = 0.0;
+  double condition = 0.0;
 };
 using MakeStep = std::function<std::unique_ptr<StepProblem>(Backend&)>;
 /// Compares the step that `make` gives on a backend with the same on the reference. terms: of its longest sums.

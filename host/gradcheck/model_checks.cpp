@@ -131,25 +131,26 @@ std::vector<StepDifference> compare_steps(Backend& backend, Backend& reference,
   const Condition condition = condition_of(make, losses, all, seed);
   std::vector<StepDifference> differences;
   const auto add = [&](std::string of, std::int64_t cols, const Values& a, const Values& expected,
-                       double scale, double bound) {
+                       double scale, double condition) {
     StepDifference difference{.of = std::move(of),
                               .element = most_different(a, expected),
                               .cols = cols,
                               .scale = scale,
                               .error = relative_to(scale, largest_difference(a, expected)),
-                              .bound = bound};
+                              .bound = comparison_bound(terms, condition),
+                              .condition = condition};
     if (difference.element >= 0) {
       difference.found = a[static_cast<std::size_t>(difference.element)];
       difference.expected = expected[static_cast<std::size_t>(difference.element)];
     }
     differences.push_back(std::move(difference));
   };
-  add("loss", 0, found->step(), losses, largest(losses), comparison_bound(terms, condition.loss));
+  add("loss", 0, found->step(), losses, largest(losses), condition.loss);
   const std::vector<Values> gradients = found->gradients();
   for (std::size_t p = 0; p < expected.size(); ++p) {
     const Parameter& parameter = truth->model().parameters()[p];
     add(parameter.name, parameter.gradient->cols(), gradients[p], expected[p], largest(all),
-        comparison_bound(terms, condition.gradients));
+        condition.gradients);
   }
   return differences;
 }
@@ -172,7 +173,8 @@ void compare_model(Backend& backend, Backend& reference, const GradcheckOptions&
                 .element = d.element,
                 .cols = d.cols,
                 .found = d.found,
-                .expected = d.expected});
+                .expected = d.expected,
+                .condition = d.condition});
   }
 }
 

@@ -367,7 +367,8 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
                          .method = kAgainstReference,
                          .backend = backend.name(),
                          .bound = comparison_bound(a.terms, condition),
-                         .seed = seed};
+                         .seed = seed,
+                         .condition = condition};
     if (a.op == "sample") {
       line.error = triplets_that_differ(a.values, r.values);
       line.bound = 0.0;

@@ -78,6 +78,7 @@ double comparison_bound(std::int64_t terms, double condition) {
   constexpr double kEpsilon = 0x1p-24;
   constexpr double kRoundings = 16.0;
   const double sums = (4.0 * std::sqrt(static_cast<double>(terms)) + 8.0) * kEpsilon;
+  if (!(condition <= GradcheckResult::kMaxCondition)) return sums;
   return std::max(sums, kRoundings * condition * kEpsilon);
 }
 

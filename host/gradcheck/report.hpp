@@ -42,7 +42,8 @@ double relative_to(double scale, double error);
 double relative_error(const Values& value, const Values& truth);
 
 /// The bound of a result in f32, relative to its scale: (4 √n + 8) ε for sums of n terms or, if that is more, the effect
-/// of a few roundings in an ill-conditioned problem, 16 κ ε (RoundedBackend); ε = 2⁻²⁴.
+/// of a few roundings in an ill-conditioned problem, 16 κ ε (RoundedBackend); ε = 2⁻²⁴. A condition κ beyond
+/// GradcheckResult::kMaxCondition, or none (NaN), has no effect.
 double comparison_bound(std::int64_t terms, double condition);
 
 }  // namespace tern::gradcheck_detail

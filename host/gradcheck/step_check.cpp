@@ -101,6 +101,10 @@ class StepCheck {
                                  .tolerance = d.bound * (d.scale > 0.0 ? d.scale : 1.0),
                                  .seed = seed,
                                  .note = "on " + device_->name()};
+      if (d.condition > GradcheckResult::kMaxCondition) {
+        result.note += fmt::format(
+            "; the problem is too ill-conditioned to compare (condition {:.1e})", d.condition);
+      }
       if (d.cols > 0 && d.element >= 0) {
         result.row = d.element / d.cols;
         result.col = d.element % d.cols;

@@ -41,7 +41,8 @@ struct StepCheckOptions {
 /// that fail, or else the one whose error is the largest share of its tolerance, with the number of all derivatives.
 ///
 /// On a device, loss and gradients have to agree with the reference within the larger of (4 √n + 8) ε for sums of n
-/// terms and the effect of a few roundings of the inputs of each op (host/gradcheck/README.md).
+/// terms and the effect of a few roundings of the inputs of each op (host/gradcheck/README.md). If that effect is beyond
+/// GradcheckResult::kMaxCondition, only the former counts, and the note says so.
 ///
 /// Exceptions of the loss are reported. Throws ConfigError on options out of range, DeviceError on an absent device.
 GradientCheckResult check_loss(const LossFactory& loss, const StepCheckOptions& options = {});

@@ -78,5 +78,31 @@ TEST(Report, NamesTheElementThatDiffersMost) {
   EXPECT_FALSE(results[1].passed());
 }
 
+TEST(Report, TheBoundGrowsWithTheConditionUpToALimit) {
+  constexpr double kEpsilon = 0x1p-24;
+  EXPECT_DOUBLE_EQ(comparison_bound(16, 0.0), 24.0 * kEpsilon);
+  EXPECT_DOUBLE_EQ(comparison_bound(16, 1e3), 16e3 * kEpsilon);
+  EXPECT_DOUBLE_EQ(comparison_bound(16, 1e4), 16e4 * kEpsilon);
+  EXPECT_DOUBLE_EQ(comparison_bound(16, 1.001e4), 24.0 * kEpsilon);
+  EXPECT_DOUBLE_EQ(comparison_bound(16, std::nan("")), 24.0 * kEpsilon);
+}
+
+TEST(Report, AProblemThatIsTooIllConditionedDoesNotPass) {
+  const auto result = [](double error, double condition) {
+    GradcheckResult made = line("y", error, comparison_bound(16, condition));
+    made.condition = condition;
+    return made;
+  };
+  EXPECT_TRUE(result(5e-3, 9e3).passed());
+  EXPECT_FALSE(result(5e-3, 9e3).too_ill_conditioned());
+  EXPECT_FALSE(result(5e-3, 2e4).passed());
+  EXPECT_TRUE(result(5e-3, 2e4).too_ill_conditioned());
+  // Equal in spite of it, or wrong although it is well-conditioned.
+  EXPECT_TRUE(result(1e-7, 2e4).passed());
+  EXPECT_FALSE(result(1e-7, 2e4).too_ill_conditioned());
+  EXPECT_FALSE(result(0.5, 1.0).passed());
+  EXPECT_FALSE(result(0.5, 1.0).too_ill_conditioned());
+}
+
 }  // namespace
 }  // namespace tern::test

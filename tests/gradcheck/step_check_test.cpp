@@ -182,6 +182,33 @@ TEST(CheckLoss, AnExpressionPassesOverEveryModelOnASecondBackend) {
   }
 }
 
+/// The mean score less nearly itself: a millionth of it is left, of which f32 has no digits.
+TEST(CheckLoss, AProblemThatIsTooIllConditionedIsReportedAsSuch) {
+  StepCheckOptions options = small_steps();
+  options.models = {model_options(ModelKind::kMatrixFactorization, 3)};
+  options.problem.problems = 1;
+  const Expression p = Expression::positive();
+  const auto shifted = [&](double shift) {
+    return [p, shift](Backend& backend) {
+      return make_expression_loss(backend, "shifted", p - shift);
+    };
+  };
+  const gradcheck_detail::NamedModel mf{"mf", options.models.front()};
+  gradcheck_detail::StepParts parts = gradcheck_detail::parts_of(options.problem, mf);
+  parts.loss = shifted(0.0);
+  const auto reference = make_reference_backend();
+  gradcheck_detail::StepProblem problem(*reference, options.problem, parts, Seed{0},
+                                        first_parameters(options.problem, mf, Seed{0}));
+  const double mean_score = problem.step().front();
+  ASSERT_NE(mean_score, 0.0);
+  EXPECT_TRUE(check_loss(shifted(mean_score * (1 - 1e-6)), options).passed());
+  options.device = "cpu";
+  const GradientCheckResult result = check_loss(shifted(mean_score * (1 - 1e-6)), options);
+  EXPECT_EQ(result.finding, GradientFinding::kDeviceDiffers) << result.describe();
+  EXPECT_THAT(result.describe(),
+              HasSubstr("on cpu; the problem is too ill-conditioned to compare"));
+}
+
 TEST(CheckLoss, TakesModelsAndSamplingOfTheUser) {
   StepCheckOptions options = small_steps();
   options.models = {model_options(ModelKind::kLightGcn, 4)};

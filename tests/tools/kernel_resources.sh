@@ -28,6 +28,24 @@ fi
 objects=$(tools/kernel_resources.sh --build "$build" --arch 90 --json "$planted" | grep -c '"spill_store_bytes": [1-9]')
 [[ $objects == 2 ]] || fail "--json has $objects instances with spills, not 2"
 
+# The kernel of the loop under another name than the tool knows, and its file.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch/tools" "$scratch/host"
+cp -r cuda include CMakePresets.json "$scratch"
+cp -r host/backend "$scratch/host"
+sed 's/propagate_group_per_row_kernel</renamed_kernel</' tools/kernel_resources.sh >"$scratch/tools/kernel_resources.sh"
+build=$(realpath "$build")
+report=$(cd "$scratch" && bash tools/kernel_resources.sh --build "$build" --arch 90 --check cuda/ops/propagate.cu 2>&1) &&
+  fail "a renamed kernel passed the check of its loop: $report"
+grep -q '^kernel_resources: cuda/ops/propagate.cu has no kernel renamed_kernel<16, 1, false, F32Rows>, whose loop' \
+  <<<"$report" || fail "the check does not name the renamed kernel: $report"
+sed 's|cuda/ops/propagate.cu|cuda/ops/renamed.cu|' tools/kernel_resources.sh >"$scratch/tools/kernel_resources.sh"
+report=$(cd "$scratch" && bash tools/kernel_resources.sh --build "$build" --check 2>&1) &&
+  fail "a renamed file passed the check of its loop: $report"
+grep -q '^kernel_resources: no file cuda/ops/renamed.cu, whose kernels have limits' <<<"$report" ||
+  fail "the check does not name the renamed file: $report"
+
 # Without a disassembler, visibly left out.
 if ! grep -q 'the loop of propagate is not checked' <<<"$checked"; then
   for kernel in '<16, 1, false, F32Rows>' '<8, 1, false, Bf16Rows>'; do
