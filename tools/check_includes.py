@@ -11,6 +11,7 @@ import sys
 # circle results.
 LEVELS = (
     ("host/cli", "host/python"),
+    ("host/report",),
     ("host/serve",),
     ("host/run",),
     ("host/train", "host/gradcheck"),

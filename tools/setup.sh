@@ -18,8 +18,9 @@ readonly kTests=(
 readonly kChecks=(
   clang-format-14 clang-tidy-14 shellcheck clang-14 libclang-rt-14-dev
 )
-# PyTorch, with which one test compares our gradients; the test is visibly skipped without it.
-readonly kPeers=(python3-torch python3-numpy)
+# PyTorch, with which one test compares our gradients, and a browser with a font, in which another opens pages of
+# tern report; these tests are visibly skipped without.
+readonly kPeers=(python3-torch python3-numpy chromium fonts-dejavu-core)
 
 usage() {
   cat <<'TEXT'
@@ -30,8 +31,8 @@ anything is missing. Made for Debian 12 (bookworm).
 
   --minimal   only the packages for building the library and the program
   --tests     also the packages for the tests and benchmarks
-  (neither)   all: also clang with its sanitizers, clang-format, clang-tidy, shellcheck, and PyTorch,
-              which one test compares with (optional)
+  (neither)   all: also clang with its sanitizers, clang-format, clang-tidy, shellcheck, and
+              PyTorch and Chromium, which two tests use (optional)
   --dry-run   list the missing packages, install nothing
 TEXT
 }

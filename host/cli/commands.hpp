@@ -30,6 +30,7 @@ Command add_evaluate(CLI::App& program);
 Command add_recommend(CLI::App& program);
 Command add_score(CLI::App& program);
 Command add_similar(CLI::App& program);
+Command add_report(CLI::App& program);
 Command add_export(CLI::App& program);
 Command add_inspect(CLI::App& program);
 Command add_split(CLI::App& program);

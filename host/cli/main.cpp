@@ -24,6 +24,7 @@ int main(int argc, char** argv) {
         add_recommend(program),  // the best items for users
         add_score(program),      // the model's score of given pairs
         add_similar(program),    // nearest neighbours by cosine
+        add_report(program),     // a page of charts, as HTML
         add_export(program),     // embeddings for other programs
         add_inspect(program),    // summary of a data set
         add_split(program),      // a split as files

@@ -15,6 +15,7 @@
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
+#include "tern/report.hpp"
 
 namespace tern {
 namespace {
@@ -68,6 +69,7 @@ void expect_no_files(const fs::path& path) {
 
 void remove_run(const fs::path& path) {
   for (const char* name : kRunFiles) remove_file(path / name);
+  remove_file(path / kReportFile);  // it is about the run that goes
   CheckpointFolder(path / kCheckpointFolder).clear();
   remove_temporary_files(path);
   remove_temporary_files(path / kCheckpointFolder);

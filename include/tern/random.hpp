@@ -16,6 +16,7 @@ enum class Purpose : std::uint32_t {
   kGenerate = 6,
   kDropout = 7,
   kPerturb = 8,
+  kBootstrap = 9,
 };
 
 /// Four 32-bit words: a counter, or a block of random output.

@@ -41,6 +41,7 @@ struct FinalEmbeddings {
 ///   metrics.jsonl              an object an epoch
 ///   log.txt                    messages
 ///   embeddings.safetensors     final embeddings of one checkpoint, which its metadata names
+///   report.html                a page about the run, if tern report wrote one
 ///   fitted.safetensors         instead of both: the arrays of a model that is fitted, not trained
 ///   checkpoints/               training states, epoch-N.safetensors (N whole epochs) and
 ///                              epoch-N-step-S.safetensors (and S steps), and parameters alone,

@@ -22,9 +22,9 @@ std::string without_blanks(std::string text) {
   return text;
 }
 
-constexpr std::array<const char*, 11> kCommands{"train",    "evaluate",  "recommend", "score",
+constexpr std::array<const char*, 12> kCommands{"train",    "evaluate",  "recommend", "score",
                                                 "similar",  "export",    "inspect",   "split",
-                                                "generate", "gradcheck", "info"};
+                                                "generate", "gradcheck", "info",      "report"};
 
 TEST_F(Usage, HelpGoesToStandardOutput) {
   const Outcome help = run({"--help"});
