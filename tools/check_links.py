@@ -36,7 +36,7 @@ PLAIN = re.compile(r"\.ci$|tests/fuzz/(corpus|dictionaries|regressions)\b|tests/
 PATH = re.compile(r"(?:[\w./*-]|<\w+>|\{[\w.,]+\})+")
 CITED = re.compile(r"(?<![\w/.<>$}-])((?:[\w*-]+/)*(?:[\w*.-]|<\w+>)+\."
                    rf"(?:\{{[\w,]+\}}|(?:{SOURCE})\b))(?![\w/])")
-KEY = re.compile(r"(?:data|model|loss|sampling|optimizer|evaluation|train|monitor|checkpoint)"
+KEY = re.compile(r"(?:data|model|loss|sampling|optimizer|evaluation|train|monitor|checkpoint|log)"
                  r"\.[a-z_0-9]+")
 
 

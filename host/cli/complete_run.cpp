@@ -26,6 +26,12 @@ void write_embeddings(Run& run, Backend& backend, Model& model, Console& console
     console.warn(fmt::format(
         "the final embeddings were not written, and are computed whenever the run is read: {}",
         error.what()));
+    return;
+  }
+  try {
+    run.write_projector();
+  } catch (const Error& error) {
+    console.warn(fmt::format("the embeddings for TensorBoard were not written: {}", error.what()));
   }
 }
 

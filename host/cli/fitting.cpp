@@ -48,9 +48,9 @@ class FitProgress {
 };
 
 bool reads_key(ModelKind kind, std::string_view key) {
-  constexpr std::array<std::string_view, 7> kRead{"model.kind",   "data.",           "evaluation.",
-                                                  "train.metric", "train.select_on", "train.device",
-                                                  "train.threads"};
+  constexpr std::array<std::string_view, 8> kRead{"log.",         "model.kind",   "data.",
+                                                  "evaluation.",  "train.metric", "train.select_on",
+                                                  "train.device", "train.threads"};
   const auto is_read = [&](std::string_view known) { return key.starts_with(known); };
   if (std::ranges::any_of(kRead, is_read)) return true;
   if (kind == ModelKind::kEase) return key.starts_with("ease.");

@@ -30,9 +30,12 @@ auto at(Members... members) {
   };
 }
 
+inline constexpr std::string_view kTrueOrFalse = "true or false";
+
 [[noreturn]] inline void reject(const ConfigValue& value, const std::string& type) {
-  const bool vowel = type.find_first_of("aeiou") == 0 && !type.starts_with("one");
-  const std::string article = type.starts_with("one ") ? "" : vowel ? "an " : "a ";
+  const bool vowel = type.find_first_of("aeiou") == 0;
+  const bool bare = type.starts_with("one ") || type == kTrueOrFalse;
+  const std::string article = bare ? "" : vowel ? "an " : "a ";
   throw ConfigError("found " + value.found + ", expected " + article + type);
 }
 
@@ -155,6 +158,23 @@ KeySpec choice(std::string key, OnResume resume, std::string help, Member member
       if (member(config) == meaning) return ConfigValue::of(std::string(name));
     }
     return ConfigValue::nothing("an undefined value");
+  };
+  return spec;
+}
+
+template <typename Member>
+KeySpec flag(std::string key, OnResume resume, std::string help, Member member) {
+  KeySpec spec{std::move(key), std::string(kTrueOrFalse), std::move(help), resume, {}, {}};
+  spec.set = [member, type = spec.type](Config& config, const ConfigValue& value) {
+    const bool* found = value.get<bool>();
+    if (found == nullptr) reject(value, type);
+    member(config) = *found ? Switch::kOn : Switch::kOff;
+  };
+  spec.get = [member](const Config& config) {
+    const Switch field = member(config);
+    return field == Switch::kOn || field == Switch::kOff
+               ? ConfigValue::of(field == Switch::kOn)
+               : ConfigValue::nothing("an undefined value");
   };
   return spec;
 }

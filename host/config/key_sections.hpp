@@ -24,6 +24,7 @@ std::vector<KeySpec> optimizer_keys();
 std::vector<KeySpec> train_keys();
 std::vector<KeySpec> monitor_keys();
 std::vector<KeySpec> checkpoint_keys();
+std::vector<KeySpec> log_keys();
 
 inline constexpr std::int64_t kLargest = std::numeric_limits<std::int64_t>::max();
 

@@ -37,7 +37,7 @@ const std::vector<KeySpec>& key_table() {
     std::vector<KeySpec> all;
     for (auto section : {data_keys, model_keys, propagation_keys, ease_keys, graph_filter_keys,
                          loss_keys, contrast_keys, sampling_keys, optimizer_keys, train_keys,
-                         monitor_keys, checkpoint_keys}) {
+                         monitor_keys, checkpoint_keys, log_keys}) {
       for (KeySpec& key : section()) all.push_back(std::move(key));
     }
     return all;

@@ -130,6 +130,15 @@ std::vector<KeySpec> checkpoint_keys() {
   };
 }
 
+std::vector<KeySpec> log_keys() {
+  return {
+      flag("log.tensorboard", kHarmless,
+           "true: write curves, hyperparameters and embeddings for TensorBoard into "
+           "RUN/tensorboard (tensorboard --logdir RUN)",
+           at(&Config::log, &LogOptions::tensorboard)),
+  };
+}
+
 std::vector<KeySpec> monitor_keys() {
   return {
       choice<CollapseAction>("monitor.on_collapse", kHarmless,

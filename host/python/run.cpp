@@ -72,6 +72,7 @@ class RunWriter {
     });
     run.write_state(trainer.state());
     run.write_embeddings(*backend, trainer.model());
+    run.write_projector();
   }
 
  private:

@@ -2,11 +2,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -38,25 +38,18 @@ void add_monitors(Json& line, std::string_view side, const EmbeddingStatistics& 
   add("effective_rank", statistics.effective_rank);
 }
 
-/// Appends one line, whole or not at all.
-void append_line(const fs::path& file, const std::string& line) {
-  const UniqueFd out(
-      ::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0666));
-  struct stat before {};
-  const bool opened = out.valid() && ::fstat(out.get(), &before) == 0;
-  const ssize_t written = opened ? ::write(out.get(), line.data(), line.size()) : -1;
-  if (written == static_cast<ssize_t>(line.size())) return;
-  const int reason = written < 0 ? errno : ENOSPC;
-  if (written > 0 && ::ftruncate(out.get(), before.st_size) != 0) {
-    errno = 0;  // the next resume removes the partial line
+/// The epoch of a line; none if the line is damaged.
+std::optional<std::int64_t> epoch_of(const std::string& line) {
+  const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  if (!record.is_object() || !record.contains("epoch") || !record["epoch"].is_number_integer()) {
+    return std::nullopt;
   }
-  throw Error(fmt::format("{}: cannot be written: {}", file.string(),
-                          std::generic_category().message(reason)));
+  return record["epoch"].get<std::int64_t>();
 }
 
 }  // namespace
 
-void append_metrics(const fs::path& file, const EpochRecord& record) {
+std::string metrics_line(const EpochRecord& record) {
   Json line{{"epoch", record.epoch}};
   const bool is_trained = !record.loss_name.empty();
   if (is_trained) {
@@ -80,20 +73,23 @@ void append_metrics(const fs::path& file, const EpochRecord& record) {
     line["item_gradient_norm"] = record.item_gradient_norm;
   }
   if (!record.collapse.empty()) line["collapse"] = record.collapse;
-  append_line(file, line.dump() + "\n");  // dump() writes numbers that are not finite as null
+  return line.dump() + "\n";  // dump() writes numbers that are not finite as null
+}
+
+std::vector<std::string> read_metrics(const fs::path& file) {
+  std::vector<std::string> lines;
+  if (!is_there(file)) return lines;
+  std::istringstream stream(std::string(read_whole_file(file, kMaxMetricsBytes).view()));
+  for (std::string line; std::getline(stream, line) && epoch_of(line);) lines.push_back(line);
+  return lines;
 }
 
 void truncate_metrics(const fs::path& file, int epoch) {
   if (!is_there(file)) return;
   const std::string text(read_whole_file(file, kMaxMetricsBytes).view());
-  std::istringstream stream(text);
   std::string kept;
-  for (std::string line; std::getline(stream, line);) {
-    const Json record = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (!record.is_object() || !record.contains("epoch") || !record["epoch"].is_number_integer() ||
-        record["epoch"].get<std::int64_t>() > epoch) {
-      break;
-    }
+  for (const std::string& line : read_metrics(file)) {
+    if (*epoch_of(line) > epoch) break;
     kept += line + "\n";
   }
   if (kept != text) write_file_atomically(file, kept);

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include "tern/trainer.hpp"
 
 namespace tern {
 
-/// Appends the record of an epoch to metrics.jsonl, as one line, whole or not at all. Run::append()
-/// describes the keys.
-void append_metrics(const std::filesystem::path& file, const EpochRecord& record);
+/// The record of an epoch as a line of metrics.jsonl. Run::append() describes the keys.
+std::string metrics_line(const EpochRecord& record);
+
+/// The lines of metrics.jsonl up to the first damaged one, without their ends; none if there is no file.
+std::vector<std::string> read_metrics(const std::filesystem::path& file);
 
 /// Removes the lines of later epochs, and everything from the first damaged line on.
 void truncate_metrics(const std::filesystem::path& file, int epoch);

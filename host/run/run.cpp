@@ -12,6 +12,7 @@
 #include "host/run/manifest.hpp"
 #include "host/run/metrics.hpp"
 #include "host/run/stored_data.hpp"
+#include "host/run/tensorboard.hpp"
 #include "host/support/files.hpp"
 #include "host/support/unique_fd.hpp"
 #include "tern/error.hpp"
@@ -65,14 +66,19 @@ void expect_no_files(const fs::path& path) {
   for (const auto& found : {folder.states(), folder.bests()}) {
     if (!found.empty()) refuse(fs::path(kCheckpointFolder) / found.front().path.filename());
   }
+  const std::vector<fs::path> board = tensorboard_files(path / kTensorBoardFolder);
+  if (!board.empty()) refuse(fs::path(kTensorBoardFolder) / board.front().filename());
 }
 
 void remove_run(const fs::path& path) {
   for (const char* name : kRunFiles) remove_file(path / name);
   remove_file(path / kReportFile);  // it is about the run that goes
   CheckpointFolder(path / kCheckpointFolder).clear();
-  remove_temporary_files(path);
-  remove_temporary_files(path / kCheckpointFolder);
+  for (const fs::path& file : tensorboard_files(path / kTensorBoardFolder)) remove_file(file);
+  for (const fs::path& folder : {path, path / kCheckpointFolder, path / kTensorBoardFolder}) {
+    remove_temporary_files(folder);
+  }
+  remove_quietly(path / kTensorBoardFolder);  // unless it has files of others
 }
 
 /// Throws ShapeError if a split has other sizes than the names, as data that was made by hand can have.
@@ -95,7 +101,10 @@ std::string absolute_data_path(const std::string& path) {
 }  // namespace
 
 Run::Run(fs::path path, Config config, std::unique_ptr<RunLock> lock)
-    : path_(std::move(path)), config_(std::move(config)), lock_(std::move(lock)) {}
+    : path_(std::move(path)),
+      config_(std::move(config)),
+      lock_(std::move(lock)),
+      board_(std::make_unique<TensorBoardLog>(path_ / kTensorBoardFolder)) {}
 Run::Run(Run&&) noexcept = default;
 Run& Run::operator=(Run&&) noexcept = default;
 Run::~Run() = default;
@@ -191,8 +200,9 @@ Run Run::resume(const fs::path& path) {
   Run run = open(path);
   run.lock_ = std::move(lock);
   make_directories(path / kCheckpointFolder);  // it may have been left out of a copy
-  remove_temporary_files(path);
-  remove_temporary_files(path / kCheckpointFolder);
+  for (const fs::path& folder : {path, path / kCheckpointFolder, path / kTensorBoardFolder}) {
+    remove_temporary_files(folder);
+  }
   remove_quietly(path / kBegunFile);
   return run;
 }
@@ -214,7 +224,10 @@ void Run::set_config(const Config& config) {
 }
 
 void Run::append(const EpochRecord& record) {
-  append_metrics(path_ / kMetricsFile, record);
+  const fs::path metrics = path_ / kMetricsFile;
+  const std::string line = metrics_line(record);
+  append_to_file(metrics, line);
+  if (config_.log.tensorboard == Switch::kOn) board_->append(line, metrics, config_);
 }
 
 }  // namespace tern

@@ -12,6 +12,7 @@
 #include "host/run/checkpoint_folder.hpp"
 #include "host/run/manifest.hpp"
 #include "host/run/metrics.hpp"
+#include "host/run/tensorboard.hpp"
 #include "host/support/files.hpp"
 #include "host/support/hash.hpp"
 #include "tern/error.hpp"
@@ -24,12 +25,13 @@ namespace {
 namespace fs = std::filesystem;
 
 /// The part of a configuration that decides the results: without the path of the data (a
-/// fingerprint identifies the data), the threads and the schedule of checkpoints. The same training
+/// fingerprint identifies the data), the threads, the schedule of checkpoints and logs. The same training
 /// on the same kind of device therefore gives the same file.
 Config numeric_part(Config config) {
   config.data_path.clear();
   config.threads = 0;
   config.checkpoint = {};
+  config.log = {};
   return config;
 }
 
@@ -50,6 +52,7 @@ void Run::forget_after(const Place& place) {
   // Embeddings without a checkpoint count as the best, which these would not be.
   if (folder.states().empty()) remove_quietly(path_ / kEmbeddingsFile);
   truncate_metrics(path_ / kMetricsFile, place.epoch);
+  board_->continue_after(place.epoch);
 }
 
 void Run::describe_checkpoint(TensorFile& file) const {

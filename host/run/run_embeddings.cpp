@@ -11,6 +11,8 @@
 #include "host/run/checkpoint.hpp"
 #include "host/run/checkpoint_folder.hpp"
 #include "host/run/manifest.hpp"
+#include "host/run/projector.hpp"
+#include "host/run/tensorboard.hpp"
 #include "host/support/files.hpp"
 #include "host/train/parameters.hpp"
 #include "tern/error.hpp"
@@ -65,6 +67,14 @@ void Run::write_embeddings(const FinalEmbeddings& embeddings) {
   describe_checkpoint(file);
   file.metadata["epoch"] = std::to_string(embeddings.epoch);
   write_checkpoint(path_ / kEmbeddingsFile, std::move(file));
+}
+
+void Run::write_projector() const {
+  if (config_.log.tensorboard == Switch::kOff) return;
+  const std::optional<FinalEmbeddings> embeddings = read_embeddings("best");
+  if (!embeddings) return;
+  write_projector_files(path_ / kTensorBoardFolder, *embeddings,
+                        load_data(DataParts::kInteractions));
 }
 
 bool Run::are_embeddings_of(const std::map<std::string, std::string>& metadata,

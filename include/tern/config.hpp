@@ -141,6 +141,15 @@ struct CheckpointOptions {
   int keep = 2;
 };
 
+/// A key that is true or false.
+enum class Switch : std::uint8_t { kOff, kOn };
+
+/// What a run directory gets beside its own files.
+struct LogOptions {
+  /// Events and embeddings for TensorBoard, in the folder tensorboard.
+  Switch tensorboard = Switch::kOff;
+};
+
 /// The score that a user's items are ranked by.
 enum class ScoreKind : std::uint8_t {
   kDot,     // u·i of the final embeddings
@@ -216,6 +225,7 @@ struct Config {
   SelectionSplit select_on = SelectionSplit::kValid;
   MonitorOptions monitor;
   CheckpointOptions checkpoint;
+  LogOptions log;
   OnNan on_nan = OnNan::kStop;
   /// Rollbacks before a run stops anyway.
   int max_rollbacks = 3;

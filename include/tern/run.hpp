@@ -22,6 +22,7 @@
 namespace tern {
 
 class RunLock;
+class TensorBoardLog;
 
 /// Final embeddings: the score of an item for a user is the dot product of their rows, or
 /// their cosine, as evaluation.score says.
@@ -43,6 +44,7 @@ struct FinalEmbeddings {
 ///   embeddings.safetensors     final embeddings of one checkpoint, which its metadata names
 ///   report.html                a page about the run, if tern report wrote one
 ///   fitted.safetensors         instead of both: the arrays of a model that is fitted, not trained
+///   tensorboard/               events and embeddings for TensorBoard, with log.tensorboard = true
 ///   checkpoints/               training states, epoch-N.safetensors (N whole epochs) and
 ///                              epoch-N-step-S.safetensors (and S steps), and parameters alone,
 ///                              best-N.safetensors
@@ -99,7 +101,8 @@ class Run {
   ///     user_mean_cosine, user_min_column_deviation, user_max_column_deviation,
   ///     user_effective_rank, user_gradient_norm, and the same for item_...
   ///   if the embeddings have collapsed or blown up: collapse, a list of sentences
-  /// A fitted model has one line, for epoch 0. Numbers that are not finite become null.
+  /// A fitted model has one line, for epoch 0. Numbers that are not finite become null. With
+  /// log.tensorboard = true, the numbers also go to TensorBoard's event files.
   void append(const EpochRecord& record);
   /// A place in training, by which checkpoints are ordered: finished epochs, then steps.
   struct Place {
@@ -165,6 +168,10 @@ class Run {
   /// Writes final embeddings that were computed before. They are those of the best checkpoint if the run
   /// has no checkpoints.
   void write_embeddings(const FinalEmbeddings& embeddings);
+  /// With log.tensorboard = true, writes the final embeddings that were last written for TensorBoard's
+  /// projector: those of the 10,000 users and the 10,000 items with the most interactions. Else, and in a
+  /// run without embeddings, does nothing. Throws as read_embeddings() does, and Error.
+  void write_projector() const;
   /// Whether the final embeddings that were last written are those of a checkpoint, "best" or
   /// "last". In a run whose checkpoints were all deleted, they count as the best.
   bool has_embeddings(std::string_view name) const;
@@ -196,6 +203,7 @@ class Run {
   std::vector<std::string> config_notes_;
   std::uint64_t fingerprint_ = 0;
   std::unique_ptr<RunLock> lock_;  // null: opened for reading
+  std::unique_ptr<TensorBoardLog> board_;
 };
 
 /// Throws Error if the file system has no room for the copy of the data, the final embeddings and

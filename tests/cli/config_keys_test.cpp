@@ -76,6 +76,7 @@ std::vector<std::string> just_outside(const std::string& type) {
   if (is("^number from (-?[0-9.]+) to ([0-9.]+)$")) return {before(real(1)), after(real(2)), "nan"};
   if (is("^number, or")) return {"inf", "nan", "\"x\""};
   if (is("^one of (\\w[^|]*)")) return {"\"" + found[1].str() + "x\"", "\"\"", "1"};
+  if (is("^true or false$")) return {"1", "\"true\"", "[]"};
   if (is("^path$|^header name|^name@k")) return {"1", "true", "[]"};
   return {};
 }
@@ -212,6 +213,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"checkpoint.every_epochs", [](Config& c) { c.checkpoint.every_epochs = -1; }},
       {"checkpoint.every_minutes", [](Config& c) { c.checkpoint.every_minutes = -1.0; }},
       {"checkpoint.keep", [](Config& c) { c.checkpoint.keep = 0; }},
+      {"log.tensorboard", [](Config& c) { c.log.tensorboard = static_cast<Switch>(99); }},
   };
   return all;
 }

@@ -70,6 +70,16 @@ TEST(SetConfig, AcceptsSeparatorsThatNoIdHas) {
   }
 }
 
+TEST(SetConfig, TakesTrueAndFalse) {
+  Config config;
+  set_config(config, "log.tensorboard", "true");
+  EXPECT_EQ(config.log.tensorboard, Switch::kOn);
+  EXPECT_THAT(write_config(config), HasSubstr("[log]\ntensorboard = true\n"));
+  set_config(config, "log.tensorboard", "false");
+  EXPECT_EQ(config.log.tensorboard, Switch::kOff);
+  EXPECT_THAT(complaint("log.tensorboard", "1"), HasSubstr(", expected true or false"));
+}
+
 TEST(SetConfig, ReachesTheField) {
   Config config;
   set_config(config, "data.path", "some/where");
