@@ -19,6 +19,7 @@
 #include "host/cli/ending.hpp"
 #include "host/cli/fitting.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/program.hpp"
 #include "host/cli/ranks.hpp"
 #include "host/cli/resume.hpp"
 #include "host/cli/search.hpp"
@@ -259,9 +260,9 @@ int verify(const TrainOptions& options, Console& console) {
   return verify_determinism(config, data, console);
 }
 
-int train(const TrainOptions& options) {
+// reason: set to that of the exception with which the job ends.
+int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
   StopSignals signals;
-  Ranks ranks;
   Console console(options.quiet || !ranks.leads() ? Console::Mode::kQuiet
                   : options.verbose               ? Console::Mode::kVerbose
                                                   : Console::Mode::kTalk);
@@ -275,10 +276,21 @@ int train(const TrainOptions& options) {
   } catch (const distributed::ReportedLoss&) {
     throw;
   } catch (const std::exception& error) {
-    ranks.fail(error.what());
+    reason = error.what();
     console.log(Console::Level::kError, error.what());  // guarded() prints it
     throw;
   }
+}
+
+int train(const TrainOptions& options) {
+  Ranks ranks;
+  std::string reason;
+  const auto job = [&] { return train(options, ranks, reason); };
+  if (!ranks.several()) return job();
+  // Print first: once another rank ends, a launcher such as mpirun kills all.
+  const int code = guarded(job);
+  if (!reason.empty()) ranks.fail(reason);
+  return code;
 }
 
 }  // namespace
