@@ -21,6 +21,7 @@
 #include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/suggestions.hpp"
+#include "host/distributed/tcp_communicator.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/version.hpp"
@@ -179,6 +180,8 @@ int guarded(const std::function<int()>& body) noexcept {
     return body();
   } catch (const ReaderGone&) {
     return kDone;
+  } catch (const distributed::ReportedLoss&) {
+    return kFailed;  // rank 0 prints it
   } catch (const ConfigError& error) {
     return report(kUsage, error.what());
   } catch (const DataError& error) {

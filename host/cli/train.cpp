@@ -19,8 +19,11 @@
 #include "host/cli/ending.hpp"
 #include "host/cli/fitting.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/program.hpp"
+#include "host/cli/ranks.hpp"
 #include "host/cli/resume.hpp"
 #include "host/cli/search.hpp"
+#include "host/cli/shared_job.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/training_job.hpp"
 #include "host/cli/training_plan.hpp"
@@ -28,6 +31,7 @@
 #include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
 #include "host/support/parallel.hpp"
+#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
 #include "tern/model.hpp"
@@ -100,32 +104,48 @@ std::optional<int> finished_code(Plan& plan, Console& console) {
   return kDone;
 }
 
-void resume_run(Plan& plan, Trainer& trainer, Console& console) {
+void resume_run(Plan& plan, Trainer& trainer, Console& console, Ranks& ranks) {
   std::optional<Run::SavedState> state = std::exchange(plan.state, std::nullopt);
   if (!state) state = load_state(*plan.run, plan.changes, console);
   resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
   plan.run->set_config(plan.config);
+  std::optional<TrainingState> shared;
+  if (state) shared = std::move(state->state);
+  ranks.share(shared);
 }
 
-int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
-                 Console& console) {
-  TrainingJob job(run, trainer, console, signals);
-  const TrainingResult result = job.run();
-  const std::string summary = ending(result, trainer.progress(), run);
-  write_embeddings(run, backend, trainer.model(), console);
-  console.line(summary);
+int exit_code(const TrainingResult& result) {
   if (result.reason == StopReason::kCollapse) return kFailed;
   return result.reason == StopReason::kRequested ? kStopped : kDone;
 }
 
-// Allocates everything that the job keeps. Throws Error if memory or disk space is short.
+int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
+                 Console& console, Ranks& ranks) {
+  TrainingJob job(&run, trainer, console, signals, ranks);
+  const TrainingResult result = job.run();
+  const std::string summary = ending(result, trainer.progress(), run);
+  if (ranks.several()) {
+    // The leader alone reads the best checkpoint: it computes the embeddings from whole tables.
+    complete_embeddings(run, *make_cpu_backend(), trainer.data(), console);
+  } else {
+    write_embeddings(run, backend, trainer.model(), console);
+  }
+  console.line(summary);
+  ranks.wait_for_all();
+  return exit_code(result);
+}
+
+// Allocates everything that the job keeps. Throws Error if memory or disk space is short. out: the
+// directory to write to; null on a rank that writes nothing.
 std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data,
-                                           const Config& config, const Plan& plan,
+                                           const Config& config, const std::string* out,
                                            const MemoryEstimate& memory) {
   std::string finding = "out of memory";
   try {
     auto trainer = std::make_unique<Trainer>(backend, data, config);
-    check_space(plan.out.empty() ? "runs" : plan.out, config, data, trainer->state_bytes());
+    if (out != nullptr) {
+      check_space(out->empty() ? "runs" : *out, config, data, trainer->state_bytes());
+    }
     trainer->rehearse();
     return trainer;
   } catch (const MemoryError& error) {
@@ -140,24 +160,63 @@ int finish(const Run& run, int code) {
   return code;
 }
 
-int train(const TrainOptions& options, StopSignals& signals, Console& console) {
+std::unique_ptr<Backend> open_backend(const Config& config, int threads, Console& console,
+                                      Ranks& ranks) {
+  if (ranks.several()) return ranks.make_backend(config.model, threads);
+  std::string notice;
+  std::unique_ptr<Backend> backend =
+      make_program_backend(config.device, threads, &notice, config.reproducibility);
+  if (!notice.empty()) console.line(notice);
+  return backend;
+}
+
+// A rank that follows: everything that the leader does in train(), without files and messages.
+int follow(StopSignals& signals, Console& console, Ranks& ranks) {
+  const FollowedJob job = receive_job(ranks);
+  Config config = job.config;
+  const int threads = ranks.share_threads(config.threads);
+  const auto limit = limit_threads(threads);
+  const std::unique_ptr<Backend> backend = open_backend(config, threads, console, ranks);
+  const Dataset data = load_data(job);
+  ranks.expect_same_data(data, config);
+  if (!receive_settings(ranks, config)) return receive_exit_code(ranks);
+  const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
+  const std::unique_ptr<Trainer> trainer =
+      rehearsed_trainer(*backend, data, config, nullptr, memory);
+  signals.note_from_now_on();
+  std::optional<TrainingState> state;
+  ranks.share(state);
+  if (state) trainer->restore(*state);
+  try {
+    const TrainingResult result = TrainingJob(nullptr, *trainer, console, signals, ranks).run();
+    ranks.wait_for_all();
+    return exit_code(result);
+  } catch (const NumericalFault& fault) {
+    throw distributed::ReportedLoss(fault.what());  // the leader finds it too, and prints it
+  }
+}
+
+int train(const TrainOptions& options, StopSignals& signals, Console& console, Ranks& ranks) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
-  const auto limit = limit_threads(config.threads);
+  ranks.expect_carried(config, options);
+  announce_job(ranks, plan);
+  const int threads = ranks.share_threads(config.threads);
+  const auto limit = limit_threads(threads);
   if (is_fitted(config.model.kind)) {
     const int code = fit_run(plan, options, signals, console);
     return finish(*plan.run, code);
   }
-  std::string notice;
-  const std::unique_ptr<Backend> backend =
-      make_program_backend(config.device, config.threads, &notice, config.reproducibility);
-  if (!notice.empty()) console.line(notice);
+  const std::unique_ptr<Backend> backend = open_backend(config, threads, console, ranks);
   const Dataset data = load_data(plan, console);
+  ranks.expect_same_data(data, config);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {
-    complete_embeddings(*plan.run, *backend, data, console);
+    announce_end(ranks, *code);
+    complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data, console);
     return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);
+  if (ranks.several()) console.line(ranks.describe());
   fit_ks(config, data, console);
   note_k(config, data, console);
   if (!plan.run) {
@@ -168,19 +227,23 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   console.line(memory_line(memory, *backend));
   expect_memory(memory, *backend);
   if (!plan.run && searches(options.config)) {
-    rehearsed_trainer(*backend, data, config, plan, memory);  // fails before minutes of trials
+    rehearsed_trainer(*backend, data, config, &plan.out, memory);  // fails before minutes of trials
     search_recipe(options.config, *backend, data, config, console);
   }
-  const std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, plan, memory);
+  announce_settings(ranks, config);
+  const std::unique_ptr<Trainer> trainer =
+      rehearsed_trainer(*backend, data, config, &plan.out, memory);
   // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();
   if (plan.run) {
-    resume_run(plan, *trainer, console);
+    resume_run(plan, *trainer, console, ranks);
   } else {
     plan.run = create_run(plan, options, data);
     console.open_log(plan.run->log_file());
+    std::optional<TrainingState> none;
+    ranks.share(none);
   }
-  return finish(*plan.run, train_in_run(*plan.run, *backend, *trainer, signals, console));
+  return finish(*plan.run, train_in_run(*plan.run, *backend, *trainer, signals, console, ranks));
 }
 
 int verify(const TrainOptions& options, Console& console) {
@@ -197,17 +260,37 @@ int verify(const TrainOptions& options, Console& console) {
   return verify_determinism(config, data, console);
 }
 
-int train(const TrainOptions& options) {
+// reason: set to that of the exception with which the job ends.
+int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
   StopSignals signals;
-  Console console(options.quiet     ? Console::Mode::kQuiet
-                  : options.verbose ? Console::Mode::kVerbose
-                                    : Console::Mode::kTalk);
+  Console console(options.quiet || !ranks.leads() ? Console::Mode::kQuiet
+                  : options.verbose               ? Console::Mode::kVerbose
+                                                  : Console::Mode::kTalk);
   try {
-    return options.verify_determinism ? verify(options, console) : train(options, signals, console);
+    if (!ranks.leads()) return follow(signals, console, ranks);
+    if (options.verify_determinism) {
+      ranks.expect_carried(Config(), options);
+      return verify(options, console);
+    }
+    return train(options, signals, console, ranks);
+  } catch (const distributed::ReportedLoss&) {
+    throw;
   } catch (const std::exception& error) {
+    reason = error.what();
     console.log(Console::Level::kError, error.what());  // guarded() prints it
     throw;
   }
+}
+
+int train(const TrainOptions& options) {
+  Ranks ranks;
+  std::string reason;
+  const auto job = [&] { return train(options, ranks, reason); };
+  if (!ranks.several()) return job();
+  // Print first: once another rank ends, a launcher such as mpirun kills all.
+  const int code = guarded(job);
+  if (!reason.empty()) ranks.fail(reason);
+  return code;
 }
 
 }  // namespace
@@ -254,6 +337,9 @@ Command add_train(CLI::App& program) {
       "with 75; --resume continues from there, bit for bit. A second signal ends it at once.\n"
       "ease and graph_filter are fitted in one go, on the CPU: a signal ends the fit, and nothing\n"
       "is written. Keys of training have no effect on them.\n"
+      "Several ranks train one job together under mpirun, srun, or with TERN_RANK, TERN_RANKS and\n"
+      "TERN_MASTER=host:port set: lightgcn and mf with bpr, on CPUs, with a part of the columns "
+      "each.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
       "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +
       ConfigOptions::recipe_help() +

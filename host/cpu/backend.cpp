@@ -99,7 +99,7 @@ DenseStateStorage& storage(const DenseState& state) {
   return storage_of<DenseStateStorage>(state, "cpu", "state");
 }
 
-CpuBackend::CpuBackend(int threads) : pool_(threads) {
+CpuBackend::CpuBackend(int threads, PartialSums* sums) : pool_(threads), sums_(sums) {
   prepare_blas(pool_);  // embedding_statistics multiplies in pieces, one thread a piece
   // Without a choice, a pointer to a kernel asks the processor in each call, and in a virtual machine
   // an answer takes microseconds.
@@ -240,11 +240,24 @@ void note_earlier_fault(CounterStorage* fault, std::int64_t step) {
 
 namespace tern {
 
-std::unique_ptr<Backend> make_cpu_backend(int threads) {
+namespace {
+
+std::unique_ptr<Backend> make_backend_with(int threads, PartialSums* sums) {
   Config config;
   config.threads = threads;
   check_keys(config, "train.threads");
-  return std::make_unique<cpu::CpuBackend>(threads == 0 ? default_thread_count().threads : threads);
+  if (threads == 0) threads = default_thread_count().threads;
+  return std::make_unique<cpu::CpuBackend>(threads, sums);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> make_cpu_backend(int threads) {
+  return make_backend_with(threads, nullptr);
+}
+
+std::unique_ptr<Backend> make_partial_cpu_backend(int threads, PartialSums& sums) {
+  return make_backend_with(threads, &sums);
 }
 
 }  // namespace tern

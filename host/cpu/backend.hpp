@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "host/backend/host_backend.hpp"
+#include "host/backend/partial_sums.hpp"
 #include "host/cpu/dense_state.hpp"
 #include "host/cpu/storage.hpp"
 #include "host/support/parallel.hpp"
@@ -14,10 +15,11 @@
 
 namespace tern::cpu {
 
-/// The f32 backend for the CPU. threads: the number of threads of an op, at least 1.
+/// The f32 backend for the CPU. threads: the number of threads of an op, at least 1. sums: null if it has
+/// all columns of its tables.
 class CpuBackend final : public HostBackend {
  public:
-  explicit CpuBackend(int threads);
+  explicit CpuBackend(int threads, PartialSums* sums = nullptr);
 
   std::string name() const override { return "cpu"; }
   DeviceDescription describe() const override;
@@ -94,6 +96,7 @@ class CpuBackend final : public HostBackend {
 
  private:
   ThreadPool pool_;
+  PartialSums* sums_;
 };
 
 /// Rows that a thread takes at a time, where a row is the work of one vector operation.

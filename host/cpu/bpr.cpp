@@ -2,10 +2,12 @@
 //
 // Two passes. The first computes for each triplet one dot product u·(n - p), which gives its loss
 // and its weight σ/B. The second gathers the gradient of each distinct row through its list of
-// occurrences, one thread a row in a fixed order, so that no atomics are needed.
+// occurrences, one thread a row in a fixed order, so that no atomics are needed. A backend with a part
+// of the columns completes the dot products in between.
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "host/backend/checks.hpp"
 #include "host/cpu/backend.hpp"
@@ -116,12 +118,23 @@ void CpuBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& item
   const auto user_gradient = HWY_DYNAMIC_DISPATCH(user_gradient);
   const auto item_gradient = HWY_DYNAMIC_DISPATCH(item_gradient);
 
-  parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t t) {
-    const double x = score_difference(u.row(batch[t].user), i.row(batch[t].positive),
-                                      i.row(batch[t].negative), u.stride);
+  const auto score = [&](std::int64_t t) -> double {
+    return score_difference(u.row(batch[t].user), i.row(batch[t].positive),
+                            i.row(batch[t].negative), u.stride);
+  };
+  const auto weigh = [&](std::int64_t t, double x) {
     state.losses[t] = softplus(x);
     state.weights[t] = static_cast<float>(sigmoid(x) / static_cast<double>(count));
-  });
+  };
+  if (sums_ == nullptr) {
+    parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t t) { weigh(t, score(t)); });
+  } else {
+    parallel_for_blocks(pool_, count, kRowBlock,
+                        [&](std::int64_t t) { state.losses[t] = score(t); });
+    sums_->complete(std::span(state.losses).first(static_cast<std::size_t>(count)));
+    parallel_for_blocks(pool_, count, kRowBlock,
+                        [&](std::int64_t t) { weigh(t, state.losses[t]); });
+  }
   parallel_for_blocks(pool_, user_rows + item_rows, kRowBlock, [&](std::int64_t r) {
     if (r < user_rows) {
       user_gradient(batch, state.weights.data(), of_users.occurrences.data() + of_users.starts[r],

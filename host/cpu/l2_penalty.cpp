@@ -62,6 +62,7 @@ void CpuBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& use
   });
   double sum = 0.0;
   for (std::int64_t r = 0; r < rows; ++r) sum += state.losses[r];
+  if (sums_ != nullptr) sums_->complete({&sum, 1});
   view(losses)(1, state.batch) = static_cast<float>(lambda / (2.0 * count) * sum);
 }
 

@@ -1,0 +1,206 @@
+#include "host/cli/ranks.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <span>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "host/cli/search.hpp"
+#include "host/config/keys.hpp"
+#include "host/data/fingerprint.hpp"
+#include "host/distributed/column_backend.hpp"
+#include "host/distributed/environment.hpp"
+#include "host/run/checkpoint.hpp"
+#include "host/support/processors.hpp"
+#include "tern/error.hpp"
+#include "tern/model.hpp"
+
+namespace tern::cli {
+namespace {
+
+using nlohmann::json;
+
+/// A value of `type`, for the tensor that a follower receives.
+Tensor empty_tensor(const std::vector<std::int64_t>& shape, std::size_t type) {
+  Tensor tensor{shape, {}};
+  std::int64_t size = 1;
+  for (const std::int64_t extent : shape) size *= extent;
+  if (type == 1) tensor.values = std::vector<double>();
+  if (type == 2) tensor.values = std::vector<std::int32_t>();
+  if (type == 3) tensor.values = std::vector<std::int64_t>();
+  std::visit([&](auto& values) { values.resize(static_cast<std::size_t>(size)); }, tensor.values);
+  return tensor;
+}
+
+/// Names, shapes and types of the tensors, and the metadata.
+std::string header_of(const TensorFile& file) {
+  json header{{"metadata", file.metadata}, {"tensors", json::array()}};
+  for (const auto& [name, tensor] : file.tensors) {
+    header["tensors"].push_back({name, tensor.shape, tensor.values.index()});
+  }
+  return header.dump();
+}
+
+TensorFile file_of(const std::string& text) {
+  const json header = json::parse(text);
+  TensorFile file;
+  file.metadata = header["metadata"].get<std::map<std::string, std::string>>();
+  for (const json& one : header["tensors"]) {
+    file.tensors.emplace(
+        one[0].get<std::string>(),
+        empty_tensor(one[1].get<std::vector<std::int64_t>>(), one[2].get<std::size_t>()));
+  }
+  return file;
+}
+
+/// The processors that this process may run on, as text.
+std::string own_processors() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  sched_getaffinity(0, sizeof set,
+                    &set);  // a machine with more processors than the set counts as one
+  std::string text(sizeof set, '\0');
+  std::memcpy(text.data(), &set, sizeof set);
+  return text;
+}
+
+}  // namespace
+
+Ranks::Ranks() {
+  const auto place = distributed::find_place([](const char* name) { return std::getenv(name); });
+  if (place) communicator_ = std::make_unique<distributed::TcpCommunicator>(*place);
+}
+
+bool Ranks::agree(bool leaders) {
+  if (!several()) return leaders;
+  std::byte answer{leaders};
+  communicator_->broadcast({&answer, 1}, 0);
+  return answer != std::byte{};
+}
+
+unsigned Ranks::any(unsigned bits) {
+  if (!several()) return bits;
+  const auto own = static_cast<std::byte>(bits);
+  std::vector<std::byte> all(static_cast<std::size_t>(communicator_->size()));
+  communicator_->all_gather({&own, 1}, std::vector<std::size_t>(all.size(), 1), all);
+  for (const std::byte other : all) bits |= std::to_integer<unsigned>(other);
+  return bits;
+}
+
+void Ranks::share_bytes(std::string& leaders) {
+  std::uint64_t size = leaders.size();
+  communicator_->broadcast(std::as_writable_bytes(std::span(&size, 1)), 0);
+  leaders.resize(size);
+  communicator_->broadcast(std::as_writable_bytes(std::span(leaders)), 0);
+}
+
+std::string Ranks::share(std::string leaders) {
+  if (several()) share_bytes(leaders);
+  return leaders;
+}
+
+void Ranks::share(std::optional<TrainingState>& leaders) {
+  if (!several()) return;
+  if (!agree(leaders.has_value())) {
+    leaders.reset();
+    return;
+  }
+  TensorFile file = leads() ? to_file(*leaders) : TensorFile();
+  const std::string header = share(leads() ? header_of(file) : "");
+  if (!leads()) file = file_of(header);
+  for (auto& [name, tensor] : file.tensors) {
+    std::visit(
+        [&](auto& values) {
+          communicator_->broadcast(std::as_writable_bytes(std::span(values)), 0);
+        },
+        tensor.values);
+  }
+  if (!leads()) leaders = to_state(std::move(file), "the state of rank 0");
+}
+
+void Ranks::expect_same_data(const Dataset& data, const Config& config) {
+  if (!several()) return;
+  const std::uint64_t own = job_fingerprint(data, feature_files_for(config.model));
+  std::vector<std::uint64_t> all(static_cast<std::size_t>(communicator_->size()));
+  const std::vector<std::size_t> sizes(all.size(), sizeof own);
+  communicator_->all_gather(std::as_bytes(std::span(&own, 1)), sizes,
+                            std::as_writable_bytes(std::span(all)));
+  for (int r = 1; r < communicator_->size(); ++r) {
+    if (all[static_cast<std::size_t>(r)] == all[0]) continue;
+    throw DataError(config.data_path, 0,
+                    fmt::format("{} reads other data there than {}", communicator_->place_of(r),
+                                communicator_->place_of(0)));
+  }
+}
+
+void Ranks::wait_for_all() {
+  if (several()) communicator_->barrier();
+}
+
+void Ranks::fail(std::string_view reason) {
+  if (several()) communicator_->fail(reason);
+}
+
+int Ranks::share_threads(int asked) {
+  if (!several() || asked > 0) return asked;
+  const std::string own = own_processors();
+  const std::vector<std::size_t> sizes(static_cast<std::size_t>(communicator_->size()), own.size());
+  std::string all(own.size() * sizes.size(), '\0');
+  communicator_->all_gather(std::as_bytes(std::span(own)), sizes,
+                            std::as_writable_bytes(std::span(all)));
+  const std::string& host = communicator_->host_of(communicator_->rank());
+  int sharing = 0;
+  for (int r = 0; r < communicator_->size(); ++r) {
+    const std::string theirs = all.substr(own.size() * static_cast<std::size_t>(r), own.size());
+    sharing += communicator_->host_of(r) == host && theirs == own ? 1 : 0;
+  }
+  return std::max(1, default_thread_count().threads / sharing);
+}
+
+std::string Ranks::describe() const {
+  std::set<std::string> hosts;
+  for (int r = 0; r < communicator_->size(); ++r) hosts.insert(communicator_->host_of(r));
+  return fmt::format("{} ranks on {} host{}", communicator_->size(), hosts.size(),
+                     hosts.size() == 1 ? "" : "s");
+}
+
+std::unique_ptr<Backend> Ranks::make_backend(const ModelOptions& model, int threads) {
+  return std::make_unique<distributed::ColumnBackend>(*communicator_, model.width, threads);
+}
+
+void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
+  if (!several()) return;
+  const auto refuse = [](std::string_view found) {
+    throw ConfigError(fmt::format(
+        "several ranks train lightgcn and mf with the loss bpr on the CPU so far: found {}, which "
+        "needs one rank",
+        found));
+  };
+  const auto refuse_key = [&](const char* key) {
+    refuse(fmt::format("{} = {}", key, to_toml(find_key(key).get(config))));
+  };
+  const ModelOptions& model = config.model;
+  if (options.verify_determinism) refuse("--verify-determinism");
+  if (searches(options.config)) refuse("a recipe that searches");
+  if (config.data_path == "-") refuse("standard input as DATA");
+  if (model.kind != ModelKind::kLightGcn && model.kind != ModelKind::kMatrixFactorization) {
+    refuse_key("model.kind");
+  }
+  if (model.propagation.kind != PropagationKind::kLightGcn) refuse_key("propagation.kind");
+  if (model.contrast.kind != ContrastKind::kNone) refuse_key("contrast.kind");
+  if (config.loss.kind != LossKind::kBpr) refuse_key("loss.kind");
+  if (config.device != "auto" && config.device != "cpu") refuse_key("train.device");
+  distributed::expect_enough_columns(model.width, communicator_->size());
+}
+
+}  // namespace tern::cli

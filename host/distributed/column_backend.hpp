@@ -1,0 +1,162 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "host/backend/partial_sums.hpp"
+#include "host/distributed/columns.hpp"
+#include "host/distributed/communicator.hpp"
+#include "tern/backend.hpp"
+
+namespace tern::distributed {
+
+/// Throws ConfigError, with the most ranks, if a table of this width has fewer groups of columns than ranks.
+void expect_enough_columns(std::int64_t width, int ranks);
+
+/// A backend for one of several ranks that train one model together. Each holds all rows and a part of
+/// the columns of every table, in the CPU backend; to its users a matrix is whole. A table is a matrix of
+/// the model's width with more than kMaxTerms rows: those with fewer are the losses of an epoch's steps,
+/// which all ranks hold whole. Ops on the step's tables work on the rank's own columns: bpr and l2_penalty
+/// exchange sums over the columns, all others nothing. What leaves the step is whole on every rank:
+/// download and embedding_statistics gather the table, and score_topk ranks a part of the queries on each
+/// rank. These three are collective, as are steps, and get() of a counter of faults.
+///
+/// Every rank must make the same calls in the same order, which the same program on the same data and
+/// configuration does: all that it can read is the same on every rank, bit for bit. Ops that are not
+/// carried out by several ranks yet throw ConfigError.
+class ColumnBackend final : public Backend {
+ public:
+  /// The most rows of a matrix of losses (loss_terms()). A graph has more users and more items:
+  /// make_graph() throws ConfigError otherwise.
+  static constexpr std::int64_t kMaxTerms = 4;
+
+  /// The communicator must outlive the backend. width: of the model's embeddings. threads: of this rank; 0:
+  /// all that the process may use. Throws ConfigError if the width has fewer groups of columns than there
+  /// are ranks.
+  ColumnBackend(Communicator& communicator, std::int64_t width, int threads);
+
+  std::string name() const override { return inner_->name(); }
+  DeviceDescription describe() const override;
+  MemoryInfo memory() const override { return inner_->memory(); }
+
+  Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override;
+  void upload(std::span<const float> values, Matrix& to) override;
+  void upload(std::span<const double> values, Matrix& to) override;
+  void download(const Matrix& from, std::span<float> values) override;
+  void download(const Matrix& from, std::span<double> values) override;
+  void copy(const Matrix& from, Matrix& to) override;
+  void fill(Matrix& matrix, double value) override;
+
+  Graph make_graph(const Interactions& interactions) override;
+  RowSet make_row_set(NodeId num_nodes, std::span<const NodeId> rows) override;
+  std::vector<NodeId> get_rows(const RowSet& rows) override;
+  Counter make_counter(std::int64_t value) override;
+  void set(Counter& counter, std::int64_t value) override;
+  std::int64_t get(const Counter& counter) override;
+  void increment(Counter& counter) override;
+  RowSteps make_row_steps(std::int64_t rows) override;
+  void set(RowSteps& steps, std::int64_t step) override;
+  void synchronize() override { inner_->synchronize(); }
+  double seconds(const std::function<void()>& work) override { return inner_->seconds(work); }
+  std::unique_ptr<Recording> record(std::function<void()> step) override;
+
+  Triplets make_triplets(const Graph& graph, const SamplingOptions& options,
+                         std::int64_t batch_size) override;
+  SamplingCounts sampling_counts(const Triplets& triplets) const override;
+  void sample(Triplets& triplets, std::uint32_t epoch) override;
+  void set_triplets(Triplets& triplets, std::span<const Triplet> values) override;
+  std::vector<Triplet> get_triplets(const Triplets& triplets) override;
+  std::int64_t batch_number(const Triplets& triplets) const override;
+  std::vector<Triplet> get_batch(const Triplets& triplets) override;
+  void next_batch(Triplets& triplets) override;
+
+  void propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
+                 const PropagateOptions& options) override;
+  DenseState make_dense_state(std::int64_t rows, std::int64_t cols) override;
+  void linear_relu_batchnorm(const DenseLayer& layer, DenseMode mode, DenseState& state,
+                             Matrix& z) override;
+  void linear_relu_batchnorm_backward(const DenseLayer& layer, DenseState& state,
+                                      const Matrix& grad_z,
+                                      const DenseGradients& gradients) override;
+  void dropout(const DropoutOptions& options, const Counter& step, Matrix& values) override;
+  void bpr(Triplets& triplets, const Matrix& users, const Matrix& items, Matrix& grad_users,
+           Matrix& grad_items, Matrix& losses) override;
+  void in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override;
+  void alignment_uniformity(Triplets& triplets, const AlignmentUniformityOptions& options,
+                            const Matrix& users, const Matrix& items, Matrix& grad_users,
+                            Matrix& grad_items, Matrix& losses) override;
+  void sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
+                        const Matrix& users, const Matrix& items, Matrix& grad_users,
+                        Matrix& grad_items, Matrix& losses) override;
+  void info_nce(Triplets& triplets, const InfoNceOptions& options, Side side, const Matrix& views,
+                const Matrix& others, Matrix& grad_views, Matrix& grad_others,
+                Matrix& losses) override;
+  void perturb(const PerturbOptions& options, const Counter& step, Matrix& values,
+               const RowSet* rows, const RowSum& sum) override;
+  void normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) override;
+  void normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
+                               const RowAddend& addend) override;
+  void l2_penalty(Triplets& triplets, double lambda, const Matrix& users, const Matrix& items,
+                  Matrix& grad_users, Matrix& grad_items, Matrix& losses) override;
+  void adam(const AdamOptions& options, const Counter& step, const Matrix& gradient,
+            Matrix& parameter, AdamState& state, const RowSet* rows, Counter* fault) override;
+  void adam_catch_up(const AdamOptions& options, const Counter& step, Matrix& parameter,
+                     AdamState& state, const RowSet* rows, Counter* fault) override;
+  void sgd(const SgdOptions& options, const Counter& step, const Matrix& gradient,
+           Matrix& parameter, SgdState& state, const RowSet* rows, Counter* fault) override;
+  void score_topk(const Matrix& users, const Matrix& items, std::span<const NodeId> queries,
+                  std::span<const Graph* const> observed, std::int64_t k, TopItems& top) override;
+  EmbeddingStatistics embedding_statistics(const Matrix& embeddings,
+                                           StatisticsFigures figures) override;
+
+ private:
+  /// The sums of ops over all columns.
+  class Sums final : public PartialSums {
+   public:
+    explicit Sums(Communicator& communicator) : communicator_(communicator) {}
+    void complete(std::span<double> values) override { communicator_.all_reduce(values); }
+
+   private:
+    Communicator& communicator_;
+  };
+
+  /// A gathered copy, and the version of the matrix that it is a copy of.
+  struct Gathered {
+    std::uint64_t version = 0;
+    Matrix whole;
+  };
+
+  /// This rank's part of a matrix. One that is written becomes a new version.
+  const Matrix& part(const Matrix& matrix) const;
+  Matrix& part(Matrix& matrix);
+  Counter* part(Counter* fault);
+  bool is_split(const Matrix& matrix) const;
+  ColumnRange columns(std::int64_t width) const;
+  template <class Value>
+  void upload_part(std::span<const Value> values, Matrix& to);
+  template <class Value>
+  void download_whole(const Matrix& from, std::span<Value> values);
+  /// A copy of a matrix with all of its columns, in the inner backend.
+  Matrix gather(const Matrix& matrix);
+  /// The same, kept until the matrix changes or training goes on: the monitors and the rankings of an
+  /// evaluation read the same tables. Valid until two other matrices were asked for.
+  const Matrix& whole(const Matrix& matrix);
+  [[noreturn]] void throw_not_carried(std::string_view op) const;
+
+  Communicator& communicator_;
+  std::int64_t width_;
+  Sums sums_;
+  std::unique_ptr<Backend> inner_;
+  std::uint64_t versions_ = 0;
+  std::list<Gathered> gathered_;  // the newest first; at most two
+};
+
+}  // namespace tern::distributed

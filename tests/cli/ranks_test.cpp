@@ -1,0 +1,203 @@
+// tern train by several ranks, which are processes of this machine.
+
+#include <signal.h>
+
+#include <deque>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/resume_workspace.hpp"
+#include "tests/distributed/ranks_in_threads.hpp"
+
+namespace tern::test {
+namespace {
+
+using nlohmann::json;
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class RanksRun : public ResumeRun {
+ protected:
+  /// 24 columns: three ranks have 8 each, two 8 and 16.
+  std::vector<std::string> wide(const std::string& out, const std::string& epochs,
+                                const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> all = command(out, epochs, {"--set", "model.width=24"});
+    all.insert(all.end(), {"--set", "train.patience=0"});
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+
+  /// The ranks of one job, as somebody would start them by hand.
+  std::deque<Child> start(int ranks, const std::vector<std::string>& arguments) const {
+    const std::string master = "127.0.0.1:" + std::to_string(free_port());
+    std::deque<Child> children;
+    for (int rank = 0; rank < ranks; ++rank) {
+      Streams streams;
+      streams.environment = {{"TERN_RANK", std::to_string(rank)},
+                             {"TERN_RANKS", std::to_string(ranks)},
+                             {"TERN_MASTER", master}};
+      children.emplace_back(directory_, arguments, streams);
+    }
+    return children;
+  }
+
+  /// How the ranks ended. Rank 0 alone says something if all is well.
+  static std::vector<Outcome> finish(std::deque<Child>& children) {
+    std::vector<Outcome> all;
+    for (Child& child : children) all.push_back(child.finish());
+    return all;
+  }
+
+  void expect_trained(int ranks, const std::vector<std::string>& arguments,
+                      const std::string& run) const {
+    std::deque<Child> children = start(ranks, arguments);
+    const std::vector<Outcome> ends = finish(children);
+    for (std::size_t rank = 0; rank < ends.size(); ++rank) {
+      EXPECT_EQ(ends[rank].exit_code, 0) << "rank " << rank << ": " << ends[rank].err;
+      EXPECT_EQ(ends[rank].out, rank == 0 ? run + "\n" : "");
+      EXPECT_TRUE(rank == 0 || ends[rank].err.empty()) << ends[rank].err;
+    }
+    EXPECT_THAT(ends[0].err, HasSubstr(std::to_string(ranks) + " ranks on 1 host"));
+  }
+
+  std::vector<double> losses(const std::string& run) const {
+    std::vector<double> all;
+    for (const std::string& line : lines(read(run + "/metrics.jsonl"))) {
+      all.push_back(json::parse(line)["loss"].get<double>());
+    }
+    return all;
+  }
+};
+
+TEST_F(RanksRun, TrainAsOneProcessDoes) {
+  write_films();
+  for (const std::string model : {"mf", "lightgcn"}) {
+    const std::vector<std::string> more{"--model", model};
+    ASSERT_EQ(run(wide(model + "-alone", "4", more)).exit_code, 0);
+    const std::vector<double> alone = losses(model + "-alone");
+    for (const int ranks : {2, 3}) {
+      const std::string name = model + "-" + std::to_string(ranks);
+      expect_trained(ranks, wide(name, "4", more), name);
+      const std::vector<double> together = losses(name);
+      ASSERT_EQ(together.size(), alone.size());
+      for (std::size_t epoch = 0; epoch < alone.size(); ++epoch) {
+        EXPECT_NEAR(together[epoch], alone[epoch], 1e-4) << name << ", epoch " << epoch + 1;
+      }
+      // The run is like any other: whole tables, and final embeddings.
+      EXPECT_EQ(state(name).tensors.size(), state(model + "-alone").tensors.size());
+      EXPECT_TRUE(exists(name + "/embeddings.safetensors"));
+      EXPECT_EQ(run({"evaluate", name, "--quiet"}).exit_code, 0);
+    }
+  }
+}
+
+TEST_F(RanksRun, GiveTheSameBitsAgainAndAfterAStop) {
+  write_films();
+  expect_trained(2, wide("whole", "40"), "whole");
+  expect_trained(2, wide("again", "40"), "again");
+  expect_same_end("again", "whole");
+  // A signal to any rank ends all of them, in order.
+  for (const std::size_t to : {0, 1}) {
+    const std::string name = "stopped" + std::to_string(to);
+    std::deque<Child> children = start(2, wide(name, "40"));
+    ASSERT_TRUE(children[0].wait_for_error_text("epoch  3/40"));
+    children[to].kill(SIGTERM);
+    for (const Outcome& end : finish(children)) EXPECT_EQ(end.exit_code, 75) << end.err;
+    expect_trained(2, {"train", "--resume", name}, name);
+    expect_same_end(name, "whole");
+  }
+}
+
+TEST_F(RanksRun, ResumeUnderAnotherNumber) {
+  write_films();
+  expect_trained(3, wide("run", "4"), "run");
+  const TensorFile before = state("run");
+  ASSERT_EQ(run({"train", "--resume", "run", "--epochs", "6"}).exit_code, 0);
+  expect_trained(2, {"train", "--resume", "run", "--epochs", "8"}, "run");
+  EXPECT_EQ(losses("run").size(), 8U);
+  EXPECT_EQ(state("run").metadata.at("epoch"), "8");
+  // Nothing is left to do: all ranks agree.
+  std::deque<Child> children = start(2, {"train", "--resume", "run", "--epochs", "8"});
+  const std::vector<Outcome> ends = finish(children);
+  EXPECT_THAT(ends[0].err, HasSubstr("nothing to do"));
+  for (const Outcome& end : ends) EXPECT_EQ(end.exit_code, 0) << end.err;
+}
+
+TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
+  write_films();
+  const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
+      {{"--set", "loss.kind=softmax"}, "found loss.kind = \"softmax\""},
+      {{"--model", "gcmc"}, "found model.kind = \"gcmc\""},
+      {{"--model", "ease"}, "found model.kind = \"ease\""},
+      {{"--set", "contrast.kind=xsimgcl"}, "found contrast.kind = \"xsimgcl\""},
+      {{"--set", "propagation.kind=lightgcn++"}, "found propagation.kind = \"lightgcn++\""},
+      {{"--device", "cuda"}, "found train.device = \"cuda\""},
+      {{"--set", "model.width=8"}, "model.width is 8, which at most 1 rank can share"},
+  };
+  for (const auto& [more, message] : cases) {
+    std::deque<Child> children = start(2, wide("run", "4", more));
+    const std::vector<Outcome> ends = finish(children);
+    EXPECT_THAT(ends[0], FailsAtOnceWith(2, message));
+    EXPECT_EQ(ends[1].exit_code, 1);
+    EXPECT_THAT(ends[1].err, IsEmpty());
+    EXPECT_FALSE(exists("run"));
+  }
+}
+
+TEST_F(RanksRun, AllEndIfOneIsKilled) {
+  write_films();
+  for (const std::size_t lost : {1, 0}) {
+    const std::string name = "run" + std::to_string(lost);
+    std::deque<Child> children = start(3, wide(name, "1000000"));
+    ASSERT_TRUE(children[0].wait_for_error_text("epoch       3/1000000"));
+    children[lost].kill(SIGKILL);
+    const std::vector<Outcome> ends = finish(children);
+    EXPECT_EQ(ends[lost].signal, SIGKILL);
+    const std::string reason = "rank " + std::to_string(lost) + " on host ";
+    for (std::size_t rank = 0; rank < 3; ++rank) {
+      if (rank == lost) continue;
+      EXPECT_EQ(ends[rank].exit_code, 1) << rank;
+      // If rank 0 is alive, it alone reports the loss.
+      if (rank == 0 || lost == 0) {
+        EXPECT_THAT(ends[rank].err,
+                    AllOf(HasSubstr("tern: " + reason), HasSubstr("has ended without a word")));
+      } else {
+        EXPECT_THAT(ends[rank].err, IsEmpty());
+      }
+    }
+    const std::string epoch = state(name).metadata.at("epoch");
+    const std::string next = std::to_string(std::stoi(epoch) + 1);
+    EXPECT_EQ(run({"train", "--resume", name, "--epochs", next}).exit_code, 0);
+    EXPECT_EQ(state(name).metadata.at("epoch"), next);
+  }
+}
+
+TEST_F(RanksRun, RollBackTogether) {
+  write_films();
+  std::deque<Child> children = start(
+      2, wide("run", "4", {"--set", "train.on_nan=rollback", "optimizer.learning_rate=1e38"}));
+  const std::vector<Outcome> ends = finish(children);
+  EXPECT_EQ(ends[0].exit_code, 1);
+  EXPECT_THAT(ends[0].err, AllOf(HasSubstr("rolled back to "), HasSubstr("tern: training diverged"),
+                                 HasSubstr("after 3 rollbacks")));
+  EXPECT_EQ(ends[1].exit_code, 1);
+  EXPECT_THAT(ends[1].err, IsEmpty());
+}
+
+/// The variables that Open MPI's mpirun sets on one host.
+TEST_F(RanksRun, NeedNoMasterUnderMpirun) {
+  write_films();
+  std::deque<Child> children;
+  for (const std::string rank : {"0", "1"}) {
+    Streams streams;
+    streams.environment = {{"OMPI_COMM_WORLD_RANK", rank},
+                           {"OMPI_COMM_WORLD_SIZE", "2"},
+                           {"OMPI_COMM_WORLD_LOCAL_SIZE", "2"},
+                           {"PMIX_NAMESPACE", temporary_.path().string()}};
+    children.emplace_back(directory_, wide("run", "2"), streams);
+  }
+  for (const Outcome& end : finish(children)) EXPECT_EQ(end.exit_code, 0) << end.err;
+}
+
+}  // namespace
+}  // namespace tern::test
