@@ -13,20 +13,22 @@
 
 #include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
-#include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/ending.hpp"
 #include "host/cli/fitting.hpp"
+#include "host/cli/job_report.hpp"
 #include "host/cli/output.hpp"
-#include "host/cli/resume.hpp"
+#include "host/cli/progress.hpp"
 #include "host/cli/search.hpp"
 #include "host/cli/signals.hpp"
-#include "host/cli/training_job.hpp"
 #include "host/cli/training_plan.hpp"
 #include "host/cli/verify_determinism.hpp"
 #include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
+#include "host/run/complete_run.hpp"
+#include "host/run/resume.hpp"
+#include "host/run/training_job.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -74,45 +76,39 @@ void describe(const Dataset& data, const Backend& backend, const Config& config,
 }
 
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse
-// monitor has stopped it. Only if this is possible is its state read.
+// monitor has stopped it.
 std::optional<int> finished_code(Plan& plan, Console& console) {
-  const std::optional<Run::Place> place = plan.run->newest_place();
-  if (!place && plan.run->has_embeddings("best")) {
-    throw DataError(plan.run->path().string(), 0,
-                    "the run is trained, but its checkpoints are missing: put them back to resume "
-                    "it, or train it anew with --overwrite");
-  }
-  const bool may_stop = plan.config.monitor.on_collapse == CollapseAction::kStop;
-  if (!place || (place->epoch < plan.config.epochs && !may_stop)) return std::nullopt;
-  plan.state = load_state(*plan.run, plan.changes, console);
-  if (!plan.state) return std::nullopt;
-  const TrainingProgress& at = plan.state->state.progress;
-  if (may_stop && at.collapsed) {
+  const Finished finished =
+      how_finished(*plan.run, plan.config, plan.changes, log_to(console), plan.state);
+  if (finished == Finished::kNo) return std::nullopt;
+  const int epochs = plan.state->state.progress.epoch;
+  if (finished == Finished::kCollapse) {
     console.line(fmt::format(
         "nothing to do: after {} epoch{} the embeddings had collapsed, and monitor.on_collapse is "
         "stop; {}",
-        at.epoch, at.epoch == 1 ? "" : "s", way_on(*plan.run)));
+        epochs, epochs == 1 ? "" : "s", way_on(*plan.run)));
     return kFailed;
   }
-  if (at.epoch < plan.config.epochs) return std::nullopt;
-  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}", at.epoch,
+  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}", epochs,
                            plan.config.epochs));
   return kDone;
 }
 
 void resume_run(Plan& plan, Trainer& trainer, Console& console) {
+  const JobLog log = log_to(console);
   std::optional<Run::SavedState> state = std::exchange(plan.state, std::nullopt);
-  if (!state) state = load_state(*plan.run, plan.changes, console);
-  resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
+  if (!state) state = load_state(*plan.run, plan.changes, log);
+  resume_training(*plan.run, trainer, state ? &*state : nullptr, plan.changes, log);
   plan.run->set_config(plan.config);
 }
 
 int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
                  Console& console) {
-  TrainingJob job(run, trainer, console, signals);
+  Progress progress(console, words_of(run.config()), trainer.progress());
+  TrainingJob job(run, trainer, report_job(progress, console, signals));
   const TrainingResult result = job.run();
   const std::string summary = ending(result, trainer.progress(), run);
-  write_embeddings(run, backend, trainer.model(), console);
+  write_embeddings(run, backend, trainer.model(), log_to(console));
   console.line(summary);
   if (result.reason == StopReason::kCollapse) return kFailed;
   return result.reason == StopReason::kRequested ? kStopped : kDone;
@@ -154,7 +150,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console) {
   if (!notice.empty()) console.line(notice);
   const Dataset data = load_data(plan, console);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {
-    complete_embeddings(*plan.run, *backend, data, console);
+    complete_embeddings(*plan.run, *backend, data, log_to(console));
     return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);

@@ -1,42 +1,28 @@
-#include "host/cli/training_job.hpp"
+#include "host/run/training_job.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 #include <vector>
 
-#include "host/cli/format.hpp"
-#include "host/config/batch.hpp"
+namespace tern {
 
-namespace tern::cli {
-namespace {
-
-ProgressWords words_of(const Config& config) {
-  return {config.epochs, config.metric, draws_negatives(config.loss) ? "triplets" : "pairs"};
-}
-
-}  // namespace
-
-TrainingJob::TrainingJob(Run& run, Trainer& trainer, Console& console, const StopSignals& signals)
-    : run_(run),
-      trainer_(trainer),
-      console_(console),
-      signals_(signals),
-      progress_(console, words_of(run.config()), trainer.progress()) {
+TrainingJob::TrainingJob(Run& run, Trainer& trainer, JobCallbacks callbacks)
+    : run_(run), trainer_(trainer), callbacks_(std::move(callbacks)) {
   const TrainingProgress begin = trainer.progress();
   if (begin.updates == 0) return;
   saved_epoch_ = begin.epoch;
   saved_step_ = begin.step;
 }
 
-TrainerCallbacks TrainingJob::callbacks() {
+TrainerCallbacks TrainingJob::trainer_callbacks() {
   TrainerCallbacks callbacks;
-  if (!noted_) callbacks.on_note = [this](std::string_view note) { console_.line(note); };
+  if (!noted_) callbacks.on_note = callbacks_.training.on_note;
   callbacks.on_step = [this](const StepProgress& step) { on_step(step); };
   callbacks.on_epoch = [this](const EpochRecord& record) { on_epoch(record); };
-  callbacks.should_stop = [this] { return signals_.received(); };
+  callbacks.should_stop = callbacks_.training.should_stop;
   noted_ = true;
   return callbacks;
 }
@@ -44,7 +30,7 @@ TrainerCallbacks TrainingJob::callbacks() {
 TrainingResult TrainingJob::run() {
   for (;;) {
     try {
-      const TrainingResult result = trainer_.run(callbacks());
+      const TrainingResult result = trainer_.run(trainer_callbacks());
       save();
       return result;
     } catch (const NumericalFault& fault) {
@@ -54,7 +40,7 @@ TrainingResult TrainingJob::run() {
 }
 
 void TrainingJob::on_step(const StepProgress& step) {
-  progress_.on_step(step);
+  if (callbacks_.training.on_step) callbacks_.training.on_step(step);
   const double minutes = run_.config().checkpoint.every_minutes;
   if (minutes > 0.0 && Clock::now() - saved_at_ > std::chrono::duration<double>(60.0 * minutes)) {
     save();
@@ -64,7 +50,7 @@ void TrainingJob::on_step(const StepProgress& step) {
 void TrainingJob::on_epoch(const EpochRecord& record) {
   run_.append(record);
   if (record.best) run_.write_best(trainer_.best(), record.epoch, trainer_.progress().best_epoch);
-  progress_.on_epoch(record);
+  if (callbacks_.training.on_epoch) callbacks_.training.on_epoch(record);
   const int every = run_.config().checkpoint.every_epochs;
   if (every > 0 && record.epoch % every == 0) save();
 }
@@ -77,10 +63,8 @@ void TrainingJob::save() {
   saved_at_ = Clock::now();
   saved_epoch_ = now.epoch;
   saved_step_ = now.step;
-  console_.log(
-      Console::Level::kInfo,
-      fmt::format("checkpoint after {} epochs and {} steps, written in {}", now.epoch, now.step,
-                  duration(std::chrono::duration<double>(saved_at_ - begin).count())));
+  if (!callbacks_.on_checkpoint) return;
+  callbacks_.on_checkpoint(now, std::chrono::duration<double>(saved_at_ - begin).count());
 }
 
 /// Throws the fault again if rollbacks are off or all used up.
@@ -100,7 +84,7 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
       rolled_back_to_ == Run::Place{saved->state.progress.epoch, saved->state.progress.step}) {
     saved = run_.newest_state(&damaged, rolled_back_to_);
   }
-  for (const std::string& finding : damaged) console_.warn(finding);
+  for (const std::string& finding : damaged) callbacks_.log.warn(finding);
   if (saved) {
     trainer_.restore(saved->state, saved->path.string());
   } else {
@@ -108,16 +92,16 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   }
   trainer_.set_rollbacks(rollbacks);
   const TrainingProgress at = trainer_.progress();
-  progress_.restart_at(at);
+  if (callbacks_.on_rollback) callbacks_.on_rollback(at);
   rolled_back_to_ = Run::Place{at.epoch, at.step};
   run_.forget_after(*rolled_back_to_);
   saved_at_ = Clock::now();
   // Forces a new checkpoint here, since the old one has the old learning rate.
   saved_epoch_ = -1;
-  console_.warn(fault.what());
-  console_.warn(fmt::format(
+  callbacks_.log.warn(fault.what());
+  callbacks_.log.warn(fmt::format(
       "rolled back to {} epochs and {} of {} steps; the learning rate was halved {} of {} times",
       at.epoch, at.step, at.steps, rollbacks, config.max_rollbacks));
 }
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "host/run/job_log.hpp"
+#include "host/support/clock.hpp"
+#include "tern/error.hpp"
+#include "tern/run.hpp"
+#include "tern/trainer.hpp"
+
+namespace tern {
+
+/// What a job reports, on its thread. Members may be empty.
+struct JobCallbacks {
+  /// on_note is called once, also if training is rolled back. on_epoch is called when the metrics of the
+  /// epoch, and its parameters if it is the best one, are on disk.
+  TrainerCallbacks training;
+  JobLog log;
+  /// A checkpoint of this place has been written, in so many seconds.
+  std::function<void(const TrainingProgress& place, double seconds)> on_checkpoint;
+  /// Training continues from an earlier place.
+  std::function<void(const TrainingProgress& place)> on_rollback;
+};
+
+/// Trains in a run directory until all epochs are done or somebody asks to stop: metrics and checkpoints
+/// on disk, as config().checkpoint says. With train.on_nan = rollback, returns to the last checkpoint if
+/// numbers are not finite, with half the learning rate.
+class TrainingJob {
+ public:
+  /// run and trainer must outlive the job. A trainer that has been restored is at a saved place.
+  TrainingJob(Run& run, Trainer& trainer, JobCallbacks callbacks);
+
+  /// Unless it throws, the final state is on disk when it returns. Throws what a callback throws, and
+  /// NumericalFault if rollbacks are off or used up.
+  TrainingResult run();
+  /// Writes the present state, unless it is on disk already. run() calls it; call it after a callback
+  /// has thrown.
+  void save();
+
+ private:
+  TrainerCallbacks trainer_callbacks();
+  void on_step(const StepProgress& step);
+  void on_epoch(const EpochRecord& record);
+  void roll_back(const NumericalFault& fault);
+
+  Run& run_;
+  Trainer& trainer_;
+  JobCallbacks callbacks_;
+  bool noted_ = false;  // the trainer's notes have been reported
+  Clock::time_point saved_at_ = Clock::now();
+  int saved_epoch_ = -1;
+  std::int64_t saved_step_ = 0;
+  std::optional<Run::Place> rolled_back_to_;
+};
+
+}  // namespace tern
