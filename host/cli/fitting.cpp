@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <array>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -16,8 +15,9 @@
 
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
+#include "host/cli/job_report.hpp"
 #include "host/cli/search.hpp"
-#include "host/run/checkpoint.hpp"
+#include "host/run/fitting.hpp"
 #include "host/support/clock.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
@@ -47,56 +47,10 @@ class FitProgress {
   Clock::time_point shown_ = Clock::now();
 };
 
-bool reads_key(ModelKind kind, std::string_view key) {
-  constexpr std::array<std::string_view, 8> kRead{"log.",         "model.kind",   "data.",
-                                                  "evaluation.",  "train.metric", "train.select_on",
-                                                  "train.device", "train.threads"};
-  const auto is_read = [&](std::string_view known) { return key.starts_with(known); };
-  if (std::ranges::any_of(kRead, is_read)) return true;
-  if (kind == ModelKind::kEase) return key.starts_with("ease.");
-  return key.starts_with("graph_filter.") || key == "train.seed";
-}
-
 std::string describe_fit(const ModelOptions& model) {
   if (model.kind == ModelKind::kEase) return fmt::format("ease, l2 {}", model.ease.l2);
   return fmt::format("graph_filter (GF-CF), rank {}, alpha {}", model.graph_filter.rank,
                      model.graph_filter.alpha);
-}
-
-/// Whether the run has its arrays, whole. Warns of damaged ones, which are then computed again.
-bool is_complete(const Run& run, Console& console) {
-  if (!run.has_fitted()) return false;
-  try {
-    run.read_fitted();
-    return true;
-  } catch (const DamagedCheckpoint& error) {
-    console.warn(fmt::format("{}: the model is fitted again", error.what()));
-    return false;
-  }
-}
-
-/// Reports changed keys of a complete run, whose arrays and metrics stay. Throws ConfigError if the
-/// arrays would be others.
-void note_complete(const Config& fitted, const Config& config, Console& console) {
-  const ModelKind kind = config.model.kind;
-  std::vector<std::string> without_effect;
-  for (const ConfigDifference& change : compare_configs(fitted, config)) {
-    if (!reads_key(kind, change.key) || change.key == "train.threads" ||
-        change.key == "train.device" || change.key == "data.path") {
-      continue;
-    }
-    if (change.key == "train.seed") {
-      throw ConfigError(
-          fmt::format("the run was fitted with {} = {}, found {}: use another --out to fit it anew",
-                      change.key, change.from, change.to));
-    }
-    without_effect.push_back(change.key);
-  }
-  console.line(fmt::format("nothing to do: {} is fitted", model_name(kind)));
-  if (!without_effect.empty()) {
-    console.line(
-        fmt::format("these changes have no effect any more: {}", fmt::join(without_effect, ", ")));
-  }
 }
 
 std::string summary_of(const EpochRecord& record, const Config& config) {
@@ -143,8 +97,8 @@ void check_places(const Plan& plan, const TrainOptions& options, const Dataset& 
 }
 
 /// Writes a new run, or completes the one that was begun.
-void write_run(Plan& plan, const TrainOptions& options, const Dataset& data,
-               const EpochRecord& record, TensorFile arrays, Console& console) {
+void write_run(Plan& plan, const TrainOptions& options, const Dataset& data, FitResult fit,
+               Console& console) {
   if (plan.run) {
     plan.run->forget_after({.epoch = -1});  // all metrics
     plan.run->set_config(plan.config);
@@ -152,8 +106,7 @@ void write_run(Plan& plan, const TrainOptions& options, const Dataset& data,
     plan.run = create_run(plan, options, data);
     console.open_log(plan.run->log_file());
   }
-  plan.run->append(record);
-  plan.run->write_fitted(std::move(arrays));  // last: it makes the run complete
+  write_fit(*plan.run, std::move(fit));
 }
 
 }  // namespace
@@ -168,7 +121,7 @@ void prepare_fit(const TrainOptions& options, Config& config, Console& console) 
   }
   std::vector<std::string> unread;
   for (const ConfigDifference& given : compare_configs(Config(), config)) {
-    if (!reads_key(config.model.kind, given.key)) unread.push_back(given.key);
+    if (!fit_reads(config.model.kind, given.key)) unread.push_back(given.key);
   }
   if (!unread.empty()) {
     console.line(fmt::format("{} is fitted without training and does not read: {}", name,
@@ -184,8 +137,8 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   Config& config = plan.config;
   prepare_fit(options, config, console);
   const Dataset data = load_data(plan, console);
-  if (plan.run && is_complete(*plan.run, console)) {
-    note_complete(plan.run->config(), config, console);
+  if (plan.run && has_whole_fit(*plan.run, log_to(console))) {
+    note_whole_fit(plan.run->config(), config, log_to(console));
     return kDone;
   }
   for (const std::string& note : data.notes) console.line(note);
@@ -203,17 +156,14 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   const Clock::time_point begin = Clock::now();
   FitProgress progress(console);
   const std::unique_ptr<ItemScorer> scorer = fit_in_memory(data, config, progress);
-  EpochRecord record;
-  record.loss_name.clear();
-  record.seconds = seconds_since(begin);
-  record.best = true;
+  const double seconds = seconds_since(begin);
   progress(fmt::format("{}: ranking", model_name(config.model.kind)));
-  record.metrics = evaluate_selection_split(*scorer, data, config);
-  TensorFile arrays = scorer->take_arrays();
-  note_rank(config, arrays, console);
+  FitResult fit = measure_fit(*scorer, data, config, seconds);
+  note_rank(config, fit.arrays, console);
+  const std::string summary = summary_of(fit.record, config);
   signals.note_from_now_on();  // writing is not interrupted
-  write_run(plan, options, data, record, std::move(arrays), console);
-  console.line(summary_of(record, config));
+  write_run(plan, options, data, std::move(fit), console);
+  console.line(summary);
   return kDone;
 }
 

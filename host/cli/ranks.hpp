@@ -8,6 +8,7 @@
 
 #include "host/cli/training_plan.hpp"
 #include "host/distributed/tcp_communicator.hpp"
+#include "host/run/job_ranks.hpp"
 #include "tern/backend.hpp"
 #include "tern/config.hpp"
 #include "tern/trainer.hpp"
@@ -17,20 +18,20 @@ namespace tern::cli {
 /// The processes that train one job together. Rank 0 leads: it alone prints, writes and decides what
 /// depends on the clock or on files; the others follow. All methods but several(), leads() and fail() are
 /// called by all ranks in the same order. A process alone is its own leader, and they cost it nothing.
-class Ranks {
+class Ranks : public JobRanks {
  public:
   /// Joins the other ranks, if the environment names some (distributed::find_place()). Throws Error.
   Ranks();
 
-  bool several() const noexcept { return communicator_ != nullptr; }
-  bool leads() const { return !several() || communicator_->rank() == 0; }
+  bool several() const noexcept override { return communicator_ != nullptr; }
+  bool leads() const override { return !several() || communicator_->rank() == 0; }
 
   /// The leader's answer.
   bool agree(bool leaders);
   /// The bits that any rank sets.
-  unsigned any(unsigned bits);
+  unsigned any(unsigned bits) override;
   std::string share(std::string leaders);
-  void share(std::optional<TrainingState>& leaders);
+  void share(std::optional<TrainingState>& leaders) override;
   /// Throws DataError unless all ranks have read the same data.
   void expect_same_data(const Dataset& data, const Config& config);
   /// Returns when all ranks have come here.

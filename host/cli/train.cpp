@@ -13,23 +13,25 @@
 
 #include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
-#include "host/cli/complete_run.hpp"
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/ending.hpp"
 #include "host/cli/fitting.hpp"
+#include "host/cli/job_report.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/program.hpp"
+#include "host/cli/progress.hpp"
 #include "host/cli/ranks.hpp"
-#include "host/cli/resume.hpp"
 #include "host/cli/search.hpp"
 #include "host/cli/shared_job.hpp"
 #include "host/cli/signals.hpp"
-#include "host/cli/training_job.hpp"
 #include "host/cli/training_plan.hpp"
 #include "host/cli/verify_determinism.hpp"
 #include "host/config/batch.hpp"
 #include "host/config/keys.hpp"
+#include "host/run/complete_run.hpp"
+#include "host/run/resume.hpp"
+#include "host/run/training_job.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -78,36 +80,29 @@ void describe(const Dataset& data, const Backend& backend, const Config& config,
 }
 
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse
-// monitor has stopped it. Only if this is possible is its state read.
+// monitor has stopped it.
 std::optional<int> finished_code(Plan& plan, Console& console) {
-  const std::optional<Run::Place> place = plan.run->newest_place();
-  if (!place && plan.run->has_embeddings("best")) {
-    throw DataError(plan.run->path().string(), 0,
-                    "the run is trained, but its checkpoints are missing: put them back to resume "
-                    "it, or train it anew with --overwrite");
-  }
-  const bool may_stop = plan.config.monitor.on_collapse == CollapseAction::kStop;
-  if (!place || (place->epoch < plan.config.epochs && !may_stop)) return std::nullopt;
-  plan.state = load_state(*plan.run, plan.changes, console);
-  if (!plan.state) return std::nullopt;
-  const TrainingProgress& at = plan.state->state.progress;
-  if (may_stop && at.collapsed) {
+  const Finished finished =
+      how_finished(*plan.run, plan.config, plan.changes, log_to(console), plan.state);
+  if (finished == Finished::kNo) return std::nullopt;
+  const int epochs = plan.state->state.progress.epoch;
+  if (finished == Finished::kCollapse) {
     console.line(fmt::format(
         "nothing to do: after {} epoch{} the embeddings had collapsed, and monitor.on_collapse is "
         "stop; {}",
-        at.epoch, at.epoch == 1 ? "" : "s", way_on(*plan.run)));
+        epochs, epochs == 1 ? "" : "s", way_on(*plan.run)));
     return kFailed;
   }
-  if (at.epoch < plan.config.epochs) return std::nullopt;
-  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}", at.epoch,
+  console.line(fmt::format("nothing to do: the run has {} epochs, train.epochs is {}", epochs,
                            plan.config.epochs));
   return kDone;
 }
 
 void resume_run(Plan& plan, Trainer& trainer, Console& console, Ranks& ranks) {
+  const JobLog log = log_to(console);
   std::optional<Run::SavedState> state = std::exchange(plan.state, std::nullopt);
-  if (!state) state = load_state(*plan.run, plan.changes, console);
-  resume(*plan.run, trainer, state ? &*state : nullptr, plan.changes, console);
+  if (!state) state = load_state(*plan.run, plan.changes, log);
+  resume_training(*plan.run, trainer, state ? &*state : nullptr, plan.changes, log);
   plan.run->set_config(plan.config);
   std::optional<TrainingState> shared;
   if (state) shared = std::move(state->state);
@@ -121,14 +116,15 @@ int exit_code(const TrainingResult& result) {
 
 int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
                  Console& console, Ranks& ranks) {
-  TrainingJob job(&run, trainer, console, signals, ranks);
+  Progress progress(console, words_of(run.config()), trainer.progress());
+  TrainingJob job(run, trainer, report_job(progress, console, signals), &ranks);
   const TrainingResult result = job.run();
   const std::string summary = ending(result, trainer.progress(), run);
   if (ranks.several()) {
     // The leader alone reads the best checkpoint: it computes the embeddings from whole tables.
-    complete_embeddings(run, *make_cpu_backend(), trainer.data(), console);
+    complete_embeddings(run, *make_cpu_backend(), trainer.data(), log_to(console));
   } else {
-    write_embeddings(run, backend, trainer.model(), console);
+    write_embeddings(run, backend, trainer.model(), log_to(console));
   }
   console.line(summary);
   ranks.wait_for_all();
@@ -188,7 +184,9 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   ranks.share(state);
   if (state) trainer->restore(*state);
   try {
-    const TrainingResult result = TrainingJob(nullptr, *trainer, console, signals, ranks).run();
+    Progress progress(console, words_of(config), trainer->progress());
+    TrainingJob job(*trainer, report_job(progress, console, signals), ranks);
+    const TrainingResult result = job.run();
     ranks.wait_for_all();
     return exit_code(result);
   } catch (const NumericalFault& fault) {
@@ -212,7 +210,8 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
   ranks.expect_same_data(data, config);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {
     announce_end(ranks, *code);
-    complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data, console);
+    complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data,
+                        log_to(console));
     return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);

@@ -8,9 +8,9 @@
 #include <string_view>
 #include <system_error>
 
-#include "host/cli/complete_run.hpp"
-#include "host/cli/resume.hpp"
 #include "host/config/unread_keys.hpp"
+#include "host/run/complete_run.hpp"
+#include "host/run/resume.hpp"
 #include "host/train/metric_sums.hpp"
 #include "tern/error.hpp"
 #include "tern/model.hpp"

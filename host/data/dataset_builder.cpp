@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "host/data/assemble.hpp"
+#include "host/data/feature_table.hpp"
 #include "host/data/fingerprint.hpp"
 #include "host/data/given_features.hpp"
 #include "host/data/pool.hpp"
@@ -55,12 +56,14 @@ struct DatasetBuilder::Impl {
   std::int64_t unrated = 0;                    // dropped for lack of a rating
   std::array<std::vector<NodeId>, 2> lasting;  // by Side: nodes that need no interactions
   std::array<std::optional<GivenFeatures>, 2> features;
+  std::array<std::optional<std::string>, 2> feature_tables;
 
   Vocabulary& names(Side of) { return of == Side::kUser ? pool.users.names : pool.items.names; }
   void check_limit(Side of, std::string_view id, std::int64_t line);
   bool keeps(const InteractionDetails& details);
   void check_times() const;
   KeptNodes kept_nodes() const;
+  std::optional<Features> features_of(Side side, Dataset& data) const;
 };
 
 /// Throws DataError if adding an id would exceed the limit of nodes.
@@ -100,6 +103,17 @@ KeptNodes DatasetBuilder::Impl::kept_nodes() const {
   for (const NodeId user : lasting[0]) kept.users[user] = 1;
   for (const NodeId item : lasting[1]) kept.items[item] = 1;
   return kept;
+}
+
+std::optional<Features> DatasetBuilder::Impl::features_of(Side side, Dataset& data) const {
+  const auto place = static_cast<std::size_t>(side);
+  const Vocabulary& nodes = side == Side::kUser ? data.users : data.items;
+  if (features[place]) return features[place]->for_nodes(nodes, options, data.notes);
+  const std::optional<std::string>& table = feature_tables[place];
+  if (!table) return std::nullopt;
+  const FeatureTableTask task{.side = side, .format = TableFormat::kCsv, .key = 0};
+  return parse_feature_table(*table, fmt::format("features of {}s in memory", to_string(side)),
+                             task, nodes, options, data.notes);
 }
 
 DatasetBuilder::DatasetBuilder(const DataOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -143,6 +157,13 @@ DatasetBuilder& DatasetBuilder::set_features(Side side, std::vector<std::string>
                                              const std::vector<std::string>& ids,
                                              std::span<const float> values) {
   impl_->features[static_cast<std::size_t>(side)].emplace(side, std::move(columns), ids, values);
+  impl_->feature_tables[static_cast<std::size_t>(side)].reset();
+  return *this;
+}
+
+DatasetBuilder& DatasetBuilder::set_feature_table(Side side, std::string table) {
+  impl_->feature_tables[static_cast<std::size_t>(side)] = std::move(table);
+  impl_->features[static_cast<std::size_t>(side)].reset();
   return *this;
 }
 
@@ -171,13 +192,8 @@ Dataset DatasetBuilder::build() {
                           .has_valid = !pool.parts[1].pairs.empty(),
                           .has_test = !pool.parts[2].pairs.empty()};
   Dataset data = assemble(pool, origin, options, std::move(notes));
-  const auto features_of = [&](Side side, const Vocabulary& names) -> std::optional<Features> {
-    const auto& given = impl->features[static_cast<std::size_t>(side)];
-    if (!given) return std::nullopt;
-    return given->for_nodes(names, options, data.notes);
-  };
-  data.user_features = features_of(Side::kUser, data.users);
-  data.item_features = features_of(Side::kItem, data.items);
+  data.user_features = impl->features_of(Side::kUser, data);
+  data.item_features = impl->features_of(Side::kItem, data);
   data.feature_fingerprint = feature_fingerprint(data.user_features, data.item_features);
   return data;
 }

@@ -15,7 +15,8 @@ namespace tern {
 /// threads. LAPACK has the same steps (potrf, trtri, lauum), but the OpenBLAS that a distribution of
 /// Tern holds is built without it, and its threads change the bits.
 ///
-/// on_progress, if there is one, gets the done share of the work, on the calling thread.
+/// on_progress, if there is one, gets the done share of the work, on the calling thread; what it throws
+/// ends the work.
 /// Throws NumericalFault if A is not positive definite in this precision, MemoryError.
 void invert_positive_definite(float* a, std::int64_t n, ThreadPool& pool,
                               const std::function<void(double)>& on_progress = {});

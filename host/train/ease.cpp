@@ -20,6 +20,8 @@ namespace {
 /// f64 takes 0.8 GB and a minute up to here.
 constexpr NodeId kMaxDoubleItems = 8192;
 constexpr std::int64_t kEaseRowsAtOnce = 16;
+/// Parts between which progress is reported.
+constexpr std::int64_t kEaseParts = 64;
 
 std::int64_t bytes_of_ease(std::int64_t users, std::int64_t items, std::int64_t k,
                            Ease::Precision precision) {
@@ -46,11 +48,12 @@ void check_ease(const Interactions& train, const EaseOptions& options, std::int6
 
 /// RᵀR + λ I, (I, I): the lower triangle, zeros above. Counts are exact.
 template <typename Real>
-std::vector<Real> penalized_gram(const Interactions& train, double l2) {
+std::vector<Real> penalized_gram(const Interactions& train, double l2,
+                                 const BaselineProgress& progress) {
   const Interactions by_item = train.transposed();
   const std::int64_t items = train.num_items();
   std::vector<Real> gram(static_cast<std::size_t>(items * items));
-  parallel_for_blocks(items, kEaseRowsAtOnce, [&](std::int64_t item) {
+  const auto count = [&](std::int64_t item) {
     Real* row = gram.data() + item * items;
     for (const NodeId user : by_item.row(static_cast<NodeId>(item))) {
       for (const NodeId other : train.row(user)) {
@@ -59,7 +62,13 @@ std::vector<Real> penalized_gram(const Interactions& train, double l2) {
       }
     }
     row[item] += static_cast<Real>(l2);
-  });
+  };
+  const std::int64_t part = std::max((items + kEaseParts - 1) / kEaseParts, kEaseRowsAtOnce);
+  for (std::int64_t begin = 0; begin < items; begin += part) {
+    if (progress) progress("EASE: counting pairs of items");
+    parallel_for_blocks(std::min(part, items - begin), kEaseRowsAtOnce,
+                        [&](std::int64_t item) { count(begin + item); });
+  }
   return gram;
 }
 
@@ -95,8 +104,7 @@ template <typename Real>
 std::vector<float> fit_ease(const Interactions& train, const EaseOptions& options,
                             const BaselineProgress& progress) {
   const std::int64_t items = train.num_items();
-  if (progress) progress("EASE: counting pairs of items");
-  std::vector<Real> gram = penalized_gram<Real>(train, options.l2);
+  std::vector<Real> gram = penalized_gram<Real>(train, options.l2, progress);
   const auto on_progress = [&](double share) {
     if (progress) {
       progress(

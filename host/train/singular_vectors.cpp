@@ -88,15 +88,17 @@ void set_width(TallMatrix& matrix, std::int64_t cols) {
 }
 
 /// x = p(R̃ᵀR̃) x with the Chebyshev polynomial of this degree that stays within 1 on [0, cut].
-/// z: (U, cols), overwritten. Degree 1 with cut 0 is a plain power step.
+/// z: (U, cols), overwritten. Degree 1 with cut 0 is a plain power step. Calls on_step before each degree.
 void amplify(const NormalizedProducts& products, int degree, double cut, TallMatrix& x,
-             TallMatrix& z) {
+             TallMatrix& z, const std::function<void()>& on_step) {
   TallMatrix next(x.rows, x.cols);  // the polynomial of the degree before, then of the one after
+  on_step();
   products.to_users(x, z);
   const double slope = cut > 0.0 ? 2.0 / cut : 1.0;
   products.to_items(slope, z, cut > 0.0 ? -1.0 : 0.0, x, 0.0, next);
   std::swap(x, next);
   for (int step = 1; step < degree; ++step) {  // T_{m+1}(t) = 2 t T_m(t) - T_{m-1}(t)
+    on_step();
     products.to_users(x, z);
     products.to_items(2.0 * slope, z, -2.0, x, -1.0, next);
     std::swap(x, next);
@@ -168,13 +170,18 @@ SingularVectors singular_vectors(const Interactions& by_user, const Interactions
   TallMatrix z(users, x.cols);
   std::vector<double> before, squares;
   while (!result.settled && result.rounds < options.max_rounds) {
-    if (on_round) on_round(result.rounds + 1);
+    const auto report = [&] {
+      if (on_round) on_round(result.rounds + 1);
+    };
     set_width(z, x.cols);
     const double cut = squares.empty() ? 0.0 : squares.back();
     // Without an estimate, or if the block holds all values, plain steps.
     const bool is_plain = squares.empty() || !(cut > kZero * squares[0]);
-    amplify(products, is_plain ? 1 : degree_for(squares[0], cut), is_plain ? 0.0 : cut, x, z);
+    amplify(products, is_plain ? 1 : degree_for(squares[0], cut), is_plain ? 0.0 : cut, x, z,
+            report);
+    report();
     orthonormalize(x, shared_pool());
+    report();
     set_width(z, x.cols);
     squares = rayleigh_ritz(products, x, z);
     ++result.rounds;

@@ -37,7 +37,8 @@ struct SingularOptions {
 /// by_user: R, by_item: Rᵀ; scales: 1/sqrt(degree), 0 for degree 0.
 /// f64, with sums in a fixed order: the same bits for any number of threads. Of a group of equal
 /// values that the rank cuts, which vectors are kept depends on the seed.
-/// on_round, if there is one, is called before each round, from 1.
+/// on_round, if there is one, gets the number of the round under way, from 1, before each of its products: what it
+/// throws ends the work.
 /// Sources: Halko, Martinsson, Tropp 2011, "Finding structure with randomness"; Zhou, Saad, Tiago,
 /// Chelikowsky 2006, "Self-consistent-field calculations using Chebyshev-filtered subspace iteration".
 SingularVectors singular_vectors(const Interactions& by_user, const Interactions& by_item,

@@ -18,7 +18,8 @@ namespace tern {
 // order too: the result does not depend on the number of threads. U×I scores never exist.
 // All throw ShapeError if k < 1, or if the shapes of the interactions differ.
 
-/// Gets a line about the work in progress, on the calling thread. May be empty.
+/// Gets a line about the work in progress, on the calling thread, several times a second, also if it is the same;
+/// what it throws ends the work. May be empty.
 using BaselineProgress = std::function<void(std::string_view)>;
 
 /// Items by their number of training interactions, the same order for every user.

@@ -64,6 +64,11 @@ class DatasetBuilder {
   DatasetBuilder& set_features(Side side, std::vector<std::string> columns,
                                const std::vector<std::string>& ids, std::span<const float> values);
 
+  /// The same from the text of a table as in item_features.csv: a header, commas, ids in the first column, other
+  /// columns of numbers or categories (load_dataset() describes them). Missing numbers count as the mean of their
+  /// column. Checked by build(), whose errors count lines with the header.
+  DatasetBuilder& set_feature_table(Side side, std::string table);
+
   /// The data set. The builder is empty afterwards, with the same options. Throws DataError if no
   /// interaction is left to train on, some but not all interactions have a timestamp, or no row of features belongs to a
   /// node; ConfigError if the options do not fit the data. After an error the builder is empty too.

@@ -141,6 +141,25 @@ TEST(DatasetBuilder, MatchesFeaturesById) {
                        "out: 1."));
 }
 
+TEST(DatasetBuilder, TakesATableOfFeatures) {
+  DatasetBuilder builder;
+  builder.add("ann", "tea").add("bob", "milk").add("bob", "salt");
+  builder.set_features(Side::kItem, {"price"}, {"tea"}, std::vector<float>{9});
+  builder.set_feature_table(Side::kItem,
+                            "id,price,kind:token\n"
+                            "milk,3,\"1\"\n"
+                            "\"salt\",,\"1\"\n"
+                            "tea,5,\"0|1\"\n");
+  const Dataset data = builder.build();
+  ASSERT_TRUE(data.item_features);
+  EXPECT_THAT(data.item_features->names, ElementsAre("price", "kind=0", "kind=1"));
+  // tea, milk, salt, whose price counts as the mean.
+  EXPECT_THAT(data.item_features->values, ElementsAre(5, 1, 1, 3, 0, 1, 4, 0, 1));
+  builder.add("ann", "tea").set_feature_table(Side::kUser, "id,age\nann,x\"\n");
+  EXPECT_THAT(data_complaint([&] { builder.build(); }),
+              HasSubstr("features of users in memory:2: "));
+}
+
 TEST(DatasetBuilder, IsEmptyAfterBuilding) {
   DatasetBuilder builder;
   builder.add("ann", "tea").add("bob", "milk");

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string_view>
 #include <vector>
 
 #include "host/support/parallel.hpp"
@@ -126,6 +127,25 @@ TEST(Ease, RanksItemsOfTheUsersGroupFirst) {
   // Without items all scores are zero: ties by ascending id.
   EXPECT_EQ(std::vector<NodeId>(rankings.end() - 3, rankings.end()),
             (std::vector<NodeId>{0, 1, 2}));
+}
+
+TEST(Ease, EndsWhenItsProgressThrows) {
+  struct Stop {};
+  const Interactions train = four_by_four();
+  int calls = 0;
+  const auto fit = [&](int last) {
+    calls = 0;
+    const Ease ease(train, {.l2 = 1.0}, [&](std::string_view) {
+      if (++calls == last) throw Stop();
+    });
+  };
+  fit(0);
+  const int all = calls;
+  ASSERT_GE(all, 3);  // the count of pairs, and steps of the inverse
+  for (int last = 1; last <= all; ++last) {
+    EXPECT_THROW(fit(last), Stop);
+    EXPECT_EQ(calls, last);
+  }
 }
 
 TEST(Ease, RefusesWhatItCannotDo) {

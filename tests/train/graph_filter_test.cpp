@@ -167,6 +167,30 @@ TEST(SingularVectors, SettleInFewRounds) {
   EXPECT_GT(found.values.back(), 0.5 * found.values[4]);  // beyond the planted groups
 }
 
+TEST(SingularVectors, ReportTheirRoundBeforeEachProduct) {
+  struct Stop {};
+  const Interactions train = Interactions::from_pairs(
+      6, 5,
+      std::vector<Interaction>{{0, 0}, {1, 0}, {1, 1}, {2, 2}, {3, 3}, {4, 3}, {5, 4}, {5, 0}});
+  const Interactions by_item = train.transposed();
+  std::vector<int> rounds;
+  const auto find = [&](std::size_t last) {
+    rounds.clear();
+    return singular_vectors(train, by_item, inverse_roots(train), inverse_roots(by_item),
+                            {.rank = 3}, [&](int round) {
+                              rounds.push_back(round);
+                              if (rounds.size() == last) throw Stop();
+                            });
+  };
+  const int found = find(0).rounds;
+  const std::vector<int> all = rounds;
+  EXPECT_TRUE(std::ranges::is_sorted(all));
+  EXPECT_EQ(all.front(), 1);
+  EXPECT_EQ(all.back(), found);
+  EXPECT_GE(all.size(), static_cast<std::size_t>(3 * found));
+  EXPECT_THROW(find(all.size()), Stop);
+}
+
 TEST(GfCf, EqualsItsDefinition) {
   for (const int rank : {1, 5, 20, 256}) {
     const Dataset data = planted_dataset(90, 60);

@@ -1,4 +1,4 @@
-#include "host/cli/complete_run.hpp"
+#include "host/run/complete_run.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 
 #include "tern/error.hpp"
 
-namespace tern::cli {
+namespace tern {
 
 Dataset load_own_copy(const Run& run) {
   Dataset data = run.load_data();
@@ -19,11 +19,11 @@ Dataset load_own_copy(const Run& run) {
   return data;
 }
 
-void write_embeddings(Run& run, Backend& backend, Model& model, Console& console) {
+void write_embeddings(Run& run, Backend& backend, Model& model, const JobLog& log) {
   try {
     run.write_embeddings(backend, model);
   } catch (const Error& error) {
-    console.warn(fmt::format(
+    log.warn(fmt::format(
         "the final embeddings were not written, and are computed whenever the run is read: {}",
         error.what()));
     return;
@@ -35,13 +35,13 @@ void write_embeddings(Run& run, Backend& backend, Model& model, Console& console
   }
 }
 
-void complete_embeddings(Run& run, Backend& backend, const Dataset& data, Console& console) {
+void complete_embeddings(Run& run, Backend& backend, const Dataset& data, const JobLog& log) {
   if (run.has_embeddings("best")) return;
   const Graph train = backend.make_graph(data.train);
   const Triplets no_triplets;
   const std::unique_ptr<Model> model = make_model(backend, train, no_triplets, run.config().model,
                                                   features_for(data, run.config().model).view());
-  write_embeddings(run, backend, *model, console);
+  write_embeddings(run, backend, *model, log);
 }
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -1,42 +1,34 @@
-#include "host/cli/training_job.hpp"
+#include "host/run/training_job.hpp"
 
 #include <fmt/format.h>
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "host/cli/format.hpp"
-#include "host/config/batch.hpp"
+namespace tern {
 
-namespace tern::cli {
-namespace {
+TrainingJob::TrainingJob(Run& run, Trainer& trainer, JobCallbacks callbacks, JobRanks* ranks)
+    : TrainingJob(&run, trainer, std::move(callbacks), ranks) {}
 
-ProgressWords words_of(const Config& config) {
-  return {config.epochs, config.metric, draws_negatives(config.loss) ? "triplets" : "pairs"};
-}
+TrainingJob::TrainingJob(Trainer& trainer, JobCallbacks callbacks, JobRanks& ranks)
+    : TrainingJob(nullptr, trainer, std::move(callbacks), &ranks) {}
 
-}  // namespace
-
-TrainingJob::TrainingJob(Run* run, Trainer& trainer, Console& console, const StopSignals& signals,
-                         Ranks& ranks)
+TrainingJob::TrainingJob(Run* run, Trainer& trainer, JobCallbacks callbacks, JobRanks* ranks)
     : run_(run),
       trainer_(trainer),
-      console_(console),
-      signals_(signals),
-      ranks_(ranks),
-      progress_(console, words_of(trainer.config()), trainer.progress()) {
+      callbacks_(std::move(callbacks)),
+      ranks_(ranks != nullptr && ranks->several() ? ranks : nullptr) {
   const TrainingProgress begin = trainer.progress();
   if (begin.updates == 0) return;
   saved_epoch_ = begin.epoch;
   saved_step_ = begin.step;
 }
 
-TrainerCallbacks TrainingJob::callbacks() {
+TrainerCallbacks TrainingJob::trainer_callbacks() {
   TrainerCallbacks callbacks;
-  if (!noted_) callbacks.on_note = [this](std::string_view note) { console_.line(note); };
+  if (!noted_) callbacks.on_note = callbacks_.training.on_note;
   callbacks.on_step = [this](const StepProgress& step) { on_step(step); };
   callbacks.on_epoch = [this](const EpochRecord& record) { on_epoch(record); };
   callbacks.should_stop = [this] { return should_stop(); };
@@ -47,7 +39,7 @@ TrainerCallbacks TrainingJob::callbacks() {
 TrainingResult TrainingJob::run() {
   for (;;) {
     try {
-      const TrainingResult result = trainer_.run(callbacks());
+      const TrainingResult result = trainer_.run(trainer_callbacks());
       save();
       return result;
     } catch (const NumericalFault& fault) {
@@ -57,25 +49,30 @@ TrainingResult TrainingJob::run() {
 }
 
 void TrainingJob::on_step(const StepProgress& step) {
-  progress_.on_step(step);
+  if (callbacks_.training.on_step) callbacks_.training.on_step(step);
   const double minutes = trainer_.config().checkpoint.every_minutes;
   bool due =
       minutes > 0.0 && Clock::now() - saved_at_ > std::chrono::duration<double>(60.0 * minutes);
-  if (ranks_.several()) {
-    // One message a step: whether a rank has a signal, and whether the leader's clock asks for a checkpoint.
+  if (ranks_ != nullptr) {
+    // One message a step: whether a rank is to stop, and whether the leader's clock asks for a checkpoint.
     constexpr unsigned kStop = 1;
     constexpr unsigned kDue = 2;
     const unsigned bits =
-        ranks_.any((signals_.received() ? kStop : 0U) | (due && ranks_.leads() ? kDue : 0U));
+        ranks_->any((is_asked_to_stop() ? kStop : 0U) | (due && ranks_->leads() ? kDue : 0U));
     stop_after_step_ = (bits & kStop) != 0;
     due = (bits & kDue) != 0;
   }
   if (due) save();
 }
 
+bool TrainingJob::is_asked_to_stop() const {
+  return callbacks_.training.should_stop && callbacks_.training.should_stop();
+}
+
 bool TrainingJob::should_stop() {
+  if (ranks_ == nullptr) return is_asked_to_stop();
   if (stop_after_step_) return *std::exchange(stop_after_step_, std::nullopt);
-  return ranks_.any(signals_.received() ? 1U : 0U) != 0;
+  return ranks_->any(is_asked_to_stop() ? 1U : 0U) != 0;
 }
 
 void TrainingJob::on_epoch(const EpochRecord& record) {
@@ -85,7 +82,7 @@ void TrainingJob::on_epoch(const EpochRecord& record) {
       run_->write_best(trainer_.best(), record.epoch, trainer_.progress().best_epoch);
     }
   }
-  progress_.on_epoch(record);
+  if (callbacks_.training.on_epoch) callbacks_.training.on_epoch(record);
   const int every = trainer_.config().checkpoint.every_epochs;
   if (every > 0 && record.epoch % every == 0) save();
 }
@@ -99,10 +96,8 @@ void TrainingJob::save() {
   saved_at_ = Clock::now();
   saved_epoch_ = now.epoch;
   saved_step_ = now.step;
-  console_.log(
-      Console::Level::kInfo,
-      fmt::format("checkpoint after {} epochs and {} steps, written in {}", now.epoch, now.step,
-                  duration(std::chrono::duration<double>(saved_at_ - begin).count())));
+  if (!callbacks_.on_checkpoint) return;
+  callbacks_.on_checkpoint(now, std::chrono::duration<double>(saved_at_ - begin).count());
 }
 
 /// The last checkpoint; after a second fault behind the same one, the checkpoint before it.
@@ -115,12 +110,12 @@ std::optional<Run::SavedState> TrainingJob::state_to_roll_back_to() {
         rolled_back_to_ == Run::Place{saved->state.progress.epoch, saved->state.progress.step}) {
       saved = run_->newest_state(&damaged, rolled_back_to_);
     }
-    for (const std::string& finding : damaged) console_.warn(finding);
+    for (const std::string& finding : damaged) callbacks_.log.warn(finding);
   }
-  if (!ranks_.several()) return saved;
+  if (ranks_ == nullptr) return saved;
   std::optional<TrainingState> state;
   if (saved) state = saved->state;
-  ranks_.share(state);
+  ranks_->share(state);
   if (run_ == nullptr && state) saved = Run::SavedState{std::move(*state), "the state of rank 0"};
   return saved;
 }
@@ -142,16 +137,16 @@ void TrainingJob::roll_back(const NumericalFault& fault) {
   }
   trainer_.set_rollbacks(rollbacks);
   const TrainingProgress at = trainer_.progress();
-  progress_.restart_at(at);
+  if (callbacks_.on_rollback) callbacks_.on_rollback(at);
   rolled_back_to_ = Run::Place{at.epoch, at.step};
   if (run_ != nullptr) run_->forget_after(*rolled_back_to_);
   saved_at_ = Clock::now();
   // Forces a new checkpoint here, since the old one has the old learning rate.
   saved_epoch_ = -1;
-  console_.warn(fault.what());
-  console_.warn(fmt::format(
+  callbacks_.log.warn(fault.what());
+  callbacks_.log.warn(fmt::format(
       "rolled back to {} epochs and {} of {} steps; the learning rate was halved {} of {} times",
       at.epoch, at.step, at.steps, rollbacks, config.max_rollbacks));
 }
 
-}  // namespace tern::cli
+}  // namespace tern
