@@ -93,6 +93,7 @@ std::string examples_section(const Page& page, Backend& backend) {
       "that was measured: all {} items without those that the user has already. Places count from "
       "1.</p>\n",
       users.size(), grouped(static_cast<std::int64_t>(k)));
+  out += fmt::format("<div class=\"examples{}\">\n", page.runs().size() == 1 ? " one" : "");
   for (std::size_t i = 0; i < users.size(); ++i) {
     const std::span<const NodeId> known = page.data().train.row(users[i]);
     out += fmt::format(
@@ -101,7 +102,7 @@ std::string examples_section(const Page& page, Backend& backend) {
         id_element(page.data().users.name(users[i])),
         grouped(static_cast<std::int64_t>(known.size())), names_of_items(page, known), lists[i]);
   }
-  return section("examples", "Examples", out);
+  return section("examples", "Examples", out + "</div>\n");
 }
 
 }  // namespace tern::report

@@ -19,7 +19,7 @@ namespace {
 /// Items on all maps of a page together: each takes about a hundred bytes.
 constexpr std::size_t kMaxMapped = 2000;
 
-/// Items with training interactions, the least popular first, so that popular ones are drawn over them.
+/// Items with training interactions, by popularity.
 std::vector<NodeId> known_items(const Page& page) {
   std::vector<NodeId> items(page.item_degrees.size());
   std::iota(items.begin(), items.end(), NodeId{0});
@@ -84,9 +84,15 @@ std::string map_of(const Page& page, const Source& run, const std::vector<NodeId
   const PrincipalAxes axes =
       principal_axes(rows_of_items(run, items), run.embeddings->items.shape[1]);
   if (axes.x.empty()) return "";
-  std::vector<Dot> dots;
+  // Every n-th in the order of popularity, drawn in the order of the data, so that no shade covers another.
   const std::size_t stride = (items.size() + most - 1) / most;
+  std::vector<std::size_t> chosen;
   for (std::size_t i = (items.size() - 1) % stride; i < items.size(); i += stride) {
+    chosen.push_back(i);
+  }
+  std::ranges::sort(chosen, {}, [&](std::size_t i) { return items[i]; });
+  std::vector<Dot> dots;
+  for (const std::size_t i : chosen) {
     const NodeId item = items[i];
     dots.push_back({axes.x[i], axes.y[i], shades.of[i],
                     fmt::format("{}\n{} interactions", readable(page.data().items.name(item), 40),

@@ -38,11 +38,13 @@ p{margin:0 0 12px}
 table{border-collapse:collapse;font-size:.93rem;font-variant-numeric:tabular-nums}
 th,td{padding:5px 12px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child{padding-left:0;text-align:left;font-weight:500}
-thead th{color:var(--soft);font-weight:600;vertical-align:bottom;white-space:normal;overflow-wrap:anywhere;min-width:8ch;max-width:18ch}
+thead th{color:var(--soft);font-weight:600;vertical-align:bottom;white-space:normal}
+thead th bdi{display:inline-block;min-width:6ch;max-width:18ch;overflow-wrap:anywhere}
 td.text{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:8ch}
 td.best{font-weight:700}
 td.differs{font-weight:600;color:var(--c1)}
-.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,380px),1fr));gap:26px 28px}
+.charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,350px),1fr));gap:26px 28px}
+.charts+p{margin-top:14px}
 .charts.maps{grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr))}
 figure{margin:0;max-width:620px;break-inside:avoid}
 figure h3{margin:0 0 4px}
@@ -63,9 +65,11 @@ svg .name{fill:var(--ink)}
 .dot,.bar{fill:var(--c)}
 .bar:hover{opacity:.75}
 .s0{fill:var(--s0)}.s1{fill:var(--s1)}.s2{fill:var(--s2)}.s3{fill:var(--s3)}.s4{fill:var(--s4)}
-.map circle{fill-opacity:.8}
+.map circle{fill-opacity:.7}
 .map circle:hover{stroke:var(--ink);stroke-width:1.5}
-article{margin:0 0 18px;padding:4px 18px 10px;background:var(--card);border-radius:8px;break-inside:avoid}
+.examples{display:grid;gap:18px}
+.examples.one{grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}
+article{min-width:0;padding:4px 18px 10px;background:var(--card);border-radius:8px;break-inside:avoid}
 article h3{margin-top:10px}
 .lists{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr));gap:6px 28px}
 .list h4{color:var(--c)}
