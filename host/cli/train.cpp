@@ -156,8 +156,8 @@ int finish(const Run& run, int code) {
   return code;
 }
 
-std::unique_ptr<Backend> open_backend(const Config& config, int threads, Console& console,
-                                      Ranks& ranks) {
+std::unique_ptr<Backend> open_training_backend(const Config& config, int threads, Console& console,
+                                               Ranks& ranks) {
   if (ranks.several()) return ranks.make_backend(config.model, threads);
   std::string notice;
   std::unique_ptr<Backend> backend =
@@ -172,7 +172,7 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   Config config = job.config;
   const int threads = ranks.share_threads(config.threads);
   const auto limit = limit_threads(threads);
-  const std::unique_ptr<Backend> backend = open_backend(config, threads, console, ranks);
+  const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
   const Dataset data = load_data(job);
   ranks.expect_same_data(data, config);
   if (!receive_settings(ranks, config)) return receive_exit_code(ranks);
@@ -205,7 +205,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     const int code = fit_run(plan, options, signals, console);
     return finish(*plan.run, code);
   }
-  const std::unique_ptr<Backend> backend = open_backend(config, threads, console, ranks);
+  const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
   const Dataset data = load_data(plan, console);
   ranks.expect_same_data(data, config);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {

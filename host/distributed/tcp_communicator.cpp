@@ -15,7 +15,7 @@ namespace {
 
 /// If a connection breaks, the watch knows the first rank that was lost, or learns it soon: the rank at the
 /// other end may have ended because of a third one.
-constexpr std::chrono::seconds kForTheReason{2};
+constexpr std::chrono::seconds kForTheReason{4};
 
 /// The first value of part r of n values, of which each rank has one.
 std::size_t part_begin(std::size_t n, int r, int ranks) {

@@ -149,7 +149,7 @@ void Watch::send_to_all(std::string_view message) {
   }
 }
 
-void Watch::set_failure(Failure failure) {
+void Watch::set_failure(const Failure& failure) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) return;

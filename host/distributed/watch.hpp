@@ -61,7 +61,7 @@ class Watch {
   /// Handles the whole messages of the inbox.
   void read_inbox(Watched& watched);
   void send_to_all(std::string_view message);
-  void set_failure(Failure failure);
+  void set_failure(const Failure& failure);
 
   std::string own_place_;
   std::chrono::milliseconds patience_;
