@@ -31,7 +31,7 @@ void write_embeddings(Run& run, Backend& backend, Model& model, const JobLog& lo
   try {
     run.write_projector();
   } catch (const Error& error) {
-    console.warn(fmt::format("the embeddings for TensorBoard were not written: {}", error.what()));
+    log.warn(fmt::format("the embeddings for TensorBoard were not written: {}", error.what()));
   }
 }
 
