@@ -123,10 +123,10 @@ void add_options(CLI::App& ops, Arguments& arguments) {
       ->check(CLI::Range(1, 1000));
   ops.add_option(
          "--processes", arguments.processes,
-         "share the blocks out among so many processes, which verify on their own; 1: all in "
-         "this one, as profilers need it")
+         "share the blocks out among so many processes, which verify on their own; 0: 6, or 3 for "
+         "more than 20 cases; 1: all in this one, as profilers need it")
       ->type_name("N")
-      ->check(CLI::Range(1, 1000));
+      ->check(CLI::Range(0, 1000));
   ops.add_option("--share", arguments.share, "a table and a process of another run")
       ->delimiter(',')
       ->expected(2)

@@ -32,6 +32,10 @@ std::vector<TablePlan> plan_tables(const Arguments& arguments, const Cases& case
   return tables;
 }
 
+int default_processes(std::size_t cases) {
+  return cases > kManyCases ? kProcessesOfMany : kProcesses;
+}
+
 int processes_of(const Arguments& arguments) {
   return std::min(arguments.processes, arguments.run.blocks);
 }

@@ -17,6 +17,13 @@ struct TablePlan {
 /// The tables of a run, in their order. The first batch size has all cases, the others those that read a batch.
 std::vector<TablePlan> plan_tables(const Arguments& arguments, const Cases& cases);
 
+/// Processes of a run that is not given a number. Each makes and verifies all cases, which for a whole run takes about as
+/// long as all of its timed blocks. Six find a difference of 10%, three one of 25% (compare_results.hpp).
+inline constexpr int kProcesses = 6;
+inline constexpr int kProcessesOfMany = 3;
+inline constexpr std::size_t kManyCases = 20;  // more than these
+int default_processes(std::size_t cases);
+
 /// The processes that a run has: no more than blocks.
 int processes_of(const Arguments& arguments);
 

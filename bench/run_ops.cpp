@@ -241,12 +241,13 @@ DeviceKind kind_of(const std::string& device) {
   return device.starts_with("cuda") ? DeviceKind::kCuda : DeviceKind::kCpu;
 }
 
-int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const AxisLists&)) {
+int run_ops(Arguments arguments, Cases (*all_cases)(DeviceKind, const AxisLists&)) {
   const int threads = arguments.threads > 0 ? arguments.threads : default_thread_count().threads;
   // Check the options before spending time on the data.
   std::unique_ptr<Backend> backend = make_backend(arguments.device, threads);
   const Cases cases =
       select_cases(all_cases(kind_of(backend->name()), arguments.lists), arguments.filter);
+  if (arguments.processes == 0) arguments.processes = default_processes(cases.size());
   const std::vector<TablePlan> tables = plan_tables(arguments, cases);
   if (!arguments.share.empty()) {
     const auto table = static_cast<std::size_t>(arguments.share[0]);

@@ -19,7 +19,7 @@ struct Arguments {
   AxisLists lists;
   std::vector<std::string> caches{"evicted"};
   int threads = 0;
-  int processes = 6;  // compare_results.hpp has the reason
+  int processes = 0;  // 0: kProcesses or kProcessesOfMany (measure.hpp)
   std::string filter = ".";
   bool list = false;
   std::string format = "table";  // of standard output: table, csv, markdown or json
@@ -39,6 +39,6 @@ DeviceKind kind_of(const std::string& device);
 /// other, each with its own placement of memory and its own checks; with 1, in this one. Returns the exit code: 1 if a
 /// case was refused. Throws MemoryError before anything is allocated if a case does not fit, Error if
 /// something else fails.
-int run_ops(const Arguments& arguments, Cases (*all_cases)(DeviceKind, const AxisLists&));
+int run_ops(Arguments arguments, Cases (*all_cases)(DeviceKind, const AxisLists&));
 
 }  // namespace tern::bench

@@ -43,8 +43,8 @@ struct Comparison {
 /// its blocks of a case. With at least kSharedCases cases, the part of a process that all cases share (the
 /// median over the cases of their distances from their means) is the machine's, and is taken out, as is the change that they
 /// share. p is that of Welch's t-test (1947) on the processes of both runs, its degrees of freedom rounded down;
-/// Holm's correction (1979) holds for all cases together: if nothing changed, a pair of runs
-/// has any case with p < 0.05 in at most 5% of pairs.
+/// Holm's correction (1979) holds for all cases together: if nothing changed, and processes are
+/// independent, at most 5% of pairs of runs have a case with p < 0.05.
 /// Since two runs of one program also differ as wholes (frequency, other programs), a change must besides exceed
 /// the noise of its own blocks and the shared change together, and 5%.
 /// With six processes a run, and an error of 2% a process, 10% is found among 60 cases; with three, 25%.

@@ -82,14 +82,19 @@ double reference_flops(const Case& one, const Size& size) {
   return one.op == "score_topk" ? size.flops * 64.0 / kQueries : size.flops;
 }
 
-/// Graphs on the backend under test, the reference and the CPU backend, both lists of interactions, and
-/// the tables at which ceilings are measured.
+/// Graphs on the backend under test, the reference and the CPU backend, both lists of interactions,
+/// the tables at which ceilings are measured, and the values that the workload keeps, of up to three tables a side.
 Need data_need(const Sizes& s) {
   const auto edges = static_cast<double>(s.interactions);
   const auto nodes = static_cast<double>(s.users + s.items);
   const double tables = 8.0 * static_cast<double>(std::max(s.users, s.items) * s.width);
+  double kept = 0.0;
+  for (const std::int64_t rows : {s.users, s.items}) {
+    const double bytes = 4.0 * static_cast<double>(rows * s.width);
+    if (bytes <= static_cast<double>(Workload::kKeptBytes)) kept += 3.0 * bytes;
+  }
   return {.device = 16.0 * edges + 32.0 * nodes + tables,
-          .host = 90.0 * edges + 100.0 * nodes,
+          .host = 90.0 * edges + 100.0 * nodes + kept,
           .preparation = 400e-9 * edges};
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bench/support/device.hpp"
@@ -55,8 +58,10 @@ class Workload {
   /// The triplets of epoch 0, drawn by the CPU backend.
   const std::vector<Triplet>& epoch() const { return epoch_; }
 
-  /// Normal values (nodes of the side, width), one table for each salt; f32 numbers everywhere.
+  /// Normal values (nodes of the side, width), one table for each salt; f32 numbers everywhere. Tables of up to
+  /// kKeptBytes are kept: every process of a run makes all cases, and most of them read the same tables.
   std::vector<float> table_values(Side side, std::uint32_t salt) const;
+  static constexpr std::size_t kKeptBytes = std::size_t{64} << 20;
   Matrix table(Backend& backend, Side side, std::uint32_t salt) const;
   /// The rows that propagation reads from the side's table, in its order: one an interaction.
   std::span<const NodeId> gathered_rows(Side side) const {
@@ -75,6 +80,7 @@ class Workload {
   std::int64_t width_;
   int threads_;
   std::int64_t batch_size_;
+  mutable std::map<std::pair<Side, std::uint32_t>, std::vector<float>> kept_;
 };
 
 /// 1/sqrt(degree) of each row, 0 for degree 0: rivals of propagate weigh edges with these.

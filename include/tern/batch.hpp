@@ -18,7 +18,7 @@ class Batch {
  public:
   Batch(Backend& backend, Triplets& triplets) : backend_(&backend), triplets_(&triplets) {}
 
-  /// The epoch's triplets, as ops take them.
+  /// The epoch's triplets, as ops take them: the device's view. It has no pointer: only the backend knows their layout.
   Triplets& triplets() const noexcept { return *triplets_; }
   /// The most triplets that a batch has; only the last one of an epoch may have fewer.
   std::int64_t capacity() const noexcept { return triplets_->batch_size(); }

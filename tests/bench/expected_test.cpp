@@ -92,5 +92,18 @@ TEST_F(Expected, QueriesAreTheFirstUsers) {
   EXPECT_EQ(bench::cost_of_score_topk(workload_).flops, 2.0 * 2048 * 90 * 6);
 }
 
+TEST_F(Expected, TablesAreTheSameWheneverTheyAreRead) {
+  std::set<std::vector<float>> all;
+  for (const Side side : {Side::kUser, Side::kItem}) {
+    for (const std::uint32_t salt : {1U, 2U, 3U}) {
+      const std::vector<float> first = workload_.table_values(side, salt);
+      EXPECT_EQ(static_cast<std::int64_t>(first.size()), workload_.nodes(side) * workload_.width());
+      EXPECT_EQ(workload_.table_values(side, salt), first);
+      all.insert(first);
+    }
+  }
+  EXPECT_EQ(all.size(), 6u);
+}
+
 }  // namespace
 }  // namespace tern::test

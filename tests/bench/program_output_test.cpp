@@ -85,6 +85,7 @@ TEST_F(ProgramOutput, SharesBlocksOutAmongProcesses) {
   EXPECT_TRUE(three.at("context").contains("ceiling_users_read_GB_per_s_D8"));
   const nlohmann::json one = measured("1", "3");
   EXPECT_EQ(processes_of(one).at("tern4"), (std::vector{0, 0, 0}));
+  EXPECT_EQ(measured("0", "12").at("context").at("tern_processes"), "6");
   const nlohmann::json few = measured("6", "2");  // no process without a block
   EXPECT_EQ(processes_of(few).at("plain_loop8"), (std::vector{0, 1}));
 }
