@@ -7,6 +7,7 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,8 @@
 #include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 #include "tern/recommender.hpp"
+#include "tern/report.hpp"
+#include "tern/tensor_file.hpp"
 #include "tern/trainer.hpp"
 
 namespace nb = nanobind;
@@ -155,6 +158,12 @@ std::unique_ptr<Recommender> load(const std::string& path, const std::string& de
       Recommender::load(path, {.device = device, .threads = threads}));
 }
 
+void write_report(const std::vector<std::string>& runs, const std::string& file) {
+  const nb::gil_scoped_release release;
+  const std::vector<std::filesystem::path> paths(runs.begin(), runs.end());
+  write_file_atomically(file, make_report(paths));
+}
+
 std::map<std::string, std::string> settings_of(const Config& config) {
   std::map<std::string, std::string> settings;
   for (const KeySpec& key : key_table()) settings[key.key] = to_toml(key.get(config));
@@ -185,6 +194,7 @@ void bind_run(nb::module_& module) {
                    [](const Recommender& model) { return settings_of(model.config()); });
   module.def(
       "is_run", [](const std::string& path) { return Run::is_run(path); }, nb::arg("path"));
+  module.def("write_report", &write_report, nb::arg("runs"), nb::arg("file"));
   module.def("train_run", &train_run, nb::arg("data"), nb::arg("config"), nb::arg("path"),
              nb::arg("overwrite"), nb::arg("on_epoch").none(), nb::arg("on_note").none(),
              nb::sig("def train_run(data: Dataset, config: Config, path: str, overwrite: bool, "

@@ -25,7 +25,8 @@ void draw_sums(std::span<const double> values, std::span<double> sums, RandomStr
 }  // namespace
 
 std::vector<Interval> bootstrap(std::span<const double> values, std::size_t columns, Seed seed) {
-  const auto rows = static_cast<double>(values.size() / columns);
+  const std::size_t count = values.size() / columns;
+  const auto rows = static_cast<double>(count);
   std::vector<double> sums(kResamples * columns, 0.0);  // (resamples, columns)
   parallel_for(static_cast<std::int64_t>(kResamples), [&](std::int64_t r) {
     const auto index = static_cast<std::uint64_t>(r);

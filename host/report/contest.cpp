@@ -34,8 +34,10 @@ std::vector<NodeId> rank_embeddings(const Contest& contest, const Source& source
     item_rows = normalized_copy(backend, item_rows);
   }
   std::vector<Graph> graphs;
+  graphs.reserve(contest.observed.size());
   for (const Interactions* rows : contest.observed) graphs.push_back(backend.make_graph(*rows));
   std::vector<const Graph*> observed;
+  observed.reserve(graphs.size());
   for (const Graph& graph : graphs) observed.push_back(&graph);
   std::vector<NodeId> lists;
   TopItems top;

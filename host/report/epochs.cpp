@@ -11,7 +11,7 @@
 namespace tern::report {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr std::int64_t kMaxFileBytes = std::int64_t{1} << 32;
 constexpr std::size_t kMaxLogLines = 40;

@@ -27,6 +27,7 @@ std::vector<NodeId> choose_users(const Page& page) {
   std::ranges::stable_sort(users, {}, degree);
   if (users.size() <= kUsers) return users;
   std::vector<NodeId> chosen;
+  chosen.reserve(kUsers);
   for (std::size_t i = 0; i < kUsers; ++i) {
     chosen.push_back(users[(2 * i + 1) * users.size() / (2 * kUsers)]);
   }

@@ -48,6 +48,7 @@ std::string metrics_section(const Page& page) {
     if (name == "users") continue;
     table.add_row(name);
     std::vector<double> values;
+    values.reserve(columns.size());
     for (const Metrics* metrics : columns) values.push_back(metric(*metrics, name));
     add_cells(table, values);
   }

@@ -11,7 +11,8 @@ namespace {
 std::vector<double> centred(std::span<const float> table, std::size_t width) {
   std::vector<double> mean(width, 0.0);
   for (std::size_t i = 0; i < table.size(); ++i) mean[i % width] += table[i];
-  for (double& value : mean) value /= static_cast<double>(table.size() / width);
+  const std::size_t count = table.size() / width;
+  for (double& value : mean) value /= static_cast<double>(count);
   std::vector<double> rows(table.begin(), table.end());
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i] -= mean[i % width];
   return rows;

@@ -41,6 +41,7 @@ std::string changes_table(const Page& page) {
     if (std::ranges::none_of(changed, has_it)) continue;
     const std::string standard = to_toml(spec.get(defaults));
     std::vector<std::string> values;
+    values.reserve(changed.size());
     for (const auto& of_run : changed) {
       values.push_back(has_it(of_run) ? of_run.at(spec.key) : standard);
     }
@@ -59,7 +60,8 @@ std::string command_of(const Source& run) {
   const std::string& path = run.config.data_path;
   std::string command = "tern train " + (path.empty() || path == "-" ? "DATA" : shell_word(path));
   for (const auto& [key, value] : changed_values(run.config)) {
-    if (key != kPathKey) command += " \\\n  --set " + shell_word(key + "=" + value);
+    if (key != kPathKey)
+      command += fmt::format(" \\\n  --set {}", shell_word(fmt::format("{}={}", key, value)));
   }
   return command + " \\\n  --out " + shell_word(run.path.string() + "-again");
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pathlib
 from collections.abc import Sequence
 from typing import Any, assert_type
 
@@ -75,6 +76,7 @@ def use_data_and_runs(frame: Any) -> None:
         assert_type(opened.user_factors, Scores)
         assert_type(opened.config, dict[str, Any])
         assert_type(opened.metrics, list[dict[str, Any]])
+    assert_type(run.report("page.html", against=[run, "runs/second"]), pathlib.Path)
     run.close()
 
 

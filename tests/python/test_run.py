@@ -93,6 +93,26 @@ def test_program_resumes_the_run(run, data, tmp_path):
     assert tern.Run.open(tmp_path / "run").user_factors.tobytes() == run.user_factors.tobytes()
 
 
+def test_report(run, data, tmp_path):
+    page = run.report()
+    assert page == run.path / "report.html"
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "item 3" in text and "given in memory" in text
+    program("report", run.path, "--quiet", "-o", tmp_path / "page.html")
+    assert (tmp_path / "page.html").read_bytes() == page.read_bytes()
+    other = tern.train(data, {**CONFIG, "model.kind": "mf"}, out=tmp_path / "other", show_progress=False)
+    other.close()
+    both = other.report(tmp_path / "both.html", against=[run])
+    assert "<bdi>first</bdi> minus <bdi>other</bdi>" in both.read_text(encoding="utf-8")
+    assert run.report(tmp_path / "both.html", against=[str(other.path)]) == both
+    with pytest.raises(tern.ConfigError, match="named twice"):
+        run.report(against=[run])
+    with pytest.raises(TypeError, match="against: found str, expected a list"):
+        run.report(against="runs/other")
+    with pytest.raises(tern.DataError, match="none"):
+        run.report(against=[tmp_path / "none"])
+
+
 def test_true_callback_ends_the_training(data, tmp_path):
     short = tern.train(data, CONFIG, out=tmp_path / "run", show_progress=False, callback=lambda epoch, *_: epoch == 1)
     assert len(short.metrics) == 2

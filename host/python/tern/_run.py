@@ -128,6 +128,22 @@ class Run:
         lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
+    def report(self, file: Path | None = None, *, against: Sequence[Run | Path] = ()) -> pathlib.Path:
+        """Writes a page on this run, as HTML for any browser, as `tern report` does, and returns its path.
+
+        file: where it goes; None: report.html in the directory of the run.
+        against: other runs of the same data, which are compared with this one, at most 7.
+
+        It is written from the files of the runs, so that a closed run has a report too. Raises DataError if a run has other
+        data, ConfigError on too many runs or the same one twice.
+        """
+        if isinstance(against, (str, os.PathLike, Run)):
+            raise TypeError(f"against: found {type(against).__name__}, expected a list of runs")
+        page = self.path / "report.html" if file is None else pathlib.Path(file)
+        others = [run.path if isinstance(run, Run) else pathlib.Path(run) for run in against]
+        _tern.write_report([str(path) for path in (self.path, *others)], str(page))
+        return page
+
     def __repr__(self) -> str:
         return f"<tern.Run {self.path}>"
 
