@@ -87,6 +87,7 @@ part_no-cuda() {
 readonly kPythonBuild=(scikit-build-core==1.1.2 nanobind==3.1.0)
 readonly kPythonTests=(
   numpy==2.4.6 scipy==1.17.1 pandas==3.1.1 polars==2.1.0 pyarrow==26.0.1 pytest==9.2.0 mypy==2.4.1
+  faiss-cpu==1.15.1 tensorboard==2.21.0
 )
 
 part_python() {

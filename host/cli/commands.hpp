@@ -37,5 +37,7 @@ Command add_split(CLI::App& program);
 Command add_generate(CLI::App& program);
 Command add_gradcheck(CLI::App& program);
 Command add_info(CLI::App& program);
+Command add_completion(CLI::App& program);
+Command add_man(CLI::App& program);
 
 }  // namespace tern::cli

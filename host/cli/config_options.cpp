@@ -42,10 +42,15 @@ void ConfigOptions::add_short(CLI::App& app, const std::string& option, std::str
   Short& added = shorts_.emplace_back(Short{option, known.key, {}, nullptr});
   std::string default_value = known.default_value;
   std::erase(default_value, '"');
-  added.given = app.add_option(option, added.value,
-                               fmt::format("{} ({}; {})", known.help, known.key, known.type))
-                    ->type_name("VALUE")
-                    ->default_str(default_value);
+  // A choice is shown as its words.
+  constexpr std::string_view kOneOf = "one of ";
+  const bool chooses = known.type.starts_with(kOneOf);
+  added.given =
+      app.add_option(option, added.value,
+                     chooses ? fmt::format("{} ({})", known.help, known.key)
+                             : fmt::format("{} ({}; {})", known.help, known.key, known.type))
+          ->type_name(chooses ? known.type.substr(kOneOf.size()) : "VALUE")
+          ->default_str(default_value);
 }
 
 bool ConfigOptions::given(std::string_view option) const {

@@ -35,9 +35,9 @@ void RunOptions::add_to(CLI::App& app) {
   checkpoint_given = add_choice(app, "--checkpoint", checkpoint, {"best", "last"},
                                 "the epoch whose parameters to use");
   app.add_option("--device", device,
-                 "auto|cpu|cuda|cuda:N|reference; auto: a GPU, if there is one, but the CPU for "
-                 "little work such as the lists of a few users")
-      ->type_name("NAME")
+                 "where to compute; auto: a GPU, if there is one, but the CPU for little work such "
+                 "as the lists of a few users")
+      ->type_name("auto|cpu|cuda|cuda:N|reference")
       ->check(value_of("train.device"))
       ->capture_default_str();
   app.add_option("--threads", threads, "threads on a CPU; 0: as many as it may use (tern info)")

@@ -22,9 +22,9 @@ std::string without_blanks(std::string text) {
   return text;
 }
 
-constexpr std::array<const char*, 12> kCommands{"train",    "evaluate",  "recommend", "score",
-                                                "similar",  "export",    "inspect",   "split",
-                                                "generate", "gradcheck", "info",      "report"};
+constexpr std::array<const char*, 14> kCommands{
+    "train", "evaluate", "recommend", "score",      "similar", "report", "export",
+    "inspect", "split", "generate", "gradcheck", "completion", "info",    "man"};
 
 TEST_F(Usage, HelpGoesToStandardOutput) {
   const Outcome help = run({"--help"});

@@ -19,6 +19,11 @@ cmake --build "$work/build"
 mkdir "$work/data"
 "$work/build/consumer" "$work/data"
 
+# Completion of shells and the manual page are where shells and man look for them.
+for file in bash-completion/completions/tern zsh/site-functions/_tern man/man1/tern.1; do
+  [[ -s $work/moved/share/$file ]] || { echo "share/$file was not installed" && exit 1; }
+done
+
 # The installed program starts on its own, and makes data for the example of README.md.
 "$work/moved/bin/tern" generate --to "$work/generated" --users 200 --items 60 --interactions 3000 --quiet
 result=$("$work/build/example" "$work/generated")
