@@ -59,7 +59,8 @@ def use_models(user_items: Any) -> None:
 def use_data_and_runs(frame: Any) -> None:
     features = tern.Features(["tea", "milk"], np.ones((2, 3)), ["a", "b", "c"])
     data = tern.Dataset.from_interactions(frame, user="customer", item="article", rating="stars",
-                                          timestamp="when", item_features=features, config={"data.k_core": 5})
+                                          timestamp="when", user_features=frame, item_features=features,
+                                          config={"data.k_core": 5})
     assert_type(data, tern.Dataset)
     assert_type(data.split("time", test_fraction=0.1), tern.Dataset)
     assert_type(data.users + data.items + data.notes, list[str])

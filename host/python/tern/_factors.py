@@ -293,7 +293,7 @@ class GCMC(FactorModel):
 
     hidden: widths of the layers but the last; dropout: share of the elements of messages that a training step
     drops; message_dropout: share of nodes without a message. Other parameters are those of LightGCN.
-    Features of nodes need a tern.Dataset and tern.train().
+    Features of nodes need tern.Dataset.from_interactions(user_features=, item_features=) and tern.train().
     """
 
     _kind = "gcmc"
