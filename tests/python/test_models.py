@@ -132,6 +132,11 @@ def test_factors_are_views_of_the_trained_tables(factor_model):
         assert factors.dtype == np.float32 and factors.flags.c_contiguous and factors.flags.writeable
 
 
+def test_star_import_leaves_names_of_python():
+    code = "from tern import *; import builtins; assert MemoryError is builtins.MemoryError; EASE, train"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_history_callback_and_validation(board):
     calls = []
     valid = csr_matrix(np.eye(40))
