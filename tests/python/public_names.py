@@ -43,6 +43,8 @@ def use_models(user_items: Any) -> None:
     assert_type(model.similar_users([1, 2], users=[3]), tuple[Ids, Scores])
     assert_type(model.user_factors, Scores | None)
     assert_type(model.item_factors, Scores | None)
+    assert_type(model.user_factors_dlpack(), Scores)
+    assert_type(model.item_factors_dlpack(), Scores)
     assert_type(model.history, list[dict[str, float]])
     assert_type(model.best_epoch, int)
     assert_type(model.get_params(), dict[str, Any])
