@@ -79,6 +79,7 @@ def use_data_and_runs(frame: Any) -> None:
         assert_type(opened.config, dict[str, Any])
         assert_type(opened.metrics, list[dict[str, Any]])
     run.close()
+    assert_type(tern.Run.resume("runs/first", {"train.epochs": 200}, callback=on_epoch, show_progress=False), tern.Run)
 
 
 def use_the_rest() -> None:

@@ -231,6 +231,7 @@ class _Progress:
 
     def __init__(self, epochs: int, shows: bool) -> None:
         self._bar: Any = None
+        self._epoch = 0
         if not shows:
             return
         try:
@@ -248,7 +249,8 @@ class _Progress:
 
     def update(self, record: _tern.EpochRecord) -> None:
         if self._bar is not None:
-            self._bar.update(1)
+            self._bar.update(record.epoch - self._epoch)  # a resumed training begins later, a rollback goes back
+            self._epoch = record.epoch
             self._bar.set_postfix(loss=f"{record.loss:.4f}")
 
 
