@@ -80,4 +80,9 @@ struct ColumnNames {
 CodedColumns read_arrow(ArrowArrayStream& stream, const ColumnNames& columns, Vocabulary& users,
                         Vocabulary& items);
 
+/// Reads a table of features to its end, as the text that DatasetBuilder::set_feature_table() takes: the column `key`
+/// of ids first; then numbers, times and truth values as numbers, and text as categories. Throws DataError on a
+/// missing column, one of another type, and a missing id.
+std::string read_arrow_features(ArrowArrayStream& stream, const std::string& key);
+
 }  // namespace tern::python

@@ -81,7 +81,8 @@ void bind_dataset(nb::module_& module) {
       .def_prop_ro("valid", &split<&Dataset::valid>, "(offsets, items), views.")
       .def_prop_ro("test", &split<&Dataset::test>, "(offsets, items), views.")
       .def_ro("notes", &Dataset::notes)
-      .def_ro("fingerprint", &Dataset::fingerprint);
+      .def_ro("fingerprint", &Dataset::fingerprint)
+      .def_ro("feature_fingerprint", &Dataset::feature_fingerprint);
 }
 
 }  // namespace tern::python

@@ -1,6 +1,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/variant.h>
 #include <nanobind/stl/vector.h>
 
 #include <cmath>
@@ -9,6 +10,7 @@
 #include <string>
 #include <tuple>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "host/python/arrays.hpp"
@@ -28,15 +30,20 @@ using Codes = nb::ndarray<nb::numpy, NodeId, nb::ndim<1>>;
 using Numbers = nb::ndarray<nb::numpy, double, nb::ndim<1>>;
 /// (ids, columns, values): features of one side.
 using FeatureRows = std::tuple<std::vector<std::string>, std::vector<std::string>, TableArray>;
+/// The same, or the text of a table, see DatasetBuilder::set_feature_table().
+using FeatureSource = std::optional<std::variant<FeatureRows, nb::bytes>>;
 
 /// A column of ids as their codes, in order of first appearance.
 template <typename Ids>
 Codes encode(Vocabulary& names, const std::string& column, const Ids& ids) {
   std::vector<NodeId> codes;
-  codes.reserve(ids.size());
-  for (const auto& id : ids) {
-    codes.push_back(
-        add_id(names, ExternalId(id), column, static_cast<std::int64_t>(codes.size()) + 1));
+  {
+    const nb::gil_scoped_release release;
+    codes.reserve(ids.size());
+    for (const auto& id : ids) {
+      codes.push_back(
+          add_id(names, ExternalId(id), column, static_cast<std::int64_t>(codes.size()) + 1));
+    }
   }
   return column_to_numpy(std::move(codes));
 }
@@ -45,13 +52,31 @@ Codes encode_numbers(Vocabulary& names, const std::string& column, const OffsetA
   return encode(names, column, span_of(ids));
 }
 
+/// The stream of a capsule, which lives as long. A producer that runs Python takes the interpreter's lock itself.
+ArrowArrayStream& stream_of(const nb::object& capsule) {
+  return *static_cast<ArrowArrayStream*>(nb::cast<nb::capsule>(capsule).data("arrow_array_stream"));
+}
+
+nb::bytes read_features(const nb::object& capsule, const std::string& key) {
+  ArrowArrayStream& stream = stream_of(capsule);
+  std::string text;
+  {
+    const nb::gil_scoped_release release;
+    text = read_arrow_features(stream, key);
+  }
+  return nb::bytes(text.data(), text.size());
+}
+
 std::tuple<Codes, Codes, std::optional<Numbers>, std::optional<Numbers>> read_stream(
     const nb::object& capsule, Vocabulary& users, Vocabulary& items, const std::string& user,
     const std::string& item, const std::optional<std::string>& rating,
     const std::optional<std::string>& timestamp) {
-  auto* stream =
-      static_cast<ArrowArrayStream*>(nb::cast<nb::capsule>(capsule).data("arrow_array_stream"));
-  CodedColumns read = read_arrow(*stream, {user, item, rating, timestamp}, users, items);
+  ArrowArrayStream& stream = stream_of(capsule);
+  CodedColumns read;
+  {
+    const nb::gil_scoped_release release;
+    read = read_arrow(stream, {user, item, rating, timestamp}, users, items);
+  }
   std::optional<Numbers> ratings;
   std::optional<Numbers> times;
   if (rating) ratings = column_to_numpy(std::move(read.ratings));
@@ -65,29 +90,39 @@ std::optional<double> number_at(const std::optional<NumberArray>& numbers, std::
   return numbers->data()[row];
 }
 
+/// The text of a table of features, if this is one. With the interpreter's lock.
+std::optional<std::string> text_of(const FeatureSource& features) {
+  if (!features || !std::holds_alternative<nb::bytes>(*features)) return std::nullopt;
+  const auto& text = std::get<nb::bytes>(*features);
+  return std::string(text.c_str(), text.size());
+}
+
 Dataset build(const Config& config, const Vocabulary& user_names, const Vocabulary& item_names,
               const IdArray& users, const IdArray& items, const std::optional<NumberArray>& ratings,
-              const std::optional<NumberArray>& times,
-              const std::optional<FeatureRows>& user_features,
-              const std::optional<FeatureRows>& item_features) {
+              const std::optional<NumberArray>& times, const FeatureSource& user_features,
+              const FeatureSource& item_features) {
   const std::size_t rows = users.size();
   if (items.size() != rows || (ratings && ratings->size() != rows) ||
       (times && times->size() != rows)) {
     throw ShapeError("the columns of interactions have different lengths");
   }
+  const std::optional<std::string> user_table = text_of(user_features);
+  const std::optional<std::string> item_table = text_of(item_features);
   const nb::gil_scoped_release release;
   DatasetBuilder builder(config.data);
   for (std::size_t row = 0; row < rows; ++row) {
     builder.add(user_names.name(users.data()[row]), item_names.name(items.data()[row]),
                 {.rating = number_at(ratings, row), .timestamp = number_at(times, row)});
   }
-  const auto set = [&](Side side, const std::optional<FeatureRows>& features) {
-    if (!features) return;
-    const auto& [ids, columns, values] = *features;
+  const auto set = [&](Side side, const FeatureSource& features,
+                       const std::optional<std::string>& table) {
+    if (table) builder.set_feature_table(side, *table);
+    if (!features || table) return;
+    const auto& [ids, columns, values] = std::get<FeatureRows>(*features);
     builder.set_features(side, columns, ids, span_of(values));
   };
-  set(Side::kUser, user_features);
-  set(Side::kItem, item_features);
+  set(Side::kUser, user_features, user_table);
+  set(Side::kItem, item_features, item_table);
   return builder.build();
 }
 
@@ -102,6 +137,8 @@ void bind_interactions(nb::module_& module) {
              nb::arg("user"), nb::arg("item"), nb::arg("rating").none(),
              nb::arg("timestamp").none(),
              "Columns of a table as (users, items, ratings, timestamps).");
+  module.def("read_arrow_features", &read_features, nb::arg("stream"), nb::arg("key"),
+             "A table of features as text, its column `key` of ids first.");
   module.def("build_dataset", &build, nb::arg("config"), nb::arg("user_names"),
              nb::arg("item_names"), nb::arg("users"), nb::arg("items"), nb::arg("ratings").none(),
              nb::arg("times").none(), nb::arg("user_features").none(),

@@ -11,22 +11,49 @@ namespace {
 /// Steps may take less than the lock: it is asked for this often at most.
 constexpr auto kBetweenChecks = std::chrono::milliseconds(20);
 
+void call(const nb::object& function, std::string_view text) {
+  const nb::gil_scoped_acquire lock;
+  if (!function.is_none()) function(nb::str(text.data(), text.size()));
+}
+
 }  // namespace
 
-Listener::Listener(nb::object on_epoch, nb::object on_note)
-    : on_epoch_(std::move(on_epoch)), on_note_(std::move(on_note)) {}
+void SignalWatch::check() {
+  if (Clock::now() - checked_ < kBetweenChecks) return;
+  checked_ = Clock::now();
+  const nb::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw nb::python_error();
+}
+
+Listener::Listener(nb::object on_epoch, nb::object on_note, nb::object on_warning)
+    : on_epoch_(std::move(on_epoch)),
+      on_note_(std::move(on_note)),
+      on_warning_(std::move(on_warning)) {}
 
 void Listener::note(std::string_view text) {
-  const nb::gil_scoped_acquire lock;
-  if (!on_note_.is_none()) on_note_(nb::str(text.data(), text.size()));
+  call(on_note_, text);
+}
+
+JobLog Listener::log() {
+  return {.line = [this](std::string_view text) { note(text); },
+          .warning = [this](std::string_view text) { call(on_warning_, text); }};
+}
+
+BaselineProgress Listener::progress() {
+  return [this](std::string_view text) {
+    if (text != progress_) note(progress_ = text);
+    signals_.check();
+  };
 }
 
 bool Listener::should_stop() {
   if (error_) return true;
-  if (Clock::now() - checked_ < kBetweenChecks) return false;
-  checked_ = Clock::now();
-  const nb::gil_scoped_acquire lock;
-  if (PyErr_CheckSignals() != 0) error_.emplace();
+  try {
+    signals_.check();
+  } catch (nb::python_error& error) {
+    const nb::gil_scoped_acquire lock;
+    error_.emplace(std::move(error));
+  }
   return error_.has_value();
 }
 
@@ -43,23 +70,35 @@ void Listener::on_epoch(const EpochRecord& record) {
   if (stops || error_) throw Stop();
 }
 
-TrainingResult Listener::run(Trainer& trainer,
-                             const std::function<void(const EpochRecord&)>& on_epoch) {
+TrainerCallbacks Listener::callbacks() {
   TrainerCallbacks callbacks;
-  callbacks.on_note = [this](std::string_view text) { note(text); };
+  callbacks.on_note = log().line;
   callbacks.should_stop = [this] { return should_stop(); };
-  callbacks.on_epoch = [&](const EpochRecord& record) {
-    if (on_epoch) on_epoch(record);
-    this->on_epoch(record);
-  };
+  callbacks.on_epoch = [this](const EpochRecord& record) { on_epoch(record); };
+  return callbacks;
+}
+
+TrainingResult Listener::run(Trainer& trainer) {
   try {
-    return trainer.run(callbacks);
+    return trainer.run(callbacks());
   } catch (const Stop&) {
     const TrainingProgress at = trainer.progress();
     return {.reason = StopReason::kRequested,
             .epochs = at.epoch,
             .best_epoch = at.selected_epoch,
             .best_metric = at.best_metric.value_or(0.0)};
+  }
+}
+
+void Listener::run(Run& run, Trainer& trainer) {
+  JobCallbacks job_callbacks;
+  job_callbacks.training = callbacks();
+  job_callbacks.log = log();
+  TrainingJob job(run, trainer, std::move(job_callbacks));
+  try {
+    job.run();
+  } catch (const Stop&) {
+    job.save();
   }
 }
 

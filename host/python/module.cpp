@@ -13,4 +13,5 @@ NB_MODULE(_tern, module) {
   bind_ranking(module);
   bind_interactions(module);
   bind_run(module);
+  bind_jobs(module);
 }

@@ -15,5 +15,6 @@ void bind_training(nanobind::module_& module);
 void bind_ranking(nanobind::module_& module);
 void bind_interactions(nanobind::module_& module);
 void bind_run(nanobind::module_& module);
+void bind_jobs(nanobind::module_& module);
 
 }  // namespace tern::python

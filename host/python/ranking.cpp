@@ -19,6 +19,7 @@
 #include "host/python/listener.hpp"
 #include "host/python/lists.hpp"
 #include "host/python/module.hpp"
+#include "host/support/parallel.hpp"
 #include "host/train/fitted_model.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
@@ -43,6 +44,29 @@ ListRequest request_of(const std::optional<Csr>& observed, const std::optional<I
   if (candidates) request.candidates = copy(*candidates);
   if (excluded) request.excluded = copy(*excluded);
   return request;
+}
+
+// Work between two checks for a signal.
+
+/// Products of two numbers, for which a core of a CPU takes less than a second.
+constexpr std::int64_t kMaxProducts = std::int64_t{1} << 33;
+/// Histories that a fitted model ranks, which take up to some milliseconds each.
+constexpr std::int64_t kHistoriesPerThread = 128;
+
+/// Calls rank(begin, size) for parts of all queries, and ends at a signal whose handler raises.
+template <typename Rank>
+void rank_in_parts(std::size_t queries, std::int64_t part, const Rank& rank) {
+  SignalWatch signals;
+  const auto step = static_cast<std::size_t>(std::max<std::int64_t>(part, 1));
+  for (std::size_t begin = 0; begin < queries; begin += step) {
+    rank(begin, std::min(step, queries - begin));
+    signals.check();
+  }
+}
+
+template <typename Value>
+void append(const std::vector<Value>& part, std::vector<Value>& all) {
+  all.insert(all.end(), part.begin(), part.end());
 }
 
 /// Ranks rows of one table by their dot products with rows of another. Both are uploaded once.
@@ -114,9 +138,16 @@ class FactorRanker {
     std::vector<NodeId> places(queries.size());
     std::iota(places.begin(), places.end(), NodeId{0});
     TopItems top;
-    backend_->score_topk(some_queries.empty() ? this->queries() : some_queries,
-                         all_items ? items_ : some_items, places, graphs,
-                         request.selected(num_items()), top);
+    const Matrix& item_table = all_items ? items_ : some_items;
+    const std::int64_t products = std::max<std::int64_t>(item_table.size(), 1);
+    rank_in_parts(places.size(), kMaxProducts / products, [&](std::size_t begin, std::size_t size) {
+      TopItems part;
+      backend_->score_topk(some_queries.empty() ? this->queries() : some_queries, item_table,
+                           std::span(places).subspan(begin, size), graphs,
+                           request.selected(num_items()), part);
+      append(part.items, top.items);
+      append(part.scores, top.scores);
+    });
     if (!all_items) {
       for (NodeId& item : top.items) {
         if (item >= 0) item = request.candidates[static_cast<std::size_t>(item)];
@@ -151,8 +182,15 @@ class ItemModel {
       if (leave_out) observed.push_back(&rows);
       std::vector<NodeId> queries(static_cast<std::size_t>(rows.num_users()));
       std::iota(queries.begin(), queries.end(), NodeId{0});
-      const ScoredLists found = rank_items(
-          *scorer_, {rows, queries, observed, request.candidates, request.selected(items)});
+      ScoredLists found;
+      const std::int64_t part = kHistoriesPerThread * shared_pool().threads();
+      rank_in_parts(queries.size(), part, [&](std::size_t begin, std::size_t size) {
+        const ScoredLists lists =
+            rank_items(*scorer_, {rows, std::span(queries).subspan(begin, size), observed,
+                                  request.candidates, request.selected(items)});
+        append(lists.items, found.items);
+        append(lists.scores, found.scores);
+      });
       if (leave_out) request.observed = rows;
       const std::vector<float> scores(found.scores.begin(), found.scores.end());
       lists = finish_lists(request, items, found.items, scores);
@@ -182,13 +220,14 @@ std::unique_ptr<ItemModel> fit_items(const Dataset& data, const Config& config,
   {
     const nb::gil_scoped_release release;
     expect_fittable(data, config);
-    scorer = fit_model(data, config, [&](std::string_view text) { listener.note(text); });
+    scorer = fit_model(data, config, listener.progress());
   }
   return std::make_unique<ItemModel>(data, config, std::move(scorer));
 }
 
 std::unique_ptr<ItemModel> restore_items(const Dataset& data, const Config& config,
                                          const std::map<std::string, TableArray>& arrays) {
+  const nb::gil_scoped_release release;
   TensorFile file;
   for (const auto& [name, array] : arrays) {
     const auto rows = static_cast<std::int64_t>(array.shape(0));

@@ -44,6 +44,8 @@ def use_models(user_items: Any) -> None:
     assert_type(model.similar_users([1, 2], users=[3]), tuple[Ids, Scores])
     assert_type(model.user_factors, Scores | None)
     assert_type(model.item_factors, Scores | None)
+    assert_type(model.user_factors_dlpack(), Scores)
+    assert_type(model.item_factors_dlpack(), Scores)
     assert_type(model.history, list[dict[str, float]])
     assert_type(model.best_epoch, int)
     assert_type(model.get_params(), dict[str, Any])
@@ -60,7 +62,8 @@ def use_models(user_items: Any) -> None:
 def use_data_and_runs(frame: Any) -> None:
     features = tern.Features(["tea", "milk"], np.ones((2, 3)), ["a", "b", "c"])
     data = tern.Dataset.from_interactions(frame, user="customer", item="article", rating="stars",
-                                          timestamp="when", item_features=features, config={"data.k_core": 5})
+                                          timestamp="when", user_features=frame, item_features=features,
+                                          config={"data.k_core": 5})
     assert_type(data, tern.Dataset)
     assert_type(data.split("time", test_fraction=0.1), tern.Dataset)
     assert_type(data.users + data.items + data.notes, list[str])
@@ -78,6 +81,7 @@ def use_data_and_runs(frame: Any) -> None:
         assert_type(opened.metrics, list[dict[str, Any]])
     assert_type(run.report("page.html", against=[run, "runs/second"]), pathlib.Path)
     run.close()
+    assert_type(tern.Run.resume("runs/first", {"train.epochs": 200}, callback=on_epoch, show_progress=False), tern.Run)
 
 
 def use_the_rest() -> None:

@@ -54,6 +54,13 @@ def test_tables(kind):
     assert pairs_of(late, late.test) == [("a name of more than twelve bytes", "1099511627776"), ("cid", "17")]
 
 
+def structs_with_a_missing_row():
+    """The values below the missing row are there."""
+    columns = [pyarrow.array(["a", "b", "c"]), pyarrow.array([1, 2, 3])]
+    rows = pyarrow.StructArray.from_arrays(columns, names=["user", "item"], mask=pyarrow.array([False, True, False]))
+    return pyarrow.chunked_array([rows])
+
+
 TYPES = [pyarrow.int8(), pyarrow.uint8(), pyarrow.int16(), pyarrow.uint16(), pyarrow.int32(), pyarrow.uint32(),
          pyarrow.int64(), pyarrow.uint64()]
 
@@ -111,14 +118,91 @@ def test_features():
                                        item_features=tern.Features(["x", "y"], np.ones((3, 2))))
 
 
+PEOPLE = {"item": ["x", "y", "unknown"], "size": [1.5, None, 3.0], "kind": ["1", "2", "1"], "new": [True, False, True]}
+FEATURE_TABLES = {
+    "dict": PEOPLE,
+    "pandas": pandas.DataFrame(PEOPLE),
+    "pandas of categories": pandas.DataFrame(PEOPLE).astype({"kind": "category"}),
+    "polars": polars.DataFrame(PEOPLE),
+    "polars of categories": polars.DataFrame(PEOPLE).with_columns(polars.col("kind").cast(polars.Categorical)),
+    "pyarrow": pyarrow.table(PEOPLE),
+}
+
+
+@pytest.mark.parametrize("kind", FEATURE_TABLES)
+def test_tables_of_features(kind, tmp_path):
+    table = {"user": [1, 2, 2, 3], "item": ["x", "y", "x", "z"]}
+    data = tern.Dataset.from_interactions(table, item_features=FEATURE_TABLES[kind], config=WHOLE)
+    note = next(note for note in data.notes if "columns of features" in note)
+    assert "4, nodes with a row: 2; size (numbers), kind (2 values), new (numbers)" in note
+    assert any("missing numbers" in note and "size (1)" in note for note in data.notes)
+    # The files of the program give the same data.
+    pandas.DataFrame(table).to_csv(tmp_path / "interactions.csv", index=False)
+    (tmp_path / "item_features.csv").write_text("item,size,kind:token,new\nx,1.5,1,1\ny,,2,0\nunknown,3,1,1\n")
+    file = tern.Dataset.from_interactions(tmp_path, config=WHOLE)
+    assert data._native.feature_fingerprint == file._native.feature_fingerprint != 0
+
+
+def test_a_frame_of_features_without_pyarrow():
+    class Frame(pandas.DataFrame):
+        def __arrow_c_stream__(self, requested_schema=None):
+            raise ImportError("pyarrow")
+
+    table = {"user": [1, 2], "item": ["x", "y"]}
+    frame = pandas.DataFrame({**PEOPLE, "day": pandas.to_datetime(["2024-01-01", None, "2024-01-03"])})
+    data = [tern.Dataset.from_interactions(table, item_features=features, config=WHOLE)
+            for features in (frame, Frame(frame))]
+    assert data[0]._native.feature_fingerprint == data[1]._native.feature_fingerprint
+
+
+def test_matrices_of_features():
+    matrix = csr_matrix(np.array([[0, 2, 1], [3, 0, 0]]))
+    values = np.array([[1, 0], [0, 2]])
+    data = [tern.Dataset.from_interactions(matrix, user_features=features, config=WHOLE)
+            for features in (values, csr_matrix(values), coo_matrix(values), tern.Features([1, 0], values[::-1]))]
+    assert len({one._native.feature_fingerprint for one in data}) == 1
+    with pytest.raises(tern.DataError, match="no id is in the data"):
+        tern.Dataset.from_interactions({"user": ["a"], "item": ["x"]}, user_features=values)
+
+
+def test_features_feed_a_model(tmp_path):
+    rng = np.random.default_rng(0)
+    table = {"user": rng.integers(0, 30, 300), "item": rng.integers(0, 20, 300)}
+    features = polars.DataFrame({"item": list(range(20)), "kind": [f"kind {n % 3}" for n in range(20)]})
+    config = {"model.kind": "gcmc", "model.width": 4, "train.epochs": 1, "train.device": "cpu"}
+    runs = [tern.train(tern.Dataset.from_interactions(table, item_features=given), config, show_progress=False,
+                       out=tmp_path / str(given is None)) for given in (features, None)]
+    assert (runs[0].path / "features.safetensors").exists() and not (runs[1].path / "features.safetensors").exists()
+    assert runs[0].item_factors.tobytes() != runs[1].item_factors.tobytes()
+
+
+@pytest.mark.parametrize("features, error, message", [
+    ({"thing": ["x"], "size": [1]}, tern.DataError, "no column 'item'; found 'thing', 'size'"),
+    (polars.DataFrame({"thing": ["x"], "size": [1]}), tern.DataError, "no column \"item\"; found \"thing\", \"size\""),
+    (polars.DataFrame({"item": ["x"], "size": [[1]]}), tern.DataError, "column \"size\" holds large_list, expected numbers"),
+    (polars.DataFrame({"item": ["x", None], "size": [1, 2]}), tern.DataError, "table:2: column \"item\" has no id"),
+    ({"item": ["x"], "size": [(1, 2)]}, tern.DataError, r"column 'size' holds \(1, 2\)"),
+    ({"item": ["x"], "size": [1, 2]}, tern.ShapeError, "different lengths"),
+    ({"item": ["unknown"], "size": [1]}, tern.DataError, "no row belongs to the data"),
+    ({"item": ["x", "x"], "size": [1, 2]}, tern.DataError, "second row"),
+    (3, TypeError, "item_features: found int, expected a table keyed by the column 'item'"),
+])
+def test_bad_features(features, error, message):
+    with pytest.raises(error, match=message):
+        tern.Dataset.from_interactions({"user": [1], "item": ["x"]}, item_features=features, config=WHOLE)
+
+
 @pytest.mark.parametrize("table, error, message", [
     (pandas.DataFrame({"user": ["a", None], "item": [1, 2]}), tern.DataError, "table:2: column \"user\" has no id"),
     (polars.DataFrame({"user": ["a", "b"], "item": [None, 2]}), tern.DataError, "table:1: column \"item\" has no id"),
     (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "column 'item', row 2: found nan"),
     (pandas.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column 'item' holds float64"),
-    (polars.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column \"item\" has Arrow's type"),
+    (polars.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column \"item\" holds float64"),
     (pandas.DataFrame({"user": ["a"], "thing": [1]}), tern.DataError, "no column \"item\"; found \"user\", \"thing\""),
-    (pyarrow.table({"user": ["a"], "item": pyarrow.array([True])}), tern.DataError, "expected integers or text"),
+    (pyarrow.table({"user": ["a"], "item": pyarrow.array([True])}), tern.DataError,
+     "column \"item\" holds bool, expected integers or text"),
+    (polars.DataFrame({"user": ["a"], "item": [[1]]}), tern.DataError, "column \"item\" holds large_list"),
+    (structs_with_a_missing_row(), tern.DataError, "table:2: column \"user\" has no id"),
     ({"user": ["a", None], "item": [1, 2]}, tern.DataError, "column 'user', row 2: found None"),
     ({"user": ["a", "b"], "item": [1.5, 2]}, tern.DataError, "column 'item', row 1: found 1.5"),
     ({"user": np.array([1.5]), "item": [1]}, tern.DataError, "column 'user' holds float64"),
@@ -191,7 +275,7 @@ def test_bad_arguments():
     frame = pandas.DataFrame([[1, 2]])
     with pytest.raises(TypeError, match="user: found int, expected the name of a column"):
         tern.Dataset.from_interactions(frame, user=0, item=1)
-    with pytest.raises(TypeError, match="item_features: found DataFrame, expected tern.Features"):
+    with pytest.raises(tern.DataError, match="no column \"article\"; found \"0\", \"1\""):
         tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=frame)
     with pytest.raises(tern.DataError, match="features: found values of type <U1"):
         tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=tern.Features([17], [["a"]]))

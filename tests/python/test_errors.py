@@ -84,7 +84,7 @@ def test_validation_matrix():
     ({"config": {"model.kind": "mf"}}, "model.kind: found 'mf' for a LightGCN"),
     ({"config": {"train.epochs": 3}}, "train.epochs is set by the parameter epochs="),
     ({"config": {"data.k_core": 3}}, "data.k_core has no effect on LightGCN.fit"),
-    ({"config": {"train.on_nan": "rollback"}}, "only the program"),
+    ({"config": {"train.on_nan": "rollback"}}, r"checkpoints of a run: use tern.train\(\)"),
     ({"config": {3: 4}}, "config: found the key 3"),
     ({"config": "train.epochs=3"}, "config: found str, expected a mapping"),
     ({"device": "gpu"}, "train.device"),

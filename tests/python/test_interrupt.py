@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import pathlib
 import pickle
@@ -76,6 +77,60 @@ def test_a_signal_within_an_epoch_ends_it():
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.parametrize("name, size", [("EASE", 1200), ("GraphFilter", 600)])
+def test_a_signal_ends_a_fit_and_leaves_the_model(name, size):
+    board = checkerboard(40)
+    model = MODELS[name]().fit(board)
+    expected = model.recommend(np.arange(40), board)[0].tobytes()
+    notes = []
+    sends = False
+
+    class Handler(logging.Handler):
+        def emit(self, record):
+            notes.append(record.getMessage())
+            if sends and len(notes) == 1:
+                signal.raise_signal(signal.SIGUSR1)
+
+    def handler(*_):
+        raise OverflowError
+
+    log, listener = logging.getLogger("tern"), Handler()
+    before, level = signal.signal(signal.SIGUSR1, handler), log.level
+    log.addHandler(listener)
+    log.setLevel(logging.DEBUG)
+    try:
+        MODELS[name]().fit(checkerboard(size))
+        all_notes = list(notes)
+        notes.clear()
+        sends = True
+        with pytest.raises(OverflowError):
+            model.fit(checkerboard(size))
+    finally:
+        log.removeHandler(listener)
+        log.setLevel(level)
+        signal.signal(signal.SIGUSR1, before)
+    assert len(notes) == 1 < len(all_notes), all_notes
+    assert model.recommend(np.arange(40), board)[0].tobytes() == expected
+
+
+def test_signals_are_handled_within_a_large_recommend():
+    calls = []
+    model = tern.MatrixFactorization(device="cpu", threads=1)
+    rng = np.random.default_rng(0)
+    model.user_factors = rng.random((150_000, 64), dtype=np.float32)
+    model.item_factors = rng.random((4_000, 64), dtype=np.float32)
+    before = signal.signal(signal.SIGALRM, lambda *_: calls.append(0))
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    try:
+        # 38 thousand million products: without checks, the handler would run once, at the end.
+        model.recommend(np.arange(150_000), None, N=5, filter_already_liked_items=False)
+        within = len(calls)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert within >= 3
 
 
 #: Python 3.12 and later warn of every fork of a process with threads, even if the child uses none of them.

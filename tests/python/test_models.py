@@ -132,6 +132,29 @@ def test_factors_are_views_of_the_trained_tables(factor_model):
         assert factors.dtype == np.float32 and factors.flags.c_contiguous and factors.flags.writeable
 
 
+def test_dlpack_shares_the_memory(factor_model):
+    for factors, exported in ((factor_model.user_factors, factor_model.user_factors_dlpack()),
+                              (factor_model.item_factors, factor_model.item_factors_dlpack())):
+        view = np.from_dlpack(exported)
+        assert np.shares_memory(view, factors) and view.shape == factors.shape and view.dtype == np.float32
+    expected = factor_model.item_factors.tobytes()
+    factor_model.item_factors = None
+    assert view.tobytes() == expected  # it keeps its memory
+    with pytest.raises(tern.NotFittedError):
+        factor_model.item_factors_dlpack()
+
+
+def test_dlpack_of_torch(factor_model):
+    torch = pytest.importorskip("torch")
+    tensor = torch.from_dlpack(factor_model.item_factors_dlpack())
+    assert tensor.data_ptr() == factor_model.item_factors.ctypes.data
+
+
+def test_star_import_leaves_names_of_python():
+    code = "from tern import *; import builtins; assert MemoryError is builtins.MemoryError; EASE, train"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_history_callback_and_validation(board):
     calls = []
     valid = csr_matrix(np.eye(40))

@@ -68,10 +68,7 @@ def test_program_reads_the_run(run):
 
 
 def test_program_makes_the_same_run(run, table, tmp_path):
-    lines = [f"{user}\t{item}" for user, item in zip(table["user"], table["item"])]
-    (tmp_path / "pairs.tsv").write_text("user\titem\n" + "\n".join(lines) + "\n")
-    settings = [word for key, value in CONFIG.items() for word in ("--set", f"{key}={value}")]
-    program("train", tmp_path / "pairs.tsv", "--out", tmp_path / "run", "--quiet", *settings)
+    program("train", write_pairs(table, tmp_path), "--out", tmp_path / "run", "--quiet", *options(CONFIG))
     with tern.Run.open(tmp_path / "run") as other:
         assert other.user_factors.tobytes() == run.user_factors.tobytes()
         assert other.recommend(["user 3"]) == run.recommend(["user 3"])
@@ -111,6 +108,98 @@ def test_report(run, data, tmp_path):
         run.report(against="runs/other")
     with pytest.raises(tern.DataError, match="none"):
         run.report(against=[tmp_path / "none"])
+
+
+def write_pairs(table, folder):
+    lines = [f"{user}\t{item}" for user, item in zip(table["user"], table["item"])]
+    (folder / "pairs.tsv").write_text("user\titem\n" + "\n".join(lines) + "\n")
+    return folder / "pairs.tsv"
+
+
+def options(config):
+    return [word for key, value in config.items() for word in ("--set", f"{key}={value}")]
+
+
+def stop_after(epochs):
+    return lambda epoch, *_: epoch + 1 == epochs
+
+
+def test_resume(run, data, tmp_path):
+    tern.train(data, CONFIG, out=tmp_path / "run", callback=stop_after(2), show_progress=False)
+    epochs = []
+    resumed = tern.Run.resume(tmp_path / "run", callback=lambda epoch, *_: epochs.append(epoch), show_progress=False)
+    assert epochs == [2, 3] and [line["epoch"] for line in resumed.metrics] == [1, 2, 3, 4]
+    assert resumed.user_factors.tobytes() == run.user_factors.tobytes()
+    # A run with all of its epochs is opened as it is, and goes on for more.
+    same = tern.Run.resume(tmp_path / "run", show_progress=False)
+    assert same.item_factors.tobytes() == run.item_factors.tobytes() and len(same.metrics) == 4
+    longer = tern.Run.resume(tmp_path / "run", {"train.epochs": 6}, show_progress=False)
+    whole = tern.train(data, {**CONFIG, "train.epochs": 6}, out=tmp_path / "whole", show_progress=False)
+    assert longer.config["train.epochs"] == 6 and longer.user_factors.tobytes() == whole.user_factors.tobytes()
+
+
+def test_resume_a_run_of_the_program(run, table, tmp_path):
+    pairs = write_pairs(table, tmp_path)
+    program("train", pairs, "--out", tmp_path / "run", "--quiet", *options({**CONFIG, "train.epochs": 2}))
+    pairs.unlink()  # the run has its own copy
+    resumed = tern.Run.resume(tmp_path / "run", {"train.epochs": 4}, show_progress=False)
+    assert resumed.user_factors.tobytes() == run.user_factors.tobytes()
+
+
+def test_checkpoints_within_an_epoch(data, tmp_path):
+    seen = []
+
+    def look(epoch, *_):
+        seen.extend(path.name for path in (tmp_path / "run/checkpoints").iterdir())
+
+    config = {**CONFIG, "train.epochs": 1, "checkpoint.every_minutes": 1e-9}
+    tern.train(data, config, out=tmp_path / "run", callback=look, show_progress=False)
+    assert any("-step-" in name for name in seen), seen
+
+
+def test_rollback(data, table, tmp_path, caplog):
+    config = {**CONFIG, "optimizer.learning_rate": 1e38, "train.on_nan": "rollback", "train.max_rollbacks": 100,
+              "train.epochs": 2}
+    run = tern.train(data, config, out=tmp_path / "run", show_progress=False)
+    warnings = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert any("rolled back to 0 epochs" in text for text in warnings) and len(run.metrics) == 2
+    program("train", write_pairs(table, tmp_path), "--out", tmp_path / "other", "--quiet", *options(config))
+    assert tern.Run.open(tmp_path / "other").user_factors.tobytes() == run.user_factors.tobytes()
+    with pytest.raises(tern.NumericalFault, match="after 1 rollbacks"):
+        tern.train(data, {**config, "train.max_rollbacks": 1}, out=tmp_path / "few", show_progress=False)
+
+
+def test_resume_of_fitted_models(data, tmp_path):
+    config = {"model.kind": "ease", "ease.l2": 5}
+    run = tern.train(data, config, out=tmp_path / "run")
+    expected = run.recommend(["user 3"])
+    assert tern.Run.resume(tmp_path / "run").recommend(["user 3"]) == expected
+    (tmp_path / "run/fitted.safetensors").unlink()
+    assert tern.Run.resume(tmp_path / "run").recommend(["user 3"]) == expected
+    assert len(run.metrics) == 1
+
+
+def test_errors_of_resume(run, tmp_path):
+    with pytest.raises(tern.ConfigError, match="resume: the run was trained with model.width = 16, found 8: .* another "
+                                               "directory$"):
+        tern.Run.resume(run.path, {"model.width": 8})
+    with pytest.raises(tern.ConfigError, match="data.k_core is a setting of the data"):
+        tern.Run.resume(run.path, {"data.k_core": 2})
+    with pytest.raises(tern.ConfigError, match="did you mean train.epochs"):
+        tern.Run.resume(run.path, {"train.epoch": 2})
+    with pytest.raises(tern.DataError, match="none"):
+        tern.Run.resume(tmp_path / "none")
+    assert len(tern.Run.open(run.path).metrics) == 4
+
+
+def test_factors_are_views(run):
+    opened = tern.Run.open(run.path)
+    factors = opened.user_factors
+    expected = factors.tobytes()
+    assert not factors.flags.writeable and np.shares_memory(factors, opened.user_factors)
+    opened.close()  # the view keeps its numbers
+    del opened
+    assert factors.tobytes() == expected
 
 
 def test_true_callback_ends_the_training(data, tmp_path):
@@ -155,8 +244,6 @@ def test_errors(run, data, tmp_path, monkeypatch):
     assert run.recommend(np.array(["user 3"]), N=2**70) == run.recommend(["user 3"], N=30)
     with pytest.raises(tern.Error, match="holds a run already: pass overwrite=True"):
         tern.train(data, CONFIG, out=run.path, show_progress=False)
-    with pytest.raises(tern.ConfigError, match="rollback"):
-        tern.train(data, {**CONFIG, "train.on_nan": "rollback"}, out=tmp_path / "run")
     with pytest.raises(tern.ConfigError, match="did you mean train.epochs"):
         tern.train(data, {"train.epoch": 3}, out=tmp_path / "run")
     with pytest.raises(tern.ConfigError, match="data.k_core is a setting of the data set"):

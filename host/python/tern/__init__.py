@@ -28,11 +28,11 @@ from tern._errors import (
     DataError,
     DeviceError,
     Error,
-    MemoryError,
     NumericalFault,
     ParameterWarning,
     ShapeError,
 )
+from tern._errors import MemoryError as MemoryError  # not in __all__: `import *` leaves Python's own
 from tern._estimator import NotFittedError
 from tern._factors import GCMC, LightGCN, MatrixFactorization
 from tern._items import EASE, GraphFilter
@@ -53,7 +53,6 @@ __all__ = [
     "GraphFilter",
     "LightGCN",
     "MatrixFactorization",
-    "MemoryError",
     "NotFittedError",
     "NumericalFault",
     "ParameterWarning",

@@ -42,9 +42,9 @@ def as_settings(config: Mapping[str, ConfigValue] | None) -> dict[str, object]:
     return dict(config or {})
 
 
-def make_config(settings: Mapping[str, object]) -> _tern.Config:
-    """A configuration with these keys, all others as by default. Raises ConfigError."""
-    config = _tern.Config()
+def make_config(settings: Mapping[str, object], base: _tern.Config | None = None) -> _tern.Config:
+    """The base with these keys set, by default the configuration of all defaults. Raises ConfigError."""
+    config = base if base is not None else _tern.Config()
     for key, value in settings.items():
         if not isinstance(key, str):
             raise ConfigError(f"config: found the key {key!r}, expected text such as 'train.epochs'")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from tern._errors import ConfigError, DataError, ShapeError
 
 Path = str | os.PathLike[str]
 _FeatureRows = tuple[list[str], list[str], NDArray[np.float32]]
+#: Or the text of a table, whose first column holds ids.
+_FeatureSource = _FeatureRows | bytes
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ class _Columns:
     items: NDArray[np.int32]
     ratings: NDArray[np.float64] | None
     times: NDArray[np.float64] | None
-    user_features: _FeatureRows | None = None
-    item_features: _FeatureRows | None = None
+    user_features: _FeatureSource | None = None
+    item_features: _FeatureSource | None = None
 
     def build(self, config: _tern.Config) -> _tern.Dataset:
         return _tern.build_dataset(config, self.user_names, self.item_names, self.users, self.items,
@@ -71,7 +75,7 @@ class Dataset:
     @classmethod
     def from_interactions(cls, interactions: Any, user: str | None = None, item: str | None = None,
                           rating: str | None = None, timestamp: str | None = None, *,
-                          user_features: Features | None = None, item_features: Features | None = None,
+                          user_features: Any = None, item_features: Any = None,
                           config: Mapping[str, ConfigValue] | None = None) -> Dataset:
         """Interactions from a table, a mapping of columns, a sparse matrix, or a path.
 
@@ -80,7 +84,11 @@ class Dataset:
             default "user", "item", and none of the others. Ids are integers or text. Or a scipy.sparse matrix
             of (users, items), whose ids are the numbers of rows and columns and whose values are the
             ratings, stored zeros among them. Or the path of a file or directory that the program reads.
-        user_features, item_features: for nodes in memory; beside a path, features are files of the directory.
+        user_features, item_features: for "gcmc". A table or mapping as for interactions, keyed by the same column
+            of ids: numbers, times and truth values stay numbers, and missing ones count as the mean of their
+            column; text becomes columns of 0 and 1, one for each value, and "a|b" has two. Or tern.Features; or a
+            matrix, scipy.sparse or dense, whose row r belongs to the id r, a number. Beside a path, features are
+            files of the directory.
         config: keys of the section data, such as {"data.split": "time", "data.k_core": 5}; no others.
 
         Users and items are numbered in the order of their first appearance. Ratings serve data.min_rating alone, which
@@ -112,7 +120,8 @@ class Dataset:
         else:
             raise DataError(f"interactions: found {type(interactions).__name__}, expected a table, a mapping of "
                             "columns such as {'user': [...], 'item': [...]}, a sparse matrix or a path")
-        features = [_feature_rows("user_features", user_features), _feature_rows("item_features", item_features)]
+        features = [_feature_source("user_features", user_features, user or "user"),
+                    _feature_source("item_features", item_features, item or "item")]
         source = _Columns(source.user_names, source.item_names, source.users, source.items,
                           source.ratings, source.times, features[0], features[1])
         return cls(source.build(make_config(settings)), source, settings)
@@ -180,10 +189,64 @@ class Dataset:
                 + " + ".join(f"{size} {name}" for size, name in zip(sizes, ("train", "valid", "test"))) + ">")
 
 
-def _feature_rows(name: str, features: Features | None) -> _FeatureRows | None:
-    if features is not None and not isinstance(features, Features):
-        raise TypeError(f"{name}: found {type(features).__name__}, expected tern.Features(ids, values)")
-    return None if features is None else features._rows()
+def _feature_source(name: str, features: Any, key: str) -> _FeatureSource | None:
+    if features is None or isinstance(features, Features):
+        return None if features is None else features._rows()
+    if isinstance(features, np.ndarray) or hasattr(features, "tocoo"):
+        return Features(range(features.shape[0]), features)._rows()
+    if hasattr(features, "__arrow_c_stream__"):
+        try:
+            return _tern.read_arrow_features(features.__arrow_c_stream__(), key)
+        except ImportError:  # pandas needs pyarrow for it
+            if not _is_pandas(features):
+                raise
+    if isinstance(features, Mapping) or _is_pandas(features):
+        return _feature_text(features, key)
+    raise TypeError(f"{name}: found {type(features).__name__}, expected a table keyed by the column {key!r}, "
+                    "tern.Features(ids, values) or a matrix")
+
+
+def _feature_text(table: Any, key: str) -> bytes:
+    """The table as _tern.read_arrow_features() writes it."""
+    ids = _column_of(table, key)
+    _encode(_tern.Names(), key, ids)  # checks them
+    columns: list[list[object]] = [[str(node) for node in ids]]
+    header = [key]
+    for name in table:
+        if name == key:
+            continue
+        values = [_field(name, value) for value in _plain_values(table[name])]
+        columns.append(values)
+        header.append(f"{name}:token" if any(isinstance(value, str) for value in values) else str(name))
+    if len({len(column) for column in columns}) > 1:
+        raise ShapeError("the columns of features have different lengths")
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerows([header, *zip(*columns)])
+    try:
+        return text.getvalue().encode()
+    except UnicodeEncodeError:  # a lone surrogate
+        raise DataError("the features contain text that UTF-8 cannot encode") from None
+
+
+def _plain_values(column: Any) -> list[object]:
+    if not hasattr(column, "__array__"):
+        return list(column)
+    array = np.asarray(column)
+    if array.dtype.kind == "M":
+        return [None if missing else int(time) for time, missing in zip(array.astype(np.int64), np.isnat(array))]
+    return list(array.tolist())
+
+
+def _field(column: object, value: object) -> object:
+    """A value of a feature as a number, text, or None if it is missing."""
+    if isinstance(value, (bool, np.bool_)):
+        return int(value)
+    if value is None or str(value) in ("<NA>", "NaT"):  # of pandas
+        return None
+    if not isinstance(value, (int, float, str)):
+        raise DataError(f"column {column!r} holds {value!r}, expected numbers, times, truth values or text")
+    return value
 
 
 def _is_pandas(table: object) -> bool:
@@ -213,15 +276,17 @@ def _from_arrow(table: Any, user: str, item: str, rating: str | None, timestamp:
 
 def _from_mapping(table: Any, user: str, item: str, rating: str | None,
                   timestamp: str | None) -> _Columns:
-    def column(name: str) -> Any:
-        if name not in table:
-            raise DataError(f"there is no column {name!r}; found {', '.join(map(repr, table))}")
-        return table[name]
-
     names = (_tern.Names(), _tern.Names())
-    return _Columns(*names, _encode(names[0], user, column(user)), _encode(names[1], item, column(item)),
-                    _numbers(rating, column(rating)) if rating else None,
-                    _numbers(timestamp, column(timestamp)) if timestamp else None)
+    return _Columns(*names, _encode(names[0], user, _column_of(table, user)),
+                    _encode(names[1], item, _column_of(table, item)),
+                    _numbers(rating, _column_of(table, rating)) if rating else None,
+                    _numbers(timestamp, _column_of(table, timestamp)) if timestamp else None)
+
+
+def _column_of(table: Any, name: str) -> Any:
+    if name not in table:
+        raise DataError(f"there is no column {name!r}; found {', '.join(map(repr, table))}")
+    return table[name]
 
 
 def _from_sparse(matrix: Any) -> _Columns:

@@ -129,7 +129,7 @@ class Estimator(ABC):
             if str(key).startswith(("data.", "checkpoint.")):
                 raise ConfigError(f"config: {key} has no effect on {name}.fit(); use tern.Dataset and tern.train()")
         if extra.get("train.on_nan") == "rollback":
-            raise ConfigError("train.on_nan: found rollback, which only the program `tern train` can do")
+            raise ConfigError("train.on_nan: found rollback, which needs the checkpoints of a run: use tern.train()")
 
     def _config(self) -> _tern.Config:
         config = make_config(self._settings())

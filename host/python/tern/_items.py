@@ -48,13 +48,14 @@ class ItemModel(Estimator):
             show_progress: bool = True) -> Self:
         """Fits the elements of a sparse matrix that are not 0; see LightGCN.fit.
 
-        valid, callback and show_progress have no effect: there are no epochs.
+        valid, callback and show_progress have no effect: there are no epochs. Ctrl-C ends the fit: KeyboardInterrupt is
+        raised, and the model is as it was before.
         """
         config = self._config()
         data = training_data(user_items, None)
+        model = _tern.fit_items(data, config, log.debug)
         self._begin()
-        self._model = _tern.fit_items(data, config, log.debug)
-        self._data = data
+        self._model, self._data = model, data
         return self
 
     def _fitted(self) -> tuple[_tern.ItemModel, _tern.Dataset]:

@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -42,6 +42,33 @@ class Run:
         device and threads are those that rank. Raises DataError if it is damaged or has no checkpoint.
         """
         return cls(pathlib.Path(path), device, threads)
+
+    @classmethod
+    def resume(cls, path: Path, config: Mapping[str, ConfigValue] | None = None, *, callback: Callback | None = None,
+               show_progress: bool = True) -> Run:
+        """Continues a run where it was stopped, or for more epochs, as `tern train --resume` does, bit for bit.
+
+        path: a run of the program or of tern.train(). It is trained on its own copy of the data.
+        config: keys to change by their full names, such as {"train.epochs": 200}. Those of data, model and optimiser
+            that would not fit the trained parameters raise ConfigError.
+        callback, show_progress: as for tern.train().
+
+        A run that has all of its epochs is only opened. Raises as tern.train() does; Error if another process writes
+        to the run; DataError if it is damaged or has lost its checkpoints.
+        """
+        settings = as_settings(config)
+        for key in settings:
+            if str(key).startswith("data."):
+                raise ConfigError(f"config: {key} is a setting of the data, of which the run has its own copy")
+        native = make_config(settings, _tern.run_config(os.fspath(path)))
+        native.validate()
+        _report(native, callback, show_progress, lambda *calls: _tern.resume_run(os.fspath(path), native, *calls))
+        return cls._opened(path, native)
+
+    @classmethod
+    def _opened(cls, path: Path, native: _tern.Config) -> Run:
+        """The run, ranked by the device that trained it."""
+        return cls.open(path, device=json.loads(native.get("train.device")), threads=int(native.get("train.threads")))
 
     def close(self) -> None:
         """Frees the model. Methods that need it then raise Error."""
@@ -106,15 +133,13 @@ class Run:
 
     @property
     def user_factors(self) -> NDArray[np.float32]:
-        """A copy of the final embeddings, (users, width). Raises ConfigError for a fitted model."""
-        with self._lock:
-            return self._model().user_factors
+        """The final embeddings, (users, width): a view, read-only. Raises ConfigError for a fitted model."""
+        return self._model().user_factors
 
     @property
     def item_factors(self) -> NDArray[np.float32]:
-        """A copy of the final embeddings, (items, width). Raises ConfigError for a fitted model."""
-        with self._lock:
-            return self._model().item_factors
+        """The final embeddings, (items, width): a view, read-only. Raises ConfigError for a fitted model."""
+        return self._model().item_factors
 
     @property
     def config(self) -> dict[str, Any]:
@@ -169,6 +194,24 @@ def _free_path(kind: str) -> pathlib.Path:
     raise AssertionError
 
 
+def _report(config: _tern.Config, callback: Callback | None, show_progress: bool,
+            job: Callable[..., BaseException | None]) -> None:
+    """Calls job(on_epoch, on_note, on_warning), and raises the exception that ended it."""
+    is_trained = json.loads(config.get("model.kind")) not in ("ease", "graph_filter")
+    with _Progress(int(config.get("train.epochs")), show_progress and is_trained) as progress:
+
+        def on_epoch(record: _tern.EpochRecord) -> bool:
+            for sentence in record.collapse:
+                log.warning("epoch %d: %s", record.epoch, sentence)
+            progress.update(record)
+            seconds = record.seconds + record.evaluation_seconds
+            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
+
+        error = job(on_epoch, log.info, log.warning)
+    if error is not None:
+        raise error
+
+
 def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, out: Path | None = None,
           overwrite: bool = False, callback: Callback | None = None, show_progress: bool = True) -> Run:
     """Trains or fits a model, and writes the run that `tern train` would write.
@@ -179,9 +222,11 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
     overwrite: whether a run in `out` is replaced.
     callback, show_progress: as for LightGCN.fit.
 
-    Checkpoints are written at the end of epochs, as checkpoint.every_epochs and .every_minutes say. Ctrl-C ends the
-    current step, writes a checkpoint, and raises KeyboardInterrupt: `tern train --resume RUN` goes on from there,
-    bit for bit. train.on_nan = "rollback" raises ConfigError: only the program can do that.
+    Checkpoints are written as by the program: every checkpoint.every_minutes, also within an epoch, and every
+    checkpoint.every_epochs. Ctrl-C ends the current step, writes a checkpoint, and raises KeyboardInterrupt:
+    Run.resume(out), or `tern train --resume RUN`, goes on from there, bit for bit. A fit of ease or graph_filter
+    has nothing to go on from: Ctrl-C ends it, and nothing is written. With train.on_nan = "rollback", a training whose
+    numbers are not finite goes on from the last checkpoint with half the learning rate.
     """
     if not isinstance(dataset, Dataset):
         raise TypeError(f"dataset: found {type(dataset).__name__}, expected a tern.Dataset")
@@ -199,18 +244,6 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
     if not overwrite and _tern.is_run(str(path)):
         raise Error(f"{path} holds a run already: pass overwrite=True, or another out")
     path.parent.mkdir(parents=True, exist_ok=True)
-    epochs = int(native.get("train.epochs"))
-    with _Progress(epochs, show_progress and kind not in ("ease", "graph_filter")) as progress:
-
-        def on_epoch(record: _tern.EpochRecord) -> bool:
-            for sentence in record.collapse:
-                log.warning("epoch %d: %s", record.epoch, sentence)
-            progress.update(record)
-            seconds = record.seconds + record.evaluation_seconds
-            return callback is not None and asks_to_stop(callback(record.epoch - 1, seconds, record))
-
-        error = _tern.train_run(dataset._native, native, str(path), overwrite, on_epoch, log.info)
-    if error is not None:
-        raise error
-    device = json.loads(native.get("train.device"))
-    return Run.open(path, device=device, threads=int(native.get("train.threads")))
+    _report(native, callback, show_progress,
+            lambda *calls: _tern.train_run(dataset._native, native, str(path), overwrite, *calls))
+    return Run._opened(path, native)
