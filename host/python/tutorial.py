@@ -81,6 +81,14 @@ for article, score in run.recommend([customer], N=5)[0]:
 print("similar to cheese 3:", [article for article, _ in run.similar_items("cheese 3", N=5)])
 
 # %% [markdown]
+# ## A page to look at
+#
+# Metrics beside those of popularity, curves, the data, a map of the articles, examples; for any browser.
+
+# %%
+print(run.report())
+
+# %% [markdown]
 # ## A search by faiss
 #
 # A score is the product of two rows of factors, so that any index of the inner product serves the run. The program

@@ -23,8 +23,8 @@ std::string without_blanks(std::string text) {
 }
 
 constexpr std::array<const char*, 14> kCommands{
-    "train", "evaluate", "recommend", "score",      "similar", "report", "export",
-    "inspect", "split", "generate", "gradcheck", "completion", "info",    "man"};
+    "train",   "evaluate", "recommend", "score",     "similar",    "report", "export",
+    "inspect", "split",    "generate",  "gradcheck", "completion", "info",   "man"};
 
 TEST_F(Usage, HelpGoesToStandardOutput) {
   const Outcome help = run({"--help"});
