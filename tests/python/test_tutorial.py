@@ -21,6 +21,7 @@ def test_tutorial(capsys):
         recommended = [article for article, _ in run.recommend([customer], N=10)[0]]
         assert sum(article.startswith("bread") for article in recommended) >= 8
         assert sum(str(article).startswith("bread") for article in names["item_ids"][names["items"]]) >= 4
+        assert str(run.path / "report.html") in shown and "bread" in (run.path / "report.html").read_text(encoding="utf-8")
         assert list((run.path / "tensorboard").glob("events.out.tfevents.*"))
         if importlib.util.find_spec("faiss"):
             assert "by faiss" in shown
