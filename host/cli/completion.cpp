@@ -225,7 +225,8 @@ std::string zsh_text(std::string_view text) {
 std::string zsh_argument(const OptionDescription& option) {
   const std::string action = zsh_action(completion_of(option));
   if (option.is_positional) {
-    return shell_quoted(fmt::format("1:{}:{}", zsh_text(option.names.front()), action));
+    return shell_quoted(fmt::format("{}:{}:{}", option.takes_many ? "*" : "1",
+                                    zsh_text(option.names.front()), action));
   }
   std::string rest = fmt::format("[{}]", zsh_text(option.help));
   if (!option.is_flag()) rest += fmt::format(":{}:{}", zsh_text(option.value), action);

@@ -72,6 +72,8 @@ expect tern evaluate "" -- runs
 expect tern inspect d -- data.tsv
 expect tern train d --config data -- data.tsv
 expect tern export r --to r -- runs
+expect tern report runs r -- runs
+grep -qF "'*:RUN:_files -/'" _tern || fail "the script for zsh completes one run of tern report only"
 
 if command -v zsh >/dev/null; then
   zsh -n _tern
