@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <map>
 
 #include "host/config/keys.hpp"
@@ -56,6 +57,16 @@ std::string changes_table(const Page& page) {
   return table.html();
 }
 
+/// A directory beside that of the run, which may be given as "." or with a slash at its end.
+std::filesystem::path again_beside(const std::filesystem::path& run) {
+  std::filesystem::path path = run.lexically_normal();
+  if (path.filename() == "." || path.filename() == "..") {
+    path = std::filesystem::absolute(run).lexically_normal();
+  }
+  if (!path.has_filename()) path = path.parent_path();
+  return path += "-again";
+}
+
 std::string command_of(const Source& run) {
   const std::string& path = run.config.data_path;
   std::string command = "tern train " + (path.empty() || path == "-" ? "DATA" : shell_word(path));
@@ -63,7 +74,7 @@ std::string command_of(const Source& run) {
     if (key != kPathKey)
       command += fmt::format(" \\\n  --set {}", shell_word(fmt::format("{}={}", key, value)));
   }
-  return command + " \\\n  --out " + shell_word(run.path.string() + "-again");
+  return command + " \\\n  --out " + shell_word(again_beside(run.path).string());
 }
 
 /// The line of the log that names the device, or nothing.

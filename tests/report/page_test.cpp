@@ -252,6 +252,14 @@ TEST_F(ReportPage, ShowsFittedModelsWithoutEpochs) {
   EXPECT_NE(section_of(both, "map"), "");
 }
 
+TEST_F(ReportPage, NamesADirectoryBesideTheRunToTrainAgain) {
+  const fs::path run = train("one", halves_with_test(plain));
+  const std::string beside = "--out " + (directory / "one-again").string() + "</pre>";
+  for (const fs::path& given : {run, run / "", run / ".", run / "../one"}) {
+    EXPECT_THAT(section_of(page_of({given}), "settings"), HasSubstr(beside)) << given;
+  }
+}
+
 TEST_F(ReportPage, ShowsARunWithoutACheckpoint) {
   const Dataset data = halves_with_test(plain);
   { const Run begun = Run::create(directory / "begun", config, data); }
