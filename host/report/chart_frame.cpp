@@ -8,7 +8,7 @@ namespace tern::report {
 namespace {
 
 std::string legend(const std::vector<Key>& keys) {
-  if (keys.size() < 2) return "";
+  if (keys.empty() || (keys.size() == 1 && keys.front().name.empty())) return "";
   std::string out = "<div class=\"legend\">";
   for (const Key& key : keys) {
     out += fmt::format(

@@ -48,6 +48,7 @@ Line curve(const Page& page, std::size_t run, const std::string& key) {
             .x = {},
             .y = {},
             .marked = {}};
+  if (page.runs().size() == 1) line.key.name.clear();  // the whole page is about it
   for (const EpochLine& epoch : page.runs()[run].epochs.lines) {
     const auto value = epoch.values.find(key);
     if (epoch.epoch < 1 || value == epoch.values.end()) continue;

@@ -252,6 +252,23 @@ TEST_F(ReportPage, ShowsFittedModelsWithoutEpochs) {
   EXPECT_NE(section_of(both, "map"), "");
 }
 
+// A curve's colour alone does not say whose it is.
+TEST_F(ReportPage, NamesTheOnlyRunWithCurves) {
+  const Dataset data = halves_with_test(plain);
+  const fs::path trained = train("trained", data);
+  config.model.kind = ModelKind::kEase;
+  {
+    Run run = Run::create(directory / "ease", config, data);
+    run.write_fitted(fit_model(data, config)->take_arrays());
+  }
+  const auto loss_of = [](const std::string& page) {
+    const std::size_t begin = page.find("<h3>Training loss</h3>");
+    return page.substr(begin, page.find("</figure>", begin) - begin);
+  };
+  EXPECT_THAT(loss_of(page_of({directory / "ease", trained})), HasSubstr("<bdi>trained</bdi>"));
+  EXPECT_THAT(loss_of(page_of({trained})), Not(HasSubstr("legend")));
+}
+
 TEST_F(ReportPage, NamesADirectoryBesideTheRunToTrainAgain) {
   const fs::path run = train("one", halves_with_test(plain));
   const std::string beside = "--out " + (directory / "one-again").string() + "</pre>";
