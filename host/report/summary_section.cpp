@@ -42,8 +42,8 @@ std::string describe_ranking(const Page& page, std::size_t index) {
     text += " <strong class=\"warn\">This is no better than popularity.</strong>";
   }
   const Source& run = page.runs()[index];
-  if (run.config.select_on == SelectionSplit::kTest && page.contest->split == "test" &&
-      run.has_best) {
+  const char* selected = run.config.select_on == SelectionSplit::kTest ? "test" : "validation";
+  if (run.has_best && page.contest->split == selected) {
     text += " The epoch was selected on this same split: the figures are optimistic.";
   }
   return text;

@@ -291,6 +291,10 @@ TEST_F(ReportPage, ShowsARunWithoutACheckpoint) {
 TEST_F(ReportPage, MeasuresOnTheValidationSplitWithoutATest) {
   const std::string page = page_of({train("one", halves_with_test(plain, SplitPart::kValid))});
   EXPECT_THAT(section_of(page, "metrics"), HasSubstr("of the validation split"));
+  // The best epoch was chosen on it too.
+  EXPECT_THAT(section_of(page, "summary"), HasSubstr("the figures are optimistic"));
+  EXPECT_THAT(section_of(page_of({train("tested", halves_with_test(plain))}), "summary"),
+              Not(HasSubstr("optimistic")));
   DataOptions options;
   options.test_fraction = 0.0;
   options.valid_fraction = 0.0;
