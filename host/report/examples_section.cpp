@@ -66,8 +66,9 @@ std::string list_of(const Page& page, std::size_t run, NodeId user, std::span<co
   }
   if (places.size() > kNamed) out += fmt::format(" and {} more", places.size() - kNamed);
   if (places.size() < wanted.size()) {
-    out += fmt::format("{}{} not ranked, since the user has them for training too",
-                       places.empty() ? "" : "; ", wanted.size() - places.size());
+    out += fmt::format("{}{} not ranked, since the user has them for training{} too",
+                       places.empty() ? "" : "; ", wanted.size() - places.size(),
+                       page.contest->observed.size() > 1 ? " or validation" : "");
   }
   return out + "</p></div>\n";
 }

@@ -132,6 +132,11 @@ std::string metric_curves(const Page& page) {
     const std::string at_k = fmt::format("{}@{}", name, k);
     if (at_k != config.metric) names.push_back(at_k);
   }
+  const bool alike = std::ranges::all_of(
+      page.runs(), [&](const Source& run) { return run.config.select_on == config.select_on; });
+  const char* where = !alike ? "split that each run selects its best epoch on"
+                      : config.select_on == SelectionSplit::kTest ? "test split"
+                                                                  : "validation split";
   std::string out;
   for (const std::string& name : names) {
     std::vector<Line> lines;
@@ -142,9 +147,9 @@ std::string metric_curves(const Page& page) {
     const bool is_chosen = name == config.metric;
     out += line_chart(
         {escaped(name),
-         fmt::format("Measured on the {} split{}. The large dot is the best epoch, whose "
+         fmt::format("Measured on the {}{}. The large dot is the best epoch, whose "
                      "parameters are used.{}",
-                     config.select_on == SelectionSplit::kTest ? "test" : "validation",
+                     where,
                      is_chosen ? ", where the best epoch is the one with the greatest value" : "",
                      is_chosen ? " A curve that still rises at its end asks for more epochs." : ""),
          "epoch", name},
