@@ -33,11 +33,19 @@ struct Completion {
   std::vector<std::string> words;  // of kWords; of kKeys: the begin of the keys, or none
 };
 
+std::vector<std::string> choices_of_key(std::string_view name) {
+  for (const ConfigKey& key : config_keys()) {
+    if (key.key == name) return choices_of(key.type);
+  }
+  return {};
+}
+
 Completion completion_of(const OptionDescription& option) {
   const std::string& name = option.is_positional ? option.names.front() : option.value;
   if (const std::vector<std::string> words = option.choices(); !words.empty()) {
     return {Value::kWords, words};
   }
+  if (option.names.back() == "--device") return {Value::kWords, choices_of_key("train.device")};
   if (option.names.back() == "--recipe") {
     std::vector<std::string> names;
     for (const Recipe& recipe : recipes()) names.emplace_back(recipe.name);

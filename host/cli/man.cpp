@@ -75,7 +75,9 @@ std::string option_text(const OptionDescription& option) {
 std::string command_text(const CommandDescription& command) {
   std::string usage = fmt::format("\\fBtern {}\\fR", roff(command.name));
   for (const OptionDescription& option : command.options) {
-    if (option.is_positional) usage += fmt::format(" \\fI{}\\fR", roff(option.names.front()));
+    if (!option.is_positional) continue;
+    usage +=
+        fmt::format(" \\fI{}\\fR{}", roff(option.names.front()), option.takes_many ? "..." : "");
   }
   std::string out = fmt::format(".SS {}\n{}.\n.PP\n{} [\\fIOPTIONS\\fR]\n", roff(command.name),
                                 roff(command.summary), usage);

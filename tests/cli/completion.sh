@@ -58,6 +58,7 @@ expect tern train d --mod -- --model
 expect tern train d --model gc -- gcmc
 expect tern train d --model = l -- lightgcn
 expect tern train d --device cu -- cuda
+expect tern report r --device cu -- cuda
 expect tern train d --recipe xs -- xsimgcl
 expect tern train d --epochs "" -- ""
 expect tern train d --set model.wi -- model.width=
@@ -74,6 +75,7 @@ expect tern train d --config data -- data.tsv
 expect tern export r --to r -- runs
 expect tern report runs r -- runs
 grep -qF "'*:RUN:_files -/'" _tern || fail "the script for zsh completes one run of tern report only"
+grep -qF '\fBtern report\fR \fIRUN\fR...' tern.1 || fail "the manual page has one run of tern report only"
 
 if command -v zsh >/dev/null; then
   zsh -n _tern
