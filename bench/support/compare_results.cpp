@@ -99,13 +99,16 @@ void correct(std::vector<Change>& changes) {
 
 /// What the table cannot tell, as lines below it.
 std::string limits_of(const Comparison& comparison) {
+  if (comparison.cases.empty()) {
+    return "The runs have no case in common, such as by another --width: nothing is compared.\n";
+  }
   std::string lines;
   if (comparison.processes == 1) {
     lines +=
         "A run in one process cannot be told from another placement of memory: no verdicts. "
         "Measure\nboth with --processes 6.\n";
   }
-  if (!comparison.cases.empty() && comparison.cases.size() < kSharedCases) {
+  if (comparison.cases.size() < kSharedCases) {
     lines += fmt::format(
         "Fewer than {} cases: a change of the machine is not taken out. Compare more cases, or "
         "repeat\nboth runs by turns.\n",

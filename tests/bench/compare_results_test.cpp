@@ -198,6 +198,7 @@ TEST(CompareResults, OnlyCasesOfBothRunsCount) {
   auto after = machine.run(3, quiet);
   after[0].name = "new";
   EXPECT_EQ(bench::compare_blocks(before, after).cases.size(), 2u);
+  EXPECT_THAT(printed(bench::compare_blocks(before, {after[0]})), HasSubstr("no case in common"));
   EXPECT_TRUE(bench::compare_blocks({}, after).cases.empty());
 }
 
