@@ -185,8 +185,8 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   if (state) trainer->restore(*state);
   try {
     Progress progress(console, words_of(config), trainer->progress());
-    TrainingJob job(*trainer, report_job(progress, console, signals), ranks);
-    const TrainingResult result = job.run();
+    TrainingJob training(*trainer, report_job(progress, console, signals), ranks);
+    const TrainingResult result = training.run();
     ranks.wait_for_all();
     return exit_code(result);
   } catch (const NumericalFault& fault) {
@@ -260,8 +260,7 @@ int verify(const TrainOptions& options, Console& console) {
 }
 
 // reason: set to that of the exception with which the job ends.
-int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
-  StopSignals signals;
+int train(const TrainOptions& options, StopSignals& signals, Ranks& ranks, std::string& reason) {
   Console console(options.quiet || !ranks.leads() ? Console::Mode::kQuiet
                   : options.verbose               ? Console::Mode::kVerbose
                                                   : Console::Mode::kTalk);
@@ -282,9 +281,10 @@ int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
 }
 
 int train(const TrainOptions& options) {
+  StopSignals signals;  // first: ranks may wait for each other for a minute
   Ranks ranks;
   std::string reason;
-  const auto job = [&] { return train(options, ranks, reason); };
+  const auto job = [&] { return train(options, signals, ranks, reason); };
   if (!ranks.several()) return job();
   // Print first: once another rank ends, a launcher such as mpirun kills all.
   const int code = guarded(job);
