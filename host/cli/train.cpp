@@ -175,7 +175,11 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
   const Dataset data = load_data(job);
   ranks.expect_same_data(data, config);
-  if (!receive_settings(ranks, config)) return receive_exit_code(ranks);
+  if (!receive_settings(ranks, config)) {
+    const int code = receive_exit_code(ranks);
+    ranks.wait_for_all();
+    return code;
+  }
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   const std::unique_ptr<Trainer> trainer =
       rehearsed_trainer(*backend, data, config, nullptr, memory);
@@ -212,6 +216,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     announce_end(ranks, *code);
     complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data,
                         log_to(console));
+    ranks.wait_for_all();
     return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);
