@@ -87,11 +87,18 @@ std::string objection(const RankPlace& place, const std::vector<std::string>& he
   return "";
 }
 
-[[noreturn]] void throw_missing(const RankPlace& place, const std::vector<Connections>& all) {
+/// The ranks from this one on without this connection.
+std::vector<int> missing_from(int first, const std::vector<Connections>& all,
+                              UniqueFd Connections::*connection) {
   std::vector<int> missing;
-  for (int rank = 1; rank < place.ranks; ++rank) {
-    if (!all[static_cast<std::size_t>(rank)].watch.valid()) missing.push_back(rank);
+  for (int rank = first; rank < static_cast<int>(all.size()); ++rank) {
+    if (!(all[static_cast<std::size_t>(rank)].*connection).valid()) missing.push_back(rank);
   }
+  return missing;
+}
+
+[[noreturn]] void throw_missing(const RankPlace& place, const std::vector<Connections>& all) {
+  const std::vector<int> missing = missing_from(1, all, &Connections::watch);
   throw Error(
       fmt::format("rank{} {} of {} did not come to {} in time: start all of them with the "
                   "same master",
@@ -154,7 +161,12 @@ std::string gather_ranks(const RankPlace& place, std::vector<Connections>& all,
                    {listed[rank].address, std::to_string(listed[rank].port), all[rank].host});
   }
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
-    send_message(all[rank].watch.get(), message_of(welcome), soon(deadline));
+    try {
+      send_message(all[rank].watch.get(), message_of(welcome), soon(deadline));
+    } catch (const Error& error) {
+      throw Error(
+          fmt::format("rank {} on host {} is gone: {}", rank, all[rank].host, error.what()));
+    }
   }
   return welcome[1];
 }
@@ -206,7 +218,12 @@ void connect_all(const RankPlace& place, std::vector<Connections>& all,
   }
   for (int present = place.rank + 1; present < place.ranks;) {
     UniqueFd guest = accept_from(listener, deadline);
-    if (!guest.valid()) throw Error("the other ranks did not connect in time");
+    if (!guest.valid()) {
+      const std::vector<int> missing = missing_from(place.rank + 1, all, &Connections::data);
+      throw Error(fmt::format("rank{} {} of {} did not connect to rank {} in time",
+                              missing.size() == 1 ? "" : "s", fmt::join(missing, ", "), place.ranks,
+                              place.rank));
+    }
     std::vector<std::string> hello;
     try {
       hello = fields_of(receive_message(guest.get(), soon(deadline)));
