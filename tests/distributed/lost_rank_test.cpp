@@ -221,8 +221,7 @@ TEST(Rendezvous, IgnoresStrangersThatAreGone) {
       // Closing resets the connection, as if its buffers were full of unread answers.
       const linger at_once{.l_onoff = 1, .l_linger = 0};
       ::setsockopt(stranger.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-      const std::string hello =
-          fmt::format("tern-rank-1\n{}\nanother\n2\n1\n1\nhost\n", version());
+      const std::string hello = fmt::format("tern-rank-1\n{}\nanother\n2\n1\n1\nhost\n", version());
       distributed::send_message(stranger.get(), hello, deadline);
     }
     EXPECT_EQ(join_message(place_of(1, 2, port)), "");
