@@ -67,8 +67,8 @@ TensorFile file_of(const std::string& text) {
 std::string own_processors() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  sched_getaffinity(0, sizeof set,
-                    &set);  // a machine with more processors than the set counts as one
+  // Fails if the machine has more processors than a set holds: its ranks then share all of them.
+  sched_getaffinity(0, sizeof set, &set);
   std::string text(sizeof set, '\0');
   std::memcpy(text.data(), &set, sizeof set);
   return text;

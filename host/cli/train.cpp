@@ -175,7 +175,11 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
   const Dataset data = load_data(job);
   ranks.expect_same_data(data, config);
-  if (!receive_settings(ranks, config)) return receive_exit_code(ranks);
+  if (!receive_settings(ranks, config)) {
+    const int code = receive_exit_code(ranks);
+    ranks.wait_for_all();
+    return code;
+  }
   const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
   const std::unique_ptr<Trainer> trainer =
       rehearsed_trainer(*backend, data, config, nullptr, memory);
@@ -185,8 +189,8 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   if (state) trainer->restore(*state);
   try {
     Progress progress(console, words_of(config), trainer->progress());
-    TrainingJob job(*trainer, report_job(progress, console, signals), ranks);
-    const TrainingResult result = job.run();
+    TrainingJob training(*trainer, report_job(progress, console, signals), ranks);
+    const TrainingResult result = training.run();
     ranks.wait_for_all();
     return exit_code(result);
   } catch (const NumericalFault& fault) {
@@ -212,6 +216,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     announce_end(ranks, *code);
     complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data,
                         log_to(console));
+    ranks.wait_for_all();
     return finish(*plan.run, *code);
   }
   describe(data, *backend, config, console);
@@ -260,8 +265,7 @@ int verify(const TrainOptions& options, Console& console) {
 }
 
 // reason: set to that of the exception with which the job ends.
-int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
-  StopSignals signals;
+int train(const TrainOptions& options, StopSignals& signals, Ranks& ranks, std::string& reason) {
   Console console(options.quiet || !ranks.leads() ? Console::Mode::kQuiet
                   : options.verbose               ? Console::Mode::kVerbose
                                                   : Console::Mode::kTalk);
@@ -282,9 +286,10 @@ int train(const TrainOptions& options, Ranks& ranks, std::string& reason) {
 }
 
 int train(const TrainOptions& options) {
+  StopSignals signals;  // first: ranks may wait for each other for a minute
   Ranks ranks;
   std::string reason;
-  const auto job = [&] { return train(options, ranks, reason); };
+  const auto job = [&] { return train(options, signals, ranks, reason); };
   if (!ranks.several()) return job();
   // Print first: once another rank ends, a launcher such as mpirun kills all.
   const int code = guarded(job);

@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/version.hpp"
 
@@ -70,26 +71,34 @@ struct Listed {
 std::string objection(const RankPlace& place, const std::vector<std::string>& hello,
                       const std::vector<Connections>& all) {
   if (hello[1] != version()) {
-    return fmt::format("it runs version {}, rank 0 version {}", hello[1], version());
+    return fmt::format("it runs version {}, rank 0 version {}", in_message(hello[1]), version());
   }
   if (hello[2] != place.job) return "it belongs to another job";
   const int rank = number_of(hello[4]);
   if (number_of(hello[3]) != place.ranks || rank < 1 || rank >= place.ranks) {
-    return fmt::format("it is rank {} of {}, but there are {} ranks", hello[4], hello[3],
-                       place.ranks);
+    return fmt::format("it is rank {} of {}, but there are {} ranks", in_message(hello[4]),
+                       in_message(hello[3]), place.ranks);
   }
   const Connections& known = all[static_cast<std::size_t>(rank)];
   if (known.watch.valid()) {
-    return fmt::format("two processes, on {} and on {}, are rank {}", known.host, hello[6], rank);
+    return fmt::format("two processes, on {} and on {}, are rank {}", known.host,
+                       in_message(hello[6]), rank);
   }
   return "";
 }
 
-[[noreturn]] void throw_missing(const RankPlace& place, const std::vector<Connections>& all) {
+/// The ranks from this one on without this connection.
+std::vector<int> missing_from(int first, const std::vector<Connections>& all,
+                              UniqueFd Connections::*connection) {
   std::vector<int> missing;
-  for (int rank = 1; rank < place.ranks; ++rank) {
-    if (!all[static_cast<std::size_t>(rank)].watch.valid()) missing.push_back(rank);
+  for (int rank = first; rank < static_cast<int>(all.size()); ++rank) {
+    if (!(all[static_cast<std::size_t>(rank)].*connection).valid()) missing.push_back(rank);
   }
+  return missing;
+}
+
+[[noreturn]] void throw_missing(const RankPlace& place, const std::vector<Connections>& all) {
+  const std::vector<int> missing = missing_from(1, all, &Connections::watch);
   throw Error(
       fmt::format("rank{} {} of {} did not come to {} in time: start all of them with the "
                   "same master",
@@ -110,6 +119,14 @@ UniqueFd listen_as_master(std::uint16_t port, Clock::time_point deadline) {
   }
 }
 
+/// A process that has gone again in the meantime does not end the training.
+void refuse(int guest, const std::string& reason, Clock::time_point deadline) {
+  try {
+    send_message(guest, message_of({std::string(kRefusal), reason}), deadline);
+  } catch (const Error&) {
+  }
+}
+
 /// Rank 0: waits for all others, and tells them of each other.
 std::string gather_ranks(const RankPlace& place, std::vector<Connections>& all,
                          std::vector<Listed>& listed, std::uint16_t own_port,
@@ -126,9 +143,9 @@ std::string gather_ranks(const RankPlace& place, std::vector<Connections>& all,
     }
     if (hello.size() != kHelloFields || hello[0] != kGreeting) continue;  // no rank
     if (const std::string reason = objection(place, hello, all); !reason.empty()) {
-      send_message(guest.get(), message_of({std::string(kRefusal), reason}), soon(deadline));
+      refuse(guest.get(), reason, soon(deadline));
       if (hello[2] != place.job) continue;
-      throw Error(fmt::format("a rank on host {} does not fit: {}", hello[6], reason));
+      throw Error(fmt::format("a rank on host {} does not fit: {}", in_message(hello[6]), reason));
     }
     const auto rank = static_cast<std::size_t>(number_of(hello[4]));
     const std::string address = peer_of(guest.get());
@@ -144,7 +161,12 @@ std::string gather_ranks(const RankPlace& place, std::vector<Connections>& all,
                    {listed[rank].address, std::to_string(listed[rank].port), all[rank].host});
   }
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
-    send_message(all[rank].watch.get(), message_of(welcome), soon(deadline));
+    try {
+      send_message(all[rank].watch.get(), message_of(welcome), soon(deadline));
+    } catch (const Error& error) {
+      throw Error(
+          fmt::format("rank {} on host {} is gone: {}", rank, all[rank].host, error.what()));
+    }
   }
   return welcome[1];
 }
@@ -196,7 +218,12 @@ void connect_all(const RankPlace& place, std::vector<Connections>& all,
   }
   for (int present = place.rank + 1; present < place.ranks;) {
     UniqueFd guest = accept_from(listener, deadline);
-    if (!guest.valid()) throw Error("the other ranks did not connect in time");
+    if (!guest.valid()) {
+      const std::vector<int> missing = missing_from(place.rank + 1, all, &Connections::data);
+      throw Error(fmt::format("rank{} {} of {} did not connect to rank {} in time",
+                              missing.size() == 1 ? "" : "s", fmt::join(missing, ", "), place.ranks,
+                              place.rank));
+    }
     std::vector<std::string> hello;
     try {
       hello = fields_of(receive_message(guest.get(), soon(deadline)));

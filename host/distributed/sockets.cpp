@@ -161,9 +161,15 @@ UniqueFd accept_from(int listener, Clock::time_point deadline) {
   for (;;) {
     if (!wait_for(listener, POLLIN, deadline)) return UniqueFd();
     UniqueFd made(::accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!made.valid()) continue;  // the other end has gone again
-    send_without_delay(made.get());
-    return made;
+    if (made.valid()) {
+      send_without_delay(made.get());
+      return made;
+    }
+    // After all other errors the other end has gone again. After these it still waits: another try would fail
+    // at once, without end.
+    if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+      throw Error(fmt::format("a connection cannot be accepted: {}", reason_of(errno)));
+    }
   }
 }
 

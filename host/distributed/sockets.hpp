@@ -30,7 +30,8 @@ std::string to_text(const Address& address);
 /// A socket that listens on this port of all interfaces; 0: on a free one. Throws Error.
 UniqueFd listen_on(std::uint16_t port);
 std::uint16_t port_of(int socket);
-/// A connection that waits to be accepted; none (not valid()) at the deadline.
+/// A connection that waits to be accepted; none (not valid()) at the deadline. Throws Error if this process
+/// cannot have another one.
 UniqueFd accept_from(int listener, Clock::time_point deadline);
 /// Tries again and again until somebody listens there. Throws Error at the deadline, and at once if the
 /// host is unknown.

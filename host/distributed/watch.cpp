@@ -82,6 +82,7 @@ std::optional<Failure> Watch::wait_for_failure(std::chrono::milliseconds time) c
 
 void Watch::watch() {
   Clock::time_point next_beat = Clock::now();
+  Clock::time_point last_check = next_beat;
   for (;;) {
     {
       const std::lock_guard lock(mutex_);
@@ -101,8 +102,14 @@ void Watch::watch() {
     for (std::size_t i = 0; i < watched_.size(); ++i) {
       if (events[i + 1].revents != 0) listen(watched_[i]);
     }
+    const Clock::time_point now = Clock::now();
+    // A pass takes a second at most, unless this process was stopped: perhaps with the whole job, whose ranks
+    // need time to beat again.
+    const bool was_stopped = now - last_check > patience_ / 2;
+    last_check = now;
     for (Watched& watched : watched_) {
-      if (watched.ended || Clock::now() - watched.heard < patience_) continue;
+      if (was_stopped) watched.heard = now;
+      if (watched.ended || now - watched.heard < patience_) continue;
       watched.ended = true;
       set_failure({fmt::format("{} has not answered for {:.1f} s", watched.peer.place,
                                std::chrono::duration<double>(patience_).count()),

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <chrono>
 #include <deque>
 #include <nlohmann/json.hpp>
 
@@ -182,6 +183,23 @@ TEST_F(RanksRun, RollBackTogether) {
                                  HasSubstr("after 3 rollbacks")));
   EXPECT_EQ(ends[1].exit_code, 1);
   EXPECT_THAT(ends[1].err, IsEmpty());
+}
+
+/// Rank 0 listens at the master's port while it waits for the others.
+TEST_F(RanksRun, StopWhileTheyWaitForEachOther) {
+  write_films();
+  const std::uint16_t port = free_port();
+  Streams streams;
+  streams.environment = {{"TERN_RANK", "0"},
+                         {"TERN_RANKS", "2"},
+                         {"TERN_MASTER", "127.0.0.1:" + std::to_string(port)}};
+  Child child(directory_, wide("run", "2"), streams);
+  const UniqueFd connection =
+      distributed::connect_to({"127.0.0.1", port}, Clock::now() + std::chrono::seconds(30));
+  child.kill(SIGTERM);
+  const Outcome end = child.finish();
+  EXPECT_EQ(end.exit_code, 75);
+  EXPECT_THAT(end.err, HasSubstr("before there was anything to save"));
 }
 
 /// The variables that Open MPI's mpirun sets on one host.

@@ -1,10 +1,12 @@
 // Ranks that fail, are killed, stop, or never come: all others end, and name the rank and the reason.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "tern/error.hpp"
+#include "tern/version.hpp"
 #include "tests/distributed/ranks_in_threads.hpp"
 
 namespace tern::test {
@@ -202,6 +205,25 @@ TEST(Rendezvous, IgnoresStrangers) {
   });
   std::thread second([&] {
     stranger.join();
+    EXPECT_EQ(join_message(place_of(1, 2, port)), "");
+  });
+  EXPECT_EQ(join_message(place_of(0, 2, port)), "");
+  second.join();
+}
+
+/// A rank of another job that is killed at once cannot be answered.
+TEST(Rendezvous, IgnoresStrangersThatAreGone) {
+  const std::uint16_t port = free_port();
+  const auto deadline = Clock::now() + std::chrono::seconds(30);
+  std::thread second([&] {
+    {
+      const UniqueFd stranger = distributed::connect_to({"127.0.0.1", port}, deadline);
+      // Closing resets the connection, as if its buffers were full of unread answers.
+      const linger at_once{.l_onoff = 1, .l_linger = 0};
+      ::setsockopt(stranger.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+      const std::string hello = fmt::format("tern-rank-1\n{}\nanother\n2\n1\n1\nhost\n", version());
+      distributed::send_message(stranger.get(), hello, deadline);
+    }
     EXPECT_EQ(join_message(place_of(1, 2, port)), "");
   });
   EXPECT_EQ(join_message(place_of(0, 2, port)), "");
