@@ -95,8 +95,8 @@ part_python() {
   [[ -x $venv/bin/pip ]] || python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet "${kPythonBuild[@]}" "${kPythonTests[@]}" ||
     { echo "python: pip could not download ${kPythonBuild[*]} ${kPythonTests[*]}" >&2 && return 1; }
-  # With the compiler and the flags of the release build, ccache has its objects.
-  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' build/release/CMakeCache.txt)
+  # With the compiler and the flags of the release build, if there is one, ccache has its objects.
+  compiler=$(sed -n 's/^CMAKE_CXX_COMPILER:[A-Z]*=//p' build/release/CMakeCache.txt 2>/dev/null) || compiler=c++
   CXX=$compiler CMAKE_BUILD_PARALLEL_LEVEL=$jobs "$venv/bin/pip" install --quiet --no-build-isolation --no-deps . \
     -Ccmake.define.TERN_WERROR=ON -Ccmake.define.TERN_UNITY=OFF
   echo "python: installed in $((SECONDS - start)) s: $("$venv/bin/python" -c 'import tern; print(tern.__version__, tern.__file__)')"

@@ -112,9 +112,9 @@ std::string worst_of(const GradcheckResult& r) {
     place = r.cols > 0 ? fmt::format("[{}, {}]", r.element / r.cols, r.element % r.cols)
                        : fmt::format("[{}]", r.element);
   }
-  const std::string line = fmt::format("{}: {}{}: {} {:.9g}, {} {:.9g} (seed {})", r.subject,
-                                       r.quantity, place, against ? r.backend : "analytic", r.found,
-                                       against ? "f64" : "numeric", r.expected, r.seed.value);
+  std::string line = fmt::format("{}: {}{}: {} {:.9g}, {} {:.9g} (seed {})", r.subject, r.quantity,
+                                 place, against ? r.backend : "analytic", r.found,
+                                 against ? "f64" : "numeric", r.expected, r.seed.value);
   if (!r.too_ill_conditioned()) return line;
   return line +
          fmt::format(
