@@ -144,7 +144,9 @@ def test_dlpack_shares_the_memory(factor_model):
         factor_model.item_factors_dlpack()
 
 
-def test_dlpack_of_torch(factor_model):
+def test_dlpack_of_torch(factor_model, monkeypatch):
+    # After all others: Debian's package, which tools/setup.sh installs.
+    monkeypatch.setattr(sys, "path", [*sys.path, "/usr/lib/python3/dist-packages"])
     torch = pytest.importorskip("torch")
     tensor = torch.from_dlpack(factor_model.item_factors_dlpack())
     assert tensor.data_ptr() == factor_model.item_factors.ctypes.data
