@@ -106,12 +106,17 @@ std::vector<int> missing_from(int first, const std::vector<Connections>& all,
                   to_text(place.master)));
 }
 
+/// Where a rank listens: other machines are kept out of the training of one.
+std::string interface_of(const RankPlace& place) {
+  return is_loopback(place.master.host) ? place.master.host : "";
+}
+
 /// Listens at the master's port. A system may have lent it to an outgoing connection for a moment, such as
 /// that of a rank which looks for this very listener.
-UniqueFd listen_as_master(std::uint16_t port, Clock::time_point deadline) {
+UniqueFd listen_as_master(const Address& address, Clock::time_point deadline) {
   for (;;) {
     try {
-      return listen_on(port);
+      return listen_on(address);
     } catch (const Error&) {
       if (Clock::now() >= deadline) throw;
       std::this_thread::sleep_for(kBetweenTries);
@@ -131,7 +136,8 @@ void refuse(int guest, const std::string& reason, Clock::time_point deadline) {
 std::string gather_ranks(const RankPlace& place, std::vector<Connections>& all,
                          std::vector<Listed>& listed, std::uint16_t own_port,
                          Clock::time_point deadline) {
-  const UniqueFd listener = listen_as_master(place.master.port, soon(deadline));
+  const UniqueFd listener =
+      listen_as_master({interface_of(place), place.master.port}, soon(deadline));
   listed[0] = {"", own_port};
   for (int present = 1; present < place.ranks;) {
     UniqueFd guest = accept_from(listener.get(), deadline);
@@ -244,7 +250,7 @@ std::vector<Connections> meet(const RankPlace& place, Clock::time_point deadline
   std::vector<Connections> all(static_cast<std::size_t>(place.ranks));
   std::vector<Listed> listed(all.size());
   all[static_cast<std::size_t>(place.rank)].host = own_host();
-  const UniqueFd listener = listen_on(0);
+  const UniqueFd listener = listen_on({interface_of(place), 0});
   const std::uint16_t port = port_of(listener.get());
   const std::string token = place.rank == 0 ? gather_ranks(place, all, listed, port, deadline)
                                             : report(place, all, listed, port, deadline);

@@ -137,7 +137,11 @@ std::string to_text(const Address& address) {
   return fmt::format("{}:{}", address.host, address.port);
 }
 
-UniqueFd listen_on(std::uint16_t port) {
+bool is_loopback(std::string_view host) {
+  return host == "localhost" || host.starts_with("127.");
+}
+
+UniqueFd listen_on(const Address& address) {
   UniqueFd made = make_socket();
   const int on = 1;
   // A port whose last connections are still being closed can be used again.
@@ -145,10 +149,11 @@ UniqueFd listen_on(std::uint16_t port) {
   sockaddr_in place{};
   place.sin_family = AF_INET;
   place.sin_addr.s_addr = htonl(INADDR_ANY);
-  place.sin_port = htons(port);
+  place.sin_port = htons(address.port);
+  if (!address.host.empty()) place = find_host(address);
   if (::bind(made.get(), reinterpret_cast<const sockaddr*>(&place), sizeof place) != 0 ||
       ::listen(made.get(), SOMAXCONN) != 0) {
-    throw Error(fmt::format("port {} cannot be used: {}", port, reason_of(errno)));
+    throw Error(fmt::format("port {} cannot be used: {}", address.port, reason_of(errno)));
   }
   return made;
 }

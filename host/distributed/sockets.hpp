@@ -27,8 +27,12 @@ Address parse_address(std::string_view text, std::string_view what);
 /// "node7:5000".
 std::string to_text(const Address& address);
 
-/// A socket that listens on this port of all interfaces; 0: on a free one. Throws Error.
-UniqueFd listen_on(std::uint16_t port);
+/// Whether no other machine can mean this one by this name: "localhost" or "127.0.0.1". A host's own name may
+/// be a loopback address on itself, but not elsewhere.
+bool is_loopback(std::string_view host);
+/// A socket that listens at the host's address, or if it is empty on all interfaces; at port 0: on a free one.
+/// Throws Error.
+UniqueFd listen_on(const Address& address);
 std::uint16_t port_of(int socket);
 /// A connection that waits to be accepted; none (not valid()) at the deadline. Throws Error if this process
 /// cannot have another one.

@@ -19,7 +19,7 @@ inline std::uint16_t free_port() {
   for (;;) {
     const auto port = static_cast<std::uint16_t>(21000 + random() % 11000);
     try {
-      distributed::listen_on(port);
+      distributed::listen_on({"127.0.0.1", port});
       return port;
     } catch (const Error&) {
     }
