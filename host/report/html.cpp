@@ -88,8 +88,10 @@ std::string shell_word(std::string_view text) {
   return out + "'";
 }
 
-void HtmlTable::add_head(std::string_view cell) {
-  head_ += fmt::format("<th scope=\"col\">{}</th>", cell);
+void HtmlTable::add_head(std::string_view cell, std::string_view css_class) {
+  head_ += css_class.empty()
+               ? fmt::format("<th scope=\"col\">{}</th>", cell)
+               : fmt::format("<th scope=\"col\" class=\"{}\">{}</th>", css_class, cell);
 }
 
 void HtmlTable::add_row(std::string_view name) {

@@ -26,7 +26,8 @@ std::string shell_word(std::string_view text);
 /// A table in a box that scrolls sideways on a narrow screen. All cells are HTML; the first column names the rows.
 class HtmlTable {
  public:
-  void add_head(std::string_view cell);
+  /// css_class: "text" over a column of text.
+  void add_head(std::string_view cell, std::string_view css_class = "");
   void add_row(std::string_view name);
   void add(std::string_view cell, std::string_view css_class = "");
   std::string html() const;

@@ -32,10 +32,10 @@ std::string changes_table(const Page& page) {
   table.add_head("key");
   std::vector<std::map<std::string, std::string>> changed;
   for (const Source& run : page.runs()) {
-    table.add_head(page.runs().size() > 1 ? name_of(run) : "value");
+    table.add_head(page.runs().size() > 1 ? name_of(run) : "value", "text");
     changed.push_back(changed_values(run.config));
   }
-  table.add_head("default");
+  table.add_head("default", "text");
   const Config defaults;
   for (const KeySpec& spec : key_table()) {
     const auto has_it = [&](const auto& values) { return values.contains(spec.key); };
@@ -99,10 +99,10 @@ double training_seconds(const Source& run) {
 
 std::string origin_table(const Page& page) {
   HtmlTable table;
-  for (const char* head :
-       {"run", "directory", "data", "device", "time of training", "written by"}) {
-    table.add_head(head);
-  }
+  table.add_head("run");
+  for (const char* head : {"directory", "data", "device"}) table.add_head(head, "text");
+  table.add_head("time of training");
+  table.add_head("written by", "text");
   const auto or_unknown = [](const std::string& text) {
     return text.empty() ? std::string("not recorded") : escaped(text, kValueCharacters);
   };
@@ -128,14 +128,15 @@ std::string details(const std::string& title, const std::string& text) {
 std::string settings_section(const Page& page) {
   std::string out = origin_table(page);
   out += "<h3>Settings that differ from the defaults</h3>\n" + changes_table(page);
+  if (page.runs().size() > 1) out += "<p>Values in bold differ between the runs.</p>\n";
   out += "<h3>To train again</h3>\n";
   for (const Source& run : page.runs()) {
     if (page.runs().size() > 1) out += fmt::format("<h4>{}</h4>\n", name_of(run));
     out += fmt::format("<pre class=\"command\">{}</pre>\n", escaped(command_of(run)));
   }
   out += fmt::format(
-      "<p>With the same data, version and kind of device, this gives the same embeddings, bit for "
-      "bit.{}</p>\n",
+      "<p>With the same data, version, kind of device and number of processes, this gives the same "
+      "embeddings, bit for bit.{}</p>\n",
       std::ranges::any_of(page.runs(),
                           [](const Source& run) {
                             return run.config.data_path.empty() || run.config.data_path == "-";

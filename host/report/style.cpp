@@ -38,9 +38,11 @@ p{margin:0 0 12px}
 table{border-collapse:collapse;font-size:.93rem;font-variant-numeric:tabular-nums}
 th,td{padding:5px 12px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child{padding-left:0;text-align:left;font-weight:500}
-thead th{color:var(--soft);font-weight:600;vertical-align:bottom;white-space:normal}
-thead th bdi{display:inline-block;min-width:6ch;max-width:18ch;overflow-wrap:anywhere}
-td.text{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:8ch}
+thead th{color:var(--soft);font-weight:600;vertical-align:bottom;white-space:normal;min-width:8ch;max-width:22ch}
+thead th bdi{overflow-wrap:anywhere}
+.text{white-space:normal;min-width:10ch}
+th.text,td.text{text-align:left}
+td.text{overflow-wrap:anywhere}
 td.best{font-weight:700}
 td.differs{font-weight:600;color:var(--c1)}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,350px),1fr));gap:26px 28px}
