@@ -163,6 +163,9 @@ def test_matrices_of_features():
     assert len({one._native.feature_fingerprint for one in data}) == 1
     with pytest.raises(tern.DataError, match="no id is in the data"):
         tern.Dataset.from_interactions({"user": ["a"], "item": ["x"]}, user_features=values)
+    for rows in (len(values) - 1, len(values) + 1):
+        with pytest.raises(tern.ShapeError, match=f"user_features: found {rows} rows, expected {len(values)}"):
+            tern.Dataset.from_interactions(matrix, user_features=np.ones((rows, 2)))
 
 
 def test_features_feed_a_model(tmp_path):

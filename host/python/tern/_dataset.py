@@ -120,6 +120,9 @@ class Dataset:
         else:
             raise DataError(f"interactions: found {type(interactions).__name__}, expected a table, a mapping of "
                             "columns such as {'user': [...], 'item': [...]}, a sparse matrix or a path")
+        if hasattr(interactions, "tocoo"):
+            _expect_a_row_for_each("user_features", user_features, interactions.shape[0])
+            _expect_a_row_for_each("item_features", item_features, interactions.shape[1])
         features = [_feature_source("user_features", user_features, user or "user"),
                     _feature_source("item_features", item_features, item or "item")]
         source = _Columns(source.user_names, source.item_names, source.users, source.items,
@@ -189,10 +192,20 @@ class Dataset:
                 + " + ".join(f"{size} {name}" for size, name in zip(sizes, ("train", "valid", "test"))) + ">")
 
 
+def _is_matrix(features: Any) -> bool:
+    return isinstance(features, np.ndarray) or hasattr(features, "tocoo")
+
+
+def _expect_a_row_for_each(name: str, features: Any, nodes: int) -> None:
+    if _is_matrix(features) and features.shape[0] != nodes:
+        raise ShapeError(f"{name}: found {features.shape[0]} rows, expected {nodes}, as the matrix of interactions has "
+                         "(tern.Features(ids, values) gives rows to some)")
+
+
 def _feature_source(name: str, features: Any, key: str) -> _FeatureSource | None:
     if features is None or isinstance(features, Features):
         return None if features is None else features._rows()
-    if isinstance(features, np.ndarray) or hasattr(features, "tocoo"):
+    if _is_matrix(features):
         return Features(range(features.shape[0]), features)._rows()
     if hasattr(features, "__arrow_c_stream__"):
         try:
