@@ -1,17 +1,41 @@
+#include <fmt/format.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "host/config/keys.hpp"
+#include "host/config/recipes.hpp"
 #include "host/config/value.hpp"
 #include "host/python/module.hpp"
 #include "tern/config.hpp"
+#include "tern/error.hpp"
 
 namespace nb = nanobind;
 
 namespace tern::python {
+namespace {
+
+std::vector<std::pair<std::string, std::string>> recipe_settings(const std::string& name) {
+  const Recipe& recipe = find_recipe(name);
+  if (!recipe.searched.empty()) {
+    throw ConfigError(fmt::format(
+        "recipe {}: it tries settings in short trainings, which only the program `tern train` does",
+        recipe.name));
+  }
+  Config config;
+  apply_recipe(config, name);
+  std::vector<std::pair<std::string, std::string>> settings;
+  for (const Recipe::Setting& setting : recipe.settings) {
+    settings.emplace_back(setting.key, to_toml(find_key(std::string(setting.key)).get(config)));
+  }
+  return settings;
+}
+
+}  // namespace
 
 void bind_config(nb::module_& module) {
   nb::class_<ConfigKey>(module, "ConfigKey", "One key of the configuration.")
@@ -20,6 +44,8 @@ void bind_config(nb::module_& module) {
       .def_ro("default_value", &ConfigKey::default_value, "As TOML.")
       .def_ro("help", &ConfigKey::help);
   module.def("config_keys", &config_keys, "All keys, in the order of their sections.");
+  module.def("recipe_settings", &recipe_settings, nb::arg("name"),
+             "The keys of a recipe and their values as TOML.");
   nb::class_<Config>(module, "Config", "Everything that a job depends on besides its data.")
       .def(nb::init<>())
       .def(

@@ -86,5 +86,6 @@ def use_data_and_runs(frame: Any) -> None:
 
 def use_the_rest() -> None:
     assert_type(tern.__version__, str)
+    assert_type(tern.recipe("bsl"), dict[str, bool | int | float | str | Sequence[int]])
     for key in tern.config_keys():
         assert_type((key.key, key.type, key.default_value, key.help), tuple[str, str, str, str])

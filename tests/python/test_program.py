@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import subprocess
+import tomllib
 
 import numpy as np
 import pytest
@@ -98,3 +99,25 @@ def test_seed_and_threads(matrix):
 def test_small_catalogue():
     model = tern.LightGCN(epochs=1, device="cpu").fit(checkerboard(5), valid=csr_matrix(np.eye(5)), show_progress=False)
     assert "ndcg@5" in model.history[0]
+
+
+@pytest.mark.parametrize("name", ["lightgcn", "softmax", "bsl", "ccl", "sl@k", "xsimgcl", "lightgcn++"])
+def test_recipes_are_those_of_the_program(name):
+    printed = subprocess.run([PROGRAM, "inspect", "--recipe", name], check=True, capture_output=True, text=True).stdout
+    sections = tomllib.loads(printed)
+    expected = {f"{section}.{key}": value for section, keys in sections.items() for key, value in keys.items()}
+    assert tern.recipe(name) == expected and expected
+
+
+def test_recipes_that_there_are_not():
+    with pytest.raises(tern.ConfigError, match="bsl"):
+        tern.recipe("bls")
+    with pytest.raises(tern.ConfigError, match="recipe auto: .*only the program"):
+        tern.recipe("auto")
+
+
+def test_train_with_a_recipe(tmp_path):
+    data = tern.Dataset.from_interactions(checkerboard(20), config={"data.test_fraction": 0})
+    config = {**tern.recipe("softmax"), "train.epochs": 2, "train.device": "cpu"}
+    run = tern.train(data, config, out=tmp_path / "run", show_progress=False)
+    assert run.config["loss.kind"] == "softmax" and len(run.metrics) == 2

@@ -22,6 +22,7 @@ Messages are logged by the logger "tern".
 
 from __future__ import annotations
 
+from tern._config import recipe
 from tern._dataset import Dataset, Features
 from tern._errors import (
     ConfigError,
@@ -60,5 +61,6 @@ __all__ = [
     "ShapeError",
     "__version__",
     "config_keys",
+    "recipe",
     "train",
 ]

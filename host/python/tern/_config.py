@@ -35,6 +35,15 @@ def to_toml(value: object) -> str:
                     "expected a number, a string or a list of integers")
 
 
+def recipe(name: str) -> dict[str, ConfigValue]:
+    """The settings of a publication by its name in `tern train --recipe`, such as "bsl", by their full keys.
+
+    For tern.train(data, {**tern.recipe("bsl"), "train.epochs": 20}). Raises ConfigError on an unknown name, with
+    the known ones, and on "auto", whose search only the program does.
+    """
+    return {key: json.loads(value) for key, value in _tern.recipe_settings(name)}
+
+
 def as_settings(config: Mapping[str, ConfigValue] | None) -> dict[str, object]:
     """The argument `config` as a dict. Raises ConfigError if it is no mapping."""
     if config is not None and not isinstance(config, Mapping):

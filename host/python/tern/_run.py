@@ -216,8 +216,9 @@ def train(dataset: Dataset, config: Mapping[str, ConfigValue] | None = None, *, 
           overwrite: bool = False, callback: Callback | None = None, show_progress: bool = True) -> Run:
     """Trains or fits a model, and writes the run that `tern train` would write.
 
-    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys(). Keys of
-        the section data raise ConfigError: the data set has been built.
+    config: keys by their full names, such as {"model.kind": "mf", "train.epochs": 20}; see tern.config_keys().
+        tern.recipe("bsl") gives those of a publication. Keys of the section data raise ConfigError: the data set
+        has been built.
     out: the directory of the run; None: the first free runs/python-MODEL-n.
     overwrite: whether a run in `out` is replaced.
     callback, show_progress: as for LightGCN.fit.
