@@ -15,6 +15,7 @@
 #include "host/cli/help.hpp"
 #include "host/cli/output.hpp"
 #include "host/config/recipes.hpp"
+#include "host/support/shell_word.hpp"
 #include "tern/config.hpp"
 
 namespace tern::cli {
@@ -56,13 +57,6 @@ Completion completion_of(const OptionDescription& option) {
   if (name == "KEY=VALUE") return {Value::kKeys, {}};
   if (name == "data.KEY=VALUE") return {Value::kKeys, {"data."}};
   return {};
-}
-
-/// The text between single quotes of a shell.
-std::string shell_quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? "'\\''" : std::string(1, c);
-  return out + "'";
 }
 
 std::vector<std::string> keys() {

@@ -97,15 +97,12 @@ unsigned Ranks::any(unsigned bits) {
   return bits;
 }
 
-void Ranks::share_bytes(std::string& leaders) {
+std::string Ranks::share(std::string leaders) {
+  if (!several()) return leaders;
   std::uint64_t size = leaders.size();
   communicator_->broadcast(std::as_writable_bytes(std::span(&size, 1)), 0);
   leaders.resize(size);
   communicator_->broadcast(std::as_writable_bytes(std::span(leaders)), 0);
-}
-
-std::string Ranks::share(std::string leaders) {
-  if (several()) share_bytes(leaders);
   return leaders;
 }
 

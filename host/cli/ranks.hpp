@@ -50,8 +50,6 @@ class Ranks : public JobRanks {
   void expect_carried(const Config& config, const TrainOptions& options) const;
 
  private:
-  void share_bytes(std::string& leaders);
-
   std::unique_ptr<distributed::TcpCommunicator> communicator_;  // null: alone
 };
 

@@ -20,12 +20,6 @@ bool is_control(std::string_view sequence) {
   return sequence.size() == 2 && first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
 }
 
-bool is_plain_in_shell(std::string_view text) {
-  constexpr std::string_view kPlain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./=:@,+";
-  return !text.empty() && text.find_first_not_of(kPlain) == std::string_view::npos;
-}
-
 }  // namespace
 
 std::string readable(std::string_view text, std::size_t characters) {
@@ -73,19 +67,6 @@ std::string escaped(std::string_view text, std::size_t characters) {
 
 std::string id_element(std::string_view id) {
   return fmt::format("<bdi>{}</bdi>", escaped(id, kIdCharacters));
-}
-
-std::string shell_word(std::string_view text) {
-  if (is_plain_in_shell(text)) return std::string(text);
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'') {
-      out += "'\\''";
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
 }
 
 void HtmlTable::add_head(std::string_view cell, std::string_view css_class) {

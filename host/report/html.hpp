@@ -20,9 +20,6 @@ std::string escaped(std::string_view text, std::size_t characters = std::string_
 /// text around it in its order.
 std::string id_element(std::string_view id);
 
-/// The word that a POSIX shell reads as this text: itself, or in single quotes.
-std::string shell_word(std::string_view text);
-
 /// A table in a box that scrolls sideways on a narrow screen. All cells are HTML; the first column names the rows.
 class HtmlTable {
  public:

@@ -10,6 +10,7 @@
 #include "host/report/html.hpp"
 #include "host/report/page.hpp"
 #include "host/support/number_text.hpp"
+#include "host/support/shell_word.hpp"
 #include "tern/version.hpp"
 
 namespace tern::report {

@@ -35,13 +35,6 @@ TEST(Html, CutsAtCharacters) {
   EXPECT_EQ(escaped("&&&", 2), "&amp;&amp;\xE2\x80\xA6");
 }
 
-TEST(Html, QuotesWordsForTheShell) {
-  EXPECT_EQ(shell_word("data/films-2"), "data/films-2");
-  EXPECT_EQ(shell_word("evaluation.ks=[2, 5]"), "'evaluation.ks=[2, 5]'");
-  EXPECT_EQ(shell_word("it's"), "'it'\\''s'");
-  EXPECT_EQ(shell_word(""), "''");
-}
-
 TEST(Html, TablesNest) {
   HtmlTable table;
   table.add_head("name");
