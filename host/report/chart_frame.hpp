@@ -13,7 +13,7 @@ namespace tern::report {
 // readable size on every screen.
 inline constexpr double kWidth = 400.0;
 inline constexpr double kHeight = 236.0;
-inline constexpr double kLeft = 50.0;  // of the area between the axes
+inline constexpr double kLeft = 66.0;  // of the area between the axes
 inline constexpr double kRight = 392.0;
 inline constexpr double kTop = 26.0;
 inline constexpr double kBottom = 184.0;

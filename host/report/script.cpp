@@ -20,7 +20,7 @@ std::string_view script() {
     tip.style.top = Math.max(6, y) + 'px';
   };
   const hide = () => { tip.hidden = true; };
-  const width = 400, left = 50, right = 392;
+  const width = 400, left = 66, right = 392;
   const number = value => value.toLocaleString('en', {maximumSignificantDigits: 4});
   for (const svg of document.querySelectorAll('svg.curves')) {
     const data = JSON.parse(svg.dataset.lines);

@@ -127,6 +127,11 @@ def make_pages(program, folder):
     tern("train", "data", "--out", "lightgcn", *common)
     tern("train", "data", "--out", "a-run-with-a-long-name-for-narrow-screens", "--model", "mf", *common)
     tern("train", "data", "--out", "ease", "--model", "ease", "--quiet")
+    # Times that do not depend on the machine, and have long labels.
+    metrics = folder / "lightgcn" / "metrics.jsonl"
+    records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
+    lines = [json.dumps({**record, "seconds": 0.0008 + 0.00001 * number}) for number, record in enumerate(records)]
+    metrics.write_text("\n".join(lines) + "\n", encoding="utf-8")
     tern("report", "lightgcn", "--quiet", "-o", "one.html")
     tern("report", "lightgcn", "a-run-with-a-long-name-for-narrow-screens", "ease", "--quiet", "-o", "three.html")
     return [folder / "one.html", folder / "three.html"]
