@@ -28,7 +28,7 @@ struct Step {
         triplets(first_batch(w, on, graph)),
         model(make_model(on, graph, triplets, options_of(w, layers))),
         loss(make_loss(on, LossOptions{}, 1e-4, static_cast<NodeId>(w.nodes(Side::kUser)))),
-        losses(on.allocate(loss_terms(*model), triplets.num_batches())),
+        losses(on.allocate(loss_terms(*model), triplets.num_batches(), {.replicated = true})),
         recording(on.record([this] {
           model->forward();
           Batch batch(backend, triplets);

@@ -171,8 +171,8 @@ std::string Ranks::describe() const {
                      hosts.size() == 1 ? "" : "s");
 }
 
-std::unique_ptr<Backend> Ranks::make_backend(const ModelOptions& model, int threads) {
-  return std::make_unique<distributed::ColumnBackend>(*communicator_, model.width, threads);
+std::unique_ptr<Backend> Ranks::make_backend(int threads) {
+  return std::make_unique<distributed::ColumnBackend>(*communicator_, threads);
 }
 
 void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
@@ -197,7 +197,7 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
   if (model.contrast.kind != ContrastKind::kNone) refuse_key("contrast.kind");
   if (config.loss.kind != LossKind::kBpr) refuse_key("loss.kind");
   if (config.device != "auto" && config.device != "cpu") refuse_key("train.device");
-  distributed::expect_enough_columns(model.width, communicator_->size());
+  distributed::expect_enough_columns("model.width", model.width, communicator_->size());
 }
 
 }  // namespace tern::cli

@@ -44,7 +44,7 @@ class Ranks : public JobRanks {
   int share_threads(int asked);
   /// "4 ranks on 2 hosts".
   std::string describe() const;
-  std::unique_ptr<Backend> make_backend(const ModelOptions& model, int threads);
+  std::unique_ptr<Backend> make_backend(int threads);
 
   /// Throws ConfigError if several ranks do not carry out this job.
   void expect_carried(const Config& config, const TrainOptions& options) const;

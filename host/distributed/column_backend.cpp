@@ -29,21 +29,18 @@ ColumnCounter& storage(const Counter& counter) {
 
 }  // namespace
 
-void expect_enough_columns(std::int64_t width, int ranks) {
+void expect_enough_columns(std::string_view what, std::int64_t width, int ranks) {
   const std::int64_t most = max_ranks(width);
   if (ranks <= most) return;
-  throw ConfigError(fmt::format(
-      "model.width is {}, which at most {} rank{} can share, {} columns each: found {} ranks",
-      width, most, most == 1 ? "" : "s", kColumnGroup, ranks));
+  throw ConfigError(
+      fmt::format("{} is {}, which at most {} rank{} can share, {} columns each: found {} ranks",
+                  what, width, most, most == 1 ? "" : "s", kColumnGroup, ranks));
 }
 
-ColumnBackend::ColumnBackend(Communicator& communicator, std::int64_t width, int threads)
+ColumnBackend::ColumnBackend(Communicator& communicator, int threads)
     : communicator_(communicator),
-      width_(width),
       sums_(communicator),
-      inner_(make_partial_cpu_backend(threads, sums_)) {
-  expect_enough_columns(width, communicator.size());
-}
+      inner_(make_partial_cpu_backend(threads, sums_)) {}
 
 DeviceDescription ColumnBackend::describe() const {
   DeviceDescription own = inner_->describe();
@@ -75,7 +72,8 @@ void ColumnBackend::throw_not_carried(std::string_view op) const {
 
 Matrix ColumnBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
   check_allocate(rows, cols, sizeof(float));
-  const bool split = cols == width_ && rows > kMaxTerms;
+  const bool split = !options.replicated;
+  if (split) expect_enough_columns("the width of a matrix", cols, communicator_.size());
   Matrix own = inner_->allocate(rows, split ? columns(cols).size() : cols, options);
   return {std::make_unique<ColumnMatrix>(std::move(own), split, ++versions_), rows, cols};
 }

@@ -16,13 +16,13 @@
 
 namespace tern::distributed {
 
-/// Throws ConfigError, with the most ranks, if a table of this width has fewer groups of columns than ranks.
-void expect_enough_columns(std::int64_t width, int ranks);
+/// Throws ConfigError, with the most ranks, if a matrix of this width has fewer groups of columns than ranks.
+/// `what` names the width in the message.
+void expect_enough_columns(std::string_view what, std::int64_t width, int ranks);
 
 /// A backend for one of several ranks that train one model together. Each holds all rows and a part of
-/// the columns of every table, in the CPU backend; to its users a matrix is whole. A table is a matrix of
-/// the model's width with more than kMaxTerms rows: those with fewer are the losses of an epoch's steps,
-/// which all ranks hold whole. Ops on the step's tables work on the rank's own columns: bpr and l2_penalty
+/// the columns of every matrix that is not replicated (MatrixOptions), in the CPU backend; to its users a
+/// matrix is whole. Ops on the step's tables work on the rank's own columns: bpr and l2_penalty
 /// exchange sums over the columns, all others nothing. What leaves the step is whole on every rank:
 /// download and embedding_statistics gather the table, and score_topk ranks a part of the queries on each
 /// rank. These three are collective, as are steps, and get() of a counter of faults.
@@ -32,19 +32,15 @@ void expect_enough_columns(std::int64_t width, int ranks);
 /// carried out by several ranks yet throw ConfigError.
 class ColumnBackend final : public Backend {
  public:
-  /// The most rows of a matrix of losses (loss_terms()). A graph has more users and more items:
-  /// make_graph() throws ConfigError otherwise.
-  static constexpr std::int64_t kMaxTerms = 4;
-
-  /// The communicator must outlive the backend. width: of the model's embeddings. threads: of this rank; 0:
-  /// all that the process may use. Throws ConfigError if the width has fewer groups of columns than there
-  /// are ranks.
-  ColumnBackend(Communicator& communicator, std::int64_t width, int threads);
+  /// The communicator must outlive the backend. threads: of this rank; 0: all that the process may use.
+  ColumnBackend(Communicator& communicator, int threads);
 
   std::string name() const override { return inner_->name(); }
   DeviceDescription describe() const override;
   MemoryInfo memory() const override { return inner_->memory(); }
 
+  /// Throws ConfigError if the matrix has fewer groups of columns than there are ranks, unless it is
+  /// replicated.
   Matrix allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) override;
   void upload(std::span<const float> values, Matrix& to) override;
   void upload(std::span<const double> values, Matrix& to) override;
@@ -152,7 +148,6 @@ class ColumnBackend final : public Backend {
   [[noreturn]] void throw_not_carried(std::string_view op) const;
 
   Communicator& communicator_;
-  std::int64_t width_;
   Sums sums_;
   std::unique_ptr<Backend> inner_;
   std::uint64_t versions_ = 0;

@@ -62,12 +62,6 @@ class SgdPart {
 }  // namespace
 
 Graph ColumnBackend::make_graph(const Interactions& interactions) {
-  const NodeId least = std::min(interactions.num_users(), interactions.num_items());
-  if (least <= kMaxTerms) {
-    throw ConfigError(fmt::format(
-        "the data has {} users and {} items, several ranks need more than {} of each: use one rank",
-        interactions.num_users(), interactions.num_items(), kMaxTerms));
-  }
   return inner_->make_graph(interactions);
 }
 RowSet ColumnBackend::make_row_set(NodeId num_nodes, std::span<const NodeId> rows) {

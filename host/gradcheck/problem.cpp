@@ -258,7 +258,8 @@ StepProblem::StepProblem(Backend& backend, const GradcheckOptions& options, cons
       triplets_(make_triplets_for(backend, graph_, parts, seed)),
       model_(parts.model(backend, graph_, triplets_, features_.view())),
       loss_(parts.loss ? parts.loss(backend) : nullptr),
-      losses_(backend.allocate(loss_terms(*model_), triplets_.num_batches())) {
+      losses_(
+          backend.allocate(loss_terms(*model_), triplets_.num_batches(), {.replicated = true})) {
   model_->initialize(start.seed);
   if (loss_ != nullptr) {
     loss_->prepare(*model_);

@@ -33,7 +33,9 @@ NodeId users_at_once(std::int64_t k) {
 
 SoftmaxAtKLoss::SoftmaxAtKLoss(Backend& backend, const LossOptions& options, double l2,
                                NodeId num_users)
-    : backend_(backend), options_(options.at_k), thresholds_(backend.allocate(1, num_users)) {
+    : backend_(backend),
+      options_(options.at_k),
+      thresholds_(backend.allocate(1, num_users, {.replicated = true})) {
   InBatchSoftmaxOptions weighted = options.softmax;
   weighted.pair_weight = {.thresholds = &thresholds_, .temperature = options_.weight_temperature};
   softmax_ = make_softmax_loss(backend, options.negatives, weighted, l2);

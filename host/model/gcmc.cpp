@@ -80,7 +80,7 @@ LayerInput GcMc::make_input(Side side, const Graph& graph, std::int64_t width,
     }
     const auto numbers = static_cast<std::int64_t>(features->number_names.size());
     if (numbers > 0) {
-      own.numbers = backend_.allocate(nodes, numbers);
+      own.numbers = backend_.allocate(nodes, numbers, {.replicated = true});
       backend_.upload(std::span<const float>(features->numbers), own.numbers);
       input.numbers = &own.numbers;
     }

@@ -18,9 +18,9 @@ std::vector<double> degrees_of(Backend& backend, const Graph& graph, Side side) 
   // So many neighbours at a time are counted exactly in f32.
   constexpr NodeId kExact = NodeId{1} << 24;
   const NodeId others = graph.num_nodes(opposite(side));
-  Matrix ones = backend.allocate(others, 1);
+  Matrix ones = backend.allocate(others, 1, {.replicated = true});
   backend.fill(ones, 1.0);
-  Matrix counts = backend.allocate(graph.num_nodes(side), 1);
+  Matrix counts = backend.allocate(graph.num_nodes(side), 1, {.replicated = true});
   std::vector<double> degrees(static_cast<std::size_t>(counts.size()));
   std::vector<double> counted(degrees.size());
   for (NodeId begin = 0; begin < others; begin += std::min(kExact, others - begin)) {
@@ -49,7 +49,8 @@ Matrix make_scales(Backend& backend, const std::vector<double>& degrees, const c
           exponent, scale, degree));
     }
   }
-  Matrix matrix = backend.allocate(1, static_cast<std::int64_t>(scales.size()));
+  Matrix matrix =
+      backend.allocate(1, static_cast<std::int64_t>(scales.size()), {.replicated = true});
   backend.upload(std::span<const double>(scales), matrix);
   return matrix;
 }

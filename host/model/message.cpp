@@ -14,9 +14,9 @@ Matrix dense_categories(Backend& backend, const Graph& categories) {
   const std::int64_t width = categories.num_items();
   std::vector<float> identity(static_cast<std::size_t>(width * width));
   for (std::int64_t i = 0; i < width; ++i) identity[static_cast<std::size_t>(i * width + i)] = 1.0F;
-  Matrix unit = backend.allocate(width, width);
+  Matrix unit = backend.allocate(width, width, {.replicated = true});
   backend.upload(std::span<const float>(identity), unit);
-  Matrix dense = backend.allocate(categories.num_users(), width);
+  Matrix dense = backend.allocate(categories.num_users(), width, {.replicated = true});
   backend.propagate(categories, Side::kUser, unit, dense, {.normalization = Normalization::kNone});
   backend.synchronize();
   return dense;
@@ -71,7 +71,7 @@ Message::Message(Backend& backend, const Graph& graph, Side to, Trainables& trai
   }
   state_ = backend.make_dense_state(receivers, width);
   const auto gather = [&](const Matrix& constant) {
-    Matrix gathered = backend.allocate(receivers, constant.cols());
+    Matrix gathered = backend.allocate(receivers, constant.cols(), {.replicated = true});
     backend.propagate(graph, to, constant, gathered);
     backend.synchronize();
     return gathered;
@@ -84,7 +84,7 @@ Message::Message(Backend& backend, const Graph& graph, Side to, Trainables& trai
       learned_gradient_ = backend.allocate(receivers, x.learned_width(), {.gather = x.gather});
     }
   }
-  Matrix ones = backend.allocate(x.nodes, 1);
+  Matrix ones = backend.allocate(x.nodes, 1, {.replicated = true});
   backend.fill(ones, 1.0);
   ones_ = gather(ones);
 }

@@ -41,7 +41,7 @@ struct Trainer::Impl {
         model(make_checked_model(make_own)),
         loss(std::move(loss_in)),
         optimizer(backend, model->parameters(), config.optimizer),
-        losses(backend.allocate(loss_terms(*model), triplets.num_batches())) {
+        losses(backend.allocate(loss_terms(*model), triplets.num_batches(), {.replicated = true})) {
     progress.steps = triplets.num_batches();
     model->initialize(config.seed);
     loss->prepare(*model);

@@ -22,6 +22,9 @@ enum class GatherPrecision : std::uint8_t {
 struct MatrixOptions {
   /// How propagate reads the matrix as its source. All other ops, and downloads, read it unrounded.
   GatherPrecision gather = GatherPrecision::kOwn;
+  /// Ranks that share the columns of matrices among them each hold this one whole: losses by step, scales by
+  /// node, features. Without ranks it means nothing.
+  bool replicated = false;
 };
 
 /// How the rows of A are scaled in `propagate`.

@@ -62,7 +62,7 @@ AfterSteps run_steps(Backend& backend, const Dataset& data, const Config& config
   Optimizer optimizer(backend, model->parameters(), config.optimizer);
   AfterSteps after;
   for (std::uint32_t epoch = 1; steps > 0; ++epoch) {
-    Matrix losses = backend.allocate(BprLoss::kTerms, triplets.num_batches());
+    Matrix losses = backend.allocate(BprLoss::kTerms, triplets.num_batches(), {.replicated = true});
     backend.sample(triplets, epoch);
     for (std::int64_t step = 0; step < triplets.num_batches() && steps > 0; ++step, --steps) {
       optimizer.catch_up();
@@ -87,7 +87,7 @@ std::vector<AfterSteps> run_steps_by_ranks(int ranks, const Dataset& data, const
                                            int steps, int threads = 1) {
   std::vector<AfterSteps> all(static_cast<std::size_t>(ranks));
   const auto failures = run_ranks(ranks, [&](Communicator& communicator) {
-    ColumnBackend backend(communicator, config.model.width, threads);
+    ColumnBackend backend(communicator, threads);
     all[static_cast<std::size_t>(communicator.rank())] = run_steps(backend, data, config, steps);
   });
   EXPECT_THAT(failures, Each(""));
@@ -160,14 +160,14 @@ TEST(ColumnBackend, AStepExchangesTheSumsOfItsBatchAlone) {
   for (const ModelKind kind : kTables) {
     for (const double l2 : {0.0, 0.01}) {
       const auto failures = run_ranks(kRanks, [&](Communicator& communicator) {
-        ColumnBackend columns(communicator, 64, 1);
+        ColumnBackend columns(communicator, 1);
         Backend& backend = columns;
         const Graph graph = backend.make_graph(data.train);
         Triplets triplets = backend.make_triplets(graph, {}, kBatch);
         const auto model = make_model(backend, graph, triplets, wide_config(kind, 64).model);
         model->initialize(Seed{1});
         BprLoss loss(backend, l2);
-        Matrix losses = backend.allocate(2, triplets.num_batches());
+        Matrix losses = backend.allocate(2, triplets.num_batches(), {.replicated = true});
         backend.sample(triplets, 1);
         model->forward();
         Batch batch(backend, triplets);
@@ -207,7 +207,7 @@ std::vector<Training> train_by_ranks(int ranks, const Dataset& data, const Confi
                                      const TrainingState* from = nullptr) {
   std::vector<Training> all(static_cast<std::size_t>(ranks));
   const auto failures = run_ranks(ranks, [&](Communicator& communicator) {
-    ColumnBackend backend(communicator, config.model.width, 1);
+    ColumnBackend backend(communicator, 1);
     all[static_cast<std::size_t>(communicator.rank())] = train(backend, data, config, from);
   });
   EXPECT_THAT(failures, Each(""));
@@ -304,7 +304,7 @@ TEST(ColumnBackend, EveryRankFindsAFaultOfOne) {
     }();
     std::vector<std::string> found(3);
     const auto failures = run_ranks(3, [&](Communicator& communicator) {
-      ColumnBackend backend(communicator, config.model.width, 1);
+      ColumnBackend backend(communicator, 1);
       Trainer trainer(backend, data, config);
       trainer.restore(start);
       try {
@@ -339,10 +339,10 @@ TEST(ColumnBackend, LossesOfAsManyBatchesAsColumnsAreWhole) {
 
 TEST(ColumnBackend, RefusesWhatItCannotShare) {
   const auto failures = run_ranks(3, [&](Communicator& communicator) {
-    EXPECT_THROW(ColumnBackend(communicator, 16, 1), ConfigError);
-    ColumnBackend backend(communicator, 24, 1);
-    const std::vector<Interaction> pairs{{0, 0}};
-    EXPECT_THROW(backend.make_graph(Interactions::from_pairs(9, 4, pairs)), ConfigError);
+    ColumnBackend backend(communicator, 1);
+    EXPECT_THROW(backend.allocate(9, 16, {}), ConfigError);
+    EXPECT_EQ(backend.allocate(9, 24, {}).cols(), 24);
+    EXPECT_EQ(backend.allocate(9, 1, {.replicated = true}).cols(), 1);
     communicator.barrier();
   });
   EXPECT_THAT(failures, Each(""));

@@ -38,7 +38,8 @@ struct ModelFixture {
         graph(backend->make_graph(interactions)),
         triplets(backend->make_triplets(graph, sampling, batch_size)),
         model(make_model(*backend, graph, triplets, options, features)),
-        losses(backend->allocate(loss_terms(*model), triplets.num_batches())) {
+        losses(
+            backend->allocate(loss_terms(*model), triplets.num_batches(), {.replicated = true})) {
     model->initialize(Seed{7});
     backend->sample(triplets, 1);
   }
