@@ -25,10 +25,11 @@ double unit_square(double norm) {
 }
 
 /// Fills work.left_gradient with Σ_j K_tj (x_j - x_t) for the rows of a side, and returns S.
-double spread(ThreadPool& pool, PairWorkspace& work, std::size_t side, std::int64_t count,
-              std::int64_t stride) {
+double spread(ThreadPool& pool, const PartialSums* sums, PairWorkspace& work, std::size_t side,
+              std::int64_t count, const OwnColumns& own) {
   const RowKernels kernels = choose_row_kernels();
   const float* rows = work.units[side].data();
+  const float* own_rows = own_units(sums, work, side);
   const std::vector<double>& norms = work.norms[side];
   float* bias = work.bias.data();
   std::fill_n(bias, padded(count), 0.0F);
@@ -37,7 +38,10 @@ double spread(ThreadPool& pool, PairWorkspace& work, std::size_t side, std::int6
                           .right = rows,
                           .count = count,
                           .columns = count,
-                          .stride = stride,
+                          .stride = own.whole_stride,
+                          .own_left = own_rows,
+                          .own_right = own_rows,
+                          .own_stride = own.stride,
                           .sharpness = 4.0,
                           .bias = bias,
                           .panels = work.panels.data()};
@@ -50,13 +54,14 @@ double spread(ThreadPool& pool, PairWorkspace& work, std::size_t side, std::int6
                          work.losses[t] = factor * row.sum;
                          work.pushes[t] = static_cast<float>(factor);
                        });
-    float* gradients = work.left_gradient.data() + strip.begin * stride;
+    float* gradients = work.left_gradient.data() + strip.begin * own.stride;
     sum_columns_of_strip(tables, strip.rows, strip.values, gradients);
     for (std::int64_t r = 0; r < strip.rows; ++r) {
       const std::int64_t t = strip.begin + r;
-      float* gradient = gradients + r * stride;
-      kernels.scale(work.pushes[t], gradient, gradient, stride);
-      kernels.add(static_cast<float>(-work.losses[t]), rows + t * stride, gradient, stride);
+      float* gradient = gradients + r * own.stride;
+      kernels.scale(work.pushes[t], gradient, gradient, own.stride);
+      kernels.add(static_cast<float>(-work.losses[t]), own_rows + t * own.stride, gradient,
+                  own.stride);
     }
   });
   double sum = 0.0;
@@ -86,27 +91,30 @@ void CpuBackend::alignment_uniformity(Triplets& triplets, const AlignmentUniform
   check_sampled("alignment_uniformity", state.sampled());
   const auto count = static_cast<std::int64_t>(state.current.size());
   const auto size = static_cast<double>(count);
-  const std::int64_t stride = view(users).stride;
+  const OwnColumns own = own_columns(sums_, view(users));
   PairWorkspace& work = state.pairs;
-  work.grow(count, count, stride, 0, pool_.threads() * max_strip_rows(count, count));
-  normalize_pairs(pool_, state, view(users), view(items));
+  work.grow(count, count, own.whole_stride, own.stride, 0,
+            pool_.threads() * max_strip_rows(count, count));
+  normalize_pairs(pool_, sums_, state, view(users), view(items));
   const RowKernels kernels = choose_row_kernels();
   const auto closer = static_cast<float>(2.0 / size);
-  double loss = sum_distances(work, count, stride) / size;
+  double loss = sum_distances(work, count, own.whole_stride) / size;
   for (const Side side : {Side::kUser, Side::kItem}) {
     const auto s = static_cast<std::size_t>(side);
-    const double sum = spread(pool_, work, s, count, stride);
+    const double sum = spread(pool_, sums_, work, s, count, own);
     const bool spreads = count > 1;
     if (spreads) loss += options.uniformity_weight / 2 * std::log(sum / (size * (size - 1)));
     const float apart = spreads ? finite_factor(4 * options.uniformity_weight / sum) : 0.0F;
-    gather_pair_gradients(pool_, state, side, view(side == Side::kUser ? grad_users : grad_items),
-                          [&](std::int32_t t, float* to) {
-                            const std::int64_t at = t * stride;
-                            kernels.add(apart, work.left_gradient.data() + at, to, stride);
-                            kernels.add(closer, work.units[s].data() + at, to, stride);
-                            kernels.add(-closer, work.units[1 - s].data() + at, to, stride);
-                          });
+    gather_pair_gradients(
+        pool_, sums_, state, side, view(side == Side::kUser ? grad_users : grad_items),
+        [&](std::int32_t t, float* to) {
+          const std::int64_t at = t * own.stride;
+          kernels.add(apart, work.left_gradient.data() + at, to, own.stride);
+          kernels.add(closer, own_units(sums_, work, s) + at, to, own.stride);
+          kernels.add(-closer, own_units(sums_, work, 1 - s) + at, to, own.stride);
+        });
   }
+  project_pair_gradients(pool_, sums_, state, view(grad_users), view(grad_items));
   view(losses)(0, state.batch) = static_cast<float>(loss);
 }
 

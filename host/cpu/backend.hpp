@@ -96,7 +96,8 @@ class CpuBackend final : public HostBackend {
 
  private:
   ThreadPool pool_;
-  PartialSums* sums_;
+  PartialSums* sums_;             // null: tables are whole
+  std::vector<double> row_sums_;  // workspace of normalize_rows with PartialSums: sums over rows
 };
 
 /// Rows that a thread takes at a time, where a row is the work of one vector operation.

@@ -7,6 +7,7 @@
 #include "host/backend/pair_layout.hpp"
 #include "host/cpu/backend.hpp"
 #include "host/cpu/unit_rows.hpp"
+#include "host/cpu/whole_rows.hpp"
 #include "host/support/parallel.hpp"
 
 namespace tern::cpu {
@@ -26,16 +27,33 @@ void for_pairs_of(const TripletsStorage& state, Side side, std::int64_t r, const
   }
 }
 
-/// Writes the unit rows and norms of the pairs' users and of the columns' items to the workspace.
-void normalize_pairs(ThreadPool& pool, TripletsStorage& state, const MatrixView<float>& users,
-                     const MatrixView<float>& items, const PairLayout& layout = {});
+/// The last of them; -1 if the row has none.
+inline std::int32_t last_pair_of(const TripletsStorage& state, Side side, std::int64_t r,
+                                 const PairLayout& layout) {
+  std::int32_t last = -1;
+  for_pairs_of(
+      state, side, r, [&](std::int32_t t) { last = t; }, layout);
+  return last;
+}
 
-/// Writes the gradients of a side's distinct rows: the sum over their pairs or columns, taken through
-/// the normalisation; zero for a row that has none. add(t, to): to += the gradient with respect to the
-/// unit row of pair or column t.
+/// Writes the unit rows and norms of the pairs' users and of the columns' items to the workspace, which
+/// has grown. With PartialSums, all columns of the batch's distinct rows are gathered for it.
+void normalize_pairs(ThreadPool& pool, PartialSums* sums, TripletsStorage& state,
+                     const MatrixView<float>& users, const MatrixView<float>& items,
+                     const PairLayout& layout = {});
+
+/// Takes a gradient of the unit row of distinct row r through the normalisation; with PartialSums, measures
+/// it for project_pair_gradients(). pair: one that has the row.
+void end_pair_gradient(const RowKernels& kernels, const PartialSums* sums, TripletsStorage& state,
+                       std::size_t side, std::int64_t r, std::int32_t pair, float* gradient,
+                       std::int64_t stride);
+
+/// Writes the gradients of a side's distinct rows: the sum over their pairs or columns, zero for a row that
+/// has none. add(t, to): to += the gradient with respect to the unit row of pair or column t. After those
+/// of both sides, project_pair_gradients() must follow.
 template <class Add>
-void gather_pair_gradients(ThreadPool& pool, const TripletsStorage& state, Side side,
-                           const MatrixView<float>& gradients, const Add& add,
+void gather_pair_gradients(ThreadPool& pool, const PartialSums* sums, TripletsStorage& state,
+                           Side side, const MatrixView<float>& gradients, const Add& add,
                            const PairLayout& layout = {}) {
   const RowKernels kernels = choose_row_kernels();
   const auto s = static_cast<std::size_t>(side);
@@ -53,10 +71,14 @@ void gather_pair_gradients(ThreadPool& pool, const TripletsStorage& state, Side 
           last = t;
         },
         layout);
-    if (last < 0) return;
-    project(kernels, state.pairs.units[s].data() + last * stride, state.pairs.norms[s][last], to,
-            stride);
+    if (last >= 0) end_pair_gradient(kernels, sums, state, s, r, last, to, stride);
   });
 }
+
+/// With PartialSums, takes the gradients of both sides through the normalisation, of which all columns
+/// decide. Without, they are there already.
+void project_pair_gradients(ThreadPool& pool, PartialSums* sums, TripletsStorage& state,
+                            const MatrixView<float>& grad_users,
+                            const MatrixView<float>& grad_items, const PairLayout& layout = {});
 
 }  // namespace tern::cpu

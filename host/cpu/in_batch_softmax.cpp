@@ -60,20 +60,23 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
   const PairLayout layout = layout_of(triplets, options);
   const std::int64_t count = layout.rows(std::ssize(state.current));
   const std::int64_t columns = layout.columns(std::ssize(state.current));
-  const std::int64_t stride = view(users).stride;
+  const OwnColumns own = own_columns(sums_, view(users));
   PairWorkspace& work = state.pairs;
-  work.grow(count, columns, stride, pair_groups(count),
+  work.grow(count, columns, own.whole_stride, own.stride, pair_groups(count),
             pool_.threads() * max_strip_rows(count, columns));
   const bool corrects = options.popularity_correction != 0.0;
   if (corrects) fill_bias(state, layout, options.popularity_correction, work.bias.data());
-  normalize_pairs(pool_, state, view(users), view(items), layout);
+  normalize_pairs(pool_, sums_, state, view(users), view(items), layout);
   const PairWeight& weighed = options.pair_weight;
   const bool weighs = weighed.thresholds != nullptr;
   const SoftmaxPairs pairs{.tables = {.left = work.units[0].data(),
                                       .right = work.units[1].data(),
                                       .count = count,
                                       .columns = columns,
-                                      .stride = stride,
+                                      .stride = own.whole_stride,
+                                      .own_left = own_units(sums_, work, 0),
+                                      .own_right = own_units(sums_, work, 1),
+                                      .own_stride = own.stride,
                                       .sharpness = 1.0 / options.temperature,
                                       .bias = corrects ? work.bias.data() : nullptr,
                                       .panels = work.panels.data()},
@@ -91,14 +94,15 @@ void CpuBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOption
   };
   pairs.run(pool_, mask);
   gather_pair_gradients(
-      pool_, state, Side::kUser, view(grad_users),
+      pool_, sums_, state, Side::kUser, view(grad_users),
       [&](std::int32_t t, float* to) {
-        pairs.kernels.add(1.0F, pairs.left_gradient(t), to, stride);
+        pairs.kernels.add(1.0F, pairs.left_gradient(t), to, own.stride);
       },
       layout);
   gather_pair_gradients(
-      pool_, state, Side::kItem, view(grad_items),
+      pool_, sums_, state, Side::kItem, view(grad_items),
       [&](std::int32_t t, float* to) { pairs.add_right_gradient(t, to); }, layout);
+  project_pair_gradients(pool_, sums_, state, view(grad_users), view(grad_items), layout);
   double sum = 0.0;
   for (std::int64_t t = 0; t < count; ++t) sum += work.losses[t];
   view(losses)(0, state.batch) = static_cast<float>(sum / static_cast<double>(count));

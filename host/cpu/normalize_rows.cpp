@@ -2,7 +2,8 @@
 //
 // Memory is the limit: two matrices forward and three or four backward, each read or written once. The
 // loops over a row, of which there are up to five, find it in the L1 cache. A row is one piece of work,
-// whose order of summation depends on its width alone: the same bits for any number of threads.
+// whose order of summation depends on its width alone: the same bits for any number of threads. A backend
+// with a part of the columns completes the sums over a row first: ‖x‖², and x·grad_y on the way back.
 
 #include <algorithm>
 
@@ -30,8 +31,19 @@ void CpuBackend::normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) {
   const float weight = finite_factor(sum.weight);
   const auto add = sum.begin == RowSum::Begin::kAtZero ? kernels.scale : kernels.add;
   if (in.cols == 0) return;
+  if (sums_ != nullptr) {
+    row_sums_.resize(static_cast<std::size_t>(in.rows));
+    parallel_for_blocks(pool_, in.rows, kRowBlock, [&](std::int64_t row) {
+      row_sums_[row] = square_of_part(kernels, in.row(row), in.stride);
+    });
+    sums_->complete(row_sums_);
+  }
   parallel_for_blocks(pool_, in.rows, kRowBlock, [&](std::int64_t row) {
-    normalize(kernels, in.row(row), out.row(row), in.stride);
+    if (sums_ == nullptr) {
+      normalize(kernels, in.row(row), out.row(row), in.stride);
+    } else {
+      normalize_part(kernels, in.row(row), row_sums_[row], out.row(row), in.stride);
+    }
     if (total.data == nullptr || (summed != nullptr && summed[row] == 0)) return;
     add(weight, in.row(row), total.row(row), in.stride);
   });
@@ -49,9 +61,22 @@ void CpuBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y, 
   const std::uint8_t* const wanted = marks_of(addend.rows);
   const float weight = finite_factor(addend.weight);
   if (in.cols == 0) return;
+  if (sums_ != nullptr) {
+    row_sums_.resize(static_cast<std::size_t>(2 * in.rows));
+    parallel_for_blocks(pool_, in.rows, kRowBlock, [&](std::int64_t row) {
+      row_sums_[row] = square_of_part(kernels, in.row(row), in.stride);
+      row_sums_[in.rows + row] = dot_of_part(kernels, in.row(row), given.row(row), in.stride);
+    });
+    sums_->complete(row_sums_);
+  }
   parallel_for_blocks(pool_, in.rows, kRowBlock, [&](std::int64_t row) {
     if (out.data != given.data) std::copy_n(given.row(row), in.stride, out.row(row));
-    project_by_row(kernels, in.row(row), out.row(row), in.stride);
+    if (sums_ == nullptr) {
+      project_by_row(kernels, in.row(row), out.row(row), in.stride);
+    } else {
+      project_part_by_row(kernels, in.row(row), row_sums_[row], row_sums_[in.rows + row],
+                          out.row(row), in.stride);
+    }
     if (added.data == nullptr || (wanted != nullptr && wanted[row] == 0)) return;
     kernels.add(weight, added.row(row), out.row(row), in.stride);
   });

@@ -101,13 +101,13 @@ void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const flo
   choose_product_kernels().multiply({.a = strip,
                                      .a_row = tables.strip_stride(),
                                      .a_depth = 1,
-                                     .b = tables.right,
-                                     .b_stride = tables.stride,
+                                     .b = tables.own_right,
+                                     .b_stride = tables.own_stride,
                                      .c = to,
-                                     .c_stride = tables.stride,
+                                     .c_stride = tables.own_stride,
                                      .rows = rows,
                                      .depth = tables.columns,
-                                     .cols = tables.stride});
+                                     .cols = tables.own_stride});
 }
 
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
@@ -116,12 +116,12 @@ void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float*
                                      .a_row = 1,
                                      .a_depth = tables.strip_stride(),
                                      .b = factors,
-                                     .b_stride = tables.stride,
+                                     .b_stride = tables.own_stride,
                                      .c = to,
-                                     .c_stride = tables.stride,
+                                     .c_stride = tables.own_stride,
                                      .rows = tables.columns,
                                      .depth = rows,
-                                     .cols = tables.stride,
+                                     .cols = tables.own_stride,
                                      .add = add});
 }
 

@@ -34,6 +34,10 @@ struct PairTables {
   std::int64_t count = 0;
   std::int64_t columns = 0;
   std::int64_t stride = 0;
+  /// The columns of left and right in which gradients are computed: all, or those that this backend has.
+  const float* own_left = nullptr;   // (count, own_stride)
+  const float* own_right = nullptr;  // (columns, own_stride)
+  std::int64_t own_stride = 0;
   double sharpness = 1.0;
   const float* bias = nullptr;  // (padded(columns)); null: zeros
   float* panels = nullptr;      // panels_size(columns, stride): room for a packed copy of right
@@ -60,12 +64,12 @@ void exponentiate_strip(const PairTables& tables, std::int64_t begin, std::int64
                         const RemoveColumns& remove, float* strip,
                         const std::function<void(std::int64_t, const ExponentRow&)>& finish);
 
-/// to = strip · right, (rows, stride): a sum over columns for each row.
+/// to = strip · own_right, (rows, own_stride): a sum over columns for each row.
 void sum_columns_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                           float* to);
 
-/// to = stripᵀ · factors, or that added to it, (columns, stride): a sum over rows for each column.
-/// factors: (rows, stride).
+/// to = stripᵀ · factors, or that added to it, (columns, own_stride): a sum over rows for each column.
+/// factors: (rows, own_stride).
 void sum_rows_of_strip(const PairTables& tables, std::int64_t rows, const float* strip,
                        const float* factors, bool add, float* to);
 

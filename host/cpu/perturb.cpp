@@ -2,7 +2,8 @@
 // the cache, and its order of summation depends on the row alone.
 //
 // With integers m = word + 1, r = m / 2³² and ε r / ‖r‖ = ε m / ‖m‖: the sums are over m, which is
-// at least 1, so that ‖r‖ is far above 1e-12.
+// at least 1, so that ‖r‖ is far above 1e-12. The noise of a row belongs to all of its columns, so that a
+// backend with a part of them draws it whole too.
 
 #include <algorithm>
 #include <array>
@@ -110,33 +111,35 @@ const std::uint32_t* draw_elements(const WordStream& stream, std::int64_t begin,
   return words.data() + begin % 4;
 }
 
+/// Adds noise to row `row` of values, which are its columns [first, first + values.cols) of `width`.
 void perturb_row(const WordStream& stream, float magnitude, std::int64_t row,
-                 const MatrixView<float>& values) {
+                 const MatrixView<float>& values, std::int64_t first, std::int64_t width) {
   const auto noise_square = HWY_DYNAMIC_DISPATCH(noise_square);
   const auto add_noise = HWY_DYNAMIC_DISPATCH(add_noise);
   PerturbWords words;
   float* const at = values.row(row);
-  const std::int64_t begin = row * values.cols;
-  if (values.cols <= kPerturbPiece) {
-    const std::uint32_t* const drawn = draw_elements(stream, begin, values.cols, words);
-    const float factor = magnitude / std::sqrt(noise_square(drawn, values.cols));
-    add_noise(drawn, factor, values.cols, at);
+  const std::int64_t begin = row * width;
+  if (width <= kPerturbPiece) {
+    const std::uint32_t* const drawn = draw_elements(stream, begin, width, words);
+    const float factor = magnitude / std::sqrt(noise_square(drawn, width));
+    add_noise(drawn + first, factor, values.cols, at);
     return;
   }
   // A wide row is drawn twice, piece by piece.
-  const auto for_pieces = [&](const auto& use) {
-    for (std::int64_t c = 0; c < values.cols; c += kPerturbPiece) {
-      const std::int64_t size = std::min(kPerturbPiece, values.cols - c);
-      use(draw_elements(stream, begin + c, size, words), size, at + c);
+  const auto for_pieces = [&](std::int64_t from, std::int64_t cols, const auto& use) {
+    for (std::int64_t c = 0; c < cols; c += kPerturbPiece) {
+      const std::int64_t size = std::min(kPerturbPiece, cols - c);
+      use(draw_elements(stream, begin + from + c, size, words), size, c);
     }
   };
   float square = 0.0F;
-  for_pieces([&](const std::uint32_t* drawn, std::int64_t size, float*) {
+  for_pieces(0, width, [&](const std::uint32_t* drawn, std::int64_t size, std::int64_t /*c*/) {
     square += noise_square(drawn, size);
   });
-  for_pieces([&](const std::uint32_t* drawn, std::int64_t size, float* piece) {
-    add_noise(drawn, magnitude / std::sqrt(square), size, piece);
-  });
+  for_pieces(first, values.cols,
+             [&](const std::uint32_t* drawn, std::int64_t size, std::int64_t c) {
+               add_noise(drawn, magnitude / std::sqrt(square), size, at + c);
+             });
 }
 
 }  // namespace
@@ -148,6 +151,8 @@ void CpuBackend::perturb(const PerturbOptions& options, const Counter& step, Mat
   const float magnitude = finite_factor(options.magnitude);
   const MatrixView<float> all = view(values);
   if (all.cols == 0) return;
+  const PartialSums::Place place =
+      sums_ == nullptr ? PartialSums::Place{0, all.cols} : sums_->place();
   const MatrixView<float> total = sum.sum == nullptr ? MatrixView<float>() : view(*sum.sum);
   const std::uint8_t* const summed =
       sum.sum == nullptr || sum.rows == nullptr ? nullptr : storage(*sum.rows).marks.data();
@@ -159,7 +164,9 @@ void CpuBackend::perturb(const PerturbOptions& options, const Counter& step, Mat
       wanted == nullptr ? all.rows : static_cast<std::int64_t>(wanted->size());
   parallel_for_blocks(pool_, count, kRowBlock, [&](std::int64_t i) {
     const std::int64_t row = wanted == nullptr ? i : (*wanted)[i];
-    if (magnitude > 0.0F) perturb_row(stream, magnitude, row, all);
+    if (magnitude > 0.0F) {
+      perturb_row(stream, magnitude, row, all, place.first, place.width);
+    }
     if (total.data == nullptr || (summed != nullptr && summed[row] == 0)) return;
     add_weighted(all.row(row), weight, kept, all.stride, total.row(row));
   });

@@ -7,6 +7,9 @@
 // while the negatives' rows are in the cache. The third gathers the gradient of each distinct row
 // through its list of occurrences, in their order, and takes it through the normalisation. Negatives
 // of weight 0, which are most of them behind a margin, cost nothing in the last two.
+//
+// A backend with a part of the columns completes the squares of the norms before the first pass, and the
+// scores of the pairs before the second. These give the last pass ê·g as well: Σ weight · score.
 
 #include <hwy/cache_control.h>
 
@@ -129,6 +132,7 @@ struct ContrastCall {
   ContrastCosines cosines;
   ContrastExponents exponents;
   const float* thresholds;  // by user; null: each pair counts 1
+  bool completes;           // with PartialSums: work.squares, then work.scores are completed sums
 
   float* unit(std::size_t side, std::int64_t row) const {
     return work.units[side].data() + row * stride;
@@ -138,13 +142,21 @@ struct ContrastCall {
   }
   float* weights(std::int64_t pair) const { return work.weights.data() + pair * padded(negatives); }
   bool normalizes() const { return options.similarity == PairSimilarity::kCosine; }
+  double* scores(std::int64_t pair) const { return work.scores.data() + pair * (1 + negatives); }
+  const std::int32_t* slots(std::int64_t pair) const {
+    return work.negatives.data() + pair * negatives;
+  }
   float pull(std::int64_t pair) const { return work.pulls[static_cast<std::size_t>(pair)]; }
 };
 
 /// Distinct row r of a side: its unit row, and its place with the pairs in which it occurs.
 void prepare_row(const ContrastCall& call, std::size_t side, std::int64_t r, const float* row) {
   const Occurrences& of = call.state.occurrences[side];
-  if (call.normalizes()) {
+  if (call.normalizes() && call.completes) {
+    const double square = call.work.squares[call.state.distinct_row(side, r)];
+    call.work.norms[side][r] =
+        normalize_part(call.rows, row, square, call.unit(side, r), call.stride);
+  } else if (call.normalizes()) {
     call.work.norms[side][r] = normalize(call.rows, row, call.unit(side, r), call.stride);
   } else {
     std::copy_n(row, call.stride, call.unit(side, r));
@@ -233,14 +245,35 @@ PairScore contrast_weights(const ContrastCall& call, std::int64_t pair, double s
   }
 }
 
+/// The scores of a pair's negatives, which go to its weights. Returns its own.
+double pair_scores(const ContrastCall& call, std::int64_t pair) {
+  const float* user = call.unit(0, call.work.users[pair]);
+  call.cosines(user, call.unit(1, 0), call.slots(pair), call.negatives, call.stride,
+               call.weights(pair));
+  return call.rows.dot(user, call.unit(1, call.work.positives[pair]), call.stride);
+}
+
+/// This part's share of the scores, to be completed.
+void score_part(const ContrastCall& call, std::int64_t pair) {
+  double* scores = call.scores(pair);
+  scores[0] = pair_scores(call, pair);
+  std::copy_n(call.weights(pair), call.negatives, scores + 1);
+}
+
+/// The same from completed scores.
+double completed_scores(const ContrastCall& call, std::int64_t pair) {
+  const double* scores = call.scores(pair);
+  float* weights = call.weights(pair);
+  for (std::int64_t k = 0; k < call.negatives; ++k) weights[k] = static_cast<float>(scores[1 + k]);
+  return scores[0];
+}
+
 /// The pair's loss, the weights of its negatives, and the gradient of its user's unit row.
 void score_pair(const ContrastCall& call, std::int64_t pair, double* loss) {
-  const float* user = call.unit(0, call.work.users[pair]);
   const float* positive = call.unit(1, call.work.positives[pair]);
-  const std::int32_t* slots = call.work.negatives.data() + pair * call.negatives;
+  const std::int32_t* slots = call.slots(pair);
   float* weights = call.weights(pair);
-  call.cosines(user, call.unit(1, 0), slots, call.negatives, call.stride, weights);
-  const double s = call.rows.dot(user, positive, call.stride);
+  const double s = call.completes ? completed_scores(call, pair) : pair_scores(call, pair);
   const PairScore score = contrast_weights(call, pair, s, weights);
   *loss = score.loss;
   call.work.pulls[pair] = finite_factor(score.pull);
@@ -252,26 +285,51 @@ void score_pair(const ContrastCall& call, std::int64_t pair, double* loss) {
   }
 }
 
+/// ê·g of an occurrence of a row: the scores of its pairs, weighted as their gradients are.
+double along_occurrence(const ContrastCall& call, std::size_t side, std::int64_t occurrence) {
+  const std::int64_t pair = (side == 0 ? occurrence : occurrence / 2) / call.negatives;
+  const double* scores = call.scores(pair);
+  const double own = -static_cast<double>(call.pull(pair)) * scores[0];
+  const float* weights = call.weights(pair);
+  if (side == 1 && occurrence % 2 == 0) return own;
+  if (side == 1) {
+    const std::int64_t k = occurrence / 2 % call.negatives;
+    return weights[k] * scores[1 + k];
+  }
+  double along = own;
+  for (std::int64_t k = 0; k < call.negatives; ++k) along += weights[k] * scores[1 + k];
+  return along;
+}
+
 /// The gradient of one distinct row.
 void gather_contrast(const ContrastCall& call, std::size_t side, std::int64_t r, float* out) {
   const Occurrences& of = call.state.occurrences[side];
   std::fill_n(out, call.stride, 0.0F);
   const std::int64_t step = side == 0 ? call.negatives : 1;  // a pair's triplets have one user
+  double along = 0.0;
   for (std::int64_t o = of.starts[r]; o < of.starts[r + 1]; o += step) {
     const std::int64_t occurrence = of.occurrences[o];
+    if (side == 1 && occurrence % 2 == 0 && occurrence / 2 % call.negatives != 0) {
+      continue;  // the positive of a pair counts once
+    }
+    if (call.completes) along += along_occurrence(call, side, occurrence);
     if (side == 0) {
       call.rows.add(1.0F, call.user_gradient(occurrence / call.negatives), out, call.stride);
       continue;
     }
     const std::int64_t pair = occurrence / 2 / call.negatives;
     const std::int64_t k = occurrence / 2 % call.negatives;
-    if (occurrence % 2 == 0 && k != 0) continue;  // the positive of a pair counts once
     const float weight = occurrence % 2 == 0 ? -call.pull(pair) : call.weights(pair)[k];
     if (weight != 0.0F)
       call.rows.add(weight, call.unit(0, call.work.users[pair]), out, call.stride);
   }
   if (!call.normalizes()) return;
-  project(call.rows, call.unit(side, r), call.work.norms[side][r], out, call.stride);
+  const double norm = call.work.norms[side][r];
+  if (call.completes) {
+    project_part(call.rows, call.unit(side, r), norm, along, out, call.stride);
+  } else {
+    project(call.rows, call.unit(side, r), norm, out, call.stride);
+  }
 }
 
 }  // namespace
@@ -293,7 +351,8 @@ void CpuBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptio
                           .rows = choose_row_kernels(),
                           .cosines = HWY_DYNAMIC_DISPATCH(contrast_cosines),
                           .exponents = HWY_DYNAMIC_DISPATCH(contrast_exponents),
-                          .thresholds = thresholds == nullptr ? nullptr : view(*thresholds).row(0)};
+                          .thresholds = thresholds == nullptr ? nullptr : view(*thresholds).row(0),
+                          .completes = sums_ != nullptr};
   const MatrixView<float> tables[] = {view(users), view(items)};
   const MatrixView<float> gradients[] = {view(grad_users), view(grad_items)};
   const std::int64_t rows[] = {std::ssize(state.occurrences[0].set->rows),
@@ -306,9 +365,23 @@ void CpuBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptio
       body(side, r, state.occurrences[side].set->rows[r]);
     });
   };
+  if (call.completes && call.normalizes()) {
+    call.work.squares.resize(static_cast<std::size_t>(rows[0] + rows[1]));
+    for_rows([&](std::size_t side, std::int64_t r, NodeId node) {
+      call.work.squares[call.state.distinct_row(side, r)] =
+          square_of_part(call.rows, tables[side].row(node), call.stride);
+    });
+    sums_->complete(call.work.squares);
+  }
   for_rows([&](std::size_t side, std::int64_t r, NodeId node) {
     prepare_row(call, side, r, tables[side].row(node));
   });
+  if (call.completes) {
+    call.work.scores.resize(static_cast<std::size_t>(call.pairs * (1 + negatives)));
+    parallel_for_blocks(pool_, call.pairs, kRowBlock,
+                        [&](std::int64_t pair) { score_part(call, pair); });
+    sums_->complete(call.work.scores);
+  }
   parallel_for_blocks(pool_, call.pairs, kRowBlock,
                       [&](std::int64_t pair) { score_pair(call, pair, &state.losses[pair]); });
   for_rows([&](std::size_t side, std::int64_t r, NodeId node) {

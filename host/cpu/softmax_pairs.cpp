@@ -35,7 +35,7 @@ void SoftmaxPairs::finish_row(std::int64_t t, const ExponentRow& row) const {
 void SoftmaxPairs::run_strip(const Strip& strip, const RemoveColumns& remove) const {
   exponentiate_strip(tables, strip.begin, strip.rows, remove, strip.values,
                      [&](std::int64_t t, const ExponentRow& row) { finish_row(t, row); });
-  const std::int64_t stride = tables.stride;
+  const std::int64_t stride = tables.own_stride;
   float* gradients = work.left_gradient.data() + strip.begin * stride;
   float* pushed = work.pushed.data() + strip.begin * stride;
   sum_columns_of_strip(tables, strip.rows, strip.values, gradients);
@@ -43,8 +43,8 @@ void SoftmaxPairs::run_strip(const Strip& strip, const RemoveColumns& remove) co
     const std::int64_t t = strip.begin + r;
     float* gradient = gradients + r * stride;
     kernels.scale(work.pushes[t], gradient, gradient, stride);
-    kernels.add(-work.pulls[t], tables.right + t * stride, gradient, stride);
-    kernels.scale(work.pushes[t], tables.left + t * stride, pushed + r * stride, stride);
+    kernels.add(-work.pulls[t], tables.own_right + t * stride, gradient, stride);
+    kernels.scale(work.pushes[t], tables.own_left + t * stride, pushed + r * stride, stride);
   }
   sum_rows_of_strip(tables, strip.rows, strip.values, pushed, !strip.first,
                     right_part(strip.group, 0));
@@ -58,10 +58,10 @@ void SoftmaxPairs::run(ThreadPool& pool, const RemoveColumns& remove) const {
 void SoftmaxPairs::add_right_gradient(std::int64_t t, float* to) const {
   const std::int64_t groups = pair_groups(tables.count);
   for (std::int64_t group = 0; group < groups; ++group) {
-    kernels.add(1.0F, right_part(group, t), to, tables.stride);
+    kernels.add(1.0F, right_part(group, t), to, tables.own_stride);
   }
   if (t >= tables.count) return;  // no row's own column
-  kernels.add(-work.pulls[t], tables.left + t * tables.stride, to, tables.stride);
+  kernels.add(-work.pulls[t], tables.own_left + t * tables.own_stride, to, tables.own_stride);
 }
 
 }  // namespace tern::cpu

@@ -9,7 +9,8 @@ namespace tern::cpu {
 
 /// weight/B Σ_t w_t [ -s_tt / τ + t₂ log Σ_j exp(s_tj / τ + bias_j) ] over the columns j that count,
 /// with s_tj = left_t·right_j, and its gradients with respect to the unit rows. B rows, C columns.
-/// Three products of B·C·D multiply-adds: logits, and the gradients of left and right.
+/// Three products of B·C·D multiply-adds: logits, and the gradients of left and right, which a backend with
+/// a part of the columns computes in these alone.
 struct SoftmaxPairs {
   PairTables tables;    // with sharpness 1/τ
   PairWorkspace& work;  // grown
@@ -28,14 +29,14 @@ struct SoftmaxPairs {
   void run(ThreadPool& pool, const RemoveColumns& remove) const;
 
   const float* left_gradient(std::int64_t t) const {
-    return work.left_gradient.data() + t * tables.stride;
+    return work.left_gradient.data() + t * tables.own_stride;
   }
   /// to += the gradient with respect to row t of right.
   void add_right_gradient(std::int64_t t, float* to) const;
 
  private:
   float* right_part(std::int64_t group, std::int64_t t) const {
-    return work.right_gradients.data() + (group * tables.columns + t) * tables.stride;
+    return work.right_gradients.data() + (group * tables.columns + t) * tables.own_stride;
   }
   void finish_row(std::int64_t t, const ExponentRow& row) const;
   void run_strip(const Strip& strip, const RemoveColumns& remove) const;

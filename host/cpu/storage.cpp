@@ -64,13 +64,14 @@ void ContrastWorkspace::grow(std::int64_t pairs, std::int64_t negatives_each,
 }
 
 void PairWorkspace::grow(std::int64_t count, std::int64_t columns, std::int64_t stride,
-                         std::int64_t groups, std::int64_t strip_rows) {
+                         std::int64_t own_stride, std::int64_t groups, std::int64_t strip_rows) {
   const auto reserve = [](FloatBlock& block, std::int64_t size) {
     if (block.size() < size) block = FloatBlock(size);
   };
-  for (FloatBlock* block : {&units[0], &pushed, &left_gradient}) reserve(*block, count * stride);
+  reserve(units[0], count * stride);
+  for (FloatBlock* block : {&pushed, &left_gradient}) reserve(*block, count * own_stride);
   reserve(units[1], columns * stride);
-  reserve(right_gradients, groups * columns * stride);
+  reserve(right_gradients, groups * columns * own_stride);
   reserve(panels, panels_size(columns, stride));
   reserve(strips, strip_rows * strip_stride(columns));
   reserve(bias, padded(columns));

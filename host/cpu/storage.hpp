@@ -112,12 +112,12 @@ struct Occurrences {
 
 /// Workspace of the losses over pairs of unit rows (pair_strips.hpp): it grows with the largest batch,
 /// and its values do not last. left and right: the two tables of unit rows, such as users and items;
-/// B rows of left, C of right.
+/// B rows of left, C of right. stride: of a whole row; own stride: of what this backend has of it.
 struct PairWorkspace {
   FloatBlock units[2];         // (B, stride), (C, stride): the unit rows of left and right
-  FloatBlock pushed;           // (B, stride): left rows times the factor of their exponents
-  FloatBlock left_gradient;    // (B, stride): ∂loss/∂left
-  FloatBlock right_gradients;  // (groups, C, stride): parts of ∂loss/∂right
+  FloatBlock pushed;           // (B, own stride): left rows times the factor of their exponents
+  FloatBlock left_gradient;    // (B, own stride): ∂loss/∂left
+  FloatBlock right_gradients;  // (groups, C, own stride): parts of ∂loss/∂right
   FloatBlock panels;           // right by columns (table_products.hpp)
   FloatBlock strips;           // (rows that threads hold, strip_stride(C)): logits, then exponents
   FloatBlock bias;             // (C padded): added to each column
@@ -127,9 +127,15 @@ struct PairWorkspace {
   std::vector<float> pushes;   // ∂loss/∂logit = push · exponent
   std::vector<NodeId> nodes;   // of info_nce: the distinct nodes
 
+  // Only in a backend with a part of the columns. R: distinct rows of both tables.
+  std::vector<float> sent;    // (R, own columns)
+  FloatBlock whole;           // (R, stride)
+  FloatBlock own_units[2];    // (B, own stride), (C, own stride)
+  std::vector<double> along;  // (R): ê·g of a row's unit row and its gradient
+
   /// Makes room; groups 0: without right_gradients.
-  void grow(std::int64_t count, std::int64_t columns, std::int64_t stride, std::int64_t groups,
-            std::int64_t strip_rows);
+  void grow(std::int64_t count, std::int64_t columns, std::int64_t stride, std::int64_t own_stride,
+            std::int64_t groups, std::int64_t strip_rows);
 };
 
 /// Workspace of sampled_contrast: it grows with the largest batch, and its values do not last. M:
@@ -143,6 +149,10 @@ struct ContrastWorkspace {
   std::vector<std::int32_t> users;      // (P): which distinct row the pair's user is
   std::vector<std::int32_t> positives;  // (P): likewise its item
   std::vector<std::int32_t> negatives;  // (P M): likewise
+
+  // Only in a backend with a part of the columns: completed sums.
+  std::vector<double> squares;  // of the distinct rows of users, then of items
+  std::vector<double> scores;   // (P, 1 + M): s⁺, s_1..s_M
 
   void grow(std::int64_t pairs, std::int64_t negatives_each, const std::int64_t (&rows)[2],
             std::int64_t stride);
@@ -167,6 +177,10 @@ struct TripletsStorage final : Storage {
   std::vector<Triplet> current;  // of the current batch; empty before the first sample
   bool sampled() const { return !current.empty(); }
   std::array<Occurrences, 2> occurrences;
+  /// The number of a side's distinct row r among those of users, then of items.
+  std::int64_t distinct_row(std::size_t side, std::int64_t r) const {
+    return side == 0 ? r : static_cast<std::int64_t>(occurrences[0].set->rows.size()) + r;
+  }
   std::vector<float> weights;  // workspace of bpr: ∂loss/∂(score difference) of each triplet
   // Workspace of bpr, l2_penalty and sampled_contrast: one term a triplet, row or pair.
   std::vector<double> losses;

@@ -77,12 +77,9 @@ double dot_f64(const float* a, const float* b, std::int64_t stride) {
   return sum;
 }
 
-}  // namespace
-
-double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride) {
-  double square = kernels.dot(row, row, stride);
-  const bool fits = fits_f32(square);
-  if (!fits) square = dot_f64(row, row, stride);
+/// unit = row / max(‖row‖, 1e-12) from ‖row‖², and whether that fits f32. Returns ‖row‖.
+double divide_by_norm(const RowKernels& kernels, const float* row, double square, bool fits,
+                      float* unit, std::int64_t stride) {
   const double norm = std::sqrt(square);
   const double divisor = std::max(norm, kSmallestNorm);
   if (fits) {
@@ -93,11 +90,42 @@ double normalize(const RowKernels& kernels, const float* row, float* unit, std::
   return norm;
 }
 
+void project_by_row_f64(const float* row, double square, double dot, float* gradient,
+                        std::int64_t stride) {
+  const double norm = std::sqrt(square);
+  const double along = norm <= kSmallestNorm ? 0.0 : dot / square;
+  const double divisor = std::max(norm, kSmallestNorm);
+  for (std::int64_t f = 0; f < stride; ++f) {
+    gradient[f] = static_cast<float>((gradient[f] - along * row[f]) / divisor);
+  }
+}
+
+}  // namespace
+
+double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride) {
+  double square = kernels.dot(row, row, stride);
+  const bool fits = fits_f32(square);
+  if (!fits) square = dot_f64(row, row, stride);
+  return divide_by_norm(kernels, row, square, fits, unit, stride);
+}
+
+double square_of_part(const RowKernels& kernels, const float* row, std::int64_t stride) {
+  return dot_of_part(kernels, row, row, stride);
+}
+
+double normalize_part(const RowKernels& kernels, const float* row, double square, float* unit,
+                      std::int64_t stride) {
+  return divide_by_norm(kernels, row, square, fits_f32(square), unit, stride);
+}
+
 void project(const RowKernels& kernels, const float* unit, double norm, float* gradient,
              std::int64_t stride) {
-  if (norm > kSmallestNorm) {
-    kernels.add(-kernels.dot(unit, gradient, stride), unit, gradient, stride);
-  }
+  project_part(kernels, unit, norm, kernels.dot(unit, gradient, stride), gradient, stride);
+}
+
+void project_part(const RowKernels& kernels, const float* unit, double norm, double along,
+                  float* gradient, std::int64_t stride) {
+  if (norm > kSmallestNorm) kernels.add(static_cast<float>(-along), unit, gradient, stride);
   kernels.scale(finite_factor(1.0 / std::max(norm, kSmallestNorm)), gradient, gradient, stride);
 }
 
@@ -112,12 +140,20 @@ void project_by_row(const RowKernels& kernels, const float* row, float* gradient
     return;
   }
   square = dot_f64(row, row, stride);
-  const double norm = std::sqrt(square);
-  const double along = norm <= kSmallestNorm ? 0.0 : dot_f64(row, gradient, stride) / square;
-  const double divisor = std::max(norm, kSmallestNorm);
-  for (std::int64_t f = 0; f < stride; ++f) {
-    gradient[f] = static_cast<float>((gradient[f] - along * row[f]) / divisor);
-  }
+  project_by_row_f64(row, square, dot_f64(row, gradient, stride), gradient, stride);
+}
+
+double dot_of_part(const RowKernels& kernels, const float* row, const float* gradient,
+                   std::int64_t stride) {
+  return fits_f32(kernels.dot(row, row, stride)) ? kernels.dot(row, gradient, stride)
+                                                 : dot_f64(row, gradient, stride);
+}
+
+void project_part_by_row(const RowKernels& kernels, const float* row, double square, double dot,
+                         float* gradient, std::int64_t stride) {
+  if (!fits_f32(square)) return project_by_row_f64(row, square, dot, gradient, stride);
+  kernels.add(static_cast<float>(-dot / square), row, gradient, stride);
+  kernels.scale(static_cast<float>(1.0 / std::sqrt(square)), gradient, gradient, stride);
 }
 
 }  // namespace tern::cpu

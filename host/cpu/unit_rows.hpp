@@ -24,13 +24,32 @@ RowKernels choose_row_kernels();
 /// vanish or overflow in f32.
 double normalize(const RowKernels& kernels, const float* row, float* unit, std::int64_t stride);
 
+/// ‖row‖² of a part of a row's columns, in f64 if f32 does not hold it.
+double square_of_part(const RowKernels& kernels, const float* row, std::int64_t stride);
+
+/// normalize() of a part of a row's columns; square: that of the whole row.
+double normalize_part(const RowKernels& kernels, const float* row, double square, float* unit,
+                      std::int64_t stride);
+
 /// Takes a gradient of a unit row to that of the row, in place:
 /// (g - ê (ê·g)) / ‖e‖ if ‖e‖ > 1e-12, else g / 1e-12.
 void project(const RowKernels& kernels, const float* unit, double norm, float* gradient,
              std::int64_t stride);
 
-/// The same from the row itself instead of its unit row.
+/// The same in a part of the columns; along: ê·g over all of them.
+void project_part(const RowKernels& kernels, const float* unit, double norm, double along,
+                  float* gradient, std::int64_t stride);
+
+/// The same as project() from the row itself instead of its unit row.
 void project_by_row(const RowKernels& kernels, const float* row, float* gradient,
                     std::int64_t stride);
+
+/// row·gradient in a part of the columns, in f64 if square_of_part() is.
+double dot_of_part(const RowKernels& kernels, const float* row, const float* gradient,
+                   std::int64_t stride);
+
+/// project_by_row() in a part of the columns; square and dot: ‖row‖² and row·gradient over all of them.
+void project_part_by_row(const RowKernels& kernels, const float* row, double square, double dot,
+                         float* gradient, std::int64_t stride);
 
 }  // namespace tern::cpu

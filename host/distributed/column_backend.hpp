@@ -22,8 +22,9 @@ void expect_enough_columns(std::string_view what, std::int64_t width, int ranks)
 
 /// A backend for one of several ranks that train one model together. Each holds all rows and a part of
 /// the columns of every matrix that is not replicated (MatrixOptions), in the CPU backend; to its users a
-/// matrix is whole. Ops on the step's tables work on the rank's own columns: bpr and l2_penalty
-/// exchange sums over the columns, all others nothing. What leaves the step is whole on every rank:
+/// matrix is whole. Ops on the step's tables work on the rank's own columns: bpr, sampled_contrast,
+/// l2_penalty and normalize_rows exchange sums over the columns, the other losses the batch's rows, all
+/// others nothing. What leaves the step is whole on every rank:
 /// download and embedding_statistics gather the table, and score_topk ranks a part of the queries on each
 /// rank. These three are collective, as are steps, and get() of a counter of faults.
 ///
@@ -114,14 +115,20 @@ class ColumnBackend final : public Backend {
                                            StatisticsFigures figures) override;
 
  private:
-  /// The sums of ops over all columns.
+  /// What ops exchange with the other ranks.
   class Sums final : public PartialSums {
    public:
     explicit Sums(Communicator& communicator) : communicator_(communicator) {}
+    /// The width of the tables of the next op.
+    void set_width(std::int64_t width) { width_ = width; }
+    Place place() const override;
     void complete(std::span<double> values) override { communicator_.all_reduce(values); }
+    void gather(std::span<const float> own, const MatrixView<float>& whole) override;
 
    private:
     Communicator& communicator_;
+    std::int64_t width_ = 0;
+    std::vector<float> blocks_;  // of the ranks, as they arrive
   };
 
   /// A gathered copy, and the version of the matrix that it is a copy of.
@@ -135,6 +142,10 @@ class ColumnBackend final : public Backend {
   Matrix& part(Matrix& matrix);
   Counter* part(Counter* fault);
   bool is_split(const Matrix& matrix) const;
+  /// Before an op that needs whole rows of a table. Throws ShapeError if each rank has it whole.
+  void begin_whole_rows(std::string_view op, const Matrix& table);
+  PairWeight part(const PairWeight& weight) const;
+  RowSum part(const RowSum& sum);
   ColumnRange columns(std::int64_t width) const;
   template <class Value>
   void upload_part(std::span<const Value> values, Matrix& to);

@@ -13,10 +13,6 @@
 namespace tern::distributed {
 namespace {
 
-const Counter& own_counter(const Counter& counter) {
-  return storage_of<ColumnCounter>(counter, "ranks", "counter").own;
-}
-
 /// The state of adam with this rank's part of the moments, lent for the time of a call.
 class AdamPart {
  public:
@@ -109,8 +105,9 @@ void ColumnBackend::next_batch(Triplets& triplets) {
 
 void ColumnBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                               const PropagateOptions& options) {
-  if (options.normalization == Normalization::kGiven) throw_not_carried("propagation.kind");
   PropagateOptions own = options;
+  if (options.to_scales != nullptr) own.to_scales = &part(*options.to_scales);
+  if (options.from_scales != nullptr) own.from_scales = &part(*options.from_scales);
   if (options.addend != nullptr) own.addend = &part(*options.addend);
   inner_->propagate(graph, to, part(x), part(y), own);
 }
@@ -164,43 +161,6 @@ void ColumnBackend::linear_relu_batchnorm_backward(const DenseLayer& /*layer*/,
 void ColumnBackend::dropout(const DropoutOptions& /*options*/, const Counter& /*step*/,
                             Matrix& /*values*/) {
   throw_not_carried("dropout");
-}
-void ColumnBackend::in_batch_softmax(Triplets& /*triplets*/,
-                                     const InBatchSoftmaxOptions& /*options*/,
-                                     const Matrix& /*users*/, const Matrix& /*items*/,
-                                     Matrix& /*grad_users*/, Matrix& /*grad_items*/,
-                                     Matrix& /*losses*/) {
-  throw_not_carried("the softmax loss");
-}
-void ColumnBackend::alignment_uniformity(Triplets& /*triplets*/,
-                                         const AlignmentUniformityOptions& /*options*/,
-                                         const Matrix& /*users*/, const Matrix& /*items*/,
-                                         Matrix& /*grad_users*/, Matrix& /*grad_items*/,
-                                         Matrix& /*losses*/) {
-  throw_not_carried("the directau loss");
-}
-void ColumnBackend::sampled_contrast(Triplets& /*triplets*/,
-                                     const SampledContrastOptions& /*options*/,
-                                     const Matrix& /*users*/, const Matrix& /*items*/,
-                                     Matrix& /*grad_users*/, Matrix& /*grad_items*/,
-                                     Matrix& /*losses*/) {
-  throw_not_carried("a loss over sampled items");
-}
-void ColumnBackend::info_nce(Triplets& /*triplets*/, const InfoNceOptions& /*options*/,
-                             Side /*side*/, const Matrix& /*views*/, const Matrix& /*others*/,
-                             Matrix& /*grad_views*/, Matrix& /*grad_others*/, Matrix& /*losses*/) {
-  throw_not_carried("a contrast");
-}
-void ColumnBackend::perturb(const PerturbOptions& /*options*/, const Counter& /*step*/,
-                            Matrix& /*values*/, const RowSet* /*rows*/, const RowSum& /*sum*/) {
-  throw_not_carried("a contrast");
-}
-void ColumnBackend::normalize_rows(const Matrix& /*x*/, Matrix& /*y*/, const RowSum& /*sum*/) {
-  throw_not_carried("lightgcn++");
-}
-void ColumnBackend::normalize_rows_backward(const Matrix& /*x*/, const Matrix& /*grad_y*/,
-                                            Matrix& /*grad_x*/, const RowAddend& /*addend*/) {
-  throw_not_carried("lightgcn++");
 }
 
 }  // namespace tern::distributed

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "host/backend/checks.hpp"
 #include "tern/storage.hpp"
 
 namespace tern::distributed {
@@ -23,5 +24,9 @@ struct ColumnCounter final : Storage {
   /// An optimiser records its faults here, and only those of this rank's columns.
   bool has_faults = false;
 };
+
+inline const Counter& own_counter(const Counter& counter) {
+  return storage_of<ColumnCounter>(counter, "ranks", "counter").own;
+}
 
 }  // namespace tern::distributed

@@ -14,13 +14,10 @@
 
 #include "host/distributed/column_backend.hpp"
 #include "host/loss/bpr_loss.hpp"
-#include "host/train/optimizer.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/trainer.hpp"
-#include "tests/distributed/ranks_in_threads.hpp"
-#include "tests/support/matrices.hpp"
-#include "tests/train/job.hpp"
+#include "tests/distributed/rank_steps.hpp"
 
 namespace tern::test {
 namespace {
@@ -33,66 +30,6 @@ using ::testing::Each;
 using ::testing::HasSubstr;
 
 constexpr ModelKind kTables[] = {ModelKind::kLightGcn, ModelKind::kMatrixFactorization};
-
-/// 40 columns: five groups, which two or three ranks do not share evenly.
-Config wide_config(ModelKind kind, int width = 40) {
-  Config config = planted_config(kind);
-  config.model.width = width;
-  config.model.init_std = 0.3;
-  config.l2 = 0.01;
-  config.epochs = 6;
-  config.evaluate_every = 2;
-  return config;
-}
-
-/// The losses of the first steps, (2, batches), and the parameters after them, by side.
-struct AfterSteps {
-  Values losses;
-  Values parameters[2];
-};
-
-AfterSteps run_steps(Backend& backend, const Dataset& data, const Config& config, int steps) {
-  const Graph graph = backend.make_graph(data.train);
-  SamplingOptions sampling;
-  sampling.seed = config.seed;
-  Triplets triplets = backend.make_triplets(graph, sampling, config.batch_size);
-  const auto model = make_model(backend, graph, triplets, config.model);
-  model->initialize(config.seed);
-  BprLoss loss(backend, config.l2);
-  Optimizer optimizer(backend, model->parameters(), config.optimizer);
-  AfterSteps after;
-  for (std::uint32_t epoch = 1; steps > 0; ++epoch) {
-    Matrix losses = backend.allocate(BprLoss::kTerms, triplets.num_batches(), {.replicated = true});
-    backend.sample(triplets, epoch);
-    for (std::int64_t step = 0; step < triplets.num_batches() && steps > 0; ++step, --steps) {
-      optimizer.catch_up();
-      model->forward();
-      Batch batch(backend, triplets);
-      loss.backward(*model, batch, losses);
-      optimizer.step();
-      backend.next_batch(triplets);
-    }
-    const Values more = values_of(backend, losses);
-    after.losses.insert(after.losses.end(), more.begin(), more.end());
-  }
-  optimizer.settle();
-  for (int side = 0; side < 2; ++side) {
-    after.parameters[side] = values_of(backend, *model->parameters()[side].value);
-  }
-  return after;
-}
-
-/// The results of every rank.
-std::vector<AfterSteps> run_steps_by_ranks(int ranks, const Dataset& data, const Config& config,
-                                           int steps, int threads = 1) {
-  std::vector<AfterSteps> all(static_cast<std::size_t>(ranks));
-  const auto failures = run_ranks(ranks, [&](Communicator& communicator) {
-    ColumnBackend backend(communicator, threads);
-    all[static_cast<std::size_t>(communicator.rank())] = run_steps(backend, data, config, steps);
-  });
-  EXPECT_THAT(failures, Each(""));
-  return all;
-}
 
 TEST(Columns, AreSharedOutInWholeGroups) {
   for (const std::int64_t width : {1, 7, 8, 17, 40, 64, 100}) {
