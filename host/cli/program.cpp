@@ -21,7 +21,7 @@
 #include "host/cli/shortage.hpp"
 #include "host/cli/signals.hpp"
 #include "host/cli/suggestions.hpp"
-#include "host/distributed/tcp_communicator.hpp"
+#include "host/distributed/communicator.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 #include "tern/version.hpp"
@@ -29,7 +29,7 @@
 namespace tern::cli {
 namespace {
 
-int report(ExitCode code, std::string_view message) {
+int report(int code, std::string_view message) {
   Console(Console::Mode::kTalk).line("tern: " + std::string(message));
   return code;
 }
@@ -180,8 +180,10 @@ int guarded(const std::function<int()>& body) noexcept {
     return body();
   } catch (const ReaderGone&) {
     return kDone;
-  } catch (const distributed::ReportedLoss&) {
-    return kFailed;  // rank 0 prints it
+  } catch (const distributed::ReportedLoss& loss) {
+    return loss.code();  // rank 0 prints it
+  } catch (const distributed::LostRank& loss) {
+    return report(loss.code(), loss.what());
   } catch (const ConfigError& error) {
     return report(kUsage, error.what());
   } catch (const DataError& error) {

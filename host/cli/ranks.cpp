@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -15,6 +17,7 @@
 #include <variant>
 #include <vector>
 
+#include "host/cli/console.hpp"
 #include "host/cli/search.hpp"
 #include "host/config/keys.hpp"
 #include "host/data/fingerprint.hpp"
@@ -76,9 +79,20 @@ std::string own_processors() {
 
 }  // namespace
 
-Ranks::Ranks() {
+Ranks::Ranks(double timeout) {
   const auto place = distributed::find_place([](const char* name) { return std::getenv(name); });
-  if (place) communicator_ = std::make_unique<distributed::TcpCommunicator>(*place);
+  if (!place) return;
+  distributed::Patience patience;
+  patience.wait = std::chrono::milliseconds(std::llround(1000.0 * timeout));
+  communicator_ = std::make_unique<distributed::TcpCommunicator>(
+      *place, patience, [this](const distributed::Failure& failure) { end_overdue(failure); });
+}
+
+void Ranks::end_overdue(const distributed::Failure& failure) const {
+  if (!failure.reported && !reported_) {
+    Console(Console::Mode::kTalk).line("tern: " + failure.reason + way_on());
+  }
+  std::_Exit(failure.code);
 }
 
 bool Ranks::agree(bool leaders) {
@@ -144,8 +158,19 @@ void Ranks::wait_for_all() {
   if (several()) communicator_->barrier();
 }
 
-void Ranks::fail(std::string_view reason) {
-  if (several()) communicator_->fail(reason);
+void Ranks::share_run(const std::string& leaders) {
+  const std::string run = share(leaders);
+  const std::lock_guard lock(mutex_);
+  run_ = run;
+}
+
+std::string Ranks::way_on() const {
+  const std::lock_guard lock(mutex_);
+  return run_.empty() ? "" : "; continue with: tern train --resume " + run_;
+}
+
+void Ranks::fail(std::string_view reason, int code) {
+  if (several()) communicator_->fail(reason, code);
 }
 
 int Ranks::share_threads(int asked) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,12 +18,14 @@
 namespace tern::cli {
 
 /// The processes that train one job together. Rank 0 leads: it alone prints, writes and decides what
-/// depends on the clock or on files; the others follow. All methods but several(), leads() and fail() are
-/// called by all ranks in the same order. A process alone is its own leader, and they cost it nothing.
+/// depends on the clock or on files; the others follow. All methods but several(), leads(), way_on(),
+/// set_reported() and fail() are called by all ranks in the same order. A process alone is its own leader, and they cost it nothing.
 class Ranks : public JobRanks {
  public:
-  /// Joins the other ranks, if the environment names some (distributed::find_place()). Throws Error.
-  Ranks();
+  /// Joins the other ranks, if the environment names some (distributed::find_place()). timeout: in seconds,
+  /// for how long a rank waits for another one; 0: without end. Only the leader's counts. If this rank has
+  /// not ended in time after the loss of one, it hangs: it then reports the loss and exits. Throws Error.
+  explicit Ranks(double timeout);
 
   bool several() const noexcept override { return communicator_ != nullptr; }
   bool leads() const override { return !several() || communicator_->rank() == 0; }
@@ -36,8 +40,14 @@ class Ranks : public JobRanks {
   void expect_same_data(const Dataset& data, const Config& config);
   /// Returns when all ranks have come here.
   void wait_for_all();
-  /// This rank cannot go on: the others end too.
-  void fail(std::string_view reason);
+  /// Makes the leader's run known to all: from now on, the message on a lost rank says how to go on.
+  void share_run(const std::string& leaders);
+  /// What to do about a lost rank, as the end of a message.
+  std::string way_on() const;
+  /// This rank has reported why it ends: it need not say so again if it then hangs.
+  void set_reported() noexcept { reported_ = true; }
+  /// This rank cannot go on: the others end too, with this exit code.
+  void fail(std::string_view reason, int code);
 
   /// The threads of this rank: those asked for, or if this is 0 its share of the processors that ranks of
   /// one host have in common.
@@ -50,7 +60,13 @@ class Ranks : public JobRanks {
   void expect_carried(const Config& config, const TrainOptions& options) const;
 
  private:
-  std::unique_ptr<distributed::TcpCommunicator> communicator_;  // null: alone
+  [[noreturn]] void end_overdue(const distributed::Failure& failure) const;
+
+  mutable std::mutex mutex_;  // for run_
+  std::string run_;
+  std::atomic<bool> reported_{false};
+  // Null: alone. Last: its thread may use the others.
+  std::unique_ptr<distributed::TcpCommunicator> communicator_;
 };
 
 }  // namespace tern::cli

@@ -32,12 +32,14 @@ void announce_job(Ranks& ranks, const Plan& plan) {
   if (!config.data_path.empty()) config.data_path = absolute_text(config.data_path);
   ranks.share(write_config(config));
   ranks.share(plan.reads_own_copy ? absolute_text(plan.run->path()) : "");
+  ranks.share_run(plan.run ? plan.run->path().string() : "");
 }
 
 FollowedJob receive_job(Ranks& ranks) {
   FollowedJob job;
   job.config = config_of(ranks.share(""));
   job.run = ranks.share("");
+  ranks.share_run("");
   return job;
 }
 

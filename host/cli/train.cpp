@@ -127,7 +127,6 @@ int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals
     write_embeddings(run, backend, trainer.model(), log_to(console));
   }
   console.line(summary);
-  ranks.wait_for_all();
   return exit_code(result);
 }
 
@@ -151,8 +150,10 @@ std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data
   throw Error(fmt::format("not enough memory: {} ({})", memory_need(memory, backend), finding));
 }
 
-int finish(const Run& run, int code) {
+// Prints first: once a rank ends with another code than 0, a launcher such as mpirun kills all.
+int finish(const Run& run, int code, Ranks& ranks) {
   print(run.path().string() + "\n");
+  ranks.wait_for_all();
   return code;
 }
 
@@ -187,6 +188,7 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   std::optional<TrainingState> state;
   ranks.share(state);
   if (state) trainer->restore(*state);
+  ranks.share_run("");
   try {
     Progress progress(console, words_of(config), trainer->progress());
     TrainingJob training(*trainer, report_job(progress, console, signals), ranks);
@@ -194,7 +196,8 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
     ranks.wait_for_all();
     return exit_code(result);
   } catch (const NumericalFault& fault) {
-    throw distributed::ReportedLoss(fault.what());  // the leader finds it too, and prints it
+    throw distributed::ReportedLoss(fault.what(),
+                                    kFailed);  // the leader finds it too, and prints it
   }
 }
 
@@ -207,7 +210,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
   const auto limit = limit_threads(threads);
   if (is_fitted(config.model.kind)) {
     const int code = fit_run(plan, options, signals, console);
-    return finish(*plan.run, code);
+    return finish(*plan.run, code, ranks);
   }
   const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
   const Dataset data = load_data(plan, console);
@@ -216,8 +219,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     announce_end(ranks, *code);
     complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data,
                         log_to(console));
-    ranks.wait_for_all();
-    return finish(*plan.run, *code);
+    return finish(*plan.run, *code, ranks);
   }
   describe(data, *backend, config, console);
   if (ranks.several()) console.line(ranks.describe());
@@ -247,7 +249,9 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     std::optional<TrainingState> none;
     ranks.share(none);
   }
-  return finish(*plan.run, train_in_run(*plan.run, *backend, *trainer, signals, console, ranks));
+  ranks.share_run(plan.run->path().string());
+  const int code = train_in_run(*plan.run, *backend, *trainer, signals, console, ranks);
+  return finish(*plan.run, code, ranks);
 }
 
 int verify(const TrainOptions& options, Console& console) {
@@ -278,6 +282,10 @@ int train(const TrainOptions& options, StopSignals& signals, Ranks& ranks, std::
     return train(options, signals, console, ranks);
   } catch (const distributed::ReportedLoss&) {
     throw;
+  } catch (const distributed::LostRank& loss) {
+    const std::string message = loss.what() + ranks.way_on();
+    console.log(Console::Level::kError, message);
+    throw distributed::LostRank(message, loss.code());
   } catch (const std::exception& error) {
     reason = error.what();
     console.log(Console::Level::kError, error.what());  // guarded() prints it
@@ -287,13 +295,14 @@ int train(const TrainOptions& options, StopSignals& signals, Ranks& ranks, std::
 
 int train(const TrainOptions& options) {
   StopSignals signals;  // first: ranks may wait for each other for a minute
-  Ranks ranks;
+  Ranks ranks(options.timeout);
   std::string reason;
   const auto job = [&] { return train(options, signals, ranks, reason); };
   if (!ranks.several()) return job();
   // Print first: once another rank ends, a launcher such as mpirun kills all.
   const int code = guarded(job);
-  if (!reason.empty()) ranks.fail(reason);
+  ranks.set_reported();
+  if (!reason.empty()) ranks.fail(reason, code);
   return code;
 }
 
@@ -331,6 +340,11 @@ Command add_train(CLI::App& program) {
       "train only a few steps, several times (on a CPU also with 1, 2 and 3 threads), and "
       "compare all bits; nothing is written");
   app->add_flag("--overwrite", options->overwrite, "replace the run in --out");
+  app->add_option("--timeout", options->timeout,
+                  "of several ranks: end the job if one waits this long for another one; 0: never")
+      ->type_name("SECONDS")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
   CLI::Option* quiet = app->add_flag("--quiet", options->quiet, "no messages but errors");
   app->add_flag("--verbose", options->verbose,
                 "show norms, cosines, ranks and gradient norms of each epoch too")
@@ -343,7 +357,8 @@ Command add_train(CLI::App& program) {
       "is written. Keys of training have no effect on them.\n"
       "Several ranks train one job together under mpirun, srun, or with TERN_RANK, TERN_RANKS and\n"
       "TERN_MASTER=host:port set: lightgcn and mf with bpr, on CPUs, with a part of the columns "
-      "each.\n"
+      "each. If a\n"
+      "rank is lost, or --timeout ends, all end within 10 seconds, and --resume continues.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
       "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +
       ConfigOptions::recipe_help() +

@@ -21,6 +21,7 @@ struct TrainOptions {
   bool overwrite = false;
   bool nondeterministic = false;
   bool verify_determinism = false;
+  double timeout = 1800.0;  // seconds, for several ranks
   bool quiet = false;
   bool verbose = false;
 

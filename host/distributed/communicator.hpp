@@ -6,7 +6,26 @@
 #include <string>
 #include <string_view>
 
+#include "tern/error.hpp"
+
 namespace tern::distributed {
+
+/// Another rank is lost: it has ended, is silent, hangs, or has failed.
+class LostRank : public Error {
+ public:
+  LostRank(const std::string& reason, int code) : Error(reason), code_(code) {}
+  /// The exit code that all ranks end with: that of the rank that failed, or 1.
+  int code() const noexcept { return code_; }
+
+ private:
+  int code_;
+};
+
+/// A lost rank that rank 0 reports: the other ranks need not print it again.
+class ReportedLoss : public LostRank {
+ public:
+  using LostRank::LostRank;
+};
 
 /// Bytes that a rank has exchanged in collective calls since it joined.
 struct Traffic {
@@ -17,7 +36,7 @@ struct Traffic {
 /// The ranks of one training: processes, numbered from 0, that run the same program on the same data.
 /// Every method but rank(), size(), place_of(), traffic() and fail() is collective: all ranks call it,
 /// in the same order and with the same sizes, and it returns when this rank has its result. The results
-/// have the same bits on every rank and in every run. A collective call throws Error, naming rank, host
+/// have the same bits on every rank and in every run. A collective call throws LostRank, naming rank, host
 /// and reason, if a rank is lost; no later call succeeds then.
 class Communicator {
  public:
@@ -45,9 +64,9 @@ class Communicator {
   /// Returns when all ranks have called it.
   void barrier();
 
-  /// Ends the training on all ranks: their collective calls throw an Error with this rank's place and the
-  /// reason. For a rank that cannot go on.
-  virtual void fail(std::string_view reason) = 0;
+  /// Ends the training on all ranks: their collective calls throw LostRank with this rank's place, the
+  /// reason and the exit code. For a rank that cannot go on.
+  virtual void fail(std::string_view reason, int code = 1) = 0;
 };
 
 }  // namespace tern::distributed

@@ -17,6 +17,9 @@ namespace {
 /// other end may have ended because of a third one.
 constexpr std::chrono::seconds kForTheReason{4};
 
+/// The longest time between two looks at how long a call has waited.
+constexpr std::chrono::milliseconds kOfAPass{1000};
+
 /// The first value of part r of n values, of which each rank has one.
 std::size_t part_begin(std::size_t n, int r, int ranks) {
   return n * static_cast<std::size_t>(r) / static_cast<std::size_t>(ranks);
@@ -24,7 +27,8 @@ std::size_t part_begin(std::size_t n, int r, int ranks) {
 
 }  // namespace
 
-TcpCommunicator::TcpCommunicator(const RankPlace& place, const Patience& patience)
+TcpCommunicator::TcpCommunicator(const RankPlace& place, const Patience& patience,
+                                 std::function<void(const Failure&)> on_overdue)
     : rank_(place.rank) {
   std::vector<Connections> all = meet(place, Clock::now() + patience.join);
   for (Connections& one : all) peers_.push_back({one.host, std::move(one.data), {}, {}});
@@ -33,10 +37,12 @@ TcpCommunicator::TcpCommunicator(const RankPlace& place, const Patience& patienc
     UniqueFd& connection = all[static_cast<std::size_t>(r)].watch;
     if (connection.valid()) watched.push_back({r, place_of(r), std::move(connection)});
   }
-  watch_ = std::make_unique<Watch>(place_of(rank_), std::move(watched), patience.silence, [this] {
-    // Wakes a call that waits for a rank.
+  // Wakes a call that waits for a rank.
+  const auto wake = [this] {
     for (const Peer& one : peers_) ::shutdown(one.data.get(), SHUT_RDWR);
-  });
+  };
+  watch_ = std::make_unique<Watch>(place_of(rank_), std::move(watched), patience,
+                                   Watch::Calls{wake, std::move(on_overdue)});
 }
 
 TcpCommunicator::~TcpCommunicator() = default;
@@ -45,24 +51,26 @@ std::string TcpCommunicator::place_of(int rank) const {
   return fmt::format("rank {} on host {}", rank, host_of(rank));
 }
 
-void TcpCommunicator::fail(std::string_view reason) {
-  watch_->fail(reason);
+void TcpCommunicator::fail(std::string_view reason, int code) {
+  watch_->fail(reason, code);
 }
 
 void TcpCommunicator::throw_lost(int rank) {
   const std::optional<Failure> failure = watch_->wait_for_failure(kForTheReason);
-  if (!failure) throw Error(fmt::format("{} has left the training", place_of(rank)));
-  if (failure->reported) throw ReportedLoss(failure->reason);
-  throw Error(failure->reason);
+  if (!failure) throw LostRank(fmt::format("{} has left the training", place_of(rank)), 1);
+  if (failure->reported) throw ReportedLoss(failure->reason, failure->code);
+  throw LostRank(failure->reason, failure->code);
 }
 
 void TcpCommunicator::exchange() {
   if (watch_->failure()) throw_lost(rank_);
   std::vector<pollfd> events;
-  std::vector<int> ranks;
+  // No byte has moved for so long. A pass counts two seconds at most, although a second is all that it may
+  // take: this process may have been stopped with the whole job.
+  Clock::duration still{};
   for (;;) {
     events.clear();
-    ranks.clear();
+    int awaited = -1;
     for (int r = 0; r < size(); ++r) {
       Peer& one = peer(r);
       // An answer is often there already, and a buffer seldom full.
@@ -70,22 +78,28 @@ void TcpCommunicator::exchange() {
         const std::ptrdiff_t sent = send_some(one.data.get(), one.outgoing);
         if (sent < 0) throw_lost(r);
         one.outgoing = one.outgoing.subspan(static_cast<std::size_t>(sent));
+        if (sent > 0) still = {};
         traffic_.sent += sent;
       }
       if (!one.incoming.empty()) {
         const std::ptrdiff_t received = receive_some(one.data.get(), one.incoming);
         if (received < 0) throw_lost(r);
         one.incoming = one.incoming.subspan(static_cast<std::size_t>(received));
+        if (received > 0) still = {};
         traffic_.received += received;
       }
       const int wanted = (one.outgoing.empty() ? 0 : POLLOUT) | (one.incoming.empty() ? 0 : POLLIN);
       if (wanted == 0) continue;
       events.push_back({one.data.get(), static_cast<short>(wanted), 0});
-      ranks.push_back(r);
+      if (awaited < 0) awaited = r;
     }
-    if (events.empty()) return;
-    ::poll(events.data(), events.size(), -1);
+    if (events.empty()) break;
+    watch_->set_wait({awaited, std::chrono::duration_cast<decltype(Wait::time)>(still)});
+    const Clock::time_point begin = Clock::now();
+    ::poll(events.data(), events.size(), static_cast<int>(kOfAPass.count()));
+    still += std::min<Clock::duration>(Clock::now() - begin, 2 * kOfAPass);
   }
+  watch_->set_wait({});
 }
 
 void TcpCommunicator::all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,

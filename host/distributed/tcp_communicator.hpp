@@ -1,6 +1,6 @@
 #pragma once
 
-#include <chrono>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -10,23 +10,8 @@
 #include "host/distributed/communicator.hpp"
 #include "host/distributed/rendezvous.hpp"
 #include "host/distributed/watch.hpp"
-#include "tern/error.hpp"
 
 namespace tern::distributed {
-
-/// How long ranks wait for each other.
-struct Patience {
-  /// Until all ranks are connected.
-  std::chrono::milliseconds join = std::chrono::seconds(60);
-  /// Until a silent rank is lost. A living one sends a beat every second, whatever it computes.
-  std::chrono::milliseconds silence = std::chrono::seconds(7);
-};
-
-/// A lost rank that rank 0 has reported already: the other ranks need not print it again.
-class ReportedLoss : public Error {
- public:
-  using Error::Error;
-};
 
 /// Ranks that are connected by TCP, each with each.
 ///
@@ -35,8 +20,9 @@ class ReportedLoss : public Error {
 /// values sent. Both add in ascending order of the ranks, to the same bits.
 class TcpCommunicator final : public Communicator {
  public:
-  /// Connects to the other ranks. Throws Error as meet() does.
-  explicit TcpCommunicator(const RankPlace& place, const Patience& patience = {});
+  /// Connects to the other ranks. on_overdue: see Watch. Throws Error as meet() does.
+  explicit TcpCommunicator(const RankPlace& place, const Patience& patience = {},
+                           std::function<void(const Failure&)> on_overdue = {});
   ~TcpCommunicator() override;
 
   int rank() const override { return rank_; }
@@ -51,7 +37,7 @@ class TcpCommunicator final : public Communicator {
   void all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,
                   std::span<std::byte> all) override;
   void broadcast(std::span<std::byte> bytes, int from) override;
-  void fail(std::string_view reason) override;
+  void fail(std::string_view reason, int code = 1) override;
 
   /// Sums of at most this number of values are gathered whole.
   static constexpr std::size_t kFewValues = 64;

@@ -17,34 +17,58 @@
 namespace tern::distributed {
 namespace {
 
-// Messages: a letter, and for a failure the length and text of its reason.
+// Messages: a letter, and for a beat the Wait of its rank, for a failure the exit code, the length and the
+// text of its reason. Numbers have their lowest byte first.
 constexpr char kBeat = 'b';
 constexpr char kEnd = 'e';
 constexpr char kFailure = 'f';
-constexpr std::size_t kHeader = 1 + sizeof(std::uint16_t);
+constexpr std::size_t kBeatSize = 1 + 2 * sizeof(std::int32_t);
+constexpr std::size_t kHeader = 1 + 1 + sizeof(std::uint16_t);
 constexpr std::size_t kMaxReason = 2000;
 
 constexpr std::chrono::milliseconds kBetweenBeats{1000};
 
-std::string failure_message(std::string_view reason) {
-  reason = reason.substr(0, kMaxReason);
-  const auto size = static_cast<std::uint16_t>(reason.size());
-  std::string message(kHeader, kFailure);
-  message[1] = static_cast<char>(size % 256);
-  message[2] = static_cast<char>(size / 256);
-  return message.append(reason);
+void append(std::string& message, std::uint32_t number, std::size_t bytes) {
+  for (; bytes > 0; --bytes, number /= 256) message += static_cast<char>(number % 256);
+}
+
+std::uint32_t number_at(std::string_view message, std::size_t at, std::size_t bytes) {
+  std::uint32_t number = 0;
+  while (bytes > 0) number = number * 256 + static_cast<unsigned char>(message[at + --bytes]);
+  return number;
+}
+
+std::string failure_message(const Failure& failure) {
+  const std::string reason = failure.reason.substr(0, kMaxReason);
+  std::string message(1, kFailure);
+  append(message, static_cast<std::uint32_t>(failure.code), 1);
+  append(message, static_cast<std::uint32_t>(reason.size()), sizeof(std::uint16_t));
+  return message + reason;
+}
+
+std::string beat_message(const Wait& wait) {
+  std::string message(1, kBeat);
+  append(message, static_cast<std::uint32_t>(wait.rank), sizeof wait.rank);
+  append(message, static_cast<std::uint32_t>(wait.time.count()), sizeof wait.rank);
+  return message;
+}
+
+/// The size of the message at the beginning of a text of which more may come.
+std::size_t size_of(std::string_view inbox) {
+  if (inbox[0] == kBeat) return kBeatSize;
+  if (inbox[0] != kFailure) return 1;
+  return inbox.size() < kHeader ? kHeader : kHeader + number_at(inbox, 2, sizeof(std::uint16_t));
 }
 
 }  // namespace
 
-Watch::Watch(std::string own_place, std::vector<Peer> peers, std::chrono::milliseconds patience,
-             std::function<void()> on_failure)
+Watch::Watch(std::string own_place, std::vector<Peer> peers, const Patience& patience, Calls calls)
     : own_place_(std::move(own_place)),
       patience_(patience),
-      on_failure_(std::move(on_failure)),
+      calls_(std::move(calls)),
       leads_(std::ranges::none_of(peers, [](const Peer& peer) { return peer.rank == 0; })),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  for (Peer& peer : peers) watched_.push_back({std::move(peer), {}, Clock::now(), false});
+  for (Peer& peer : peers) watched_.push_back({std::move(peer), {}, Clock::now(), {}, false});
   thread_ = std::thread([this] { watch(); });
 }
 
@@ -59,14 +83,14 @@ Watch::~Watch() {
   for (const Watched& watched : watched_) ::shutdown(watched.peer.connection.get(), SHUT_WR);
 }
 
-void Watch::fail(std::string_view reason) {
+void Watch::fail(std::string_view reason, int code) {
   {
     const std::lock_guard lock(mutex_);
     if (failure_) return;  // the others know
   }
-  const std::string text = fmt::format("{}: {}", own_place_, reason);
-  if (!leads_) send_to_all(failure_message(text));  // rank 0 passes on what it finds
-  set_failure({text, false});
+  const Failure failure{fmt::format("{}: {}", own_place_, reason), code, false};
+  if (!leads_) send_to_all(failure_message(failure));  // rank 0 passes on what it finds
+  set_failure(failure);
 }
 
 std::optional<Failure> Watch::failure() const {
@@ -89,7 +113,7 @@ void Watch::watch() {
       if (ending_) return;
     }
     if (Clock::now() >= next_beat) {
-      send_to_all({&kBeat, 1});
+      send_to_all(beat_message(own_wait_.load(std::memory_order_relaxed)));
       next_beat = Clock::now() + kBetweenBeats;
     }
     std::vector<pollfd> events{{wake_.get(), POLLIN, 0}};
@@ -105,17 +129,71 @@ void Watch::watch() {
     const Clock::time_point now = Clock::now();
     // A pass takes a second at most, unless this process was stopped: perhaps with the whole job, whose ranks
     // need time to beat again.
-    const bool was_stopped = now - last_check > patience_ / 2;
+    check_silence(now, now - last_check > patience_.silence / 2);
     last_check = now;
-    for (Watched& watched : watched_) {
-      if (was_stopped) watched.heard = now;
-      if (watched.ended || now - watched.heard < patience_) continue;
-      watched.ended = true;
-      set_failure({fmt::format("{} has not answered for {:.1f} s", watched.peer.place,
-                               std::chrono::duration<double>(patience_).count()),
-                   false});
-    }
+    if (leads_ && patience_.wait.count() > 0) check_waits();
+    check_own_end(now);
   }
+}
+
+void Watch::check_silence(Clock::time_point now, bool was_stopped) {
+  for (Watched& watched : watched_) {
+    if (was_stopped) watched.heard = now;
+    if (watched.ended || now - watched.heard < patience_.silence) continue;
+    watched.ended = true;
+    set_failure({fmt::format("{} has not answered for {:.1f} s", watched.peer.place,
+                             std::chrono::duration<double>(patience_.silence).count())});
+  }
+}
+
+Wait Watch::wait_of(int rank) const {
+  for (const Watched& watched : watched_) {
+    if (watched.peer.rank == rank) return watched.wait;
+  }
+  return own_wait_.load(std::memory_order_relaxed);
+}
+
+const std::string& Watch::place_of(int rank) const {
+  for (const Watched& watched : watched_) {
+    if (watched.peer.rank == rank) return watched.peer.place;
+  }
+  return own_place_;
+}
+
+void Watch::check_waits() {
+  const int ranks = static_cast<int>(watched_.size()) + 1;
+  for (int first = 0; first < ranks; ++first) {
+    if (wait_of(first).time < patience_.wait) continue;
+    int waiting = first;
+    int awaited = wait_of(first).rank;
+    // One that has begun to wait only now was at work of its own until then.
+    const auto waits = [&](int rank) {
+      return wait_of(rank).rank >= 0 && wait_of(rank).time + kBetweenBeats >= patience_.wait / 2;
+    };
+    for (int i = 1; i < ranks && waits(awaited); ++i) {
+      waiting = awaited;
+      awaited = wait_of(awaited).rank;
+    }
+    const auto seconds = [](const auto& time) {
+      return std::chrono::duration<double>(time).count();
+    };
+    set_failure(
+        {fmt::format("{} {}: {} has waited {:.1f} s for it, --timeout is {:.1f} s",
+                     place_of(awaited), waits(awaited) ? "is out of reach" : "hangs",
+                     place_of(waiting), seconds(wait_of(waiting).time), seconds(patience_.wait))});
+    return;
+  }
+}
+
+void Watch::check_own_end(Clock::time_point now) {
+  std::optional<Failure> found;
+  {
+    const std::lock_guard lock(mutex_);
+    if (ending_ || overdue_ || !failure_ || now - failed_at_ < patience_.end) return;
+    overdue_ = true;
+    found = failure_;
+  }
+  if (calls_.on_overdue) calls_.on_overdue(*found);
 }
 
 void Watch::listen(Watched& watched) {
@@ -123,7 +201,7 @@ void Watch::listen(Watched& watched) {
   const std::ptrdiff_t received = receive_some(watched.peer.connection.get(), buffer);
   if (received < 0) {
     watched.ended = true;
-    set_failure({fmt::format("{} has ended without a word", watched.peer.place), false});
+    set_failure({fmt::format("{} has ended without a word", watched.peer.place)});
     return;
   }
   watched.heard = Clock::now();
@@ -135,15 +213,20 @@ void Watch::listen(Watched& watched) {
 void Watch::read_inbox(Watched& watched) {
   std::string& inbox = watched.inbox;
   while (!inbox.empty() && !watched.ended) {
-    std::size_t size = 1;
-    if (inbox[0] == kFailure) {
-      if (inbox.size() < kHeader) return;
-      size = kHeader + static_cast<unsigned char>(inbox[1]) +
-             std::size_t{256} * static_cast<unsigned char>(inbox[2]);
-      if (inbox.size() < size) return;
-      set_failure({inbox.substr(kHeader, size - kHeader), !leads_});
+    const std::size_t size = size_of(inbox);
+    if (inbox.size() < size) return;
+    if (inbox[0] == kBeat) {
+      const auto number = [&](std::size_t at) {
+        return static_cast<std::int32_t>(number_at(inbox, at, sizeof(std::int32_t)));
+      };
+      watched.wait = {number(1), decltype(Wait::time)(number(1 + sizeof(std::int32_t)))};
+    } else {
+      watched.ended = true;
     }
-    watched.ended = inbox[0] != kBeat;
+    if (inbox[0] == kFailure) {
+      set_failure({inbox.substr(kHeader, size - kHeader), static_cast<int>(number_at(inbox, 1, 1)),
+                   !leads_});
+    }
     inbox.erase(0, size);
   }
 }
@@ -161,10 +244,11 @@ void Watch::set_failure(const Failure& failure) {
     const std::lock_guard lock(mutex_);
     if (failure_) return;
     failure_ = failure;
+    failed_at_ = Clock::now();
   }
-  if (leads_) send_to_all(failure_message(failure.reason));
+  if (leads_) send_to_all(failure_message(failure));
   found_.notify_all();
-  on_failure_();
+  calls_.on_failure();
 }
 
 }  // namespace tern::distributed

@@ -1,6 +1,7 @@
 // tern train by several ranks, which are processes of this machine.
 
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <deque>
@@ -28,8 +29,10 @@ class RanksRun : public ResumeRun {
     return all;
   }
 
-  /// The ranks of one job, as somebody would start them by hand.
-  std::deque<Child> start(int ranks, const std::vector<std::string>& arguments) const {
+  /// The ranks of one job, as somebody would start them by hand. elsewhere: the directory of the last rank,
+  /// if it is another one.
+  std::deque<Child> start(int ranks, const std::vector<std::string>& arguments,
+                          const std::filesystem::path& elsewhere = {}) const {
     const std::string master = "127.0.0.1:" + std::to_string(free_port());
     std::deque<Child> children;
     for (int rank = 0; rank < ranks; ++rank) {
@@ -37,7 +40,8 @@ class RanksRun : public ResumeRun {
       streams.environment = {{"TERN_RANK", std::to_string(rank)},
                              {"TERN_RANKS", std::to_string(ranks)},
                              {"TERN_MASTER", master}};
-      children.emplace_back(directory_, arguments, streams);
+      const bool moved = !elsewhere.empty() && rank == ranks - 1;
+      children.emplace_back(moved ? elsewhere : directory_, arguments, streams);
     }
     return children;
   }
@@ -139,7 +143,7 @@ TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
     std::deque<Child> children = start(2, wide("run", "4", more));
     const std::vector<Outcome> ends = finish(children);
     EXPECT_THAT(ends[0], FailsAtOnceWith(2, message));
-    EXPECT_EQ(ends[1].exit_code, 1);
+    EXPECT_EQ(ends[1].exit_code, 2);
     EXPECT_THAT(ends[1].err, IsEmpty());
     EXPECT_FALSE(exists("run"));
   }
@@ -161,7 +165,10 @@ TEST_F(RanksRun, AllEndIfOneIsKilled) {
       // If rank 0 is alive, it alone reports the loss.
       if (rank == 0 || lost == 0) {
         EXPECT_THAT(ends[rank].err,
-                    AllOf(HasSubstr("tern: " + reason), HasSubstr("has ended without a word")));
+                    AllOf(HasSubstr("tern: " + reason),
+                          HasSubstr("has ended without a word; continue with: tern train "
+                                    "--resume " +
+                                    name + "\n")));
       } else {
         EXPECT_THAT(ends[rank].err, IsEmpty());
       }
@@ -171,6 +178,43 @@ TEST_F(RanksRun, AllEndIfOneIsKilled) {
     EXPECT_EQ(run({"train", "--resume", name, "--epochs", next}).exit_code, 0);
     EXPECT_EQ(state(name).metadata.at("epoch"), next);
   }
+}
+
+/// Rank 1 opens a pipe that nobody writes to: it hangs, and its watch sends beats.
+TEST_F(RanksRun, AllEndIfOneHangsInItsOwnWork) {
+  std::string table;
+  for (int user = 0; user < 24; ++user) {
+    for (int item = user % 5; item < 20; item += 1 + user % 3) {
+      table += "u" + std::to_string(user) + "\ti" + std::to_string(item) + "\n";
+    }
+  }
+  write("films.tsv", table);
+  const std::string data = "/proc/self/cwd/films.tsv";
+  std::vector<std::string> arguments = wide("run", "2");
+  arguments[1] = data;
+  ASSERT_EQ(run(arguments).exit_code, 0);
+  std::filesystem::create_directory(path("elsewhere"));
+  ASSERT_EQ(::mkfifo(path("elsewhere/films.tsv").c_str(), 0600), 0);
+  arguments = wide("run", "4", {"--resume", "--timeout", "2"});
+  arguments[1] = data;
+  std::deque<Child> children = start(2, arguments, path("elsewhere"));
+  const std::vector<Outcome> ends = finish(children);
+  EXPECT_THAT(ends[0].err,
+              AllOf(HasSubstr("tern: rank 1 on host "), HasSubstr(" hangs: rank 0 on "),
+                    HasSubstr("; continue with: tern train --resume run\n")));
+  for (const Outcome& end : ends) EXPECT_EQ(end.exit_code, 1);
+  EXPECT_THAT(ends[1].err, IsEmpty());
+  EXPECT_EQ(run({"train", "--resume", "run", "--epochs", "4"}).exit_code, 0);
+  EXPECT_EQ(losses("run").size(), 4U);
+}
+
+/// The others read the same files as rank 0.
+TEST_F(RanksRun, EndWithTheSameExitCodeIfTheDataIsWrong) {
+  write("broken.tsv", "user\titem\nu1\n");
+  std::vector<std::string> arguments = wide("run", "2");
+  arguments[1] = "broken.tsv";
+  std::deque<Child> children = start(2, arguments);
+  for (const Outcome& end : finish(children)) EXPECT_EQ(end.exit_code, 65) << end.err;
 }
 
 TEST_F(RanksRun, RollBackTogether) {

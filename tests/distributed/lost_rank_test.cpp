@@ -12,6 +12,7 @@
 
 #include <array>
 #include <chrono>
+#include <latch>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -73,15 +74,83 @@ TEST(LostRank, AllEndIfOneLeaves) {
   for (const std::size_t rank : {0, 2}) EXPECT_THAT(failures[rank], HasSubstr("rank "));
 }
 
+/// It sends beats, but does not come to the next call.
+TEST(LostRank, AllNameTheOneThatHangsInItsOwnWork) {
+  const Patience patience{.wait = std::chrono::milliseconds(300)};
+  for (const int lost : {2, 0}) {
+    std::latch ended(3);
+    const auto failures = run_ranks(
+        4,
+        [&](Communicator& communicator) {
+          communicator.barrier();
+          if (communicator.rank() == lost) return ended.wait();
+          try {
+            add_forever(communicator);
+          } catch (const distributed::LostRank&) {
+            ended.count_down();
+            throw;
+          }
+        },
+        patience);
+    for (int rank = 0; rank < 4; ++rank) {
+      if (rank == lost) continue;
+      EXPECT_THAT(failures[static_cast<std::size_t>(rank)],
+                  AllOf(StartsWith(fmt::format("rank {} on host ", lost)),
+                        HasSubstr(" hangs: rank "), HasSubstr(" s for it")));
+    }
+  }
+}
+
+/// Rank 2 waits for rank 3, which hangs; the others, for rank 2.
+TEST(LostRank, OneThatWaitsItselfIsNotTheOneThatHangs) {
+  const Patience patience{.wait = std::chrono::seconds(3)};
+  std::latch ended(3);
+  const auto failures = run_ranks(
+      4,
+      [&](Communicator& communicator) {
+        if (communicator.rank() == 3) return ended.wait();
+        try {
+          std::vector<std::byte> more_than_buffers_hold(std::size_t{32} << 20);
+          communicator.broadcast(more_than_buffers_hold, 2);
+          add_forever(communicator);
+        } catch (const distributed::LostRank&) {
+          ended.count_down();
+          throw;
+        }
+      },
+      patience);
+  for (const std::size_t rank : {0, 1, 2}) {
+    EXPECT_THAT(failures[rank],
+                AllOf(StartsWith("rank 3 on host "), HasSubstr(" hangs: rank 2 on host")));
+  }
+}
+
+TEST(LostRank, AllEndWithTheExitCodeOfTheOneThatFails) {
+  for (const int lost : {0, 2}) {
+    std::array<int, 3> codes{};
+    run_ranks(3, [&](Communicator& communicator) {
+      if (communicator.rank() == lost) return communicator.fail("its data is wrong", 65);
+      try {
+        add_forever(communicator);
+      } catch (const distributed::LostRank& loss) {
+        codes[static_cast<std::size_t>(communicator.rank())] = loss.code();
+      }
+    });
+    codes[static_cast<std::size_t>(lost)] = 65;
+    EXPECT_THAT(codes, Each(65));
+  }
+}
+
 /// Ranks as processes. Each writes the message of its exception to a pipe.
 class Processes {
  public:
-  explicit Processes(int ranks) : port_(free_port()) {
+  /// hanging: a rank that hangs after its first sum.
+  explicit Processes(int ranks, int hanging = -1) : port_(free_port()) {
     for (int rank = 0; rank < ranks; ++rank) {
       std::array<int, 2> ends{};
       if (::pipe(ends.data()) != 0) throw std::runtime_error("pipe failed");
       const pid_t process = ::fork();
-      if (process == 0) become(rank, ranks, ends[1]);
+      if (process == 0) become(rank, ranks, hanging, ends[1]);
       ::close(ends[1]);
       processes_.push_back(process);
       messages_.push_back(ends[0]);
@@ -106,19 +175,27 @@ class Processes {
   std::string message(int rank) { return read(rank, 1000); }
 
  private:
-  [[noreturn]] void become(int rank, int ranks, int message) const {
+  [[noreturn]] void become(int rank, int ranks, int hanging, int message) const {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    std::string failure;
+    const auto end = [&](const std::string& text) {
+      ::_exit(::write(message, text.data(), text.size()) > 0 ? 1 : 2);
+    };
     try {
-      TcpCommunicator communicator(place_of(rank, ranks, port_));
+      Patience patience;
+      if (hanging >= 0) patience.wait = std::chrono::seconds(2);
+      patience.end = std::chrono::milliseconds(200);
+      TcpCommunicator communicator(
+          place_of(rank, ranks, port_), patience,
+          [&](const distributed::Failure& failure) { end("forced: " + failure.reason); });
       std::array<double, 100> values{};
       communicator.all_reduce(values);
       if (::write(message, "+", 1) != 1) ::_exit(2);
+      while (rank == hanging) ::pause();
       add_forever(communicator);
     } catch (const std::exception& error) {
-      failure = error.what();
+      end(error.what());
     }
-    ::_exit(::write(message, failure.data(), failure.size()) > 0 ? 1 : 2);
+    ::_exit(3);
   }
 
   std::string read(int rank, std::size_t most) {
@@ -156,6 +233,17 @@ TEST(LostRank, AllNameTheOneThatHangs) {
   for (const int rank : {0, 2}) {
     EXPECT_THAT(ranks.message(rank),
                 AllOf(StartsWith("rank 1 on host "), HasSubstr("has not answered for")));
+  }
+}
+
+/// Its own watch ends it.
+TEST(LostRank, TheOneThatHangsInItsOwnWorkEndsToo) {
+  for (const int lost : {1, 0}) {
+    Processes ranks(2, lost);
+    for (int rank = 0; rank < 2; ++rank) ranks.wait_for_start(rank);
+    const std::string reason = fmt::format("rank {} on host ", lost);
+    EXPECT_THAT(ranks.message(lost), AllOf(StartsWith("forced: " + reason), HasSubstr("hangs")));
+    EXPECT_THAT(ranks.message(1 - lost), AllOf(StartsWith(reason), HasSubstr("hangs")));
   }
 }
 
