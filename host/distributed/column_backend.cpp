@@ -42,6 +42,9 @@ ColumnBackend::ColumnBackend(Communicator& communicator, int threads)
       sums_(communicator),
       inner_(make_partial_cpu_backend(threads, sums_)) {}
 
+ColumnBackend::ColumnBackend(Communicator& communicator, std::unique_ptr<Backend> inner)
+    : communicator_(communicator), sums_(communicator), inner_(std::move(inner)) {}
+
 DeviceDescription ColumnBackend::describe() const {
   DeviceDescription own = inner_->describe();
   own.details += fmt::format(", for each of {} ranks", communicator_.size());
@@ -64,6 +67,11 @@ bool ColumnBackend::is_split(const Matrix& matrix) const {
 
 ColumnRange ColumnBackend::columns(std::int64_t width) const {
   return columns_of(width, communicator_.rank(), communicator_.size());
+}
+
+void ColumnBackend::synchronize() {
+  inner_->synchronize();
+  communicator_.expect_all();
 }
 
 void ColumnBackend::throw_not_carried(std::string_view op) const {
@@ -101,6 +109,7 @@ void ColumnBackend::upload(std::span<const double> values, Matrix& to) {
 template <class Value>
 void ColumnBackend::download_whole(const Matrix& from, std::span<Value> values) {
   check_transfer("download", from, values.size());
+  synchronize();
   if (!is_split(from)) return inner_->download(part(from), values);
   const std::int64_t width = from.cols();
   const std::int64_t own = columns(width).size();
@@ -155,6 +164,7 @@ void ColumnBackend::set(Counter& counter, std::int64_t value) {
 
 std::int64_t ColumnBackend::get(const Counter& counter) {
   const ColumnCounter& found = storage(counter);
+  synchronize();
   const std::int64_t own = inner_->get(found.own);
   if (!found.has_faults) return own;
   std::vector<std::int64_t> all(static_cast<std::size_t>(communicator_.size()));
