@@ -62,6 +62,12 @@ CudaBackend::CudaBackend(const CudaOptions& options) : options_(options) {
   description_ = describe_device(properties);
   pool_ = make_pool(options_.device);
   stream_ = make_stream();
+  if (options_.ranks == nullptr) return;
+  options_.reproducibility = Reproducibility::kBitwise;
+  // A window that begins runs a step as it is: on all ranks in the same step.
+  options_.ranks->broadcast(std::as_writable_bytes(std::span(&plan_bytes_, 1)), 0);
+  ranks_ = std::make_unique<RankParts>(*options_.ranks,
+                                       options_.nccl != nullptr ? *options_.nccl : load_nccl());
 }
 
 MemoryInfo CudaBackend::memory() const {
@@ -74,6 +80,12 @@ MemoryInfo CudaBackend::memory() const {
 
 void CudaBackend::expect_not_recording(const char* op) const {
   if (recording_ != nullptr) throw_in_recorded_step(op);
+}
+
+void CudaBackend::expect_all_columns(const char* op) const {
+  if (ranks_ == nullptr) return;
+  throw ConfigError(std::string(op) +
+                    " is not carried out by several ranks on GPUs yet: use one rank, or CPUs");
 }
 
 float* CudaBackend::grow(Workspace& workspace, std::int64_t size, const char* op) {
@@ -268,6 +280,7 @@ void CudaBackend::set(RowSteps& steps, std::int64_t step) {
 void CudaBackend::synchronize() {
   expect_not_recording("synchronize");
   const DeviceScope scope = use_device();
+  if (ranks_ != nullptr) return ranks_->wait(stream_.get());
   check(cudaStreamSynchronize(stream_.get()));
 }
 

@@ -12,6 +12,7 @@
 #include "cuda/support/launch.hpp"
 #include "cuda/support/matmul.hpp"
 #include "cuda/support/range.hpp"
+#include "cuda/support/rank_parts.hpp"
 #include "cuda/support/resources.hpp"
 #include "tern/backend.hpp"
 
@@ -32,6 +33,12 @@ struct CudaOptions {
   /// have more, each logit searches for its pair. The mask is quadratic in the batch size, while
   /// memory is promised to be linear: this is enough for 32,768 pairs.
   std::int64_t mask_bytes = std::int64_t{128} << 20;
+  /// The ranks that have the other columns of every matrix; they outlive the backend. Its bpr and l2_penalty are
+  /// those of whole rows; all other ops treat the part as a matrix of its own. Reproducible in any case, and
+  /// rank 0's plan_bytes count. All ranks make the same calls in the same order. Null: it has all columns.
+  RankGroup* ranks = nullptr;
+  /// NCCL, which connects them; null: that of this machine. Read by the constructor alone.
+  const NcclApi* nccl = nullptr;
   /// Waits after every launch, so that a failing kernel is named; recorded steps are then not
   /// captured. The program sets it by TERN_CUDA_SYNC=1.
   bool synchronous = false;
@@ -166,6 +173,8 @@ class CudaBackend final : public Backend {
   DeviceScope use_device() const { return DeviceScope(options_.device); }
   /// Throws ShapeError if a recorded step is running: its ops must not do this.
   void expect_not_recording(const char* op) const;
+  /// Throws ConfigError if other ranks have columns: the op needs whole rows, or the elements' places in them.
+  void expect_all_columns(const char* op) const;
   /// At least `size` floats, of any value. Throws ShapeError if a recorded step that is being
   /// captured would have to allocate them.
   float* grow(Workspace& workspace, std::int64_t size, const char* op);
@@ -196,7 +205,8 @@ class CudaBackend final : public Backend {
   // In the order in which the later ones need the earlier ones.
   MemoryPool pool_;
   Stream stream_;
-  CublasHandle cublas_;  // made when first needed: it costs time and memory
+  std::unique_ptr<RankParts> ranks_;  // null: this backend has all columns
+  CublasHandle cublas_;               // made when first needed: it costs time and memory
   DeviceArray<std::uint8_t> cublas_workspace_;
   ScoreWorkspace score_;
   std::unique_ptr<Matmul> matmul_;  // likewise

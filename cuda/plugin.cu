@@ -32,6 +32,7 @@ std::unique_ptr<Backend> make_backend(const PluginOptions& options) {
   return std::make_unique<CudaBackend>(CudaOptions{.device = options.device,
                                                    .reproducibility = options.reproducibility,
                                                    .plan_bytes = options.plan_bytes,
+                                                   .ranks = options.ranks,
                                                    .synchronous = wants_synchronous()});
 }
 

@@ -130,7 +130,11 @@ struct TripletsStorage final : Storage {
   DeviceArray<float> weights;  // workspace of bpr and sampled_contrast
   DeviceArray<double> terms;   // workspace of the losses and l2_penalty
   Workspace pairs;             // of losses over unit rows of pairs
-  Workspace contrast;          // of sampled_contrast
+  // Only with several ranks, and gathered from them: parts of the scores of bpr, (ranks, batch_size), and of
+  // the norm of l2_penalty, (ranks).
+  DeviceArray<float> score_parts;
+  DeviceArray<double> norm_parts;
+  Workspace contrast;  // of sampled_contrast
 
   /// All triplets of the epoch, if the caller set them; else they are drawn window by window.
   DeviceArray<Triplet> given;

@@ -193,6 +193,7 @@ void CudaBackend::alignment_uniformity(Triplets& triplets,
                                        Matrix& grad_items, Matrix& losses) {
   const Range range("alignment_uniformity");
   check_alignment_uniformity(triplets, options, users, items, grad_users, grad_items, losses);
+  expect_all_columns("alignment_uniformity");
   TripletsStorage& state = storage(triplets);
   check_pair_batch("alignment_uniformity", state.sampled, state.batch_size);
   const DeviceScope scope = use_device();

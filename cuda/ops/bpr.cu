@@ -21,6 +21,10 @@
 // they lie (12·B·D bytes of atomics). Its sums have no fixed order: equal runs differ in the last
 // bits.
 //
+// If several ranks share the columns, a kernel computes the part of each x_t that this rank's columns give; the
+// parts of all ranks are gathered (4·B bytes a rank) and added in f64, in ascending order of the ranks, by
+// another kernel, which then does what is left of 1. The rest needs no other columns.
+//
 // B·D is small (2048·64): all launches are bound by latency. So as many groups as possible run side
 // by side, and each has several gathers under way.
 
@@ -67,6 +71,12 @@ __device__ float score_difference(const BprTask& task, const LaneGroup<kLanes>& 
   return group.sum(sum);
 }
 
+/// The loss and the weight of triplet t of a batch, from x_t.
+__device__ inline void weigh(const BprTask& task, std::int64_t t, double x) {
+  task.terms[t] = softplus(x);
+  task.weights[t] = static_cast<float>(sigmoid(x) / static_cast<double>(task.batch.state->count));
+}
+
 /// One group a triplet of the batch.
 template <int kLanes>
 __global__ void __launch_bounds__(kBprThreads)
@@ -78,10 +88,29 @@ __global__ void __launch_bounds__(kBprThreads)
   const LaneGroup<kLanes> group;
   const Triplet triplet = task.batch.triplets[task.batch.state->first + t];
   const double x = score_difference(task, group, triplet);
-  if (group.lane == 0) {
-    task.terms[t] = softplus(x);
-    task.weights[t] = static_cast<float>(sigmoid(x) / static_cast<double>(count));
-  }
+  if (group.lane == 0) weigh(task, t, x);
+}
+
+/// The same with a part of the columns: part[t] is theirs of x_t.
+template <int kLanes>
+__global__ void __launch_bounds__(kBprThreads)
+    bpr_part_kernel(const __grid_constant__ BprTask task, float* part) {
+  const std::int64_t t = static_cast<std::int64_t>(blockIdx.x) * (kBprThreads / kLanes) +
+                         static_cast<int>(threadIdx.x) / kLanes;
+  if (t >= task.batch.state->count) return;
+  const LaneGroup<kLanes> group;
+  const float x = score_difference(task, group, task.batch.triplets[task.batch.state->first + t]);
+  if (group.lane == 0) part[t] = x;
+}
+
+/// One thread a triplet: x_t from the parts of all ranks.
+__global__ void __launch_bounds__(kBprThreads)
+    bpr_join_kernel(const __grid_constant__ BprTask task, int ranks) {
+  const std::int64_t t = static_cast<std::int64_t>(blockIdx.x) * kBprThreads + threadIdx.x;
+  if (t >= task.batch.state->count) return;
+  double x = task.parts[t];
+  for (int r = 1; r < ranks; ++r) x += task.parts[r * task.batch.batch_size + t];
+  weigh(task, t, x);
 }
 
 /// Vector `place` of a row's gradient, summed over its occurrences [begin, end): for a user
@@ -205,18 +234,32 @@ void launch_bpr_fused(const Queue& queue, const BprTask& task) {
   });
 }
 
+void launch_scores(const Queue& queue, const BprTask& task) {
+  const Launcher launch(queue);
+  const std::int64_t size = task.batch.batch_size;
+  with_lanes(task.users.stride / kVector, [&](auto width) {
+    constexpr int kLanes = decltype(width)::value;
+    const LaunchShape shape{.blocks = ceil_div(size, kBprThreads / kLanes), .threads = kBprThreads};
+    if (queue.ranks == nullptr) {
+      launch(shape, bpr_score_kernel<kLanes>, task);
+    } else {
+      launch(shape, bpr_part_kernel<kLanes>, task, task.parts + queue.ranks->rank() * size);
+    }
+  });
+  if (queue.ranks == nullptr) return;
+  // Those of a shorter batch too: a recorded step gathers as many in every replay.
+  queue.ranks->gather(queue, task.parts, size);
+  launch({.blocks = ceil_div(size, kBprThreads), .threads = kBprThreads}, bpr_join_kernel, task,
+         queue.ranks->size());
+}
+
 }  // namespace
 
 void launch_bpr(const Queue& queue, const BprTask& task) {
   const Launcher launch(queue);
   const std::int64_t vectors = task.users.stride / kVector;
   const int lanes = lanes_for(vectors);
-  with_lanes(vectors, [&](auto width) {
-    constexpr int kLanes = decltype(width)::value;
-    launch(
-        {.blocks = ceil_div(task.batch.batch_size, kBprThreads / kLanes), .threads = kBprThreads},
-        bpr_score_kernel<kLanes>, task);
-  });
+  launch_scores(queue, task);
   const std::int64_t rows = task.batch.sides[0].capacity + task.batch.sides[1].capacity;
   launch({.blocks = 1 + ceil_div(rows, kBprThreads / lanes), .threads = kBprThreads},
          bpr_gradient_kernel, task, lanes);
@@ -236,7 +279,8 @@ void CudaBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& ite
                      .grad_items = view(grad_items),
                      .losses = view(losses),
                      .weights = state.weights.data(),
-                     .terms = state.terms.data()};
+                     .terms = state.terms.data(),
+                     .parts = state.score_parts.data()};
   state.fused ? launch_bpr_fused(queue(), task) : launch_bpr(queue(), task);
   refresh_copies({&grad_users, &grad_items, &losses});
 }

@@ -17,6 +17,7 @@ struct BprTask {
   MatrixView<float> losses;  // (2, batches of the epoch)
   float* weights = nullptr;  // (batch_size) workspace: σ_t / B
   double* terms = nullptr;   // (batch_size) workspace: softplus of each triplet
+  float* parts = nullptr;    // (ranks, batch_size) workspace with several ranks: their parts of x_t
 };
 
 /// The reproducible form, see bpr.cu.

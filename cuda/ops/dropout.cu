@@ -88,6 +88,7 @@ void launch_dropout(const Queue& queue, const DropoutTask& task) {
 void CudaBackend::dropout(const DropoutOptions& options, const Counter& step, Matrix& values) {
   const Range range("dropout");
   check_dropout(options, step, values);
+  expect_all_columns("dropout");
   const DeviceScope scope = use_device();
   const DropoutTask task{.options = options,
                          .threshold = dropout_threshold(options.probability),

@@ -111,6 +111,7 @@ void CudaBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptio
                                    Matrix& grad_items, Matrix& losses) {
   const Range range("in_batch_softmax");
   check_in_batch_softmax(triplets, options, users, items, grad_users, grad_items, losses);
+  expect_all_columns("in_batch_softmax");
   TripletsStorage& state = storage(triplets);
   InBatchSoftmaxTask task;
   task.layout = layout_of(triplets, options);

@@ -166,6 +166,7 @@ void CudaBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Si
                            Matrix& grad_others, Matrix& losses) {
   const Range range("info_nce");
   check_info_nce(triplets, options, side, views, others, grad_views, grad_others, losses);
+  expect_all_columns("info_nce");
   TripletsStorage& state = storage(triplets);
   check_pair_batch("info_nce", state.sampled, state.batch_size);
   const DeviceScope scope = use_device();

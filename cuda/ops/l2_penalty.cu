@@ -8,7 +8,8 @@
 //
 // The reproducible form needs the plan of next_batch_plan.cu: one group of lanes handles a distinct
 // row, 12·D bytes each (the row and its gradient read, the gradient written); then one block sums
-// the terms in a fixed order. The fused form needs no plan: one group handles one row of one
+// the terms in a fixed order. If several ranks share the columns, it sums the part of theirs; the parts of all
+// ranks are gathered (8 bytes a rank) and added in ascending order of the ranks. The fused form needs no plan: one group handles one row of one
 // triplet and adds to the gradient by float atomics, so equal runs differ in the last bits.
 
 #include "cuda/ops/l2_penalty.hpp"
@@ -57,10 +58,17 @@ __global__ void __launch_bounds__(kL2Threads)
   }
 }
 
-/// The first block: threads sum terms kL2Threads apart, then join in a fixed order. A second block
-/// increments a counter, if there is one.
+/// The penalty of a batch, from Σ occurrences · ‖row‖² over its distinct rows.
+__device__ inline void write_penalty(const L2PenaltyTask& task, double sum) {
+  const auto count = static_cast<double>(task.batch.state->count);
+  task.losses(1, task.batch.state->batch) = static_cast<float>(task.lambda / (2.0 * count) * sum);
+}
+
+/// The first block: threads sum terms kL2Threads apart, then join in a fixed order; the sum goes to `part`
+/// if this rank has a part of the columns. A second block increments a counter, if there is one.
 __global__ void __launch_bounds__(kL2Threads)
-    l2_penalty_loss_kernel(const __grid_constant__ L2PenaltyTask task, IncrementTask increment) {
+    l2_penalty_loss_kernel(const __grid_constant__ L2PenaltyTask task, IncrementTask increment,
+                           double* part) {
   if (blockIdx.x > 0) {
     if (threadIdx.x == 0) increment_counter(increment);
     return;
@@ -74,10 +82,19 @@ __global__ void __launch_bounds__(kL2Threads)
     terms += task.batch.sides[s].capacity;
   }
   sum = block_reduce<Sum>(sum);
-  if (threadIdx.x == 0) {
-    const auto count = static_cast<double>(task.batch.state->count);
-    task.losses(1, task.batch.state->batch) = static_cast<float>(task.lambda / (2.0 * count) * sum);
+  if (threadIdx.x > 0) return;
+  if (part != nullptr) {
+    *part = sum;
+  } else {
+    write_penalty(task, sum);
   }
+}
+
+/// One thread.
+__global__ void l2_penalty_join_kernel(const __grid_constant__ L2PenaltyTask task, int ranks) {
+  double sum = task.parts[0];
+  for (int r = 1; r < ranks; ++r) sum += task.parts[r];
+  write_penalty(task, sum);
 }
 
 /// One group a triplet and one of its R = 3 (pairs: 2) rows; grid: (triplets, R). The term of the
@@ -149,8 +166,12 @@ void launch_l2_penalty(const Queue& queue, const L2PenaltyTask& task) {
 void launch_l2_penalty_loss(const Queue& queue, const L2PenaltyTask& task,
                             const IncrementTask& increment) {
   const Launcher launch(queue);
+  double* part = queue.ranks == nullptr ? nullptr : task.parts + queue.ranks->rank();
   launch({.blocks = increment.counter == nullptr ? 1 : 2, .threads = kL2Threads},
-         l2_penalty_loss_kernel, task, increment);
+         l2_penalty_loss_kernel, task, increment, part);
+  if (queue.ranks == nullptr) return;
+  queue.ranks->gather(queue, task.parts, 1);
+  launch({.blocks = 1, .threads = 1}, l2_penalty_join_kernel, task, queue.ranks->size());
 }
 
 void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,
@@ -168,6 +189,7 @@ void CudaBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& us
                            .gradients = {view(grad_users), view(grad_items)},
                            .losses = view(losses),
                            .terms = state.terms.data(),
+                           .parts = state.norm_parts.data(),
                            .places = {state.row_places(0), state.row_places(1)}};
   if (state.fused) {
     launch_l2_penalty_fused(queue(), task);

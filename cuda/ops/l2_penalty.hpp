@@ -19,6 +19,8 @@ struct L2PenaltyTask {
   /// Workspace: occurrences · ‖row‖² of each distinct row, (capacity of both sides); in the fused
   /// form ‖row‖² of each row of each triplet, (rows_per_triplet · batch_size).
   double* terms = nullptr;
+  /// Workspace with several ranks, (ranks): their parts of the sum of the terms.
+  double* parts = nullptr;
   /// By side: for a launch of propagate that adds the penalty to its rows.
   RowPlaces places[2] = {};
 };

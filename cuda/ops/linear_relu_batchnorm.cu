@@ -238,6 +238,7 @@ void CudaBackend::linear(const DenseSum& sum, Matrix& z) {
 DenseState CudaBackend::make_dense_state(std::int64_t rows, std::int64_t cols) {
   expect_not_recording("make_dense_state");
   check_make_dense_state(rows, cols);
+  expect_all_columns("make_dense_state");
   check_allocate(rows, cols, sizeof(float));
   check_allocate(rows, padded(cols), sizeof(float));
   const DeviceScope scope = use_device();

@@ -132,6 +132,7 @@ void launch_normalize_rows_backward(const Queue& queue, const NormalizeBackwardT
 void CudaBackend::normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) {
   const Range range("normalize_rows");
   check_normalize_rows(x, y, sum);
+  expect_all_columns("normalize_rows");
   const DeviceScope scope = use_device();
   NormalizeTask task{.x = read_only_view(x), .y = view(y).data};
   if (sum.sum != nullptr) {
@@ -148,6 +149,7 @@ void CudaBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y,
                                           const RowAddend& addend) {
   const Range range("normalize_rows_backward");
   check_normalize_rows_backward(x, grad_y, grad_x, addend);
+  expect_all_columns("normalize_rows_backward");
   const DeviceScope scope = use_device();
   NormalizeBackwardTask task{
       .x = read_only_view(x), .grad_y = view(grad_y).data, .grad_x = view(grad_x).data};

@@ -151,7 +151,7 @@ void PendingOps::launch(const Queue& queue) {
 }
 
 Queue CudaBackend::queue() {
-  const Queue queue{stream_.get(), multiprocessors_, options_.synchronous};
+  const Queue queue{stream_.get(), multiprocessors_, options_.synchronous, ranks_.get()};
   if (recording_ != nullptr) recording_->pending().launch(queue);
   return queue;
 }

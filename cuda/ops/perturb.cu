@@ -107,6 +107,7 @@ void CudaBackend::perturb(const PerturbOptions& options, const Counter& step, Ma
                           const RowSet* rows, const RowSum& sum) {
   const Range range("perturb");
   check_perturb(options, step, values, rows, sum);
+  expect_all_columns("perturb");
   const DeviceScope scope = use_device();
   PerturbTask task{.magnitude = finite_factor(options.magnitude),
                    .seed = options.seed,

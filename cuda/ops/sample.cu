@@ -164,6 +164,11 @@ Triplets CudaBackend::make_triplets(const Graph& graph, const SamplingOptions& o
   RowSet items = make_batch_rows(*state, Side::kItem, graph.num_items(), batches, pool_memory());
   state->terms = DeviceArray<double>(
       std::max(3 * state->batch_size, users.capacity() + items.capacity()), pool_memory());
+  if (ranks_ != nullptr) {
+    state->score_parts = DeviceArray<float>(ranks_->size() * state->batch_size, pool_memory());
+    state->score_parts.zero();
+    state->norm_parts = DeviceArray<double>(ranks_->size(), pool_memory());
+  }
   const std::int64_t size = state->size;
   const std::int64_t batch = state->batch_size;
   const int negatives = options.negatives_per_positive;

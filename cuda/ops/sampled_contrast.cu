@@ -313,6 +313,7 @@ void CudaBackend::sampled_contrast(Triplets& triplets, const SampledContrastOpti
                                    Matrix& grad_items, Matrix& losses) {
   const Range range("sampled_contrast");
   check_sampled_contrast(triplets, options, users, items, grad_users, grad_items, losses);
+  expect_all_columns("sampled_contrast");
   TripletsStorage& state = storage(triplets);
   check_sampled("sampled_contrast", state.sampled);
   const DeviceScope scope = use_device();

@@ -12,12 +12,16 @@
 
 namespace tern::cuda {
 
+class RankParts;
+
 /// Where ops launch their kernels: one stream of one device.
 struct Queue {
   cudaStream_t stream = nullptr;
   int multiprocessors = 1;
   /// Waits after every launch, so that a failure is reported by the kernel that failed.
   bool synchronous = false;
+  /// The ranks that have the other columns of every matrix; null: it has all.
+  RankParts* ranks = nullptr;
 };
 
 /// Checks a call of a library that launches kernels of its own, and waits for them if the queue is

@@ -40,6 +40,12 @@ ColumnBackend::ColumnBackend(Communicator& communicator, int threads)
       sums_(communicator, exchange_),
       inner_(make_partial_cpu_backend(threads, sums_)) {}
 
+ColumnBackend::ColumnBackend(Communicator& communicator, std::unique_ptr<Backend> inner)
+    : communicator_(communicator),
+      exchange_(communicator),
+      sums_(communicator, exchange_),
+      inner_(std::move(inner)) {}
+
 DeviceDescription ColumnBackend::describe() const {
   DeviceDescription own = inner_->describe();
   own.details += fmt::format(", for each of {} ranks", communicator_.size());
@@ -62,6 +68,11 @@ bool ColumnBackend::is_split(const Matrix& matrix) const {
 
 ColumnRange ColumnBackend::columns(std::int64_t width) const {
   return columns_of(width, communicator_.rank(), communicator_.size());
+}
+
+void ColumnBackend::synchronize() {
+  inner_->synchronize();
+  communicator_.expect_all();
 }
 
 Matrix ColumnBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
@@ -95,6 +106,7 @@ void ColumnBackend::upload(std::span<const double> values, Matrix& to) {
 template <class Value>
 void ColumnBackend::download_whole(const Matrix& from, std::span<Value> values) {
   check_transfer("download", from, values.size());
+  synchronize();
   if (!is_split(from)) return inner_->download(part(from), values);
   const std::int64_t own = columns(from.cols()).size();
   std::vector<Value> mine(static_cast<std::size_t>(from.rows() * own));
@@ -129,6 +141,7 @@ void ColumnBackend::set(Counter& counter, std::int64_t value) {
 
 std::int64_t ColumnBackend::get(const Counter& counter) {
   const ColumnCounter& found = storage(counter);
+  synchronize();
   const std::int64_t own = inner_->get(found.own);
   if (!found.has_faults) return own;
   std::vector<std::int64_t> all(static_cast<std::size_t>(communicator_.size()));

@@ -24,7 +24,7 @@ namespace tern::distributed {
 void expect_enough_columns(std::string_view what, std::int64_t width, int ranks);
 
 /// A backend for one of several ranks that train one model together. Each holds all rows and a part of
-/// the columns of every matrix that is not replicated (MatrixOptions), in the CPU backend; to its users a
+/// the columns of every matrix that is not replicated (MatrixOptions), in an inner backend; to its users a
 /// matrix is whole. Ops on the step's tables work on the rank's own columns: bpr, sampled_contrast,
 /// l2_penalty and normalize_rows exchange sums over the columns, the other losses the batch's rows,
 /// linear_relu_batchnorm its inputs and their gradients, all
@@ -36,8 +36,11 @@ void expect_enough_columns(std::string_view what, std::int64_t width, int ranks)
 /// configuration does: all that it can read is the same on every rank, bit for bit.
 class ColumnBackend final : public Backend {
  public:
-  /// The communicator must outlive the backend. threads: of this rank; 0: all that the process may use.
+  /// On the CPU. The communicator must outlive the backend. threads: of this rank; 0: all that the process
+  /// may use.
   ColumnBackend(Communicator& communicator, int threads);
+  /// Over a backend that completes its sums by itself, as a CUDA backend with PluginOptions::ranks does.
+  ColumnBackend(Communicator& communicator, std::unique_ptr<Backend> inner);
 
   std::string name() const override { return inner_->name(); }
   DeviceDescription describe() const override;
@@ -62,7 +65,8 @@ class ColumnBackend final : public Backend {
   void increment(Counter& counter) override;
   RowSteps make_row_steps(std::int64_t rows) override;
   void set(RowSteps& steps, std::int64_t step) override;
-  void synchronize() override { inner_->synchronize(); }
+  /// Throws Error if a rank is lost: what needs it is then of no use.
+  void synchronize() override;
   double seconds(const std::function<void()>& work) override { return inner_->seconds(work); }
   std::unique_ptr<Recording> record(std::function<void()> step) override;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "host/backend/rank_group.hpp"
 #include "tern/error.hpp"
 
 namespace tern::distributed {
@@ -34,16 +35,12 @@ struct Traffic {
 };
 
 /// The ranks of one training: processes, numbered from 0, that run the same program on the same data.
-/// Every method but rank(), size(), place_of(), traffic() and fail() is collective: all ranks call it,
-/// in the same order and with the same sizes, and it returns when this rank has its result. The results
+/// barrier(), broadcast(), all_reduce(), reduce_scatter() and all_gather() are collective: all ranks call
+/// them in the same order and with the same sizes, and each returns when this rank has its result. The results
 /// have the same bits on every rank and in every run. A collective call throws LostRank, naming rank, host
 /// and reason, if a rank is lost; no later call succeeds then.
-class Communicator {
+class Communicator : public RankGroup {
  public:
-  virtual ~Communicator() = default;
-
-  virtual int rank() const = 0;
-  virtual int size() const = 0;
   /// "rank 2 on host node7", for messages.
   virtual std::string place_of(int rank) const = 0;
   virtual Traffic traffic() const = 0;
@@ -59,8 +56,6 @@ class Communicator {
   /// block, the same on all ranks; own has sizes[rank()] bytes, all has their sum.
   virtual void all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,
                           std::span<std::byte> all) = 0;
-  /// bytes := those of this rank.
-  virtual void broadcast(std::span<std::byte> bytes, int from) = 0;
   /// Returns when all ranks have called it.
   void barrier();
 

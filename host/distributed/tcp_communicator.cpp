@@ -37,18 +37,33 @@ TcpCommunicator::TcpCommunicator(const RankPlace& place, const Patience& patienc
     UniqueFd& connection = all[static_cast<std::size_t>(r)].watch;
     if (connection.valid()) watched.push_back({r, place_of(r), std::move(connection)});
   }
-  // Wakes a call that waits for a rank.
-  const auto wake = [this] {
-    for (const Peer& one : peers_) ::shutdown(one.data.get(), SHUT_RDWR);
-  };
   watch_ = std::make_unique<Watch>(place_of(rank_), std::move(watched), patience,
-                                   Watch::Calls{wake, std::move(on_overdue)});
+                                   Watch::Calls{[this] { stop_waiting(); }, std::move(on_overdue)});
 }
 
 TcpCommunicator::~TcpCommunicator() = default;
 
 std::string TcpCommunicator::place_of(int rank) const {
   return fmt::format("rank {} on host {}", rank, host_of(rank));
+}
+
+void TcpCommunicator::stop_waiting() {
+  for (const Peer& one : peers_) ::shutdown(one.data.get(), SHUT_RDWR);
+  const std::lock_guard lock(stop_mutex_);
+  if (const auto stop = std::exchange(stop_, nullptr)) stop();
+}
+
+void TcpCommunicator::on_loss(std::function<void()> stop) {
+  const std::lock_guard lock(stop_mutex_);
+  stop_ = std::move(stop);
+  // The watch calls after it has noted the failure, and so either sees this one or is seen here.
+  if (watch_->failure()) {
+    if (const auto now = std::exchange(stop_, nullptr)) now();
+  }
+}
+
+void TcpCommunicator::expect_all() {
+  if (watch_->failure()) throw_lost(rank_);
 }
 
 void TcpCommunicator::fail(std::string_view reason, int code) {
@@ -63,7 +78,7 @@ void TcpCommunicator::throw_lost(int rank) {
 }
 
 void TcpCommunicator::exchange() {
-  if (watch_->failure()) throw_lost(rank_);
+  expect_all();
   std::vector<pollfd> events;
   // No byte has moved for so long. A pass counts two seconds at most, although a second is all that it may
   // take: this process may have been stopped with the whole job.

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class TcpCommunicator final : public Communicator {
   void all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,
                   std::span<std::byte> all) override;
   void broadcast(std::span<std::byte> bytes, int from) override;
+  void expect_all() override;
+  void on_loss(std::function<void()> stop) override;
   void fail(std::string_view reason, int code = 1) override;
 
   /// Sums of at most this number of values are gathered whole.
@@ -54,6 +57,8 @@ class TcpCommunicator final : public Communicator {
   /// Sends and receives what the peers list, at one time, so that nobody waits for a full buffer.
   void exchange();
   [[noreturn]] void throw_lost(int rank);
+  /// Ends what this rank waits for.
+  void stop_waiting();
   void sum_whole(std::span<double> values);
   void sum_parts(std::span<double> values);
 
@@ -62,6 +67,8 @@ class TcpCommunicator final : public Communicator {
   Traffic traffic_;
   std::vector<double> gathered_;  // workspace of all_reduce
   std::vector<float> blocks_;     // workspace of reduce_scatter
+  std::mutex stop_mutex_;
+  std::function<void()> stop_;    // of on_loss; null: none, or called already
   std::unique_ptr<Watch> watch_;  // last: it ends before the connections
 };
 

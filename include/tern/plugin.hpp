@@ -17,10 +17,12 @@ namespace tern {
 /// Names the layout of Plugin and of every class that crosses (Backend, the owners of storage.hpp,
 /// options, exceptions). Change it with any change to one of them: a library with another string
 /// is refused before anything else in it is called.
-inline constexpr char kPluginAbi[] = "tern-plugin-7";
+inline constexpr char kPluginAbi[] = "tern-plugin-8";
 
 /// File name of the library with the CUDA backend.
 inline constexpr char kCudaPluginFile[] = "libtern_cuda.so";
+
+class RankGroup;  // host/backend/rank_group.hpp
 
 /// The backend that a plugin shall make.
 struct PluginOptions {
@@ -29,6 +31,9 @@ struct PluginOptions {
   /// The most bytes that triplets planned ahead may take; 0: a share of the device's memory. Results do
   /// not depend on it: tests set it to plan an epoch in parts.
   std::int64_t plan_bytes = 0;
+  /// The ranks that have the other columns of every matrix: the backend connects its device with theirs by
+  /// NCCL, and all ranks make one at the same time. They outlive it. Null: the backend has all columns.
+  RankGroup* ranks = nullptr;
 };
 
 /// Returned by the library's one exported symbol. Valid as long as the library is loaded.

@@ -12,6 +12,7 @@
 
 #include <array>
 #include <chrono>
+#include <future>
 #include <latch>
 #include <stdexcept>
 #include <string>
@@ -66,6 +67,32 @@ TEST(LostRank, OnlyRankZeroHasToReportTheOneThatFails) {
 }
 
 /// A rank that leaves early is found by the next call of the others.
+/// As a device that waits for the others is woken.
+TEST(LostRank, CallsWhatEndsAWaitOfTheRanksOwn) {
+  const auto failures = run_ranks(3, [](Communicator& communicator) {
+    if (communicator.rank() == 1) {
+      communicator.barrier();
+      throw std::runtime_error("a planted failure");
+    }
+    communicator.on_loss([] { FAIL() << "it was replaced"; });
+    std::promise<void> lost;
+    communicator.on_loss([&] { lost.set_value(); });  // a second call would throw
+    communicator.expect_all();
+    communicator.barrier();
+    lost.get_future().wait();
+    bool called = false;
+    communicator.on_loss([&] { called = true; });
+    EXPECT_TRUE(called) << "the loss is known already";
+    communicator.on_loss(nullptr);
+    communicator.expect_all();
+  });
+  EXPECT_EQ(failures[1], "a planted failure");
+  for (const int other : {0, 2}) {
+    EXPECT_THAT(failures[static_cast<std::size_t>(other)],
+                AllOf(StartsWith("rank 1 on host "), HasSubstr("a planted failure")));
+  }
+}
+
 TEST(LostRank, AllEndIfOneLeaves) {
   const auto failures = run_ranks(3, [](Communicator& communicator) {
     if (communicator.rank() != 1) add_forever(communicator);

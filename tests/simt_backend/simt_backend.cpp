@@ -1,7 +1,9 @@
 #include "tests/simt_backend/simt_backend.hpp"
 
 #include "cuda/backend.hpp"
+#include "cuda/support/nccl.hpp"
 #include "simt/runtime/device.hpp"
+#include "simt/runtime/nccl.hpp"
 
 namespace tern::test {
 
@@ -26,6 +28,9 @@ std::unique_ptr<Backend> make_simt_backend(const SimtOptions& options) {
   cuda_options.plan_bytes = options.plan_bytes;
   if (options.result_bytes > 0) cuda_options.result_bytes = options.result_bytes;
   if (options.mask_bytes > 0) cuda_options.mask_bytes = options.mask_bytes;
+  const cuda::NcclApi nccl = cuda::nccl_api(simt::nccl_symbol);
+  cuda_options.ranks = options.ranks;
+  cuda_options.nccl = &nccl;
   return std::make_unique<cuda::CudaBackend>(cuda_options);
 }
 

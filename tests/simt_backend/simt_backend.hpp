@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "host/backend/rank_group.hpp"
 #include "tern/backend.hpp"
 
 namespace tern::test {
@@ -24,6 +25,8 @@ struct SimtOptions {
   std::int64_t result_bytes = 0;
   /// CudaOptions::mask_bytes; 0: its default.
   std::int64_t mask_bytes = 0;
+  /// CudaOptions::ranks, over the emulated NCCL.
+  RankGroup* ranks = nullptr;
 };
 
 /// The tested forms of the backend. `late`, with windows of some two hundred triplets, a few

@@ -188,6 +188,10 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return stream->failed ? report(cudaErrorLaunchFailure) : cudaSuccess;
 }
 
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  return cudaStreamSynchronize(stream);
+}
+
 cudaError_t cudaEventCreate(cudaEvent_t* event) {
   *event = new CUevent_st;
   (*event)->device = simt::runtime::current_device();

@@ -34,7 +34,8 @@ enum class Fault {
   out_of_bounds,     ///< beside a Buffer, a shared array or any array of known length
   misaligned,        ///< an address that its type's alignment does not divide
   undefined,         ///< signed overflow, bad shift, division by zero, an impossible place
-  trap               ///< the kernel called __trap()
+  trap,              ///< the kernel called __trap()
+  bad_collective     ///< ranks whose collectives do not fit together, or one that never comes
 };
 
 /// The first fault of a launch: its kind, block and thread. what() has these too, and the source
