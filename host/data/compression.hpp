@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "host/support/byte_stream.hpp"
 #include "host/support/file_bytes.hpp"
 
 namespace tern {
@@ -22,8 +24,10 @@ ByteBuffer decompress(Compression compression, std::string_view bytes, ByteLimit
                       const std::string& file);
 
 /// The bytes of a data file ("-": standard input), decompressed if it begins like gzip or zstd. max_bytes is
-/// data.max_bytes, which limits both the file and its decompressed bytes. Throws DataError as
-/// read_whole_file() and decompress() do, and on another compression.
+/// data.max_bytes, which limits both the file and its decompressed bytes. This and reading throw DataError if
+/// the file cannot be read, is too long, or has another compression, and as decompress() does.
+std::unique_ptr<ByteStream> open_file(const std::filesystem::path& path, std::int64_t max_bytes);
+/// All of them.
 ByteBuffer read_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
 }  // namespace tern

@@ -163,7 +163,8 @@ std::variant<Tensor, SparseElements> read_npz(const std::filesystem::path& path,
                                               std::int64_t max_bytes) {
   const std::string file = path.string();
   ByteLimit limit(file, max_bytes, "the most that data.max_bytes allows");
-  const ByteBuffer bytes = read_whole_file(file, limit);
+  FileStream stream(file);
+  const ByteBuffer bytes = read_to_end(stream, stream.size(), limit);
   const ZipArchive archive(bytes.view(), file);
   return NpzReader(archive, file, max_bytes).read();
 }

@@ -2,51 +2,37 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "host/support/byte_stream.hpp"
+#include "host/support/growing_array.hpp"
+
 namespace tern {
 
-/// A buffer that grows at its end. Unlike a std::string, it grows by realloc, which moves large
-/// blocks by remapping pages, and does not clear new bytes.
-class ByteBuffer {
+/// Bytes that are read one block after another.
+class ByteBuffer : public GrowingArray<char> {
  public:
-  std::string_view view() const noexcept { return {data_.get(), size_}; }
-  std::span<char> bytes() noexcept { return {data_.get(), size_}; }
-  std::size_t size() const noexcept { return size_; }
-  std::size_t capacity() const noexcept { return capacity_; }
-
-  /// Makes room for this many bytes in all. Throws std::bad_alloc.
-  void reserve(std::size_t capacity);
-  /// The place of the next byte; capacity() - size() bytes fit.
-  char* end() noexcept { return data_.get() + size_; }
-  /// Counts bytes that were written at end().
-  void extend(std::size_t bytes) noexcept { size_ += bytes; }
-
- private:
-  struct Free {
-    void operator()(char* data) const noexcept { std::free(data); }
-  };
-  std::unique_ptr<char, Free> data_;
-  std::size_t size_ = 0;
-  std::size_t capacity_ = 0;
+  std::string_view view() const noexcept { return {data(), size()}; }
+  std::span<char> bytes() noexcept { return {data(), size()}; }
 };
 
-/// Limits the bytes that are read from a file, or decompressed from it. When they exceed 64 MiB, a
-/// quarter of the memory that is free then is a limit too: parsing a text takes at least as much
-/// memory again, and three times as much for a list of numbers.
+/// Whether bytes stay in memory when they have been read.
+enum class ByteUse : bool { kKept, kPassing };
+
+/// Limits the bytes that are read from a file, or decompressed from it. When bytes that are kept exceed
+/// 64 MiB, a quarter of the memory that is free then is a limit too: parsing them takes at least as much
+/// memory again.
 class ByteLimit {
  public:
   static constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
 
   /// file: the name in errors; most: the message's description of max_bytes.
   ByteLimit(std::string_view file, std::int64_t max_bytes,
-            std::string_view most = "the most that is allowed");
+            std::string_view most = "the most that is allowed", ByteUse use = ByteUse::kKept);
 
   /// Throws DataError if `what`, such as "the file", has more bytes than the limit.
   void check(std::size_t bytes, std::string_view what);
@@ -60,17 +46,17 @@ class ByteLimit {
   std::string_view file_;
   std::string_view reason_;
   std::size_t most_ = 0;
-  bool by_memory_ = false;  // whether free memory is the lower limit
-  bool memory_checked_ = false;
+  bool by_memory_ = false;       // whether free memory is the lower limit
+  bool memory_checked_ = false;  // or need not be
 };
 
-/// The bytes of a file. The file is read, not mapped: if another program shortened a mapped file, this
-/// one would be killed. Throws DataError if it cannot be read, or has more than max_bytes bytes (if
-/// its size shows that, before reading).
+/// All bytes of a stream. expected: about how many, or 0; what: their name in the error of the limit.
+ByteBuffer read_to_end(ByteStream& stream, std::size_t expected, ByteLimit& limit,
+                       std::string_view what = "the file");
+
+/// The bytes of a file. Throws DataError if it cannot be read, or has more than max_bytes bytes (if its size
+/// shows that, before reading).
 ByteBuffer read_whole_file(const std::filesystem::path& path,
                            std::int64_t max_bytes = ByteLimit::kUnlimited);
-ByteBuffer read_whole_file(const std::string& file, ByteLimit& limit);
-/// The bytes of standard input up to its end; file: its name in errors.
-ByteBuffer read_standard_input(const std::string& file, ByteLimit& limit);
 
 }  // namespace tern
