@@ -89,12 +89,12 @@ Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded, const He
   for (Interactions* part : {&contest.train, &contest.valid, &contest.held_out}) {
     if (part->num_items() > 0) *part = restrict_items(*part, cold);
   }
-  const std::vector<float> all = loaded.download(Side::kItem);
+  const HostTable all = loaded.host_table(Side::kItem);
   const auto width = static_cast<std::size_t>(loaded.width());
   std::vector<float> rows;
   rows.reserve(cold.size() * width);
   for (const NodeId item : cold) {
-    const auto row = std::span(all).subspan(static_cast<std::size_t>(item) * width, width);
+    const auto row = all.values().subspan(static_cast<std::size_t>(item) * width, width);
     rows.insert(rows.end(), row.begin(), row.end());
   }
   contest.cold_rows = loaded.backend().allocate(static_cast<std::int64_t>(cold.size()),

@@ -36,7 +36,7 @@ struct ExportOptions {
 };
 
 Tensor tensor_of(LoadedRun& loaded, Side side) {
-  return {{loaded.names(side).size(), loaded.width()}, loaded.download(side)};
+  return {{loaded.names(side).size(), loaded.width()}, loaded.host_table(side).take()};
 }
 
 /// Throws Error if a name cannot stand in word2vec's text format, which ends it at a blank.

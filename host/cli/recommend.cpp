@@ -155,8 +155,9 @@ void for_each_block(const std::vector<NodeId>& queries, const Use& use) {
 int list_audience(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
   const Dataset& data = loaded.data();
   const std::int64_t length = options.k.resolve(data.users.size(), "users");
-  const std::vector<float> rows = loaded.download(Side::kItem);
-  const EmbeddingRanker ranker(loaded, Side::kUser, {&loaded.embeddings(Side::kItem), rows},
+  const HostTable rows = loaded.host_table(Side::kItem);
+  const EmbeddingRanker ranker(loaded, Side::kUser,
+                               {&loaded.embeddings(Side::kItem), rows.values()},
                                candidates_of(options, loaded, Side::kUser, console), length);
   Output out(options.out);
   RankingWriter writer(out, options.format, {"item", "user", "score"});
@@ -208,12 +209,12 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
     observed = {rows_of(data.train, users), rows_of(data.valid, users)};
   }
   UserTable table{.names = &data.users, .cold = find_cold(loaded, Side::kUser), .source = "model"};
-  std::vector<float> rows;
+  std::optional<HostTable> rows;
   if (loaded.is_fitted()) {
     table.histories = &data.train;
   } else {
-    rows = loaded.download(Side::kUser);
-    table.embeddings = {&loaded.embeddings(Side::kUser), rows};
+    rows = loaded.host_table(Side::kUser);
+    table.embeddings = {&loaded.embeddings(Side::kUser), rows->values()};
   }
   write_lists(options, loaded, table, users, observed, console);
   return kDone;

@@ -217,12 +217,12 @@ const Matrix& LoadedRun::embeddings(Side side) {
   return *matrix;
 }
 
-std::vector<float> LoadedRun::download(Side side) {
-  if (stored_) return in_f32(table_of(*stored_, side));
+HostTable LoadedRun::host_table(Side side) {
+  if (stored_) return host_table_of(table_of(*stored_, side));
   const Matrix& matrix = embeddings(side);
   std::vector<float> values(static_cast<std::size_t>(matrix.size()));
   backend().download(matrix, std::span<float>(values));
-  return values;
+  return HostTable(std::move(values));
 }
 
 std::int64_t LoadedRun::width() {

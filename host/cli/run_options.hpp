@@ -80,8 +80,8 @@ class LoadedRun final : public RankingSource {
 
   /// Final embeddings on the backend.
   const Matrix& embeddings(Side side) override;
-  /// The same on the host, (nodes, D) row-major.
-  std::vector<float> download(Side side) override;
+  /// The same on the host.
+  HostTable host_table(Side side) override;
   /// D.
   std::int64_t width() override;
 

@@ -34,8 +34,10 @@ struct StepDifference {
 };
 using MakeStep = std::function<std::unique_ptr<StepProblem>(Backend&)>;
 /// Compares the step that `make` gives on a backend with the same on the reference. terms: of its longest sums.
+/// least_scale: what the error of the loss is at least relative to.
 std::vector<StepDifference> compare_steps(Backend& backend, Backend& reference,
-                                          const MakeStep& make, std::int64_t terms, Seed seed);
+                                          const MakeStep& make, std::int64_t terms, Seed seed,
+                                          double least_scale = 0.0);
 
 /// Compares loss and gradients of a model on `backend` with the reference.
 void compare_model(Backend& backend, Backend& reference, const GradcheckOptions& options,

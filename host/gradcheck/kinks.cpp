@@ -129,6 +129,9 @@ class KinkWatch final : public reference::ReferenceBackend {
   /// Elsewhere a row is 0 only if the node has no neighbour, and then it always is.
   void measure_row(const Values& values, NodeId node, std::int64_t width) {
     const double* row = values.data() + node * width;
+    // The unit row is the same for any size of the row's only number, so that its gradient is 0: a difference that
+    // cancels, of which f32 leaves rounding errors, divided by the length.
+    if (std::count(row, row + width, 0.0) == width - 1 && width > 1) least_norm_ = 0.0;
     const double norm = std::sqrt(std::inner_product(row, row + width, row, 0.0));
     if (norm > 0.0 || model_.options.kind == ModelKind::kGcMc) {
       least_norm_ = std::min(least_norm_, norm);

@@ -127,8 +127,8 @@ class StepProblem {
 /// tried in turn until no argument of a ReLU or sign is within kKinkMargin of 0 (an element that is always
 /// 0 does not count), no cosine within kCosineMargin of the margin, no column deviates by less than
 /// kMinDeviation, and no row that is divided by its length is shorter than kLeastNorm: those of the batch
-/// whose cosines are taken, and all of lightgcn++ (a row that is always 0 does not count). If all of 200
-/// seeds fail, the best of them is used.
+/// whose cosines are taken, and all of lightgcn++ (a row that is always 0 does not count). A column or row with a single
+/// number that is not 0 counts as one of deviation or length 0. If all of 200 seeds fail, the best of them is used.
 inline constexpr double kKinkMargin = 3e-4;
 inline constexpr double kCosineMargin = 3e-3;
 inline constexpr double kMinDeviation = 0.03;

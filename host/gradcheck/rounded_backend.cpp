@@ -1,5 +1,8 @@
 #include "host/gradcheck/rounded_backend.hpp"
 
+#include <cmath>
+#include <numeric>
+
 #include "host/backend/checks.hpp"
 #include "host/gradcheck/problem.hpp"
 #include "host/reference/storage.hpp"
@@ -15,6 +18,21 @@ Matrix RoundedBackend::rounded(const Matrix& matrix) {
     for (double& value : values) value = round_to_bf16(static_cast<float>(value));
   }
   for (double& value : values) value *= random_() % 2 == 0 ? 1.0 + share_ : 1.0 - share_;
+  Matrix copy = allocate(matrix.rows(), matrix.cols(), {});
+  upload(std::span<const double>(values), copy);
+  return copy;
+}
+
+Matrix RoundedBackend::turned(const Matrix& matrix) {
+  Values values = gradcheck_detail::download(*this, matrix);
+  const auto width = static_cast<std::ptrdiff_t>(matrix.cols());
+  for (auto row = values.begin(); row != values.end(); row += width) {
+    const double square = std::inner_product(row, row + width, row, 0.0);
+    const double change = share_ * std::sqrt(square / static_cast<double>(width));
+    for (auto value = row; value != row + width; ++value) {
+      *value += random_() % 2 == 0 ? change : -change;
+    }
+  }
   Matrix copy = allocate(matrix.rows(), matrix.cols(), {});
   upload(std::span<const double>(values), copy);
   return copy;
@@ -70,7 +88,7 @@ void RoundedBackend::bpr(Triplets& triplets, const Matrix& users, const Matrix& 
 void RoundedBackend::in_batch_softmax(Triplets& triplets, const InBatchSoftmaxOptions& options,
                                       const Matrix& users, const Matrix& items, Matrix& grad_users,
                                       Matrix& grad_items, Matrix& losses) {
-  ReferenceBackend::in_batch_softmax(triplets, options, rounded(users), rounded(items), grad_users,
+  ReferenceBackend::in_batch_softmax(triplets, options, turned(users), turned(items), grad_users,
                                      grad_items, losses);
 }
 
@@ -78,21 +96,23 @@ void RoundedBackend::alignment_uniformity(Triplets& triplets,
                                           const AlignmentUniformityOptions& options,
                                           const Matrix& users, const Matrix& items,
                                           Matrix& grad_users, Matrix& grad_items, Matrix& losses) {
-  ReferenceBackend::alignment_uniformity(triplets, options, rounded(users), rounded(items),
+  ReferenceBackend::alignment_uniformity(triplets, options, turned(users), turned(items),
                                          grad_users, grad_items, losses);
 }
 
 void RoundedBackend::sampled_contrast(Triplets& triplets, const SampledContrastOptions& options,
                                       const Matrix& users, const Matrix& items, Matrix& grad_users,
                                       Matrix& grad_items, Matrix& losses) {
-  ReferenceBackend::sampled_contrast(triplets, options, rounded(users), rounded(items), grad_users,
-                                     grad_items, losses);
+  const bool dots = options.similarity == PairSimilarity::kDot;
+  ReferenceBackend::sampled_contrast(triplets, options, dots ? rounded(users) : turned(users),
+                                     dots ? rounded(items) : turned(items), grad_users, grad_items,
+                                     losses);
 }
 
 void RoundedBackend::info_nce(Triplets& triplets, const InfoNceOptions& options, Side side,
                               const Matrix& views, const Matrix& others, Matrix& grad_views,
                               Matrix& grad_others, Matrix& losses) {
-  ReferenceBackend::info_nce(triplets, options, side, rounded(views), rounded(others), grad_views,
+  ReferenceBackend::info_nce(triplets, options, side, turned(views), turned(others), grad_views,
                              grad_others, losses);
 }
 
@@ -103,12 +123,12 @@ void RoundedBackend::perturb(const PerturbOptions& options, const Counter& step,
 }
 
 void RoundedBackend::normalize_rows(const Matrix& x, Matrix& y, const RowSum& sum) {
-  ReferenceBackend::normalize_rows(rounded(x), y, sum);
+  ReferenceBackend::normalize_rows(turned(x), y, sum);
 }
 
 void RoundedBackend::normalize_rows_backward(const Matrix& x, const Matrix& grad_y, Matrix& grad_x,
                                              const RowAddend& addend) {
-  ReferenceBackend::normalize_rows_backward(rounded(x), rounded(grad_y), grad_x, addend);
+  ReferenceBackend::normalize_rows_backward(turned(x), rounded(grad_y), grad_x, addend);
 }
 
 void RoundedBackend::l2_penalty(Triplets& triplets, double lambda, const Matrix& users,

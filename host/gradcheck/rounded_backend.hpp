@@ -16,6 +16,10 @@ inline constexpr int kRoundedRuns = 8;
 /// been rounded. How far results move is what rounding can do to them, however an op computes them: an op in f32 gives
 /// the exact results of slightly other inputs. Changing the parameters alone would miss much of it: a change of a weight
 /// shifts all rows of a column alike, and a batch normalisation takes that out again.
+///
+/// Rows that an op divides by their lengths are changed by a share of their length, spread over all elements, instead of a
+/// share of each element. An op in f32 rounds the unit row, which is then a little longer or shorter than 1: no change of
+/// the row does that, and a change of each element by a share of itself hardly turns a row along an axis.
 class RoundedBackend final : public reference::ReferenceBackend {
  public:
   RoundedBackend(double share, Seed seed) : share_(share), random_(seed.value + 5) {}
@@ -52,6 +56,8 @@ class RoundedBackend final : public reference::ReferenceBackend {
  private:
   /// A changed copy.
   Matrix rounded(const Matrix& matrix);
+  /// A copy whose rows are changed by a share of their lengths.
+  Matrix turned(const Matrix& matrix);
   /// The layer with changed inputs, which the copies hold.
   DenseLayer rounded(const DenseLayer& layer, std::deque<Matrix>& copies);
 

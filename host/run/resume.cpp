@@ -73,9 +73,10 @@ Finished how_finished(const Run& run, const Config& config,
   if (!place && run.has_embeddings("best")) {
     throw DataError(
         run.path().string(), 0,
-        fmt::format("the run is trained, but its checkpoints are missing: put them back "
-                    "to resume it, or train it anew with {}",
-                    words.overwrite));
+        fmt::format(
+            "the run has final embeddings, but no checkpoint to resume from: put its checkpoints "
+            "back, or train it anew with {}; a run that Recommender::save() wrote has none",
+            words.overwrite));
   }
   const bool may_stop = config.monitor.on_collapse == CollapseAction::kStop;
   if (!place || (place->epoch < config.epochs && !may_stop)) return Finished::kNo;

@@ -21,6 +21,11 @@ std::vector<float> in_f32(const Tensor& table) {
       table.values);
 }
 
+HostTable host_table_of(const Tensor& table) {
+  const auto* values = std::get_if<std::vector<float>>(&table.values);
+  return values != nullptr ? HostTable(std::span<const float>(*values)) : HostTable(in_f32(table));
+}
+
 Matrix upload_table(Backend& backend, const Tensor& table) {
   Matrix matrix = backend.allocate(table.shape[0], table.shape[1]);
   std::visit(

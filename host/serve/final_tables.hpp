@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "host/serve/ranking_source.hpp"
 #include "tern/backend.hpp"
 #include "tern/dataset.hpp"
 #include "tern/model.hpp"
@@ -16,6 +17,8 @@ namespace tern {
 const Tensor& table_of(const FinalEmbeddings& embeddings, Side side);
 /// The elements of a table in f32, row-major.
 std::vector<float> in_f32(const Tensor& table);
+/// The same: a view of the table, unless its elements have another type.
+HostTable host_table_of(const Tensor& table);
 /// A copy of a table on the backend.
 Matrix upload_table(Backend& backend, const Tensor& table);
 

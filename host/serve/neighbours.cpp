@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <span>
 #include <utility>
 
 #include "host/serve/ranker.hpp"
@@ -13,8 +14,10 @@ namespace {
 
 // Rows of final embeddings, (nodes, D) row-major, with their norms. All sums in f64, in order.
 struct Embeddings {
-  Embeddings(std::vector<float> values_in, std::int64_t rows, std::int64_t width_in)
-      : values(std::move(values_in)), width(static_cast<std::size_t>(width_in)) {
+  Embeddings(HostTable values_in, std::int64_t rows, std::int64_t width_in)
+      : table(std::move(values_in)),
+        values(table.values()),
+        width(static_cast<std::size_t>(width_in)) {
     norms.reserve(static_cast<std::size_t>(rows));
     for (std::size_t r = 0; r < static_cast<std::size_t>(rows); ++r) {
       norms.push_back(std::sqrt(dot(r, r)));
@@ -35,7 +38,8 @@ struct Embeddings {
     return norm > 0.0 ? std::clamp(dot(a, b) / norm, -1.0, 1.0) : 0.0;
   }
 
-  std::vector<float> values;
+  HostTable table;
+  std::span<const float> values;
   std::size_t width;
   std::vector<double> norms;
 };
@@ -82,7 +86,7 @@ std::vector<RankedList> rank_for_items(RankingSource& source, const std::vector<
 std::vector<RankedList> rank_by_cosine(RankingSource& source, Side side,
                                        const std::vector<NodeId>& queries,
                                        const std::vector<NodeId>& candidates, std::int64_t length) {
-  const Embeddings embeddings(source.download(side), source.names(side).size(), source.width());
+  const Embeddings embeddings(source.host_table(side), source.names(side).size(), source.width());
   std::vector<RankedList> lists;
   lists.reserve(queries.size());
   for (const NodeId query : queries) {

@@ -11,13 +11,13 @@ namespace {
 /// The model's score of each pair, as it is printed.
 std::vector<float> embedding_scores(RankingSource& source, std::span<const Interaction> pairs) {
   const std::int64_t width = source.width();
-  const std::vector<float> users = source.download(Side::kUser);
-  const std::vector<float> items = source.download(Side::kItem);
+  const HostTable users = source.host_table(Side::kUser);
+  const HostTable items = source.host_table(Side::kItem);
   std::vector<float> scores;
   scores.reserve(pairs.size());
   for (const auto& [user, item] : pairs) {
-    scores.push_back(
-        printed_score(source.score_kind(), row_of(users, width, user), row_of(items, width, item)));
+    scores.push_back(printed_score(source.score_kind(), row_of(users.values(), width, user),
+                                   row_of(items.values(), width, item)));
   }
   return scores;
 }
@@ -36,7 +36,7 @@ std::vector<PairScore> pair_scores(RankingSource& source, std::span<const Intera
       source.is_fitted() ? history_scores(source, pairs) : embedding_scores(source, pairs);
   const std::vector<bool> cold_users = find_cold(source, Side::kUser);
   const std::vector<bool> cold_items = find_cold(source, Side::kItem);
-  const Popularity popularity(source.data().train, {});
+  std::optional<Popularity> popularity;  // made for the first user who needs it
   std::vector<PairScore> scores;
   scores.reserve(pairs.size());
   for (std::size_t i = 0; i < pairs.size(); ++i) {
@@ -44,7 +44,8 @@ std::vector<PairScore> pair_scores(RankingSource& source, std::span<const Intera
     if (cold == ColdNodes::kLeaveOut && cold_items[static_cast<std::size_t>(item)]) {
       scores.push_back({{}, "cold"});
     } else if (cold_users[static_cast<std::size_t>(user)]) {
-      scores.push_back({popularity.score(item), "popularity"});
+      if (!popularity) popularity.emplace(source.data().train, std::span<const NodeId>());
+      scores.push_back({popularity->score(item), "popularity"});
     } else {
       scores.push_back({by_model[i], "model"});
     }

@@ -33,10 +33,10 @@ EmbeddingRanker::EmbeddingRanker(RankingSource& source, Side side, QueryTable ta
       candidates_(std::move(candidates)),
       length_(std::min(length, static_cast<std::int64_t>(candidates_.size()))),
       score_(source.score_kind()),
-      rows_(source.download(side)) {
+      rows_(source.host_table(side)) {
   const std::int64_t width = source.width();
   const auto count = static_cast<std::int64_t>(candidates_.size());
-  all_ = count * width == static_cast<std::int64_t>(rows_.size());
+  all_ = count * width == static_cast<std::int64_t>(rows_.values().size());
   if (all_ && score_ == ScoreKind::kDot) {
     matrix_ = &source.embeddings(side);
     return;
@@ -44,7 +44,7 @@ EmbeddingRanker::EmbeddingRanker(RankingSource& source, Side side, QueryTable ta
   std::vector<float> some;
   some.reserve(static_cast<std::size_t>(count * width));
   for (const NodeId id : candidates_) {
-    const std::span<const float> row = row_of(rows_, width, id);
+    const std::span<const float> row = row_of(rows_.values(), width, id);
     some.insert(some.end(), row.begin(), row.end());
   }
   // A query's own norm moves no candidate.
@@ -65,7 +65,8 @@ RankedList EmbeddingRanker::list_of(std::span<const float> query,
   for (const NodeId place : places) {
     if (place < 0) break;
     const NodeId id = candidates_[static_cast<std::size_t>(place)];
-    scored.emplace_back(printed_score(score_, query, row_of(rows_, source_.width(), id)), id);
+    scored.emplace_back(printed_score(score_, query, row_of(rows_.values(), source_.width(), id)),
+                        id);
   }
   return ordered(std::move(scored));
 }

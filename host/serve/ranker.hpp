@@ -49,9 +49,9 @@ class EmbeddingRanker final : public Ranker {
   std::vector<NodeId> candidates_;
   std::int64_t length_;
   ScoreKind score_;
-  bool all_ = false;         // whether the candidates are all nodes of the side
-  std::vector<float> rows_;  // embeddings of the whole side, on the host
-  Matrix own_;               // those of the candidates, on the backend, unless they are the run's
+  bool all_ = false;  // whether the candidates are all nodes of the side
+  HostTable rows_;    // embeddings of the whole side, on the host
+  Matrix own_;        // those of the candidates, on the backend, unless they are the run's
   const Matrix* matrix_ = nullptr;
   std::vector<Graph> observed_;
 };

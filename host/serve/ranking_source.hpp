@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "host/train/item_scorer.hpp"
@@ -16,6 +18,28 @@ namespace tern {
 struct RankedList {
   std::vector<NodeId> ids;
   std::vector<float> scores;
+};
+
+/// A table on the host, (nodes, D) row-major: a view of numbers that outlive it, or its own.
+class HostTable {
+ public:
+  explicit HostTable(std::span<const float> values) : values_(values) {}
+  explicit HostTable(std::vector<float>&& values) : own_(std::move(values)), values_(own_) {}
+  HostTable(HostTable&&) = default;  // a moved vector keeps its elements where they are
+  HostTable& operator=(HostTable&&) = default;
+  HostTable(const HostTable&) = delete;
+  HostTable& operator=(const HostTable&) = delete;
+  ~HostTable() = default;
+
+  std::span<const float> values() const { return values_; }
+  /// The numbers, copied only if they are not its own.
+  std::vector<float> take() && {
+    return own_.empty() ? std::vector<float>(values_.begin(), values_.end()) : std::move(own_);
+  }
+
+ private:
+  std::vector<float> own_;
+  std::span<const float> values_;
 };
 
 /// The model and the data that rankings are made from. A member may load or compute what it returns when
@@ -39,8 +63,8 @@ class RankingSource {
   virtual Backend& backend() = 0;
   /// Final embeddings on the backend.
   virtual const Matrix& embeddings(Side side) = 0;
-  /// The same on the host, (nodes, D) row-major.
-  virtual std::vector<float> download(Side side) = 0;
+  /// The same on the host. A view, if the source holds it there in f32: valid as long as the source.
+  virtual HostTable host_table(Side side) = 0;
   /// D.
   virtual std::int64_t width() = 0;
 

@@ -47,7 +47,7 @@ struct Recommender::Impl final : RankingSource {
   }
   Backend& backend() override { return *backend_; }
   const Matrix& embeddings(Side side) override;
-  std::vector<float> download(Side side) override;
+  HostTable host_table(Side side) override;
   std::int64_t width() override { return embeddings_.users.shape[1]; }
 
   /// The node of an id. Throws DataError with similar ones.
@@ -74,8 +74,8 @@ const Matrix& Recommender::Impl::embeddings(Side side) {
   return *matrix;
 }
 
-std::vector<float> Recommender::Impl::download(Side side) {
-  return in_f32(table_of(embeddings_, side));
+HostTable Recommender::Impl::host_table(Side side) {
+  return host_table_of(table_of(embeddings_, side));
 }
 
 NodeId Recommender::Impl::find(Side side, std::string_view id) {
@@ -132,12 +132,12 @@ std::vector<Recommendations> Recommender::Impl::recommend(const std::vector<Node
   check_n(options.n);
   if (users.empty()) return {};
   UserTable table{.names = &data_.users, .cold = find_cold(*this, Side::kUser), .source = "model"};
-  std::vector<float> rows;
+  std::optional<HostTable> rows;
   if (is_fitted()) {
     table.histories = &data_.train;
   } else {
-    rows = download(Side::kUser);
-    table.embeddings = {&embeddings(Side::kUser), rows};
+    rows = host_table(Side::kUser);
+    table.embeddings = {&embeddings(Side::kUser), rows->values()};
   }
   std::vector<NodeId> items = candidates(options);
   const auto length = std::min(options.n, static_cast<std::int64_t>(items.size()));

@@ -99,7 +99,8 @@ class Recommender {
   std::vector<ScoredId> similar_items(ExternalId item, std::int64_t n = 10);
   std::vector<ScoredId> similar_users(ExternalId user, std::int64_t n = 10);
 
-  /// The score of an item for a user, as recommend() lists it: the dot product of their embeddings, or the
+  /// The score of an item for a user, as recommend() lists it, in time linear in the number of interactions (to know whether
+  /// the item has any): the dot product of their embeddings, or the
   /// cosine with evaluation.score = cosine; the sum over the user's items for a fitted model. For a user
   /// without training interactions, the item's number of them; for an item without, nothing.
   std::optional<float> score(ExternalId user, ExternalId item);
@@ -111,7 +112,8 @@ class Recommender {
   const Config& config() const;
 
   /// Writes a run directory that load() and every command of the program read, with the data and the final
-  /// embeddings. It can be ranked with, but not trained further: for that, use Run with Trainer::state().
+  /// embeddings. It has no checkpoint, since a Recommender holds neither parameters nor the state of an optimiser: it can be
+  /// ranked with, but `tern train --resume` refuses it. To train further, keep Trainer::state() by Run::write_state().
   /// Throws Error if the directory holds a run and overwrite is kNo, or cannot be written, ConfigError for a
   /// fitted model, whose run is complete already.
   void save(const std::filesystem::path& run, Run::Overwrite overwrite = Run::Overwrite::kNo) const;

@@ -89,7 +89,7 @@ TEST_F(ResumeRun, ATrainedRunWithoutCheckpointsIsNotTrainedAnew) {
   for (const char* epochs : {"3", "6"}) {
     const Outcome refused = run({"train", "--resume", "run", "--epochs", epochs});
     EXPECT_EQ(refused.exit_code, 65);
-    EXPECT_THAT(refused.err, HasSubstr("the run is trained, but its checkpoints are missing"));
+    EXPECT_THAT(refused.err, HasSubstr("no checkpoint to resume from: put its checkpoints back"));
   }
   EXPECT_EQ(read("run/embeddings.safetensors"), embeddings);
   EXPECT_EQ(read("run/metrics.jsonl"), metrics);

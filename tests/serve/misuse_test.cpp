@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "host/run/resume.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/recommender.hpp"
@@ -194,6 +195,15 @@ TEST_F(Misuse, SavingOverARun) {
   model.save(directory.path() / "run");
   EXPECT_THAT(refusal<Error>([&] { model.save(directory.path() / "run"); }),
               HasSubstr("holds a run already"));
+}
+
+TEST_F(Misuse, ResumingASavedRecommender) {
+  Trainer trainer(*backend, data, config);
+  Recommender(trainer).save(directory.path() / "run");
+  const Run run = Run::open(directory.path() / "run");
+  std::optional<Run::SavedState> state;
+  EXPECT_THAT(refusal<DataError>([&] { how_finished(run, config, {}, {}, state, {}); }),
+              AllOf(HasSubstr("no checkpoint to resume from"), HasSubstr("Recommender::save()")));
 }
 
 TEST_F(Misuse, UnknownIds) {
