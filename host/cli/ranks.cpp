@@ -204,8 +204,7 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
   if (!several()) return;
   const auto refuse = [](std::string_view found) {
     throw ConfigError(fmt::format(
-        "several ranks train lightgcn and mf with the loss bpr on the CPU so far: found {}, which "
-        "needs one rank",
+        "several ranks train lightgcn and mf on the CPU so far: found {}, which needs one rank",
         found));
   };
   const auto refuse_key = [&](const char* key) {
@@ -218,9 +217,6 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
   if (model.kind != ModelKind::kLightGcn && model.kind != ModelKind::kMatrixFactorization) {
     refuse_key("model.kind");
   }
-  if (model.propagation.kind != PropagationKind::kLightGcn) refuse_key("propagation.kind");
-  if (model.contrast.kind != ContrastKind::kNone) refuse_key("contrast.kind");
-  if (config.loss.kind != LossKind::kBpr) refuse_key("loss.kind");
   if (config.device != "auto" && config.device != "cpu") refuse_key("train.device");
   distributed::expect_enough_columns("model.width", model.width, communicator_->size());
 }

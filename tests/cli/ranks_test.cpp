@@ -113,6 +113,33 @@ TEST_F(RanksRun, GiveTheSameBitsAgainAndAfterAStop) {
   }
 }
 
+/// Losses over whole rows, and what ranks keep beside tables: thresholds, and the count of perturbed steps.
+TEST_F(RanksRun, ResumeEveryLossBitForBit) {
+  write_films();
+  const std::vector<std::pair<std::string, std::vector<std::string>>> cases{
+      {"softmax", {"--set", "loss.kind=softmax"}},
+      {"mixed", {"--set", "loss.kind=softmax", "loss.negatives=mixed"}},
+      {"at_k", {"--set", "loss.kind=sl@k", "loss.refresh_every=2"}},
+      {"directau", {"--set", "loss.kind=directau"}},
+      {"ccl", {"--set", "loss.kind=ccl"}},
+      {"xsimgcl", {"--set", "contrast.kind=xsimgcl"}},
+      {"lightgcnpp", {"--set", "propagation.kind=lightgcn++"}},
+  };
+  for (const auto& [name, more] : cases) {
+    ASSERT_EQ(run(wide(name + "-alone", "6", more)).exit_code, 0);
+    expect_trained(2, wide(name + "-whole", "6", more), name + "-whole");
+    const std::vector<double> alone = losses(name + "-alone");
+    const std::vector<double> together = losses(name + "-whole");
+    ASSERT_EQ(together.size(), alone.size());
+    for (std::size_t epoch = 0; epoch < alone.size(); ++epoch) {
+      EXPECT_NEAR(together[epoch], alone[epoch], 1e-4) << name << ", epoch " << epoch + 1;
+    }
+    expect_trained(2, wide(name, "3", more), name);
+    expect_trained(2, {"train", "--resume", name, "--epochs", "6"}, name);
+    expect_same_end(name, name + "-whole");
+  }
+}
+
 TEST_F(RanksRun, ResumeUnderAnotherNumber) {
   write_films();
   expect_trained(3, wide("run", "4"), "run");
@@ -131,11 +158,8 @@ TEST_F(RanksRun, ResumeUnderAnotherNumber) {
 TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
   write_films();
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
-      {{"--set", "loss.kind=softmax"}, "found loss.kind = \"softmax\""},
       {{"--model", "gcmc"}, "found model.kind = \"gcmc\""},
       {{"--model", "ease"}, "found model.kind = \"ease\""},
-      {{"--set", "contrast.kind=xsimgcl"}, "found contrast.kind = \"xsimgcl\""},
-      {{"--set", "propagation.kind=lightgcn++"}, "found propagation.kind = \"lightgcn++\""},
       {{"--device", "cuda"}, "found train.device = \"cuda\""},
       {{"--set", "model.width=8"}, "model.width is 8, which at most 1 rank can share"},
   };

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <set>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -132,6 +133,7 @@ std::vector<LossCase> lightgcn_cases() {
 
 Config config_of(const LossCase& tested, ModelKind kind, int width = 40) {
   Config config = wide_config(kind, width);
+  config.batch_size = 300;  // two groups of rows in a softmax
   tested.choose(config);
   return config;
 }
@@ -243,6 +245,84 @@ TEST_P(ColumnLosses, AStepExchangesWhatItsFormulaSays) {
 INSTANTIATE_TEST_SUITE_P(Cases, ColumnLosses, testing::ValuesIn(all_cases()), [](const auto& info) {
   return std::string(model_name(info.param.second)) + "_" + info.param.first.name;
 });
+
+/// Calls use(backend), which returns rows of this width, with the backend of one process, then with that of each
+/// of three ranks, and expects the same rows, but for rounding.
+void expect_as_one_rank(int width, const std::function<Values(Backend&)>& use) {
+  const Values expected = use(*make_cpu_backend(1));
+  const auto failures = run_ranks(3, [&](Communicator& communicator) {
+    ColumnBackend columns(communicator, 1);
+    const Values actual = use(columns);
+    ASSERT_EQ(actual.size(), expected.size());
+    for (auto row = expected.begin(); row < expected.end(); row += width) {
+      const auto [least, greatest] = std::minmax_element(row, row + width);
+      const double allowed = 1e-6 * std::max(-*least, *greatest);
+      for (auto value = row; value < row + width; ++value) {
+        const std::ptrdiff_t i = value - expected.begin();
+        EXPECT_NEAR(actual[static_cast<std::size_t>(i)], *value, allowed) << "element " << i;
+      }
+    }
+  });
+  EXPECT_THAT(failures, testing::Each(""));
+}
+
+/// Rows of any length: 0, squares that f32 does not hold in all columns or in some, and plain ones.
+Values rows_of_any_length(int width) {
+  const double first[] = {0.0, 1e-20, 1e-20, 1e25, 1e25, 1.0, -3.0};
+  const double rest[] = {0.0, 2e-20, 1e-9, -1e25, 1.0, 2.0, 0.5};
+  Values values;
+  for (std::size_t row = 0; row < std::size(first); ++row) {
+    for (int c = 0; c < width; ++c) values.push_back(c < width / 2 ? first[row] : rest[row]);
+  }
+  return values;
+}
+
+TEST(ColumnRows, OfAnyLengthAreNormalised) {
+  expect_as_one_rank(40, [](Backend& backend) {
+    const Values values = rows_of_any_length(40);
+    const std::int64_t rows = std::ssize(values) / 40;
+    Matrix x = backend.allocate(rows, 40, {});
+    Matrix y = backend.allocate(rows, 40, {});
+    Matrix sum = backend.allocate(rows, 40, {});
+    backend.upload(std::span<const double>(values), x);
+    backend.normalize_rows(x, y, {.sum = &sum, .weight = 0.5, .begin = RowSum::Begin::kAtZero});
+    Values all = values_of(backend, y);
+    const Values summed = values_of(backend, sum);
+    all.insert(all.end(), summed.begin(), summed.end());
+    return all;
+  });
+}
+
+TEST(ColumnRows, OfAnyLengthCarryGradientsBack) {
+  expect_as_one_rank(40, [](Backend& backend) {
+    const Values values = rows_of_any_length(40);
+    const std::int64_t rows = std::ssize(values) / 40;
+    Values given;
+    for (std::int64_t i = 0; i < std::ssize(values); ++i) {
+      given.push_back(std::sin(static_cast<double>(i)));
+    }
+    Matrix x = backend.allocate(rows, 40, {});
+    Matrix grad_y = backend.allocate(rows, 40, {});
+    Matrix grad_x = backend.allocate(rows, 40, {});
+    backend.upload(std::span<const double>(values), x);
+    backend.upload(std::span<const double>(given), grad_y);
+    backend.normalize_rows_backward(x, grad_y, grad_x, {.matrix = &grad_y, .weight = 0.5});
+    return values_of(backend, grad_x);
+  });
+}
+
+/// 1100 columns: a row is drawn in two pieces.
+TEST(ColumnRows, GetTheNoiseOfWholeRows) {
+  for (const int width : {40, 1100}) {
+    expect_as_one_rank(width, [width](Backend& backend) {
+      Matrix values = backend.allocate(5, width, {});
+      backend.fill(values, -1.0);
+      const Counter step = backend.make_counter(3);
+      backend.perturb({.magnitude = 10.0, .seed = Seed{7}, .place = 2}, step, values);
+      return values_of(backend, values);
+    });
+  }
+}
 
 }  // namespace
 }  // namespace tern::test
