@@ -31,6 +31,11 @@ class Communicator {
 
   /// values[i] := Σ_r values_r[i], added in ascending order of the ranks.
   virtual void all_reduce(std::span<double> values) = 0;
+  /// own := Σ_r of the block that belongs to this rank, added in f64 in ascending order of the ranks and
+  /// rounded once. values: the blocks for all ranks, end to end in ascending order of the ranks. counts:
+  /// the elements of each block, the same on all ranks; own has counts[rank()] elements.
+  virtual void reduce_scatter(std::span<const float> values, std::span<const std::size_t> counts,
+                              std::span<float> own) = 0;
   /// all := the blocks of all ranks, end to end in ascending order of the ranks. sizes: the bytes of each
   /// block, the same on all ranks; own has sizes[rank()] bytes, all has their sum.
   virtual void all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,

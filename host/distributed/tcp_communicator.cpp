@@ -104,6 +104,30 @@ void TcpCommunicator::all_gather(std::span<const std::byte> own, std::span<const
   exchange();
 }
 
+void TcpCommunicator::reduce_scatter(std::span<const float> values,
+                                     std::span<const std::size_t> counts, std::span<float> own) {
+  const std::size_t n = own.size();
+  blocks_.resize(n * peers_.size());
+  std::size_t begin = 0;
+  for (int r = 0; r < size(); ++r) {
+    const auto theirs = values.subspan(begin, counts[static_cast<std::size_t>(r)]);
+    const auto from = std::span(blocks_).subspan(n * static_cast<std::size_t>(r), n);
+    begin += theirs.size();
+    if (r == rank_) {
+      std::ranges::copy(theirs, from.begin());
+    } else {
+      peer(r).outgoing = std::as_bytes(theirs);
+      peer(r).incoming = std::as_writable_bytes(from);
+    }
+  }
+  exchange();
+  for (std::size_t i = 0; i < n; ++i) {
+    double sum = blocks_[i];
+    for (std::size_t r = 1; r < peers_.size(); ++r) sum += blocks_[r * n + i];
+    own[i] = static_cast<float>(sum);
+  }
+}
+
 void TcpCommunicator::broadcast(std::span<std::byte> bytes, int from) {
   if (rank_ == from) {
     for (int r = 0; r < size(); ++r) {

@@ -46,6 +46,8 @@ class TcpCommunicator final : public Communicator {
   const std::string& host_of(int rank) const { return peers_[static_cast<std::size_t>(rank)].host; }
   Traffic traffic() const override { return traffic_; }
   void all_reduce(std::span<double> values) override;
+  void reduce_scatter(std::span<const float> values, std::span<const std::size_t> counts,
+                      std::span<float> own) override;
   void all_gather(std::span<const std::byte> own, std::span<const std::size_t> sizes,
                   std::span<std::byte> all) override;
   void broadcast(std::span<std::byte> bytes, int from) override;
@@ -73,6 +75,7 @@ class TcpCommunicator final : public Communicator {
   std::vector<Peer> peers_;  // by rank
   Traffic traffic_;
   std::vector<double> gathered_;  // workspace of all_reduce
+  std::vector<float> blocks_;     // workspace of reduce_scatter
   std::unique_ptr<Watch> watch_;  // last: it ends before the connections
 };
 
