@@ -30,8 +30,8 @@ class PartialSums {
   virtual void gather(std::span<const float> own, const MatrixView<float>& whole) = 0;
 };
 
-/// make_cpu_backend() for a part of the columns. The losses, l2_penalty, info_nce, perturb and
-/// normalize_rows are those of whole rows; all other ops treat the part as a table of its own. sums must
+/// make_cpu_backend() for a part of the columns. The losses, l2_penalty, info_nce, perturb,
+/// dropout and normalize_rows are those of whole rows; all other ops treat the part as a table of its own. sums must
 /// outlive the backend. threads: 0 for all that the process may use.
 std::unique_ptr<Backend> make_partial_cpu_backend(int threads, PartialSums& sums);
 

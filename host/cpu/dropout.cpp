@@ -1,7 +1,7 @@
 // Drops elements or rows, see Backend::dropout: one pass, in place. Each draw is a function of its
 // index alone, so any thread can take any piece. The words of a piece are drawn first, in as many
 // blocks of the generator side by side as a vector has lanes; this takes less time than loading the
-// elements.
+// elements. A draw belongs to an element of a whole row, also in a backend with a part of the columns.
 
 #include <algorithm>
 #include <array>
@@ -48,16 +48,22 @@ constexpr std::int64_t kDropoutPiece = 1024;
 static_assert(kDropoutPiece % (4 * kBlockUnit) == 0);
 using DropoutWords = std::array<std::uint32_t, kDropoutPiece>;
 
-/// Elements [begin, end) of the row-major order.
+/// Those of the elements [begin, end) of the whole rows, in row-major order, that values holds.
 void drop_elements(const DropoutWords& words, std::uint32_t threshold, float scale,
-                   std::int64_t begin, std::int64_t end, const MatrixView<float>& values) {
+                   std::int64_t begin, std::int64_t end, const PartialSums::Place& columns,
+                   const MatrixView<float>& values) {
   const auto drop_values = HWY_DYNAMIC_DISPATCH(drop_values);
   for (std::int64_t i = begin; i < end;) {
-    const std::int64_t col = i % values.cols;
-    const std::int64_t size = std::min(values.cols - col, end - i);
-    drop_values(words.data() + (i - begin), threshold, scale, size,
-                values.row(i / values.cols) + col);
-    i += size;
+    const std::int64_t row = i / columns.width;
+    const std::int64_t next = std::min(end, (row + 1) * columns.width);
+    const std::int64_t held = row * columns.width + columns.first;
+    const std::int64_t from = std::max(i, held);
+    const std::int64_t to = std::min(next, held + values.cols);
+    if (from < to) {
+      drop_values(words.data() + (from - begin), threshold, scale, to - from,
+                  values.row(row) + (from - held));
+    }
+    i = next;
   }
 }
 
@@ -75,16 +81,18 @@ void CpuBackend::dropout(const DropoutOptions& options, const Counter& step, Mat
   const WordStream stream(Purpose::kDropout, options.seed, storage(step).value, options.place);
   const std::uint32_t threshold = dropout_threshold(options.probability);
   const MatrixView<float> all = view(values);
+  const PartialSums::Place columns =
+      sums_ == nullptr ? PartialSums::Place{0, all.cols} : sums_->place();
   const bool by_row = options.unit == DropoutOptions::Unit::kRow;
   const auto scale = static_cast<float>(1.0 / (1.0 - options.probability));
-  const std::int64_t size = by_row ? all.rows : all.rows * all.cols;
+  const std::int64_t size = by_row ? all.rows : all.rows * columns.width;
   parallel_for_ranges(pool_, size, kDropoutPiece, [&](std::int64_t begin, std::int64_t end) {
     DropoutWords words;
     draw_words(stream, begin / 4, (end - begin + 3) / 4, words.data());
     if (by_row) {
       drop_rows(words, threshold, begin, end, all);
     } else {
-      drop_elements(words, threshold, scale, begin, end, all);
+      drop_elements(words, threshold, scale, begin, end, columns, all);
     }
   });
 }

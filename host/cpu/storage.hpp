@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "host/backend/negative_share.hpp"
@@ -65,6 +66,9 @@ struct MatrixStorage final : Storage {
       copy = std::make_unique<GatherCopy>(values.size());
     }
   }
+  /// Over memory that somebody lends, at least rows · padded(cols) numbers; the padding is whatever it holds.
+  MatrixStorage(std::int64_t cols, FloatBlock lent)
+      : stride(padded(cols)), values(std::move(lent)) {}
   std::int64_t stride;
   FloatBlock values;
   std::unique_ptr<GatherCopy> copy;  // null: propagate gathers from the values

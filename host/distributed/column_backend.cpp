@@ -16,9 +16,6 @@
 namespace tern::distributed {
 namespace {
 
-/// Elements of a table that are gathered at a time: enough that messages are long, few beside a table.
-constexpr std::int64_t kGatheredAtOnce = std::int64_t{1} << 21;
-
 ColumnMatrix& storage(const Matrix& matrix) {
   return storage_of<ColumnMatrix>(matrix, "ranks", "matrix");
 }
@@ -39,7 +36,8 @@ void expect_enough_columns(std::string_view what, std::int64_t width, int ranks)
 
 ColumnBackend::ColumnBackend(Communicator& communicator, int threads)
     : communicator_(communicator),
-      sums_(communicator),
+      exchange_(communicator),
+      sums_(communicator, exchange_),
       inner_(make_partial_cpu_backend(threads, sums_)) {}
 
 DeviceDescription ColumnBackend::describe() const {
@@ -64,10 +62,6 @@ bool ColumnBackend::is_split(const Matrix& matrix) const {
 
 ColumnRange ColumnBackend::columns(std::int64_t width) const {
   return columns_of(width, communicator_.rank(), communicator_.size());
-}
-
-void ColumnBackend::throw_not_carried(std::string_view op) const {
-  throw ConfigError(fmt::format("{} is not carried out by several ranks yet: use one rank", op));
 }
 
 Matrix ColumnBackend::allocate(std::int64_t rows, std::int64_t cols, const MatrixOptions& options) {
@@ -102,31 +96,11 @@ template <class Value>
 void ColumnBackend::download_whole(const Matrix& from, std::span<Value> values) {
   check_transfer("download", from, values.size());
   if (!is_split(from)) return inner_->download(part(from), values);
-  const std::int64_t width = from.cols();
-  const std::int64_t own = columns(width).size();
+  const std::int64_t own = columns(from.cols()).size();
   std::vector<Value> mine(static_cast<std::size_t>(from.rows() * own));
   inner_->download(part(from), mine);
-  const std::int64_t at_once = std::max<std::int64_t>(1, kGatheredAtOnce / width);
-  std::vector<Value> blocks;
-  std::vector<std::size_t> sizes(static_cast<std::size_t>(communicator_.size()));
-  for (std::int64_t begin = 0; begin < from.rows(); begin += at_once) {
-    const std::int64_t rows = std::min(at_once, from.rows() - begin);
-    blocks.resize(static_cast<std::size_t>(rows * width));
-    for (int r = 0; r < communicator_.size(); ++r) {
-      const std::int64_t theirs = columns_of(width, r, communicator_.size()).size();
-      sizes[static_cast<std::size_t>(r)] = static_cast<std::size_t>(rows * theirs) * sizeof(Value);
-    }
-    const auto sent = std::span<const Value>(mine).subspan(static_cast<std::size_t>(begin * own),
-                                                           static_cast<std::size_t>(rows * own));
-    communicator_.all_gather(std::as_bytes(sent), sizes, std::as_writable_bytes(std::span(blocks)));
-    auto block = blocks.begin();
-    for (int r = 0; r < communicator_.size(); ++r) {
-      const ColumnRange theirs = columns_of(width, r, communicator_.size());
-      for (std::int64_t row = begin; row < begin + rows; ++row, block += theirs.size()) {
-        std::copy_n(block, theirs.size(), values.begin() + row * width + theirs.begin);
-      }
-    }
-  }
+  exchange_.gather<Value>({mine.data(), from.rows(), own, own},
+                          {values.data(), from.rows(), from.cols(), from.cols()});
 }
 
 void ColumnBackend::download(const Matrix& from, std::span<float> values) {

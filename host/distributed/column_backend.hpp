@@ -4,14 +4,17 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "host/backend/partial_sums.hpp"
+#include "host/distributed/column_exchange.hpp"
 #include "host/distributed/columns.hpp"
 #include "host/distributed/communicator.hpp"
+#include "host/distributed/whole_tables.hpp"
 #include "tern/backend.hpp"
 
 namespace tern::distributed {
@@ -23,14 +26,14 @@ void expect_enough_columns(std::string_view what, std::int64_t width, int ranks)
 /// A backend for one of several ranks that train one model together. Each holds all rows and a part of
 /// the columns of every matrix that is not replicated (MatrixOptions), in the CPU backend; to its users a
 /// matrix is whole. Ops on the step's tables work on the rank's own columns: bpr, sampled_contrast,
-/// l2_penalty and normalize_rows exchange sums over the columns, the other losses the batch's rows, all
+/// l2_penalty and normalize_rows exchange sums over the columns, the other losses the batch's rows,
+/// linear_relu_batchnorm its inputs and their gradients, all
 /// others nothing. What leaves the step is whole on every rank:
 /// download and embedding_statistics gather the table, and score_topk ranks a part of the queries on each
 /// rank. These three are collective, as are steps, and get() of a counter of faults.
 ///
 /// Every rank must make the same calls in the same order, which the same program on the same data and
-/// configuration does: all that it can read is the same on every rank, bit for bit. Ops that are not
-/// carried out by several ranks yet throw ConfigError.
+/// configuration does: all that it can read is the same on every rank, bit for bit.
 class ColumnBackend final : public Backend {
  public:
   /// The communicator must outlive the backend. threads: of this rank; 0: all that the process may use.
@@ -118,7 +121,8 @@ class ColumnBackend final : public Backend {
   /// What ops exchange with the other ranks.
   class Sums final : public PartialSums {
    public:
-    explicit Sums(Communicator& communicator) : communicator_(communicator) {}
+    Sums(Communicator& communicator, ColumnExchange& exchange)
+        : communicator_(communicator), exchange_(exchange) {}
     /// The width of the tables of the next op.
     void set_width(std::int64_t width) { width_ = width; }
     Place place() const override;
@@ -127,8 +131,8 @@ class ColumnBackend final : public Backend {
 
    private:
     Communicator& communicator_;
+    ColumnExchange& exchange_;
     std::int64_t width_ = 0;
-    std::vector<float> blocks_;  // of the ranks, as they arrive
   };
 
   /// A gathered copy, and the version of the matrix that it is a copy of.
@@ -151,15 +155,23 @@ class ColumnBackend final : public Backend {
   void upload_part(std::span<const Value> values, Matrix& to);
   template <class Value>
   void download_whole(const Matrix& from, std::span<Value> values);
+  /// An input of a dense layer with all of its columns; valid as long as the lease.
+  const Matrix& whole_input(const Matrix& input, WholeTables::Lease& lease);
+  /// This rank's columns of a sum of a dense layer. reads(t): whether input t is read; else its content
+  /// is undefined.
+  template <class Reads>
+  DenseSum part_of(const DenseSum& sum, WholeTables::Lease& lease, const Reads& reads);
+  std::optional<BatchNorm> part_of(const std::optional<BatchNorm>& norm);
   /// A copy of a matrix with all of its columns, in the inner backend.
   Matrix gather(const Matrix& matrix);
   /// The same, kept until the matrix changes or training goes on: the monitors and the rankings of an
   /// evaluation read the same tables. Valid until two other matrices were asked for.
   const Matrix& whole(const Matrix& matrix);
-  [[noreturn]] void throw_not_carried(std::string_view op) const;
 
   Communicator& communicator_;
+  ColumnExchange exchange_;
   Sums sums_;
+  WholeTables whole_tables_;
   std::unique_ptr<Backend> inner_;
   std::uint64_t versions_ = 0;
   std::list<Gathered> gathered_;  // the newest first; at most two

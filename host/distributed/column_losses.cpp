@@ -3,9 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cstddef>
-
 #include "host/distributed/column_backend.hpp"
 #include "host/distributed/column_storage.hpp"
 #include "tern/error.hpp"
@@ -17,23 +14,8 @@ PartialSums::Place ColumnBackend::Sums::place() const {
 }
 
 void ColumnBackend::Sums::gather(std::span<const float> own, const MatrixView<float>& whole) {
-  blocks_.resize(static_cast<std::size_t>(whole.rows * whole.cols));
-  std::vector<std::size_t> sizes;
-  for (int r = 0; r < communicator_.size(); ++r) {
-    const std::int64_t theirs = columns_of(width_, r, communicator_.size()).size();
-    sizes.push_back(static_cast<std::size_t>(whole.rows * theirs) * sizeof(float));
-  }
-  communicator_.all_gather(std::as_bytes(own), sizes, std::as_writable_bytes(std::span(blocks_)));
-  const float* block = blocks_.data();
-  for (int r = 0; r < communicator_.size(); ++r) {
-    const ColumnRange theirs = columns_of(width_, r, communicator_.size());
-    for (std::int64_t row = 0; row < whole.rows; ++row, block += theirs.size()) {
-      std::copy_n(block, theirs.size(), whole.row(row) + theirs.begin);
-    }
-  }
-  for (std::int64_t row = 0; row < whole.rows; ++row) {
-    std::fill_n(whole.row(row) + whole.cols, whole.stride - whole.cols, 0.0F);
-  }
+  const std::int64_t cols = columns_of(width_, communicator_.rank(), communicator_.size()).size();
+  exchange_.gather<float>({own.data(), whole.rows, cols, cols}, whole);
 }
 
 void ColumnBackend::begin_whole_rows(std::string_view op, const Matrix& table) {

@@ -146,21 +146,4 @@ void ColumnBackend::sgd(const SgdOptions& options, const Counter& step, const Ma
               part(fault));
 }
 
-DenseState ColumnBackend::make_dense_state(std::int64_t /*rows*/, std::int64_t /*cols*/) {
-  throw_not_carried("gcmc");
-}
-void ColumnBackend::linear_relu_batchnorm(const DenseLayer& /*layer*/, DenseMode /*mode*/,
-                                          DenseState& /*state*/, Matrix& /*z*/) {
-  throw_not_carried("gcmc");
-}
-void ColumnBackend::linear_relu_batchnorm_backward(const DenseLayer& /*layer*/,
-                                                   DenseState& /*state*/, const Matrix& /*grad_z*/,
-                                                   const DenseGradients& /*gradients*/) {
-  throw_not_carried("gcmc");
-}
-void ColumnBackend::dropout(const DropoutOptions& /*options*/, const Counter& /*step*/,
-                            Matrix& /*values*/) {
-  throw_not_carried("dropout");
-}
-
 }  // namespace tern::distributed

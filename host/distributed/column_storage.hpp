@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "host/backend/checks.hpp"
+#include "tern/dense_layer.hpp"
 #include "tern/storage.hpp"
 
 namespace tern::distributed {
@@ -16,6 +17,12 @@ struct ColumnMatrix final : Storage {
   bool split;
   /// Another one for each matrix and each change, the same on every rank.
   std::uint64_t version;
+};
+
+/// A rank's part of the state of a dense layer.
+struct ColumnDenseState final : Storage {
+  explicit ColumnDenseState(DenseState part_in) : part(std::move(part_in)) {}
+  DenseState part;
 };
 
 struct ColumnCounter final : Storage {
