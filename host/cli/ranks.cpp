@@ -203,9 +203,10 @@ std::unique_ptr<Backend> Ranks::make_backend(int threads) {
 void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
   if (!several()) return;
   const auto refuse = [](std::string_view found) {
-    throw ConfigError(fmt::format(
-        "several ranks train lightgcn and mf on the CPU so far: found {}, which needs one rank",
-        found));
+    throw ConfigError(
+        fmt::format("several ranks train lightgcn, mf and gcmc on the CPU so far: found {}, which "
+                    "needs one rank",
+                    found));
   };
   const auto refuse_key = [&](const char* key) {
     refuse(fmt::format("{} = {}", key, to_toml(find_key(key).get(config))));
@@ -214,11 +215,13 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
   if (options.verify_determinism) refuse("--verify-determinism");
   if (searches(options.config)) refuse("a recipe that searches");
   if (config.data_path == "-") refuse("standard input as DATA");
-  if (model.kind != ModelKind::kLightGcn && model.kind != ModelKind::kMatrixFactorization) {
-    refuse_key("model.kind");
-  }
+  if (is_fitted(model.kind)) refuse_key("model.kind");
   if (config.device != "auto" && config.device != "cpu") refuse_key("train.device");
   distributed::expect_enough_columns("model.width", model.width, communicator_->size());
+  if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
+    distributed::expect_enough_columns("the least of model.hidden", std::ranges::min(model.hidden),
+                                       communicator_->size());
+  }
 }
 
 }  // namespace tern::cli

@@ -155,13 +155,56 @@ TEST_F(RanksRun, ResumeUnderAnotherNumber) {
   for (const Outcome& end : ends) EXPECT_EQ(end.exit_code, 0) << end.err;
 }
 
+/// Features of both sides, learned ids, two layers and both dropouts.
+TEST_F(RanksRun, TrainGcMc) {
+  write_films();
+  std::string films = "film\tkind\tyear\n";
+  for (int n = 0; n < 20; ++n) {
+    films += film_name(n) + (n % 2 == 0 ? "\tdrama\t" : "\thorror\t") +
+             std::to_string(1980 + n * 7 % 20) + "\n";
+  }
+  write("films/item_features.tsv", films);
+  std::string people = "person\ttaste\n";
+  for (int n = 0; n < 24; ++n) people += person_name(n) + (n % 2 == 0 ? "\ttears\n" : "\tfear\n");
+  write("films/user_features.tsv", people);
+  // With Adam's own epsilon, rounding alone would set the trainings apart.
+  std::vector<std::string> gcmc{"--model", "gcmc", "--set"};
+  for (const char* setting :
+       {"model.inputs=both", "model.hidden=[24]", "model.dropout=0.1", "model.message_dropout=0.1",
+        "optimizer.epsilon=1e-3", "optimizer.learning_rate=1e-4"}) {
+    gcmc.emplace_back(setting);
+  }
+  for (const auto& [ranks, loss] : {std::pair(2, "softmax"), std::pair(3, "bpr")}) {
+    std::vector<std::string> settings = gcmc;
+    settings.push_back(std::string("loss.kind=") + loss);
+    const std::string alone = std::string(loss) + "-alone";
+    ASSERT_EQ(run(wide(alone, "4", settings)).exit_code, 0);
+    const std::string name = std::string(loss) + "-ranks";
+    expect_trained(ranks, wide(name, "4", settings), name);
+    ASSERT_EQ(losses(name).size(), 4U);
+    for (std::size_t epoch = 0; epoch < 4; ++epoch) {
+      EXPECT_NEAR(losses(name)[epoch], losses(alone)[epoch], 1e-4) << name << epoch + 1;
+    }
+    EXPECT_EQ(state(name).tensors.size(), state(alone).tensors.size());
+    EXPECT_EQ(run({"evaluate", name, "--quiet"}).exit_code, 0);
+    // As many ranks go on to the same bits, any other number goes on.
+    expect_trained(ranks, {"train", "--resume", name, "--epochs", "8"}, name);
+    const std::string whole = name + "-whole";
+    expect_trained(ranks, wide(whole, "8", settings), whole);
+    expect_same_end(name, whole);
+    expect_trained(5 - ranks, {"train", "--resume", name, "--epochs", "9"}, name);
+    EXPECT_EQ(state(name).metadata.at("epoch"), "9");
+  }
+}
+
 TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
   write_films();
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
-      {{"--model", "gcmc"}, "found model.kind = \"gcmc\""},
       {{"--model", "ease"}, "found model.kind = \"ease\""},
       {{"--device", "cuda"}, "found train.device = \"cuda\""},
       {{"--set", "model.width=8"}, "model.width is 8, which at most 1 rank can share"},
+      {{"--model", "gcmc", "--set", "model.hidden=[32,8]"},
+       "the least of model.hidden is 8, which at most 1 rank can share"},
   };
   for (const auto& [more, message] : cases) {
     std::deque<Child> children = start(2, wide("run", "4", more));
