@@ -198,6 +198,16 @@ TEST(CudaRanks, AllEndIfOneFails) {
   }
 }
 
+TEST(CudaRanks, AllEndIfOneDoesNotJoin) {
+  const auto failures = run_ranks(3, [&](Communicator& communicator) {
+    if (communicator.rank() == 1) throw Error("there is no GPU here");
+    (void)make_gpu(communicator);
+  });
+  for (const int other : {0, 2}) {
+    EXPECT_THAT(failures[static_cast<std::size_t>(other)], HasSubstr("there is no GPU here"));
+  }
+}
+
 TEST(CudaRanks, RefusesOpsOverWholeRows) {
   const auto failures = run_ranks(2, [&](Communicator& communicator) {
     const auto backend = make_gpu(communicator);
