@@ -29,7 +29,9 @@ class RanksRun : public ResumeRun {
   }
 
   /// The ranks of one job, as somebody would start them by hand.
-  std::deque<Child> start(int ranks, const std::vector<std::string>& arguments) const {
+  std::deque<Child> start(
+      int ranks, const std::vector<std::string>& arguments,
+      const std::vector<std::pair<std::string, std::string>>& environment = {}) const {
     const std::string master = "127.0.0.1:" + std::to_string(free_port());
     std::deque<Child> children;
     for (int rank = 0; rank < ranks; ++rank) {
@@ -37,6 +39,7 @@ class RanksRun : public ResumeRun {
       streams.environment = {{"TERN_RANK", std::to_string(rank)},
                              {"TERN_RANKS", std::to_string(ranks)},
                              {"TERN_MASTER", master}};
+      streams.environment.insert(streams.environment.end(), environment.begin(), environment.end());
       children.emplace_back(directory_, arguments, streams);
     }
     return children;
@@ -132,7 +135,7 @@ TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
       {{"--model", "ease"}, "found model.kind = \"ease\""},
       {{"--set", "contrast.kind=xsimgcl"}, "found contrast.kind = \"xsimgcl\""},
       {{"--set", "propagation.kind=lightgcn++"}, "found propagation.kind = \"lightgcn++\""},
-      {{"--device", "cuda"}, "found train.device = \"cuda\""},
+      {{"--device", "cuda:1"}, "found train.device = \"cuda:1\""},
       {{"--set", "model.width=8"}, "model.width is 8, which at most 1 rank can share"},
   };
   for (const auto& [more, message] : cases) {
@@ -143,6 +146,21 @@ TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
     EXPECT_THAT(ends[1].err, IsEmpty());
     EXPECT_FALSE(exists("run"));
   }
+}
+
+/// The stand-in for the CUDA library has two devices.
+TEST_F(RanksRun, RefuseMoreRanksThanGpus) {
+  write_films();
+  std::deque<Child> children = start(3, wide("run", "4", {"--device", "cuda"}),
+                                     {{"TERN_CUDA_LIBRARY", TERN_FAKE_PLUGIN_FILE}});
+  const std::vector<Outcome> ends = finish(children);
+  EXPECT_THAT(ends[0], FailsAtOnceWith(2, " has no GPU of its own: its host shows 2 to 3"));
+  EXPECT_THAT(ends[0].err, HasSubstr("rank 2 on host "));
+  for (const int other : {1, 2}) {
+    EXPECT_EQ(ends[static_cast<std::size_t>(other)].exit_code, 1);
+    EXPECT_THAT(ends[static_cast<std::size_t>(other)].err, IsEmpty());
+  }
+  EXPECT_FALSE(exists("run"));
 }
 
 TEST_F(RanksRun, AllEndIfOneIsKilled) {
