@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "cuda/backend.hpp"
@@ -188,7 +189,10 @@ TEST(CudaRanks, AllEndIfOneFails) {
   const auto failures = run_ranks(3, [&](Communicator& communicator) {
     ColumnBackend backend(communicator, make_gpu(communicator));
     (void)run_steps(backend, config, 3);
-    if (communicator.rank() == 1) throw Error("the planted failure");
+    if (communicator.rank() == 1) {
+      while (simt::waiting_ranks() < 2) std::this_thread::yield();
+      throw Error("the planted failure");
+    }
     (void)run_steps(backend, config, 3);
   });
   EXPECT_EQ(failures[1], "the planted failure");
