@@ -27,7 +27,7 @@ MIB = 2**20
 # cuda/ops/propagate.hpp, propagate_neighbours.cuh
 AT_ONCE, WARP, BLOCK = 4, 32, 256
 BLOCKS_OF_MULTIPROCESSOR = 4
-WIDTH = 64  # of the embeddings, to which the constants above belong
+WIDTH = 64  # of the embeddings that the lanes of the loops below are for
 
 
 @dataclasses.dataclass
@@ -68,6 +68,10 @@ class Loop:
     mark_waits: float
     lanes: int = 16
     element: int = 4
+
+    def of_width(self, width):
+        """The same for rows of another width: a lane has as many bytes."""
+        return dataclasses.replace(self, lanes=max(1, self.lanes * width // WIDTH))
 
     @property
     def groups_of_warp(self):
@@ -255,7 +259,6 @@ TOGETHER = {"together": SHARED, "bf16 together": SHARED_BF16}
 APART = [mapping.name for mapping in MAPPINGS]
 NAMES = [*APART, *TOGETHER]
 HALVED = ("bf16", "bf16 together")
-COPIED = 2 * WIDTH  # bytes written beside a row that has a bf16 copy
 
 
 @dataclasses.dataclass
@@ -277,7 +280,8 @@ class Step:
     """The kernels of a step: [(name, times, bytes in f32, {name of a mapping: Figures})]."""
 
     def __init__(self, gpu, degrees, options):
-        self.gpu, self.degrees = gpu, degrees
+        self.gpu, self.degrees, self.width = gpu, degrees, options.width
+        self.copied = 2 * self.width  # bytes written beside a row that has a bf16 copy
         self.edges = sum(degrees[0])
         self.generator = random.Random(options.seed)
         users, items = (range(len(of)) for of in degrees)
@@ -294,19 +298,23 @@ class Step:
         source = self.degrees[1 - side]
         return sum(source[row] for row in self.batch[1 - side]) / max(1, self.edges)
 
+    def edge_bytes(self, loop):
+        """Gathered for a neighbour: its row and its scale."""
+        return loop.element * self.width + 4
+
     def traffic(self, side, rows, marked, loop, copied):
         """Bytes gathered and those of the table, and bytes streamed, by one direction. copied: bytes
         written beside a row."""
-        degrees, row_bytes = self.degrees[side], 4 * WIDTH
+        degrees, row_bytes = self.degrees[side], 4 * self.width
         edges = sum(degrees[row] for row in rows)
-        gathered = edges * (self.share(side) if marked else 1.0) * (loop.element * WIDTH + 4)
+        gathered = edges * (self.share(side) if marked else 1.0) * self.edge_bytes(loop)
         streamed = edges * (5 if marked else 4) + len(rows) * (20 + 2 * row_bytes + copied)
-        table = len(self.degrees[1 - side]) * loop.element * WIDTH
+        table = len(self.degrees[1 - side]) * loop.element * self.width
         return (gathered, table), streamed
 
     def partial_bytes(self, side, rows):
         """Partial sums of rows of more than 64 neighbours, written and joined."""
-        return 8 * WIDTH * sum(len(segments_of(self.degrees[side][row])) for row in rows)
+        return 8 * self.width * sum(len(segments_of(self.degrees[side][row])) for row in rows)
 
     def work(self, groups, loop, side, marked):
         if marked:
@@ -320,7 +328,8 @@ class Step:
         figures, moved = {}, []
         for mapping in MAPPINGS:
             loop = loop_of_marked(mapping.name, mapping.loop) if marked else mapping.loop
-            copied = COPIED if mapping.name in HALVED else 0
+            loop = loop.of_width(self.width)
+            copied = self.copied if mapping.name in HALVED else 0
             gather, streamed = self.traffic(side, rows, marked, loop, copied)
             moved.append(gather[0] + streamed)
             work = self.work(mapping.cut(degrees, rows), loop, side, marked)
@@ -336,8 +345,8 @@ class Step:
         that nearly all of them gather from one table at a time. With adam: it updates both tables, too."""
         figures, moved = {}, []
         for mapping, loop in TOGETHER.items():
-            loop = loop_of_marked(mapping, loop) if marked else loop
-            copied = COPIED if mapping in HALVED else 0
+            loop = (loop_of_marked(mapping, loop) if marked else loop).of_width(self.width)
+            copied = self.copied if mapping in HALVED else 0
             gathers, streamed, work = [], 0, Work()
             for groups in (segment_groups, row_groups):
                 for side, degrees in enumerate(self.degrees):
@@ -348,7 +357,7 @@ class Step:
                 gather, written = self.traffic(side, rows, marked, loop, copied)
                 gathers.append(gather)
                 streamed += written + self.partial_bytes(side, rows)
-                streamed += (24 * WIDTH + copied) * len(rows) if adam else 0
+                streamed += (24 * self.width + copied) * len(rows) if adam else 0
             moved.append(sum(gathered for gathered, _ in gathers) + streamed)
             us = propagation_us(self.gpu, loop, work, gathers, streamed)
             figures[mapping] = Figures(1, work.ideal, work.waste, us)
@@ -374,20 +383,24 @@ class Step:
         self.both_ways("propagate to the batch", 1, batch=True)
         self.both_ways("propagate from the batch" + (", and Adam" if layers == 1 else ""), 1, marked=True,
                        adam=layers == 1)
-        row_bytes = 4 * WIDTH
+        row_bytes = 4 * self.width
         rows = sum(map(len, self.batch))
         self.plain("next_batch: leave, enter", 2, 16 * options.batch, names=APART)
         self.plain("next_batch", 1, 16 * options.batch, names=list(TOGETHER))
-        if options.loss == "bpr":
-            self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
-        else:
-            self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
-                       6.0 * options.batch**2 * WIDTH)
+        self.add_loss(options, rows)
         nodes = sum(map(len, self.degrees))
         self.plain("increment", 1, 8, names=APART)
         self.plain("l2_penalty", 2, 3 * rows * row_bytes, names=APART)
         self.plain("l2_penalty: its loss; increment", 1, 8 * rows, names=list(TOGETHER))
-        self.plain("adam", 2, 7 * nodes * row_bytes, names=APART, copied=COPIED * nodes)
+        self.plain("adam", 2, 7 * nodes * row_bytes, names=APART, copied=self.copied * nodes)
+
+    def add_loss(self, options, rows):
+        row_bytes = 4 * self.width
+        if options.loss == "bpr":
+            self.plain("bpr", 2, options.batch * (28 + 7 * row_bytes) + rows * row_bytes)
+        else:
+            self.plain("in_batch_softmax", 5, 4 * options.batch * row_bytes,
+                       6.0 * options.batch**2 * self.width)
 
     def of(self, name):
         """(times, figures) of the kernels of a mapping."""
@@ -401,7 +414,7 @@ class Step:
 
 
 def print_step(step, options):
-    print(f"predicted: LightGCN L {options.layers} {options.loss}, D {WIDTH}, B {options.batch}, "
+    print(f"predicted: LightGCN L {options.layers} {options.loss}, D {options.width}, B {options.batch}, "
           f"{len(step.degrees[0])} users, {len(step.degrees[1])} items, {step.edges} edges")
     columns = "".join(f" | {name + ': turns':>20} {'waste':>5} {'µs':>7}" for name in NAMES)
     print(f"{'kernel':<32} {'times':>5} {'MB':>7}{columns}")
@@ -427,6 +440,7 @@ def parse_arguments(words=None):
     parser.add_argument("--loss", choices=("bpr", "softmax"), default="bpr")
     parser.add_argument("--layers", type=int, default=3)
     parser.add_argument("--batch", type=int, default=2048)
+    parser.add_argument("--width", type=int, default=WIDTH)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hbm", type=float, default=Gpu.hbm, help="bandwidth of the memory, GB/s")
     parser.add_argument("--l2", type=float, default=Gpu.l2, help="bandwidth of the L2, GB/s")

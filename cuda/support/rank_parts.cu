@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <exception>
+#include <future>
+#include <memory>
 #include <span>
 #include <string>
 #include <thread>
@@ -19,8 +21,31 @@ constexpr std::chrono::seconds kForACall{1};
 /// How long the reason for a failure may take.
 constexpr std::chrono::seconds kForTheReason{1};
 
+/// Between two looks for a loss while all ranks join.
+constexpr std::chrono::milliseconds kBetweenCalls{20};
+
 /// Between two looks at a stream: short beside a transfer to the host, long beside a look.
 constexpr std::chrono::microseconds kBetweenLooks{20};
+
+/// Joins the communicator of all ranks. NCCL waits for them, and one that is lost now may never come: a thread
+/// then goes on to wait, until the end of the process.
+NcclResult join(RankGroup& group, const NcclApi& api, const NcclUniqueId& id, NcclComm& comm) {
+  const auto made = std::make_shared<NcclComm>();
+  int device = 0;
+  check(cudaGetDevice(&device));
+  std::promise<NcclResult> result;
+  std::future<NcclResult> joined = result.get_future();
+  std::thread([made, id, device, api, ranks = group.size(), rank = group.rank(),
+               result = std::move(result)]() mutable {
+    const bool chosen = cudaSetDevice(device) == cudaSuccess;
+    result.set_value(chosen ? api.comm_init_rank(made.get(), ranks, id, rank)
+                            : NcclResult::kInvalidUsage);
+  }).detach();
+  while (joined.wait_for(kBetweenCalls) != std::future_status::ready) group.expect_all();
+  const NcclResult found = joined.get();
+  comm = *made;
+  return found;
+}
 
 }  // namespace
 
@@ -32,8 +57,7 @@ RankParts::RankParts(RankGroup& group, const NcclApi& api)
     if (made != NcclResult::kSuccess) throw_failed(made);
   }
   group_.broadcast(std::as_writable_bytes(std::span(id.internal)), 0);
-  // A rank that is lost now ends this call too: NCCL sees its connection break.
-  const NcclResult joined = api_.comm_init_rank(&comm_, size(), id, rank());
+  const NcclResult joined = join(group, api_, id, comm_);
   if (joined != NcclResult::kSuccess) throw_failed(joined);
   group_.on_loss([this] { stop(); });
 }
@@ -57,8 +81,7 @@ void RankParts::throw_failed(NcclResult result) {
     group_.expect_all();
     std::this_thread::sleep_for(kForTheReason / 20);
   }
-  throw DeviceError(std::string("NCCL reports: ") + api_.get_error_string(result) +
-                    "; set NCCL_DEBUG=WARN to see more");
+  throw DeviceError(std::string("NCCL reports: ") + api_.get_error_string(result));
 }
 
 void RankParts::gather_bytes(const Queue& queue, char* all, std::int64_t bytes) {

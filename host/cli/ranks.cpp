@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -17,6 +18,8 @@
 #include <variant>
 #include <vector>
 
+#include "host/backend/device.hpp"
+#include "host/cli/commands.hpp"
 #include "host/cli/console.hpp"
 #include "host/cli/search.hpp"
 #include "host/config/keys.hpp"
@@ -25,6 +28,7 @@
 #include "host/distributed/environment.hpp"
 #include "host/run/checkpoint.hpp"
 #include "host/support/processors.hpp"
+#include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/model.hpp"
 
@@ -32,6 +36,12 @@ namespace tern::cli {
 namespace {
 
 using nlohmann::json;
+
+/// What a rank tells the others of the GPUs that it sees.
+struct GpuView {
+  std::int64_t gpus = 0;
+  std::uint64_t shown = 0;  // the same for ranks of a host that see the same
+};
 
 /// A value of `type`, for the tensor that a follower receives.
 Tensor empty_tensor(const std::vector<std::int64_t>& shape, std::size_t type) {
@@ -75,6 +85,23 @@ std::string own_processors() {
   std::string text(sizeof set, '\0');
   std::memcpy(text.data(), &set, sizeof set);
   return text;
+}
+
+/// Throws ConfigError if several GPUs do not train this model with this loss.
+void expect_carried_on_gpus(const Config& config) {
+  const auto refuse = [&](const char* key) {
+    throw ConfigError(fmt::format(
+        "several GPUs train lightgcn and mf with the loss bpr so far: found {} = {}, which needs "
+        "one rank, or --device cpu",
+        key, to_toml(find_key(key).get(config))));
+  };
+  const ModelOptions& model = config.model;
+  if (model.kind != ModelKind::kLightGcn && model.kind != ModelKind::kMatrixFactorization) {
+    refuse("model.kind");
+  }
+  if (model.propagation.kind != PropagationKind::kLightGcn) refuse("propagation.kind");
+  if (model.contrast.kind != ContrastKind::kNone) refuse("contrast.kind");
+  if (config.loss.kind != LossKind::kBpr) refuse("loss.kind");
 }
 
 }  // namespace
@@ -196,15 +223,52 @@ std::string Ranks::describe() const {
                      hosts.size() == 1 ? "" : "s");
 }
 
-std::unique_ptr<Backend> Ranks::make_backend(int threads) {
-  return std::make_unique<distributed::ColumnBackend>(*communicator_, threads);
+int Ranks::choose_gpu() {
+  // A launcher may show each rank other GPUs, by this variable: ranks that are shown the same share them.
+  const char* shown = std::getenv("CUDA_VISIBLE_DEVICES");
+  GpuView own{.gpus =
+                  static_cast<std::int64_t>(list_devices().size()) - 1};  // the first is the CPU
+  own.shown = std::hash<std::string_view>()(shown != nullptr ? shown : "all");
+  std::vector<GpuView> all(static_cast<std::size_t>(communicator_->size()));
+  communicator_->all_gather(std::as_bytes(std::span(&own, 1)),
+                            std::vector<std::size_t>(all.size(), sizeof own),
+                            std::as_writable_bytes(std::span(all)));
+  const auto before = [&](int rank) {  // ranks below that share its GPUs
+    const GpuView& view = all[static_cast<std::size_t>(rank)];
+    int count = 0;
+    for (int r = 0; r < rank; ++r) {
+      const bool same = all[static_cast<std::size_t>(r)].shown == view.shown;
+      count += same && communicator_->host_of(r) == communicator_->host_of(rank) ? 1 : 0;
+    }
+    return count;
+  };
+  for (int rank = 0; rank < communicator_->size(); ++rank) {
+    const std::int64_t gpus = all[static_cast<std::size_t>(rank)].gpus;
+    if (before(rank) < gpus) continue;
+    const std::string text = fmt::format(
+        "{} has no GPU of its own: its host shows {} to {} or more ranks; start as many ranks on a "
+        "host as it has GPUs",
+        communicator_->place_of(rank), gpus, before(rank) + 1);
+    if (!leads())
+      throw distributed::ReportedLoss(text, kUsage);  // the leader finds it too, and prints it
+    throw ConfigError(text);
+  }
+  return before(communicator_->rank());
+}
+
+std::unique_ptr<Backend> Ranks::make_backend(const Config& config, int threads) {
+  if (config.device != "cuda") {
+    return std::make_unique<distributed::ColumnBackend>(*communicator_, threads);
+  }
+  return std::make_unique<distributed::ColumnBackend>(
+      *communicator_, make_cuda_backend({.device = choose_gpu(), .ranks = communicator_.get()}));
 }
 
 void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
   if (!several()) return;
   const auto refuse = [](std::string_view found) {
     throw ConfigError(
-        fmt::format("several ranks train lightgcn, mf and gcmc on the CPU so far: found {}, which "
+        fmt::format("several ranks train lightgcn, mf and gcmc so far: found {}, which "
                     "needs one rank",
                     found));
   };
@@ -216,7 +280,9 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
   if (searches(options.config)) refuse("a recipe that searches");
   if (config.data_path == "-") refuse("standard input as DATA");
   if (is_fitted(model.kind)) refuse_key("model.kind");
-  if (config.device != "auto" && config.device != "cpu") refuse_key("train.device");
+  const bool fits = config.device == "auto" || config.device == "cpu" || config.device == "cuda";
+  if (!fits) refuse_key("train.device");
+  if (config.device == "cuda") expect_carried_on_gpus(config);
   distributed::expect_enough_columns("model.width", model.width, communicator_->size());
   if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
     distributed::expect_enough_columns("the least of model.hidden", std::ranges::min(model.hidden),

@@ -54,12 +54,16 @@ class Ranks : public JobRanks {
   int share_threads(int asked);
   /// "4 ranks on 2 hosts".
   std::string describe() const;
-  std::unique_ptr<Backend> make_backend(int threads);
+  /// The backend of this rank: the CPU, or with train.device = cuda a GPU of its host that no other rank has.
+  /// Throws ConfigError on every rank if a host has fewer GPUs than ranks.
+  std::unique_ptr<Backend> make_backend(const Config& config, int threads);
 
   /// Throws ConfigError if several ranks do not carry out this job.
   void expect_carried(const Config& config, const TrainOptions& options) const;
 
  private:
+  /// The number of this rank's GPU among those that it sees.
+  int choose_gpu();
   [[noreturn]] void end_overdue(const distributed::Failure& failure) const;
 
   mutable std::mutex mutex_;  // for run_

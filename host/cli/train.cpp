@@ -159,7 +159,7 @@ int finish(const Run& run, int code, Ranks& ranks) {
 
 std::unique_ptr<Backend> open_training_backend(const Config& config, int threads, Console& console,
                                                Ranks& ranks) {
-  if (ranks.several()) return ranks.make_backend(threads);
+  if (ranks.several()) return ranks.make_backend(config, threads);
   std::string notice;
   std::unique_ptr<Backend> backend =
       make_program_backend(config.device, threads, &notice, config.reproducibility);

@@ -31,8 +31,10 @@ class RanksRun : public ResumeRun {
 
   /// The ranks of one job, as somebody would start them by hand. elsewhere: the directory of the last rank,
   /// if it is another one.
-  std::deque<Child> start(int ranks, const std::vector<std::string>& arguments,
-                          const std::filesystem::path& elsewhere = {}) const {
+  std::deque<Child> start(
+      int ranks, const std::vector<std::string>& arguments,
+      const std::filesystem::path& elsewhere = {},
+      const std::vector<std::pair<std::string, std::string>>& environment = {}) const {
     const std::string master = "127.0.0.1:" + std::to_string(free_port());
     std::deque<Child> children;
     for (int rank = 0; rank < ranks; ++rank) {
@@ -40,6 +42,7 @@ class RanksRun : public ResumeRun {
       streams.environment = {{"TERN_RANK", std::to_string(rank)},
                              {"TERN_RANKS", std::to_string(ranks)},
                              {"TERN_MASTER", master}};
+      streams.environment.insert(streams.environment.end(), environment.begin(), environment.end());
       const bool moved = !elsewhere.empty() && rank == ranks - 1;
       children.emplace_back(moved ? elsewhere : directory_, arguments, streams);
     }
@@ -201,7 +204,9 @@ TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
   write_films();
   const std::vector<std::pair<std::vector<std::string>, std::string>> cases{
       {{"--model", "ease"}, "found model.kind = \"ease\""},
-      {{"--device", "cuda"}, "found train.device = \"cuda\""},
+      {{"--device", "cuda:1"}, "found train.device = \"cuda:1\""},
+      {{"--device", "cuda", "--set", "loss.kind=softmax"}, "found loss.kind = \"softmax\""},
+      {{"--device", "cuda", "--model", "gcmc"}, "found model.kind = \"gcmc\""},
       {{"--set", "model.width=8"}, "model.width is 8, which at most 1 rank can share"},
       {{"--model", "gcmc", "--set", "model.hidden=[32,8]"},
        "the least of model.hidden is 8, which at most 1 rank can share"},
@@ -214,6 +219,21 @@ TEST_F(RanksRun, RefuseWhatTheyDoNotCarryOutInOneLine) {
     EXPECT_THAT(ends[1].err, IsEmpty());
     EXPECT_FALSE(exists("run"));
   }
+}
+
+/// The stand-in for the CUDA library has two devices.
+TEST_F(RanksRun, RefuseMoreRanksThanGpus) {
+  write_films();
+  std::deque<Child> children = start(3, wide("run", "4", {"--device", "cuda"}), {},
+                                     {{"TERN_CUDA_LIBRARY", TERN_FAKE_PLUGIN_FILE}});
+  const std::vector<Outcome> ends = finish(children);
+  EXPECT_THAT(ends[0], FailsAtOnceWith(2, " has no GPU of its own: its host shows 2 to 3"));
+  EXPECT_THAT(ends[0].err, HasSubstr("rank 2 on host "));
+  for (const int other : {1, 2}) {
+    EXPECT_EQ(ends[static_cast<std::size_t>(other)].exit_code, 2);
+    EXPECT_THAT(ends[static_cast<std::size_t>(other)].err, IsEmpty());
+  }
+  EXPECT_FALSE(exists("run"));
 }
 
 TEST_F(RanksRun, AllEndIfOneIsKilled) {

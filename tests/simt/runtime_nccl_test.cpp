@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <nccl.h>
 
+#include <atomic>
 #include <functional>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -165,17 +165,21 @@ TEST(RuntimeNccl, ReportsAGatherBesideAnAllocation) {
 }
 
 TEST(RuntimeNccl, AnAbortEndsTheWait) {
-  EXPECT_EQ(
-      run_ranks([](Rank& rank) {
-        std::thread other([comm = rank.comm] { EXPECT_EQ(ncclCommAbort(comm), ncclSuccess); });
-        if (rank.rank != 1) {
-          EXPECT_EQ(rank.gather(), ncclSuccess);
-          EXPECT_NE(rank.found(), kGathered) << "rank 1 did not come";
-        }
-        other.join();
-        rank.comm = nullptr;
-      }),
-      kNoFaults);
+  std::atomic<bool> begun{false};
+  EXPECT_EQ(run_ranks([&](Rank& rank) {
+              std::thread other([&begun, comm = rank.comm] {
+                while (!begun && waiting_ranks() < 2) std::this_thread::yield();
+                begun = true;
+                EXPECT_EQ(ncclCommAbort(comm), ncclSuccess);
+              });
+              if (rank.rank != 1) {
+                EXPECT_EQ(rank.gather(), ncclSuccess);
+                EXPECT_NE(rank.found(), kGathered) << "rank 1 did not come";
+              }
+              other.join();
+              rank.comm = nullptr;
+            }),
+            kNoFaults);
 }
 
 TEST(RuntimeNccl, RefusesTwoRanksOnADevice) {

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "cuda/backend.hpp"
@@ -188,13 +189,26 @@ TEST(CudaRanks, AllEndIfOneFails) {
   const auto failures = run_ranks(3, [&](Communicator& communicator) {
     ColumnBackend backend(communicator, make_gpu(communicator));
     (void)run_steps(backend, config, 3);
-    if (communicator.rank() == 1) throw Error("the planted failure");
+    if (communicator.rank() == 1) {
+      while (simt::waiting_ranks() < 2) std::this_thread::yield();
+      throw Error("the planted failure");
+    }
     (void)run_steps(backend, config, 3);
   });
   EXPECT_EQ(failures[1], "the planted failure");
   for (const int other : {0, 2}) {
     EXPECT_THAT(failures[static_cast<std::size_t>(other)], HasSubstr("rank 1 on host ")) << other;
     EXPECT_THAT(failures[static_cast<std::size_t>(other)], HasSubstr("the planted failure"));
+  }
+}
+
+TEST(CudaRanks, AllEndIfOneDoesNotJoin) {
+  const auto failures = run_ranks(3, [&](Communicator& communicator) {
+    if (communicator.rank() == 1) throw Error("there is no GPU here");
+    (void)make_gpu(communicator);
+  });
+  for (const int other : {0, 2}) {
+    EXPECT_THAT(failures[static_cast<std::size_t>(other)], HasSubstr("there is no GPU here"));
   }
 }
 

@@ -57,6 +57,11 @@ std::atomic<std::size_t>& exchanged() {
   return bytes;
 }
 
+std::atomic<int>& waiting() {
+  static std::atomic<int> ranks{0};
+  return ranks;
+}
+
 [[noreturn]] void throw_fault(const std::string& what) {
   throw Error(Fault::bad_collective, {}, {}, "NCCL: " + what);
 }
@@ -122,8 +127,10 @@ void meet(Member& member, const Gather& gather) {
     return;
   }
   const std::uint64_t before = clique.done;
+  ++waiting();
   clique.changed.wait(
       lock, [&] { return clique.done != before || !clique.fault.empty() || member.aborted; });
+  --waiting();
   if (!clique.fault.empty()) throw_fault(clique.fault);
 }
 
@@ -267,4 +274,8 @@ void* simt::nccl_symbol(const char* name) {
 
 std::size_t simt::exchanged_bytes() {
   return runtime::exchanged();
+}
+
+int simt::waiting_ranks() {
+  return runtime::waiting();
 }

@@ -12,4 +12,7 @@ void* nccl_symbol(const char* name);
 /// need counts P - 1 times.
 std::size_t exchanged_bytes();
 
+/// Ranks that wait for others in a collective now.
+int waiting_ranks();
+
 }  // namespace simt
