@@ -103,34 +103,18 @@ ParsedChunk parse_chunk(std::string_view text, MemoryBudget& budget) {
   return part;
 }
 
-}  // namespace
-
-AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file) {
-  return parse_adjacency(bytes, file, chunk_bytes_for(bytes),
-                         MemoryBudget::for_text_of(bytes.size()));
-}
-
-AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
-                              std::size_t chunk_bytes, std::int64_t memory) {
-  const std::string_view text = checked_text(bytes, file);
-  MemoryBudget budget(file, memory);
-  const std::vector<std::string_view> chunks = split_at_lines(text, Quotes::kNone, chunk_bytes);
-  const auto num_chunks = static_cast<std::int64_t>(chunks.size());
-  std::vector<ParsedChunk> parts(chunks.size());
-  for_each_chunk(text, file, num_chunks,
-                 [&](std::int64_t i) { parts[i] = parse_chunk(chunks[i], budget); });
-
-  AdjacencyList list;
-  std::vector<std::size_t> first_pair(chunks.size() + 1, 0);
-  std::vector<std::size_t> first_line(chunks.size() + 1, 0);
+/// Appends the parts of a block in order.
+void join_lines(std::vector<ParsedChunk>& parts, AdjacencyList& list) {
+  std::vector<std::size_t> first_pair(parts.size() + 1, list.pairs.size());
+  std::vector<std::size_t> first_line(parts.size() + 1, list.users.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
     first_pair[i + 1] = first_pair[i] + parts[i].items.size();
     first_line[i + 1] = first_line[i] + parts[i].lines.size();
     list.blank_lines += parts[i].blank_lines;
   }
-  list.pairs.resize(first_pair.back());
-  list.users.resize(first_line.back());
-  parallel_for(num_chunks, [&](std::int64_t i) {
+  list.pairs.append(first_pair.back() - list.pairs.size());
+  list.users.append(first_line.back() - list.users.size());
+  parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
     NodeId* user = list.users.data() + first_line[i];
     Interaction* pair = list.pairs.data() + first_pair[i];
     const NodeId* item = parts[i].items.data();
@@ -140,7 +124,39 @@ AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
     }
     parts[i] = {};
   });
+}
+
+AdjacencyList parse_list(TextBlocks& text, std::size_t chunk_bytes, std::int64_t memory) {
+  MemoryBudget budget(text.file(), memory);
+  AdjacencyList list;
+  std::vector<ParsedChunk> parts;
+  for (std::string_view rows; !(rows = text.rows(Quotes::kNone)).empty();
+       text.advance(rows.size())) {
+    for_each_chunk(
+        text, rows, Quotes::kNone, chunk_bytes, [&](std::size_t chunks) { parts.resize(chunks); },
+        [&](std::string_view chunk, std::size_t i) { parts[i] = parse_chunk(chunk, budget); });
+    join_lines(parts, list);
+  }
   return list;
+}
+
+}  // namespace
+
+AdjacencyList parse_adjacency(TextBlocks& text) {
+  return parse_list(text, kChunkBytes, MemoryBudget::for_text_of(text.bytes_in_memory()));
+}
+
+AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file) {
+  TextBlocks text(std::make_unique<MemoryStream>(bytes), file);
+  return parse_adjacency(text);
+}
+
+AdjacencyList parse_adjacency(std::string_view bytes, const std::string& file,
+                              std::size_t chunk_bytes, std::int64_t memory) {
+  constexpr std::size_t kChunks = 3;
+  TextBlocks text(std::make_unique<MemoryStream>(bytes), file, TextEncoding::kUtf8,
+                  kChunks * chunk_bytes);
+  return parse_list(text, chunk_bytes, memory);
 }
 
 }  // namespace tern

@@ -191,10 +191,10 @@ void merge_parts(Pool& pool) {
   PoolPart& all = pool.parts[0];
   for (std::size_t part = 1; part < kSplitParts; ++part) {
     PoolPart other = std::exchange(pool.parts[part], {});
-    all.pairs.insert(all.pairs.end(), other.pairs.begin(), other.pairs.end());
-    all.times.insert(all.times.end(), other.times.begin(), other.times.end());
+    all.pairs.append(other.pairs);
+    all.times.append(other.times);
   }
-  if (!pool.has_times) all.times.clear();
+  if (!pool.has_times) all.times = {};
 }
 
 Interactions to_interactions(const Pool& pool, std::size_t part, std::int64_t* duplicates) {

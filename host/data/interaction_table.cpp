@@ -21,10 +21,11 @@
 namespace tern {
 namespace {
 
-/// The content of one chunk, with its own numbering of ids.
+/// The content of one chunk. An id that no earlier block has is -1 - n, n being its place among the new names
+/// of the chunk.
 struct Part {
-  Vocabulary users;
-  Vocabulary items;
+  Vocabulary new_users;
+  Vocabulary new_items;
   std::vector<Interaction> pairs;
   std::vector<double> times;
   std::int64_t below_min_rating = 0;
@@ -33,6 +34,12 @@ struct Part {
   std::int64_t blank_lines = 0;
   RatingRange ratings;
   const char* not_utf8 = nullptr;  // the first row with such an id
+};
+
+/// The names of the blocks before.
+struct Names {
+  Vocabulary& users;
+  Vocabulary& items;
 };
 
 /// How the rows of all chunks are read.
@@ -86,18 +93,21 @@ void check_nodes(std::string_view kind, const Vocabulary& names, const DataOptio
                   fmt::format("more {} than data.max_nodes = {} allows", kind, options.max_nodes));
 }
 
-NodeId add_name(Vocabulary& names, std::string_view id, Part& part, const char* row,
-                MemoryMeter& meter) {
-  const NodeId before = names.size();
-  const NodeId node = names.add(id);
-  if (node < before) return node;
-  meter.add(memory_of_name(id.size()));
-  if (part.not_utf8 == nullptr && !is_utf8(id)) part.not_utf8 = row;
-  return node;
+/// Most names occurred in an earlier block: looking them up needs no lock, so that all threads share it.
+NodeId add_name(const Vocabulary& known, Vocabulary& added, std::string_view id, Part& part,
+                const char* row, MemoryMeter& meter) {
+  if (const std::optional<NodeId> node = known.find(id)) return *node;
+  const NodeId before = added.size();
+  const NodeId node = added.add(id);
+  if (node == before) {
+    meter.add(memory_of_name(id.size()));
+    if (part.not_utf8 == nullptr && !is_utf8(id)) part.not_utf8 = row;
+  }
+  return -1 - node;
 }
 
 template <typename Reader>
-Part parse_part(Reader reader, const Task& task) {
+Part parse_part(Reader reader, const Task& task, const Names& known) {
   Part part;
   const TableColumns& columns = task.columns;
   MemoryMeter meter(task.budget);
@@ -111,12 +121,14 @@ Part parse_part(Reader reader, const Task& task) {
       ++part.repeated_headers;
       continue;
     }
-    const NodeId user = add_name(part.users, id_value("user", fields[columns.user], row, scratch),
-                                 part, row, meter);
-    const NodeId item = add_name(part.items, id_value("item", fields[columns.item], row, scratch),
-                                 part, row, meter);
-    check_nodes("users", part.users, task.options, task.file);
-    check_nodes("items", part.items, task.options, task.file);
+    const NodeId user =
+        add_name(known.users, part.new_users, id_value("user", fields[columns.user], row, scratch),
+                 part, row, meter);
+    const NodeId item =
+        add_name(known.items, part.new_items, id_value("item", fields[columns.item], row, scratch),
+                 part, row, meter);
+    check_nodes("users", part.new_users, task.options, task.file);
+    check_nodes("items", part.new_items, task.options, task.file);
     double rating = 0;
     double time = 0;
     const bool unrated = columns.rating && is_missing(fields[*columns.rating].value(scratch));
@@ -141,48 +153,42 @@ Part parse_part(Reader reader, const Task& task) {
   return part;
 }
 
-/// Throws at ids that are not UTF-8: written as JSON, two of them could become one.
-void check_encoding(const std::vector<Part>& parts, std::string_view text,
-                    const std::string& file) {
-  const auto first = std::find_if(parts.begin(), parts.end(),
-                                  [](const Part& part) { return part.not_utf8 != nullptr; });
-  if (first == parts.end()) return;
-  std::set<std::string> names;
-  for (const Part& part : parts) {
-    if (part.not_utf8 == nullptr) continue;
-    for (const Vocabulary* side : {&part.users, &part.items}) {
-      for (NodeId id = 0; id < side->size(); ++id) {
-        std::string name = side->name(id);
-        if (!is_utf8(name)) names.insert(std::move(name));
-      }
+/// Throws at ids that are not UTF-8: written as JSON, two of them could become one. line: of the first one;
+/// 0 if there is none.
+void check_encoding(std::int64_t line, const std::string& file, const Names& names) {
+  if (line == 0) return;
+  std::set<std::string> faulty;
+  for (const Vocabulary* side : {&names.users, &names.items}) {
+    for (NodeId id = 0; id < side->size(); ++id) {
+      std::string name = side->name(id);
+      if (!is_utf8(name)) faulty.insert(std::move(name));
     }
   }
   throw DataError(
-      file, line_of(text, first->not_utf8),
+      file, line,
       fmt::format("an id is not UTF-8; such ids in the file: {}, for example {}; set "
                   "data.encoding = latin-1 if the file is in Latin-1, or convert it, for "
                   "example with iconv -f WINDOWS-1252 -t UTF-8",
-                  names.size(), quote(*names.begin())));
+                  faulty.size(), quote(*faulty.begin())));
 }
 
-/// Joins the parts in order, renumbered by the two vocabularies.
-InteractionTable join(std::vector<Part> parts, const DataOptions& options, const std::string& file,
-                      Vocabulary& users, Vocabulary& items) {
+/// Appends the parts of a block in order, and adds their new names.
+void join_rows(std::vector<Part>& parts, const Task& task, const Names& names,
+               InteractionTable& table) {
   std::vector<std::vector<NodeId>> user_ids(parts.size());
   std::vector<std::vector<NodeId>> item_ids(parts.size());
   parallel_for(2, [&](std::int64_t side) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       if (side == 0) {
-        user_ids[i] = users.add_all(std::exchange(parts[i].users, {}));
-        check_nodes("users", users, options, file);
+        user_ids[i] = names.users.add_all(std::exchange(parts[i].new_users, {}));
+        check_nodes("users", names.users, task.options, task.file);
       } else {
-        item_ids[i] = items.add_all(std::exchange(parts[i].items, {}));
-        check_nodes("items", items, options, file);
+        item_ids[i] = names.items.add_all(std::exchange(parts[i].new_items, {}));
+        check_nodes("items", names.items, task.options, task.file);
       }
     }
   });
-  InteractionTable table;
-  std::vector<std::size_t> first(parts.size() + 1, 0);
+  std::vector<std::size_t> first(parts.size() + 1, table.pairs.size());
   for (std::size_t i = 0; i < parts.size(); ++i) {
     first[i + 1] = first[i] + parts[i].pairs.size();
     table.below_min_rating += parts[i].below_min_rating;
@@ -190,39 +196,50 @@ InteractionTable join(std::vector<Part> parts, const DataOptions& options, const
     table.repeated_headers += parts[i].repeated_headers;
     table.blank_lines += parts[i].blank_lines;
     table.ratings.add(parts[i].ratings);
-    table.has_times = table.has_times || !parts[i].times.empty();
   }
-  table.pairs.resize(first.back());
-  table.times.resize(table.has_times ? first.back() : 0);
+  table.pairs.append(first.back() - table.pairs.size());
+  if (task.columns.timestamp) table.times.append(first.back() - table.times.size());
+  table.has_times = !table.times.empty();
   parallel_for(static_cast<std::int64_t>(parts.size()), [&](std::int64_t i) {
+    Part& part = parts[i];
+    const auto id_of = [](NodeId node, const std::vector<NodeId>& added) {
+      return node >= 0 ? node : added[static_cast<std::size_t>(-1 - node)];
+    };
     Interaction* pair = table.pairs.data() + first[i];
-    for (const auto& [user, item] : parts[i].pairs)
-      *pair++ = {user_ids[i][user], item_ids[i][item]};
-    std::copy(parts[i].times.begin(), parts[i].times.end(),
-              table.has_times ? table.times.data() + first[i] : nullptr);
-    parts[i] = {};
+    for (const auto& [user, item] : part.pairs) {
+      *pair++ = {id_of(user, user_ids[i]), id_of(item, item_ids[i])};
+    }
+    if (table.has_times) {
+      std::copy(part.times.begin(), part.times.end(), table.times.data() + first[i]);
+    }
+    part = {};
   });
-  return table;
 }
 
-/// Reads the chunks of the rows; make_reader(chunk) makes a reader of one.
+/// Reads the rows that are left; make_reader(chunk) makes a reader of a chunk.
 template <typename MakeReader>
-InteractionTable parse_rows(std::string_view text, std::string_view rows, Quotes quotes,
-                            std::size_t chunk_bytes, const Task& task,
-                            const MakeReader& make_reader, Vocabulary& users, Vocabulary& items) {
+InteractionTable parse_rows(TextBlocks& text, Quotes quotes, std::size_t chunk_bytes,
+                            const Task& task, const MakeReader& make_reader, const Names& names) {
   if (task.options.min_rating && !task.columns.rating) {
     throw ConfigError(
         fmt::format("{}: data.min_rating is set, but the table has no rating column ({})",
                     task.file, task.columns.description));
   }
-  const std::vector<std::string_view> chunks = split_at_lines(rows, quotes, chunk_bytes);
-  std::vector<Part> parts(chunks.size());
-  for_each_chunk(text, task.file, static_cast<std::int64_t>(chunks.size()), [&](std::int64_t i) {
-    parts[static_cast<std::size_t>(i)] =
-        parse_part(make_reader(chunks[static_cast<std::size_t>(i)]), task);
-  });
-  check_encoding(parts, text, task.file);
-  InteractionTable table = join(std::move(parts), task.options, task.file, users, items);
+  InteractionTable table;
+  std::vector<Part> parts;
+  std::int64_t not_utf8 = 0;
+  for (std::string_view rows; !(rows = text.rows(quotes)).empty(); text.advance(rows.size())) {
+    for_each_chunk(
+        text, rows, quotes, chunk_bytes, [&](std::size_t chunks) { parts.resize(chunks); },
+        [&](std::string_view chunk, std::size_t i) {
+          parts[i] = parse_part(make_reader(chunk), task, names);
+        });
+    for (const Part& part : parts) {
+      if (not_utf8 == 0 && part.not_utf8 != nullptr) not_utf8 = text.line_of(part.not_utf8);
+    }
+    join_rows(parts, task, names, table);
+  }
+  check_encoding(not_utf8, task.file, names);
   table.columns = task.columns.description;
   table.warnings = task.columns.warnings;
   return table;
@@ -242,42 +259,57 @@ std::vector<std::string> choose_keys(const std::vector<std::string>& header,
   return keys;
 }
 
+InteractionTable parse_table(TextBlocks& text, const RowFormat& format, const DataOptions& options,
+                             std::size_t chunk_bytes, std::int64_t memory, const Names& names) {
+  const std::string& file = text.file();
+  const std::string_view head = text.head();
+  MemoryBudget budget(file, memory);
+  if (std::holds_alternative<JsonLines>(format)) {
+    const TableSample sample = sample_json_lines(head, file);
+    DataOptions with_header = options;
+    with_header.header = HeaderRow::kYes;
+    Task task{file, find_columns(sample, with_header, file), options, budget};
+    const std::vector<std::string> keys = choose_keys(sample.rows.front(), task.columns);
+    const auto reader = [&](std::string_view chunk) { return JsonRowReader(chunk, keys); };
+    return parse_rows(text, Quotes::kNone, chunk_bytes, task, reader, names);
+  }
+  const TableFormat& table = std::get<TableFormat>(format);
+  const TableSample sample = sample_rows(head, file, table);
+  Task task{file, find_columns(sample, options, file), options, budget};
+  if (task.columns.header) {
+    task.user_name = sample.rows.front()[task.columns.user];
+    task.item_name = sample.rows.front()[task.columns.item];
+    text.advance(static_cast<std::size_t>(sample.rest - head.data()));
+  }
+  const std::size_t num_fields = sample.rows.front().size();
+  const auto reader = [&](std::string_view chunk) { return RowReader(chunk, table, num_fields); };
+  return parse_rows(text, table.quotes, chunk_bytes, task, reader, names);
+}
+
 }  // namespace
+
+InteractionTable parse_interactions(TextBlocks& text, const RowFormat& format,
+                                    const DataOptions& options, Vocabulary& users,
+                                    Vocabulary& items) {
+  return parse_table(text, format, options, kChunkBytes,
+                     MemoryBudget::for_text_of(text.bytes_in_memory()), {users, items});
+}
 
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items) {
-  return parse_interactions(bytes, file, format, options, users, items, chunk_bytes_for(bytes),
-                            MemoryBudget::for_text_of(bytes.size()));
+  TextBlocks text(std::make_unique<MemoryStream>(bytes), file);
+  return parse_interactions(text, format, options, users, items);
 }
 
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,
                                     std::int64_t memory) {
-  const std::string_view text = checked_text(bytes, file);
-  MemoryBudget budget(file, memory);
-  if (std::holds_alternative<JsonLines>(format)) {
-    const TableSample sample = sample_json_lines(text, file);
-    DataOptions with_header = options;
-    with_header.header = HeaderRow::kYes;
-    Task task{file, find_columns(sample, with_header, file), options, budget};
-    const std::vector<std::string> keys = choose_keys(sample.rows.front(), task.columns);
-    const auto reader = [&](std::string_view chunk) { return JsonRowReader(chunk, keys); };
-    return parse_rows(text, text, Quotes::kNone, chunk_bytes, task, reader, users, items);
-  }
-  const TableFormat& table = std::get<TableFormat>(format);
-  const TableSample sample = sample_rows(text, file, table);
-  Task task{file, find_columns(sample, options, file), options, budget};
-  if (task.columns.header) {
-    task.user_name = sample.rows.front()[task.columns.user];
-    task.item_name = sample.rows.front()[task.columns.item];
-  }
-  const char* begin = task.columns.header ? sample.rest : text.data();
-  const std::string_view rows(begin, static_cast<std::size_t>(text.data() + text.size() - begin));
-  const std::size_t num_fields = sample.rows.front().size();
-  const auto reader = [&](std::string_view chunk) { return RowReader(chunk, table, num_fields); };
-  return parse_rows(text, rows, table.quotes, chunk_bytes, task, reader, users, items);
+  constexpr std::size_t kChunks = 3;
+  TextBlocks text(std::make_unique<MemoryStream>(bytes), file, TextEncoding::kUtf8,
+                  kChunks * chunk_bytes);
+  return parse_table(text, format, options, chunk_bytes, memory, {users, items});
 }
 
 }  // namespace tern

@@ -10,6 +10,8 @@
 
 #include "host/data/memory_budget.hpp"
 #include "host/data/table.hpp"
+#include "host/data/text_blocks.hpp"
+#include "host/support/growing_array.hpp"
 #include "tern/dataset.hpp"
 #include "tern/types.hpp"
 #include "tern/vocabulary.hpp"
@@ -35,9 +37,9 @@ struct RatingRange {
 
 /// The pairs of a table in file order, with their times.
 struct InteractionTable {
-  std::vector<Interaction> pairs;
+  GrowingArray<Interaction> pairs;
   /// One for each pair; empty if there is no timestamp column.
-  std::vector<double> times;
+  GrowingArray<double> times;
   bool has_times = false;
   std::int64_t below_min_rating = 0;
   /// Rows without a rating. They are dropped if there is a minimum.
@@ -51,13 +53,18 @@ struct InteractionTable {
 };
 
 /// Reads a table or JSON lines, and adds the ids to the two vocabularies in order of
-/// first appearance, including those of rows below the minimum rating. Throws DataError at the first bad
+/// first appearance, including those of rows below the minimum rating. Keeps no text but the names: the
+/// memory that reading takes is that of the result, and of a block. Throws DataError at the first bad
 /// row, at ids that are not UTF-8, at more names of a side than options.max_nodes, and if reading needs
 /// more memory than is free.
+InteractionTable parse_interactions(TextBlocks& text, const RowFormat& format,
+                                    const DataOptions& options, Vocabulary& users,
+                                    Vocabulary& items);
+/// For tests: the same of a text in memory.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items);
-/// For tests: the same with a given chunk size and memory limit, in bytes.
+/// For tests: the same with a given chunk size, blocks of a few chunks, and a memory limit in bytes.
 InteractionTable parse_interactions(std::string_view bytes, const std::string& file,
                                     const RowFormat& format, const DataOptions& options,
                                     Vocabulary& users, Vocabulary& items, std::size_t chunk_bytes,

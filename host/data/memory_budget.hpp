@@ -48,13 +48,13 @@ class MemoryMeter {
   std::int64_t pending_ = 0;
 };
 
-/// Memory of a name in a vocabulary: its bytes (in a block, and in the copy when the block grows), its
-/// slot in the hash table, and both again while the chunks' vocabularies are joined.
+/// Memory of a name in a vocabulary: its bytes and its slot in the hash table, and both again in the copies
+/// when they grow, and in the chunk that it is new in.
 constexpr std::int64_t memory_of_name(std::size_t name_bytes) {
   return 96 + 3 * static_cast<std::int64_t>(name_bytes);
 }
-/// Memory of an interaction: in its chunk, in the joined list, and during sorting and splitting.
-inline constexpr std::int64_t kMemoryOfPair = 40;
+/// Memory of an interaction: in the list, and during sorting and splitting.
+inline constexpr std::int64_t kMemoryOfPair = 24;
 
 /// Throws DataError if less memory than this is free. Does not check a few megabytes.
 void require_memory(std::uint64_t bytes, const std::string& file);

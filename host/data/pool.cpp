@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <span>
 #include <utility>
 
 #include "host/data/adjacency.hpp"
@@ -10,6 +12,7 @@
 #include "host/data/interaction_table.hpp"
 #include "host/data/number_ids.hpp"
 #include "host/data/text.hpp"
+#include "host/data/text_blocks.hpp"
 #include "host/support/message.hpp"
 #include "host/support/parallel.hpp"
 #include "host/support/utf8.hpp"
@@ -20,45 +23,36 @@ namespace {
 
 using Notes = std::vector<std::string>;
 
-/// The files of interactions, read whole: how one is read can depend on another. Their texts are freed
-/// one by one when they are parsed.
+/// The files of interactions. Their heads are read first: how one is read can depend on another.
 struct Texts {
-  std::array<ByteBuffer, kSplitParts> bytes;
+  std::array<std::unique_ptr<TextBlocks>, kSplitParts> texts;
   std::array<Reading, kSplitParts> readings;
   std::array<std::int64_t, kSplitParts> comments{};
 };
 
-/// A text in UTF-8, if it is in another encoding.
-void decode(const Source& source, const DataOptions& options, ByteBuffer& bytes, Notes& notes) {
-  if (options.encoding == TextEncoding::kUtf8) return;
-  const std::string_view text = checked_text(bytes.view(), source.file());
-  const auto above = [](char c) { return static_cast<unsigned char>(c) >= 0x80; };
-  if (is_utf8(text) && std::any_of(text.begin(), text.end(), above)) {
-    notes.push_back(
-        fmt::format("{}: the text is valid UTF-8, so that data.encoding = latin-1 is "
-                    "probably wrong.",
-                    source.name()));
-  }
-  bytes = latin1_to_utf8(text);
-}
-
-Texts read_texts(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
-  Texts texts;
+Texts open_texts(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
+  Texts opened;
   std::vector<InteractionText> known;
   std::vector<std::size_t> parts;
   for (std::size_t part = 0; part < kSplitParts; ++part) {
     if (!sources.interactions[part]) continue;
     const Source& source = *sources.interactions[part];
-    texts.bytes[part] = read_file(source.path, options.max_bytes);
-    decode(source, options, texts.bytes[part], notes);
-    texts.comments[part] = blank_out_comments(texts.bytes[part].bytes());
-    known.push_back(
-        {checked_text(texts.bytes[part].view(), source.file()), source.file(), source.format});
+    opened.texts[part] = std::make_unique<TextBlocks>(open_file(source.path, options.max_bytes),
+                                                      source.file(), options.encoding);
+    TextBlocks& text = *opened.texts[part];
+    if (text.was_utf8()) {
+      notes.push_back(
+          fmt::format("{}: the text is valid UTF-8, so that data.encoding = latin-1 is "
+                      "probably wrong.",
+                      source.name()));
+    }
+    opened.comments[part] = text.blank_out_comments();
+    known.push_back({text.head(), source.file(), source.format});
     parts.push_back(part);
   }
   const std::vector<Reading> readings = recognise(known, options, use);
-  for (std::size_t i = 0; i < parts.size(); ++i) texts.readings[parts[i]] = readings[i];
-  return texts;
+  for (std::size_t i = 0; i < parts.size(); ++i) opened.readings[parts[i]] = readings[i];
+  return opened;
 }
 
 /// comments: those that were made blank.
@@ -73,9 +67,16 @@ void note_blank_lines(const Source& source, std::int64_t blank_lines, std::int64
 }
 
 /// The number of lines whose user has an earlier one.
-std::int64_t count_repeated(std::vector<NodeId> users) {
-  if (!std::is_sorted(users.begin(), users.end())) std::sort(users.begin(), users.end());
-  return users.end() - std::unique(users.begin(), users.end());
+std::int64_t count_repeated(const GrowingArray<NodeId>& users) {
+  const auto repeats = [](std::span<const NodeId> sorted) {
+    std::int64_t count = 0;
+    for (std::size_t i = 1; i < sorted.size(); ++i) count += sorted[i] == sorted[i - 1] ? 1 : 0;
+    return count;
+  };
+  if (std::is_sorted(users.begin(), users.end())) return repeats(users);
+  std::vector<NodeId> sorted(users.begin(), users.end());
+  std::sort(sorted.begin(), sorted.end());
+  return repeats(sorted);
 }
 
 void note_numbering(std::string_view kind, const IdNumbering& ids, Notes& notes) {
@@ -92,7 +93,8 @@ void note_numbering(std::string_view kind, const IdNumbering& ids, Notes& notes)
   }
 }
 
-void renumber(std::vector<Interaction>& pairs, const IdNumbering& users, const IdNumbering& items) {
+void renumber(GrowingArray<Interaction>& pairs, const IdNumbering& users,
+              const IdNumbering& items) {
   if (users.direct() && items.direct()) return;
   constexpr std::int64_t kPairsAtOnce = 1 << 16;
   parallel_for_blocks(static_cast<std::int64_t>(pairs.size()), kPairsAtOnce, [&](std::int64_t e) {
@@ -151,8 +153,8 @@ void read_adjacency_lists(const Sources& sources, Texts texts, const DataOptions
     if (!sources.interactions[part]) continue;
     const Source& source = *sources.interactions[part];
     AdjacencyList& list = lists[part];
-    list = parse_adjacency(texts.bytes[part].view(), source.file());
-    texts.bytes[part] = {};
+    list = parse_adjacency(*texts.texts[part]);
+    texts.texts[part].reset();
     notes.push_back(fmt::format("{}: {}; lines: {}, interactions: {}.", source.name(),
                                 texts.readings[part].description, list.users.size(),
                                 list.pairs.size()));
@@ -231,9 +233,9 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
     const Reading& reading = texts.readings[part];
     const RowFormat format = reading.format == DataFormat::kJsonLines ? RowFormat(JsonLines{})
                                                                       : RowFormat(reading.table);
-    InteractionTable table = parse_interactions(texts.bytes[part].view(), source.file(), format,
-                                                options, pool.users.names, pool.items.names);
-    texts.bytes[part] = {};
+    InteractionTable table =
+        parse_interactions(*texts.texts[part], format, options, pool.users.names, pool.items.names);
+    texts.texts[part].reset();
     note_table(source, reading, table, options, notes);
     note_blank_lines(source, table.blank_lines, texts.comments[part], notes);
     pool.below_min_rating += table.below_min_rating;
@@ -246,7 +248,7 @@ void read_tables(const Sources& sources, Texts texts, const DataOptions& options
   pool.items.num_read = pool.items.names.size();
   find_numbers(sources, pool);
   warn_of_ids(pool, use, notes);
-  drop_unrated(pool, find_occurring(pool), notes);
+  if (pool.below_min_rating > 0) drop_unrated(pool, find_occurring(pool), notes);
 }
 
 /// The reason why nothing is left to train on, or to look up.
@@ -318,7 +320,7 @@ void check_pool(const Pool& pool, const std::string& place, const DataOptions& o
 
 Pool read_pool(const Sources& sources, const DataOptions& options, PoolUse use, Notes& notes) {
   Pool pool;
-  Texts texts = read_texts(sources, options, use, notes);
+  Texts texts = open_texts(sources, options, use, notes);
   if (texts.readings[0].format == DataFormat::kAdjacency) {
     read_adjacency_lists(sources, std::move(texts), options, use, pool, notes);
   } else {
@@ -340,8 +342,8 @@ void keep_nodes(Pool& pool, const KeptNodes& kept) {
       if (!part.times.empty()) part.times[stay] = part.times[e];
       ++stay;
     }
-    part.pairs.resize(stay);
-    if (!part.times.empty()) part.times.resize(stay);
+    part.pairs.truncate(stay);
+    part.times.truncate(stay);
   }
 }
 

@@ -12,6 +12,7 @@
 #include "host/data/recognition.hpp"
 #include "host/data/sources.hpp"
 #include "host/data/split.hpp"
+#include "host/support/growing_array.hpp"
 #include "tern/dataset.hpp"
 #include "tern/types.hpp"
 #include "tern/vocabulary.hpp"
@@ -20,8 +21,8 @@ namespace tern {
 
 /// The interactions of one file, in file order, as node ids.
 struct PoolPart {
-  std::vector<Interaction> pairs;
-  std::vector<double> times;  // of every pair, or empty
+  GrowingArray<Interaction> pairs;
+  GrowingArray<double> times;  // of every pair, or empty
 };
 
 /// One node set of a pool.

@@ -41,7 +41,7 @@ void append_number(std::string& text, std::int64_t number) {
   text.append(digits, std::to_chars(digits, digits + sizeof(digits), number).ptr);
 }
 
-/// A pipe into which a thread writes rows of new ids until its reader stops.
+/// A pipe into which a thread writes rows until its reader stops.
 class EndlessTable {
  public:
   explicit EndlessTable(const std::filesystem::path& path) : path_(path) {
@@ -61,7 +61,7 @@ class EndlessTable {
     std::string rows;
     for (std::int64_t id = 0; pipe; written_ += static_cast<std::int64_t>(rows.size())) {
       rows.clear();
-      for (int i = 0; i < 4096; ++i, ++id) {
+      for (int i = 0; i < 4096; ++i, id = (id + 1) % 100'000) {
         append_number(rows, id);
         rows += "u\t";
         append_number(rows, id);
@@ -103,7 +103,8 @@ TEST(Hostile, AStreamWithoutEndIsLeftAtTheLimit) {
               HasSubstr("the file is longer than 20000000 bytes, the most that data.max_bytes"));
   // At most the pipe's buffer and one block of rows were written beyond the limit.
   EXPECT_LT(table.written(), options.max_bytes + 1'000'000);
-  EXPECT_LT(peak_memory() - before, std::int64_t{120'000'000});
+  // The rows are parsed as they come: their ids and pairs stay, but not their text.
+  EXPECT_LT(peak_memory() - before, std::int64_t{80'000'000});
 }
 
 /// Rows of two new ids each.
@@ -141,7 +142,7 @@ TEST(Hostile, MoreThanTheMemoryThatIsFree) {
     return parse_interactions(rows, "ids.tsv", TableFormat::kTsv, {}, users, items, 10'000, memory)
         .pairs.size();
   };
-  // 50,000 pairs of 40 bytes; twice as many names, each 96 bytes and three times its length.
+  // 50,000 pairs of 24 bytes; twice as many names, each 96 bytes and three times its length.
   EXPECT_EQ(read_table(14'000'000), 50'000u);
   EXPECT_THAT(data_complaint([&] { read_table(10'000'000); }),
               HasSubstr("ids.tsv: reading takes more memory than the 10000000 bytes that are "

@@ -266,7 +266,7 @@ TEST(ParseInteractions, DropsAndCountsTheSameInAnyChunks) {
   options.min_rating = 3;
   for (const std::size_t chunk : {1, 13, 100, 5000}) {
     const ReadTable result = read(text, TableFormat::kCsv, options, chunk);
-    EXPECT_EQ(result.table.times, expected_times) << chunk;
+    EXPECT_THAT(result.table.times, ::testing::ElementsAreArray(expected_times)) << chunk;
     EXPECT_EQ(result.table.pairs.size(), 60u) << chunk;
     EXPECT_EQ(result.table.below_min_rating, 40) << chunk;
     EXPECT_EQ(result.table.blank_lines, 10) << chunk;
