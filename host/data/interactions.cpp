@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "host/data/counting_sort.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/error.hpp"
 
@@ -14,9 +15,6 @@ namespace tern {
 namespace {
 
 constexpr EdgeOffset kNone = std::numeric_limits<EdgeOffset>::max();
-
-/// With fewer entries, waking threads costs more than the work.
-constexpr EdgeOffset kParallelFrom = 1 << 15;
 
 /// Calls body(row) for every row. size: the number of entries, as a measure of the work.
 template <typename Body>
@@ -37,41 +35,6 @@ EdgeOffset smallest(std::int64_t rows, EdgeOffset size, const Find& find) {
     }
   });
   return found;
-}
-
-/// Stable counting sort: calls emit(e, place) for every element e, sorted by key(e) in [0, num_keys).
-/// Returns num_keys + 1 offsets, where each key's elements begin. Each thread counts and places one
-/// contiguous chunk. A stable order is unique, so that the result does not depend on the threads.
-template <typename Key, typename Emit>
-std::vector<EdgeOffset> counting_sort(EdgeOffset size, NodeId num_keys, const Key& key,
-                                      const Emit& emit) {
-  // Each chunk has a histogram; the bound on chunks keeps all of them O(size + num_keys).
-  const EdgeOffset keys = num_keys;
-  const EdgeOffset most = size < kParallelFrom ? 1 : shared_pool().threads();
-  const EdgeOffset chunks = std::clamp<EdgeOffset>(size / std::max<EdgeOffset>(keys, 1), 1, most);
-  const auto first = [&](EdgeOffset chunk) {
-    return size / chunks * chunk + std::min(chunk, size % chunks);
-  };
-  std::vector<EdgeOffset> places(static_cast<std::size_t>(chunks * keys), 0);
-  std::vector<EdgeOffset> offsets(static_cast<std::size_t>(keys + 1), 0);
-
-  parallel_for(chunks, [&](EdgeOffset chunk) {
-    EdgeOffset* count = places.data() + chunk * keys;
-    for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) ++count[key(e)];
-  });
-  EdgeOffset place = 0;
-  for (EdgeOffset k = 0; k < keys; ++k) {
-    offsets[k] = place;
-    for (EdgeOffset chunk = 0; chunk < chunks; ++chunk) {
-      place += std::exchange(places[chunk * keys + k], place);
-    }
-  }
-  offsets[keys] = place;
-  parallel_for(chunks, [&](EdgeOffset chunk) {
-    EdgeOffset* next = places.data() + chunk * keys;
-    for (EdgeOffset e = first(chunk); e < first(chunk + 1); ++e) emit(e, next[key(e)]++);
-  });
-  return offsets;
 }
 
 void check_sizes(NodeId num_users, NodeId num_items) {
@@ -141,16 +104,12 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
         pairs[bad].user, pairs[bad].item, num_users, num_items));
   }
 
-  // Sorted by item, then stably by user, so that rows ascend and repeats are adjacent.
-  std::vector<Interaction> by_item(pairs.size());
-  counting_sort(
-      size, num_items, [&](EdgeOffset e) { return pairs[e].item; },
-      [&](EdgeOffset e, EdgeOffset place) { by_item[place] = pairs[e]; });
   std::vector<NodeId> sorted(pairs.size());
   const std::vector<EdgeOffset> with_repeats = counting_sort(
-      size, num_users, [&](EdgeOffset e) { return by_item[e].user; },
-      [&](EdgeOffset e, EdgeOffset place) { sorted[place] = by_item[e].item; });
-  by_item = {};
+      size, num_users, [&](EdgeOffset e) { return pairs[e].user; },
+      [&](EdgeOffset) {
+        return [&](EdgeOffset e, EdgeOffset place) { sorted[place] = pairs[e].item; };
+      });
 
   Interactions result;
   result.num_items_ = num_items;
@@ -158,6 +117,7 @@ Interactions Interactions::from_pairs(NodeId num_users, NodeId num_items,
   for_rows(num_users, size, [&](std::int64_t user) {
     const auto begin = sorted.begin() + with_repeats[user];
     const auto end = sorted.begin() + with_repeats[user + 1];
+    if (!std::is_sorted(begin, end)) std::sort(begin, end);
     result.offsets_[user + 1] = std::unique(begin, end) - begin;
   });
   for (NodeId user = 0; user < num_users; ++user) {
@@ -187,18 +147,19 @@ std::span<const NodeId> Interactions::row(NodeId user) const {
 }
 
 Interactions Interactions::transposed() const {
-  std::vector<NodeId> user_of(items_.size());
-  for_rows(num_users(), size(), [&](std::int64_t user) {
-    std::fill(user_of.begin() + offsets_[user], user_of.begin() + offsets_[user + 1],
-              static_cast<NodeId>(user));
-  });
   Interactions result;
   result.num_items_ = num_users();
   result.items_.resize(items_.size());
   // Stable by item over ascending users: the users of each item ascend.
   result.offsets_ = counting_sort(
       size(), num_items_, [&](EdgeOffset e) { return items_[e]; },
-      [&](EdgeOffset e, EdgeOffset place) { result.items_[place] = user_of[e]; });
+      [&](EdgeOffset begin) {
+        const auto row = std::upper_bound(offsets_.begin(), offsets_.end(), begin) - 1;
+        return [&, user = row - offsets_.begin()](EdgeOffset e, EdgeOffset place) mutable {
+          while (e >= offsets_[user + 1]) ++user;
+          result.items_[place] = static_cast<NodeId>(user);
+        };
+      });
   return result;
 }
 

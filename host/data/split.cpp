@@ -6,6 +6,7 @@
 #include <numeric>
 #include <utility>
 
+#include "host/data/counting_sort.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/random.hpp"
 
@@ -36,17 +37,14 @@ struct DatedItem {
 DatedInteractions date_interactions(NodeId num_users, NodeId num_items,
                                     std::span<const Interaction> pairs,
                                     std::span<const double> times, std::int64_t* duplicates) {
-  // The offset of each user's pairs in a stable sort by user.
-  std::vector<EdgeOffset> begins(static_cast<std::size_t>(num_users) + 1, 0);
-  for (const Interaction& pair : pairs) ++begins[static_cast<std::size_t>(pair.user) + 1];
-  std::partial_sum(begins.begin(), begins.end(), begins.begin());
   std::vector<DatedItem> entries(pairs.size());
-  std::vector<EdgeOffset> next(begins.begin(), begins.end() - 1);
-  for (std::size_t e = 0; e < pairs.size(); ++e) {
-    const double time = times.empty() ? 0.0 : times[e];
-    entries[static_cast<std::size_t>(next[static_cast<std::size_t>(pairs[e].user)]++)] = {
-        pairs[e].item, {time, static_cast<std::int64_t>(e)}};
-  }
+  const std::vector<EdgeOffset> begins = counting_sort(
+      static_cast<EdgeOffset>(pairs.size()), num_users, [&](EdgeOffset e) { return pairs[e].user; },
+      [&](EdgeOffset) {
+        return [&](EdgeOffset e, EdgeOffset place) {
+          entries[place] = {pairs[e].item, {times.empty() ? 0.0 : times[e], e}};
+        };
+      });
   // Sorts each user's entries by item, and keeps only the newest of repeated ones.
   std::vector<EdgeOffset> offsets(begins.size(), 0);
   for_each_user(num_users, [&](NodeId user) {

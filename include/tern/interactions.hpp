@@ -19,9 +19,9 @@ class Interactions {
   Interactions(NodeId num_users, NodeId num_items, std::vector<EdgeOffset> offsets,
                std::vector<NodeId> items);
 
-  /// Builds the CSR from pairs in any order, O(U + I + E), in parallel. Repeated pairs are kept once;
-  /// the number of those left out is added to *duplicates. Throws ShapeError on an id out of range.
-  /// The result does not depend on the number of threads.
+  /// Builds the CSR from pairs in any order, O(U + E log d), d the largest degree, in parallel. Repeated
+  /// pairs are kept once; the number of those left out is added to *duplicates. Throws ShapeError on an
+  /// id out of range. The result does not depend on the number of threads.
   static Interactions from_pairs(NodeId num_users, NodeId num_items,
                                  std::span<const Interaction> pairs,
                                  std::int64_t* duplicates = nullptr);
