@@ -247,7 +247,6 @@ void propagate_from(const PropagateTask& task, std::int64_t begin, std::int64_t 
 
 }  // namespace
 
-/// Rows [begin, end) of the task; if task.rows is given, rows task.rows[begin .. end).
 void propagate_rows(const PropagateTask& task, std::int64_t begin, std::int64_t end) {
   if (task.copy == nullptr) {
     propagate_from<float>(task, begin, end);
@@ -272,6 +271,10 @@ const float* own_scales(const Direction& direction, Normalization normalization)
 
 }  // namespace
 
+void propagate_rows(const PropagateTask& task, std::int64_t begin, std::int64_t end) {
+  HWY_DYNAMIC_DISPATCH(propagate_rows)(task, begin, end);
+}
+
 void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix& y,
                            const PropagateOptions& options) {
   check_propagate(graph, to, x, y, options);
@@ -295,8 +298,6 @@ void CpuBackend::propagate(const Graph& graph, Side to, const Matrix& x, Matrix&
   if (options.addend_rows != nullptr) {
     task.addend_marks = storage(*options.addend_rows).marks.data();
   }
-  const auto propagate_rows = HWY_DYNAMIC_DISPATCH(propagate_rows);
-
   if (options.to == nullptr) {
     parallel_for(pool_, static_cast<std::int64_t>(rows.cuts.size()) - 1, [&](std::int64_t p) {
       const std::int64_t begin = rows.cuts[p], end = rows.cuts[p + 1];

@@ -22,4 +22,8 @@ struct PropagateTask {
   float scale = 1.0F;
 };
 
+/// Rows [begin, end) of the task; if task.rows is given, rows task.rows[begin .. end). Edges, and elements of
+/// tables, are counted in 64 bits.
+void propagate_rows(const PropagateTask& task, std::int64_t begin, std::int64_t end);
+
 }  // namespace tern::cpu
