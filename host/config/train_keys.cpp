@@ -69,7 +69,8 @@ std::vector<KeySpec> train_keys() {
       integer("train.batch_size", kBetweenEpochs,
               "triplets per step (B); pairs for losses that set a pair against several items: "
               "softmax, sl@k, directau, ccl",
-              at(&Config::batch_size), 1, 1 << 30),
+              // The two items of each triplet are counted in 32 bits.
+              at(&Config::batch_size), 1, (1 << 30) - 1),
       integer("train.seed", kBetweenEpochs, "seed of the initial embeddings and of sampling",
               at(&Config::seed, &Seed::value), 0, kLargest),
       integer("train.evaluate_every", kHarmless,

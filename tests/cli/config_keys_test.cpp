@@ -186,7 +186,7 @@ const std::map<std::string, std::function<void(Config&)>>& invalid_fields() {
       {"optimizer.epsilon", [](Config& c) { c.optimizer.adam.epsilon = 0.0; }},
       {"optimizer.momentum", [](Config& c) { c.optimizer.sgd.momentum = 1.0; }},
       {"train.epochs", [](Config& c) { c.epochs = 1'000'000'001; }},
-      {"train.batch_size", [](Config& c) { c.batch_size = (1 << 30) + 1; }},
+      {"train.batch_size", [](Config& c) { c.batch_size = 1 << 30; }},
       {"train.seed", [](Config& c) { c.seed = Seed{std::uint64_t{1} << 63}; }},
       {"train.evaluate_every", [](Config& c) { c.evaluate_every = -1; }},
       {"train.patience", [](Config& c) { c.patience = -1; }},

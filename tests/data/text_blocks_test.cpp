@@ -156,7 +156,7 @@ TEST(TextBlocks, CompressedFilesAreReadInBlocksToo) {
 }
 
 /// Memory of this process, in bytes: what it has now, or at most had since forget_peak().
-std::int64_t memory(const std::string& key) {
+std::int64_t memory_of(const std::string& key) {
   std::ifstream status("/proc/self/status");
   std::string word;
   while (status >> word) {
@@ -185,11 +185,11 @@ TEST(TextBlocks, ReadingTakesLittleMoreThanIsKept) {
   }
   Vocabulary users;
   Vocabulary items;
-  const std::int64_t before = memory("VmRSS:");
+  const std::int64_t before = memory_of("VmRSS:");
   forget_peak();
   TextBlocks blocks(open_file(file, std::int64_t{1} << 40), "rows.tsv");
   const InteractionTable table = parse_interactions(blocks, TableFormat::kTsv, {}, users, items);
-  const std::int64_t peak = memory("VmHWM:") - before;
+  const std::int64_t peak = memory_of("VmHWM:") - before;
   ASSERT_EQ(table.pairs.size(), static_cast<std::size_t>(kRows));
   constexpr std::int64_t kKept = 8 * kRows;
   constexpr std::int64_t kBlocks = 3 * TextBlocks::kBytes;  // the text, and the pairs of its chunks
