@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <deque>
 #include <numeric>
 
 #include "host/gradcheck/checks.hpp"
@@ -346,22 +345,26 @@ void compare_ops(Backend& backend, Backend& reference, const GradcheckOptions& o
                  Report& report) {
   const Answers found(backend, options, seed);
   const Answers truth(reference, options, seed);
-  std::deque<RoundedBackend> rounded;
-  std::deque<Answers> moved;
-  for (int i = 0; i < kRoundedRuns; ++i) {
-    RoundedBackend& on = rounded.emplace_back(
-        kRoundedShare, Seed{seed.value + (static_cast<std::uint64_t>(i) << 32)});
-    moved.emplace_back(on, options, seed);
+  const auto scale_of = [](const Answers::Answer& answer) {
+    return answer.scale > 0.0 ? answer.scale : largest(answer.values);
+  };
+  // One after the other, so that the answers of one are in memory.
+  Values conditions(truth.all().size());
+  for (int run = 0; run < kRoundedRuns; ++run) {
+    RoundedBackend rounded(kRoundedShare,
+                           Seed{seed.value + (static_cast<std::uint64_t>(run) << 32)});
+    const Answers moved(rounded, options, seed);
+    for (std::size_t i = 0; i < conditions.size(); ++i) {
+      const Answers::Answer& r = truth.all()[i];
+      const double effect = largest_difference(moved.all()[i].values, r.values);
+      conditions[i] = std::max(conditions[i], relative_to(scale_of(r), effect) / kRoundedShare);
+    }
   }
   for (std::size_t i = 0; i < truth.all().size(); ++i) {
     const Answers::Answer& a = found.all()[i];
     const Answers::Answer& r = truth.all()[i];
-    const double scale = r.scale > 0.0 ? r.scale : largest(r.values);
-    double condition = 0.0;
-    for (const Answers& answers : moved) {
-      const double effect = largest_difference(answers.all()[i].values, r.values);
-      condition = std::max(condition, relative_to(scale, effect) / kRoundedShare);
-    }
+    const double scale = scale_of(r);
+    const double condition = conditions[i];
     GradcheckResult line{.subject = a.op,
                          .quantity = a.quantity,
                          .method = kAgainstReference,

@@ -121,6 +121,10 @@ void add_losses(std::vector<NamedModel>& found, const GradcheckOptions& options)
   sampled_at_k.kind = LossKind::kSoftmaxAtK;
   sampled_at_k.at_k = at_k.at_k;
   add_loss(" sampled sl@k", sampled_at_k);
+  LossOptions mixed_at_k = mixed;
+  mixed_at_k.kind = LossKind::kSoftmaxAtK;
+  mixed_at_k.at_k = at_k.at_k;
+  add_loss(" mixed sl@k", mixed_at_k);
   contrast.kind = LossKind::kCcl;
   contrast.margin = 0.1;  // cosines of random rows are on both sides
   add_loss(" ccl", contrast);

@@ -47,6 +47,11 @@ TEST_P(InBatchSoftmaxBattery, ManyTilesAndAShortLastBatch) {
   }
 }
 
+/// The default batch, whose tiles are all full.
+TEST_P(InBatchSoftmaxBattery, TheDefaultBatch) {
+  check({2048, 2048, 3}, {.temperature = 0.12, .mask = SoftmaxMask::kSameItem});
+}
+
 TEST_P(InBatchSoftmaxBattery, WideTables) {
   for (const std::int64_t width : {128, 130, 260}) {
     check({140, 150, width}, {.temperature = 0.2, .popularity_correction = 0.5});
