@@ -160,3 +160,20 @@ def test_a_closed_run_answers_nothing(data, tmp_path):
     for ask in (run.evaluate, lambda: run.export(tmp_path / "there"), lambda: run.score_pairs([("u3", "i1")])):
         with pytest.raises(tern.Error, match="is closed"):
             ask()
+
+
+def test_the_log_names_the_device_as_the_program_does(data, run, tmp_path):
+    """A report reads the device from it."""
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("user\titem\n" + "".join(
+        f"{user}\t{item}\n" for user, row in zip(data.users, data.train.toarray()) for item in np.array(data.items)[row > 0]))
+    kind = run.config["model.kind"]
+    settings = [word for key, value in {**CONFIG, "model.kind": kind, "ease.l2": 5, "graph_filter.rank": 8}.items()
+                for word in ("--set", f"{key}={value}")]
+    program("train", pairs, "--out", tmp_path / "program", "--quiet", *settings)
+
+    def device_line(path):
+        return next(line.split("    ", 1)[1] for line in (path / "log.txt").read_text().splitlines() if " on cpu: " in line)
+
+    assert device_line(run.path) == device_line(tmp_path / "program")
+    assert "not recorded" not in run.report(tmp_path / "page.html").read_text(encoding="utf-8")
