@@ -1,19 +1,18 @@
 #include "host/cli/console.hpp"
 
 #include <fcntl.h>
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "host/cli/columns.hpp"
+#include "host/run/run_log.hpp"
 
 namespace tern::cli {
 namespace {
@@ -32,15 +31,15 @@ void write_error(std::string_view text) {
 }
 
 std::string log_line(Console::Level level, std::string_view text) {
-  const auto now = std::chrono::system_clock::now();
-  const auto whole = std::chrono::floor<std::chrono::seconds>(now);
-  const auto milliseconds = std::chrono::duration_cast<std::chrono::milliseconds>(now - whole);
-  const char* name = level == Console::Level::kInfo      ? "info"
-                     : level == Console::Level::kWarning ? "warning"
-                                                         : "error";
-  return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:03}Z {:<7} {}\n",
-                     fmt::gmtime(std::chrono::system_clock::to_time_t(whole)), milliseconds.count(),
-                     name, printable(text));
+  switch (level) {
+    case Console::Level::kInfo:
+      return log_line(LogLevel::kInfo, text);
+    case Console::Level::kWarning:
+      return log_line(LogLevel::kWarning, text);
+    case Console::Level::kError:
+      return log_line(LogLevel::kError, text);
+  }
+  return "";
 }
 
 // A "dumb" terminal, as in editors, cannot move its cursor: it gets plain lines.
@@ -52,18 +51,7 @@ bool is_live_terminal() {
 }  // namespace
 
 std::string printable(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n' || c == '\t' || c == '\r') {
-      out += ' ';
-    } else if (byte < 0x20 || byte == 0x7f) {
-      out += '?';
-    } else {
-      out += c;
-    }
-  }
-  return out;
+  return tern::printable(text);
 }
 
 Console::Console(Mode mode) : mode_(mode), terminal_(mode != Mode::kQuiet && is_live_terminal()) {}

@@ -6,20 +6,20 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "host/cli/baselines.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/help.hpp"
+#include "host/cli/job_report.hpp"
 #include "host/cli/other_data.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/run_options.hpp"
-#include "host/data/cold_items.hpp"
-#include "host/train/fitted_model.hpp"
+#include "host/serve/baseline_metrics.hpp"
+#include "host/serve/evaluation_task.hpp"
 #include "tern/error.hpp"
 #include "tern/evaluation.hpp"
 
@@ -48,14 +48,6 @@ struct Results {
   std::vector<BaselineResult> baselines = {};
 };
 
-// The splits over the ranked items: all items, or only those without a training interaction.
-struct Contest {
-  Interactions train = {};
-  Interactions valid = {};  // empty if the validation split itself is ranked
-  Interactions held_out = {};
-  Matrix cold_rows = {};  // final embeddings; empty if all items are ranked
-};
-
 // What to measure on, with its name for the table and for JSON.
 struct HeldOut {
   std::string name;
@@ -79,28 +71,11 @@ HeldOut find_held_out(const EvaluateOptions& options, LoadedRun& loaded, Console
           .is_valid = !on_test};
 }
 
-Contest make_contest(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& held_out) {
-  const Dataset& data = loaded.data();
-  Contest contest{.train = data.train, .held_out = held_out.interactions};
-  if (!held_out.is_valid) contest.valid = data.valid;
-  if (!options.cold) return contest;
-
-  const std::vector<NodeId> cold = cold_items(data.train);
-  for (Interactions* part : {&contest.train, &contest.valid, &contest.held_out}) {
-    if (part->num_items() > 0) *part = restrict_items(*part, cold);
-  }
-  const HostTable all = loaded.host_table(Side::kItem);
-  const auto width = static_cast<std::size_t>(loaded.width());
-  std::vector<float> rows;
-  rows.reserve(cold.size() * width);
-  for (const NodeId item : cold) {
-    const auto row = all.values().subspan(static_cast<std::size_t>(item) * width, width);
-    rows.insert(rows.end(), row.begin(), row.end());
-  }
-  contest.cold_rows = loaded.backend().allocate(static_cast<std::int64_t>(cold.size()),
-                                                static_cast<std::int64_t>(width));
-  loaded.backend().upload(std::span<const float>(rows), contest.cold_rows);
-  return contest;
+EvaluationTask make_task(const EvaluateOptions& options, LoadedRun& loaded,
+                         const HeldOut& held_out) {
+  return make_evaluation_task(loaded, held_out.interactions,
+                              held_out.is_valid ? MaskValid::kNo : MaskValid::kYes,
+                              options.cold ? RankedItems::kCold : RankedItems::kAll);
 }
 
 EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& loaded,
@@ -128,56 +103,18 @@ EvaluationOptions lists_of(const EvaluateOptions& options, const LoadedRun& load
                                 options.split == "test" ? "test" : "validation", cold));
 }
 
-// The model's metrics, by its embeddings.
-Metrics rank_embeddings(const EvaluateOptions& options, LoadedRun& loaded, const Contest& contest,
-                        std::span<const Interactions* const> observed_rows,
-                        const EvaluationOptions& lists) {
-  std::vector<Graph> graphs;
-  graphs.reserve(observed_rows.size());
-  for (const Interactions* rows : observed_rows) {
-    graphs.push_back(loaded.backend().make_graph(*rows));
-  }
-  std::vector<const Graph*> observed;
-  observed.reserve(graphs.size());
-  for (const Graph& graph : graphs) observed.push_back(&graph);
-  const Matrix& items = options.cold ? contest.cold_rows : loaded.embeddings(Side::kItem);
-  return evaluate(loaded.backend(), loaded.embeddings(Side::kUser), items, observed,
-                  contest.held_out, lists);
-}
-
-/// The run's model as the baseline that it is, if both have the same options.
-std::optional<BaselineResult> known_baseline(const Config& config, const EaseOptions& ease,
-                                             const Metrics& metrics) {
-  const ModelOptions& model = config.model;
-  const GfCfOptions filter;
-  const bool is_ease = model.kind == ModelKind::kEase && model.ease.l2 == ease.l2;
-  const bool is_filter = model.kind == ModelKind::kGraphFilter &&
-                         model.graph_filter.rank == filter.rank &&
-                         model.graph_filter.alpha == filter.alpha && config.seed == filter.seed;
-  if (!is_ease && !is_filter) return std::nullopt;
-  return BaselineResult{std::string(model_name(model.kind)), metrics};
-}
-
 Results rank(const EvaluateOptions& options, LoadedRun& loaded, const HeldOut& what,
              Console& console) {
-  const Contest contest = make_contest(options, loaded, what);
-  const Interactions& held_out = contest.held_out;
-  if (held_out.size() == 0) fail_empty(options);
-  const EvaluationOptions lists = lists_of(options, loaded, held_out.num_items());
-
-  // A user's known items are not candidates. They include the validation split, unless that is
-  // measured.
-  std::vector<const Interactions*> observed_rows{&contest.train};
-  if (!what.is_valid) observed_rows.push_back(&contest.valid);
-  Results results{
-      .model = loaded.is_fitted()
-                   ? evaluate_scorer(loaded.scorer(), contest.train, observed_rows, held_out, lists)
-                   : rank_embeddings(options, loaded, contest, observed_rows, lists)};
+  const EvaluationTask task = make_task(options, loaded, what);
+  if (task.held_out.size() == 0) fail_empty(options);
+  const EvaluationOptions lists = lists_of(options, loaded, task.held_out.num_items());
+  Results results{.model = evaluate_source(loaded, task, lists)};
   if (options.baselines) {
+    const std::vector<const Interactions*> observed = task.observed();
     results.baselines =
-        measure_baselines({contest.train, observed_rows, held_out, lists, options.ease,
-                           known_baseline(loaded.run().config(), options.ease, results.model)},
-                          console);
+        measure_baselines({task.train, observed, task.held_out, lists, options.ease,
+                           known_baseline(loaded.config(), options.ease, results.model)},
+                          log_to(console).line, [&](std::string_view text) { console.live(text); });
   }
   return results;
 }

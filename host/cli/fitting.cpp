@@ -18,6 +18,7 @@
 #include "host/cli/job_report.hpp"
 #include "host/cli/search.hpp"
 #include "host/run/fitting.hpp"
+#include "host/run/job_description.hpp"
 #include "host/support/clock.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
@@ -46,12 +47,6 @@ class FitProgress {
   Console& console_;
   Clock::time_point shown_ = Clock::now();
 };
-
-std::string describe_fit(const ModelOptions& model) {
-  if (model.kind == ModelKind::kEase) return fmt::format("ease, l2 {}", model.ease.l2);
-  return fmt::format("graph_filter (GF-CF), rank {}, alpha {}", model.graph_filter.rank,
-                     model.graph_filter.alpha);
-}
 
 std::string summary_of(const EpochRecord& record, const Config& config) {
   std::string text = fmt::format("fitted in {}", duration(record.seconds));
@@ -143,9 +138,7 @@ int fit_run(Plan& plan, const TrainOptions& options, StopSignals& signals, Conso
   }
   for (const std::string& note : data.notes) console.line(note);
   const std::unique_ptr<Backend> backend = make_backend("cpu", config.threads);
-  const DeviceDescription device = backend->describe();
-  console.line(
-      fmt::format("{} on cpu: {} ({})", describe_fit(config.model), device.name, device.details));
+  console.line(describe_job(config, *backend));
   fit_ks(config, data, console);
   expect_fittable(data, config);
   check_places(plan, options, data);

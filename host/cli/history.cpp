@@ -7,26 +7,14 @@
 #include <string_view>
 #include <utility>
 
-#include "host/cli/cold_nodes.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/ids.hpp"
 #include "host/cli/other_data.hpp"
 #include "host/support/message.hpp"
-#include "host/train/fold_in.hpp"
 #include "tern/error.hpp"
-#include "tern/tensor_file.hpp"
 
 namespace tern::cli {
 namespace {
-
-void check_model(const LoadedRun& loaded) {
-  if (loaded.is_fitted() || can_fold_in(loaded.run().config().model)) return;
-  const bool is_gcmc = loaded.run().config().model.kind == ModelKind::kGcMc;
-  throw ConfigError(fmt::format(
-      "--history: the run's model is {}, expected a lightgcn with at least one layer, which places "
-      "new users by one propagation of their items, or a run of ease or graph_filter{}",
-      loaded.model_name(), is_gcmc ? "; gcmc places them by their features: --new-users" : ""));
-}
 
 /// The rows of the file that count, and how many do not.
 struct KnownRows {
@@ -79,51 +67,15 @@ void note_left_out(const std::string& file, const KnownRows& known, std::size_t 
   }
 }
 
-/// The parameters that the layers are computed from.
-TensorFile read_parameters(LoadedRun& loaded) {
-  try {
-    return loaded.run().read_checkpoint(loaded.checkpoint());
-  } catch (const DataError& error) {
-    throw DataError(
-        loaded.run().path().string(), 0,
-        fmt::format(
-            "--history needs a checkpoint of the run, which it computes the layers from: {}",
-            error.what()));
-  }
-}
-
-/// Without the items of which the run knows nothing.
-Interactions informative(const Interactions& observed, const std::vector<bool>& cold) {
-  std::vector<Interaction> pairs;
-  for (NodeId user = 0; user < observed.num_users(); ++user) {
-    for (const NodeId item : observed.row(user)) {
-      if (!cold[static_cast<std::size_t>(item)]) pairs.push_back({user, item});
-    }
-  }
-  return Interactions::from_pairs(observed.num_users(), observed.num_items(), pairs);
-}
-
 }  // namespace
 
-HistoryUsers read_history(const std::string& file, const DataOptions& options, LoadedRun& loaded,
-                          Console& console) {
-  check_model(loaded);
+NewUsers read_history(const std::string& file, const DataOptions& options, LoadedRun& loaded,
+                      Console& console) {
+  expect_places_users(loaded, "--history");
   const InteractionRows rows = read_rows(file, options, "--history", console);
   KnownRows known = select_rows(rows, loaded);
   note_left_out(file, known, rows.rows.size(), console);
-
-  HistoryUsers users;
-  users.names = std::move(known.names);
-  users.observed =
-      Interactions::from_pairs(users.names.size(), loaded.names(Side::kItem).size(), known.rows);
-  users.history = informative(users.observed, find_cold(loaded, Side::kItem));
-  for (NodeId user = 0; user < users.history.num_users(); ++user) {
-    users.cold.push_back(users.history.row(user).empty());
-  }
-  if (loaded.is_fitted()) return users;
-  users.rows = fold_in(loaded.backend(), loaded.train_graph(), loaded.data().train,
-                       loaded.run().config().model, read_parameters(loaded), users.history);
-  return users;
+  return place_users(loaded, std::move(known.names), known.rows);
 }
 
 }  // namespace tern::cli

@@ -222,7 +222,7 @@ int list_items(const RecommendOptions& options, LoadedRun& loaded, Console& cons
 
 int list_for_history(const RecommendOptions& options, LoadedRun& loaded, Console& console) {
   loaded.expect_queries(1);
-  const HistoryUsers found = read_history(
+  const NewUsers found = read_history(
       options.history, reading_of_rows(options.sets, loaded.run().config()), loaded, console);
   UserTable table{.names = &found.names, .cold = found.cold, .source = "history"};
   Matrix matrix;

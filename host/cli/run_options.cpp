@@ -198,6 +198,18 @@ const Graph& LoadedRun::train_graph() {
   return *train_;
 }
 
+TensorFile LoadedRun::parameters() {
+  try {
+    return run_.read_checkpoint(options_.checkpoint);
+  } catch (const DataError& error) {
+    throw DataError(
+        run_.path().string(), 0,
+        fmt::format(
+            "--history needs a checkpoint of the run, which it computes the layers from: {}",
+            error.what()));
+  }
+}
+
 Model& LoadedRun::model() {
   if (model_) return *model_;
   load_features();

@@ -60,6 +60,7 @@ class LoadedRun final : public RankingSource {
   bool is_fitted() const override { return tern::is_fitted(run_.config().model.kind); }
   const ItemScorer& scorer() override;
   ScoreKind score_kind() const override { return run_.config().evaluation.score; }
+  const Config& config() const override { return run_.config(); }
   /// A new scorer, read from the file. Throws DataError, with the way to fit the model again, if the
   /// file is damaged or holds something else.
   std::unique_ptr<ItemScorer> read_scorer();
@@ -74,7 +75,8 @@ class LoadedRun final : public RankingSource {
   Backend& backend() override;
   /// Call it before backend(): for so little work, --device auto means the CPU.
   void expect_queries(std::int64_t queries);
-  const Graph& train_graph();
+  const Graph& train_graph() override;
+  TensorFile parameters() override;
   /// With the parameters of the checkpoint; the final embeddings are computed.
   Model& model();
 

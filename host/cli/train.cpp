@@ -1,7 +1,6 @@
 // tern train: data in, a run directory out.
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <exception>
 #include <memory>
@@ -28,55 +27,23 @@
 #include "host/cli/training_plan.hpp"
 #include "host/cli/verify_determinism.hpp"
 #include "host/config/batch.hpp"
-#include "host/config/keys.hpp"
 #include "host/run/complete_run.hpp"
+#include "host/run/job_description.hpp"
 #include "host/run/resume.hpp"
 #include "host/run/training_job.hpp"
 #include "host/support/parallel.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
-#include "tern/model.hpp"
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
 
 namespace tern::cli {
 namespace {
 
-std::string describe(const ModelOptions& model) {
-  const PropagationOptions& propagation = model.propagation;
-  const bool plus = propagation.kind == PropagationKind::kLightGcnPlusPlus;
-  std::string text(plus ? "lightgcn++" : model_name(model.kind));
-  if (model.kind == ModelKind::kLightGcn) text += fmt::format(", L {}", model.layers);
-  if (plus) {
-    text += fmt::format(", alpha {}, beta {}, gamma {}", propagation.alpha, propagation.beta,
-                        propagation.gamma);
-  }
-  if (model.contrast.kind == ContrastKind::kXSimGcl) {
-    text += fmt::format(" with xsimgcl (layer {})", model.contrast.layer);
-  }
-  if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
-    text += fmt::format(", hidden {}", fmt::join(model.hidden, ", "));
-  }
-  return text + fmt::format(", D {}", model.width);
-}
-
-/// "bpr", "softmax over 64 sampled items", "softmax over the batch and 3 sampled items a pair".
-std::string describe_loss(const Config& config) {
-  const ConfigValue value = find_key("loss.kind").get(config);
-  const std::string& kind = *value.get<std::string>();
-  if (!contrasts_samples(config.loss)) return kind;
-  const int items = config.sampling.negatives_per_positive;
-  const bool mixed = mixes_negatives(config.loss);
-  return fmt::format("{} over {}{} sampled item{}{}", kind, mixed ? "the batch and " : "", items,
-                     items == 1 ? "" : "s", mixed ? " a pair" : "");
-}
-
 void describe(const Dataset& data, const Backend& backend, const Config& config, Console& console) {
   for (const std::string& note : data.notes) console.line(note);
-  const DeviceDescription device = backend.describe();
-  console.line(fmt::format("{}, {} on {}: {} ({})", describe(config.model), describe_loss(config),
-                           backend.name(), device.name, device.details));
+  console.line(describe_job(config, backend));
 }
 
 // The exit code of a run that is not to be trained on: it has all of its epochs, or the collapse

@@ -51,7 +51,8 @@ struct ArrowArrayStream {
 
 namespace tern::python {
 
-/// The place in errors of tables in memory; their line is the number of the row, from 1.
+/// The place in errors of tables in memory, which in_table() replaces by the argument's name; their line is the number of the
+/// row, from 1.
 inline constexpr char kTablePlace[] = "table";
 
 /// The code of an id, which is added if it is new. Throws DataError on an id that breaks the rules.

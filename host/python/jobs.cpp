@@ -14,9 +14,11 @@
 #include "host/python/training.hpp"
 #include "host/run/complete_run.hpp"
 #include "host/run/fitting.hpp"
+#include "host/run/job_description.hpp"
 #include "host/run/resume.hpp"
 #include "host/support/clock.hpp"
 #include "host/train/fitted_model.hpp"
+#include "tern/device.hpp"
 #include "tern/run.hpp"
 #include "tern/trainer.hpp"
 
@@ -35,6 +37,13 @@ FitResult fit(const Dataset& data, const Config& config, Listener& listener) {
   return measure_fit(*scorer, data, config, seconds_since(begin));
 }
 
+/// What the program writes at the beginning of a log: the findings in the data, the model and the device.
+void note_job(const Dataset& data, const Config& config, const Backend& backend,
+              Listener& listener) {
+  for (const std::string& note : data.notes) listener.note(note);
+  listener.note(describe_job(config, backend));
+}
+
 void train_in(Run& run, Backend& backend, Trainer& trainer, Listener& listener) {
   listener.run(run, trainer);
   write_embeddings(run, backend, trainer.model(), listener.log());
@@ -47,15 +56,19 @@ void begin_run(const Dataset& data, const Config& config, const std::string& pat
     expect_fittable(data, config);
     Run::expect_room_for_run(path, overwrite);
     check_fitted_space(path, config, data, array_bytes(data, config.model));
+    note_job(data, config, *make_cpu_backend(config.threads), listener);
     FitResult fitted = fit(data, config, listener);
     Run run = Run::create(path, config, data, overwrite);
+    listener.open_log(run.log_file());
     write_fit(run, std::move(fitted));
     return;
   }
   const std::unique_ptr<Backend> backend = backend_for(config, listener);
+  note_job(data, config, *backend, listener);
   Trainer trainer(*backend, data, config);
   check_space(path, config, data, trainer.state_bytes());
   Run run = Run::create(path, config, data, overwrite);
+  listener.open_log(run.log_file());
   train_in(run, *backend, trainer, listener);
 }
 
@@ -64,6 +77,7 @@ void resume_fit(Run& run, Config config, const Dataset& data, Listener& listener
   const JobLog log = listener.log();
   if (has_whole_fit(run, log)) return note_whole_fit(run.config(), config, log, kWords);
   fit_ks(config, data, listener);
+  note_job(data, config, *make_cpu_backend(config.threads), listener);
   FitResult fitted = fit(data, config, listener);
   run.forget_after({.epoch = -1});  // all metrics
   run.set_config(config);
@@ -87,6 +101,7 @@ void resume_run(Run& run, Config config, Listener& listener) {
     return complete_embeddings(run, *backend, data, log);
   }
   fit_ks(config, data, listener);
+  note_job(data, config, *backend, listener);
   Trainer trainer(*backend, data, config);
   if (!state) state = load_state(run, changes, log, kWords);
   resume_training(run, trainer, state ? &*state : nullptr, changes, log);
@@ -112,6 +127,7 @@ nb::object train_on(const std::string& path, Config config, nb::object on_epoch,
   {
     const nb::gil_scoped_release release;
     Run run = Run::resume(path);
+    listener.open_log(run.log_file());
     resume_run(run, std::move(config), listener);
   }
   return listener.error();

@@ -31,17 +31,23 @@ Listener::Listener(nb::object on_epoch, nb::object on_note, nb::object on_warnin
       on_warning_(std::move(on_warning)) {}
 
 void Listener::note(std::string_view text) {
+  file_.write(LogLevel::kInfo, text);
   call(on_note_, text);
+}
+
+void Listener::warn(std::string_view text) {
+  file_.write(LogLevel::kWarning, text);
+  call(on_warning_, text);
 }
 
 JobLog Listener::log() {
   return {.line = [this](std::string_view text) { note(text); },
-          .warning = [this](std::string_view text) { call(on_warning_, text); }};
+          .warning = [this](std::string_view text) { warn(text); }};
 }
 
 BaselineProgress Listener::progress() {
   return [this](std::string_view text) {
-    if (text != progress_) note(progress_ = text);
+    if (text != progress_) call(on_note_, progress_ = text);
     signals_.check();
   };
 }

@@ -2,11 +2,13 @@
 
 #include <nanobind/nanobind.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "host/run/job_log.hpp"
+#include "host/run/run_log.hpp"
 #include "host/run/training_job.hpp"
 #include "host/support/clock.hpp"
 #include "tern/baselines.hpp"
@@ -44,6 +46,8 @@ class Listener {
   /// The same in a run directory, whose newest checkpoint is then that of the last finished step.
   void run(Run& run, Trainer& trainer);
   void note(std::string_view text);
+  /// Messages also go to this file from now on, with those so far.
+  void open_log(const std::filesystem::path& file) { file_.open(file); }
   /// The messages of a job, which the listener must outlive.
   JobLog log();
   /// The progress of a fit, which ends at a signal as SignalWatch does; the listener must outlive it.
@@ -55,6 +59,7 @@ class Listener {
   nanobind::object error() const;
 
  private:
+  void warn(std::string_view text);
   struct Stop {};
   TrainerCallbacks callbacks();
   void on_epoch(const EpochRecord& record);
@@ -62,6 +67,7 @@ class Listener {
   nanobind::object on_epoch_;
   nanobind::object on_note_;
   nanobind::object on_warning_;
+  RunLog file_;
   std::string progress_;  // as it was noted last
   std::optional<nanobind::python_error> error_;
   SignalWatch signals_;

@@ -10,7 +10,9 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -40,17 +42,24 @@ ScoredIds pairs_of(const std::vector<ScoredId>& list) {
   return pairs;
 }
 
-std::vector<ScoredIds> recommend(Recommender& model, const std::vector<std::string>& users,
-                                 std::int64_t n, bool leave_out, bool cold,
-                                 const std::vector<std::string>& items,
-                                 const std::vector<std::string>& without) {
-  const nb::gil_scoped_release release;
+RecommendOptions options_of(std::int64_t n, bool leave_out, bool cold,
+                            const std::vector<std::string>& items,
+                            const std::vector<std::string>& without) {
   RecommendOptions options;
   options.n = n;
   options.seen = leave_out ? SeenItems::kLeaveOut : SeenItems::kList;
   options.cold = cold ? ColdNodes::kList : ColdNodes::kLeaveOut;
   options.items = items;
   options.without = without;
+  return options;
+}
+
+std::vector<ScoredIds> recommend(Recommender& model, const std::vector<std::string>& users,
+                                 std::int64_t n, bool leave_out, bool cold,
+                                 const std::vector<std::string>& items,
+                                 const std::vector<std::string>& without) {
+  const nb::gil_scoped_release release;
+  const RecommendOptions options = options_of(n, leave_out, cold, items, without);
   std::vector<ScoredIds> lists;
   lists.reserve(users.size());
   const auto is_unknown = [&](const std::string& user) {
@@ -68,6 +77,54 @@ std::vector<ScoredIds> recommend(Recommender& model, const std::vector<std::stri
     next = end;
   }
   return lists;
+}
+
+/// users: (id, items) of each.
+std::vector<ScoredIds> recommend_new(
+    Recommender& model, const std::vector<std::pair<std::string, std::vector<std::string>>>& users,
+    std::int64_t n, bool leave_out, bool cold, const std::vector<std::string>& items,
+    const std::vector<std::string>& without, nb::object on_note) {
+  Listener listener(nb::none(), std::move(on_note));
+  const nb::gil_scoped_release release;
+  std::vector<NewUser> wanted;
+  wanted.reserve(users.size());
+  for (const auto& [id, history] : users) wanted.push_back({id, history});
+  std::vector<ScoredIds> lists;
+  for (const Recommendations& list :
+       model.recommend_new(wanted, options_of(n, leave_out, cold, items, without),
+                           [&](std::string_view text) { listener.note(text); })) {
+    lists.push_back(pairs_of(list.items));
+  }
+  return lists;
+}
+
+using MetricsByName = std::map<std::string, double>;
+using BaselinesByName = std::map<std::string, std::optional<MetricsByName>>;
+
+MetricsByName by_name(const Metrics& metrics) {
+  return {metrics.begin(), metrics.end()};
+}
+
+std::pair<MetricsByName, BaselinesByName> evaluate(Recommender& model, bool on_test,
+                                                   const std::vector<int>& ks, bool cold,
+                                                   std::optional<double> ease_l2,
+                                                   nb::object on_note) {
+  Listener listener(nb::none(), std::move(on_note));
+  SignalWatch signals;
+  const nb::gil_scoped_release release;
+  ModelEvaluationOptions options;
+  options.split = on_test ? SelectionSplit::kTest : SelectionSplit::kValid;
+  options.ks = ks;
+  options.cold = cold;
+  if (ease_l2) options.baselines = EaseOptions{.l2 = *ease_l2};
+  options.note = [&](std::string_view text) { listener.note(text); };
+  options.progress = [&](std::string_view) { signals.check(); };
+  const ModelEvaluation found = model.evaluate(options);
+  BaselinesByName baselines;
+  for (const auto& [name, metrics] : found.baselines) {
+    baselines[name] = metrics ? std::optional(by_name(*metrics)) : std::nullopt;
+  }
+  return {by_name(found.metrics), std::move(baselines)};
 }
 
 template <Side kSide>
@@ -125,6 +182,28 @@ void bind_run(nb::module_& module) {
       .def_static("load", &load, nb::arg("path"), nb::arg("device"), nb::arg("threads"))
       .def("recommend", &recommend, nb::arg("users"), nb::arg("n"), nb::arg("leave_out"),
            nb::arg("cold"), nb::arg("items"), nb::arg("without"))
+      .def("recommend_new", &recommend_new, nb::arg("users"), nb::arg("n"), nb::arg("leave_out"),
+           nb::arg("cold"), nb::arg("items"), nb::arg("without"), nb::arg("on_note").none(),
+           nb::sig("def recommend_new(self, users: collections.abc.Sequence[tuple[str, "
+                   "collections.abc.Sequence[str]]], n: int, leave_out: bool, cold: bool, items: "
+                   "collections.abc.Sequence[str], without: collections.abc.Sequence[str], "
+                   "on_note: collections.abc.Callable[[str], None] | None) -> "
+                   "list[list[tuple[str, float]]]"))
+      .def("evaluate", &evaluate, nb::arg("on_test"), nb::arg("ks"), nb::arg("cold"),
+           nb::arg("ease_l2").none(), nb::arg("on_note").none(),
+           nb::sig("def evaluate(self, on_test: bool, ks: collections.abc.Sequence[int], cold: "
+                   "bool, ease_l2: float | None, on_note: collections.abc.Callable[[str], None] | "
+                   "None) -> tuple[dict[str, float], dict[str, dict[str, float] | None]]"),
+           "(metrics, baselines), by name.")
+      .def(
+          "export_to",
+          [](Recommender& model, const std::string& folder, const std::string& format) {
+            const nb::gil_scoped_release release;
+            model.export_to(folder, format);
+          },
+          nb::arg("folder"), nb::arg("format"))
+      .def_prop_ro("checkpoint", &Recommender::checkpoint)
+      .def_prop_ro("epoch", &Recommender::epoch)
       .def("similar_items", &similar<Side::kItem>, nb::arg("item"), nb::arg("n"))
       .def("similar_users", &similar<Side::kUser>, nb::arg("user"), nb::arg("n"))
       .def(
@@ -134,6 +213,13 @@ void bind_run(nb::module_& module) {
             return model.score(user, item);
           },
           nb::arg("user"), nb::arg("item"))
+      .def(
+          "score_each",
+          [](Recommender& model, const std::vector<std::pair<std::string, std::string>>& pairs) {
+            const nb::gil_scoped_release release;
+            return model.score_each(pairs);
+          },
+          nb::arg("pairs"))
       .def_prop_ro("users", &ids<Side::kUser>)
       .def_prop_ro("items", &ids<Side::kItem>)
       .def_prop_ro("user_factors", &factors<Side::kUser>)

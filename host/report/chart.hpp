@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace tern::report {
@@ -51,14 +52,20 @@ std::string bar_chart(const ChartText& text, const std::vector<std::string>& gro
 struct Dot {
   double x = 0.0;
   double y = 0.0;
-  int shade = 0;    // from 0 to kShades - 1
+  int shade = 0;    // from 0 to kShades - 1, or a colour
   std::string tip;  // plain
 };
 inline constexpr int kShades = 5;
+/// Colours of categories that people tell apart: 0 to 6. kBaseline is that of all others.
+inline constexpr int kMaxCategories = 7;
 
-/// Points in a plane with equal units on both axes, dark or light by their shade. shades: what each shade means, plain.
+/// Whether the shade of a point is an amount, dark or light, or a category, whose colour is that of a run.
+enum class DotColors : std::uint8_t { kShades, kCategories };
+
+/// Points in a plane with equal units on both axes. shades: those of the legend and what each means, plain. All drawings have
+/// one size, so that maps stand side by side.
 std::string dot_chart(const ChartText& text, const std::vector<Dot>& dots,
-                      const std::vector<std::string>& shades);
+                      const std::vector<std::pair<int, std::string>>& shades, DotColors colors);
 
 /// An interval with its middle on the axis from -reach to reach, as a drawing within a table's cell.
 std::string interval_drawing(double low, double middle, double high, double reach, int color);

@@ -49,6 +49,33 @@ std::vector<NodeId> rank_embeddings(const Contest& contest, const Source& source
   return lists;
 }
 
+/// all: lists of every user.
+Ranking measure_all(const Contest& contest, const std::vector<NodeId>& all) {
+  std::vector<NodeId> lists;
+  for (const NodeId user : contest.users) {
+    const auto row = all.begin() + user * contest.k;
+    lists.insert(lists.end(), row, row + contest.k);
+  }
+  return measure(contest, std::move(lists));
+}
+
+/// The interactions that the linear filter reads, at most: for each user, those of the users who share an item, each once.
+double filter_steps(const Interactions& train) {
+  std::vector<double> ways(static_cast<std::size_t>(train.num_items()), 0.0);
+  for (NodeId user = 0; user < train.num_users(); ++user) {
+    for (const NodeId item : train.row(user)) {
+      ways[static_cast<std::size_t>(item)] += static_cast<double>(train.row(user).size());
+    }
+  }
+  double steps = 0.0;
+  for (NodeId user = 0; user < train.num_users(); ++user) {
+    double of_user = 0.0;
+    for (const NodeId item : train.row(user)) of_user += ways[static_cast<std::size_t>(item)];
+    steps += std::min(of_user, static_cast<double>(train.size()));
+  }
+  return steps;
+}
+
 }  // namespace
 
 std::optional<Contest> find_contest(const Dataset& data, const EvaluationOptions& lists) {
@@ -91,13 +118,12 @@ Ranking rank_by_model(const Contest& contest, const Source& source, Backend& bac
 }
 
 Ranking rank_by_popularity(const Contest& contest) {
-  const std::vector<NodeId> all = popularity_rankings(*contest.train, contest.observed, contest.k);
-  std::vector<NodeId> lists;
-  for (const NodeId user : contest.users) {
-    const auto row = all.begin() + user * contest.k;
-    lists.insert(lists.end(), row, row + contest.k);
-  }
-  return measure(contest, std::move(lists));
+  return measure_all(contest, popularity_rankings(*contest.train, contest.observed, contest.k));
+}
+
+std::optional<Ranking> rank_by_linear_filter(const Contest& contest) {
+  if (filter_steps(*contest.train) > kMaxFilterSteps) return std::nullopt;
+  return measure_all(contest, linear_filter_rankings(*contest.train, contest.observed, contest.k));
 }
 
 }  // namespace tern::report

@@ -27,6 +27,9 @@ struct Contest {
 /// On the test split, or on the validation split if there is no test split; none if there is neither. data must outlive it.
 std::optional<Contest> find_contest(const Dataset& data, const EvaluationOptions& lists);
 
+/// Interactions that the filter reads for all users: some seconds of a core.
+inline constexpr double kMaxFilterSteps = 3e10;
+
 /// Rankings of a contest's users with their metrics.
 struct Ranking {
   std::vector<NodeId> lists = {};    // (users, k) items, -1 after the end of a shorter list
@@ -43,6 +46,9 @@ std::size_t metric_column(const Contest& contest, const std::string& name);
 Ranking rank_by_model(const Contest& contest, const Source& source, Backend& backend);
 /// By the number of training interactions of an item.
 Ranking rank_by_popularity(const Contest& contest);
+/// By the linear graph filter of one hop (linear_filter_rankings()); none if it would take longer than a page should: more than
+/// kMaxFilterSteps, an upper limit of its work.
+std::optional<Ranking> rank_by_linear_filter(const Contest& contest);
 
 /// The whole lists of some users: (users, k) items as above.
 std::vector<NodeId> rank_users(const Contest& contest, const Source& source, Backend& backend,

@@ -11,13 +11,19 @@ namespace tern::report {
 namespace {
 
 constexpr double kSide = 400.0;
+constexpr double kHigh = 340.0;
 constexpr double kMargin = 22.0;  // for the names of the axes
 constexpr double kEdge = 6.0;     // between the frame and the outermost points
+
+/// The class of a point: "s0" of a shade, "dot c0" of a category.
+std::string dot_class(int shade, DotColors colors) {
+  return colors == DotColors::kShades ? fmt::format("s{}", shade) : "dot " + color_class(shade);
+}
 
 }  // namespace
 
 std::string dot_chart(const ChartText& text, const std::vector<Dot>& dots,
-                      const std::vector<std::string>& shades) {
+                      const std::vector<std::pair<int, std::string>>& shades, DotColors colors) {
   if (dots.empty()) return "";
   double low_x = dots[0].x, high_x = low_x, low_y = dots[0].y, high_y = low_y;
   for (const Dot& dot : dots) {
@@ -26,31 +32,33 @@ std::string dot_chart(const ChartText& text, const std::vector<Dot>& dots,
     low_y = std::min(low_y, dot.y);
     high_y = std::max(high_y, dot.y);
   }
-  const double reach = std::max({high_x - low_x, high_y - low_y, 1e-12});
-  const double scale = (kSide - kMargin - 2 * kEdge) / reach;
-  // All points on a line still have a frame.
-  const double height = std::max((high_y - low_y) * scale + kMargin + 2 * kEdge, 60.0);
+  const double width = kSide - kMargin - 2 * kEdge;
+  const double height = kHigh - kMargin - 2 * kEdge;
+  const double scale =
+      std::min(width / std::max(high_x - low_x, 1e-12), height / std::max(high_y - low_y, 1e-12));
+  const double left = kMargin + kEdge + (width - (high_x - low_x) * scale) / 2;
+  const double top = kEdge + (height - (high_y - low_y) * scale) / 2;
   std::string out = fmt::format(
       "<svg class=\"map\" viewBox=\"0 0 {:.0f} {:.0f}\" role=\"img\" aria-label=\"{}\">\n"
       "<rect class=\"frame\" x=\"{:.0f}\" y=\"0.5\" width=\"{:.1f}\" height=\"{:.1f}\"/>"
       "<text class=\"name\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"end\">{} \xE2\x86\x92</text>"
       "<text class=\"name\" transform=\"translate(14 {:.1f}) rotate(-90)\" >{} "
       "\xE2\x86\x92</text>\n",
-      kSide, height, escape(text.y), kMargin, kSide - kMargin - 1, height - kMargin, kSide,
-      height - 6, escape(text.x), height - kMargin, escape(text.y));
+      kSide, kHigh, escape(text.y), kMargin, kSide - kMargin - 1, kHigh - kMargin, kSide, kHigh - 6,
+      escape(text.x), kHigh - kMargin, escape(text.y));
   for (const Dot& dot : dots) {
     out += fmt::format(
-        "<circle class=\"s{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\" data-tip=\"{}\"/>\n",
-        dot.shade, kMargin + kEdge + (dot.x - low_x) * scale, kEdge + (high_y - dot.y) * scale,
-        escape(dot.tip));
+        "<circle class=\"{}\" cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"2.6\" data-tip=\"{}\"/>\n",
+        dot_class(dot.shade, colors), left + (dot.x - low_x) * scale,
+        top + (high_y - dot.y) * scale, escape(dot.tip));
   }
   std::string legend = "<div class=\"legend\">";
-  for (std::size_t s = 0; s < shades.size(); ++s) {
+  for (const auto& [shade, name] : shades) {
     legend += fmt::format(
-        "<span><svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"s{}\" cx=\"6\" "
+        "<span><svg width=\"12\" height=\"12\" aria-hidden=\"true\"><circle class=\"{}\" cx=\"6\" "
         "cy=\"6\" "
         "r=\"4.5\"/></svg><span>{}</span></span>",
-        s, escape(shades[s]));
+        dot_class(shade, colors), escape(name));
   }
   return fmt::format(
       "<figure><h3>{}</h3>\n{}</div>\n{}</svg>\n<figcaption>{}</figcaption></figure>\n", text.title,

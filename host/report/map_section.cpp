@@ -5,7 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
+#include <utility>
 
+#include "host/report/categories.hpp"
 #include "host/report/html.hpp"
 #include "host/report/page.hpp"
 #include "host/report/principal_axes.hpp"
@@ -33,8 +36,8 @@ std::vector<NodeId> known_items(const Page& page) {
 
 /// Shades by fifths of the items, ascending in popularity, with the degrees that each has.
 struct Shades {
-  std::vector<int> of;             // by place in known_items()
-  std::vector<std::string> names;  // by shade
+  std::vector<int> of;                             // by place in known_items()
+  std::vector<std::pair<int, std::string>> names;  // by shade
 };
 
 Shades shade_items(const Page& page, const std::vector<NodeId>& items) {
@@ -55,10 +58,11 @@ Shades shade_items(const Page& page, const std::vector<NodeId>& items) {
   for (std::size_t s = 0; s <= limits.size(); ++s) {
     const std::int64_t low = s == 0 ? degree(0) : limits[s - 1];
     const std::int64_t high = s == limits.size() ? degree(items.size() - 1) : limits[s] - 1;
-    shades.names.push_back(
+    shades.names.emplace_back(
+        static_cast<int>(s),
         low == high ? grouped(low) : fmt::format("{}\xE2\x80\x93{}", grouped(low), grouped(high)));
   }
-  shades.names.back() += " interactions";
+  shades.names.back().second += " interactions";
   return shades;
 }
 
@@ -79,8 +83,10 @@ std::vector<float> rows_of_items(const Source& run, const std::vector<NodeId>& i
   return rows;
 }
 
-std::string map_of(const Page& page, const Source& run, const std::vector<NodeId>& items,
-                   const Shades& shades, std::size_t most) {
+/// The maps of a run: by popularity, and by a category if the items have one.
+std::string maps_of(const Page& page, const Source& run, const std::vector<NodeId>& items,
+                    const Shades& shades, const std::optional<Categories>& categories,
+                    std::size_t most) {
   const PrincipalAxes axes =
       principal_axes(rows_of_items(run, items), run.embeddings->items.shape[1]);
   if (axes.x.empty()) return "";
@@ -91,31 +97,51 @@ std::string map_of(const Page& page, const Source& run, const std::vector<NodeId
     chosen.push_back(i);
   }
   std::ranges::sort(chosen, {}, [&](std::size_t i) { return items[i]; });
-  std::vector<Dot> dots;
-  for (const std::size_t i : chosen) {
-    const NodeId item = items[i];
-    dots.push_back({axes.x[i], axes.y[i], shades.of[i],
-                    fmt::format("{}\n{} interactions", readable(page.data().items.name(item), 40),
-                                grouped(page.item_degrees[static_cast<std::size_t>(item)]))});
-  }
+  const auto dots_by = [&](const std::vector<int>& colors) {
+    std::vector<Dot> dots;
+    for (const std::size_t i : chosen) {
+      const NodeId item = items[i];
+      dots.push_back({axes.x[i], axes.y[i], colors[i],
+                      fmt::format("{}\n{} interactions", readable(page.data().items.name(item), 40),
+                                  grouped(page.item_degrees[static_cast<std::size_t>(item)]))});
+    }
+    return dots;
+  };
   const std::string which = stride == 1
                                 ? "All items with training interactions"
                                 : fmt::format("{} of {} items with training interactions",
-                                              grouped(static_cast<std::int64_t>(dots.size())),
+                                              grouped(static_cast<std::int64_t>(chosen.size())),
                                               grouped(static_cast<std::int64_t>(items.size())));
-  return dot_chart(
-      {page.runs().size() > 1 ? name_of(run) : "Items by popularity",
-       fmt::format("{} on the two axes along which their final embeddings{} differ most: together "
-                   "{:.0f}% of the "
-                   "variance. Items that are near each other here can still differ along the "
-                   "others. Names appear under "
-                   "the pointer.",
-                   which,
-                   run.config.evaluation.score == ScoreKind::kCosine ? ", scaled to norm 1," : "",
-                   100.0 * (axes.share_x + axes.share_y)),
-       fmt::format("axis 1, {:.0f}% of the variance", 100.0 * axes.share_x),
-       fmt::format("axis 2, {:.0f}%", 100.0 * axes.share_y)},
-      dots, shades.names);
+  const bool several_runs = page.runs().size() > 1;
+  const std::string whose = several_runs ? name_of(run) : "";
+  const auto text = [&](const std::string& title, const std::string& sentence) {
+    return ChartText{title, sentence,
+                     fmt::format("axis 1, {:.0f}% of the variance", 100.0 * axes.share_x),
+                     fmt::format("axis 2, {:.0f}%", 100.0 * axes.share_y)};
+  };
+  std::string out = dot_chart(
+      text(
+          several_runs ? whose : "Items by popularity",
+          fmt::format(
+              "{} on the two axes along which their final embeddings{} differ most: "
+              "together {:.0f}% of the variance. Items that are near each other here can "
+              "still differ along the others. Names appear under the pointer.",
+              which, run.config.evaluation.score == ScoreKind::kCosine ? ", scaled to norm 1," : "",
+              100.0 * (axes.share_x + axes.share_y))),
+      dots_by(shades.of), shades.names, DotColors::kShades);
+  if (!categories) return out;
+  const std::string feature = escaped(categories->feature, 40);
+  return out + dot_chart(text(several_runs ? fmt::format("{}, by {}", whose, feature)
+                                           : fmt::format("Items by {}", feature),
+                              fmt::format("The same map. Colours are the most frequent values of "
+                                          "{}{}. Islands of one colour mean that the embeddings "
+                                          "know the feature.",
+                                          feature,
+                                          categories->several
+                                              ? "; an item with several has that of the most "
+                                                "frequent one"
+                                              : "")),
+                         dots_by(categories->of), categories->names, DotColors::kCategories);
 }
 
 }  // namespace
@@ -124,11 +150,16 @@ std::string map_section(const Page& page) {
   const std::vector<NodeId> items = known_items(page);
   if (items.empty()) return "";
   const Shades shades = shade_items(page, items);
+  std::optional<Categories> categories = find_categories(page.data().item_features, items);
+  if (categories) {
+    for (auto& [color, name] : categories->names) name = readable(name, 30);
+  }
   const auto mapped = static_cast<std::size_t>(std::ranges::count_if(
       page.runs(), [](const Source& run) { return run.embeddings.has_value(); }));
   std::string out;
   for (const Source& run : page.runs()) {
-    if (run.embeddings) out += map_of(page, run, items, shades, kMaxMapped / mapped);
+    const std::size_t maps = mapped * (categories ? 2 : 1);
+    if (run.embeddings) out += maps_of(page, run, items, shades, categories, kMaxMapped / maps);
   }
   if (out.empty()) return "";
   return section("map", "A map of the items", "<div class=\"charts maps\">\n" + out + "</div>\n");

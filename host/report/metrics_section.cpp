@@ -1,4 +1,4 @@
-// Metrics of the runs and of popularity, as a table.
+// Metrics of the runs and of rankings without training, as a table.
 
 #include <fmt/format.h>
 
@@ -44,6 +44,10 @@ std::string metrics_section(const Page& page) {
   }
   table.add_head("popularity");
   columns.push_back(&page.popularity->means);
+  if (page.linear_filter) {
+    table.add_head("linear filter");
+    columns.push_back(&page.linear_filter->means);
+  }
   for (const auto& [name, ignored] : page.popularity->means) {
     if (name == "users") continue;
     table.add_row(name);
@@ -59,9 +63,14 @@ std::string metrics_section(const Page& page) {
       "training{}. "
       "<b>popularity</b> ranks items by their number of training interactions, the same for "
       "everybody: "
-      "a model must beat it. The best of a row is bold.</p>\n",
+      "a model must beat it. {} The best of a row is bold.</p>\n",
       grouped(static_cast<std::int64_t>(page.contest->users.size())), page.contest->split,
-      page.contest->observed.size() > 1 ? " or validation" : "");
+      page.contest->observed.size() > 1 ? " or validation" : "",
+      page.linear_filter
+          ? "<b>linear filter</b> ranks the items of users who share items with the user, one hop "
+            "of the graph without training: a model with layers should beat it too."
+          : "The linear graph filter, a stronger ranking without training, is left out because "
+            "it would take long on this data: <code>tern evaluate --baselines</code> measures it.");
   return section("metrics", "How well it ranks", intro + table.html() + std::string(kGlossary));
 }
 

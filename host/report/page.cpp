@@ -24,7 +24,10 @@ Page measure_page(Sources sources, Backend& backend) {
       page.rankings.back() = rank_by_model(*page.contest, run, backend);
     }
   }
-  if (page.contest) page.popularity = rank_by_popularity(*page.contest);
+  if (page.contest) {
+    page.popularity = rank_by_popularity(*page.contest);
+    page.linear_filter = rank_by_linear_filter(*page.contest);
+  }
   page.user_degrees = degrees(page.data().train, Side::kUser);
   page.item_degrees = degrees(page.data().train, Side::kItem);
   page.user_groups = group_by_degree(page.user_degrees);

@@ -19,6 +19,7 @@ struct Page {
   std::optional<Contest> contest = {};                // none: nothing is held out
   std::vector<std::optional<Ranking>> rankings = {};  // by run; none without a contest or a model
   std::optional<Ranking> popularity = {};
+  std::optional<Ranking> linear_filter = {};  // none too if it takes too long for this data
   std::vector<std::int64_t> user_degrees = {};
   std::vector<std::int64_t> item_degrees = {};
   Groups user_groups = {};

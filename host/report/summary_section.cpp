@@ -66,9 +66,12 @@ std::string cards(const Page& page) {
     const std::string name = page.at_k(card.metric);
     out += fmt::format(
         "<div><span class=\"what\">{}</span><span class=\"value\">{:.4f}</span><span>{}</span>"
-        "<span class=\"against\">popularity: {:.4f}</span></div>\n",
+        "<span class=\"against\">popularity: {:.4f}{}</span></div>\n",
         name, metric(page.rankings.front()->means, name), card.meaning,
-        metric(page.popularity->means, name));
+        metric(page.popularity->means, name),
+        page.linear_filter
+            ? fmt::format(", linear filter: {:.4f}", metric(page.linear_filter->means, name))
+            : "");
   }
   return out + "</div>\n";
 }

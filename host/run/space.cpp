@@ -7,7 +7,9 @@
 #include <system_error>
 
 #include "host/run/manifest.hpp"
+#include "host/run/projector.hpp"
 #include "host/run/stored_data.hpp"
+#include "host/run/tensorboard.hpp"
 #include "host/support/files.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
@@ -44,6 +46,11 @@ double bytes_in_files(const fs::path& run) {
     const std::uintmax_t size = fs::file_size(run / name, unknown);
     if (!unknown) sum += static_cast<double>(size);
   }
+  for (const char* name : kProjectorFiles) {
+    std::error_code unknown;
+    const std::uintmax_t size = fs::file_size(run / kTensorBoardFolder / name, unknown);
+    if (!unknown) sum += static_cast<double>(size);
+  }
   return sum;
 }
 
@@ -67,6 +74,23 @@ double bytes_of_embeddings(const Dataset& data, const Config& config) {
   return 2.0 * nodes * config.model.width * sizeof(float);
 }
 
+/// The files for TensorBoard's projector, which are replaced one by one. A number takes at most 15 bytes.
+double bytes_of_projector(const Dataset& data, const Config& config) {
+  if (config.log.tensorboard == Switch::kOff) return 0.0;
+  double bytes = 0.0;
+  for (const Vocabulary* names : {&data.users, &data.items}) {
+    if (names->size() == 0) continue;
+    double of_names = 0.0;
+    for (NodeId id = 0; id < names->size(); ++id) {
+      of_names += static_cast<double>(names->name(id).size());
+    }
+    const double nodes = std::min(names->size(), kMaxProjectedNodes);
+    constexpr double kDegreeBytes = 12.0;
+    bytes += nodes * (15.0 * config.model.width + of_names / names->size() + kDegreeBytes);
+  }
+  return bytes;
+}
+
 /// The free bytes for a run in this directory, whose own files count as free; none if unknown.
 std::optional<double> free_bytes(const fs::path& run) {
   std::error_code error;
@@ -87,15 +111,17 @@ void check_space(const fs::path& run, const Config& config, const Dataset& data,
   // At most two kept states, since more of them come only later, and one that is being written.
   const double states = std::min(config.checkpoint.keep, 2) + 1.0;
   const double need = states * (state + state / tables) + bytes_of_copy(data, config) +
-                      bytes_of_embeddings(data, config);
+                      bytes_of_embeddings(data, config) + bytes_of_projector(data, config);
   const std::optional<double> free = free_bytes(run);
   if (!free || need <= *free) return;
   throw Error(fmt::format(
       "{}: not enough disk space for the run: {} needed ({:.0f} states of {}, one of them being "
-      "written, with their best parameters, the final embeddings and a copy of the data), {} free: "
-      "make room, choose another --out, or lower checkpoint.keep or model.width",
+      "written, with their best parameters, the final embeddings{} and a copy of the data), {} "
+      "free: make room, choose another --out, or lower checkpoint.keep or model.width",
       run.string(), format_bytes(static_cast<std::int64_t>(need)), states,
-      format_bytes(state_bytes), format_bytes(static_cast<std::int64_t>(*free))));
+      format_bytes(state_bytes),
+      config.log.tensorboard == Switch::kOn ? ", those of TensorBoard's projector" : "",
+      format_bytes(static_cast<std::int64_t>(*free))));
 }
 
 void check_fitted_space(const fs::path& run, const Config& config, const Dataset& data,

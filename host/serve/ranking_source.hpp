@@ -9,6 +9,7 @@
 #include "tern/backend.hpp"
 #include "tern/config.hpp"
 #include "tern/dataset.hpp"
+#include "tern/tensor_file.hpp"
 #include "tern/types.hpp"
 #include "tern/vocabulary.hpp"
 
@@ -52,6 +53,7 @@ class RankingSource {
   virtual bool is_fitted() const = 0;
   virtual const ItemScorer& scorer() = 0;
   virtual ScoreKind score_kind() const = 0;
+  virtual const Config& config() const = 0;
 
   virtual const Vocabulary& names(Side side) = 0;
   /// Its features are not needed.
@@ -67,6 +69,11 @@ class RankingSource {
   virtual HostTable host_table(Side side) = 0;
   /// D.
   virtual std::int64_t width() = 0;
+
+  /// The graph of training, on the backend.
+  virtual const Graph& train_graph() = 0;
+  /// The parameters that the embeddings are computed from. Throws DataError or ConfigError if they cannot be had.
+  virtual TensorFile parameters() = 0;
 
  protected:
   RankingSource() = default;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -12,14 +11,13 @@
 #include "host/serve/final_tables.hpp"
 #include "host/serve/neighbours.hpp"
 #include "host/serve/pair_scores.hpp"
-#include "host/serve/user_lists.hpp"
+#include "host/serve/recommender_impl.hpp"
 #include "host/support/message.hpp"
 #include "host/train/fitted_model.hpp"
 #include "tern/device.hpp"
 #include "tern/error.hpp"
 
 namespace tern {
-namespace {
 
 std::vector<NodeId> all_ids(NodeId size) {
   std::vector<NodeId> ids(static_cast<std::size_t>(size));
@@ -30,43 +28,6 @@ std::vector<NodeId> all_ids(NodeId size) {
 void check_n(std::int64_t n) {
   if (n < 1) throw ConfigError(fmt::format("n: found {}, expected at least 1", n));
 }
-
-}  // namespace
-
-struct Recommender::Impl final : RankingSource {
-  bool is_fitted() const override { return scorer_ != nullptr; }
-  const ItemScorer& scorer() override { return *scorer_; }
-  ScoreKind score_kind() const override { return config_.evaluation.score; }
-  const Vocabulary& names(Side side) override {
-    return side == Side::kUser ? data_.users : data_.items;
-  }
-  const Dataset& data() override { return data_; }
-  bool reads_features_of(Side side) override {
-    const auto& features = side == Side::kUser ? data_.user_features : data_.item_features;
-    return reads_features(config_.model) && features.has_value();
-  }
-  Backend& backend() override { return *backend_; }
-  const Matrix& embeddings(Side side) override;
-  HostTable host_table(Side side) override;
-  std::int64_t width() override { return embeddings_.users.shape[1]; }
-
-  /// The node of an id. Throws DataError with similar ones.
-  NodeId find(Side side, std::string_view id);
-  std::vector<NodeId> find_all(Side side, const std::vector<std::string>& ids);
-  /// The items that may be listed, ascending.
-  std::vector<NodeId> candidates(const RecommendOptions& options);
-  std::vector<Recommendations> recommend(const std::vector<NodeId>& users,
-                                         const RecommendOptions& options);
-  std::vector<ScoredId> similar(Side side, std::string_view id, std::int64_t n);
-  std::vector<ScoredId> named(Side side, const RankedList& list);
-
-  Config config_;
-  Dataset data_;
-  FinalEmbeddings embeddings_;          // of a trained model
-  std::unique_ptr<ItemScorer> scorer_;  // of a fitted one
-  std::unique_ptr<Backend> backend_;
-  std::array<std::optional<Matrix>, 2> uploaded_;
-};
 
 const Matrix& Recommender::Impl::embeddings(Side side) {
   std::optional<Matrix>& matrix = uploaded_[static_cast<std::size_t>(side)];
@@ -139,13 +100,18 @@ std::vector<Recommendations> Recommender::Impl::recommend(const std::vector<Node
     rows = host_table(Side::kUser);
     table.embeddings = {&embeddings(Side::kUser), rows->values()};
   }
+  std::vector<const Interactions*> observed;
+  if (options.seen == SeenItems::kLeaveOut) observed = {&data_.train, &data_.valid};
+  return rank(table, users, observed, options);
+}
+
+std::vector<Recommendations> Recommender::Impl::rank(
+    const UserTable& table, const std::vector<NodeId>& users,
+    const std::vector<const Interactions*>& observed, const RecommendOptions& options) {
   std::vector<NodeId> items = candidates(options);
   const auto length = std::min(options.n, static_cast<std::int64_t>(items.size()));
   UserLists lists(*this, table, users, std::move(items), length);
-  if (options.seen == SeenItems::kLeaveOut) {
-    lists.leave_out(data_.train);
-    lists.leave_out(data_.valid);
-  }
+  for (const Interactions* rows : observed) lists.leave_out(*rows);
   std::vector<Recommendations> found;
   found.reserve(users.size());
   const std::vector<RankedList> ranked = lists.rank(users);
@@ -199,6 +165,8 @@ Recommender Recommender::load(const std::filesystem::path& path,
   impl->config_ = run.config();
   impl->data_ = run.load_data();
   impl->backend_ = make_backend(options.device, options.threads);
+  impl->run_ = path;
+  impl->checkpoint_ = run.has_best() ? "best" : "last";
   if (tern::is_fitted(run.config().model.kind)) {
     impl->scorer_ =
         restore_model(impl->data_, impl->config_, run.read_fitted(), run.fitted_path().string());
@@ -229,6 +197,21 @@ std::optional<float> Recommender::score(ExternalId user, ExternalId item) {
   const Interaction pair{impl_->find(Side::kUser, user.text()),
                          impl_->find(Side::kItem, item.text())};
   return pair_scores(*impl_, std::span(&pair, 1), ColdNodes::kLeaveOut).front().value;
+}
+
+std::vector<std::optional<float>> Recommender::score_each(
+    const std::vector<std::pair<std::string, std::string>>& pairs) {
+  std::vector<Interaction> nodes;
+  nodes.reserve(pairs.size());
+  for (const auto& [user, item] : pairs) {
+    nodes.push_back({impl_->find(Side::kUser, user), impl_->find(Side::kItem, item)});
+  }
+  std::vector<std::optional<float>> scores;
+  scores.reserve(pairs.size());
+  for (const PairScore& score : pair_scores(*impl_, nodes, ColdNodes::kLeaveOut)) {
+    scores.push_back(score.value);
+  }
+  return scores;
 }
 
 const Tensor& Recommender::embeddings(Side side) const {

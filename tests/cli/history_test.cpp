@@ -227,7 +227,8 @@ TEST_F(History, IsRefusedByModelsWithoutPropagation) {
   EXPECT_THAT(recommend("alice.csv"),
               FailsAtOnceWith(2, "--history: the run's model is mf, expected"));
   train("2", {"--model", "gcmc"});
-  EXPECT_THAT(recommend("alice.csv"), FailsAtOnceWith(2, "by their features: --new-users"));
+  EXPECT_THAT(recommend("alice.csv"),
+              FailsAtOnceWith(2, "by their features: tern recommend --new-users"));
 }
 
 TEST_F(History, OfItemsWithoutInteractionsIsNoHistory) {

@@ -178,6 +178,11 @@ TEST_F(InterruptedRun, NoRoomIsToldBeforeTraining) {
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("12 kB free"), HasSubstr("checkpoint.keep")));
   EXPECT_FALSE(exists("run"));
   EXPECT_EQ(run(command("run", "2"), troubled("TERN_FREE", "24576")).exit_code, 0);
+  // TensorBoard's projector takes its part.
+  const Outcome projected =
+      run(command("board", "2", {"--set", "log.tensorboard=true"}), troubled("TERN_FREE", "24576"));
+  EXPECT_THAT(projected, FailsWith(1, "those of TensorBoard's projector and a copy of the data"));
+  EXPECT_FALSE(exists("board"));
 }
 
 TEST_F(InterruptedRun, DirectoriesThatCannotBeWrittenToAreNamed) {

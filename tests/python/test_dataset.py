@@ -180,14 +180,17 @@ def test_features_feed_a_model(tmp_path):
 
 
 @pytest.mark.parametrize("features, error, message", [
-    ({"thing": ["x"], "size": [1]}, tern.DataError, "no column 'item'; found 'thing', 'size'"),
-    (polars.DataFrame({"thing": ["x"], "size": [1]}), tern.DataError, "no column \"item\"; found \"thing\", \"size\""),
+    ({"thing": ["x"], "size": [1]}, tern.DataError, "^item_features: there is no column 'item'; found 'thing', 'size'"),
+    (polars.DataFrame({"thing": ["x"], "size": [1]}), tern.DataError, "^item_features: there is no column \"item\"; found \"thing\", \"size\""),
     (polars.DataFrame({"item": ["x"], "size": [[1]]}), tern.DataError, "column \"size\" holds large_list, expected numbers"),
-    (polars.DataFrame({"item": ["x", None], "size": [1, 2]}), tern.DataError, "table:2: column \"item\" has no id"),
-    ({"item": ["x"], "size": [(1, 2)]}, tern.DataError, r"column 'size' holds \(1, 2\)"),
-    ({"item": ["x"], "size": [1, 2]}, tern.ShapeError, "different lengths"),
-    ({"item": ["unknown"], "size": [1]}, tern.DataError, "no row belongs to the data"),
-    ({"item": ["x", "x"], "size": [1, 2]}, tern.DataError, "second row"),
+    (polars.DataFrame({"item": ["x", None], "size": [1, 2]}), tern.DataError, "item_features:2: column \"item\" has no id"),
+    ({"item": ["x"], "size": [(1, 2)]}, tern.DataError, r"^item_features:1: column 'size' holds \(1, 2\)"),
+    ({"item": ["x"], "size": [1, 2]}, tern.ShapeError, "^item_features: the columns have different lengths"),
+    ({"item": ["unknown"], "size": [1]}, tern.DataError, "^item_features: .*no row belongs to the data"),
+    ({"item": ["x", "x"], "size": [1, 2]}, tern.DataError, "^item_features:2: id \"x\" has a second row"),
+    (polars.DataFrame({"item": ["x", "y", "x"], "size": [1, 2, 3]}), tern.DataError, "^item_features:3: .*second row"),
+    (tern.Features(["x", "x"], [[1], [2]]), tern.DataError, "^item_features: id \"x\" occurs twice"),
+    (tern.Features(["x"], [[np.inf]]), tern.DataError, "^item_features: id \"x\", column \"0\": found inf"),
     (3, TypeError, "item_features: found int, expected a table keyed by the column 'item'"),
 ])
 def test_bad_features(features, error, message):
@@ -196,26 +199,26 @@ def test_bad_features(features, error, message):
 
 
 @pytest.mark.parametrize("table, error, message", [
-    (pandas.DataFrame({"user": ["a", None], "item": [1, 2]}), tern.DataError, "table:2: column \"user\" has no id"),
-    (polars.DataFrame({"user": ["a", "b"], "item": [None, 2]}), tern.DataError, "table:1: column \"item\" has no id"),
-    (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "column 'item', row 2: found nan"),
+    (pandas.DataFrame({"user": ["a", None], "item": [1, 2]}), tern.DataError, "^interactions:2: column \"user\" has no id"),
+    (polars.DataFrame({"user": ["a", "b"], "item": [None, 2]}), tern.DataError, "^interactions:1: column \"item\" has no id"),
+    (pandas.DataFrame({"user": ["a", "b"], "item": [1, np.nan]}), tern.DataError, "^interactions:2: column 'item': found nan"),
     (pandas.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column 'item' holds float64"),
     (polars.DataFrame({"user": ["a", "b"], "item": [1.5, 2]}), tern.DataError, "column \"item\" holds float64"),
     (pandas.DataFrame({"user": ["a"], "thing": [1]}), tern.DataError, "no column \"item\"; found \"user\", \"thing\""),
     (pyarrow.table({"user": ["a"], "item": pyarrow.array([True])}), tern.DataError,
      "column \"item\" holds bool, expected integers or text"),
     (polars.DataFrame({"user": ["a"], "item": [[1]]}), tern.DataError, "column \"item\" holds large_list"),
-    (structs_with_a_missing_row(), tern.DataError, "table:2: column \"user\" has no id"),
-    ({"user": ["a", None], "item": [1, 2]}, tern.DataError, "column 'user', row 2: found None"),
-    ({"user": ["a", "b"], "item": [1.5, 2]}, tern.DataError, "column 'item', row 1: found 1.5"),
+    (structs_with_a_missing_row(), tern.DataError, "^interactions:2: column \"user\" has no id"),
+    ({"user": ["a", None], "item": [1, 2]}, tern.DataError, "^interactions:2: column 'user': found None"),
+    ({"user": ["a", "b"], "item": [1.5, 2]}, tern.DataError, "^interactions:1: column 'item': found 1.5"),
     ({"user": np.array([1.5]), "item": [1]}, tern.DataError, "column 'user' holds float64"),
     ({"user": np.array([2**64 - 1], np.uint64), "item": [1]}, tern.DataError, "id 18446744073709551615"),
     ({"user": ["a"]}, tern.DataError, "no column 'item'; found 'user'"),
     ({"user": ["a", "b"], "item": [1]}, tern.ShapeError, "different lengths"),
-    ({"user": ["a\tb"], "item": [1]}, tern.DataError, "table:1: column \"user\": .*tab"),
-    (polars.DataFrame({"user": ["a", ""], "item": [1, 2]}), tern.DataError, "table:2: column \"user\": .*empty"),
+    ({"user": ["a\tb"], "item": [1]}, tern.DataError, "^interactions:1: column \"user\": .*tab"),
+    (polars.DataFrame({"user": ["a", ""], "item": [1, 2]}), tern.DataError, "^interactions:2: column \"user\": .*empty"),
     ({"user": [], "item": []}, tern.DataError, "no interaction"),
-    ({"user": np.array([1, np.nan]), "item": [1, 2]}, tern.DataError, "column 'user', row 2: found nan"),
+    ({"user": np.array([1, np.nan]), "item": [1, 2]}, tern.DataError, "^interactions:2: column 'user': found nan"),
     ({"user": ["\ud800"], "item": [1]}, tern.DataError, "column 'user': found text that UTF-8 cannot encode"),
     (3, tern.DataError, "interactions: found int"),
     (np.ones((3, 2)), tern.DataError, "interactions: found ndarray.*mapping of columns such as"),
@@ -280,7 +283,7 @@ def test_bad_arguments():
         tern.Dataset.from_interactions(frame, user=0, item=1)
     with pytest.raises(tern.DataError, match="no column \"article\"; found \"0\", \"1\""):
         tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=frame)
-    with pytest.raises(tern.DataError, match="features: found values of type <U1"):
+    with pytest.raises(tern.DataError, match="^item_features: found values of type <U1"):
         tern.Dataset.from_interactions(COLUMNS, **NAMES, item_features=tern.Features([17], [["a"]]))
     with pytest.raises(tern.ConfigError, match="user_features and item_features are for interactions in memory"):
         tern.Dataset.from_interactions("/no/such/file", item_features=tern.Features([17], [[1]]))

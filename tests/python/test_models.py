@@ -137,6 +137,7 @@ def test_dlpack_shares_the_memory(factor_model):
                               (factor_model.item_factors, factor_model.item_factors_dlpack())):
         view = np.from_dlpack(exported)
         assert np.shares_memory(view, factors) and view.shape == factors.shape and view.dtype == np.float32
+        assert exported.__dlpack_device__() == (1, 0)  # the CPU's memory, as the docstring says of every device
     expected = factor_model.item_factors.tobytes()
     factor_model.item_factors = None
     assert view.tobytes() == expected  # it keeps its memory

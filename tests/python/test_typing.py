@@ -38,3 +38,9 @@ def test_public_names_have_a_docstring():
         for member, value in vars(public).items() if isinstance(public, type) else ():
             if not member.startswith("_") and callable(value):
                 assert getattr(public, member).__doc__, f"{name}.{member}"
+
+
+def test_nothing_else_is_public():
+    """Submodules begin with an underscore, and __init__.py imports no name for its own use."""
+    public = {name for name in vars(tern) if not name.startswith("_")}
+    assert public == set(tern.__all__) - {"__version__"} | {"MemoryError"}

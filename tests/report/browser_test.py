@@ -19,6 +19,8 @@ import tempfile
 WIDTHS = (400, 900, 1600)
 SCHEMES = {"light": 1, "dark": 0}  # Chromium's numbers
 SKIPPED = 77
+CATEGORIES = (("drama",), ("war", "drama"), ("a category with a very long name indeed",), ("comedy",), (), ("music",), ("science",),
+              ("western",), ("sports",), ("news",))
 
 # Runs within the page, which forbids nothing but requests. It writes its findings into the document, which Chromium prints.
 FIRST = """<script>window.found = []; addEventListener('error', e => found.push('script error: ' + e.message));
@@ -118,7 +120,7 @@ def probe(browser, profile, width, scheme, page):
 
 
 def make_pages(program, folder):
-    """A page on one run, and one on three."""
+    """Pages on one run, on one whose items have a category, on three, and on eight with names that fit no screen."""
     def tern(*words):
         subprocess.run([program, *map(str, words)], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
@@ -132,9 +134,18 @@ def make_pages(program, folder):
     records = [json.loads(line) for line in metrics.read_text(encoding="utf-8").splitlines()]
     lines = [json.dumps({**record, "seconds": 0.0008 + 0.00001 * number}) for number, record in enumerate(records)]
     metrics.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    items = (folder / "lightgcn" / "items.tsv").read_text(encoding="utf-8").splitlines()
+    table = [f"{item}\t{'|'.join(CATEGORIES[number % len(CATEGORIES)])}" for number, item in enumerate(items)]
+    (folder / "data" / "item_features.tsv").write_text("\n".join(["item\tgenre", *table]) + "\n", encoding="utf-8")
+    tern("train", "data", "--out", "gcmc", "--model", "gcmc", *common)
+    eight = [f"{number}-{'a_name_without_a_blank_or_hyphen_' * 3}" for number in range(8)]
+    for name in eight:
+        shutil.copytree(folder / "lightgcn", folder / name)
     tern("report", "lightgcn", "--quiet", "-o", "one.html")
+    tern("report", "gcmc", "--quiet", "-o", "category.html")
+    tern("report", *eight, "--quiet", "-o", "eight.html")
     tern("report", "lightgcn", "a-run-with-a-long-name-for-narrow-screens", "ease", "--quiet", "-o", "three.html")
-    return [folder / "one.html", folder / "three.html"]
+    return [folder / f"{name}.html" for name in ("one", "category", "three", "eight")]
 
 
 def check(program, folder, screenshots):

@@ -20,8 +20,6 @@ AttributeError. Unknown numbers of users and items are IndexErrors, arguments of
 Messages are logged by the logger "tern".
 """
 
-from __future__ import annotations
-
 from tern._config import recipe
 from tern._dataset import Dataset, Features
 from tern._errors import (

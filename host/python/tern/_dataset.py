@@ -20,6 +20,8 @@ Path = str | os.PathLike[str]
 _FeatureRows = tuple[list[str], list[str], NDArray[np.float32]]
 #: Or the text of a table, whose first column holds ids.
 _FeatureSource = _FeatureRows | bytes
+#: The name of the table of interactions in messages.
+_TABLE = "interactions"
 
 
 @dataclass(frozen=True)
@@ -34,14 +36,14 @@ class Features:
     values: Any
     columns: Sequence[str] | None = None
 
-    def _rows(self) -> _FeatureRows:
+    def _rows(self, name: str) -> _FeatureRows:
         values = self.values.toarray() if hasattr(self.values, "toarray") else np.asarray(self.values)
         if values.ndim != 2 or len(values) != len(self.ids):
-            raise ShapeError(f"features have the shape {values.shape} for {len(self.ids)} ids, expected "
+            raise ShapeError(f"{name}: the values have the shape {values.shape} for {len(self.ids)} ids, expected "
                              "a row for each")
         columns = self.columns if self.columns is not None else range(values.shape[1])
         if values.dtype.kind not in "biuf":
-            raise DataError(f"features: found values of type {values.dtype}, expected numbers")
+            raise DataError(f"{name}: found values of type {values.dtype}, expected numbers")
         return ([str(node) for node in self.ids], [str(column) for column in columns],
                 np.ascontiguousarray(values, dtype=np.float32))
 
@@ -204,42 +206,42 @@ def _expect_a_row_for_each(name: str, features: Any, nodes: int) -> None:
 
 def _feature_source(name: str, features: Any, key: str) -> _FeatureSource | None:
     if features is None or isinstance(features, Features):
-        return None if features is None else features._rows()
+        return None if features is None else features._rows(name)
     if _is_matrix(features):
-        return Features(range(features.shape[0]), features)._rows()
+        return Features(range(features.shape[0]), features)._rows(name)
     if hasattr(features, "__arrow_c_stream__"):
         try:
-            return _tern.read_arrow_features(features.__arrow_c_stream__(), key)
+            return _tern.read_arrow_features(features.__arrow_c_stream__(), name, key)
         except ImportError:  # pandas needs pyarrow for it
             if not _is_pandas(features):
                 raise
     if isinstance(features, Mapping) or _is_pandas(features):
-        return _feature_text(features, key)
+        return _feature_text(name, features, key)
     raise TypeError(f"{name}: found {type(features).__name__}, expected a table keyed by the column {key!r}, "
                     "tern.Features(ids, values) or a matrix")
 
 
-def _feature_text(table: Any, key: str) -> bytes:
+def _feature_text(name: str, table: Any, key: str) -> bytes:
     """The table as _tern.read_arrow_features() writes it."""
-    ids = _column_of(table, key)
-    _encode(_tern.Names(), key, ids)  # checks them
+    ids = _column_of(name, table, key)
+    _encode(_tern.Names(), name, key, ids)  # checks them
     columns: list[list[object]] = [[str(node) for node in ids]]
     header = [key]
-    for name in table:
-        if name == key:
+    for column in table:
+        if column == key:
             continue
-        values = [_field(name, value) for value in _plain_values(table[name])]
+        values = [_field(name, column, row, value) for row, value in enumerate(_plain_values(table[column]), 1)]
         columns.append(values)
-        header.append(f"{name}:token" if any(isinstance(value, str) for value in values) else str(name))
+        header.append(f"{column}:token" if any(isinstance(value, str) for value in values) else str(column))
     if len({len(column) for column in columns}) > 1:
-        raise ShapeError("the columns of features have different lengths")
+        raise ShapeError(f"{name}: the columns have different lengths")
     text = io.StringIO(newline="")
     writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     writer.writerows([header, *zip(*columns)])
     try:
         return text.getvalue().encode()
     except UnicodeEncodeError:  # a lone surrogate
-        raise DataError("the features contain text that UTF-8 cannot encode") from None
+        raise DataError(f"{name}: found text that UTF-8 cannot encode") from None
 
 
 def _plain_values(column: Any) -> list[object]:
@@ -251,14 +253,14 @@ def _plain_values(column: Any) -> list[object]:
     return list(array.tolist())
 
 
-def _field(column: object, value: object) -> object:
+def _field(table: str, column: object, row: int, value: object) -> object:
     """A value of a feature as a number, text, or None if it is missing."""
     if isinstance(value, (bool, np.bool_)):
         return int(value)
     if value is None or str(value) in ("<NA>", "NaT"):  # of pandas
         return None
     if not isinstance(value, (int, float, str)):
-        raise DataError(f"column {column!r} holds {value!r}, expected numbers, times, truth values or text")
+        raise DataError(f"{table}:{row}: column {column!r} holds {value!r}, expected numbers, times, truth values or text")
     return value
 
 
@@ -290,63 +292,63 @@ def _from_arrow(table: Any, user: str, item: str, rating: str | None, timestamp:
 def _from_mapping(table: Any, user: str, item: str, rating: str | None,
                   timestamp: str | None) -> _Columns:
     names = (_tern.Names(), _tern.Names())
-    return _Columns(*names, _encode(names[0], user, _column_of(table, user)),
-                    _encode(names[1], item, _column_of(table, item)),
-                    _numbers(rating, _column_of(table, rating)) if rating else None,
-                    _numbers(timestamp, _column_of(table, timestamp)) if timestamp else None)
+    return _Columns(*names, _encode(names[0], _TABLE, user, _column_of(_TABLE, table, user)),
+                    _encode(names[1], _TABLE, item, _column_of(_TABLE, table, item)),
+                    _numbers(rating, _column_of(_TABLE, table, rating)) if rating else None,
+                    _numbers(timestamp, _column_of(_TABLE, table, timestamp)) if timestamp else None)
 
 
-def _column_of(table: Any, name: str) -> Any:
+def _column_of(table_name: str, table: Any, name: str) -> Any:
     if name not in table:
-        raise DataError(f"there is no column {name!r}; found {', '.join(map(repr, table))}")
+        raise DataError(f"{table_name}: there is no column {name!r}; found {', '.join(map(repr, table))}")
     return table[name]
 
 
 def _from_sparse(matrix: Any) -> _Columns:
     values = matrix.tocoo()
     names = (_tern.Names(), _tern.Names())
-    return _Columns(*names, _encode(names[0], "users", values.row), _encode(names[1], "items", values.col),
+    return _Columns(*names, _encode(names[0], _TABLE, "users", values.row), _encode(names[1], _TABLE, "items", values.col),
                     _numbers("values", values.data), None)
 
 
 def _numbers(column: str, values: Any) -> NDArray[np.float64]:
     """Of times too: seconds or finer, as they are stored. Raises DataError, ShapeError."""
     array = np.asarray(values)
-    _expect_column(column, array)
+    _expect_column(_TABLE, column, array)
     if array.dtype.kind == "M":
         array = np.where(np.isnat(array), np.nan, array.astype(np.int64))
     try:
         return np.ascontiguousarray(array, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"column {column!r}: expected numbers or times: {error}") from error
+        raise DataError(f"{_TABLE}: column {column!r}: expected numbers or times: {error}") from error
 
 
-def _expect_column(column: str, array: NDArray[Any]) -> None:
+def _expect_column(table: str, column: str, array: NDArray[Any]) -> None:
     if array.ndim != 1:
-        raise ShapeError(f"column {column!r} has {array.ndim} dimensions, expected 1")
+        raise ShapeError(f"{table}: column {column!r} has {array.ndim} dimensions, expected 1")
 
 
-def _encode(names: _tern.Names, column: str, values: Any) -> NDArray[np.int32]:
+def _encode(names: _tern.Names, table: str, column: str, values: Any) -> NDArray[np.int32]:
     # A list keeps its integers beside text.
     array = np.asarray(values) if hasattr(values, "__array__") else np.asarray(values, dtype=object)
-    _expect_column(column, array)
+    _expect_column(table, column, array)
     if array.dtype.kind in "iu":
         if array.dtype == np.uint64 and array.size and array.max() > np.iinfo(np.int64).max:
-            raise DataError(f"column {column!r} has the id {array.max()}, expected at most 2^63 - 1")
-        return names.encode_numbers(column, np.ascontiguousarray(array, dtype=np.int64))
+            raise DataError(f"{table}: column {column!r} has the id {array.max()}, expected at most 2^63 - 1")
+        return names.encode_numbers(table, column, np.ascontiguousarray(array, dtype=np.int64))
     if array.dtype.kind == "f" and np.isnan(array).any():
         row = int(np.isnan(array).argmax()) + 1
-        raise DataError(f"column {column!r}, row {row}: found nan, expected an integer or text as id")
+        raise DataError(f"{table}:{row}: column {column!r}: found nan, expected an integer or text as id")
     if array.dtype.kind not in "UO":
-        raise DataError(f"column {column!r} holds {array.dtype}, expected integers or text as ids")
+        raise DataError(f"{table}: column {column!r} holds {array.dtype}, expected integers or text as ids")
     texts = array.tolist()
     for row, value in enumerate(texts):
         if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
             texts[row] = str(value)
         elif not isinstance(value, str):
-            raise DataError(f"column {column!r}, row {row + 1}: found {value!r}, expected an integer or text "
+            raise DataError(f"{table}:{row + 1}: column {column!r}: found {value!r}, expected an integer or text "
                             "as id")
     try:
-        return names.encode_texts(column, texts)
+        return names.encode_texts(table, column, texts)
     except TypeError:  # a lone surrogate
-        raise DataError(f"column {column!r}: found text that UTF-8 cannot encode") from None
+        raise DataError(f"{table}: column {column!r}: found text that UTF-8 cannot encode") from None

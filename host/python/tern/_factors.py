@@ -121,8 +121,9 @@ class FactorModel(Estimator):
     def user_factors_dlpack(self) -> NDArray[np.float32]:
         """The same numbers for torch.from_dlpack(), numpy.from_dlpack() and others, without a copy.
 
-        The result shares its memory with user_factors, and keeps it alive. It is in the memory of the host, where fit()
-        leaves factors whatever the device is.
+        The result shares its memory with user_factors, and keeps it alive. It is in the memory of the host on every device
+        (__dlpack_device__() is (1, 0), the CPU): fit() on a GPU copies the final factors from it once, at its end, and
+        torch.from_dlpack(...).to("cuda") copies them there again.
         """
         return _host_table(self._tables()[0])
 

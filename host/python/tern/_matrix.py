@@ -16,14 +16,14 @@ Csr = tuple[NDArray[np.int64], NDArray[np.int32]]
 _MAX_NODES = 2**31 - 2
 
 
-def list_length(n: int) -> int:
-    """The argument N. Raises ConfigError below 1, TypeError unless it is a whole number."""
+def list_length(n: int, name: str = "N") -> int:
+    """The argument N, or one of this name. Raises ConfigError below 1, TypeError unless it is a whole number."""
     try:
         length = operator.index(n)
     except TypeError:
-        raise TypeError(f"N: found {type(n).__name__}, expected a whole number") from None
+        raise TypeError(f"{name}: found {type(n).__name__}, expected a whole number") from None
     if length < 1:
-        raise ConfigError(f"N: found {length}, expected at least 1")
+        raise ConfigError(f"{name}: found {length}, expected at least 1")
     return min(length, _MAX_NODES)  # no list is longer
 
 

@@ -8,7 +8,7 @@ import os
 import pathlib
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,26 +85,84 @@ class Run:
             raise Error(f"the run {self.path} is closed: open it again")
         return self._native
 
-    def recommend(self, users: Sequence[Id], N: int = 10, *, filter_already_liked_items: bool = True,
+    def recommend(self, users: Sequence[Id] | None = None, N: int = 10, *,
+                  history: Mapping[Any, Sequence[Id]] | None = None, filter_already_liked_items: bool = True,
                   items: Sequence[Id] | None = None, filter_items: Sequence[Id] | None = None,
                   cold: bool = False) -> list[ScoredIds]:
         """For each user the N best items as (id, score), best first, as `tern recommend` lists them.
 
-        filter_already_liked_items: leaves out the items that a user has for training or validation.
+        history: instead of users, those that training has not seen, with the items of each: {"dan": ["tea", "milk"]}. A
+            lightgcn computes their embeddings by one propagation of these items, ease and graph_filter score by them, as
+            `tern recommend --history` does; other models raise ConfigError. Items that the run does not know are left
+            out, and logged. A user without an item that it knows gets the popular ones. The order is that of the mapping.
+        filter_already_liked_items: leaves out the items that a user has for training or validation, or in the history.
         items: only these are ranked; None: all. filter_items: these are left out.
         cold: whether items without training interactions are listed.
 
-        A list is shorter than N if fewer items are left. Raises DataError on an unknown id, and names similar ones;
-        ConfigError if N is below 1.
+        A list is shorter than N if fewer items are left. Raises DataError on an unknown id, and names similar ones, on a
+        user in the history that the run knows, and if no item of the history is known; ConfigError if N is below 1.
         """
-        names = _texts("users", users)
         candidates = [] if items is None else _texts("items", items)
         if items is not None and not candidates:
             raise DataError("items is empty, expected at least one id")
         excluded = [] if filter_items is None else _texts("filter_items", filter_items)
-        length = list_length(N)
+        options = (list_length(N), filter_already_liked_items, cold, candidates, excluded)
+        if history is not None:
+            if users is not None:
+                raise TypeError("expected either users or history")
+            new = _histories(history)
+            with self._lock:
+                return self._model().recommend_new(new, *options, log.info)
+        names = _texts("users", users)
         with self._lock:
-            return self._model().recommend(names, length, filter_already_liked_items, cold, candidates, excluded)
+            return self._model().recommend(names, *options)
+
+    def evaluate(self, split: Literal["test", "valid"] = "test", *, k: int | Sequence[int] | None = None,
+                 baselines: bool = False, ease_l2: float = 200.0, cold: bool = False) -> dict[str, Any]:
+        """How well the run ranks held-out interactions: the object of `tern evaluate --json`, with the same numbers.
+
+        split: "test" or "valid". All items are ranked for every user with held-out items, without those that the user has
+            for training and, if the test split is measured, for validation.
+        k: a length of the lists, or several; None: those of the run.
+        baselines: whether rankings without training are measured too: popularity, linear_filter, graph_filter (GF-CF) and
+            ease with the penalty ease_l2. None stands for one that needs more memory than is free.
+        cold: ranks only items without a training interaction, for a gcmc that reads features of items.
+
+        {"metrics": {"recall@20": 0.18, ...}, "baselines": {"popularity": {"recall@20": ...}, ...}, "users": 29858, ...}:
+        means over these users, from 0 to 1. The same bits for any number of threads. Raises ConfigError if nothing is held
+        out, and on k out of range.
+        """
+        if split not in ("test", "valid"):
+            raise ConfigError(f"split: found {split!r}, expected 'test' or 'valid'")
+        ks = [list_length(length, "k") for length in ([k] if isinstance(k, (int, np.integer)) else k or [])]
+        with self._lock:
+            model = self._model()
+            metrics, others = model.evaluate(split == "test", ks, cold, ease_l2 if baselines else None, log.info)
+        users = int(metrics.pop("users"))
+        found: dict[str, Any] = {
+            "run": str(self.path), "model": self.config["model.kind"], "checkpoint": model.checkpoint,
+            "epoch": model.epoch, "selected_on": self.config["train.select_on"], "split": split,
+            "items": "cold" if cold else "all", "users": users, "metrics": metrics}
+        if baselines:
+            found["baselines"] = {name: _without_users(values) for name, values in others.items()}
+        return found
+
+    def export(self, path: Path, format: Literal["npy", "safetensors", "word2vec", "faiss"] = "npy") -> pathlib.Path:
+        """Writes the final embeddings and the ids for other programs, as `tern export` does, and returns the directory.
+
+        path: a directory, which is made; files of an earlier export are replaced. Row n of a table belongs to line n of
+            users.tsv or items.tsv.
+        format: "npy" (user_embeddings.npy, item_embeddings.npy), "safetensors" (embeddings.safetensors), "word2vec" (text,
+            for gensim) or "faiss" (exact indices of the inner product, for faiss.read_index). A run of ease or
+            graph_filter has its arrays as the first two.
+
+        Raises ConfigError on another format and on the directory of the run; Error if writing fails, or if an id has a
+        space that word2vec cannot hold.
+        """
+        folder = pathlib.Path(path)
+        with self._lock:
+            self._model().export_to(str(folder), format)
+        return folder
 
     def similar_items(self, item: Id, N: int = 10) -> ScoredIds:
         """The N items most similar to one, itself left out, as `tern similar` lists them."""
@@ -120,6 +178,15 @@ class Run:
         """The score by which recommend() ranks; None for an item without training interactions."""
         with self._lock:
             return self._model().score(_text("user", user), _text("item", item))
+
+    def score_pairs(self, pairs: Iterable[tuple[Id, Id]]) -> list[float | None]:
+        """The same for pairs of a user and an item, as `tern score` lists them, in less time than one by one.
+
+        Raises DataError on an unknown id, and names similar ones.
+        """
+        wanted = [_pair(pair) for pair in pairs]
+        with self._lock:
+            return self._model().score_each(wanted)
 
     @property
     def users(self) -> list[str]:
@@ -180,7 +247,25 @@ def _text(name: str, node: object) -> str:
     raise TypeError(f"{name}: found {type(node).__name__}, expected an id, which is text or a whole number")
 
 
-def _texts(name: str, ids: Iterable[Id]) -> list[str]:
+def _histories(history: object) -> list[tuple[str, list[str]]]:
+    if not isinstance(history, Mapping):
+        raise TypeError(f"history: found {type(history).__name__}, expected a mapping from new users to their items, such "
+                        "as {'dan': ['tea', 'milk']}")
+    return [(_text("history", user), _texts(f"history of {user!r}", items)) for user, items in history.items()]
+
+
+def _without_users(metrics: dict[str, float] | None) -> dict[str, float] | None:
+    return None if metrics is None else {name: value for name, value in metrics.items() if name != "users"}
+
+
+def _pair(pair: object) -> tuple[str, str]:
+    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        found = type(pair).__name__ + (f" of {len(pair)}" if isinstance(pair, Sequence) and not isinstance(pair, str) else "")
+        raise TypeError(f"pairs: found {found}, expected pairs of a user and an item")
+    return _text("user", pair[0]), _text("item", pair[1])
+
+
+def _texts(name: str, ids: object) -> list[str]:
     if isinstance(ids, str) or not isinstance(ids, Iterable):
         raise TypeError(f"{name}: found {type(ids).__name__}, expected a list of ids")
     return [_text(name, node) for node in ids]

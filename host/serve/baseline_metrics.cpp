@@ -1,4 +1,4 @@
-#include "host/cli/baselines.hpp"
+#include "host/serve/baseline_metrics.hpp"
 
 #include <fmt/format.h>
 
@@ -8,31 +8,33 @@
 #include <string_view>
 #include <utility>
 
-#include "host/cli/format.hpp"
 #include "host/support/clock.hpp"
+#include "host/support/number_text.hpp"
+#include "host/train/fitted_model.hpp"
 #include "tern/error.hpp"
 
-namespace tern::cli {
+namespace tern {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Rankings = std::vector<NodeId>;
+using Note = std::function<void(std::string_view)>;
 
 // Shorter waits need no explanation.
 constexpr double kLongSeconds = 2.0;
 
 // The metrics of the rankings that make() returns; none if they are too large for this machine.
-std::optional<Metrics> measure(std::string_view name, const BaselineTask& task, std::int64_t k,
-                               const std::function<Rankings()>& make, Console& console) {
+std::optional<Metrics> measure_rankings(std::string_view name, const BaselineTask& task,
+                                        std::int64_t k, const std::function<Rankings()>& make,
+                                        const Note& note) {
   const auto leave_out = [&](std::string_view reason) {
-    console.line(fmt::format("{} is left out: {}", name, reason));
+    note(fmt::format("{} is left out: {}", name, reason));
     return std::nullopt;
   };
   const Clock::time_point begin = Clock::now();
   try {
     Metrics metrics = evaluate_rankings(make(), k, task.held_out, task.lists);
     const double seconds = seconds_since(begin);
-    if (seconds >= kLongSeconds) console.line(fmt::format("{} took {}", name, duration(seconds)));
+    if (seconds >= kLongSeconds) note(fmt::format("{} took {}", name, duration(seconds)));
     return metrics;
   } catch (const MemoryError& error) {
     return leave_out(error.what());
@@ -47,18 +49,33 @@ std::optional<Metrics> measure(std::string_view name, const BaselineTask& task, 
 
 }  // namespace
 
-std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console) {
+std::optional<BaselineResult> known_baseline(const Config& config, const EaseOptions& ease,
+                                             const Metrics& metrics) {
+  const ModelOptions& model = config.model;
+  const GfCfOptions filter;
+  const bool is_ease = model.kind == ModelKind::kEase && model.ease.l2 == ease.l2;
+  const bool is_filter = model.kind == ModelKind::kGraphFilter &&
+                         model.graph_filter.rank == filter.rank &&
+                         model.graph_filter.alpha == filter.alpha && config.seed == filter.seed;
+  if (!is_ease && !is_filter) return std::nullopt;
+  return BaselineResult{std::string(model_name(model.kind)), metrics};
+}
+
+std::vector<BaselineResult> measure_baselines(const BaselineTask& task, const Note& note,
+                                              const BaselineProgress& progress) {
   const std::int64_t k = *std::max_element(task.lists.ks.begin(), task.lists.ks.end());
   std::vector<BaselineResult> results;
   const auto add = [&](const char* name, const std::function<Rankings()>& make) {
     if (task.known && task.known->name == name) {
-      console.line(fmt::format("{} is the run's own model: it is not fitted again", name));
+      note(fmt::format("{} is the run's own model: it is not fitted again", name));
       results.push_back(*task.known);
       return;
     }
-    results.push_back({name, measure(name, task, k, make, console)});
+    results.push_back({name, measure_rankings(name, task, k, make, note)});
   };
-  const auto live = [&](std::string_view text) { console.live(text); };
+  const auto live = [&](std::string_view text) {
+    if (progress) progress(text);
+  };
   add("popularity", [&] {
     live("ranking by popularity");
     return popularity_rankings(task.train, task.observed, k);
@@ -72,4 +89,4 @@ std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console&
   return results;
 }
 
-}  // namespace tern::cli
+}  // namespace tern

@@ -1,20 +1,21 @@
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
-#include "host/cli/console.hpp"
 #include "tern/baselines.hpp"
 #include "tern/config.hpp"
 #include "tern/evaluation.hpp"
 #include "tern/interactions.hpp"
 
-namespace tern::cli {
+namespace tern {
 
 /// A baseline by its name in tables and JSON, which is that of the model if there is one. No metrics if
-/// it was left out; a line on the console gives the reason.
+/// it was left out; a note gives the reason.
 struct BaselineResult {
   std::string name;
   std::optional<Metrics> metrics;
@@ -31,9 +32,15 @@ struct BaselineTask {
   std::optional<BaselineResult> known = {};
 };
 
-/// Measures popularity, linear_filter, graph_filter (GF-CF) and ease, in this order. One that needs
-/// more memory than is free, or that is limited to fewer items, is left out with a line on the
-/// console; a line reports the time of each that takes two seconds or more.
-std::vector<BaselineResult> measure_baselines(const BaselineTask& task, Console& console);
+/// The metrics of a model as those of the baseline that it is, if both have the same options.
+std::optional<BaselineResult> known_baseline(const Config& config, const EaseOptions& ease,
+                                             const Metrics& metrics);
 
-}  // namespace tern::cli
+/// Measures popularity, linear_filter, graph_filter (GF-CF) and ease, in this order. One that needs
+/// more memory than is free, or that is limited to fewer items, is left out with a note; a note reports
+/// the time of each that takes two seconds or more. progress: see BaselineProgress.
+std::vector<BaselineResult> measure_baselines(const BaselineTask& task,
+                                              const std::function<void(std::string_view)>& note,
+                                              const BaselineProgress& progress);
+
+}  // namespace tern
