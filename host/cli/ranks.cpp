@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <span>
 #include <utility>
@@ -18,7 +20,6 @@
 #include <vector>
 
 #include "host/cli/console.hpp"
-#include "host/cli/search.hpp"
 #include "host/config/keys.hpp"
 #include "host/data/fingerprint.hpp"
 #include "host/distributed/column_backend.hpp"
@@ -89,6 +90,7 @@ Ranks::Ranks(double timeout) {
 }
 
 void Ranks::end_overdue(const distributed::Failure& failure) const {
+  ::alarm(2);  // ends the process if standard error hangs too, as on the same file system
   if (!failure.reported && !reported_) {
     Console(Console::Mode::kTalk).line("tern: " + failure.reason + way_on());
   }
@@ -189,6 +191,35 @@ int Ranks::share_threads(int asked) {
   return std::max(1, default_thread_count().threads / sharing);
 }
 
+int Ranks::on_this_host() const {
+  if (!several()) return 1;
+  int found = 0;
+  for (int r = 0; r < size(); ++r) {
+    found += communicator_->host_of(r) == communicator_->host_of(communicator_->rank()) ? 1 : 0;
+  }
+  return found;
+}
+
+std::vector<std::string> Ranks::gather(const std::string& own) {
+  if (!several()) return {own};
+  const std::uint64_t size = own.size();
+  std::vector<std::uint64_t> sizes(static_cast<std::size_t>(communicator_->size()));
+  communicator_->all_gather(std::as_bytes(std::span(&size, 1)),
+                            std::vector<std::size_t>(sizes.size(), sizeof size),
+                            std::as_writable_bytes(std::span(sizes)));
+  const std::vector<std::size_t> bytes(sizes.begin(), sizes.end());
+  std::string all(std::accumulate(bytes.begin(), bytes.end(), std::size_t{0}), '\0');
+  communicator_->all_gather(std::as_bytes(std::span(own)), bytes,
+                            std::as_writable_bytes(std::span(all)));
+  std::vector<std::string> texts;
+  std::size_t begin = 0;
+  for (const std::size_t one : bytes) {
+    texts.push_back(all.substr(begin, one));
+    begin += one;
+  }
+  return texts;
+}
+
 std::string Ranks::describe() const {
   std::set<std::string> hosts;
   for (int r = 0; r < communicator_->size(); ++r) hosts.insert(communicator_->host_of(r));
@@ -200,7 +231,7 @@ std::unique_ptr<Backend> Ranks::make_backend(int threads) {
   return std::make_unique<distributed::ColumnBackend>(*communicator_, threads);
 }
 
-void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
+void Ranks::expect_carried(const Config& config) const {
   if (!several()) return;
   const auto refuse = [](std::string_view found) {
     throw ConfigError(fmt::format(
@@ -212,8 +243,6 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
     refuse(fmt::format("{} = {}", key, to_toml(find_key(key).get(config))));
   };
   const ModelOptions& model = config.model;
-  if (options.verify_determinism) refuse("--verify-determinism");
-  if (searches(options.config)) refuse("a recipe that searches");
   if (config.data_path == "-") refuse("standard input as DATA");
   if (model.kind != ModelKind::kLightGcn && model.kind != ModelKind::kMatrixFactorization) {
     refuse_key("model.kind");
