@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "host/cli/commands.hpp"
 #include "host/cli/format.hpp"
 
 namespace tern::cli {
@@ -9,6 +10,11 @@ namespace tern::cli {
 std::string way_on(const Run& run) {
   return fmt::format("to train on anyway: tern train --resume {} --set monitor.on_collapse=warn",
                      run.path().string());
+}
+
+int exit_code(const TrainingResult& result) {
+  if (result.reason == StopReason::kCollapse) return kFailed;
+  return result.reason == StopReason::kRequested ? kStopped : kDone;
 }
 
 std::string ending(const TrainingResult& result, const TrainingProgress& at, const Run& run) {

@@ -20,6 +20,7 @@
 #include "host/cli/output.hpp"
 #include "host/config/batch.hpp"
 #include "host/config/recipes.hpp"
+#include "host/distributed/column_backend.hpp"
 #include "tern/dataset.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -32,6 +33,7 @@ using Json = nlohmann::ordered_json;
 struct InspectOptions {
   ConfigOptions config;
   bool memory = false;
+  int ranks = 1;
   bool json = false;
 };
 
@@ -45,7 +47,7 @@ struct MemoryReport {
 };
 
 // The need on a GPU can be estimated even if this machine has none.
-MemoryReport measure(const Dataset& data, const Config& config) {
+MemoryReport measure(const Dataset& data, const Config& config, int ranks) {
   MemoryReport report;
   std::unique_ptr<Backend> backend;
   MemoryTarget target;
@@ -59,6 +61,7 @@ MemoryReport measure(const Dataset& data, const Config& config) {
     target.kind = MemoryTarget::Kind::kCuda;
     report.on = config.device + " (not available)";
   }
+  target.ranks = ranks;
   report.estimate = estimate_memory(target, data, config);
   report.host = host_memory();
   if (backend == nullptr) return report;
@@ -88,7 +91,7 @@ std::string megabytes(std::int64_t bytes) {
   return fmt::format("{:.1f}", static_cast<double>(bytes) / kMega);
 }
 
-std::string memory_text(const MemoryReport& report, const Config& config) {
+std::string memory_text(const MemoryReport& report, const Config& config, int ranks) {
   Table table({"MB", "smaller with", "host", "device"}, 2);
   const auto row = [&](const std::string& name, const std::string& keys, std::int64_t host,
                        std::int64_t device) {
@@ -108,7 +111,8 @@ std::string memory_text(const MemoryReport& report, const Config& config) {
           ? fmt::format("fitting {}", model_name(config.model.kind))
           : fmt::format("training {}, D {}, B {}{}, on {}", model_name(config.model.kind),
                         config.model.width, config.batch_size, negatives, report.on);
-  return fmt::format("\n{} needs about\n{}{}", work, table.text(),
+  return fmt::format("\n{}{} needs about\n{}{}", work,
+                     ranks == 1 ? "" : fmt::format(", each of {} ranks,", ranks), table.text(),
                      report.shortage.empty() ? "" : "not enough memory: " + report.shortage + "\n");
 }
 
@@ -247,10 +251,14 @@ int inspect_data(const InspectOptions& options) {
   const Dataset data = load_dataset(config.data_path, config.data);
   const DatasetSummary summary = inspect(data);
   std::optional<MemoryReport> memory;
-  if (options.memory || options.config.given("--model")) memory = measure(data, config);
+  if (options.ranks > 1) {
+    distributed::expect_enough_columns("model.width", config.model.width, options.ranks);
+  }
+  if (options.memory || options.config.given("--model"))
+    memory = measure(data, config, options.ranks);
   print(options.json ? as_json(config.data_path, data, summary, memory)
                      : as_text(config.data_path, data, summary) +
-                           (memory ? memory_text(*memory, config) : ""));
+                           (memory ? memory_text(*memory, config, options.ranks) : ""));
   return kDone;
 }
 
@@ -269,6 +277,11 @@ Command add_inspect(CLI::App& program) {
   app->add_flag(
       "--memory", options->memory,
       "also show the memory that training needs, and the free memory; implied by --model");
+  app->add_option("--ranks", options->ranks,
+                  "with --memory: the need of each of so many ranks that train together")
+      ->type_name("N")
+      ->check(CLI::Range(1, 32767))
+      ->capture_default_str();
   app->add_flag("--json", options->json, "one JSON object instead of tables");
   app->footer(
       "With --memory, the keys of model, train, optimizer and evaluation matter too (tern train\n"

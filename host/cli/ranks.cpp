@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -12,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <span>
 #include <utility>
@@ -21,7 +23,6 @@
 #include "host/backend/device.hpp"
 #include "host/cli/commands.hpp"
 #include "host/cli/console.hpp"
-#include "host/cli/search.hpp"
 #include "host/config/keys.hpp"
 #include "host/data/fingerprint.hpp"
 #include "host/distributed/column_backend.hpp"
@@ -116,6 +117,7 @@ Ranks::Ranks(double timeout) {
 }
 
 void Ranks::end_overdue(const distributed::Failure& failure) const {
+  ::alarm(2);  // ends the process if standard error hangs too, as on the same file system
   if (!failure.reported && !reported_) {
     Console(Console::Mode::kTalk).line("tern: " + failure.reason + way_on());
   }
@@ -216,6 +218,35 @@ int Ranks::share_threads(int asked) {
   return std::max(1, default_thread_count().threads / sharing);
 }
 
+int Ranks::on_this_host() const {
+  if (!several()) return 1;
+  int found = 0;
+  for (int r = 0; r < size(); ++r) {
+    found += communicator_->host_of(r) == communicator_->host_of(communicator_->rank()) ? 1 : 0;
+  }
+  return found;
+}
+
+std::vector<std::string> Ranks::gather(const std::string& own) {
+  if (!several()) return {own};
+  const std::uint64_t size = own.size();
+  std::vector<std::uint64_t> sizes(static_cast<std::size_t>(communicator_->size()));
+  communicator_->all_gather(std::as_bytes(std::span(&size, 1)),
+                            std::vector<std::size_t>(sizes.size(), sizeof size),
+                            std::as_writable_bytes(std::span(sizes)));
+  const std::vector<std::size_t> bytes(sizes.begin(), sizes.end());
+  std::string all(std::accumulate(bytes.begin(), bytes.end(), std::size_t{0}), '\0');
+  communicator_->all_gather(std::as_bytes(std::span(own)), bytes,
+                            std::as_writable_bytes(std::span(all)));
+  std::vector<std::string> texts;
+  std::size_t begin = 0;
+  for (const std::size_t one : bytes) {
+    texts.push_back(all.substr(begin, one));
+    begin += one;
+  }
+  return texts;
+}
+
 std::string Ranks::describe() const {
   std::set<std::string> hosts;
   for (int r = 0; r < communicator_->size(); ++r) hosts.insert(communicator_->host_of(r));
@@ -264,7 +295,7 @@ std::unique_ptr<Backend> Ranks::make_backend(const Config& config, int threads) 
       *communicator_, make_cuda_backend({.device = choose_gpu(), .ranks = communicator_.get()}));
 }
 
-void Ranks::expect_carried(const Config& config, const TrainOptions& options) const {
+void Ranks::expect_carried(const Config& config) const {
   if (!several()) return;
   const auto refuse = [](std::string_view found) {
     throw ConfigError(
@@ -276,8 +307,6 @@ void Ranks::expect_carried(const Config& config, const TrainOptions& options) co
     refuse(fmt::format("{} = {}", key, to_toml(find_key(key).get(config))));
   };
   const ModelOptions& model = config.model;
-  if (options.verify_determinism) refuse("--verify-determinism");
-  if (searches(options.config)) refuse("a recipe that searches");
   if (config.data_path == "-") refuse("standard input as DATA");
   if (is_fitted(model.kind)) refuse_key("model.kind");
   const bool fits = config.device == "auto" || config.device == "cpu" || config.device == "cuda";

@@ -7,8 +7,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "host/cli/training_plan.hpp"
 #include "host/distributed/tcp_communicator.hpp"
 #include "host/run/job_ranks.hpp"
 #include "tern/backend.hpp"
@@ -27,7 +27,7 @@ class Ranks : public JobRanks {
   /// not ended in time after the loss of one, it hangs: it then reports the loss and exits. Throws Error.
   explicit Ranks(double timeout);
 
-  bool several() const noexcept override { return communicator_ != nullptr; }
+  int size() const noexcept override { return communicator_ ? communicator_->size() : 1; }
   bool leads() const override { return !several() || communicator_->rank() == 0; }
 
   /// The leader's answer.
@@ -52,14 +52,20 @@ class Ranks : public JobRanks {
   /// The threads of this rank: those asked for, or if this is 0 its share of the processors that ranks of
   /// one host have in common.
   int share_threads(int asked);
+  /// The ranks on the host of this one.
+  int on_this_host() const;
   /// "4 ranks on 2 hosts".
   std::string describe() const;
+  /// The text of each rank, on all of them.
+  std::vector<std::string> gather(const std::string& own);
+  /// The host of a rank.
+  std::string host_of(int rank) const { return communicator_->host_of(rank); }
   /// The backend of this rank: the CPU, or with train.device = cuda a GPU of its host that no other rank has.
   /// Throws ConfigError on every rank if a host has fewer GPUs than ranks.
   std::unique_ptr<Backend> make_backend(const Config& config, int threads);
 
   /// Throws ConfigError if several ranks do not carry out this job.
-  void expect_carried(const Config& config, const TrainOptions& options) const;
+  void expect_carried(const Config& config) const;
 
  private:
   /// The number of this rank's GPU among those that it sees.

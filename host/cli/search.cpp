@@ -33,16 +33,6 @@ bool has_effect(std::string_view key, const Config& config) {
   return is_softmax(config.loss.kind);
 }
 
-/// The grids of the recipe's keys that the command line leaves open.
-std::vector<SearchGrid> open_grids(const ConfigOptions& options, const Config& config) {
-  std::vector<SearchGrid> grids;
-  for (const auto& [key, values] : options.recipe()->searched) {
-    if (!has_effect(key, config) || options.fixes(key, values.front(), values.back())) continue;
-    grids.push_back({std::string(key), {values.begin(), values.end()}});
-  }
-  return grids;
-}
-
 /// The columns of the table of trials, as wide as the names of the keys.
 class TrialTable {
  public:
@@ -88,14 +78,21 @@ void fit_weight_temperature(const ConfigOptions& options, Config& config) {
   config.loss.at_k.weight_temperature = published.loss.at_k.weight_temperature;
 }
 
-void search_recipe(const ConfigOptions& options, Backend& backend, const Dataset& data,
-                   Config& config, Console& console) {
-  const std::vector<SearchGrid> grids = open_grids(options, config);
-  if (grids.empty()) return;
+std::vector<SearchGrid> open_grids(const ConfigOptions& options, const Config& config) {
+  std::vector<SearchGrid> grids;
+  for (const auto& [key, values] : options.recipe()->searched) {
+    if (!has_effect(key, config) || options.fixes(key, values.front(), values.back())) continue;
+    grids.push_back({std::string(key), {values.begin(), values.end()}});
+  }
+  return grids;
+}
+
+void search_recipe(std::string_view recipe, const std::vector<SearchGrid>& grids, Backend& backend,
+                   const Dataset& data, Config& config, Console& console) {
   const Dataset split = with_validation(data, config.data.split_seed);
   const std::int64_t steps = trial_steps(split, config);
   console.line(fmt::format("Recipe {}: short trainings of {} steps, batch size {}, measured on {}:",
-                           options.recipe()->name, steps, config.batch_size,
+                           recipe, steps, config.batch_size,
                            data.valid.size() > 0 ? "the validation split"
                                                  : "a tenth of the training interactions, which "
                                                    "they do not train on"));

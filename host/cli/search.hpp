@@ -1,7 +1,11 @@
 #pragma once
 
+#include <string_view>
+#include <vector>
+
 #include "host/cli/config_options.hpp"
 #include "host/cli/console.hpp"
+#include "host/train/search.hpp"
 #include "tern/backend.hpp"
 #include "tern/dataset.hpp"
 
@@ -17,9 +21,12 @@ void fit_batch_size(const ConfigOptions& options, const Dataset& data, Config& c
 /// SL@K, and the command line does not set it.
 void fit_weight_temperature(const ConfigOptions& options, Config& config);
 
-/// Searches the keys that the recipe leaves open, the command line does not set, and the model or loss
-/// reads; prints each trial, and sets the best values in config. Needs searches(options).
-void search_recipe(const ConfigOptions& options, Backend& backend, const Dataset& data,
-                   Config& config, Console& console);
+/// The keys that the recipe leaves open, the command line does not set, and the model or loss reads, with
+/// the values to search. Needs searches(options).
+std::vector<SearchGrid> open_grids(const ConfigOptions& options, const Config& config);
+
+/// Searches these keys of a recipe; prints each trial, and sets the best values in config.
+void search_recipe(std::string_view recipe, const std::vector<SearchGrid>& grids, Backend& backend,
+                   const Dataset& data, Config& config, Console& console);
 
 }  // namespace tern::cli

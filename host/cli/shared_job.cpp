@@ -1,6 +1,7 @@
 #include "host/cli/shared_job.hpp"
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <string>
 
 #include "host/config/keys.hpp"
@@ -10,6 +11,8 @@
 
 namespace tern::cli {
 namespace {
+
+using nlohmann::json;
 
 // A rank may have been started in another directory.
 std::string absolute_text(const std::filesystem::path& path) {
@@ -24,19 +27,31 @@ Config config_of(const std::string& text) {
   return config;
 }
 
+constexpr char kVerification[] = "verify";
+
+void announce(Ranks& ranks, const char* kind, Config config, const std::string& own_copy) {
+  if (!ranks.several()) return;
+  if (!config.data_path.empty()) config.data_path = absolute_text(config.data_path);
+  ranks.share(kind);
+  ranks.share(write_config(config));
+  ranks.share(own_copy);
+}
+
 }  // namespace
 
 void announce_job(Ranks& ranks, const Plan& plan) {
-  if (!ranks.several()) return;
-  Config config = plan.config;
-  if (!config.data_path.empty()) config.data_path = absolute_text(config.data_path);
-  ranks.share(write_config(config));
-  ranks.share(plan.reads_own_copy ? absolute_text(plan.run->path()) : "");
+  announce(ranks, "train", plan.config, plan.reads_own_copy ? absolute_text(plan.run->path()) : "");
   ranks.share_run(plan.run ? plan.run->path().string() : "");
+}
+
+void announce_verification(Ranks& ranks, const Config& config) {
+  announce(ranks, kVerification, config, "");
+  ranks.share_run("");
 }
 
 FollowedJob receive_job(Ranks& ranks) {
   FollowedJob job;
+  job.verifies = ranks.share("") == kVerification;
   job.config = config_of(ranks.share(""));
   job.run = ranks.share("");
   ranks.share_run("");
@@ -49,26 +64,26 @@ Dataset load_data(const FollowedJob& job) {
   return load_dataset(config.data_path, config.data, feature_files_for(config.model));
 }
 
-void announce_settings(Ranks& ranks, const Config& config) {
+void announce(Ranks& ranks, const Order& order) {
   if (!ranks.several()) return;
-  ranks.agree(true);
-  ranks.share(write_config(config));
+  json text{{"kind", static_cast<int>(order.kind)},
+            {"config", write_config(order.config)},
+            {"grids", json::array()},
+            {"code", order.code}};
+  for (const SearchGrid& grid : order.grids) text["grids"].push_back({grid.key, grid.values});
+  ranks.share(text.dump());
 }
 
-void announce_end(Ranks& ranks, int code) {
-  if (!ranks.several()) return;
-  ranks.agree(false);
-  ranks.share(std::to_string(code));
-}
-
-bool receive_settings(Ranks& ranks, Config& config) {
-  if (!ranks.agree(false)) return false;
-  config = config_of(ranks.share(""));
-  return true;
-}
-
-int receive_exit_code(Ranks& ranks) {
-  return std::stoi(ranks.share(""));
+Order receive_order(Ranks& ranks) {
+  const json text = json::parse(ranks.share(""));
+  Order order;
+  order.kind = static_cast<Order::Kind>(text["kind"].get<int>());
+  order.config = config_of(text["config"].get<std::string>());
+  for (const json& grid : text["grids"]) {
+    order.grids.push_back({grid[0].get<std::string>(), grid[1].get<std::vector<std::string>>()});
+  }
+  order.code = text["code"].get<int>();
+  return order;
 }
 
 }  // namespace tern::cli

@@ -4,7 +4,6 @@
 
 #include <exception>
 #include <memory>
-#include <new>
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,11 +15,13 @@
 #include "host/cli/console.hpp"
 #include "host/cli/ending.hpp"
 #include "host/cli/fitting.hpp"
+#include "host/cli/following.hpp"
 #include "host/cli/job_report.hpp"
 #include "host/cli/output.hpp"
 #include "host/cli/program.hpp"
 #include "host/cli/progress.hpp"
 #include "host/cli/ranks.hpp"
+#include "host/cli/rehearsal.hpp"
 #include "host/cli/search.hpp"
 #include "host/cli/shared_job.hpp"
 #include "host/cli/signals.hpp"
@@ -69,52 +70,32 @@ void resume_run(Plan& plan, Trainer& trainer, Console& console, Ranks& ranks) {
   const JobLog log = log_to(console);
   std::optional<Run::SavedState> state = std::exchange(plan.state, std::nullopt);
   if (!state) state = load_state(*plan.run, plan.changes, log);
-  resume_training(*plan.run, trainer, state ? &*state : nullptr, plan.changes, log);
+  resume_training(*plan.run, trainer, state ? &*state : nullptr, plan.changes, log, ranks.size());
   plan.run->set_config(plan.config);
   std::optional<TrainingState> shared;
   if (state) shared = std::move(state->state);
   ranks.share(shared);
 }
 
-int exit_code(const TrainingResult& result) {
-  if (result.reason == StopReason::kCollapse) return kFailed;
-  return result.reason == StopReason::kRequested ? kStopped : kDone;
-}
-
-int train_in_run(Run& run, Backend& backend, Trainer& trainer, const StopSignals& signals,
-                 Console& console, Ranks& ranks) {
-  Progress progress(console, words_of(run.config()), trainer.progress());
-  TrainingJob job(run, trainer, report_job(progress, console, signals), &ranks);
-  const TrainingResult result = job.run();
-  const std::string summary = ending(result, trainer.progress(), run);
+int train_in_run(Run& run, Backend& backend, std::unique_ptr<Trainer> trainer,
+                 const StopSignals& signals, Console& console, Ranks& ranks) {
+  const Dataset& data = trainer->data();
+  const auto train = [&] {
+    Progress progress(console, words_of(run.config()), trainer->progress());
+    return TrainingJob(run, *trainer, report_job(progress, console, signals), &ranks).run();
+  };
+  const TrainingResult result = train();
+  const std::string summary = ending(result, trainer->progress(), run);
   if (ranks.several()) {
-    // The leader alone reads the best checkpoint: it computes the embeddings from whole tables.
-    complete_embeddings(run, *make_cpu_backend(), trainer.data(), log_to(console));
+    // The leader alone reads the best checkpoint: it computes the embeddings from whole tables, which take
+    // the place of its trainer's.
+    trainer.reset();
+    complete_embeddings(run, *make_cpu_backend(), data, log_to(console));
   } else {
-    write_embeddings(run, backend, trainer.model(), log_to(console));
+    write_embeddings(run, backend, trainer->model(), log_to(console));
   }
   console.line(summary);
   return exit_code(result);
-}
-
-// Allocates everything that the job keeps. Throws Error if memory or disk space is short. out: the
-// directory to write to; null on a rank that writes nothing.
-std::unique_ptr<Trainer> rehearsed_trainer(Backend& backend, const Dataset& data,
-                                           const Config& config, const std::string* out,
-                                           const MemoryEstimate& memory) {
-  std::string finding = "out of memory";
-  try {
-    auto trainer = std::make_unique<Trainer>(backend, data, config);
-    if (out != nullptr) {
-      check_space(out->empty() ? "runs" : *out, config, data, trainer->state_bytes());
-    }
-    trainer->rehearse();
-    return trainer;
-  } catch (const MemoryError& error) {
-    finding = error.what();
-  } catch (const std::bad_alloc&) {
-  }
-  throw Error(fmt::format("not enough memory: {} ({})", memory_need(memory, backend), finding));
 }
 
 // Prints first: once a rank ends with another code than 0, a launcher such as mpirun kills all.
@@ -124,54 +105,10 @@ int finish(const Run& run, int code, Ranks& ranks) {
   return code;
 }
 
-std::unique_ptr<Backend> open_training_backend(const Config& config, int threads, Console& console,
-                                               Ranks& ranks) {
-  if (ranks.several()) return ranks.make_backend(config, threads);
-  std::string notice;
-  std::unique_ptr<Backend> backend =
-      make_program_backend(config.device, threads, &notice, config.reproducibility);
-  if (!notice.empty()) console.line(notice);
-  return backend;
-}
-
-// A rank that follows: everything that the leader does in train(), without files and messages.
-int follow(StopSignals& signals, Console& console, Ranks& ranks) {
-  const FollowedJob job = receive_job(ranks);
-  Config config = job.config;
-  const int threads = ranks.share_threads(config.threads);
-  const auto limit = limit_threads(threads);
-  const std::unique_ptr<Backend> backend = open_training_backend(config, threads, console, ranks);
-  const Dataset data = load_data(job);
-  ranks.expect_same_data(data, config);
-  if (!receive_settings(ranks, config)) {
-    const int code = receive_exit_code(ranks);
-    ranks.wait_for_all();
-    return code;
-  }
-  const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
-  const std::unique_ptr<Trainer> trainer =
-      rehearsed_trainer(*backend, data, config, nullptr, memory);
-  signals.note_from_now_on();
-  std::optional<TrainingState> state;
-  ranks.share(state);
-  if (state) trainer->restore(*state);
-  ranks.share_run("");
-  try {
-    Progress progress(console, words_of(config), trainer->progress());
-    TrainingJob training(*trainer, report_job(progress, console, signals), ranks);
-    const TrainingResult result = training.run();
-    ranks.wait_for_all();
-    return exit_code(result);
-  } catch (const NumericalFault& fault) {
-    throw distributed::ReportedLoss(fault.what(),
-                                    kFailed);  // the leader finds it too, and prints it
-  }
-}
-
 int train(const TrainOptions& options, StopSignals& signals, Console& console, Ranks& ranks) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
-  ranks.expect_carried(config, options);
+  ranks.expect_carried(config);
   announce_job(ranks, plan);
   const int threads = ranks.share_threads(config.threads);
   const auto limit = limit_threads(threads);
@@ -183,7 +120,7 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
   const Dataset data = load_data(plan, console);
   ranks.expect_same_data(data, config);
   if (const std::optional<int> code = plan.run ? finished_code(plan, console) : std::nullopt) {
-    announce_end(ranks, *code);
+    announce(ranks, {Order::Kind::kEnd, config, {}, *code});
     complete_embeddings(*plan.run, ranks.several() ? *make_cpu_backend() : *backend, data,
                         log_to(console));
     return finish(*plan.run, *code, ranks);
@@ -196,16 +133,19 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     fit_batch_size(options.config, data, config);
     fit_weight_temperature(options.config, config);
   }
-  const MemoryEstimate memory = estimate_memory(memory_target(*backend), data, config);
-  console.line(memory_line(memory, *backend));
-  expect_memory(memory, *backend);
-  if (!plan.run && searches(options.config)) {
+  const MemoryEstimate memory = training_memory(*backend, data, config, ranks);
+  console.line(memory_line(memory, *backend) + (ranks.several() ? ", for each rank" : ""));
+  std::vector<SearchGrid> grids;
+  if (!plan.run && searches(options.config)) grids = open_grids(options.config, config);
+  if (!grids.empty()) {
+    announce(ranks, {Order::Kind::kSearch, config, grids, 0});
+    expect_memory(memory, *backend, ranks);
     rehearsed_trainer(*backend, data, config, &plan.out, memory);  // fails before minutes of trials
-    search_recipe(options.config, *backend, data, config, console);
+    search_recipe(options.config.recipe()->name, grids, *backend, data, config, console);
   }
-  announce_settings(ranks, config);
-  const std::unique_ptr<Trainer> trainer =
-      rehearsed_trainer(*backend, data, config, &plan.out, memory);
+  announce(ranks, {Order::Kind::kTrain, config, {}, 0});
+  if (grids.empty()) expect_memory(memory, *backend, ranks);
+  std::unique_ptr<Trainer> trainer = rehearsed_trainer(*backend, data, config, &plan.out, memory);
   // All checks are done: from here on files are written, and there is something to save.
   signals.note_from_now_on();
   if (plan.run) {
@@ -217,22 +157,28 @@ int train(const TrainOptions& options, StopSignals& signals, Console& console, R
     ranks.share(none);
   }
   ranks.share_run(plan.run->path().string());
-  const int code = train_in_run(*plan.run, *backend, *trainer, signals, console, ranks);
+  const int code = train_in_run(*plan.run, *backend, std::move(trainer), signals, console, ranks);
   return finish(*plan.run, code, ranks);
 }
 
-int verify(const TrainOptions& options, Console& console) {
+int verify(const TrainOptions& options, Console& console, Ranks& ranks) {
   if (options.resumes() || options.overwrite || !options.out.empty()) {
     throw ConfigError(
         "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
   Config config = resolve_config(options, console);
+  ranks.expect_carried(config);
   if (is_fitted(config.model.kind)) prepare_fit(options, config, console);
+  announce_verification(ranks, config);
   const auto limit = limit_threads(config.threads);
   const Dataset data = load_dataset(config.data_path, config.data, feature_files_for(config.model));
+  ranks.expect_same_data(data, config);
   for (const std::string& note : data.notes) console.line(note);
   fit_ks(config, data, console);
-  return verify_determinism(config, data, console);
+  announce(ranks, {Order::Kind::kVerify, config, {}, 0});
+  const int code = verify_determinism(config, data, console, ranks);
+  ranks.wait_for_all();
+  return code;
 }
 
 // reason: set to that of the exception with which the job ends.
@@ -242,10 +188,7 @@ int train(const TrainOptions& options, StopSignals& signals, Ranks& ranks, std::
                                                   : Console::Mode::kTalk);
   try {
     if (!ranks.leads()) return follow(signals, console, ranks);
-    if (options.verify_determinism) {
-      ranks.expect_carried(Config(), options);
-      return verify(options, console);
-    }
+    if (options.verify_determinism) return verify(options, console, ranks);
     return train(options, signals, console, ranks);
   } catch (const distributed::ReportedLoss&) {
     throw;
@@ -324,8 +267,8 @@ Command add_train(CLI::App& program) {
       "is written. Keys of training have no effect on them.\n"
       "Several ranks train one job together under mpirun, srun, or with TERN_RANK, TERN_RANKS and\n"
       "TERN_MASTER=host:port set: lightgcn and mf with bpr, on CPUs, with a part of the columns "
-      "each. If a\n"
-      "rank is lost, or --timeout ends, all end within 10 seconds, and --resume continues.\n"
+      "each.\n"
+      "If a rank is lost, or one waits for it longer than --timeout, all end within 10 seconds.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
       "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +
       ConfigOptions::recipe_help() +

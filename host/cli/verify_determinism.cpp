@@ -29,8 +29,8 @@ struct Trial {
 
 // The requested device twice; a CPU also with one, two and three threads, so that one number is odd
 // and one may exceed the number of cores.
-std::vector<Trial> trials(const Config& config, const std::string& backend) {
-  std::vector<Trial> all{{config.device, config.threads}, {config.device, config.threads}};
+std::vector<Trial> trials(const Trial& asked, const std::string& backend) {
+  std::vector<Trial> all{asked, asked};
   if (backend == "cpu") {
     for (const int threads : {1, 2, 3}) all.push_back({"cpu", threads});
   }
@@ -39,18 +39,19 @@ std::vector<Trial> trials(const Config& config, const std::string& backend) {
 
 }  // namespace
 
-int verify_determinism(const Config& config, const Dataset& data, Console& console) {
+int verify_determinism(const Config& config, const Dataset& data, Console& console, Ranks& ranks) {
   const auto open = [&](const Trial& trial, std::string* notice) {
+    if (ranks.several()) return ranks.make_backend(config, trial.threads);
     return make_program_backend(trial.device, trial.threads, notice, config.reproducibility);
   };
   std::string notice;
-  const Trial asked{config.device, config.threads};
+  const Trial asked{config.device, ranks.share_threads(config.threads)};
   const std::string backend_name = open(asked, &notice)->name();
   if (!notice.empty()) console.line(notice);
   std::optional<ShortTraining> first;
   bool all_equal = true;
   Table table({"device", "threads", "bits", "seconds"}, 3);
-  for (const Trial& trial : trials(config, backend_name)) {
+  for (const Trial& trial : trials(asked, backend_name)) {
     const auto limit = limit_threads(trial.threads);
     const std::unique_ptr<Backend> backend = open(trial, nullptr);
     const auto begin = std::chrono::steady_clock::now();
@@ -69,11 +70,12 @@ int verify_determinism(const Config& config, const Dataset& data, Console& conso
                brief(seconds)});
   }
   const bool fitted = is_fitted(config.model.kind);
-  print(fmt::format("{} of {}: {} tensor{} of the state and {} metrics\n{}",
+  if (!ranks.leads()) return all_equal ? kDone : kFailed;
+  print(fmt::format("{} of {}{}: {} tensor{} of the state and {} metrics\n{}",
                     fitted ? "A fit" : fmt::format("{} steps", kSteps),
-                    model_name(config.model.kind), first->state.tensors.size(),
-                    first->state.tensors.size() == 1 ? "" : "s", first->metrics.size(),
-                    table.text()));
+                    model_name(config.model.kind), ranks.several() ? " by " + ranks.describe() : "",
+                    first->state.tensors.size(), first->state.tensors.size() == 1 ? "" : "s",
+                    first->metrics.size(), table.text()));
   return all_equal ? kDone : kFailed;
 }
 

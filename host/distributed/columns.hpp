@@ -30,4 +30,11 @@ constexpr ColumnRange columns_of(std::int64_t width, int rank, int ranks) {
   return {bound(rank), bound(rank + 1)};
 }
 
+/// The most columns that a rank has.
+constexpr std::int64_t most_columns(std::int64_t width, int ranks) {
+  const std::int64_t groups = (width + kColumnGroup - 1) / kColumnGroup;
+  const std::int64_t columns = (groups + ranks - 1) / ranks * kColumnGroup;
+  return columns < width ? columns : width;
+}
+
 }  // namespace tern::distributed

@@ -12,7 +12,8 @@ class JobRanks {
  public:
   virtual ~JobRanks() = default;
 
-  virtual bool several() const noexcept = 0;
+  virtual bool several() const noexcept { return size() > 1; }
+  virtual int size() const noexcept = 0;
   /// Whether this process prints, writes, and decides what depends on the clock or on files.
   virtual bool leads() const = 0;
   /// The bits that any rank sets.

@@ -88,7 +88,7 @@ Finished how_finished(const Run& run, const Config& config,
 }
 
 void resume_training(Run& run, Trainer& trainer, Run::SavedState* state,
-                     const std::vector<ConfigDifference>& changes, const JobLog& log) {
+                     const std::vector<ConfigDifference>& changes, const JobLog& log, int ranks) {
   bool other_numbers = false;
   bool other_selection = false;
   for (const ConfigDifference& change : changes) {
@@ -96,6 +96,15 @@ void resume_training(Run& run, Trainer& trainer, Run::SavedState* state,
     other_numbers = other_numbers || change.resume == OnResume::kChangesResult ||
                     change.resume == OnResume::kBetweenEpochs;
     other_selection = other_selection || change.resume == OnResume::kNewSelection;
+  }
+  if (state != nullptr) {
+    const auto& counters = state->state.counters;
+    const auto counted = counters.find(kRanksCounter);
+    const std::int64_t before = counted == counters.end() ? 1 : counted->second;
+    if (before != ranks) {
+      log.note(fmt::format("changed: {} rank{}, was {}", ranks, ranks == 1 ? "" : "s", before));
+      other_numbers = true;
+    }
   }
   if (other_numbers) {
     log.note("From here on, the result differs from that of one uninterrupted training.");

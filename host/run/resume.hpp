@@ -40,9 +40,13 @@ Finished how_finished(const Run& run, const Config& config,
                       const std::vector<ConfigDifference>& changes, const JobLog& log,
                       std::optional<Run::SavedState>& state, const ResumeWords& words = {});
 
+/// The counter of a state that says how many ranks have trained it; states of one process have none.
+inline constexpr char kRanksCounter[] = "ranks";
+
 /// Restores the trainer from the state, and reports its place and the changes. Without a state,
-/// training starts from the beginning.
+/// training starts from the beginning. ranks: that train on.
 void resume_training(Run& run, Trainer& trainer, Run::SavedState* state,
-                     const std::vector<ConfigDifference>& changes, const JobLog& log);
+                     const std::vector<ConfigDifference>& changes, const JobLog& log,
+                     int ranks = 1);
 
 }  // namespace tern

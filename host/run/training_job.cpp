@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/run/resume.hpp"
+
 namespace tern {
 
 TrainingJob::TrainingJob(Run& run, Trainer& trainer, JobCallbacks callbacks, JobRanks* ranks)
@@ -92,6 +94,7 @@ void TrainingJob::save() {
   if (now.epoch == saved_epoch_ && now.step == saved_step_) return;
   const Clock::time_point begin = Clock::now();
   TrainingState state = trainer_.state();  // whole on every rank, with everybody's help
+  if (ranks_ != nullptr) state.counters[kRanksCounter] = ranks_->size();
   if (run_ != nullptr) run_->write_state(std::move(state));
   saved_at_ = Clock::now();
   saved_epoch_ = now.epoch;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/backend/row_segments.hpp"
+#include "host/distributed/columns.hpp"
 #include "host/loss/softmax_at_k_loss.hpp"
 #include "host/model/message.hpp"
 #include "host/support/processors.hpp"
@@ -187,7 +188,8 @@ void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSize
   }
 }
 
-ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& options) {
+/// ranks: that share the columns of the tables.
+ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& options, int ranks) {
   ModelMemory memory;
   const EncodedDataset features = features_for(data, options);
   std::array<MessageSizes, 2> inputs;
@@ -208,8 +210,9 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     if (encoded && options.inputs != InputKind::kBoth) continue;
     x.learned = options.width;
     memory.values += x.senders * x.learned;
-    memory.parameters += matrix_bytes(kind, x.senders, x.learned);
-    table_copies += copy_bytes(kind, x.senders, x.learned);
+    const std::int64_t own = distributed::most_columns(x.learned, ranks);
+    memory.parameters += matrix_bytes(kind, x.senders, own);
+    table_copies += copy_bytes(kind, x.senders, own);
   }
   if (options.kind == ModelKind::kLightGcn && options.layers > 0) {
     // Two tables in turn; with a contrast the final embeddings, the view's gradient, and a spare table.
@@ -237,6 +240,18 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
     for (MessageSizes& x : inputs) x = {.senders = x.senders, .edges = x.edges, .learned = width};
   }
   return memory;
+}
+
+/// What one of several ranks gathers: the final embeddings for an evaluation, which stay until training goes
+/// on; this rank's part of a table on its way, and a block of rows (2^21 elements). The host's copy of a
+/// table on its way is no larger than a checkpoint, which comes at another time.
+Bytes gathered_bytes(Kind kind, const Interactions& train, int width, int ranks) {
+  if (ranks == 1) return 0;
+  const std::int64_t rows = std::max(train.num_users(), train.num_items());
+  return matrix_bytes(kind, train.num_users(), width) +
+         matrix_bytes(kind, train.num_items(), width) +
+         4 * rows * distributed::most_columns(width, ranks) +
+         4 * std::min(rows * width, std::int64_t{1} << 21);
 }
 
 /// The keys that the size of the layers follows, among those that the model reads.
@@ -278,7 +293,7 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   const bool gpu = kind == Kind::kCuda;
   const int threads = config.threads > 0 ? config.threads : default_thread_count().threads;
   if (is_fitted(config.model.kind)) return estimate_fit(data, config, threads);
-  const ModelMemory model = model_memory(kind, data, config.model);
+  const ModelMemory model = model_memory(kind, data, config.model, target.ranks);
   const OptimizerOptions& optimizer = config.optimizer;
   const int moments = optimizer.kind == OptimizerKind::kAdam ? 2 : optimizer.sgd.momentum != 0.0;
   // The numbers of the steps that have updated each row.
@@ -310,6 +325,10 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
           ? "train.batch_size, sampling.negatives_per_positive, model.width"
           : "train.batch_size, model.width");
   add("layers", model.layers, layer_keys(config.model));
+  if (target.ranks > 1) {
+    add("gathers", gathered_bytes(kind, data.train, config.model.width, target.ranks),
+        "model.width");
+  }
   if (config.model.gather == GatherPrecision::kBf16 && model.copies > 0) {
     add("copies", model.copies, "model.width, train.precision");
   }

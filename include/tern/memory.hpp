@@ -23,6 +23,8 @@ struct MemoryTarget {
   /// Memory of the GPU, a sixteenth of which bounds the triplets planned ahead. 0: unknown, no
   /// bound.
   std::int64_t device_bytes = 0;
+  /// The processes that train together, each with a part of the columns of every table.
+  int ranks = 1;
 };
 MemoryTarget memory_target(const Backend& backend);
 
@@ -62,6 +64,9 @@ struct MemoryEstimate {
 ///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user
 ///   scratch     work space of operations, on a GPU also 4 D for each segment; with evaluation.score =
 ///               cosine also a copy of the item rows, with loss.kind = sl@k of all rows
+///   gathers     of several ranks: T for the final embeddings that an evaluation gathers, and the rank's part of
+///               the larger table; their parameters, gradients, moments and layers have the rank's columns
+///               only, all else is whole on each of them
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts

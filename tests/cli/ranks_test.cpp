@@ -1,81 +1,19 @@
 // tern train by several ranks, which are processes of this machine.
 
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <chrono>
 #include <deque>
-#include <nlohmann/json.hpp>
 
-#include "tests/cli/resume_workspace.hpp"
-#include "tests/distributed/ranks_in_threads.hpp"
+#include "tests/cli/ranks_workspace.hpp"
 
 namespace tern::test {
 namespace {
 
-using nlohmann::json;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-class RanksRun : public ResumeRun {
- protected:
-  /// 24 columns: three ranks have 8 each, two 8 and 16.
-  std::vector<std::string> wide(const std::string& out, const std::string& epochs,
-                                const std::vector<std::string>& more = {}) const {
-    std::vector<std::string> all = command(out, epochs, {"--set", "model.width=24"});
-    all.insert(all.end(), {"--set", "train.patience=0"});
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-
-  /// The ranks of one job, as somebody would start them by hand. elsewhere: the directory of the last rank,
-  /// if it is another one.
-  std::deque<Child> start(
-      int ranks, const std::vector<std::string>& arguments,
-      const std::filesystem::path& elsewhere = {},
-      const std::vector<std::pair<std::string, std::string>>& environment = {}) const {
-    const std::string master = "127.0.0.1:" + std::to_string(free_port());
-    std::deque<Child> children;
-    for (int rank = 0; rank < ranks; ++rank) {
-      Streams streams;
-      streams.environment = {{"TERN_RANK", std::to_string(rank)},
-                             {"TERN_RANKS", std::to_string(ranks)},
-                             {"TERN_MASTER", master}};
-      streams.environment.insert(streams.environment.end(), environment.begin(), environment.end());
-      const bool moved = !elsewhere.empty() && rank == ranks - 1;
-      children.emplace_back(moved ? elsewhere : directory_, arguments, streams);
-    }
-    return children;
-  }
-
-  /// How the ranks ended. Rank 0 alone says something if all is well.
-  static std::vector<Outcome> finish(std::deque<Child>& children) {
-    std::vector<Outcome> all;
-    for (Child& child : children) all.push_back(child.finish());
-    return all;
-  }
-
-  void expect_trained(int ranks, const std::vector<std::string>& arguments,
-                      const std::string& run) const {
-    std::deque<Child> children = start(ranks, arguments);
-    const std::vector<Outcome> ends = finish(children);
-    for (std::size_t rank = 0; rank < ends.size(); ++rank) {
-      EXPECT_EQ(ends[rank].exit_code, 0) << "rank " << rank << ": " << ends[rank].err;
-      EXPECT_EQ(ends[rank].out, rank == 0 ? run + "\n" : "");
-      EXPECT_TRUE(rank == 0 || ends[rank].err.empty()) << ends[rank].err;
-    }
-    EXPECT_THAT(ends[0].err, HasSubstr(std::to_string(ranks) + " ranks on 1 host"));
-  }
-
-  std::vector<double> losses(const std::string& run) const {
-    std::vector<double> all;
-    for (const std::string& line : lines(read(run + "/metrics.jsonl"))) {
-      all.push_back(json::parse(line)["loss"].get<double>());
-    }
-    return all;
-  }
-};
+using testing::Not;
 
 TEST_F(RanksRun, TrainAsOneProcessDoes) {
   write_films();
@@ -147,8 +85,14 @@ TEST_F(RanksRun, ResumeUnderAnotherNumber) {
   write_films();
   expect_trained(3, wide("run", "4"), "run");
   const TensorFile before = state("run");
-  ASSERT_EQ(run({"train", "--resume", "run", "--epochs", "6"}).exit_code, 0);
-  expect_trained(2, {"train", "--resume", "run", "--epochs", "8"}, "run");
+  const Outcome alone = run({"train", "--resume", "run", "--epochs", "6"});
+  ASSERT_EQ(alone.exit_code, 0);
+  const std::string differs = "From here on, the result differs";
+  EXPECT_THAT(alone.err, AllOf(HasSubstr("changed: 1 rank, was 3"), HasSubstr(differs)));
+  std::string messages = expect_trained(2, {"train", "--resume", "run", "--epochs", "7"}, "run");
+  EXPECT_THAT(messages, AllOf(HasSubstr("changed: 2 ranks, was 1"), HasSubstr(differs)));
+  messages = expect_trained(2, {"train", "--resume", "run", "--epochs", "8"}, "run");
+  EXPECT_THAT(messages, Not(HasSubstr(differs)));
   EXPECT_EQ(losses("run").size(), 8U);
   EXPECT_EQ(state("run").metadata.at("epoch"), "8");
   // Nothing is left to do: all ranks agree.
@@ -265,34 +209,6 @@ TEST_F(RanksRun, AllEndIfOneIsKilled) {
     EXPECT_EQ(run({"train", "--resume", name, "--epochs", next}).exit_code, 0);
     EXPECT_EQ(state(name).metadata.at("epoch"), next);
   }
-}
-
-/// Rank 1 opens a pipe that nobody writes to: it hangs, and its watch sends beats.
-TEST_F(RanksRun, AllEndIfOneHangsInItsOwnWork) {
-  std::string table;
-  for (int user = 0; user < 24; ++user) {
-    for (int item = user % 5; item < 20; item += 1 + user % 3) {
-      table += "u" + std::to_string(user) + "\ti" + std::to_string(item) + "\n";
-    }
-  }
-  write("films.tsv", table);
-  const std::string data = "/proc/self/cwd/films.tsv";
-  std::vector<std::string> arguments = wide("run", "2");
-  arguments[1] = data;
-  ASSERT_EQ(run(arguments).exit_code, 0);
-  std::filesystem::create_directory(path("elsewhere"));
-  ASSERT_EQ(::mkfifo(path("elsewhere/films.tsv").c_str(), 0600), 0);
-  arguments = wide("run", "4", {"--resume", "--timeout", "2"});
-  arguments[1] = data;
-  std::deque<Child> children = start(2, arguments, path("elsewhere"));
-  const std::vector<Outcome> ends = finish(children);
-  EXPECT_THAT(ends[0].err,
-              AllOf(HasSubstr("tern: rank 1 on host "), HasSubstr(" hangs: rank 0 on "),
-                    HasSubstr("; continue with: tern train --resume run\n")));
-  for (const Outcome& end : ends) EXPECT_EQ(end.exit_code, 1);
-  EXPECT_THAT(ends[1].err, IsEmpty());
-  EXPECT_EQ(run({"train", "--resume", "run", "--epochs", "4"}).exit_code, 0);
-  EXPECT_EQ(losses("run").size(), 4U);
 }
 
 /// The others read the same files as rank 0.
