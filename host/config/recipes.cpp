@@ -7,6 +7,7 @@
 
 #include "host/config/keys.hpp"
 #include "host/config/value.hpp"
+#include "host/config/value_synonyms.hpp"
 #include "host/support/message.hpp"
 #include "tern/error.hpp"
 
@@ -169,10 +170,15 @@ const Recipe& find_recipe(std::string_view name) {
   if (found != recipes().end()) return *found;
   std::vector<std::string_view> names;
   for (const Recipe& recipe : recipes()) names.push_back(recipe.name);
-  throw ConfigError(fmt::format(
-      "{}: expected one of {}",
-      name.empty() ? "the name of the recipe is missing" : "unknown recipe " + quote(name),
-      fmt::join(names, ", ")));
+  const std::string all = fmt::format("{}", fmt::join(names, ", "));
+  if (name.empty()) {
+    throw ConfigError("the name of the recipe is missing: expected one of " + all);
+  }
+  const std::string meant = value_meant_by("recipe", name, names);
+  throw ConfigError(
+      "unknown recipe " + quote(name) +
+      (meant.empty() ? ": expected one of " : ": did you mean " + meant + "? Expected one of ") +
+      all);
 }
 
 std::string write_recipe(const Recipe& recipe) {

@@ -117,16 +117,16 @@ TEST(Recipes, CclHasThePublishedMarginAndWeight) {
   EXPECT_EQ(config.evaluation.score, ScoreKind::kCosine);
 }
 
-TEST(Recipes, AnUnknownNameListsAll) {
+TEST(Recipes, AnUnknownNameGivesTheNearestAndAll) {
   Config config;
   try {
-    apply_recipe(config, "softmx");
+    apply_recipe(config, "sftmx");
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
-    EXPECT_STREQ(
-        error.what(),
-        "unknown recipe \"softmx\": expected one of lightgcn, lightgcn++, softmax, bsl, sl@k, "
-        "xsimgcl, mf-softmax, directau, mf-directau, ccl, auto");
+    EXPECT_STREQ(error.what(),
+                 "unknown recipe \"sftmx\": did you mean softmax? Expected one of lightgcn, "
+                 "lightgcn++, softmax, bsl, sl@k, "
+                 "xsimgcl, mf-softmax, directau, mf-directau, ccl, auto");
   }
 }
 
@@ -175,7 +175,8 @@ TEST_F(RecipeOption, IsListedInTheHelpAndRefusedIfUnknown) {
   }
   const Outcome outcome = run({"train", "films", "--recipe", "sotfmax"});
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("unknown recipe \"sotfmax\": expected one of lightgcn"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("unknown recipe \"sotfmax\": did you mean softmax? Expected one of"));
 }
 
 TEST_F(RecipeOption, IsPrintedAsAFileForConfig) {
