@@ -57,7 +57,7 @@ TABLE
 shared_files() {
   cat <<'TABLE'
 host/reference  backend storage unit_rows
-host/cpu        backend batch_pairs blas_memory pair_strips softmax_pairs storage table_products unit_rows batch_statistics dense_gradients dense_products dense_state dense_sweeps gather_copy random_words
+host/cpu        backend batch_pairs blas_memory pair_strips softmax_pairs storage table_products unit_rows whole_rows batch_statistics dense_gradients dense_products dense_state dense_sweeps gather_copy random_words
 cuda/ops        pair_softmax pair_tiles gather_copy pending_ops
 tests/ops       determinism_test fault_test gpu_test gradient_test random_test
 bench/ops       dense_tables expected

@@ -120,11 +120,11 @@ TEST(Recipes, CclHasThePublishedMarginAndWeight) {
 TEST(Recipes, AnUnknownNameGivesTheNearestAndAll) {
   Config config;
   try {
-    apply_recipe(config, "sftmx");
+    apply_recipe(config, "softmx");
     FAIL() << "not refused";
   } catch (const ConfigError& error) {
     EXPECT_STREQ(error.what(),
-                 "unknown recipe \"sftmx\": did you mean softmax? Expected one of lightgcn, "
+                 "unknown recipe \"softmx\": did you mean softmax? Expected one of lightgcn, "
                  "lightgcn++, softmax, bsl, sl@k, "
                  "xsimgcl, mf-softmax, directau, mf-directau, ccl, auto");
   }

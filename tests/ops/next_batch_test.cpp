@@ -61,7 +61,7 @@ TEST_P(Batches, HaveTheSizesTheyShould) {
   const Graph graph = backend_.make_graph(random_interactions(20, 10, 0.5, 1));
   const std::int64_t size = graph.size();
   for (const std::int64_t batch_size :
-       {std::int64_t{1}, std::int64_t{7}, size - 1, size, size + 1, std::int64_t{1} << 30}) {
+       {std::int64_t{1}, std::int64_t{7}, size - 1, size, size + 1, (std::int64_t{1} << 30) - 1}) {
     Triplets triplets = backend_.make_triplets(graph, {}, batch_size);
     EXPECT_EQ(triplets.size(), size);
     EXPECT_EQ(triplets.num_batches(), (size - 1) / batch_size + 1);
