@@ -9,6 +9,19 @@ std::string version_text(int version) {
   return std::to_string(version / 1000) + "." + std::to_string(version % 1000 / 10);
 }
 
+/// As nvidia-smi writes it: "GPU-1b2c...".
+std::string uuid_text(const cudaUUID_t& uuid) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string text = "GPU-";
+  for (int i = 0; i < 16; ++i) {
+    if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+    const auto byte = static_cast<unsigned char>(uuid.bytes[i]);
+    text += kDigits[byte / 16];
+    text += kDigits[byte % 16];
+  }
+  return text;
+}
+
 std::string why_none(cudaError_t status) {
   int driver = 0;
   (void)cudaDriverGetVersion(&driver);  // 0 if there is no driver
@@ -33,7 +46,7 @@ DeviceDescription describe_device(const cudaDeviceProp& properties) {
               std::to_string(properties.multiProcessorCount) + " multiprocessors, " +
               mib(properties.totalGlobalMem) + ", L2 " +
               mib(static_cast<std::size_t>(properties.l2CacheSize)) + ", driver for CUDA " +
-              version_text(driver)};
+              version_text(driver) + ", " + uuid_text(properties.uuid)};
 }
 
 std::vector<DeviceDescription> query_devices(std::string* problem) {

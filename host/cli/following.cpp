@@ -31,21 +31,14 @@ int verify(const FollowedJob& job, Console& console, Ranks& ranks) {
 
 int train_with_leader(Trainer& trainer, const Config& config, const StopSignals& signals,
                       Console& console, Ranks& ranks) {
-  try {
-    Progress progress(console, words_of(config), trainer.progress());
-    TrainingJob training(trainer, report_job(progress, console, signals), ranks);
-    const TrainingResult result = training.run();
-    ranks.wait_for_all();
-    return exit_code(result);
-  } catch (const NumericalFault& fault) {
-    // The leader finds it too, and prints it.
-    throw distributed::ReportedLoss(fault.what(), kFailed);
-  }
+  Progress progress(console, words_of(config), trainer.progress());
+  TrainingJob training(trainer, report_job(progress, console, signals), ranks);
+  const TrainingResult result = training.run();
+  ranks.wait_for_all();
+  return exit_code(result);
 }
 
-}  // namespace
-
-int follow(StopSignals& signals, Console& console, Ranks& ranks) {
+int follow_job(StopSignals& signals, Console& console, Ranks& ranks) {
   const FollowedJob job = receive_job(ranks);
   if (job.verifies) return verify(job, console, ranks);
   const int threads = ranks.share_threads(job.config.threads);
@@ -74,6 +67,19 @@ int follow(StopSignals& signals, Console& console, Ranks& ranks) {
   if (state) trainer->restore(*state);
   ranks.share_run("");
   return train_with_leader(*trainer, order.config, signals, console, ranks);
+}
+
+}  // namespace
+
+int follow(StopSignals& signals, Console& console, Ranks& ranks) {
+  try {
+    return follow_job(signals, console, ranks);
+  } catch (const NumericalFault& fault) {
+    // The leader finds it too. The wait ends, by an exception, when it has printed it: a launcher may kill it
+    // as soon as another rank ends.
+    ranks.wait_for_all();
+    throw distributed::ReportedLoss(fault.what(), kFailed);
+  }
 }
 
 }  // namespace tern::cli

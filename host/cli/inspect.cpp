@@ -1,7 +1,6 @@
 // tern inspect: the contents of a data set and of its splits.
 
 #include "tern/inspect.hpp"
-#include "host/support/parallel.hpp"
 
 #include <fmt/format.h>
 
@@ -18,9 +17,10 @@
 #include "host/cli/config_options.hpp"
 #include "host/cli/format.hpp"
 #include "host/cli/output.hpp"
+#include "host/cli/ranks.hpp"
 #include "host/config/batch.hpp"
 #include "host/config/recipes.hpp"
-#include "host/distributed/column_backend.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/dataset.hpp"
 #include "tern/error.hpp"
 #include "tern/memory.hpp"
@@ -251,11 +251,10 @@ int inspect_data(const InspectOptions& options) {
   const Dataset data = load_dataset(config.data_path, config.data);
   const DatasetSummary summary = inspect(data);
   std::optional<MemoryReport> memory;
-  if (options.ranks > 1) {
-    distributed::expect_enough_columns("model.width", config.model.width, options.ranks);
-  }
-  if (options.memory || options.config.given("--model"))
+  expect_carried(config, options.ranks);
+  if (options.memory || options.ranks > 1 || options.config.given("--model")) {
     memory = measure(data, config, options.ranks);
+  }
   print(options.json ? as_json(config.data_path, data, summary, memory)
                      : as_text(config.data_path, data, summary) +
                            (memory ? memory_text(*memory, config, options.ranks) : ""));
@@ -278,7 +277,7 @@ Command add_inspect(CLI::App& program) {
       "--memory", options->memory,
       "also show the memory that training needs, and the free memory; implied by --model");
   app->add_option("--ranks", options->ranks,
-                  "with --memory: the need of each of so many ranks that train together")
+                  "the need of each of so many ranks that train together; implies --memory")
       ->type_name("N")
       ->check(CLI::Range(1, 32767))
       ->capture_default_str();

@@ -10,7 +10,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -27,6 +26,7 @@
 #include "host/data/fingerprint.hpp"
 #include "host/distributed/column_backend.hpp"
 #include "host/distributed/environment.hpp"
+#include "host/distributed/gpus.hpp"
 #include "host/run/checkpoint.hpp"
 #include "host/support/processors.hpp"
 #include "tern/device.hpp"
@@ -37,12 +37,6 @@ namespace tern::cli {
 namespace {
 
 using nlohmann::json;
-
-/// What a rank tells the others of the GPUs that it sees.
-struct GpuView {
-  std::int64_t gpus = 0;
-  std::uint64_t shown = 0;  // the same for ranks of a host that see the same
-};
 
 /// A value of `type`, for the tensor that a follower receives.
 Tensor empty_tensor(const std::vector<std::int64_t>& shape, std::size_t type) {
@@ -255,36 +249,28 @@ std::string Ranks::describe() const {
 }
 
 int Ranks::choose_gpu() {
-  // A launcher may show each rank other GPUs, by this variable: ranks that are shown the same share them.
-  const char* shown = std::getenv("CUDA_VISIBLE_DEVICES");
-  GpuView own{.gpus =
-                  static_cast<std::int64_t>(list_devices().size()) - 1};  // the first is the CPU
-  own.shown = std::hash<std::string_view>()(shown != nullptr ? shown : "all");
-  std::vector<GpuView> all(static_cast<std::size_t>(communicator_->size()));
-  communicator_->all_gather(std::as_bytes(std::span(&own, 1)),
-                            std::vector<std::size_t>(all.size(), sizeof own),
-                            std::as_writable_bytes(std::span(all)));
-  const auto before = [&](int rank) {  // ranks below that share its GPUs
-    const GpuView& view = all[static_cast<std::size_t>(rank)];
-    int count = 0;
-    for (int r = 0; r < rank; ++r) {
-      const bool same = all[static_cast<std::size_t>(r)].shown == view.shown;
-      count += same && communicator_->host_of(r) == communicator_->host_of(rank) ? 1 : 0;
-    }
-    return count;
-  };
-  for (int rank = 0; rank < communicator_->size(); ++rank) {
-    const std::int64_t gpus = all[static_cast<std::size_t>(rank)].gpus;
-    if (before(rank) < gpus) continue;
-    const std::string text = fmt::format(
-        "{} has no GPU of its own: its host shows {} to {} or more ranks; start as many ranks on a "
-        "host as it has GPUs",
-        communicator_->place_of(rank), gpus, before(rank) + 1);
-    if (!leads())
-      throw distributed::ReportedLoss(text, kUsage);  // the leader finds it too, and prints it
-    throw ConfigError(text);
+  json own = json::array();
+  const std::vector<DeviceDescription> devices = list_devices();
+  for (std::size_t i = 1; i < devices.size(); ++i) {  // the first is the CPU
+    own.push_back(devices[i].name + ", " + devices[i].details);
   }
-  return before(communicator_->rank());
+  const std::vector<std::string> all =
+      gather(own.dump(-1, ' ', false, json::error_handler_t::replace));
+  std::vector<distributed::GpuView> views;
+  for (int rank = 0; rank < size(); ++rank) {
+    views.push_back({host_of(rank), json::parse(all[static_cast<std::size_t>(rank)])});
+  }
+  const std::vector<int> places = distributed::share_gpus(views);
+  const auto none = std::ranges::find(places, -1);
+  if (none == places.end()) return places[static_cast<std::size_t>(communicator_->rank())];
+  if (!leads()) wait_for_all();  // throws when the leader has printed the same reason
+  const auto rank = none - places.begin();
+  const std::size_t seen = views[static_cast<std::size_t>(rank)].gpus.size();
+  throw ConfigError(
+      fmt::format("{} has no GPU of its own: it sees {}; start as many ranks on a host as it has "
+                  "GPUs",
+                  communicator_->place_of(static_cast<int>(rank)),
+                  seen == 0 ? "none" : fmt::format("{}, which others have taken", seen)));
 }
 
 std::unique_ptr<Backend> Ranks::make_backend(const Config& config, int threads) {
@@ -295,8 +281,8 @@ std::unique_ptr<Backend> Ranks::make_backend(const Config& config, int threads) 
       *communicator_, make_cuda_backend({.device = choose_gpu(), .ranks = communicator_.get()}));
 }
 
-void Ranks::expect_carried(const Config& config) const {
-  if (!several()) return;
+void expect_carried(const Config& config, int ranks) {
+  if (ranks == 1) return;
   const auto refuse = [](std::string_view found) {
     throw ConfigError(
         fmt::format("several ranks train lightgcn, mf and gcmc so far: found {}, which "
@@ -312,10 +298,10 @@ void Ranks::expect_carried(const Config& config) const {
   const bool fits = config.device == "auto" || config.device == "cpu" || config.device == "cuda";
   if (!fits) refuse_key("train.device");
   if (config.device == "cuda") expect_carried_on_gpus(config);
-  distributed::expect_enough_columns("model.width", model.width, communicator_->size());
+  distributed::expect_enough_columns("model.width", model.width, ranks);
   if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) {
     distributed::expect_enough_columns("the least of model.hidden", std::ranges::min(model.hidden),
-                                       communicator_->size());
+                                       ranks);
   }
 }
 

@@ -18,8 +18,8 @@
 namespace tern::cli {
 
 /// The processes that train one job together. Rank 0 leads: it alone prints, writes and decides what
-/// depends on the clock or on files; the others follow. All methods but several(), leads(), way_on(),
-/// set_reported() and fail() are called by all ranks in the same order. A process alone is its own leader, and they cost it nothing.
+/// depends on the clock or on files; the others follow. All methods that exchange something are called by all
+/// ranks in the same order. A process alone is its own leader, and they cost it nothing.
 class Ranks : public JobRanks {
  public:
   /// Joins the other ranks, if the environment names some (distributed::find_place()). timeout: in seconds,
@@ -64,9 +64,6 @@ class Ranks : public JobRanks {
   /// Throws ConfigError on every rank if a host has fewer GPUs than ranks.
   std::unique_ptr<Backend> make_backend(const Config& config, int threads);
 
-  /// Throws ConfigError if several ranks do not carry out this job.
-  void expect_carried(const Config& config) const;
-
  private:
   /// The number of this rank's GPU among those that it sees.
   int choose_gpu();
@@ -78,5 +75,8 @@ class Ranks : public JobRanks {
   // Null: alone. Last: its thread may use the others.
   std::unique_ptr<distributed::TcpCommunicator> communicator_;
 };
+
+/// Throws ConfigError if so many ranks do not carry out this job.
+void expect_carried(const Config& config, int ranks);
 
 }  // namespace tern::cli

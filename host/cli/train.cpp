@@ -108,7 +108,7 @@ int finish(const Run& run, int code, Ranks& ranks) {
 int train(const TrainOptions& options, StopSignals& signals, Console& console, Ranks& ranks) {
   Plan plan = make_plan(options, console);
   Config& config = plan.config;
-  ranks.expect_carried(config);
+  expect_carried(config, ranks.size());
   announce_job(ranks, plan);
   const int threads = ranks.share_threads(config.threads);
   const auto limit = limit_threads(threads);
@@ -167,7 +167,7 @@ int verify(const TrainOptions& options, Console& console, Ranks& ranks) {
         "--verify-determinism writes no run: expected no --out, --resume or --overwrite with it");
   }
   Config config = resolve_config(options, console);
-  ranks.expect_carried(config);
+  expect_carried(config, ranks.size());
   if (is_fitted(config.model.kind)) prepare_fit(options, config, console);
   announce_verification(ranks, config);
   const auto limit = limit_threads(config.threads);
@@ -266,8 +266,8 @@ Command add_train(CLI::App& program) {
       "ease and graph_filter are fitted in one go, on the CPU: a signal ends the fit, and nothing\n"
       "is written. Keys of training have no effect on them.\n"
       "Several ranks train one job together under mpirun, srun, or with TERN_RANK, TERN_RANKS and\n"
-      "TERN_MASTER=host:port set: lightgcn and mf with bpr, on CPUs, with a part of the columns "
-      "each.\n"
+      "TERN_MASTER=host:port set, a part of the columns each: lightgcn, mf and gcmc on CPUs; with\n"
+      "--device cuda, lightgcn and mf with bpr on a GPU each.\n"
       "If a rank is lost, or one waits for it longer than --timeout, all end within 10 seconds.\n"
       "Precedence: defaults < --recipe < --config < --set < the options above.\n\n"
       "Recipes of --recipe (tern inspect --recipe NAME prints one as TOML):\n" +

@@ -10,7 +10,9 @@
 #include "host/data/text.hpp"
 #include "host/support/byte_stream.hpp"
 #include "host/support/file_bytes.hpp"
+#include "host/support/parallel.hpp"
 #include "tern/dataset.hpp"
+#include "tern/error.hpp"
 
 namespace tern {
 

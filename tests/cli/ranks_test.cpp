@@ -171,7 +171,8 @@ TEST_F(RanksRun, RefuseMoreRanksThanGpus) {
   std::deque<Child> children = start(3, wide("run", "4", {"--device", "cuda"}), {},
                                      {{"TERN_CUDA_LIBRARY", TERN_FAKE_PLUGIN_FILE}});
   const std::vector<Outcome> ends = finish(children);
-  EXPECT_THAT(ends[0], FailsAtOnceWith(2, " has no GPU of its own: its host shows 2 to 3"));
+  EXPECT_THAT(ends[0],
+              FailsAtOnceWith(2, " has no GPU of its own: it sees 2, which others have taken; "));
   EXPECT_THAT(ends[0].err, HasSubstr("rank 2 on host "));
   for (const int other : {1, 2}) {
     EXPECT_EQ(ends[static_cast<std::size_t>(other)].exit_code, 2);

@@ -148,6 +148,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   *properties = {};
   const std::size_t length = std::min(found.name.size(), sizeof properties->name - 1);
   std::copy_n(found.name.data(), length, properties->name);
+  properties->uuid.bytes[15] = static_cast<char>(device);
   properties->totalGlobalMem = found.memory_bytes;
   properties->major = found.capability / 10;
   properties->minor = found.capability % 10;

@@ -72,8 +72,12 @@ struct cudaMemPoolProps {
 struct cudaFuncAttributes {
   int maxThreadsPerBlock;
 };
+struct cudaUUID_t {
+  char bytes[16];
+};
 struct cudaDeviceProp {
   char name[256];
+  cudaUUID_t uuid;
   std::size_t totalGlobalMem;
   int major;
   int minor;
