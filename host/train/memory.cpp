@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <vector>
 
 #include "host/backend/row_segments.hpp"
@@ -88,7 +89,9 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
                       64 * (drawn / batch + 1) + 200 * batch;
   if (target.kind == Kind::kReference) return bytes + 40 * drawn;  // an epoch and its permutation
-  if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
+  // Several ranks give equal bits in any case, and plan for it.
+  const bool plans = config.reproducibility != Reproducibility::kNone || target.ranks > 1;
+  if (target.kind == Kind::kCpu || !plans) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the
   // device, and 24 that sorting may take. Four bytes say which row of the batch a node is.
   const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
@@ -151,41 +154,67 @@ struct ModelMemory {
   Bytes parameters = 0, layers = 0, scratch = 0;
   Bytes copies = 0;   // for gathers in bf16
   Bytes encoded = 0;  // features, while the model is built
+  /// Of several ranks: the whole tables that an op takes for its time, the largest first table, the largest
+  /// second one, and so on (host/distributed/whole_tables.hpp).
+  std::array<Bytes, 4> whole_tables = {};
+
+  void take_whole_tables(std::initializer_list<Bytes> tables) {
+    Bytes* largest = whole_tables.data();
+    for (const Bytes table : tables) {
+      *largest = std::max(*largest, table);
+      ++largest;
+    }
+  }
 };
 
-/// One side of a GC-MC layer of `width` columns. x and y: its input, and that of the other side.
+/// One side of a GC-MC layer of `width` columns. x and y: its input, and that of the other side. Every matrix
+/// but constant inputs has a rank's columns.
 void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSizes y,
-              std::int64_t width) {
+              std::int64_t width, int ranks) {
   const auto m = [&](auto rows, auto cols) { return matrix_bytes(kind, rows, cols); };
+  const std::int64_t own = distributed::most_columns(width, ranks);
+  const std::int64_t own_learned = distributed::most_columns(y.learned, ranks);
   const auto columns = [](const MessageSizes& of) {
     return of.numbers + of.categories + of.learned;
   };
   const std::int64_t weights = columns(x) + columns(y) + width + 7;  // rows
   memory.values += weights * width;
-  memory.parameters += m(weights, width);
+  memory.parameters += m(weights, own);
   // The dense state, h, z and their gradients; products with the 0/1 columns.
-  memory.layers += 5 * m(x.senders, width) + (x.categories > 0 ? 2 * m(x.senders, width) : 0) +
-                   (y.categories > 0 ? 2 * m(y.senders, width) : 0);
+  memory.layers += 5 * m(x.senders, own) + (x.categories > 0 ? 2 * m(x.senders, own) : 0) +
+                   (y.categories > 0 ? 2 * m(y.senders, own) : 0);
   y.receivers = x.senders;
   y.width = width;
   const auto copy = [&](auto rows, auto cols) { return copy_bytes(kind, rows, cols); };
-  if (cheaper_order(y) == MessageOrder::kLinearFirst) {
-    memory.layers += 3 * m(y.senders, width);
-    memory.copies += copy(y.senders, width) + copy(y.receivers, width);
+  const bool linear_first = cheaper_order(y) == MessageOrder::kLinearFirst;
+  if (linear_first) {
+    memory.layers += 3 * m(y.senders, own);
+    memory.copies += copy(y.senders, own) + copy(y.receivers, own);
   } else {
     // The learned input, and the gradient of its propagation.
-    memory.copies += copy(y.senders, y.learned) + copy(y.receivers, y.learned);
-    memory.layers += m(y.receivers, width) + m(y.receivers, y.numbers) + m(y.receivers, 1) +
-                     m(y.receivers, y.categories) + 2 * m(y.receivers, y.learned) +
-                     m(y.senders, y.learned);
+    memory.copies += copy(y.senders, own_learned) + copy(y.receivers, own_learned);
+    memory.layers += m(y.receivers, own) + m(y.receivers, y.numbers) + m(y.receivers, 1) +
+                     m(y.receivers, y.categories) + 2 * m(y.receivers, own_learned) +
+                     m(y.senders, own_learned);
     memory.encoded += 8 * y.categories * y.categories + 4 * y.senders * y.categories;
   }
   const std::int64_t rows = std::max(x.senders, y.senders);
   if (kind == Kind::kCpu) {  // gradients of the weights, by stretches of rows
-    memory.scratch += std::min<std::int64_t>(63, rows / 512) * m(weights, width);
+    memory.scratch += std::min<std::int64_t>(63, rows / 512) * m(weights, own);
   } else {  // shared by all layers; libraries and partial sums take 40 MiB
     memory.scratch = std::max(memory.scratch, 3 * m(rows, width) + 40 * kMiB);
   }
+  if (ranks == 1) return;
+  // Inputs, then their gradients: of the dense layer x and h, of the message what is mapped.
+  const Bytes h = m(x.senders, width);
+  const Bytes ids = m(x.senders, x.learned);
+  const Bytes mapped = m(linear_first ? y.senders : y.receivers, y.learned);
+  if (x.learned > 0) {
+    memory.take_whole_tables({ids, h, ids, h});
+  } else {
+    memory.take_whole_tables({h, h});
+  }
+  memory.take_whole_tables({mapped, mapped});
 }
 
 /// ranks: that share the columns of the tables.
@@ -235,23 +264,42 @@ ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& opt
   std::vector<int> widths = options.hidden;
   widths.push_back(options.width);
   for (const int width : widths) {
-    add_half(memory, kind, inputs[0], inputs[1], width);
-    add_half(memory, kind, inputs[1], inputs[0], width);
+    add_half(memory, kind, inputs[0], inputs[1], width, ranks);
+    add_half(memory, kind, inputs[1], inputs[0], width, ranks);
     for (MessageSizes& x : inputs) x = {.senders = x.senders, .edges = x.edges, .learned = width};
   }
   return memory;
 }
 
+/// The width of the widest table that the model propagates; 0: none.
+std::int64_t widest_message(const ModelOptions& model) {
+  if (model.kind == ModelKind::kMatrixFactorization) return 0;
+  if (model.kind != ModelKind::kGcMc) return model.layers > 0 ? model.width : 0;
+  std::int64_t widest = model.width;
+  for (const int hidden : model.hidden) widest = std::max<std::int64_t>(widest, hidden);
+  return widest;
+}
+
 /// What one of several ranks gathers: the final embeddings for an evaluation, which stay until training goes
-/// on; this rank's part of a table on its way, and a block of rows (2^21 elements). The host's copy of a
+/// on; this rank's part of a table on its way, and a block of rows (2^21 elements); the whole tables of a dense
+/// layer, and the parts of a block (2^20 elements) of their gradients, sent and received. The host's copy of a
 /// table on its way is no larger than a checkpoint, which comes at another time.
-Bytes gathered_bytes(Kind kind, const Interactions& train, int width, int ranks) {
+Bytes gathered_bytes(Kind kind, const Interactions& train, const Config& config,
+                     const ModelMemory& model, int ranks) {
   if (ranks == 1) return 0;
+  const std::int64_t width = config.model.width;
   const std::int64_t rows = std::max(train.num_users(), train.num_items());
-  return matrix_bytes(kind, train.num_users(), width) +
-         matrix_bytes(kind, train.num_items(), width) +
-         4 * rows * distributed::most_columns(width, ranks) +
-         4 * std::min(rows * width, std::int64_t{1} << 21);
+  Bytes bytes = matrix_bytes(kind, train.num_users(), width) +
+                matrix_bytes(kind, train.num_items(), width) +
+                4 * rows * distributed::most_columns(width, ranks) +
+                4 * std::min(rows * width, std::int64_t{1} << 21);
+  for (const Bytes table : model.whole_tables) bytes += table;
+  if (config.model.kind == ModelKind::kGcMc) {
+    bytes += 8 * std::min(rows * widest_message(config.model), std::int64_t{1} << 20);
+  }
+  // Sums over rows in f64, and the other ranks' parts of them: two for each row on the way back.
+  if (config.model.propagation.kind == PropagationKind::kLightGcnPlusPlus) return bytes + 32 * rows;
+  return config.loss.kind == LossKind::kSoftmaxAtK ? bytes + 16 * rows : bytes;
 }
 
 /// The keys that the size of the layers follows, among those that the model reads.
@@ -274,15 +322,6 @@ MemoryEstimate estimate_fit(const Dataset& data, const Config& config, int threa
   estimate.parts.push_back({"fit", fit.bytes, 0, std::string(fit.keys)});
   estimate.parts.push_back(process_part(threads));
   return estimate;
-}
-
-/// The width of the widest table that the model propagates; 0: none.
-std::int64_t widest_message(const ModelOptions& model) {
-  if (model.kind == ModelKind::kMatrixFactorization) return 0;
-  if (model.kind != ModelKind::kGcMc) return model.layers > 0 ? model.width : 0;
-  std::int64_t widest = model.width;
-  for (const int hidden : model.hidden) widest = std::max<std::int64_t>(widest, hidden);
-  return widest;
 }
 
 }  // namespace
@@ -320,14 +359,13 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
-  add("loss", loss_bytes(kind, data.train, config, threads),
+  add("loss", loss_bytes(target, data.train, config, threads),
       contrasts_samples(config.loss)
           ? "train.batch_size, sampling.negatives_per_positive, model.width"
           : "train.batch_size, model.width");
   add("layers", model.layers, layer_keys(config.model));
   if (target.ranks > 1) {
-    add("gathers", gathered_bytes(kind, data.train, config.model.width, target.ranks),
-        "model.width");
+    add("gathers", gathered_bytes(kind, data.train, config, model, target.ranks), "model.width");
   }
   if (config.model.gather == GatherPrecision::kBf16 && model.copies > 0) {
     add("copies", model.copies, "model.width, train.precision");
@@ -336,7 +374,8 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
       gpu ? matrix_bytes(kind, segments_of(data.train), widest_message(config.model)) : 0;
   add("scratch",
       model.scratch + partial_sums + evaluation_bytes(kind, data.train, config, threads) +
-          matrix_bytes(kind, copies.on_device, config.model.width),
+          matrix_bytes(kind, copies.on_device,
+                       distributed::most_columns(config.model.width, target.ranks)),
       "model.width, train.threads");
   const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {
     estimate.parts.push_back({name, bytes, 0, keys});

@@ -30,7 +30,8 @@ Bytes matrix_bytes(Kind kind, std::int64_t rows, std::int64_t cols);
 std::int64_t triplets_of_epoch(const Interactions& train, const Config& config);
 std::int64_t triplets_of_batch(const Interactions& train, const Config& config);
 
-/// The workspace of the ranking loss and of the contrast.
-Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads);
+/// The workspace of the ranking loss and of the contrast, of one rank.
+Bytes loss_bytes(const MemoryTarget& target, const Interactions& train, const Config& config,
+                 int threads);
 
 }  // namespace tern::memory
