@@ -4,37 +4,34 @@
 #include "tern/memory.hpp"
 
 #include <algorithm>
-#include <array>
 #include <vector>
 
-#include "host/backend/row_segments.hpp"
 #include "host/distributed/columns.hpp"
 #include "host/loss/softmax_at_k_loss.hpp"
-#include "host/model/message.hpp"
 #include "host/support/processors.hpp"
 #include "host/train/fitted_model.hpp"
 #include "host/train/memory_parts.hpp"
 #include "host/train/sampling.hpp"
-#include "tern/feature_encoding.hpp"
 #include "tern/model.hpp"
 
 namespace tern {
 namespace {
 
-using memory::block_bytes;
 using memory::Bytes;
+using memory::bytes_of;
+using memory::gathered_bytes;
+using memory::graph_bytes;
 using memory::Kind;
 using memory::kMiB;
 using memory::loss_bytes;
 using memory::matrix_bytes;
+using memory::model_memory;
+using memory::ModelMemory;
 using memory::round_up;
+using memory::segments_of;
 using memory::triplets_of_batch;
 using memory::triplets_of_epoch;
-
-Bytes bytes_of(const Interactions& interactions) {
-  return static_cast<Bytes>(interactions.offsets().size_bytes() +
-                            interactions.items().size_bytes());
-}
+using memory::widest_message;
 
 /// The names with their ends, and a hash table of 8 bytes a slot, at most half full.
 Bytes bytes_of(const Vocabulary& names) {
@@ -48,28 +45,6 @@ Bytes bytes_of(const Vocabulary& names) {
 
 Bytes bytes_of(const std::optional<Features>& features) {
   return features ? static_cast<Bytes>(features->values.size() * sizeof(float)) : 0;
-}
-
-/// The segments into which propagate cuts rows of more than 64 neighbours on a GPU, in both
-/// directions.
-std::int64_t segments_of(const Interactions& interactions) {
-  std::vector<EdgeOffset> degrees(static_cast<std::size_t>(interactions.num_items()));
-  std::int64_t segments = 0;
-  for (const NodeId item : interactions.items()) ++degrees[static_cast<std::size_t>(item)];
-  for (const EdgeOffset degree : degrees) segments += segments_of_row(degree);
-  for (NodeId user = 0; user < interactions.num_users(); ++user) {
-    segments += segments_of_row(std::ssize(interactions.row(user)));
-  }
-  return segments;
-}
-
-/// Columns in both directions, offsets, scales; on a CPU as many ones, on a GPU the shorter rows in
-/// order, the segments of the others (24 bytes), and where these rows' segments are (16 bytes; each
-/// has two segments or more).
-Bytes graph_bytes(Kind kind, const Interactions& interactions) {
-  const Bytes bytes =
-      8 * interactions.size() + 16 * (Bytes{interactions.num_users()} + interactions.num_items());
-  return kind == Kind::kCuda ? bytes + 32 * segments_of(interactions) : bytes;
 }
 
 /// Training loads features only if the model reads them.
@@ -88,7 +63,9 @@ Bytes triplet_bytes(const MemoryTarget& target, const Interactions& train, const
   const Bytes bytes = 13 * Bytes{train.num_users()} + 9 * Bytes{train.num_items()} +
                       64 * (drawn / batch + 1) + 200 * batch;
   if (target.kind == Kind::kReference) return bytes + 40 * drawn;  // an epoch and its permutation
-  if (target.kind == Kind::kCpu || config.reproducibility == Reproducibility::kNone) return bytes;
+  // Several ranks give equal bits in any case, and plan for it.
+  const bool plans = config.reproducibility != Reproducibility::kNone || target.ranks > 1;
+  if (target.kind == Kind::kCpu || !plans) return bytes;
   // Triplets are planned in windows of whole batches: 96 bytes a triplet of a sixteenth of the
   // device, and 24 that sorting may take. Four bytes say which row of the batch a node is.
   const std::int64_t most = target.device_bytes > 0 ? target.device_bytes / 16 / 96 : drawn;
@@ -139,121 +116,6 @@ Bytes evaluation_bytes(Kind kind, const Interactions& train, const Config& confi
          (16 + threads) * statistics;
 }
 
-/// The copy of such a matrix that propagate gathers from. The reference has none; a GPU's has a row more.
-Bytes copy_bytes(Kind kind, std::int64_t rows, std::int64_t cols) {
-  if (kind == Kind::kReference || cols == 0) return 0;
-  if (kind == Kind::kCuda) return 2 * (rows + 1) * round_up(cols, 8);
-  return block_bytes(2 * rows * round_up(cols, 16));
-}
-
-struct ModelMemory {
-  std::int64_t values = 0;  // elements in a checkpoint, without the optimiser's
-  Bytes parameters = 0, layers = 0, scratch = 0;
-  Bytes copies = 0;   // for gathers in bf16
-  Bytes encoded = 0;  // features, while the model is built
-};
-
-/// One side of a GC-MC layer of `width` columns. x and y: its input, and that of the other side.
-void add_half(ModelMemory& memory, Kind kind, const MessageSizes& x, MessageSizes y,
-              std::int64_t width) {
-  const auto m = [&](auto rows, auto cols) { return matrix_bytes(kind, rows, cols); };
-  const auto columns = [](const MessageSizes& of) {
-    return of.numbers + of.categories + of.learned;
-  };
-  const std::int64_t weights = columns(x) + columns(y) + width + 7;  // rows
-  memory.values += weights * width;
-  memory.parameters += m(weights, width);
-  // The dense state, h, z and their gradients; products with the 0/1 columns.
-  memory.layers += 5 * m(x.senders, width) + (x.categories > 0 ? 2 * m(x.senders, width) : 0) +
-                   (y.categories > 0 ? 2 * m(y.senders, width) : 0);
-  y.receivers = x.senders;
-  y.width = width;
-  const auto copy = [&](auto rows, auto cols) { return copy_bytes(kind, rows, cols); };
-  if (cheaper_order(y) == MessageOrder::kLinearFirst) {
-    memory.layers += 3 * m(y.senders, width);
-    memory.copies += copy(y.senders, width) + copy(y.receivers, width);
-  } else {
-    // The learned input, and the gradient of its propagation.
-    memory.copies += copy(y.senders, y.learned) + copy(y.receivers, y.learned);
-    memory.layers += m(y.receivers, width) + m(y.receivers, y.numbers) + m(y.receivers, 1) +
-                     m(y.receivers, y.categories) + 2 * m(y.receivers, y.learned) +
-                     m(y.senders, y.learned);
-    memory.encoded += 8 * y.categories * y.categories + 4 * y.senders * y.categories;
-  }
-  const std::int64_t rows = std::max(x.senders, y.senders);
-  if (kind == Kind::kCpu) {  // gradients of the weights, by stretches of rows
-    memory.scratch += std::min<std::int64_t>(63, rows / 512) * m(weights, width);
-  } else {  // shared by all layers; libraries and partial sums take 40 MiB
-    memory.scratch = std::max(memory.scratch, 3 * m(rows, width) + 40 * kMiB);
-  }
-}
-
-/// ranks: that share the columns of the tables.
-ModelMemory model_memory(Kind kind, const Dataset& data, const ModelOptions& options, int ranks) {
-  ModelMemory memory;
-  const EncodedDataset features = features_for(data, options);
-  std::array<MessageSizes, 2> inputs;
-  Bytes table_copies = 0;
-  for (const std::size_t side : {0, 1}) {
-    MessageSizes& x = inputs[side];
-    const auto& encoded = side == 0 ? features.users : features.items;
-    x.senders = side == 0 ? data.train.num_users() : data.train.num_items();
-    x.edges = data.train.size();
-    if (encoded) {
-      x.numbers = std::ssize(encoded->number_names);
-      x.categories = encoded->categories.num_items();
-      x.ones = encoded->categories.size();
-      memory.layers +=
-          matrix_bytes(kind, x.senders, x.numbers) + graph_bytes(kind, encoded->categories);
-      memory.encoded += 4 * std::ssize(encoded->numbers) + bytes_of(encoded->categories);
-    }
-    if (encoded && options.inputs != InputKind::kBoth) continue;
-    x.learned = options.width;
-    memory.values += x.senders * x.learned;
-    const std::int64_t own = distributed::most_columns(x.learned, ranks);
-    memory.parameters += matrix_bytes(kind, x.senders, own);
-    table_copies += copy_bytes(kind, x.senders, own);
-  }
-  if (options.kind == ModelKind::kLightGcn && options.layers > 0) {
-    // Two tables in turn; with a contrast the final embeddings, the view's gradient, and a spare table.
-    const ContrastOptions& contrast = options.contrast;
-    const bool contrasts = contrast.kind != ContrastKind::kNone;
-    const int more = contrasts ? 2 + (options.layers - contrast.layer > 1 ? 1 : 0) : 0;
-    memory.layers = (2 + more) * memory.parameters;
-    int copied = std::min(options.layers, 3);
-    if (contrasts && options.layers - contrast.layer > 2) ++copied;
-    if (contrasts && contrast.layer > 2) ++copied;
-    memory.copies = copied * table_copies;
-  }
-  if (options.propagation.kind == PropagationKind::kLightGcnPlusPlus) {
-    // The final embeddings, unit rows, sums, and layers 1 to L-1; two scales a node.
-    memory.layers = (2 + options.layers) * memory.parameters;
-    memory.copies = std::min(options.layers, 2) * table_copies;
-    for (const MessageSizes& x : inputs) memory.layers += 2 * matrix_bytes(kind, 1, x.senders);
-  }
-  if (options.kind != ModelKind::kGcMc) return memory;
-  std::vector<int> widths = options.hidden;
-  widths.push_back(options.width);
-  for (const int width : widths) {
-    add_half(memory, kind, inputs[0], inputs[1], width);
-    add_half(memory, kind, inputs[1], inputs[0], width);
-    for (MessageSizes& x : inputs) x = {.senders = x.senders, .edges = x.edges, .learned = width};
-  }
-  return memory;
-}
-
-/// What one of several ranks gathers: the final embeddings for an evaluation, which stay until training goes
-/// on; this rank's part of a table on its way, and a block of rows (2^21 elements). The host's copy of a
-/// table on its way is no larger than a checkpoint, which comes at another time.
-Bytes gathered_bytes(Kind kind, const Interactions& train, int width, int ranks) {
-  if (ranks == 1) return 0;
-  const std::int64_t rows = std::max(train.num_users(), train.num_items());
-  return matrix_bytes(kind, train.num_users(), width) +
-         matrix_bytes(kind, train.num_items(), width) +
-         4 * rows * distributed::most_columns(width, ranks) +
-         4 * std::min(rows * width, std::int64_t{1} << 21);
-}
-
 /// The keys that the size of the layers follows, among those that the model reads.
 const char* layer_keys(const ModelOptions& model) {
   if (model.kind == ModelKind::kGcMc && !model.hidden.empty()) return "model.width, model.hidden";
@@ -274,15 +136,6 @@ MemoryEstimate estimate_fit(const Dataset& data, const Config& config, int threa
   estimate.parts.push_back({"fit", fit.bytes, 0, std::string(fit.keys)});
   estimate.parts.push_back(process_part(threads));
   return estimate;
-}
-
-/// The width of the widest table that the model propagates; 0: none.
-std::int64_t widest_message(const ModelOptions& model) {
-  if (model.kind == ModelKind::kMatrixFactorization) return 0;
-  if (model.kind != ModelKind::kGcMc) return model.layers > 0 ? model.width : 0;
-  std::int64_t widest = model.width;
-  for (const int hidden : model.hidden) widest = std::max<std::int64_t>(widest, hidden);
-  return widest;
 }
 
 }  // namespace
@@ -320,14 +173,13 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
   add("parameters", model.parameters, "model.width");
   add("gradients", model.parameters, "model.width");
   add("optimizer", moments * model.parameters + row_steps, "model.width, optimizer.kind");
-  add("loss", loss_bytes(kind, data.train, config, threads),
+  add("loss", loss_bytes(target, data.train, config, threads),
       contrasts_samples(config.loss)
           ? "train.batch_size, sampling.negatives_per_positive, model.width"
           : "train.batch_size, model.width");
   add("layers", model.layers, layer_keys(config.model));
   if (target.ranks > 1) {
-    add("gathers", gathered_bytes(kind, data.train, config.model.width, target.ranks),
-        "model.width");
+    add("gathers", gathered_bytes(kind, data.train, config, model, target.ranks), "model.width");
   }
   if (config.model.gather == GatherPrecision::kBf16 && model.copies > 0) {
     add("copies", model.copies, "model.width, train.precision");
@@ -336,7 +188,8 @@ MemoryEstimate estimate_memory(const MemoryTarget& target, const Dataset& data,
       gpu ? matrix_bytes(kind, segments_of(data.train), widest_message(config.model)) : 0;
   add("scratch",
       model.scratch + partial_sums + evaluation_bytes(kind, data.train, config, threads) +
-          matrix_bytes(kind, copies.on_device, config.model.width),
+          matrix_bytes(kind, copies.on_device,
+                       distributed::most_columns(config.model.width, target.ranks)),
       "model.width, train.threads");
   const auto add_host = [&](const char* name, Bytes bytes, const char* keys) {
     estimate.parts.push_back({name, bytes, 0, keys});

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "host/config/batch.hpp"
+#include "host/distributed/columns.hpp"
 #include "host/train/memory_parts.hpp"
 #include "host/train/sampling.hpp"
 
@@ -28,20 +29,24 @@ namespace {
 
 /// sampled_contrast: on a CPU the unit rows of a batch's distinct users and items, the weights of its
 /// negatives, and what finds them; the gradients of the pairs' unit users.
-Bytes sampled_bytes(Kind kind, const Interactions& train, const Config& config) {
+/// A rank has its columns of the rows, and completed sums over all columns.
+Bytes sampled_bytes(const MemoryTarget& target, const Interactions& train, const Config& config) {
+  const Kind kind = target.kind;
   const std::int64_t each = config.sampling.triplets_per_positive();
   const std::int64_t pairs =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
   const auto rows = [&](std::int64_t count) {
-    return matrix_bytes(kind, count, config.model.width);
+    return matrix_bytes(kind, count, distributed::most_columns(config.model.width, target.ranks));
   };
   const std::int64_t nodes = std::int64_t{train.num_users()} + train.num_items();
   if (kind == Kind::kReference) return 2 * (2 * rows(pairs) + rows(pairs * each));
   if (kind == Kind::kCuda) return rows(pairs) + 4 * (nodes + 2 * pairs * each);
   const std::int64_t users = std::min<std::int64_t>(pairs, train.num_users());
   const std::int64_t items = std::min<std::int64_t>(pairs * (each + 1), train.num_items());
+  // Squares and scores in f64, and what comes of their sums: as many as the scores.
+  const Bytes sums = target.ranks > 1 ? 8 * (users + items) + 16 * pairs * (1 + each) : 0;
   return rows(users) + rows(items) + rows(pairs) + matrix_bytes(kind, pairs, each) +
-         8 * (users + items) + 4 * pairs * (each + 3);
+         8 * (users + items) + 4 * pairs * (each + 3) + sums;
 }
 
 /// Whether the loss is one of the unit rows of a batch's pairs.
@@ -106,8 +111,11 @@ Bytes device_pair_bytes(const Interactions& train, const Config& config) {
 
 /// in_batch_softmax and info_nce: the unit rows of a batch, their gradients (of one side in parts, which
 /// are added in order), and on a CPU a packed copy of one side and the strips of logits that threads
-/// hold. alignment_uniformity: the same without those parts.
-Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
+/// hold. alignment_uniformity: the same without those parts. A rank has whole unit rows, and gradients in its
+/// own columns; besides, the distinct rows whole and as it sends them, and its own columns of unit rows.
+Bytes pair_bytes(const MemoryTarget& target, const Interactions& train, const Config& config,
+                 int threads) {
+  const Kind kind = target.kind;
   if (kind == Kind::kCuda) return device_pair_bytes(train, config);
   std::int64_t batch =
       std::clamp<std::int64_t>(config.batch_size, 1, std::max<std::int64_t>(1, train.size()));
@@ -118,6 +126,8 @@ Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int
   const auto rows = [&](std::int64_t count) {
     return matrix_bytes(kind, count, config.model.width);
   };
+  const std::int64_t own = distributed::most_columns(config.model.width, target.ranks);
+  const auto own_rows = [&](std::int64_t count) { return matrix_bytes(kind, count, own); };
   if (kind == Kind::kReference) {
     return 2 * (rows(batch) + rows(columns)) + Bytes{8} * train.num_items();
   }
@@ -125,20 +135,34 @@ Bytes pair_bytes(Kind kind, const Interactions& train, const Config& config, int
       config.loss.kind != LossKind::kDirectAu || config.model.contrast.kind != ContrastKind::kNone;
   const std::int64_t groups = !sums_both ? 0 : std::clamp<std::int64_t>((batch + 255) / 256, 1, 16);
   const std::int64_t strip = std::int64_t{columns > 8192 ? 30 : 60} * threads;
-  return 3 * rows(batch) + 2 * rows(columns) + rows(groups * columns) +
-         matrix_bytes(kind, strip, columns + 16) + 24 * batch + 12 * columns;
+  const Bytes bytes = rows(batch) + 2 * (own_rows(batch) + rows(columns)) +
+                      own_rows(groups * columns) + matrix_bytes(kind, strip, columns + 16) +
+                      24 * batch + 12 * columns;
+  if (target.ranks == 1) return bytes;
+  std::int64_t gathered = 0;
+  if (reads_pairs(config.loss)) {
+    gathered = std::min<std::int64_t>(batch, train.num_users()) +
+               std::min<std::int64_t>(columns, train.num_items());
+  }
+  if (config.model.contrast.kind != ContrastKind::kNone) {  // two views of one side
+    gathered = std::max(gathered, 2 * std::min<std::int64_t>(
+                                          batch, std::max(train.num_users(), train.num_items())));
+  }
+  return bytes + rows(gathered) + (4 * own + 8) * gathered + own_rows(batch) + own_rows(columns);
 }
 
 }  // namespace
 
-Bytes loss_bytes(Kind kind, const Interactions& train, const Config& config, int threads) {
+Bytes loss_bytes(const MemoryTarget& target, const Interactions& train, const Config& config,
+                 int threads) {
   Bytes bytes = 0;
   if (contrasts_samples(config.loss) && !reads_pairs(config.loss)) {
-    bytes += sampled_bytes(kind, train, config);
+    bytes += sampled_bytes(target, train, config);
   }
   const bool contrasts = config.model.contrast.kind != ContrastKind::kNone;
-  if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(kind, train, config, threads);
-  if (config.loss.kind == LossKind::kSoftmaxAtK) bytes += matrix_bytes(kind, 1, train.num_users());
+  if (contrasts || reads_pairs(config.loss)) bytes += pair_bytes(target, train, config, threads);
+  if (config.loss.kind == LossKind::kSoftmaxAtK)
+    bytes += matrix_bytes(target.kind, 1, train.num_users());
   return bytes;
 }
 

@@ -53,7 +53,8 @@ struct MemoryEstimate {
 /// table takes T = p N D bytes, D rounded up to 16 elements on a CPU and to 4 on a GPU:
 ///   graph       8 E + 16 N; on a GPU 30 more for each segment: a node of more than 64 interactions has
 ///               one for every 64
-///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget
+///   triplets    some 100 B; on a GPU 120 for each triplet of an epoch, see MemoryTarget, unless a single process
+///               trains without reproducibility
 ///   parameters, gradients, layers   mf: T, T, 0; lightgcn: T, T, 2 T (with a contrast 4 T,
 ///               or 5 T if two layers or more follow the view); lightgcn++ of L layers: T, T,
 ///               (L + 2) T + 2 p N; gcmc: T and the weights, as much again, and for every layer
@@ -64,9 +65,12 @@ struct MemoryEstimate {
 ///   loss        work space of the loss and of a contrast; with loss.kind = sl@k also p for each user
 ///   scratch     work space of operations, on a GPU also 4 D for each segment; with evaluation.score =
 ///               cosine also a copy of the item rows, with loss.kind = sl@k of all rows
-///   gathers     of several ranks: T for the final embeddings that an evaluation gathers, and the rank's part of
-///               the larger table; their parameters, gradients, moments and layers have the rank's columns
-///               only, all else is whole on each of them
+///   gathers     of several ranks: T for the final embeddings that an evaluation gathers, the rank's part of
+///               the larger table, and some MB for messages; of gcmc besides the two inputs and their
+///               gradients of the largest layer, whole, of one side; of lightgcn++ 32 and of sl@k 16 for each
+///               row of the larger side. Their parameters, gradients, moments, layers and copies, and a loss's
+///               gradients, have the rank's columns only; a loss has the rows of its batch whole, and with
+///               the rank's columns. All else is whole on each of them
 ///   best        one copy of the parameters on the host
 ///   checkpoint  1 + m copies of the parameters on the host, while a checkpoint is written
 ///   allocator   5% of the host's parts
