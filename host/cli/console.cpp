@@ -1,6 +1,5 @@
 #include "host/cli/console.hpp"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -9,37 +8,19 @@
 #include <cstring>
 #include <limits>
 #include <string>
-#include <utility>
 
 #include "host/cli/columns.hpp"
-#include "host/run/run_log.hpp"
 
 namespace tern::cli {
 namespace {
 
 // One system call a text, so that lines of several programs on one terminal do not mix.
-void write_all(int descriptor, std::string_view text) {
+void write_error(std::string_view text) {
   while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
+    const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
     if (written <= 0) return;
     text.remove_prefix(static_cast<std::size_t>(written));
   }
-}
-
-void write_error(std::string_view text) {
-  write_all(STDERR_FILENO, text);
-}
-
-std::string log_line(Console::Level level, std::string_view text) {
-  switch (level) {
-    case Console::Level::kInfo:
-      return log_line(LogLevel::kInfo, text);
-    case Console::Level::kWarning:
-      return log_line(LogLevel::kWarning, text);
-    case Console::Level::kError:
-      return log_line(LogLevel::kError, text);
-  }
-  return "";
 }
 
 // A "dumb" terminal, as in editors, cannot move its cursor: it gets plain lines.
@@ -49,10 +30,6 @@ bool is_live_terminal() {
 }
 
 }  // namespace
-
-std::string printable(std::string_view text) {
-  return tern::printable(text);
-}
 
 Console::Console(Mode mode) : mode_(mode), terminal_(mode != Mode::kQuiet && is_live_terminal()) {}
 
@@ -71,16 +48,11 @@ void Console::warn(std::string_view text) {
 }
 
 void Console::log(Level level, std::string_view text) {
-  if (log_.valid()) {
-    write_all(log_.get(), log_line(level, text));
-  } else {
-    unlogged_ += log_line(level, text);
-  }
+  log_.write(level, text);
 }
 
 void Console::open_log(const std::filesystem::path& file) {
-  log_ = UniqueFd(::open(file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666));
-  if (log_.valid()) write_all(log_.get(), std::exchange(unlogged_, {}));
+  log_.open(file);
 }
 
 void Console::show(std::string_view text) {

@@ -6,12 +6,9 @@
 #include <string>
 #include <string_view>
 
-#include "host/support/unique_fd.hpp"
+#include "host/run/run_log.hpp"
 
 namespace tern::cli {
-
-/// The text on one line without control characters, so that a terminal can show it safely.
-std::string printable(std::string_view text);
 
 /// Messages for people on standard error: lines, and on a terminal one live line below them that
 /// is overwritten in place. Failures to write are ignored: a job must not end because its terminal
@@ -22,7 +19,7 @@ std::string printable(std::string_view text);
 class Console {
  public:
   enum class Mode : std::uint8_t { kTalk, kQuiet, kVerbose };
-  enum class Level : std::uint8_t { kInfo, kWarning, kError };
+  using Level = LogLevel;
   explicit Console(Mode mode);
   Console(const Console&) = delete;
   Console& operator=(const Console&) = delete;
@@ -50,8 +47,7 @@ class Console {
  private:
   void clear_live();
 
-  UniqueFd log_;
-  std::string unlogged_;  // lines written before the log file was opened
+  RunLog log_;
   Mode mode_;
   bool terminal_;
   bool has_live_ = false;
