@@ -257,6 +257,7 @@ int Ranks::choose_gpu() {
   const std::vector<std::string> all =
       gather(own.dump(-1, ' ', false, json::error_handler_t::replace));
   std::vector<distributed::GpuView> views;
+  views.reserve(all.size());
   for (int rank = 0; rank < size(); ++rank) {
     views.push_back({host_of(rank), json::parse(all[static_cast<std::size_t>(rank)])});
   }

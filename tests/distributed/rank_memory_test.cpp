@@ -50,18 +50,12 @@ Config config_for(ModelKind kind) {
 }
 
 TEST(RankMemory, IsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   for (const ModelKind kind : {ModelKind::kLightGcn, ModelKind::kMatrixFactorization}) {
     expect_little_above(planted_dataset_for(kind, 12'000, 8'000), config_for(kind));
   }
 }
 
 TEST(RankMemory, OfGcMcIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   // Tables of less than 4 MiB: of larger ones, which are on huge pages, room is counted that is never used.
   const Dataset data = planted_dataset_for(ModelKind::kGcMc, 6'000, 4'000);
   for (const InputKind inputs : {InputKind::kBoth, InputKind::kFeatures}) {
@@ -75,9 +69,6 @@ TEST(RankMemory, OfGcMcIsLittleMoreThanAllocated) {
 }
 
 TEST(RankMemory, OfLightGcnPlusPlusIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   Config config = config_for(ModelKind::kLightGcn);
   config.model.propagation.kind = PropagationKind::kLightGcnPlusPlus;
   config.epochs = 1;
@@ -86,9 +77,6 @@ TEST(RankMemory, OfLightGcnPlusPlusIsLittleMoreThanAllocated) {
 
 /// With the measurement of thresholds, before the second epoch.
 TEST(RankMemory, OfSoftmaxAtKIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   Config config = config_for(ModelKind::kMatrixFactorization);
   config.loss.kind = LossKind::kSoftmaxAtK;
   expect_little_above(planted_dataset(6'000, 4'000), config);
@@ -96,9 +84,6 @@ TEST(RankMemory, OfSoftmaxAtKIsLittleMoreThanAllocated) {
 
 /// The sums of rows are too small a part of a job to be missed there, and so they are counted alone.
 TEST(RankMemory, OfUnitRowsCountsTheirSums) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   const Dataset data = planted_dataset(12'000, 8'000);
   const Config config = config_for(ModelKind::kLightGcn);
   Config unit = config;
@@ -133,9 +118,6 @@ TEST(RankMemory, OfUnitRowsCountsTheirSums) {
 
 /// What these losses take beyond bpr, of which each term is a part that counts.
 TEST(RankMemory, OfLossesOverWholeRowsIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   // More nodes than a batch has, since what is gathered of a table is room for what is gathered of a batch.
   const Dataset data = planted_dataset(3'000, 2'000);
   Config config = config_for(ModelKind::kMatrixFactorization);
@@ -161,9 +143,6 @@ TEST(RankMemory, OfLossesOverWholeRowsIsLittleMoreThanAllocated) {
 
 /// Counted alone, beside the triplets, whose memory is most of what sampled negatives need.
 TEST(RankMemory, OfSampledNegativesIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   constexpr int kNegatives = 4;
   const Dataset data = planted_dataset(6'000, 4'000);
   Config config = config_for(ModelKind::kMatrixFactorization);
@@ -199,9 +178,6 @@ TEST(RankMemory, OfSampledNegativesIsLittleMoreThanAllocated) {
 }
 
 TEST(RankMemory, OfAContrastIsLittleMoreThanAllocated) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "AddressSanitizer's allocator does not count";
-#endif
   const Dataset data = planted_dataset(6'000, 4'000);
   Config config = config_for(ModelKind::kLightGcn);
   config.epochs = 1;
