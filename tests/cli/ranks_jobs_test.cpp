@@ -169,7 +169,8 @@ TEST_F(RanksJobs, NeedLessMemoryEach) {
     const Outcome outcome = run({"inspect", "films", "--memory", "--json", "--ranks", ranks,
                                  "--set", "model.width=128", "--device", "cpu"});
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-    for (const json& part : json::parse(outcome.out)["memory"]["parts"]) {
+    const json found = json::parse(outcome.out);
+    for (const json& part : found["memory"]["parts"]) {
       if (part["name"] == "parameters") return part["host"].get<std::int64_t>();
     }
     return std::int64_t{0};
