@@ -49,12 +49,8 @@ class NarrowGpu(step_model.Gpu):
     fetch: int = 64
     row: int = 256
 
-    def bytes_us(self, gathers, streamed):
-        waste = max(1.0, self.fetch / self.row)
-        size = sum(gathered for gathered, _ in gathers)
-        missed = sum(gathered * max(0.0, 1 - self.l2_size * step_model.MIB / max(table, 1))
-                     for gathered, table in gathers)
-        return ((size - missed) / self.l2 + (missed * waste + streamed) / self.hbm) / 1e3
+    def fetched(self, missed):
+        return missed * max(1.0, self.fetch / self.row)
 
 
 class RankStep(step_model.Step):
@@ -73,9 +69,8 @@ class RankStep(step_model.Step):
         """No kernel of a recorded step goes one way."""
 
     def add_loss(self, options, rows):
-        whole = argparse.Namespace(**vars(options))
         part, self.width = self.width, self.whole_width if options.loss == "softmax" else self.width
-        super().add_loss(whole, rows)
+        super().add_loss(options, rows)
         self.width = part
 
     def scaled(self, scale):

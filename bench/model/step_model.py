@@ -43,15 +43,20 @@ class Gpu:
     overlap: bool = False  # while some warps gather from the L2, others stream rows to and from the HBM
     launch = 1.5  # µs from one kernel of a recorded step to the next: an assumption
 
+    def fetched(self, missed):
+        """The bytes that the HBM reads for gathers that miss the L2."""
+        return missed
+
     def bytes_us(self, gathers, streamed):
         """Microseconds for gathering (bytes in all, bytes of the table they are from), and for streaming.
         With overlap, the slower of the L2, which all bytes pass, and of the HBM."""
         size = sum(gathered for gathered, _ in gathers)
         missed = sum(gathered * max(0.0, 1 - self.l2_size * MIB / max(table, 1))
                      for gathered, table in gathers)
+        from_hbm = (self.fetched(missed) + streamed) / self.hbm
         if self.overlap:
-            return max((size + streamed) / self.l2, (missed + streamed) / self.hbm) / 1e3
-        return ((size - missed) / self.l2 + (missed + streamed) / self.hbm) / 1e3
+            return max((size + streamed) / self.l2, from_hbm) / 1e3
+        return ((size - missed) / self.l2 + from_hbm) / 1e3
 
     def issue_us(self, instructions):
         return instructions / (4 * self.multiprocessors * self.clock * 1e3)
